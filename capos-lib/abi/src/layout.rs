@@ -1,0 +1,20 @@
+//! Where things are in a process's address space. Userspace links at [`IMAGE_BASE`] and learns the rest from the kernel.
+
+/// Lowest address a user mapping may have; everything below faults, null pointers included.
+pub const USER_MIN: u64 = 0x1_0000;
+/// Where static programs are linked.
+pub const IMAGE_BASE: u64 = 0x40_0000;
+/// One past the highest address of an ELF segment.
+pub const IMAGE_MAX: u64 = 0x1_0000_0000;
+/// Where `VirtualMemory.reserve` and `map` place regions.
+pub const DYNAMIC_BASE: u64 = 0x10_0000_0000;
+/// One past the highest address that `reserve` and `map` use.
+pub const DYNAMIC_MAX: u64 = 0x7e00_0000_0000;
+/// The first thread's stack ends here; a guard page lies below it.
+pub const STACK_TOP: u64 = 0x7eff_ffff_0000;
+/// Ring blocks lie from here on, [`RING_STRIDE`] apart, with unmapped space between.
+pub const RING_BASE: u64 = 0x7f00_0000_0000;
+/// Distance of two ring blocks: the largest block (1 header, 16 + 32 queue, 256 arena pages) and a guard fit.
+pub const RING_STRIDE: u64 = 0x20_0000;
+/// One past the highest user address: 47 bits, also on machines with five-level paging.
+pub const USER_MAX: u64 = 0x7fff_ffff_f000;

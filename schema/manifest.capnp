@@ -1,0 +1,78 @@
+@0xa11c0de0f00d0201;
+# What init starts. Written by `cap build` from system.cue, read and checked again by init.
+
+struct SystemManifest {
+  version @0 :UInt32;
+  # Of this format: 1.
+  name @1 :Text;
+  # Which system this is: "default", "diag", "minimal", or a lab case's name.
+  services @2 :List(Service);
+  onPanic @3 :PanicAction;
+  seed @4 :UInt64;
+  # For the lab: makes runs repeatable. 0 otherwise.
+}
+
+enum PanicAction {
+  halt @0;
+  reboot @1;
+}
+
+struct Service {
+  name @0 :Text;
+  binary @1 :Text;
+  # Boot file name.
+  args @2 :List(Text);
+  caps @3 :List(Grant);
+  exports @4 :List(Export);
+  budget @5 :Budget;
+  restart @6 :Restart;
+  autostart @7 :Bool = true;
+  # False: known by name, started on demand only.
+}
+
+struct Grant {
+  name @0 :Text;
+  # Under which the service finds it.
+  interface @1 :Text;
+  # Which it expects: "Timer", "Console".
+  union {
+    kernel @2 :Text;
+    # A kernel object by name: "timer", "log", "boot", "spawner".
+    export @3 :ExportRef;
+    # What another service exports.
+    ioPort @4 :PortRange;
+    irq @5 :UInt32;
+    # An ISA interrupt line.
+  }
+}
+
+struct ExportRef {
+  service @0 :Text;
+  export @1 :Text;
+}
+
+struct PortRange {
+  base @0 :UInt16;
+  length @1 :UInt16;
+}
+
+struct Export {
+  name @0 :Text;
+  interface @1 :Text;
+}
+
+struct Budget {
+  memoryPages @0 :UInt32 = 512;
+  capSlots @1 :UInt32 = 64;
+  threads @2 :UInt32 = 4;
+  callsInFlight @3 :UInt32 = 64;
+  endpointEntries @4 :UInt32 = 64;
+  logBytes @5 :UInt32 = 65536;
+  priority @6 :UInt8 = 10;
+}
+
+enum Restart {
+  never @0;
+  onFailure @1;
+  always @2;
+}

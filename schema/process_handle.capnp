@@ -1,0 +1,33 @@
+@0xa11c0de0f00d000a;
+using Capos = import "capos.capnp";
+
+enum ExitReason {
+  exited @0;
+  # It ended by itself; `code` is what it said.
+  killed @1;
+  # Somebody who holds its handle ended it.
+  faulted @2;
+  # It did what the processor does not allow; `code` is the exception vector.
+}
+
+interface ProcessHandle $Capos.kernelHosted {
+  # Authority over one process. Dropping it neither ends nor changes the process.
+
+  grant @0 (capability :Capability) -> (slot :UInt32);
+  # Gives a capability to a process that was not started yet. The first goes to `CapId::granted(0)`, and so on.
+
+  start @1 (startup :Data) -> ();
+  # Starts the first thread. `startup` is left unread at the beginning of its message arena.
+
+  wait @2 () -> (reason :ExitReason, code :Int64);
+  # Completes when the process has ended and everything it held is taken back.
+
+  kill @3 () -> ();
+  # Ends it now, whatever it is doing. Completes when all is taken back; harmless if it has ended already.
+
+  info @4 () -> (id :UInt64, started :Bool, ended :Bool);
+  # What it is doing.
+
+  crash @5 () -> (vector :UInt32, errorCode :UInt64, address :UInt64, rip :UInt64, rsp :UInt64, rbp :UInt64, thread :UInt64, backtrace :Data);
+  # The record of the fault that ended it; `notFound` if it did not end by one. `backtrace` is return addresses, 8 bytes each.
+}

@@ -1,0 +1,13 @@
+@0xa11c0de0f00d0009;
+using Capos = import "capos.capnp";
+using import "memory_object.capnp".MemoryObject;
+using import "process_handle.capnp".ProcessHandle;
+
+interface ProcessSpawner $Capos.kernelHosted {
+  # Makes processes. What they may use is taken from the budget of the caller.
+
+  create @0 (binary :MemoryObject, size :UInt64, memoryPages :UInt32, capSlots :UInt32, threads :UInt32, callsInFlight :UInt32,
+             endpointEntries :UInt32, logBytes :UInt32, priority :UInt8, name :Text) -> (process :ProcessHandle);
+  # Loads a static ELF64 from the first `size` bytes of `binary`. The process has no threads yet: see `ProcessHandle.start`.
+  # `malformed` for a bad image, `budgetExhausted` when the caller cannot afford it. `name` (at most 31 bytes) is for people.
+}
