@@ -1,0 +1,31 @@
+//! The machine, behind a safe API.
+//!
+//! This crate is the kernel's only room with unsafe code. Its callers cannot break memory safety through it: user-mappable memory is
+//! [`mem::Frames`] and never holds Rust objects, frames outlive their mappings because mappings hold a [`sync::Ref`] to them, and user
+//! addresses are never dereferenced.
+//!
+//! Two machines implement the same modules: `x86` on the target, `fake` on the host, chosen by the target alone, so that
+//! `kernel-core` is tested on the host without a generic parameter anywhere.
+#![no_std]
+
+extern crate alloc;
+#[cfg(not(target_os = "none"))]
+extern crate std;
+
+pub mod sync;
+mod types;
+
+pub use types::{
+    BootInfo, BootModule, EntropyError, Fault, Handlers, IrqError, IrqInfo, IrqLine, MemError, MemoryRange, OutOfRange,
+    PanicAction, PciFunction, PortError, Protection, Registers, Start, TableInfo, VmError,
+};
+
+#[cfg(not(target_os = "none"))]
+pub mod fake;
+#[cfg(target_os = "none")]
+mod x86;
+
+#[cfg(not(target_os = "none"))]
+pub use fake::{acpi, boot, console, cpu, entropy, irq, mem, panic, pci, port, power, ring, time, user, vm};
+#[cfg(target_os = "none")]
+pub use x86::{acpi, boot, console, cpu, entropy, irq, mem, panic, pci, port, power, ring, start, time, user, vm};

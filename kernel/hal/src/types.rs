@@ -1,0 +1,237 @@
+//! Plain types that both machines share.
+
+use crate::mem::Frames;
+use crate::sync::{OutOfMemory, Ref};
+use alloc::vec::Vec;
+
+/// Why memory was not given out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MemError {
+    /// The machine has none left.
+    OutOfMemory,
+    /// The budget that was to pay has none left.
+    BudgetExhausted,
+}
+
+impl From<OutOfMemory> for MemError {
+    fn from(_: OutOfMemory) -> Self {
+        MemError::OutOfMemory
+    }
+}
+
+/// What user code may do with a page. There is no writable and executable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protection {
+    /// Nothing; the page keeps its contents.
+    None,
+    /// Read.
+    Read,
+    /// Read and write.
+    ReadWrite,
+    /// Read and execute.
+    ReadExecute,
+}
+
+/// Why an address space refused a change. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum VmError {
+    /// Not page aligned, empty, wrapping, or outside of user space.
+    InvalidArgument,
+    /// Some of the range is in use.
+    Exists,
+    /// Some of the range is not there.
+    NotFound,
+    /// The memory may not be mapped in that way.
+    Denied,
+    /// The machine has no memory left.
+    OutOfMemory,
+    /// The budget has none left.
+    BudgetExhausted,
+}
+
+impl From<MemError> for VmError {
+    fn from(error: MemError) -> Self {
+        match error {
+            MemError::OutOfMemory => VmError::OutOfMemory,
+            MemError::BudgetExhausted => VmError::BudgetExhausted,
+        }
+    }
+}
+
+impl From<OutOfMemory> for VmError {
+    fn from(_: OutOfMemory) -> Self {
+        VmError::OutOfMemory
+    }
+}
+
+/// An offset or length outside of the object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfRange;
+
+/// How a thread begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// First instruction.
+    pub entry: u64,
+    /// Initial stack pointer.
+    pub stack: u64,
+    /// `rdi`, `rsi`, `rdx`.
+    pub args: [u64; 3],
+    /// FS base.
+    pub fs_base: u64,
+}
+
+/// The registers of a stopped thread. After a system call only the preserved ones mean anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Registers {
+    /// Instruction pointer.
+    pub rip: u64,
+    /// Stack pointer.
+    pub rsp: u64,
+    /// Frame pointer.
+    pub rbp: u64,
+    /// Flags.
+    pub rflags: u64,
+    /// Result register.
+    pub rax: u64,
+}
+
+/// An exception that user code raised.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// Exception vector, 0 to 31.
+    pub vector: u8,
+    /// The processor's error code, 0 where there is none.
+    pub error_code: u64,
+    /// CR2 for page faults, else 0.
+    pub address: u64,
+}
+
+/// What the machine calls when something happens, on the CPU concerned, with interrupts off.
+#[derive(Clone, Copy)]
+pub struct Handlers {
+    /// A system call of the current thread: number, first and second argument.
+    pub syscall: fn(u64, u64, u64),
+    /// The deadline given to `time::arm` has passed.
+    pub timer: fn(),
+    /// Another CPU asked this one to look again; also called once on each CPU when it starts.
+    pub kick: fn(),
+    /// An interrupt line fired. It is masked already.
+    pub irq: fn(IrqLine),
+    /// The current thread raised an exception.
+    pub fault: fn(Fault),
+}
+
+/// An interrupt line, by global system interrupt number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct IrqLine(pub u32);
+
+/// Why a line was not given out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IrqError {
+    /// No such line on this machine.
+    NotFound,
+    /// Somebody has it, or the kernel itself does.
+    Taken,
+}
+
+/// One routed line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IrqInfo {
+    /// Global system interrupt.
+    pub gsi: u32,
+    /// CPU vector.
+    pub vector: u8,
+    /// How often it fired.
+    pub count: u64,
+    /// Whether it is masked now.
+    pub masked: bool,
+}
+
+/// Why a port range was not given out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PortError {
+    /// Some of it is the kernel's own.
+    Reserved,
+    /// Empty, or beyond port 65,535.
+    InvalidRange,
+}
+
+/// Why there are no random bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntropyError {
+    /// The processor has no source.
+    Absent,
+    /// The source failed its health check.
+    Unhealthy,
+}
+
+/// What to do after a kernel panic was reported.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PanicAction {
+    /// Stop all processors.
+    Halt,
+    /// Reset the machine.
+    Reboot,
+}
+
+/// How the machine was booted.
+pub struct BootInfo {
+    /// The kernel's command line.
+    pub command_line: &'static str,
+    /// Name and version of the loader.
+    pub loader: &'static str,
+    /// "bios", "uefi" or "pvh" where the loader says, else "unknown".
+    pub firmware: &'static str,
+    /// Files that came along.
+    pub modules: Vec<BootModule>,
+    /// The firmware's memory map.
+    pub memory: Vec<MemoryRange>,
+}
+
+/// A file that came along.
+pub struct BootModule {
+    /// Base name of its path.
+    pub name: &'static str,
+    /// Exact length in bytes.
+    pub length: usize,
+    /// Its pages, read-only.
+    pub frames: Ref<Frames>,
+}
+
+/// One range of the memory map.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryRange {
+    /// Length in pages.
+    pub pages: u64,
+    /// What it is, in words.
+    pub kind: &'static str,
+}
+
+/// One ACPI table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TableInfo {
+    /// Four letters.
+    pub signature: [u8; 4],
+    /// Bytes.
+    pub length: u32,
+    /// Revision.
+    pub revision: u8,
+}
+
+/// One PCI function as its configuration header describes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PciFunction {
+    /// bus << 8 | device << 3 | function.
+    pub address: u32,
+    /// Vendor id.
+    pub vendor: u16,
+    /// Device id.
+    pub device: u16,
+    /// class << 16 | subclass << 8 | programming interface.
+    pub class: u32,
+    /// Header type.
+    pub header: u8,
+    /// Interrupt line register.
+    pub interrupt_line: u8,
+}
