@@ -65,7 +65,7 @@ struct Budget {
   memoryPages @0 :UInt32 = 512;
   capSlots @1 :UInt32 = 64;
   threads @2 :UInt32 = 4;
-  callsInFlight @3 :UInt32 = 64;
+  callsInFlight @3 :UInt32 = 256;
   endpointEntries @4 :UInt32 = 64;
   logBytes @5 :UInt32 = 65536;
   priority @6 :UInt8 = 10;

@@ -12,6 +12,8 @@ pub const DYNAMIC_BASE: u64 = 0x10_0000_0000;
 pub const DYNAMIC_MAX: u64 = 0x7e00_0000_0000;
 /// The first thread's stack ends here; a guard page lies below it.
 pub const STACK_TOP: u64 = 0x7eff_ffff_0000;
+/// Pages of the first thread's stack.
+pub const STACK_PAGES: usize = 16;
 /// Ring blocks lie from here on, [`RING_STRIDE`] apart, with unmapped space between.
 pub const RING_BASE: u64 = 0x7f00_0000_0000;
 /// Distance of two ring blocks: the largest block (1 header, 16 + 32 queue, 256 arena pages) and a guard fit.

@@ -1,0 +1,28 @@
+//! How the machine was booted: with the files the test names.
+
+use crate::fake::mem::Frames;
+use crate::types::{BootInfo, BootModule, MemoryRange};
+use std::boxed::Box;
+use std::sync::OnceLock;
+
+static INFO: OnceLock<BootInfo> = OnceLock::new();
+
+/// Sets the boot files; the first caller in a process wins.
+pub fn provide(command_line: &'static str, files: &[(&'static str, &[u8])]) {
+    INFO.get_or_init(|| BootInfo {
+        command_line,
+        loader: "fake 1.0",
+        firmware: "host",
+        modules: files
+            .iter()
+            .map(|(name, bytes)| BootModule { name, length: bytes.len(), frames: Frames::module(bytes) })
+            .collect(),
+        memory: Box::from([MemoryRange { pages: 1 << 16, kind: "usable" }]).into_vec(),
+    });
+}
+
+/// How the machine was booted.
+pub fn info() -> &'static BootInfo {
+    provide("", &[]);
+    INFO.get().expect("just provided")
+}

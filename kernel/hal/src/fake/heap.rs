@@ -1,0 +1,65 @@
+//! The host allocator with a failure on demand, so that "fail the nth allocation, for every n" can be tested.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::cell::Cell;
+use std::alloc::System;
+
+std::thread_local! {
+    static COUNTDOWN: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Makes the `n`th allocation of this thread from now on (0 is the next) fail, once.
+pub fn fail_nth_allocation(n: u64) {
+    COUNTDOWN.set(Some(n));
+}
+
+/// Plans no failure. Returns whether a planned one had not happened yet.
+pub fn never_fail() -> bool {
+    COUNTDOWN.take().is_some()
+}
+
+/// Counts one allocation; true when it is the one to fail.
+pub(super) fn fails() -> bool {
+    COUNTDOWN
+        .try_with(|countdown| match countdown.get() {
+            None => false,
+            Some(0) => {
+                countdown.set(None);
+                true
+            }
+            Some(n) => {
+                countdown.set(Some(n - 1));
+                false
+            }
+        })
+        .unwrap_or(false)
+}
+
+struct Faulty;
+
+#[global_allocator]
+static HEAP: Faulty = Faulty;
+
+// SAFETY: passes everything on to the system allocator, or answers null, which the contract of `GlobalAlloc` allows.
+unsafe impl GlobalAlloc for Faulty {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if fails() {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: the caller keeps the contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract; all our memory is the system allocator's.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if fails() {
+            return core::ptr::null_mut();
+        }
+        // SAFETY: as above.
+        unsafe { System.realloc(ptr, layout, size) }
+    }
+}

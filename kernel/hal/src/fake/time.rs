@@ -1,0 +1,42 @@
+//! Time that passes when the test says so.
+
+use super::cpu;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+static NOW: AtomicU64 = AtomicU64::new(0);
+static ARMED: [AtomicU64; cpu::MAX_CPUS] = [const { AtomicU64::new(u64::MAX) }; cpu::MAX_CPUS];
+
+pub(super) fn reset() {
+    NOW.store(0, SeqCst);
+    ARMED.iter().for_each(|armed| armed.store(u64::MAX, SeqCst));
+}
+
+/// Nanoseconds since boot.
+pub fn now_ns() -> u64 {
+    NOW.load(SeqCst)
+}
+
+/// Asks for the timer handler at `deadline_ns` on this CPU; `u64::MAX` asks for none.
+pub fn arm(deadline_ns: u64) {
+    ARMED[cpu::id()].store(deadline_ns, SeqCst);
+}
+
+/// Nanoseconds since 1970, if known.
+pub fn wall_clock_ns() -> Option<u64> {
+    Some(1_700_000_000_000_000_000 + now_ns())
+}
+
+/// The clock, in words.
+pub fn describe() -> &'static str {
+    "source=fake"
+}
+
+/// Lets time pass.
+pub fn advance(ns: u64) {
+    NOW.fetch_add(ns, SeqCst);
+}
+
+/// When `cpu` asked to be called.
+pub fn armed(cpu: usize) -> u64 {
+    ARMED[cpu].load(SeqCst)
+}

@@ -1,0 +1,170 @@
+//! Address spaces: the bookkeeping of the real one without page tables.
+
+use super::mem::Frames;
+use crate::sync::{Lock, Ref};
+use crate::types::{Protection, VmError};
+use alloc::collections::BTreeMap;
+use capos_abi::{PAGE_SIZE, layout};
+use capos_mem::Budget;
+
+#[derive(Clone)]
+struct Page {
+    backing: Option<(Ref<Frames>, usize)>,
+    protection: Protection,
+}
+
+/// The user half of one process's memory, page by page.
+pub struct AddressSpace {
+    pages: Lock<BTreeMap<u64, Page>>,
+    next: Lock<u64>,
+    budget: Ref<Budget>,
+}
+
+const PAGE: u64 = PAGE_SIZE as u64;
+
+impl AddressSpace {
+    /// An empty space whose memory `budget` pays.
+    pub fn new(budget: &Ref<Budget>) -> Result<Ref<AddressSpace>, VmError> {
+        let space =
+            AddressSpace { pages: Lock::new(BTreeMap::new()), next: Lock::new(layout::DYNAMIC_BASE), budget: budget.clone() };
+        Ok(Ref::try_new(space)?)
+    }
+
+    /// Sets address space aside.
+    pub fn reserve(&self, pages: usize) -> Result<u64, VmError> {
+        let start = self.pick(pages)?;
+        let page = Page { backing: None, protection: Protection::None };
+        self.pages.lock().extend((0..pages as u64).map(|n| (start + n * PAGE, page.clone())));
+        Ok(start)
+    }
+
+    /// Backs reserved pages with zeroed memory.
+    pub fn commit(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
+        self.check(va, pages, |page| if page.backing.is_none() { Ok(()) } else { Err(VmError::Exists) })?;
+        let frames = Frames::zeroed(pages, &self.budget)?;
+        self.each(va, pages, |n, page| *page = Page { backing: Some((frames.clone(), n)), protection });
+        Ok(())
+    }
+
+    /// Changes the protection of backed pages.
+    pub fn protect(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
+        self.check(va, pages, |page| match &page.backing {
+            None => Err(VmError::NotFound),
+            Some((frames, _)) => Self::allowed(frames, protection),
+        })?;
+        self.each(va, pages, |_, page| page.protection = protection);
+        Ok(())
+    }
+
+    /// Takes pages out, reservation included.
+    pub fn unmap(&self, va: u64, pages: usize) -> Result<(), VmError> {
+        self.check(va, pages, |_| Ok(()))?;
+        let mut map = self.pages.lock();
+        for n in 0..pages as u64 {
+            map.remove(&(va + n * PAGE));
+        }
+        Ok(())
+    }
+
+    /// Maps part of `frames` somewhere.
+    pub fn map(&self, frames: &Ref<Frames>, first: usize, pages: usize, protection: Protection) -> Result<u64, VmError> {
+        Self::inside(frames, first, pages)?;
+        Self::allowed(frames, protection)?;
+        let start = self.pick(pages)?;
+        self.insert(start, frames, first, pages, protection);
+        Ok(start)
+    }
+
+    /// Maps part of `frames` at `va`.
+    pub fn map_fixed(
+        &self,
+        va: u64,
+        frames: &Ref<Frames>,
+        first: usize,
+        pages: usize,
+        protection: Protection,
+    ) -> Result<(), VmError> {
+        Self::inside(frames, first, pages)?;
+        Self::allowed(frames, protection)?;
+        Self::aligned(va, pages)?;
+        let taken = (0..pages as u64).any(|n| self.pages.lock().contains_key(&(va + n * PAGE)));
+        if taken {
+            return Err(VmError::Exists);
+        }
+        self.insert(va, frames, first, pages, protection);
+        Ok(())
+    }
+
+    /// Copies user memory out through the bookkeeping.
+    pub fn peek(&self, va: u64, out: &mut [u8]) -> Result<(), VmError> {
+        let map = self.pages.lock();
+        for (n, byte) in out.iter_mut().enumerate() {
+            let at = va.checked_add(n as u64).ok_or(VmError::InvalidArgument)?;
+            let page = map.get(&(at & !(PAGE - 1))).ok_or(VmError::NotFound)?;
+            let (frames, index) = page.backing.as_ref().ok_or(VmError::NotFound)?;
+            let offset = index * PAGE_SIZE + usize::try_from(at % PAGE).unwrap_or(0);
+            frames.read(offset, core::slice::from_mut(byte)).map_err(|_| VmError::NotFound)?;
+        }
+        Ok(())
+    }
+
+    /// Takes everything out.
+    pub fn clear(&self) {
+        let all = core::mem::take(&mut *self.pages.lock());
+        drop(all);
+    }
+
+    /// How many pages are backed.
+    pub fn mapped_pages(&self) -> u64 {
+        self.pages.lock().values().filter(|page| page.backing.is_some()).count() as u64
+    }
+
+    fn pick(&self, pages: usize) -> Result<u64, VmError> {
+        if pages == 0 || pages > 1 << 30 {
+            return Err(VmError::InvalidArgument);
+        }
+        let mut next = self.next.lock();
+        let start = *next + PAGE;
+        *next = start + pages as u64 * PAGE;
+        Ok(start)
+    }
+
+    fn aligned(va: u64, pages: usize) -> Result<(), VmError> {
+        let end = (pages as u64).checked_mul(PAGE).and_then(|len| va.checked_add(len));
+        match end {
+            Some(end) if va % PAGE == 0 && pages > 0 && va >= layout::USER_MIN && end <= layout::USER_MAX => Ok(()),
+            _ => Err(VmError::InvalidArgument),
+        }
+    }
+
+    fn inside(frames: &Ref<Frames>, first: usize, pages: usize) -> Result<(), VmError> {
+        match first.checked_add(pages) {
+            Some(end) if pages > 0 && end <= frames.pages() => Ok(()),
+            _ => Err(VmError::InvalidArgument),
+        }
+    }
+
+    fn allowed(frames: &Ref<Frames>, protection: Protection) -> Result<(), VmError> {
+        if frames.is_read_only() && protection == Protection::ReadWrite { Err(VmError::Denied) } else { Ok(()) }
+    }
+
+    fn insert(&self, va: u64, frames: &Ref<Frames>, first: usize, pages: usize, protection: Protection) {
+        let page = |n| Page { backing: Some((frames.clone(), first + n)), protection };
+        self.pages.lock().extend((0..pages).map(|n| (va + n as u64 * PAGE, page(n))));
+    }
+
+    fn check(&self, va: u64, pages: usize, ok: impl Fn(&Page) -> Result<(), VmError>) -> Result<(), VmError> {
+        Self::aligned(va, pages)?;
+        let map = self.pages.lock();
+        (0..pages as u64).try_for_each(|n| ok(map.get(&(va + n * PAGE)).ok_or(VmError::NotFound)?))
+    }
+
+    fn each(&self, va: u64, pages: usize, change: impl Fn(usize, &mut Page)) {
+        let mut map = self.pages.lock();
+        for n in 0..pages {
+            if let Some(page) = map.get_mut(&(va + n as u64 * PAGE)) {
+                change(n, page);
+            }
+        }
+    }
+}
