@@ -12,6 +12,7 @@ extern crate alloc;
 #[cfg(not(target_os = "none"))]
 extern crate std;
 
+pub mod account;
 pub mod sync;
 mod types;
 

@@ -5,7 +5,8 @@ use crate::sync::Ref;
 use crate::types::{MemError, OutOfRange};
 use alloc::vec::Vec;
 use capos_abi::PAGE_SIZE;
-use capos_mem::{Budget, Resource};
+use crate::account::Account;
+use capos_mem::Resource;
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -36,7 +37,7 @@ pub fn kernel_pages() -> u64 {
 pub struct Frames {
     start: NonNull<u8>,
     pages: usize,
-    budget: Option<Ref<Budget>>,
+    budget: Option<Ref<Account>>,
 }
 
 // SAFETY: the bytes are only reached through bounds-checked volatile copies, like device memory.
@@ -46,7 +47,7 @@ unsafe impl Sync for Frames {}
 
 impl Frames {
     /// `pages` zeroed pages charged to `budget`.
-    pub fn zeroed(pages: usize, budget: &Ref<Budget>) -> Result<Ref<Frames>, MemError> {
+    pub fn zeroed(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
         let charge = u64::try_from(pages).map_err(|_| MemError::OutOfMemory)?;
         budget.charge(Resource::MemoryPages, charge).map_err(|_| MemError::BudgetExhausted)?;
         match Self::allocate(pages) {
@@ -59,7 +60,7 @@ impl Frames {
     }
 
     /// Like [`Frames::zeroed`], physically contiguous.
-    pub fn contiguous(pages: usize, budget: &Ref<Budget>) -> Result<Ref<Frames>, MemError> {
+    pub fn contiguous(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
         Self::zeroed(pages, budget)
     }
 

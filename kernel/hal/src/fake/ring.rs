@@ -4,7 +4,7 @@ use super::mem::Frames;
 use crate::sync::Ref;
 use crate::types::MemError;
 use capos_abi::RingShape;
-use capos_mem::Budget;
+use crate::account::Account;
 use capos_ring::{KernelRing, UserRing};
 use core::ops::Deref;
 
@@ -17,7 +17,7 @@ pub struct RingBlock {
 
 impl RingBlock {
     /// A zeroed block of that shape, charged to `budget`.
-    pub fn new(shape: RingShape, budget: &Ref<Budget>) -> Result<Ref<RingBlock>, MemError> {
+    pub fn new(shape: RingShape, budget: &Ref<Account>) -> Result<Ref<RingBlock>, MemError> {
         let frames = Frames::contiguous(shape.pages(), budget)?;
         // SAFETY: the block is as long as the shape says, and `frames` keeps it alive as long as the ring.
         let ring = unsafe { KernelRing::new(frames.start(), shape) };

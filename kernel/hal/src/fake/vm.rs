@@ -5,7 +5,7 @@ use crate::sync::{Lock, Ref};
 use crate::types::{Protection, VmError};
 use alloc::collections::BTreeMap;
 use capos_abi::{PAGE_SIZE, layout};
-use capos_mem::Budget;
+use crate::account::Account;
 
 #[derive(Clone)]
 struct Page {
@@ -17,14 +17,14 @@ struct Page {
 pub struct AddressSpace {
     pages: Lock<BTreeMap<u64, Page>>,
     next: Lock<u64>,
-    budget: Ref<Budget>,
+    budget: Ref<Account>,
 }
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
 impl AddressSpace {
     /// An empty space whose memory `budget` pays.
-    pub fn new(budget: &Ref<Budget>) -> Result<Ref<AddressSpace>, VmError> {
+    pub fn new(budget: &Ref<Account>) -> Result<Ref<AddressSpace>, VmError> {
         let space =
             AddressSpace { pages: Lock::new(BTreeMap::new()), next: Lock::new(layout::DYNAMIC_BASE), budget: budget.clone() };
         Ok(Ref::try_new(space)?)
