@@ -3,3 +3,4 @@
 #![no_std]
 
 pub use capos_abi as abi;
+pub use capos_mem as mem;

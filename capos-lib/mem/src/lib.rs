@@ -1,0 +1,19 @@
+//! Memory as arithmetic: who may use how much ([`Budget`]), which frames are free ([`FrameAllocator`]), and what lies where in an
+//! address space ([`Regions`]).
+//!
+//! Nothing here touches memory that it describes. Every allocation of the bookkeeping itself is fallible, and a refused operation
+//! changes nothing (architecture sections 4 and 6: out of memory is an error to the requester).
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod budget;
+pub mod frames;
+pub mod regions;
+mod sync;
+
+pub use budget::{Budget, Exhausted, RESOURCES, Resource};
+pub use frames::{FrameAllocator, FrameError};
+pub use regions::{Backing, Bounds, Protection, Region, RegionError, Regions};
