@@ -15,7 +15,6 @@ pub mod error;
 mod generated;
 pub mod wire;
 
-
 pub use error::{DecodeError, EncodeError};
 pub use generated::*;
 pub use wire::{ANY, Decode, Empty, Encode};

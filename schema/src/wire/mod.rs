@@ -52,4 +52,3 @@ impl Decode<'_> for Empty {
         Message::<0, 0>::parse(message).map(|_| Empty)
     }
 }
-

@@ -1,8 +1,11 @@
 //! Writes the outputs. Rust goes through rustfmt afterwards, so that layout here is not layout there.
 
+mod client;
 pub mod dispatch;
 pub mod messages;
+mod server;
 mod shape;
+pub mod user;
 
 use crate::model::{Interface, Method};
 use crate::names::pascal;

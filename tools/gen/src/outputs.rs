@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::emit::{HEADER, dispatch, messages};
+use crate::emit::{HEADER, dispatch, messages, user};
 use crate::fault::{Fault, Faults};
 use crate::model::Schema;
 use crate::source::Sources;
@@ -15,9 +15,11 @@ use crate::{lower, request};
 const SCHEMA_DIR: &str = "schema/src/generated";
 /// The kernel's dispatch table.
 const DISPATCH: &str = "kernel/core/src/cap/dispatch.rs";
+/// Where modules of `rt` go.
+const USER_DIR: &str = "userspace/rt/src/generated";
 
 /// Folders that hold nothing but outputs, so that what is too much in them can be told.
-const OWN_DIRS: [&str; 1] = [SCHEMA_DIR];
+const OWN_DIRS: [&str; 2] = [SCHEMA_DIR, USER_DIR];
 
 /// Path from the repository's root to content.
 pub type Outputs = BTreeMap<String, String>;
@@ -49,6 +51,10 @@ pub fn generate(root: &Path, schema: &Schema) -> Result<Outputs, Faults> {
     outputs.insert(format!("{SCHEMA_DIR}/mod.rs"), messages::index(schema));
     for module in messages::modules(schema) {
         outputs.insert(format!("{SCHEMA_DIR}/{module}.rs"), messages::module(schema, module));
+    }
+    outputs.insert(format!("{USER_DIR}/mod.rs"), user::index(schema));
+    for interface in &schema.interfaces {
+        outputs.insert(format!("{USER_DIR}/{}.rs", interface.module), user::module(interface));
     }
     outputs.insert(DISPATCH.to_owned(), dispatch::dispatch(schema));
     for (path, content) in &mut outputs {
