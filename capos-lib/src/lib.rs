@@ -4,3 +4,4 @@
 
 pub use capos_abi as abi;
 pub use capos_mem as mem;
+pub use capos_ring as ring;

@@ -11,9 +11,19 @@ pub enum Record<'a> {
     /// One argument, in order.
     Arg(&'a str),
     /// Grant number `n` goes by `name` and has interface `interface`.
-    Cap { name: &'a str, interface: u64 },
+    Cap {
+        /// Its name.
+        name: &'a str,
+        /// Its interface id.
+        interface: u64,
+    },
     /// Export number `n` that this process is to serve on its endpoint goes by `name`.
-    Export { name: &'a str, interface: u64 },
+    Export {
+        /// Its name.
+        name: &'a str,
+        /// Its interface id.
+        interface: u64,
+    },
 }
 
 /// Why a block could not be written.

@@ -1,0 +1,137 @@
+//! The kernel's access to the message arena: checked ranges, copied word by word out of and into memory that user code may be
+//! writing at the same time.
+
+use super::KernelRing;
+
+const WORD: usize = 8;
+
+/// A range does not lie in the arena, or is not aligned as it must be: the fault of whoever named it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfArena;
+
+impl KernelRing {
+    /// Length of the arena, bytes.
+    #[inline]
+    pub fn arena_len(&self) -> usize {
+        self.arena_len
+    }
+
+    /// Whether `len` bytes at `off` lie in the arena.
+    ///
+    /// # Errors
+    /// [`OutOfArena`] when they do not.
+    #[inline]
+    pub fn check_range(&self, off: u32, len: u32) -> Result<(), OutOfArena> {
+        self.place(off, len as usize).map(|_| ())
+    }
+
+    /// Copies bytes out of the arena.
+    ///
+    /// # Errors
+    /// [`OutOfArena`], and then `out` is unchanged.
+    #[inline]
+    pub fn arena_read(&self, off: u32, out: &mut [u8]) -> Result<(), OutOfArena> {
+        let mut at = self.place(off, out.len())?;
+        let aligned = at.is_multiple_of(WORD);
+        let (words, bytes) = if aligned { out.as_chunks_mut::<WORD>() } else { (&mut [][..], out) };
+        for word in words {
+            // SAFETY: `place` checked the range, and it is aligned here.
+            *word = unsafe { self.block.load_u64(at) }.to_ne_bytes();
+            at += WORD;
+        }
+        for byte in bytes {
+            // SAFETY: `place` checked the range.
+            *byte = unsafe { self.block.load_u8(at) };
+            at += 1;
+        }
+        Ok(())
+    }
+
+    /// Copies bytes into the arena.
+    ///
+    /// # Errors
+    /// [`OutOfArena`], and then the arena is unchanged.
+    #[inline]
+    pub fn arena_write(&self, off: u32, bytes: &[u8]) -> Result<(), OutOfArena> {
+        let mut at = self.place(off, bytes.len())?;
+        let aligned = at.is_multiple_of(WORD);
+        let (words, bytes) = if aligned { bytes.as_chunks::<WORD>() } else { (&[][..], bytes) };
+        for word in words {
+            // SAFETY: `place` checked the range, and it is aligned here.
+            unsafe { self.block.store_u64(at, u64::from_ne_bytes(*word)) };
+            at += WORD;
+        }
+        for byte in bytes {
+            // SAFETY: `place` checked the range.
+            unsafe { self.block.store_u8(at, *byte) };
+            at += 1;
+        }
+        Ok(())
+    }
+
+    /// Reads one aligned word.
+    ///
+    /// # Errors
+    /// [`OutOfArena`] when it is not aligned, too.
+    #[inline]
+    pub fn arena_load(&self, off: u32) -> Result<u64, OutOfArena> {
+        let at = self.place_word(off)?;
+        // SAFETY: `place_word` checked range and alignment.
+        Ok(unsafe { self.block.load_u64(at) })
+    }
+
+    /// Writes one aligned word.
+    ///
+    /// # Errors
+    /// [`OutOfArena`] when it is not aligned, too.
+    #[inline]
+    pub fn arena_store(&self, off: u32, word: u64) -> Result<(), OutOfArena> {
+        let at = self.place_word(off)?;
+        // SAFETY: `place_word` checked range and alignment.
+        unsafe { self.block.store_u64(at, word) };
+        Ok(())
+    }
+
+    /// Copies a message from one arena to another. Within one arena it copies upward, so overlapping ranges give an odd message,
+    /// to the one process that asked for it.
+    ///
+    /// # Errors
+    /// [`OutOfArena`] when either range is bad; then nothing was copied.
+    #[inline]
+    pub fn arena_copy(
+        src: &KernelRing,
+        src_off: u32,
+        dst: &KernelRing,
+        dst_off: u32,
+        len: u32,
+    ) -> Result<(), OutOfArena> {
+        let len = len as usize;
+        let from = src.place(src_off, len)?;
+        let to = dst.place(dst_off, len)?;
+        let words = if (from | to).is_multiple_of(WORD) { len / WORD } else { 0 };
+        // SAFETY: `place` checked both ranges, and they are aligned when there are words to copy.
+        unsafe { src.block.copy_words(from, &dst.block, to, words) };
+        for n in words * WORD..len {
+            // SAFETY: byte `n` is inside both ranges.
+            unsafe { dst.block.store_u8(to + n, src.block.load_u8(from + n)) };
+        }
+        Ok(())
+    }
+
+    /// Offset in the block of a range of the arena.
+    #[inline]
+    fn place(&self, off: u32, len: usize) -> Result<usize, OutOfArena> {
+        let off = off as usize;
+        if off <= self.arena_len && len <= self.arena_len - off {
+            Ok(self.arena_off + off)
+        } else {
+            Err(OutOfArena)
+        }
+    }
+
+    #[inline]
+    fn place_word(&self, off: u32) -> Result<usize, OutOfArena> {
+        let at = self.place(off, WORD)?;
+        if at.is_multiple_of(WORD) { Ok(at) } else { Err(OutOfArena) }
+    }
+}

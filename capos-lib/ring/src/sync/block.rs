@@ -1,0 +1,154 @@
+//! The shared memory of a ring as a machine has it.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+/// Words from which on a copy is one `rep movsq`: below, starting it up costs more than it saves.
+const LONG_COPY: usize = 32;
+/// Words that a copy moves at once: a whole 64-byte message, without a loop.
+const STRIDE: usize = 8;
+
+/// A block of memory that others read and write at any time. Every access is a single machine access of its width.
+pub(crate) struct Block {
+    start: NonNull<u8>,
+}
+
+// SAFETY: a `Block` is an address; all access through it is atomic, see `Block::new`.
+unsafe impl Send for Block {}
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
+impl Block {
+    /// # Safety
+    /// `start` is 8-byte aligned. The memory behind it that the `Block`'s user names by offsets stays valid as long as the `Block`
+    /// is used, and nobody in the same program accesses it other than atomically.
+    #[inline]
+    pub(crate) unsafe fn new(start: NonNull<u8>) -> Self {
+        Block { start }
+    }
+
+    /// Address of a byte of the block.
+    ///
+    /// # Safety
+    /// `offset` is inside the block.
+    #[inline]
+    pub(crate) unsafe fn pointer(&self, offset: usize) -> NonNull<u8> {
+        // SAFETY: the caller's promise.
+        unsafe { self.start.add(offset) }
+    }
+
+    /// # Safety
+    /// `offset` is inside the block and 4-byte aligned.
+    #[inline]
+    pub(crate) unsafe fn load_u32(&self, offset: usize, order: Ordering) -> u32 {
+        // SAFETY: valid and aligned by the caller's promise; atomic like every other access.
+        unsafe { AtomicU32::from_ptr(self.pointer(offset).as_ptr().cast()) }.load(order)
+    }
+
+    /// # Safety
+    /// As [`Block::load_u32`].
+    #[inline]
+    pub(crate) unsafe fn store_u32(&self, offset: usize, value: u32, order: Ordering) {
+        // SAFETY: as in `load_u32`.
+        unsafe { AtomicU32::from_ptr(self.pointer(offset).as_ptr().cast()) }.store(value, order);
+    }
+
+    /// # Safety
+    /// `offset` is inside the block and 8-byte aligned.
+    #[inline]
+    pub(crate) unsafe fn load_u64(&self, offset: usize) -> u64 {
+        // SAFETY: as in `load_u32`.
+        unsafe { AtomicU64::from_ptr(self.pointer(offset).as_ptr().cast()) }.load(Ordering::Relaxed)
+    }
+
+    /// # Safety
+    /// As [`Block::load_u64`].
+    #[inline]
+    pub(crate) unsafe fn store_u64(&self, offset: usize, value: u64) {
+        // SAFETY: as in `load_u32`.
+        unsafe { AtomicU64::from_ptr(self.pointer(offset).as_ptr().cast()) }.store(value, Ordering::Relaxed);
+    }
+
+    /// # Safety
+    /// `offset` is inside the block.
+    #[inline]
+    pub(crate) unsafe fn load_u8(&self, offset: usize) -> u8 {
+        // SAFETY: as in `load_u32`.
+        unsafe { AtomicU8::from_ptr(self.pointer(offset).as_ptr()) }.load(Ordering::Relaxed)
+    }
+
+    /// # Safety
+    /// `offset` is inside the block.
+    #[inline]
+    pub(crate) unsafe fn store_u8(&self, offset: usize, value: u8) {
+        // SAFETY: as in `load_u32`.
+        unsafe { AtomicU8::from_ptr(self.pointer(offset).as_ptr()) }.store(value, Ordering::Relaxed);
+    }
+
+    /// Copies words from here to another block, upward.
+    ///
+    /// # Safety
+    /// Both ranges are inside their blocks and 8-byte aligned.
+    #[inline]
+    pub(crate) unsafe fn copy_words(&self, from: usize, to: &Block, at: usize, words: usize) {
+        if words >= LONG_COPY {
+            // SAFETY: the caller's promise.
+            return unsafe { self.copy_long(from, to, at, words) };
+        }
+        let mut done = 0;
+        while done + STRIDE <= words {
+            // SAFETY: the words done..done + STRIDE are inside both ranges.
+            unsafe { self.copy_stride(from + done * 8, to, at + done * 8) };
+            done += STRIDE;
+        }
+        while done < words {
+            // SAFETY: word `done` is inside both ranges.
+            unsafe { to.store_u64(at + done * 8, self.load_u64(from + done * 8)) };
+            done += 1;
+        }
+    }
+
+    /// Copies [`STRIDE`] words.
+    ///
+    /// # Safety
+    /// As [`Block::copy_words`].
+    #[inline]
+    unsafe fn copy_stride(&self, from: usize, to: &Block, at: usize) {
+        for word in 0..STRIDE {
+            // SAFETY: the caller's promise.
+            unsafe { to.store_u64(at + word * 8, self.load_u64(from + word * 8)) };
+        }
+    }
+
+    /// Copies many words with one instruction.
+    ///
+    /// # Safety
+    /// As [`Block::copy_words`].
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    unsafe fn copy_long(&self, from: usize, to: &Block, at: usize, words: usize) {
+        // SAFETY: both ranges are valid by the caller's promise. The instruction moves word by word, and as the compiler cannot
+        // see into it no assumption of its breaks when others write to the memory meanwhile. The direction flag is clear: the
+        // calling convention says so, and the kernel's entry code makes it so.
+        unsafe {
+            core::arch::asm!(
+                "rep movsq",
+                inout("rcx") words => _,
+                inout("rsi") self.pointer(from).as_ptr() => _,
+                inout("rdi") to.pointer(at).as_ptr() => _,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+
+    /// Copies many words, where there is no such instruction.
+    ///
+    /// # Safety
+    /// As [`Block::copy_words`].
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    unsafe fn copy_long(&self, from: usize, to: &Block, at: usize, words: usize) {
+        for word in 0..words {
+            // SAFETY: the caller's promise.
+            unsafe { to.store_u64(at + word * 8, self.load_u64(from + word * 8)) };
+        }
+    }
+}
