@@ -1,0 +1,211 @@
+//! A small executor: one thread, futures over ring completions.
+//!
+//! [`block_on`] runs one future and beside it every task that [`spawn`] started. When nobody can go on it hands all queued
+//! submissions to the kernel in one `cap_enter` and sleeps there. Wakers are task numbers of the thread that made them: they
+//! must not travel to other threads, and nothing here is `Send`.
+
+use crate::thread;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The future that [`block_on`] was called with.
+const MAIN: usize = usize::MAX;
+
+#[derive(Default)]
+struct Slot {
+    /// `None` while it is being polled, and when the slot is free.
+    future: Option<Task>,
+    live: bool,
+    queued: bool,
+}
+
+/// A thread's tasks.
+pub(crate) struct Tasks {
+    slots: RefCell<Vec<Slot>>,
+    free: RefCell<Vec<usize>>,
+    /// Numbers of tasks to poll. Has room for all of them, so that waking never allocates.
+    ready: RefCell<VecDeque<usize>>,
+    main_ready: Cell<bool>,
+}
+
+impl Tasks {
+    pub(crate) const fn new() -> Self {
+        Tasks {
+            slots: RefCell::new(Vec::new()),
+            free: RefCell::new(Vec::new()),
+            ready: RefCell::new(VecDeque::new()),
+            main_ready: Cell::new(false),
+        }
+    }
+
+    fn add(&self, future: Task) {
+        let mut slots = self.slots.borrow_mut();
+        let number = self.free.borrow_mut().pop().unwrap_or(slots.len());
+        let slot = Slot { future: Some(future), live: true, queued: false };
+        match slots.get_mut(number) {
+            Some(place) => *place = slot,
+            None => slots.push(slot),
+        }
+        let mut ready = self.ready.borrow_mut();
+        let missing = slots.len().saturating_sub(ready.len());
+        ready.reserve(missing);
+        drop((slots, ready));
+        self.wake(number);
+    }
+
+    fn wake(&self, number: usize) {
+        if number == MAIN {
+            self.main_ready.set(true);
+            return;
+        }
+        if let Some(slot) = self.slots.borrow_mut().get_mut(number)
+            && slot.live
+            && !slot.queued
+        {
+            slot.queued = true;
+            self.ready.borrow_mut().push_back(number);
+        }
+    }
+
+    /// Polls the tasks that were ready at the beginning.
+    fn run_ready(&self) {
+        let count = self.ready.borrow().len();
+        for _ in 0..count {
+            let Some(number) = self.ready.borrow_mut().pop_front() else { return };
+            self.run(number);
+        }
+    }
+
+    fn run(&self, number: usize) {
+        let future = match self.slots.borrow_mut().get_mut(number) {
+            Some(slot) => {
+                slot.queued = false;
+                slot.future.take()
+            }
+            None => None,
+        };
+        let Some(mut future) = future else { return };
+        let waker = waker(number);
+        if future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            if let Some(slot) = self.slots.borrow_mut().get_mut(number) {
+                slot.future = Some(future);
+            }
+            return;
+        }
+        // Dropped before its slot is free: its destructors may wake or spawn.
+        drop(future);
+        if let Some(slot) = self.slots.borrow_mut().get_mut(number) {
+            *slot = Slot::default();
+        }
+        self.free.borrow_mut().push(number);
+    }
+
+    fn anything_ready(&self) -> bool {
+        self.main_ready.get() || !self.ready.borrow().is_empty()
+    }
+}
+
+const VTABLE: RawWakerVTable =
+    RawWakerVTable::new(|number| RawWaker::new(number, &VTABLE), wake_number, wake_number, |_| {});
+
+fn wake_number(number: *const ()) {
+    thread::current().tasks.wake(number as usize);
+}
+
+fn waker(number: usize) -> Waker {
+    // SAFETY: the data is a number, nothing is owned, and the functions accept any number. Waking on another thread than the
+    // task's would wake that thread's task of the same number, which is allowed to happen at any time.
+    unsafe { Waker::from_raw(RawWaker::new(core::ptr::without_provenance(number), &VTABLE)) }
+}
+
+/// Starts a task that runs while somebody is in [`block_on`]. It ends with its future, or with the process.
+pub fn spawn(future: impl Future<Output = ()> + 'static) {
+    thread::current().tasks.add(Box::pin(future));
+}
+
+/// Runs a future to its end, and every task beside it.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let thread = thread::current();
+    let tasks = &thread.tasks;
+    let mut future = pin!(future);
+    let waker = waker(MAIN);
+    tasks.main_ready.set(true);
+    loop {
+        if tasks.main_ready.replace(false)
+            && let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker))
+        {
+            return value;
+        }
+        tasks.run_ready();
+        if tasks.anything_ready() {
+            // Tasks that wake each other must not keep submissions from the kernel.
+            thread.enter(0, 0);
+        } else {
+            assert!(thread.operations.borrow().in_flight() > 0, "every task waits and nothing is in flight");
+            thread.wait();
+        }
+        thread.drain();
+    }
+}
+
+/// Which of two futures was first.
+pub enum Either<A, B> {
+    /// The first one.
+    First(A),
+    /// The second one.
+    Second(B),
+}
+
+/// Runs two futures until one is done; the other is dropped, which cancels what it has in flight. Pass `Pin<&mut F>` to keep it.
+pub async fn select<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Output> {
+    let mut a = pin!(a);
+    let mut b = pin!(b);
+    poll_fn(|cx| {
+        if let Poll::Ready(value) = a.as_mut().poll(cx) {
+            return Poll::Ready(Either::First(value));
+        }
+        b.as_mut().poll(cx).map(Either::Second)
+    })
+    .await
+}
+
+/// Wakes tasks that wait for something another task of this thread does. Waiters look again at the state they wait for.
+#[derive(Default)]
+pub struct Signal {
+    epoch: Cell<u64>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Signal {
+    /// With nobody waiting.
+    pub const fn new() -> Self {
+        Signal { epoch: Cell::new(0), waiting: RefCell::new(Vec::new()) }
+    }
+
+    /// Wakes everybody who waits.
+    pub fn notify(&self) {
+        self.epoch.set(self.epoch.get().wrapping_add(1));
+        for waker in self.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    /// Waits for the next [`Signal::notify`] after this call.
+    pub fn wait(&self) -> impl Future<Output = ()> + '_ {
+        let seen = self.epoch.get();
+        poll_fn(move |cx| {
+            if self.epoch.get() != seen {
+                return Poll::Ready(());
+            }
+            self.waiting.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+}

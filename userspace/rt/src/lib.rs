@@ -1,0 +1,47 @@
+//! The runtime of every program: what stands between `_start` and a program's own logic.
+//!
+//! A program is a crate with `rt::main!(run)` and a `fn run(env: rt::Env) -> i64`. It finds its capabilities by name in the
+//! [`Env`], wraps them in the typed clients of [`generated`], and calls them either blocking (shortest path) or as futures on
+//! the small executor of [`exec`]. Servers receive with [`serve`].
+//!
+//! Programs are built for the host's own Linux target without any libc (ADR on userspace targets), told apart from a host build
+//! by `--cfg capos`. On the host this crate compiles too, so that clippy, docs and unit tests see it, but nothing of it runs.
+#![no_std]
+
+extern crate alloc;
+
+mod arena;
+pub mod cap;
+mod emergency;
+pub mod entry;
+pub mod env;
+mod exception;
+pub mod exec;
+#[allow(
+    clippy::too_many_arguments,
+    clippy::useless_conversion,
+    reason = "methods have the parameters that the schema gives them"
+)]
+pub mod generated;
+#[cfg(capos)]
+mod heap;
+pub mod ipc;
+pub mod log;
+#[cfg(capos)]
+mod mem;
+mod op;
+#[cfg(capos)]
+mod panic;
+mod scratch;
+pub mod serve;
+pub mod sys;
+mod thread;
+pub mod threads;
+
+pub use cap::{Cap, Client, Outgoing};
+pub use capos_abi::{self as abi, Blame, CapId, ExceptionCode, TransportError};
+pub use capos_schema as schema;
+pub use env::{Env, EnvError};
+pub use exec::{Either, Signal, block_on, select, spawn};
+pub use ipc::{CallError, Reply};
+pub use serve::{CallContext, Exception, Request};

@@ -1,0 +1,223 @@
+//! Operations in flight that somebody awaits.
+//!
+//! Each has a slot whose index travels as `user_data`. The kernel may write the operation's arena memory until the completion
+//! is there, so dropping an [`Operation`] early cancels it and leaves its memory to the slot; what the completion still brings
+//! (a capability, a received call) is given back then.
+
+use crate::arena;
+use crate::thread::{self, Thread};
+use alloc::vec::Vec;
+use capos_abi::ring::sqe_flags;
+use capos_abi::{CapId, Cqe, ExceptionCode, MAX_CAPS, Op, Sqe};
+use capos_arena::Run;
+use core::future::poll_fn;
+use core::task::{Context, Poll, Waker};
+
+enum Slot {
+    Free,
+    Waiting(Option<Waker>),
+    Done(Cqe),
+    /// Nobody waits any more; the run is freed and what came is given back when the completion is there.
+    Orphan {
+        run: Run,
+        caps: u32,
+    },
+}
+
+/// The table of a thread.
+pub(crate) struct Operations {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    in_flight: usize,
+}
+
+impl Operations {
+    pub(crate) const fn new() -> Self {
+        Operations { slots: Vec::new(), free: Vec::new(), in_flight: 0 }
+    }
+
+    /// How many have not completed yet.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    fn open(&mut self) -> u32 {
+        self.in_flight += 1;
+        if let Some(index) = self.free.pop() {
+            self.put(index, Slot::Waiting(None));
+            return index;
+        }
+        self.slots.push(Slot::Waiting(None));
+        // Room for every slot to be free at once: closing one must not allocate.
+        self.free.reserve(self.slots.len());
+        self.slots.len() as u32 - 1
+    }
+
+    fn close(&mut self, index: u32) {
+        self.put(index, Slot::Free);
+        self.free.push(index);
+    }
+
+    fn put(&mut self, index: u32, slot: Slot) -> Slot {
+        match self.slots.get_mut(index as usize) {
+            Some(place) => core::mem::replace(place, slot),
+            None => Slot::Free,
+        }
+    }
+
+    /// A completion has come. What it leaves to clean up, if its operation was abandoned, is for the caller: cleaning up may
+    /// submit, which may complete other operations.
+    pub(crate) fn complete(&mut self, cqe: Cqe) -> Option<Abandoned> {
+        let index = u32::try_from(cqe.user_data).ok()?;
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match self.put(index, Slot::Done(cqe)) {
+            Slot::Waiting(waker) => {
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+                None
+            }
+            Slot::Orphan { run, caps } => {
+                self.close(index);
+                Some(Abandoned { run, caps, cqe })
+            }
+            was => {
+                self.put(index, was);
+                None
+            }
+        }
+    }
+
+    fn poll(&mut self, index: u32, cx: &Context<'_>) -> Poll<Cqe> {
+        match self.slots.get_mut(index as usize) {
+            Some(Slot::Done(cqe)) => Poll::Ready(*cqe),
+            Some(Slot::Waiting(waker)) => {
+                *waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Pending,
+        }
+    }
+}
+
+/// An operation that completed after its owner had dropped it.
+pub(crate) struct Abandoned {
+    run: Run,
+    caps: u32,
+    cqe: Cqe,
+}
+
+impl Abandoned {
+    /// Gives everything back.
+    pub(crate) fn clean_up(self, thread: &Thread) {
+        give_back(thread, &self.cqe, self.caps);
+        thread.free_arena(self.run);
+    }
+}
+
+/// Gives back what a completion brought that nobody wants: capabilities, and a call that waits for an answer.
+fn give_back(thread: &Thread, cqe: &Cqe, caps: u32) {
+    if cqe.result < 0 {
+        return;
+    }
+    for index in 0..usize::from(cqe.caps).min(MAX_CAPS) {
+        // SAFETY: the orphan owned the run with this array, and its operation is complete.
+        let id = unsafe { arena::take_cap(thread, caps, index) };
+        if id != CapId::NULL {
+            thread.release(id);
+        }
+    }
+    if cqe.token != 0 {
+        thread.submit_ignored(&Sqe {
+            op: Op::Return as u8,
+            flags: sqe_flags::EXCEPTION,
+            method: ExceptionCode::Disconnected.code(),
+            cap: cqe.token,
+            ..Sqe::default()
+        });
+    }
+}
+
+/// The arena memory of an operation that is complete.
+pub(crate) struct Finished {
+    pub(crate) run: Run,
+    /// Offset of the capability array.
+    pub(crate) caps: u32,
+    /// Offset of the answer.
+    pub(crate) reply: u32,
+}
+
+/// One submitted operation and the arena memory that it uses.
+pub(crate) struct Operation {
+    thread: &'static Thread,
+    index: u32,
+    run: Option<Run>,
+    caps: u32,
+    reply: u32,
+}
+
+impl Operation {
+    /// Submits `sqe`, whose ranges all lie in `run`; the slot's index becomes its `user_data`.
+    pub(crate) fn submit(thread: &'static Thread, sqe: &Sqe, run: Run) -> Operation {
+        let index = thread.operations.borrow_mut().open();
+        thread.submit(&Sqe { user_data: u64::from(index), ..*sqe });
+        Operation { thread, index, run: Some(run), caps: sqe.caps_off, reply: sqe.reply_off }
+    }
+
+    /// Waits for the completion and hands the memory over.
+    pub(crate) async fn finish(mut self) -> (Cqe, Finished) {
+        let cqe = poll_fn(|cx| self.poll(cx)).await;
+        self.close(cqe)
+    }
+
+    /// The completion, if it has come.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Cqe> {
+        self.thread.operations.borrow_mut().poll(self.index, cx)
+    }
+
+    /// Waits without an executor: other operations complete meanwhile, but no task runs.
+    pub(crate) fn finish_blocking(mut self) -> (Cqe, Finished) {
+        let cx = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(cqe) = self.poll(&cx) {
+                return self.close(cqe);
+            }
+            self.thread.wait();
+            self.thread.drain();
+        }
+    }
+
+    /// After a completion: frees the slot and hands the memory over.
+    pub(crate) fn close(&mut self, cqe: Cqe) -> (Cqe, Finished) {
+        self.thread.operations.borrow_mut().close(self.index);
+        match self.run.take() {
+            Some(run) => (cqe, Finished { run, caps: self.caps, reply: self.reply }),
+            None => unreachable!("an operation is closed once"),
+        }
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        let mut operations = self.thread.operations.borrow_mut();
+        match operations.put(self.index, Slot::Free) {
+            Slot::Done(cqe) => {
+                operations.close(self.index);
+                drop(operations);
+                give_back(self.thread, &cqe, self.caps);
+                self.thread.free_arena(run);
+            }
+            _ => {
+                operations.put(self.index, Slot::Orphan { run, caps: self.caps });
+                drop(operations);
+                cancel(thread::current(), self.index);
+            }
+        }
+    }
+}
+
+/// Asks the kernel to end an operation; its completion comes in any case.
+fn cancel(thread: &Thread, index: u32) {
+    thread.submit_ignored(&Sqe { op: Op::Cancel as u8, aux: u64::from(index), ..Sqe::default() });
+}

@@ -1,0 +1,102 @@
+//! Further threads of this process, each with its own ring block and its own executor.
+
+use crate::cap::Cap;
+use crate::generated::thread_control::ThreadControlClient;
+use crate::generated::virtual_memory::VirtualMemoryClient;
+use crate::ipc::CallError;
+use crate::sys;
+use crate::thread::{self, Thread};
+use alloc::boxed::Box;
+use capos_abi::{CapId, PAGE_SIZE, RingShape};
+use capos_schema::virtual_memory::Protection;
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+
+/// Stack of a thread, bytes.
+const STACK: u64 = 32 * PAGE_SIZE as u64;
+
+/// A thread that was started. Dropping this does not end it.
+pub struct JoinHandle {
+    thread: u64,
+    stack: u64,
+}
+
+/// What a new thread finds behind its argument.
+struct Birth {
+    work: Box<dyn FnOnce() + Send>,
+    thread: *mut core::mem::MaybeUninit<Thread>,
+}
+
+/// Our own `ThreadControl`; it belongs to the process, so it is never released.
+fn control() -> ManuallyDrop<ThreadControlClient> {
+    ManuallyDrop::new(ThreadControlClient::from(Cap::from_id(CapId::SELF_THREADS)))
+}
+
+/// Our own `VirtualMemory`; it belongs to the process, so it is never released.
+pub fn memory() -> ManuallyDrop<VirtualMemoryClient> {
+    ManuallyDrop::new(VirtualMemoryClient::from(Cap::from_id(CapId::SELF_MEMORY)))
+}
+
+/// Starts a thread of `priority` that does `work` and ends.
+pub fn spawn(priority: u8, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle, CallError> {
+    let memory = memory();
+    let stack = memory.reserve_blocking(STACK)?;
+    if let Err(error) = memory.commit_blocking(stack, STACK, Protection::ReadWrite) {
+        let _ = memory.unmap_blocking(stack, STACK);
+        return Err(error);
+    }
+    let place: *mut core::mem::MaybeUninit<Thread> = Box::into_raw(Box::<Thread>::new_uninit());
+    let birth = Box::into_raw(Box::new(Birth { work: Box::new(work), thread: place }));
+    // The stack pointer as a C function finds it: aligned to 16 minus the return address that is not there.
+    let top = stack + STACK - 8;
+    let entry = born as extern "C" fn(NonNull<u8>, *mut Birth) -> ! as usize as u64;
+    let started = control().create_blocking(entry, top, birth as u64, place as u64, 0, 0, 0, priority);
+    match started {
+        Ok(results) => Ok(JoinHandle { thread: results.thread, stack }),
+        Err(error) => {
+            // SAFETY: the thread was not started, so both are still ours alone.
+            unsafe {
+                drop(Box::from_raw(birth));
+                drop(Box::from_raw(place));
+            }
+            let _ = memory.unmap_blocking(stack, STACK);
+            Err(error)
+        }
+    }
+}
+
+impl JoinHandle {
+    /// Waits for its end and gives its stack back.
+    pub fn join(self) -> Result<(), CallError> {
+        control().join_blocking(self.thread)?;
+        memory().unmap_blocking(self.stack, STACK)
+    }
+
+    /// Its id.
+    pub fn id(&self) -> u64 {
+        self.thread
+    }
+}
+
+/// Lets others of the same priority run.
+pub fn yield_now() {
+    let _ = control().yield_blocking();
+}
+
+/// The first Rust of a new thread; the FS base already points at `birth.thread`.
+extern "C" fn born(block: NonNull<u8>, birth: *mut Birth) -> ! {
+    // SAFETY: `spawn` made it for this thread alone.
+    let birth = unsafe { Box::from_raw(birth) };
+    // SAFETY: as above; the place stays where it is until the process ends.
+    let place = unsafe { &mut *birth.thread };
+    // SAFETY: the kernel made this block for this thread, in the default shape that `spawn` asked for.
+    place.write(unsafe { Thread::new(block, RingShape::DEFAULT, 0) }).settle();
+    (birth.work)();
+    let _ = control().exit_blocking();
+    sys::exit(0)
+}
+
+/// Id of the calling thread, for people.
+pub fn current_id() -> u64 {
+    thread::current().ring.thread_id()
+}
