@@ -52,3 +52,6 @@ impl Decode<'_> for Empty {
         Message::<0, 0>::parse(message).map(|_| Empty)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod client;
 pub mod dispatch;
 pub mod messages;
+pub mod pages;
 mod server;
 mod shape;
 pub mod user;

@@ -190,4 +190,15 @@ impl Scalar {
             Scalar::Enum(_) => 16,
         }
     }
+
+    /// Its type as a schema file spells it.
+    pub fn schema_name(&self) -> String {
+        match self {
+            Scalar::Bool => "Bool".to_owned(),
+            Scalar::Unsigned(bits) => format!("UInt{bits}"),
+            Scalar::Signed(bits) => format!("Int{bits}"),
+            Scalar::Float(bits) => format!("Float{bits}"),
+            Scalar::Enum(name) => name.name.clone(),
+        }
+    }
 }

@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::emit::{HEADER, dispatch, messages, user};
+use crate::emit::{HEADER, dispatch, messages, pages, user};
 use crate::fault::{Fault, Faults};
 use crate::model::Schema;
 use crate::source::Sources;
-use crate::{lower, request};
+use crate::{lock, lower, request};
 
 /// Where modules of `capos-schema` go.
 const SCHEMA_DIR: &str = "schema/src/generated";
@@ -17,9 +17,13 @@ const SCHEMA_DIR: &str = "schema/src/generated";
 const DISPATCH: &str = "kernel/core/src/cap/dispatch.rs";
 /// Where modules of `rt` go.
 const USER_DIR: &str = "userspace/rt/src/generated";
+/// The book's pages.
+const PAGES_DIR: &str = "docs/src/interfaces";
+/// The book's table of contents, of which only the interfaces are ours.
+const CONTENTS: &str = "docs/src/SUMMARY.md";
 
 /// Folders that hold nothing but outputs, so that what is too much in them can be told.
-const OWN_DIRS: [&str; 2] = [SCHEMA_DIR, USER_DIR];
+const OWN_DIRS: [&str; 3] = [SCHEMA_DIR, USER_DIR, PAGES_DIR];
 
 /// Path from the repository's root to content.
 pub type Outputs = BTreeMap<String, String>;
@@ -38,8 +42,17 @@ pub fn schema_files(root: &Path) -> Result<Vec<String>, Fault> {
     Ok(files)
 }
 
-/// Reads the schema of the repository at `root`.
+/// Reads the schema of the repository at `root`, and holds it to what it promised before.
 pub fn load(root: &Path) -> Result<Schema, Faults> {
+    let schema = parse(root)?;
+    // Without a lock file nothing was promised yet.
+    let promised = std::fs::read_to_string(root.join(lock::PATH)).unwrap_or_default();
+    lock::check(&schema, lock::PATH, &promised)?;
+    Ok(schema)
+}
+
+/// Reads the schema of the repository at `root`.
+pub fn parse(root: &Path) -> Result<Schema, Faults> {
     let files = schema_files(root)?;
     let request = request::compile(root, &files)?;
     lower::lower(&request, &Sources::read(root, &files))
@@ -57,6 +70,15 @@ pub fn generate(root: &Path, schema: &Schema) -> Result<Outputs, Faults> {
         outputs.insert(format!("{USER_DIR}/{}.rs", interface.module), user::module(interface));
     }
     outputs.insert(DISPATCH.to_owned(), dispatch::dispatch(schema));
+    outputs.insert(format!("{PAGES_DIR}/index.md"), pages::index(schema));
+    for interface in &schema.interfaces {
+        outputs.insert(format!("{PAGES_DIR}/{}.md", interface.module), pages::page(schema, interface));
+    }
+    let contents = std::fs::read_to_string(root.join(CONTENTS)).unwrap_or_default();
+    if let Some(contents) = pages::contents(schema, &contents) {
+        outputs.insert(CONTENTS.to_owned(), contents);
+    }
+    outputs.insert(lock::PATH.to_owned(), lock::render(schema));
     for (path, content) in &mut outputs {
         if path.ends_with(".rs") {
             *content = rustfmt(root, content).map_err(|error| Fault::of_file(path.clone(), error))?;
@@ -121,8 +143,8 @@ fn stray(root: &Path, outputs: &Outputs) -> Vec<String> {
 /// Formats Rust as the repository does.
 fn rustfmt(root: &Path, code: &str) -> Result<String, String> {
     let mut child = Command::new("rustfmt")
-        .args(["--edition", "2024", "--emit", "stdout", "--quiet", "--config-path"])
-        .arg(root.join("rustfmt.toml"))
+        .args(["--edition", "2024", "--emit", "stdout", "--quiet"])
+        .current_dir(root)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
