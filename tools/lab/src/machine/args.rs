@@ -1,0 +1,253 @@
+//! QEMU's command line for a machine, as a plain function.
+
+use std::path::{Path, PathBuf};
+
+use crate::case::{Kind, Machine};
+
+/// What the machine boots from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// A PVH loader, the boot package and the kernel's command line.
+    Pvh {
+        /// handoff.elf.
+        loader: PathBuf,
+        /// The cpio of kernel and boot files.
+        package: PathBuf,
+        /// For the kernel.
+        command_line: String,
+    },
+    /// An ISO in the optical drive.
+    Cdrom(PathBuf),
+    /// A raw disk; writes are thrown away.
+    Disk(PathBuf),
+}
+
+/// Who listens on the sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The lab listens and QEMU connects at once: not one byte is lost. QEMU's end follows the lab's.
+    Attached,
+    /// QEMU listens, the lab comes and goes.
+    Detached,
+}
+
+/// Where the machine's lines end.
+#[derive(Clone, Debug)]
+pub struct Wiring {
+    /// Who listens.
+    pub role: Role,
+    /// A directory for sockets: short, since their paths are limited to 108 bytes.
+    pub sockets: PathBuf,
+    /// A directory for logs.
+    pub logs: PathBuf,
+    /// Port of a gdb stub.
+    pub gdb: Option<u16>,
+    /// The machine leaves QEMU when it resets.
+    pub exit_on_reset: bool,
+    /// QEMU stays when the machine turns itself off.
+    pub hold: bool,
+}
+
+impl Wiring {
+    /// COM1.
+    pub fn serial(&self) -> PathBuf {
+        self.sockets.join("serial")
+    }
+
+    /// The test port's events.
+    pub fn events(&self) -> PathBuf {
+        self.sockets.join("events")
+    }
+
+    /// QEMU's monitor.
+    pub fn monitor(&self) -> PathBuf {
+        self.sockets.join("monitor")
+    }
+
+    fn socket(&self, path: &Path) -> String {
+        let listen = match self.role {
+            Role::Attached => "server=off",
+            Role::Detached => "server=on,wait=off",
+        };
+        format!("socket,path={},{listen}", path.display())
+    }
+}
+
+/// The whole command line after the program's name.
+pub fn args(
+    machine: &Machine,
+    kvm: bool,
+    media: &Media,
+    firmware: Option<&Path>,
+    wiring: &Wiring,
+) -> Vec<String> {
+    let mut line = Line::default();
+    line.add("-nodefaults").add("-no-user-config").pair("-display", "none");
+    line.pair("-machine", chipset(machine.kind)).pair("-accel", accelerator(machine, kvm));
+    line.pair("-cpu", &machine.cpu).pair("-smp", machine.cpus).pair("-m", format!("{}M", machine.memory));
+    if machine.icount {
+        line.pair("-icount", "shift=0,sleep=off")
+            .pair("-rtc", "base=2026-01-01T00:00:00,clock=vm")
+            .pair("-seed", 1);
+    }
+    if let Some(firmware) = firmware {
+        line.pair("-bios", firmware.display());
+    }
+    boot(&mut line, media);
+    wires(&mut line, wiring);
+    line.0
+}
+
+fn chipset(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Q35 => "q35",
+        Kind::Pc => "pc",
+        Kind::Microvm => "microvm,isa-serial=on,rtc=on",
+    }
+}
+
+/// Several processors run on several host threads, except where time is counted in instructions.
+fn accelerator(machine: &Machine, kvm: bool) -> &'static str {
+    match (kvm, machine.icount) {
+        (true, _) => "kvm",
+        (false, true) => "tcg,thread=single",
+        (false, false) => "tcg",
+    }
+}
+
+fn boot(line: &mut Line, media: &Media) {
+    match media {
+        Media::Pvh { loader, package, command_line } => {
+            line.pair("-kernel", loader.display()).pair("-initrd", package.display());
+            if !command_line.is_empty() {
+                line.pair("-append", command_line);
+            }
+        }
+        Media::Cdrom(image) => {
+            line.pair("-cdrom", image.display()).pair("-boot", "d");
+        }
+        Media::Disk(image) => {
+            line.pair("-drive", format!("file={},format=raw,snapshot=on", image.display()));
+        }
+    }
+}
+
+fn wires(line: &mut Line, wiring: &Wiring) {
+    let logs = &wiring.logs;
+    let serial = format!(
+        "{},id=serial,logfile={}",
+        wiring.socket(&wiring.serial()),
+        logs.join("serial.log").display()
+    );
+    line.pair("-chardev", serial).pair("-serial", "chardev:serial");
+    let events = match wiring.role {
+        Role::Attached => format!("{},id=events", wiring.socket(&wiring.events())),
+        Role::Detached => format!("file,id=events,path={}", logs.join("events.jsonl").display()),
+    };
+    line.pair("-chardev", events).pair("-device", "isa-debugcon,iobase=0xe9,chardev=events");
+    line.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
+    line.pair("-chardev", format!("{},id=monitor", wiring.socket(&wiring.monitor())));
+    line.pair("-mon", "chardev=monitor,mode=control");
+    if wiring.exit_on_reset {
+        line.add("-no-reboot");
+    }
+    if wiring.hold {
+        line.add("-no-shutdown");
+    }
+    if let Some(port) = wiring.gdb {
+        line.pair("-gdb", format!("tcp:127.0.0.1:{port}"));
+    }
+}
+
+#[derive(Default)]
+struct Line(Vec<String>);
+
+impl Line {
+    fn add(&mut self, word: impl ToString) -> &mut Line {
+        self.0.push(word.to_string());
+        self
+    }
+
+    fn pair(&mut self, option: &str, value: impl ToString) -> &mut Line {
+        self.add(option).add(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wiring(role: Role) -> Wiring {
+        Wiring {
+            role,
+            sockets: "/tmp/s".into(),
+            logs: "/logs".into(),
+            gdb: None,
+            exit_on_reset: true,
+            hold: false,
+        }
+    }
+
+    fn line(machine: &Machine, media: &Media) -> String {
+        args(machine, false, media, None, &wiring(Role::Attached)).join(" ")
+    }
+
+    fn pvh() -> Media {
+        Media::Pvh { loader: "h.elf".into(), package: "p.cpio".into(), command_line: "panic=halt".into() }
+    }
+
+    #[test]
+    fn a_default_machine() {
+        let line = line(&Machine::default(), &pvh());
+        for part in [
+            "-machine q35",
+            "-smp 1",
+            "-m 256M",
+            "-cpu max",
+            "-accel tcg ",
+            "-no-reboot",
+            "-append panic=halt",
+        ] {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+        assert!(!line.contains("-icount") && !line.contains("-gdb") && !line.contains("-no-shutdown"));
+    }
+
+    #[test]
+    fn counting_takes_one_thread_and_a_fixed_date() {
+        let line = line(&Machine { icount: true, ..Machine::default() }, &pvh());
+        assert!(
+            line.contains("shift=0,sleep=off") && line.contains("thread=single") && line.contains("clock=vm")
+        );
+    }
+
+    #[test]
+    fn media() {
+        assert!(line(&Machine::default(), &Media::Cdrom("c.iso".into())).contains("-cdrom c.iso -boot d"));
+        assert!(line(&Machine::default(), &Media::Disk("d.raw".into())).contains("snapshot=on"));
+    }
+
+    #[test]
+    fn sockets_by_role() {
+        let attached = args(&Machine::default(), false, &pvh(), None, &wiring(Role::Attached)).join(" ");
+        assert!(
+            attached.contains("path=/tmp/s/serial,server=off") && attached.contains("path=/tmp/s/events,")
+        );
+        let detached = args(&Machine::default(), false, &pvh(), None, &wiring(Role::Detached)).join(" ");
+        assert!(
+            detached.contains("path=/tmp/s/serial,server=on") && detached.contains("path=/logs/events.jsonl")
+        );
+    }
+
+    #[test]
+    fn firmware_gdb_and_hold() {
+        let wiring = Wiring { gdb: Some(1234), hold: true, exit_on_reset: false, ..wiring(Role::Attached) };
+        let line = args(&Machine::default(), true, &pvh(), Some(Path::new("/o.fd")), &wiring).join(" ");
+        assert!(
+            line.contains("-bios /o.fd")
+                && line.contains("tcp:127.0.0.1:1234")
+                && line.contains("-no-shutdown")
+        );
+        assert!(line.contains("-accel kvm") && !line.contains("-no-reboot"));
+    }
+}

@@ -1,0 +1,225 @@
+//! One running machine: the QEMU process and its three lines, each read by a thread into one channel. It is ended by its process
+//! id, always: when dropped, and by the kernel of the host if the lab itself dies.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use super::args::Wiring;
+use super::monitor;
+
+/// How long QEMU may take to connect its lines, or to leave after it was asked to.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the machine's lines bring.
+#[derive(Debug)]
+pub enum Signal {
+    /// Bytes from COM1.
+    Serial(Vec<u8>),
+    /// One line of the test port.
+    Event(String),
+    /// One line of the monitor.
+    Monitor(String),
+    /// All lines are closed: the machine is gone.
+    Gone,
+    /// Nothing in the given time.
+    Quiet,
+}
+
+/// A machine that this process started.
+pub struct Guest {
+    child: Child,
+    serial: UnixStream,
+    monitor: UnixStream,
+    signals: Receiver<Signal>,
+}
+
+/// A fresh short directory for sockets; removed when dropped.
+pub struct Sockets(PathBuf);
+
+impl Sockets {
+    /// Makes it.
+    pub fn new() -> io::Result<Sockets> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("capos-lab-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Sockets(path))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        // Nothing but dead sockets is in it; if that fails, the temporary directory is cleaned by others.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Guest {
+    /// Starts QEMU with these arguments. Its own complaints go to `qemu.log`.
+    pub fn start(args: &[String], wiring: &Wiring) -> Result<Guest, String> {
+        let failed = |error: io::Error| format!("starting QEMU: {error}");
+        let listeners =
+            [wiring.serial(), wiring.events(), wiring.monitor()].map(UnixListener::bind);
+        let [serial, events, monitor] = listeners;
+        let (serial, events, monitor) =
+            (serial.map_err(failed)?, events.map_err(failed)?, monitor.map_err(failed)?);
+        let log = wiring.logs.join("qemu.log");
+        let output = File::create(&log).map_err(failed)?;
+        let mut child = command(args)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().map_err(failed)?)
+            .stderr(output)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", super::qemu()))?;
+        let connected = connect(&mut child, [&serial, &events, &monitor]);
+        match connected.and_then(Guest::wire) {
+            Ok((serial, monitor, signals)) => Ok(Guest { child, serial, monitor, signals }),
+            Err(error) => {
+                end(&mut child);
+                Err(format!("{error}; QEMU says: {}", fs::read_to_string(&log).unwrap_or_default().trim()))
+            }
+        }
+    }
+
+    fn wire(lines: [UnixStream; 3]) -> Result<(UnixStream, UnixStream, Receiver<Signal>), String> {
+        let failed = |error: io::Error| format!("wiring the machine: {error}");
+        let [serial, events, mut monitor] = lines;
+        let (sender, signals) = mpsc::channel();
+        read_bytes(serial.try_clone().map_err(failed)?, sender.clone());
+        read_lines(events, sender.clone(), Signal::Event);
+        read_lines(monitor.try_clone().map_err(failed)?, sender, Signal::Monitor);
+        monitor.write_all(monitor::hello().as_bytes()).map_err(failed)?;
+        Ok((serial, monitor, signals))
+    }
+
+    /// Types at COM1.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.serial.write_all(bytes)
+    }
+
+    /// Tells the monitor.
+    pub fn command(&mut self, line: &str) -> io::Result<()> {
+        self.monitor.write_all(line.as_bytes())
+    }
+
+    /// The next signal within `patience`.
+    pub fn signal(&self, patience: Duration) -> Signal {
+        match self.signals.recv_timeout(patience) {
+            Ok(signal) => signal,
+            Err(RecvTimeoutError::Timeout) => Signal::Quiet,
+            Err(RecvTimeoutError::Disconnected) => Signal::Gone,
+        }
+    }
+
+    /// Asks QEMU to leave, waits a little, ends it. Returns how it left, if by itself.
+    pub fn finish(mut self, ask: bool) -> Option<ExitStatus> {
+        if ask {
+            // If the monitor does not hear, the process is ended below.
+            let _ = self.command(&monitor::quit());
+        }
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+                Err(_) => break,
+            }
+        }
+        None
+    }
+
+    /// The process id, for messages.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Kills and reaps our own child; harmless when it has left already.
+fn end(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// QEMU, tied to this process by `setpriv` where it exists: if the lab is killed, so is the machine.
+fn command(args: &[String]) -> Command {
+    let setpriv = Path::new("/usr/bin/setpriv");
+    let mut command = if setpriv.exists() {
+        let mut command = Command::new(setpriv);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(super::qemu());
+        command
+    } else {
+        Command::new(super::qemu())
+    };
+    command.args(args);
+    command
+}
+
+fn connect(child: &mut Child, listeners: [&UnixListener; 3]) -> Result<[UnixStream; 3], String> {
+    let deadline = Instant::now() + PATIENCE;
+    let [serial, events, monitor] = listeners.map(|listener| accept(child, listener, deadline));
+    Ok([serial?, events?, monitor?])
+}
+
+fn accept(child: &mut Child, listener: &UnixListener, deadline: Instant) -> Result<UnixStream, String> {
+    listener.set_nonblocking(true).map_err(|error| error.to_string())?;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).map_err(|error| error.to_string())?;
+                return Ok(stream);
+            }
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error.to_string()),
+            Err(_) => {}
+        }
+        if let Ok(Some(status)) = child.try_wait() {
+            return Err(format!("QEMU left at once ({status})"));
+        }
+        if Instant::now() > deadline {
+            return Err("QEMU does not connect".into());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn read_bytes(mut stream: UnixStream, sender: Sender<Signal>) {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            let bytes = buffer.get(..count).unwrap_or_default().to_vec();
+            if sender.send(Signal::Serial(bytes)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn read_lines(stream: UnixStream, sender: Sender<Signal>, wrap: fn(String) -> Signal) {
+    std::thread::spawn(move || {
+        let mut reader = io::BufReader::new(stream);
+        let mut line = Vec::new();
+        while let Ok(1..) = io::BufRead::read_until(&mut reader, b'\n', &mut line) {
+            let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if !text.is_empty() && sender.send(wrap(text)).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+}

@@ -1,0 +1,77 @@
+//! QEMU's machine protocol (QMP): what we ask, and what its events mean.
+
+use serde_json::{Value, json};
+
+use crate::case::Action;
+
+/// Must be the first command of a connection.
+pub fn hello() -> String {
+    command("qmp_capabilities")
+}
+
+/// Ends QEMU in order.
+pub fn quit() -> String {
+    command("quit")
+}
+
+/// The command for a step of the session.
+pub fn action(action: Action) -> String {
+    command(match action {
+        Action::Reset => "system_reset",
+        Action::Nmi => "inject-nmi",
+        Action::Powerdown => "system_powerdown",
+        Action::Stop => "stop",
+        Action::Continue => "cont",
+    })
+}
+
+fn command(name: &str) -> String {
+    format!("{}\n", json!({ "execute": name }))
+}
+
+/// What the monitor can tell that matters to a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The machine was reset: by the guest (a triple fault does it, too) or by the lab.
+    Reset,
+    /// The guest turned the machine off.
+    Poweroff,
+}
+
+/// Reads one line of the monitor; `None` for what does not matter.
+pub fn notice(line: &str) -> Option<Notice> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    let name = value.get("event")?.as_str()?;
+    let reason = value.pointer("/data/reason").and_then(Value::as_str).unwrap_or_default();
+    match (name, reason) {
+        ("RESET", _) | ("SHUTDOWN", "guest-reset") => Some(Notice::Reset),
+        ("SHUTDOWN", "guest-shutdown") => Some(Notice::Poweroff),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices() {
+        let line = |name: &str, reason: &str| {
+            format!(r#"{{"event":"{name}","data":{{"guest":true,"reason":"{reason}"}}}}"#)
+        };
+        assert_eq!(notice(&line("RESET", "guest-reset")), Some(Notice::Reset));
+        assert_eq!(notice(&line("SHUTDOWN", "guest-reset")), Some(Notice::Reset));
+        assert_eq!(notice(&line("SHUTDOWN", "guest-shutdown")), Some(Notice::Poweroff));
+        assert_eq!(notice(&line("RESET", "host-qmp-system-reset")), Some(Notice::Reset));
+        assert_eq!(notice(&line("SHUTDOWN", "host-qmp-quit")), None);
+        assert_eq!(notice(&line("STOP", "")), None);
+        assert_eq!(notice(r#"{"return":{}}"#), None);
+        assert_eq!(notice("garbage"), None);
+    }
+
+    #[test]
+    fn commands_are_lines() {
+        assert_eq!(action(Action::Nmi), "{\"execute\":\"inject-nmi\"}\n");
+        assert!(hello().ends_with('\n') && quit().contains("quit"));
+    }
+}

@@ -1,0 +1,302 @@
+//! One run of one sub-case: boot, watch, type, judge.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::case::{Case, Ends};
+use crate::expect::Event;
+use crate::judge::{self, End, Seen};
+use crate::machine::args::{Media, Role, Wiring, args};
+use crate::machine::guest::{Guest, Signal, Sockets};
+use crate::machine::monitor::{self, Notice};
+use crate::machine::{accel, firmware};
+use crate::matrix::SubCase;
+use crate::session::{Next, Session};
+use crate::{hand, stop};
+
+/// How long the loop sleeps at most, so that Ctrl-C is noticed.
+const TICK: Duration = Duration::from_millis(100);
+/// How long a machine may go on after it broke a rule, so that its last words are recorded.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Why a medium is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unready {
+    /// This host lacks something: the case is skipped.
+    Skip(String),
+    /// Something of ours is broken: the case fails.
+    Fail(String),
+}
+
+/// Who makes what machines boot from. The lab knows nothing about building.
+pub trait Kitchen: Sync {
+    /// The medium for a sub-case; files made only for it go into `folder`.
+    fn media(&self, case: &Case, name: &str, seed: u64, folder: &Path) -> Result<Media, Unready>;
+}
+
+/// How to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Stop at the failure, with serial and gdb attached.
+    pub hold: bool,
+}
+
+/// Runs a sub-case once or, if it says so, twice. `Ok` means passed.
+pub fn run(
+    sub: &SubCase,
+    kitchen: &dyn Kitchen,
+    seed: u64,
+    folder: &Path,
+    options: Options,
+) -> Result<(), Unready> {
+    let case = &sub.case;
+    let kvm = accel::choose(case.machine.accel, case.machine.icount).map_err(Unready::Skip)?;
+    let firmware = case.machine.boot.uefi().then(firmware::ovmf).transpose().map_err(Unready::Skip)?;
+    let media = kitchen.media(case, &sub.name, seed, folder)?;
+    let bench = Bench { case, kvm, firmware, media, options };
+    let first = bench.watch(folder).map_err(Unready::Fail)?;
+    if case.twice {
+        let again = folder.join("again");
+        fs::create_dir_all(&again).map_err(|error| Unready::Fail(error.to_string()))?;
+        let second = bench.watch(&again).map_err(Unready::Fail)?;
+        same(&first, &second).map_err(Unready::Fail)?;
+    }
+    Ok(())
+}
+
+/// What two runs must have in common, byte for byte.
+struct Record {
+    events: String,
+    serial: Vec<u8>,
+}
+
+fn same(first: &Record, second: &Record) -> Result<(), String> {
+    if first.events != second.events {
+        let difference = first.events.lines().zip(second.events.lines()).find(|(a, b)| a != b);
+        let (a, b) = difference.unwrap_or(("(one stream is longer)", ""));
+        return Err(format!("two runs with the same seed report different events:\n{a}\n{b}"));
+    }
+    if first.serial != second.serial {
+        let at = first.serial.iter().zip(&second.serial).take_while(|(a, b)| a == b).count();
+        return Err(format!("two runs with the same seed differ on the serial line at byte {at}"));
+    }
+    Ok(())
+}
+
+/// Everything fixed about the runs of a sub-case.
+struct Bench<'a> {
+    case: &'a Case,
+    kvm: bool,
+    firmware: Option<PathBuf>,
+    media: Media,
+    options: Options,
+}
+
+impl Bench<'_> {
+    /// One run; its record if it passed, else the reasons.
+    fn watch(&self, folder: &Path) -> Result<Record, String> {
+        let sockets = Sockets::new().map_err(|error| format!("sockets: {error}"))?;
+        let wiring = Wiring {
+            role: Role::Attached,
+            sockets: sockets.path().to_owned(),
+            logs: folder.to_owned(),
+            gdb: self.options.hold.then(hand::free_port).transpose().map_err(|error| error.to_string())?,
+            exit_on_reset: !self.case.reboots,
+            hold: self.options.hold,
+        };
+        let args = args(&self.case.machine, self.kvm, &self.media, self.firmware.as_deref(), &wiring);
+        fs::write(folder.join("qemu.args"), args.join("\n") + "\n").map_err(|error| error.to_string())?;
+        let events = File::create(folder.join("events.jsonl")).map_err(|error| error.to_string())?;
+        let guest = Guest::start(&args, &wiring)?;
+        let mut watch = Watch::new(self.case, guest, events);
+        let early = watch.go();
+        let mut reasons = watch.reasons(early);
+        if watch.seen.end == Some(End::Refused) {
+            reasons.push(fs::read_to_string(folder.join("qemu.log")).unwrap_or_default().trim().to_owned());
+        }
+        if reasons.is_empty() {
+            return record(folder);
+        }
+        if self.options.hold {
+            hand::hold(watch.guest.as_mut(), wiring.gdb, &reasons);
+        }
+        Err(reasons.join("\n"))
+    }
+}
+
+fn record(folder: &Path) -> Result<Record, String> {
+    let read = |name: &str| fs::read(folder.join(name)).map_err(|error| format!("{name}: {error}"));
+    Ok(Record {
+        events: String::from_utf8_lossy(&read("events.jsonl")?).into_owned(),
+        serial: read("serial.log")?,
+    })
+}
+
+/// The loop around a running machine.
+struct Watch<'a> {
+    case: &'a Case,
+    guest: Option<Guest>,
+    events: File,
+    session: Session,
+    seen: Seen,
+    plain: crate::session::Plain,
+    start: Instant,
+    poweroff: bool,
+    /// The monitor answered: QEMU accepted the machine. Its own errors end it with status 1, as the test port's code 0 does.
+    accepted: bool,
+    /// Since when a rule is broken.
+    broken_at: Option<Instant>,
+}
+
+/// Why the loop ended before the machine did by itself.
+enum Early {
+    /// All was seen.
+    Satisfied,
+    /// This went wrong.
+    Failed(String),
+    /// The machine broke a rule: the judge says which.
+    Broken,
+    /// The machine left.
+    Left,
+}
+
+impl<'a> Watch<'a> {
+    fn new(case: &'a Case, guest: Guest, events: File) -> Watch<'a> {
+        Watch {
+            case,
+            guest: Some(guest),
+            events,
+            session: Session::new(case.session.clone()),
+            seen: Seen::default(),
+            plain: crate::session::Plain::default(),
+            start: Instant::now(),
+            poweroff: false,
+            accepted: false,
+            broken_at: None,
+        }
+    }
+
+    fn go(&mut self) -> Early {
+        loop {
+            let now = self.start.elapsed();
+            if stop::requested() {
+                return Early::Failed("stopped by the user".into());
+            }
+            if now >= self.case.budget {
+                return Early::Failed(self.out_of_time());
+            }
+            if self.broken_at.is_some_and(|at| at.elapsed() > LAST_WORDS) {
+                return Early::Broken;
+            }
+            let wait = match self.step(now) {
+                Ok(Some(until)) => until.saturating_sub(now),
+                Ok(None) if self.satisfied() => return Early::Satisfied,
+                Ok(None) => TICK,
+                Err(reason) => return Early::Failed(reason),
+            };
+            if !self.listen(wait.min(TICK)) {
+                return Early::Left;
+            }
+        }
+    }
+
+    /// Lets the session act; `Some` if it waits for something.
+    fn step(&mut self, now: Duration) -> Result<Option<Duration>, String> {
+        let Some(guest) = self.guest.as_mut() else { return Ok(None) };
+        loop {
+            // A machine that just left is noticed by `listen`; writing to it may fail before that.
+            match self.session.next(now) {
+                Next::Send(bytes) => drop(guest.send(&bytes)),
+                Next::Do(action) => drop(guest.command(&monitor::action(action))),
+                Next::Wait(until) => return Ok(Some(until)),
+                Next::Done => return Ok(None),
+                Next::Failed(reason) => return Err(reason),
+            }
+        }
+    }
+
+    fn satisfied(&self) -> bool {
+        self.case.ends == Ends::Session
+            && self.seen.reset == self.case.reboots
+            && self.case.expect.iter().all(|expected| expected.check(&self.seen.events).is_ok())
+    }
+
+    /// Takes one signal; false when the machine is gone.
+    fn listen(&mut self, patience: Duration) -> bool {
+        let Some(guest) = self.guest.as_mut() else { return false };
+        match guest.signal(patience) {
+            Signal::Serial(bytes) => {
+                self.plain.push(&bytes, &mut self.seen.serial);
+                self.session.feed(&bytes);
+            }
+            Signal::Event(line) => self.event(&line),
+            Signal::Monitor(line) => self.notice(&line),
+            Signal::Quiet => return true,
+            Signal::Gone => return false,
+        }
+        if self.broken_at.is_none() && !judge::broken_rules(self.case, &self.seen).is_empty() {
+            self.broken_at = Some(Instant::now());
+        }
+        true
+    }
+
+    fn event(&mut self, line: &str) {
+        // A full disk shows when the record is read.
+        let _ = writeln!(self.events, "{line}");
+        match Event::parse(line) {
+            Ok(event) => self.seen.events.push(event),
+            Err(noise) => self.seen.noise.push(noise),
+        }
+    }
+
+    fn notice(&mut self, line: &str) {
+        self.accepted |= line.contains("\"return\"");
+        match monitor::notice(line) {
+            Some(Notice::Reset) => self.seen.reset = true,
+            Some(Notice::Poweroff) => self.poweroff = true,
+            None => {}
+        }
+    }
+
+    fn out_of_time(&self) -> String {
+        let budget = self.case.budget.as_secs_f32();
+        let missing = self.case.expect.iter().find_map(|expected| expected.check(&self.seen.events).err());
+        let place = (!self.session.is_done()).then(|| self.session.place());
+        let what = place.or(missing).unwrap_or_else(|| "the end of the machine".into());
+        format!("the budget of {budget} s is used up; waiting for: {what}")
+    }
+
+    /// Ends the machine and judges.
+    fn reasons(&mut self, early: Early) -> Vec<String> {
+        let mut reasons = Vec::new();
+        match early {
+            Early::Satisfied => {
+                self.seen.end = Some(End::Lab);
+                self.guest.take().map(|guest| guest.finish(true));
+            }
+            Early::Left => {
+                let status = self.guest.take().and_then(|guest| guest.finish(false));
+                self.seen.end = Some(match self.accepted {
+                    true => {
+                        judge::end_of(status.and_then(|status| status.code()), self.seen.reset, self.poweroff)
+                    }
+                    false => End::Refused,
+                });
+                if !self.session.is_done() {
+                    reasons.push(format!("the machine left before {}", self.session.place()));
+                }
+            }
+            // The first reason is the cause; what follows from it is noise, broken rules excepted.
+            Early::Failed(reason) => {
+                reasons.extend(judge::broken_rules(self.case, &self.seen));
+                reasons.push(reason);
+                return reasons;
+            }
+            Early::Broken => return judge::broken_rules(self.case, &self.seen),
+        }
+        reasons.extend(judge::failures(self.case, &self.seen));
+        reasons
+    }
+}

@@ -1,0 +1,172 @@
+//! A person at the serial port, as a state machine: fed with the bytes that arrive, it says what to send, what to do to the
+//! machine, or how long to wait. It does no IO and has no clock, so it is tested with plain calls.
+
+mod plain;
+
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::case::{Action, Step};
+use crate::expect::fields_match;
+pub use plain::Plain;
+
+/// How long a waiting step may take if it does not say.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How much of the unmatched text an error quotes.
+const QUOTE: usize = 600;
+
+/// What the session wants next.
+#[derive(Debug, PartialEq)]
+pub enum Next {
+    /// Write these bytes to the serial port, then ask again.
+    Send(Vec<u8>),
+    /// Do this to the machine, then ask again.
+    Do(Action),
+    /// Ask again when more bytes have arrived, or at this time (since the start of the run) at the latest.
+    Wait(Duration),
+    /// All steps are done.
+    Done,
+    /// A step failed; the session is over.
+    Failed(String),
+}
+
+/// The session of one run.
+pub struct Session {
+    steps: Vec<Step>,
+    at: usize,
+    /// When the current step began to wait.
+    waiting_since: Option<Duration>,
+    plain: Plain,
+    /// Arrived, and not yet passed by any waiting step.
+    pending: String,
+    /// What the last waiting step passed over, its match included.
+    passed: String,
+}
+
+impl Session {
+    /// A session that goes through `steps` in order.
+    pub fn new(steps: Vec<Step>) -> Session {
+        Session {
+            steps,
+            at: 0,
+            waiting_since: None,
+            plain: Plain::default(),
+            pending: String::new(),
+            passed: String::new(),
+        }
+    }
+
+    /// Takes bytes from the serial port.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.plain.push(bytes, &mut self.pending);
+    }
+
+    /// What to do at time `now`.
+    pub fn next(&mut self, now: Duration) -> Next {
+        let Some(step) = self.steps.get(self.at).cloned() else {
+            return Next::Done;
+        };
+        if let Some(text) = &step.types {
+            return self.advance(Next::Send(format!("{text}\r").into_bytes()));
+        }
+        if let Some(text) = &step.send {
+            return self.advance(Next::Send(text.clone().into_bytes()));
+        }
+        if let Some(action) = step.action {
+            return self.advance(Next::Do(action));
+        }
+        if let Some(text) = &step.absent {
+            if self.passed.contains(text.as_str()) {
+                return Next::Failed(format!(
+                    "{}: `{text}` appeared in:\n{}",
+                    self.place(),
+                    quote(&self.passed)
+                ));
+            }
+            self.at += 1;
+            return self.next(now);
+        }
+        self.wait(&step, now)
+    }
+
+    fn advance(&mut self, next: Next) -> Next {
+        self.at += 1;
+        next
+    }
+
+    fn wait(&mut self, step: &Step, now: Duration) -> Next {
+        if let Some(end) = find(step, &self.pending) {
+            let rest = self.pending.split_off(end);
+            self.passed = std::mem::replace(&mut self.pending, rest);
+            self.waiting_since = None;
+            self.at += 1;
+            return self.next(now);
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        let patience = step.within.unwrap_or(PATIENCE);
+        if now >= since + patience {
+            return Next::Failed(format!(
+                "{}: waited {} s for {}, saw:\n{}",
+                self.place(),
+                patience.as_secs_f32(),
+                wanted(step),
+                quote(&self.pending)
+            ));
+        }
+        Next::Wait(since + patience)
+    }
+
+    /// Where the session stands, for messages.
+    pub fn place(&self) -> String {
+        format!("session step {} of {}", (self.at + 1).min(self.steps.len()), self.steps.len())
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_done(&self) -> bool {
+        self.at >= self.steps.len()
+    }
+}
+
+/// The end of what satisfies the step in `text`, if it is there.
+fn find(step: &Step, text: &str) -> Option<usize> {
+    if let Some(wanted) = &step.expect {
+        return text.find(wanted.as_str()).map(|at| at + wanted.len());
+    }
+    if let Some(pattern) = &step.matches {
+        return Regex::new(pattern).ok()?.find(text).map(|found| found.end());
+    }
+    let fields = step.json.as_ref()?;
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        end += line.len();
+        let is_match = line.ends_with('\n')
+            && matches!(serde_json::from_str(line.trim()), Ok(Value::Object(object)) if fields_match(fields, &object));
+        if is_match {
+            return Some(end);
+        }
+    }
+    None
+}
+
+fn wanted(step: &Step) -> String {
+    match (&step.expect, &step.matches, &step.json) {
+        (Some(text), ..) => format!("`{}`", text.escape_debug()),
+        (_, Some(pattern), _) => format!("/{pattern}/"),
+        (.., Some(fields)) => {
+            format!("a JSON line with {}", serde_json::to_string(fields).unwrap_or_default())
+        }
+        _ => String::new(),
+    }
+}
+
+/// The last part of `text`, cut at a character boundary.
+fn quote(text: &str) -> &str {
+    let from = (text.len().saturating_sub(QUOTE)..=text.len()).find(|&at| text.is_char_boundary(at));
+    from.and_then(|from| text.get(from..)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests;
