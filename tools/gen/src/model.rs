@@ -175,6 +175,16 @@ impl Message {
         self.fields.iter().any(|field| matches!(field.kind, Kind::Text { .. } | Kind::Data { .. }))
     }
 
+    /// Whether a field has a default other than zero.
+    pub fn has_defaults(&self) -> bool {
+        self.fields.iter().any(|field| matches!(field.kind, Kind::Scalar { default: 1.., .. }))
+    }
+
+    /// Whether there are too many fields to tell them apart by their order: they travel as a struct then.
+    pub fn is_wide(&self) -> bool {
+        self.fields.len() > 5
+    }
+
     /// Whether a float is in it, so that it cannot be `Eq`.
     pub fn has_float(&self) -> bool {
         self.fields.iter().any(|field| matches!(field.kind, Kind::Scalar { scalar: Scalar::Float(_), .. }))

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::user::{Answer, client_name, owned_struct};
 use super::{Role, comment, shape, struct_name};
-use crate::model::{Interface, Kind, Message, Method};
+use crate::model::{Field, Interface, Kind, Method, Target};
 use crate::names::{identifier, upper};
 
 /// The client of an interface and the structs that its methods give.
@@ -51,7 +51,7 @@ fn conversions(out: &mut String, name: &str) {
 fn call(out: &mut String, method: &Method) {
     let name = identifier(&method.name);
     let answer = Answer::of(method).rust_type(None);
-    let head = format!("(&self{}) -> Result<{answer}, CallError> {{\n", parameters(&method.params));
+    let head = format!("(&self{}) -> Result<{answer}, CallError> {{\n", parameters(method));
     comment(out, "///", &method.doc);
     let _ = writeln!(out, "pub async fn {name}{head}{}}}\n", body(method, "call", ".await"));
     let _ = writeln!(out, "/// Like `{name}`, but the thread waits for the answer.");
@@ -64,14 +64,26 @@ fn call(out: &mut String, method: &Method) {
 }
 
 /// The parameter list behind `self`.
-fn parameters(params: &Message) -> String {
-    params.fields.iter().fold(String::new(), |out, field| {
-        let kind = match field.kind {
-            Kind::Capability { .. } => "impl Into<Outgoing>".to_owned(),
-            _ => shape::value_type(field, "&"),
-        };
-        out + &format!(", {}: {kind}", identifier(&field.name))
-    })
+fn parameters(method: &Method) -> String {
+    let params = &method.params;
+    let mut out = String::new();
+    for (field, _) in params.capabilities() {
+        let _ = write!(out, ", {}: impl Into<Outgoing>", identifier(&field.name));
+    }
+    if params.is_wide() {
+        let _ = write!(out, ", params: {}", params_type(method));
+        return out;
+    }
+    for field in params.values() {
+        let _ = write!(out, ", {}: {}", identifier(&field.name), shape::value_type(field, "&"));
+    }
+    out
+}
+
+/// The schema's struct for the parameters.
+pub(super) fn params_type(method: &Method) -> String {
+    let life = if method.params.borrows() { "<'_>" } else { "" };
+    format!("schema::{}{life}", struct_name(method, Role::Params))
 }
 
 /// Sends the parameters, waits, reads the results.
@@ -83,7 +95,9 @@ fn body(method: &Method, function: &str, wait: &str) -> String {
     }
     let slots: Vec<String> = caps.iter().map(|cap| format!("{cap}.slot()")).collect();
     let params = message_value(method, Role::Params, "");
-    let params = if method.params.values().next().is_some() {
+    let params = if method.params.is_wide() {
+        "params"
+    } else if method.params.values().next().is_some() {
         let _ = writeln!(out, "let params = {params};");
         "params"
     } else {
@@ -178,12 +192,13 @@ fn reader(out: &mut String, method: &Method) {
 }
 
 /// A result as the caller owns it.
-fn owned_value(field: &crate::model::Field) -> String {
+fn owned_value(field: &Field) -> String {
     let name = identifier(&field.name);
     match &field.kind {
         Kind::Scalar { .. } => format!("results.{name}"),
         Kind::Text { .. } => format!("String::from(results.{name})"),
         Kind::Data { .. } => format!("Vec::from(results.{name})"),
+        Kind::Capability { index, target: Target::Any } => format!("reply.take_cap({index})?"),
         Kind::Capability { index, .. } => format!("reply.take_cap({index})?.into()"),
     }
 }

@@ -49,7 +49,7 @@ pub fn module(schema: &Schema, module: &str) -> String {
     for method in interface.iter().flat_map(|interface| &interface.methods) {
         for (role, message) in [(Role::Params, &method.params), (Role::Results, &method.results)] {
             if !message.is_empty() {
-                structure(&mut out, method, role, message);
+                structure(&mut out, schema, method, role, message);
             }
         }
     }
@@ -127,13 +127,14 @@ fn enumeration(out: &mut String, item: &Enum) {
     out.push_str("}\n}\n}\n\n");
 }
 
-fn structure(out: &mut String, method: &Method, role: Role, message: &Message) {
+fn structure(out: &mut String, schema: &Schema, method: &Method, role: Role, message: &Message) {
     let name = struct_name(method, role);
     let life = if message.borrows() { "<'a>" } else { "" };
     let what = if role == Role::Params { "Parameters" } else { "Results" };
     let _ = writeln!(out, "/// {what} of `{}`.", method.name);
     let eq = if message.has_float() { "" } else { " Eq," };
-    let _ = writeln!(out, "#[derive(Clone, Copy, PartialEq,{eq} Debug, Default)]");
+    let default = if message.has_defaults() { "" } else { ", Default" };
+    let _ = writeln!(out, "#[derive(Clone, Copy, PartialEq,{eq} Debug{default})]");
     let fields: Vec<String> = message
         .values()
         .map(|field| format!("pub {}: {},\n", identifier(&field.name), shape::value_type(field, "&'a ")))
@@ -143,9 +144,26 @@ fn structure(out: &mut String, method: &Method, role: Role, message: &Message) {
     } else {
         let _ = writeln!(out, "pub struct {name}{life} {{\n{}}}\n", fields.concat());
     }
+    if message.has_defaults() {
+        defaults(out, schema, &name, life, message);
+    }
     capabilities(out, &name, life, message);
     encoding(out, &name, life, message);
     decoding(out, &name, life, message);
+}
+
+/// What a message of length zero says.
+fn defaults(out: &mut String, schema: &Schema, name: &str, life: &str, message: &Message) {
+    let life = if life.is_empty() { "" } else { "<'_>" };
+    let fields: Vec<String> = message
+        .values()
+        .map(|field| format!("{}: {}", identifier(&field.name), shape::default_value(schema, field)))
+        .collect();
+    let _ = writeln!(
+        out,
+        "impl Default for {name}{life} {{\nfn default() -> Self {{\n{name} {{ {} }}\n}}\n}}\n",
+        fields.join(", ")
+    );
 }
 
 fn capabilities(out: &mut String, name: &str, life: &str, message: &Message) {

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::client::message_value;
+use super::client::{message_value, params_type};
 use super::user::{Answer, capability_type, owned_struct};
 use super::{Role, comment, shape, struct_name};
-use crate::model::{Interface, Kind, Method};
+use crate::model::{Interface, Kind, Method, Target};
 use crate::names::{identifier, pascal, upper};
 
 /// A server hands capabilities out as copies or for good, as it likes.
@@ -53,14 +53,21 @@ fn answer_type(method: &Method) -> String {
     }
 }
 
+/// The parameter list behind `cx`, in the order of the client's.
 fn parameters(method: &Method) -> String {
-    method.params.fields.iter().fold(String::new(), |out, field| {
-        let kind = match &field.kind {
-            Kind::Capability { target, .. } => capability_type(target),
-            _ => shape::value_type(field, "&"),
-        };
-        out + &format!(", {}: {kind}", identifier(&field.name))
-    })
+    let params = &method.params;
+    let mut out = String::new();
+    for (field, target) in params.capabilities() {
+        let _ = write!(out, ", {}: {}", identifier(&field.name), capability_type(target));
+    }
+    if params.is_wide() {
+        let _ = write!(out, ", params: {}", params_type(method));
+        return out;
+    }
+    for field in params.values() {
+        let _ = write!(out, ", {}: {}", identifier(&field.name), shape::value_type(field, "&"));
+    }
+    out
 }
 
 fn dispatch(out: &mut String, interface: &Interface) {
@@ -120,12 +127,17 @@ fn perform(out: &mut String, interface: &Interface, method: &Method) {
     } else {
         format!("schema::{}", struct_name(method, Role::Params))
     };
-    let arguments = params.fields.iter().fold(String::new(), |out, field| {
-        out + &match field.kind {
-            Kind::Capability { index, .. } => format!(", request.take_cap({index})?.into()"),
-            _ => format!(", params.{}", identifier(&field.name)),
-        }
-    });
+    let mut arguments = String::new();
+    for (index, (_, target)) in params.capabilities().enumerate() {
+        let convert = if *target == Target::Any { "" } else { ".into()" };
+        let _ = write!(arguments, ", request.take_cap({index})?{convert}");
+    }
+    if params.is_wide() {
+        arguments.push_str(", params");
+    } else {
+        let values = params.values().map(|field| format!(", params.{}", identifier(&field.name)));
+        arguments.extend(values);
+    }
     let _ = writeln!(
         out,
         "async fn {name}(server: &impl {}Server, request: &Request) -> Result<{}, Exception> {{\n\

@@ -1,7 +1,7 @@
 //! Expressions that move a field between its struct and the words of a message.
 
-use crate::model::{Field, Kind, Message, Scalar};
-use crate::names::identifier;
+use crate::model::{Field, Kind, Message, Scalar, Schema};
+use crate::names::{identifier, pascal};
 
 /// Rust type of a value field; `life` is put in front of what it borrows: `&'a ` or `&`.
 pub(super) fn value_type(field: &Field, life: &str) -> String {
@@ -103,10 +103,32 @@ fn read_scalar(scalar: &Scalar, offset: u32, default: u64) -> String {
     }
 }
 
+/// The value that a field has when its message does not say.
+pub(super) fn default_value(schema: &Schema, field: &Field) -> String {
+    let Kind::Scalar { scalar, default, .. } = &field.kind else { return "Default::default()".to_owned() };
+    match scalar {
+        Scalar::Bool => (*default != 0).to_string(),
+        Scalar::Unsigned(_) => default.to_string(),
+        Scalar::Signed(width) => {
+            let unused = 64 - width;
+            ((default << unused).cast_signed() >> unused).to_string()
+        }
+        Scalar::Float(width) => format!("f{width}::from_bits({default:#x})"),
+        Scalar::Enum(name) => {
+            let item = schema.enums.iter().find(|item| item.name == *name);
+            let value = item.and_then(|item| item.values.get(usize::try_from(*default).ok()?));
+            value.map_or_else(
+                || "Default::default()".to_owned(),
+                |(value, _)| format!("{}::{}", name.name, pascal(value)),
+            )
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{data_words, pointers, read};
-    use crate::model::{Field, Kind, Message, Scalar};
+    use super::{data_words, default_value, pointers, read};
+    use crate::model::{Field, Kind, Message, Scalar, Schema};
 
     fn scalar(name: &str, scalar: Scalar, offset: u32, default: u64) -> Field {
         Field { name: name.into(), kind: Kind::Scalar { scalar, offset, default } }
@@ -135,5 +157,14 @@ mod tests {
     #[test]
     fn booleans_are_single_bits() {
         assert_eq!(read(&scalar("x", Scalar::Bool, 67, 0)), "(message.data[1] >> 3) & 1 != 0");
+    }
+
+    #[test]
+    fn defaults_keep_their_sign() {
+        let value = |kind, default| default_value(&Schema::default(), &scalar("x", kind, 0, default));
+        assert_eq!(value(Scalar::Signed(16), 0xfffd), "-3");
+        assert_eq!(value(Scalar::Signed(64), u64::MAX), "-1");
+        assert_eq!(value(Scalar::Unsigned(16), 0xfffd), "65533");
+        assert_eq!(value(Scalar::Bool, 1), "true");
     }
 }

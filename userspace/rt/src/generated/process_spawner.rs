@@ -55,28 +55,9 @@ impl ProcessSpawnerClient {
     pub async fn create(
         &self,
         binary: impl Into<Outgoing>,
-        size: u64,
-        memory_pages: u32,
-        cap_slots: u32,
-        threads: u32,
-        calls_in_flight: u32,
-        endpoint_entries: u32,
-        log_bytes: u32,
-        priority: u8,
-        name: &str,
+        params: schema::CreateParams<'_>,
     ) -> Result<ProcessHandleClient, CallError> {
         let binary = binary.into();
-        let params = schema::CreateParams {
-            size,
-            memory_pages,
-            cap_slots,
-            threads,
-            calls_in_flight,
-            endpoint_entries,
-            log_bytes,
-            priority,
-            name,
-        };
         let reply = call(&self.cap, CREATE, &params, &[binary.slot()]).await?;
         binary.delivered();
         create_reply(&reply)
@@ -86,28 +67,9 @@ impl ProcessSpawnerClient {
     pub fn create_blocking(
         &self,
         binary: impl Into<Outgoing>,
-        size: u64,
-        memory_pages: u32,
-        cap_slots: u32,
-        threads: u32,
-        calls_in_flight: u32,
-        endpoint_entries: u32,
-        log_bytes: u32,
-        priority: u8,
-        name: &str,
+        params: schema::CreateParams<'_>,
     ) -> Result<ProcessHandleClient, CallError> {
         let binary = binary.into();
-        let params = schema::CreateParams {
-            size,
-            memory_pages,
-            cap_slots,
-            threads,
-            calls_in_flight,
-            endpoint_entries,
-            log_bytes,
-            priority,
-            name,
-        };
         let reply = call_blocking(&self.cap, CREATE, &params, &[binary.slot()])?;
         binary.delivered();
         create_reply(&reply)

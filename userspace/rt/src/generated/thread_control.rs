@@ -56,53 +56,13 @@ impl ThreadControlClient {
 
     /// Starts a thread at `entry` with `rsp = stack`, `rdi = ` address of its ring block, `rsi = argument`. Its ring block has the
     /// given shape; zeroes mean the default one. `priority` may not exceed the process's.
-    pub async fn create(
-        &self,
-        entry: u64,
-        stack: u64,
-        argument: u64,
-        fs_base: u64,
-        sq_entries: u32,
-        cq_entries: u32,
-        arena_pages: u32,
-        priority: u8,
-    ) -> Result<schema::CreateResults, CallError> {
-        let params = schema::CreateParams {
-            entry,
-            stack,
-            argument,
-            fs_base,
-            sq_entries,
-            cq_entries,
-            arena_pages,
-            priority,
-        };
+    pub async fn create(&self, params: schema::CreateParams) -> Result<schema::CreateResults, CallError> {
         let reply = call(&self.cap, CREATE, &params, &[]).await?;
         plain_reply(&reply)
     }
 
     /// Like `create`, but the thread waits for the answer.
-    pub fn create_blocking(
-        &self,
-        entry: u64,
-        stack: u64,
-        argument: u64,
-        fs_base: u64,
-        sq_entries: u32,
-        cq_entries: u32,
-        arena_pages: u32,
-        priority: u8,
-    ) -> Result<schema::CreateResults, CallError> {
-        let params = schema::CreateParams {
-            entry,
-            stack,
-            argument,
-            fs_base,
-            sq_entries,
-            cq_entries,
-            arena_pages,
-            priority,
-        };
+    pub fn create_blocking(&self, params: schema::CreateParams) -> Result<schema::CreateResults, CallError> {
         let reply = call_blocking(&self.cap, CREATE, &params, &[])?;
         plain_reply(&reply)
     }
