@@ -3,5 +3,6 @@
 #![no_std]
 
 pub use capos_abi as abi;
+pub use capos_cap as cap;
 pub use capos_mem as mem;
 pub use capos_ring as ring;

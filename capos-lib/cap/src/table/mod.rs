@@ -1,0 +1,168 @@
+//! The capability table of one process.
+//!
+//! A slot has a generation that goes up whenever the slot is emptied, so an id that outlived its capability is refused instead of
+//! naming the slot's next tenant. A slot whose generations are used up is retired.
+
+mod slots;
+#[cfg(test)]
+mod tests;
+
+use crate::derivation::NodeId;
+use capos_abi::{CapId, MAX_CAP_SLOTS};
+use slots::Slots;
+
+/// How a capability may leave its table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mobility {
+    /// Not at all: what a process has of itself.
+    Fixed,
+    /// By moving only: there is never a second one.
+    MoveOnly,
+    /// By copying and by moving.
+    Free,
+}
+
+/// One capability.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry<O> {
+    /// What it stands for.
+    pub object: O,
+    /// The interface that its holder may call; calls name theirs, and a difference is refused.
+    pub interface: u64,
+    /// How it may leave the table.
+    pub mobility: Mobility,
+    /// Its place in the derivation tree, if it has one.
+    pub node: Option<NodeId>,
+}
+
+/// Why a table refused. Nothing was changed. All of them are the fault of the table's owner, but the last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TableError {
+    /// The id names nothing, or something that is gone.
+    InvalidCap,
+    /// The capability may not be copied, or may not leave.
+    NotTransferable,
+    /// The next free slot is not the one expected.
+    UnexpectedSlot,
+    /// The table has as many capabilities as it may have.
+    Full,
+    /// The kernel heap has no room for the table to grow.
+    OutOfMemory,
+}
+
+/// An entry that was not inserted, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused<O> {
+    /// Why.
+    pub error: TableError,
+    /// The entry, for the caller to let go of.
+    pub entry: Entry<O>,
+}
+
+/// The capabilities of one process.
+pub struct Table<O> {
+    slots: Slots<O>,
+    limit: usize,
+}
+
+impl<O: Clone> Table<O> {
+    /// An empty table for at most `limit` capabilities, which is what its process's budget allows.
+    pub const fn new(limit: usize) -> Self {
+        let limit = if limit < MAX_CAP_SLOTS { limit } else { MAX_CAP_SLOTS };
+        Table { slots: Slots::new(), limit }
+    }
+
+    /// What `id` names.
+    ///
+    /// # Errors
+    /// [`TableError::InvalidCap`].
+    #[inline]
+    pub fn lookup(&self, id: CapId) -> Result<&Entry<O>, TableError> {
+        self.slots.get(id).ok_or(TableError::InvalidCap)
+    }
+
+    /// How many capabilities are in the table.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.slots.live()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.slots.live() == 0
+    }
+
+    /// How many there may be at most.
+    #[inline]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Every capability with its id, by slot.
+    pub fn iter(&self) -> impl Iterator<Item = (CapId, &Entry<O>)> {
+        self.slots.iter()
+    }
+
+    /// Makes sure that the next `more` insertions succeed.
+    ///
+    /// # Errors
+    /// [`TableError::Full`] or [`TableError::OutOfMemory`].
+    #[inline]
+    pub fn reserve(&mut self, more: usize) -> Result<(), TableError> {
+        if more > self.limit.saturating_sub(self.slots.live()) {
+            return Err(TableError::Full);
+        }
+        self.slots.reserve(more)
+    }
+
+    /// Puts a capability into any free slot.
+    ///
+    /// # Errors
+    /// [`TableError::Full`] or [`TableError::OutOfMemory`], with the entry.
+    pub fn insert(&mut self, entry: Entry<O>) -> Result<CapId, Refused<O>> {
+        match self.reserve(1) {
+            Ok(()) => self.put(entry),
+            Err(error) => Err(Refused { error, entry }),
+        }
+    }
+
+    /// Puts a capability where its holder expects it: under the id `expected`, which must be the next free one.
+    ///
+    /// # Errors
+    /// [`TableError::UnexpectedSlot`] and those of [`Table::insert`], with the entry.
+    pub fn insert_next(&mut self, expected: CapId, entry: Entry<O>) -> Result<(), Refused<O>> {
+        if let Err(error) = self.reserve(1) {
+            return Err(Refused { error, entry });
+        }
+        if self.slots.next() != expected {
+            return Err(Refused { error: TableError::UnexpectedSlot, entry });
+        }
+        self.put(entry).map(|_| ())
+    }
+
+    /// Takes a capability out.
+    ///
+    /// # Errors
+    /// [`TableError::InvalidCap`].
+    #[inline]
+    pub fn release(&mut self, id: CapId) -> Result<Entry<O>, TableError> {
+        self.slots.take(id).ok_or(TableError::InvalidCap)
+    }
+
+    /// Takes a capability out if it is still the one with that node: what revocation does to its victims.
+    pub fn release_node(&mut self, id: CapId, node: NodeId) -> Option<Entry<O>> {
+        if self.slots.get(id)?.node == Some(node) { self.slots.take(id) } else { None }
+    }
+
+    /// Takes out some capability; for the end of a process, who does it bit by bit. The ids given out before mean nothing then.
+    pub fn dismantle(&mut self) -> Option<Entry<O>> {
+        self.slots.pop()
+    }
+
+    /// Inserts into room that was reserved.
+    #[inline]
+    pub(crate) fn put(&mut self, entry: Entry<O>) -> Result<CapId, Refused<O>> {
+        self.slots.put(entry).map_err(|entry| Refused { error: TableError::Full, entry })
+    }
+}

@@ -1,0 +1,117 @@
+//! The slots of a table: generations and the list of free slots.
+
+use super::{Entry, TableError};
+use alloc::vec::Vec;
+use capos_abi::{CapId, MAX_CAP_SLOTS};
+
+/// Index that ends the free list.
+const NONE: u32 = u32::MAX;
+/// Generation of a slot's first tenant.
+const FIRST_GENERATION: u32 = 1;
+
+struct Slot<O> {
+    generation: u32,
+    /// The next free slot, while this one is free.
+    next_free: u32,
+    entry: Option<Entry<O>>,
+}
+
+pub(super) struct Slots<O> {
+    all: Vec<Slot<O>>,
+    /// The free slot that is used next.
+    first_free: u32,
+    free: usize,
+    live: usize,
+}
+
+impl<O> Slots<O> {
+    pub(super) const fn new() -> Self {
+        Slots { all: Vec::new(), first_free: NONE, free: 0, live: 0 }
+    }
+
+    #[inline]
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    #[inline]
+    pub(super) fn get(&self, id: CapId) -> Option<&Entry<O>> {
+        let slot = self.all.get(id.index() as usize)?;
+        if slot.generation == id.generation() { slot.entry.as_ref() } else { None }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (CapId, &Entry<O>)> {
+        (0..)
+            .zip(&self.all)
+            .filter_map(|(index, slot)| Some((CapId::new(index, slot.generation), slot.entry.as_ref()?)))
+    }
+
+    /// Makes room for `more` entries.
+    #[inline]
+    pub(super) fn reserve(&mut self, more: usize) -> Result<(), TableError> {
+        let new = more.saturating_sub(self.free);
+        if new > MAX_CAP_SLOTS - self.all.len() {
+            return Err(TableError::Full); // so many slots are retired
+        }
+        self.all.try_reserve(new).map_err(|_| TableError::OutOfMemory)
+    }
+
+    /// The id that the next entry will have.
+    pub(super) fn next(&self) -> CapId {
+        match self.all.get(self.first_free as usize) {
+            Some(slot) => CapId::new(self.first_free, slot.generation),
+            None => CapId::new(self.all.len() as u32, FIRST_GENERATION),
+        }
+    }
+
+    /// Fills a slot. Gives the entry back when no room was reserved.
+    #[inline]
+    pub(super) fn put(&mut self, entry: Entry<O>) -> Result<CapId, Entry<O>> {
+        let id = self.next();
+        if let Some(slot) = self.all.get_mut(self.first_free as usize) {
+            self.first_free = slot.next_free;
+            slot.entry = Some(entry);
+            self.free -= 1;
+        } else if self.all.len() < self.all.capacity() {
+            self.all.push(Slot { generation: FIRST_GENERATION, next_free: NONE, entry: Some(entry) });
+        } else {
+            return Err(entry);
+        }
+        self.live += 1;
+        Ok(id)
+    }
+
+    /// Empties a slot.
+    #[inline]
+    pub(super) fn take(&mut self, id: CapId) -> Option<Entry<O>> {
+        let slot = self.all.get_mut(id.index() as usize)?;
+        if slot.generation != id.generation() {
+            return None;
+        }
+        let entry = slot.entry.take()?;
+        self.live -= 1;
+        // A slot without generations left is not put on the list again: its ids would come back to life.
+        if let Some(generation) = slot.generation.checked_add(1) {
+            slot.generation = generation;
+            slot.next_free = self.first_free;
+            self.first_free = id.index();
+            self.free += 1;
+        }
+        Some(entry)
+    }
+
+    /// Takes slots off the end until one had an entry.
+    pub(super) fn pop(&mut self) -> Option<Entry<O>> {
+        // The list may lead to slots that go now; nobody is to follow it any more.
+        (self.first_free, self.free) = (NONE, 0);
+        let entry = core::iter::from_fn(|| self.all.pop()).find_map(|slot| slot.entry)?;
+        self.live -= 1;
+        Some(entry)
+    }
+
+    /// Sets the generation of a slot, to get to the last one in reasonable time.
+    #[cfg(test)]
+    pub(super) fn age(&mut self, index: usize, generation: u32) {
+        self.all[index].generation = generation;
+    }
+}
