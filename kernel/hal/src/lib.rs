@@ -16,6 +16,9 @@ pub mod account;
 pub mod sync;
 mod types;
 
+#[cfg(any(test, target_os = "none"))]
+mod pure;
+
 pub use types::{
     BootInfo, BootModule, EntropyError, Fault, Handlers, IrqError, IrqInfo, IrqLine, MemError, MemoryRange, OutOfRange,
     PanicAction, PciFunction, PortError, Protection, Registers, Start, TableInfo, VmError,

@@ -10,16 +10,28 @@ use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
+/// What a CPU does while it waits for a lock: whatever other CPUs ask of it, because the lock's holder may be waiting for that.
+pub struct Attentive;
+
+impl spin::RelaxStrategy for Attentive {
+    #[inline]
+    fn relax() {
+        #[cfg(target_os = "none")]
+        crate::vm::flush::poll();
+        core::hint::spin_loop();
+    }
+}
+
 /// A spin lock. Lock order is written down in docs/src/concepts/locks.md.
-pub struct Lock<T>(spin::Mutex<T>);
+pub struct Lock<T>(spin::mutex::Mutex<T, Attentive>);
 
 /// Proof that a [`Lock`] is held.
-pub type Guard<'a, T> = spin::MutexGuard<'a, T>;
+pub type Guard<'a, T> = spin::mutex::MutexGuard<'a, T, Attentive>;
 
 impl<T> Lock<T> {
     /// An open lock around `value`.
     pub const fn new(value: T) -> Self {
-        Lock(spin::Mutex::new(value))
+        Lock(spin::mutex::Mutex::new(value))
     }
 
     /// Waits for the lock.

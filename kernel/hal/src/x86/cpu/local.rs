@@ -1,0 +1,113 @@
+//! What each CPU has of its own, reachable by GS base while in the kernel.
+
+use super::MAX_CPUS;
+use super::tables::Tables;
+use crate::sync::Ref;
+use crate::x86::user::{SavedState, UserContext};
+use crate::x86::vm::AddressSpace;
+use core::arch::asm;
+use core::cell::{Cell, UnsafeCell};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use x86_64::VirtAddr;
+use x86_64::registers::model_specific::{GsBase, KernelGsBase};
+
+/// One CPU. The first fields are known to traps/entry.rs by offset.
+#[repr(C, align(128))]
+pub struct Local {
+    /// Address of this very structure.
+    pub this: Cell<*const Local>,
+    /// Top of the kernel stack.
+    pub stack: Cell<u64>,
+    /// Registers of the thread that runs or was interrupted; null while idle.
+    pub context: Cell<*mut SavedState>,
+    /// Holds the user's stack pointer for a few instructions.
+    pub scratch: Cell<u64>,
+    /// Number of this CPU.
+    pub id: Cell<usize>,
+    /// What keeps the thread and its address space alive.
+    pub running: UnsafeCell<Running>,
+    /// Deadline given to `time::arm`.
+    pub deadline: Cell<u64>,
+    /// GDT and TSS.
+    pub tables: Tables,
+    /// Written by others: how many TLB flushes were asked for.
+    pub flush_wanted: AtomicU64,
+    /// How many of them are done.
+    pub flush_done: AtomicU64,
+    /// Interrupt controller id.
+    pub apic_id: AtomicU32,
+    /// Whether the CPU has come up.
+    pub online: AtomicBool,
+}
+
+/// What a CPU resumes when the kernel is done.
+pub struct Running {
+    pub context: Option<Ref<UserContext>>,
+    pub space: Option<Ref<AddressSpace>>,
+}
+
+// SAFETY: the cells are used by the owning CPU alone, with interrupts off; the atomics by everybody.
+unsafe impl Sync for Local {}
+
+impl Local {
+    const fn new() -> Self {
+        Local {
+            this: Cell::new(ptr::null()),
+            stack: Cell::new(0),
+            context: Cell::new(ptr::null_mut()),
+            scratch: Cell::new(0),
+            id: Cell::new(0),
+            running: UnsafeCell::new(Running { context: None, space: None }),
+            deadline: Cell::new(u64::MAX),
+            tables: Tables::new(),
+            flush_wanted: AtomicU64::new(0),
+            flush_done: AtomicU64::new(0),
+            apic_id: AtomicU32::new(0),
+            online: AtomicBool::new(false),
+        }
+    }
+}
+
+static LOCALS: [Local; MAX_CPUS] = [const { Local::new() }; MAX_CPUS];
+static READY: AtomicBool = AtomicBool::new(false);
+
+/// The structure of any CPU, for its atomics.
+pub fn of(cpu: usize) -> Option<&'static Local> {
+    LOCALS.get(cpu)
+}
+
+/// Makes the executing processor CPU number `id`.
+///
+/// # Safety
+/// Once per processor, each with its own number, `stack` being the top of its own mapped stack.
+pub unsafe fn adopt(id: usize, apic_id: u32, stack: u64) -> &'static Local {
+    let local = &LOCALS[id];
+    local.this.set(local);
+    local.stack.set(stack);
+    local.id.set(id);
+    local.apic_id.store(apic_id, Ordering::Release);
+    GsBase::write(VirtAddr::from_ptr(local));
+    KernelGsBase::write(VirtAddr::zero());
+    READY.store(true, Ordering::Release);
+    local
+}
+
+/// The executing CPU's own structure.
+#[inline]
+pub fn this() -> &'static Local {
+    let local: *const Local;
+    // SAFETY: in the kernel GS base points at the CPU's structure, whose first field is its address.
+    unsafe { asm!("mov {}, gs:[0]", out(reg) local, options(nostack, preserves_flags, pure, readonly)) };
+    // SAFETY: it lies in a static.
+    unsafe { &*local }
+}
+
+/// Like [`this`], for code that may run before the CPU was adopted: panics.
+pub fn try_this() -> Option<&'static Local> {
+    if !READY.load(Ordering::Acquire) {
+        return None;
+    }
+    let base = GsBase::read().as_ptr::<Local>();
+    LOCALS.iter().find(|local| ptr::eq(*local, base))
+}

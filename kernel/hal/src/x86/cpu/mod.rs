@@ -1,0 +1,49 @@
+//! Processors: who they are and how to make them look up.
+
+pub mod control;
+pub mod fpu;
+pub mod local;
+pub mod probe;
+pub mod tables;
+
+use super::apic;
+use super::traps::vectors;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// Most processors that the kernel will start.
+pub const MAX_CPUS: usize = 64;
+
+static COUNT: AtomicUsize = AtomicUsize::new(1);
+
+pub(super) fn set_count(count: usize) {
+    COUNT.store(count, Ordering::Release);
+}
+
+/// The processor this code runs on.
+#[inline]
+pub fn id() -> usize {
+    local::this().id.get()
+}
+
+/// How many processors run.
+#[inline]
+pub fn count() -> usize {
+    COUNT.load(Ordering::Relaxed)
+}
+
+/// Makes `cpu` call its kick handler soon. Unknown numbers are ignored.
+pub fn kick(cpu: usize) {
+    if let Some(local) = local::of(cpu).filter(|_| cpu < count()) {
+        apic::send(local.apic_id.load(Ordering::Relaxed), vectors::KICK);
+    }
+}
+
+/// The processor's interrupt controller id; 0 for unknown numbers.
+pub fn apic_id(cpu: usize) -> u32 {
+    local::of(cpu).map_or(0, |local| local.apic_id.load(Ordering::Relaxed))
+}
+
+/// What the processor offers, as `name=on` and `name=absent`.
+pub fn features() -> &'static str {
+    probe::describe()
+}

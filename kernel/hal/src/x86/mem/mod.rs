@@ -1,0 +1,236 @@
+//! Memory: frames for user space, and how much there is.
+
+pub mod heap;
+pub mod phys;
+
+use super::paging::PAGE;
+use crate::account::Account;
+use crate::sync::Ref;
+use crate::types::{MemError, OutOfRange};
+use alloc::vec::Vec;
+use capos_abi::PAGE_SIZE;
+use capos_mem::{FrameAllocator, Resource};
+use core::arch::asm;
+
+/// Pages of the machine that the kernel manages.
+pub fn total_pages() -> u64 {
+    phys::with(|allocator| allocator.managed_frames() as u64).unwrap_or(0)
+}
+
+/// Pages nobody uses.
+pub fn free_pages() -> u64 {
+    phys::with(|allocator| allocator.free_frames() as u64).unwrap_or(0)
+}
+
+/// Pages of the kernel itself: heap, tables, stacks.
+pub fn kernel_pages() -> u64 {
+    phys::kernel_pages()
+}
+
+/// Some consecutive frames.
+#[derive(Clone, Copy)]
+struct Extent {
+    /// Index of the first page in the whole.
+    page: usize,
+    /// Its physical address.
+    address: u64,
+}
+
+/// Extents for which room is made at a time.
+const BATCH: usize = 32;
+
+enum Owner {
+    /// Frames of the allocator, paid by an account.
+    Account(Ref<Account>),
+    /// A boot module: stays for ever, read-only.
+    Boot,
+}
+
+/// Pages that may be mapped into user space; never holds Rust objects.
+pub struct Frames {
+    /// Sorted by page; never empty.
+    extents: Vec<Extent>,
+    pages: usize,
+    owner: Owner,
+}
+
+impl Frames {
+    /// `pages` zeroed pages charged to `budget`, wherever they are.
+    pub fn zeroed(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
+        Self::allocate(pages, budget, |frames, pages| frames.take_single(pages))
+    }
+
+    /// Like [`Frames::zeroed`], physically contiguous.
+    pub fn contiguous(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
+        Self::allocate(pages, budget, |frames, pages| frames.take_run(pages))
+    }
+
+    fn allocate(
+        pages: usize,
+        budget: &Ref<Account>,
+        take: impl FnOnce(&mut Frames, usize) -> Result<(), MemError>,
+    ) -> Result<Ref<Frames>, MemError> {
+        budget.charge(Resource::MemoryPages, pages as u64).map_err(|_| MemError::BudgetExhausted)?;
+        let mut frames = Frames { extents: Vec::new(), pages: 0, owner: Owner::Account(budget.clone()) };
+        let outcome = take(&mut frames, pages);
+        if outcome.is_err() || pages == 0 {
+            // What was taken goes back by dropping; the rest of the charge has no frames to stand for.
+            budget.refund(Resource::MemoryPages, (pages - frames.pages) as u64);
+            return Err(MemError::OutOfMemory);
+        }
+        frames.each_extent(|address, pages| phys::zero(address, pages as u64));
+        Ok(Ref::try_new(frames)?)
+    }
+
+    /// Takes frames one by one. They come in descending order, so the list is built from its end and neighbours are joined.
+    /// Room in the list is made between the batches, because the heap takes frames too.
+    fn take_single(&mut self, pages: usize) -> Result<(), MemError> {
+        let mut outcome = Ok(());
+        while outcome.is_ok() && self.pages < pages {
+            outcome = self.extents.try_reserve(BATCH).map_err(|_| MemError::OutOfMemory).and_then(|()| {
+                phys::with(|allocator| self.take_batch(pages, allocator)).unwrap_or(Err(MemError::OutOfMemory))
+            });
+        }
+        self.extents.reverse();
+        let mut page = 0;
+        for extent in &mut self.extents {
+            // Up to here `page` held the extent's length.
+            page += core::mem::replace(&mut extent.page, page);
+        }
+        outcome
+    }
+
+    fn take_batch(&mut self, pages: usize, allocator: &mut FrameAllocator<'static>) -> Result<(), MemError> {
+        while self.pages < pages && self.extents.len() < self.extents.capacity() {
+            let address = allocator.allocate().ok_or(MemError::OutOfMemory)? as u64 * PAGE;
+            match self.extents.last_mut() {
+                Some(last) if last.address == address + PAGE => *last = Extent { page: last.page + 1, address },
+                _ => self.extents.push(Extent { page: 1, address }),
+            }
+            self.pages += 1;
+        }
+        Ok(())
+    }
+
+    fn take_run(&mut self, pages: usize) -> Result<(), MemError> {
+        self.extents.try_reserve_exact(1).map_err(|_| MemError::OutOfMemory)?;
+        let first = phys::with(|allocator| allocator.allocate_run(pages, 1)).flatten();
+        let address = first.ok_or(MemError::OutOfMemory)? as u64 * PAGE;
+        self.extents.push(Extent { page: 0, address });
+        self.pages = pages;
+        Ok(())
+    }
+
+    /// The pages of a boot module, which nobody writes.
+    pub(super) fn of_module(address: u64, pages: usize) -> Result<Ref<Frames>, MemError> {
+        let mut extents = Vec::new();
+        extents.try_reserve_exact(1).map_err(|_| MemError::OutOfMemory)?;
+        extents.push(Extent { page: 0, address });
+        Ok(Ref::try_new(Frames { extents, pages, owner: Owner::Boot })?)
+    }
+
+    /// How many pages.
+    #[inline]
+    pub fn pages(&self) -> usize {
+        self.pages
+    }
+
+    /// Whether nobody may write: boot modules.
+    #[inline]
+    pub fn is_read_only(&self) -> bool {
+        matches!(self.owner, Owner::Boot)
+    }
+
+    /// Physical address of page `page`, and how many pages follow it consecutively, itself included.
+    pub(super) fn locate(&self, page: usize) -> Option<(u64, usize)> {
+        let after = self.extents.partition_point(|extent| extent.page <= page);
+        let extent = self.extents.get(after.checked_sub(1)?)?;
+        let end = self.extents.get(after).map_or(self.pages, |next| next.page);
+        let ahead = page - extent.page;
+        (page < end).then(|| (extent.address + ahead as u64 * PAGE, end - page))
+    }
+
+    fn each_extent(&self, mut work: impl FnMut(u64, usize)) {
+        let ends = self.extents.iter().skip(1).map(|next| next.page).chain([self.pages]);
+        self.extents.iter().zip(ends).for_each(|(extent, end)| work(extent.address, end - extent.page));
+    }
+
+    /// Copies bytes out.
+    pub fn read(&self, offset: usize, out: &mut [u8]) -> Result<(), OutOfRange> {
+        let total = out.len();
+        self.each_piece(offset, total, |piece, done, length| {
+            let to = out.get_mut(done..done + length).map_or(core::ptr::null_mut(), <[u8]>::as_mut_ptr);
+            // SAFETY: `each_piece` keeps inside both.
+            unsafe { copy(piece, to, length) };
+        })
+    }
+
+    /// Copies bytes in. Refused for boot modules.
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<(), OutOfRange> {
+        if self.is_read_only() {
+            return Err(OutOfRange);
+        }
+        self.each_piece(offset, bytes.len(), |piece, done, length| {
+            let from = bytes.get(done..done + length).map_or(core::ptr::null(), <[u8]>::as_ptr);
+            // SAFETY: `each_piece` keeps inside both.
+            unsafe { copy(from, piece, length) };
+        })
+    }
+
+    /// Calls `work` with pointer, bytes done so far and length of every contiguous piece of a range.
+    fn each_piece(
+        &self,
+        offset: usize,
+        total: usize,
+        mut work: impl FnMut(*mut u8, usize, usize),
+    ) -> Result<(), OutOfRange> {
+        let end = offset.checked_add(total).ok_or(OutOfRange)?;
+        if end > self.pages * PAGE_SIZE {
+            return Err(OutOfRange);
+        }
+        let mut done = 0;
+        while done < total {
+            let at = offset + done;
+            let (address, pages) = self.locate(at / PAGE_SIZE).ok_or(OutOfRange)?;
+            let within = at % PAGE_SIZE;
+            let length = (total - done).min(pages * PAGE_SIZE - within);
+            work(phys::pointer(address + within as u64), done, length);
+            done += length;
+        }
+        Ok(())
+    }
+}
+
+/// Copies between kernel memory and frames. User code may change the frames at the same time; in assembly the bytes are just
+/// bytes, whichever version of them is seen.
+///
+/// # Safety
+/// `length` bytes are readable at `from` and writable at `to`; they do not overlap.
+unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
+    // SAFETY: the caller says so. The direction flag is clear in the kernel.
+    unsafe {
+        asm!(
+            "rep movsq",
+            "mov ecx, {rest:e}",
+            "rep movsb",
+            rest = in(reg) length % 8,
+            inout("rcx") length / 8 => _,
+            inout("rsi") from => _,
+            inout("rdi") to => _,
+            options(nostack, preserves_flags)
+        );
+    }
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        let Owner::Account(account) = &self.owner else { return };
+        phys::with(|allocator: &mut FrameAllocator<'static>| {
+            self.each_extent(|address, pages| {
+                let outcome = allocator.free_run((address / PAGE) as usize, pages);
+                debug_assert!(outcome.is_ok(), "frames at {address:#x} freed twice");
+            });
+        });
+        account.refund(Resource::MemoryPages, self.pages as u64);
+    }
+}

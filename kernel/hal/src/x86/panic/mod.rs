@@ -1,0 +1,150 @@
+//! The end: when the kernel finds itself broken it stops all processors, takes COM1 back and says what it knows, once.
+
+mod backtrace;
+mod symbols;
+
+use super::console::Emergency;
+use super::cpu::{self, local};
+use super::traps::frame::Frame;
+use super::{apic, power, time};
+use crate::types::PanicAction;
+use core::arch::asm;
+use core::fmt::{self, Write};
+use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use spin::Once;
+use x86_64::registers::control::{Cr2, Cr3};
+
+pub(super) use symbols::find as find_symbols;
+
+static TAIL: Once<fn(&mut dyn Write)> = Once::new();
+static REBOOT: AtomicBool = AtomicBool::new(false);
+/// CPU that reports, plus one; 0 while all is well.
+static REPORTER: AtomicUsize = AtomicUsize::new(0);
+/// Stands for a CPU that has no number yet.
+const UNKNOWN: usize = usize::MAX - 1;
+
+/// Registers who writes the last log lines into a report. The function must not wait for locks: whoever holds them was stopped.
+pub fn set_log_tail(tail: fn(&mut dyn Write)) {
+    TAIL.call_once(|| tail);
+}
+
+/// What to do after a report.
+pub fn set_action(action: PanicAction) {
+    REBOOT.store(action == PanicAction::Reboot, Ordering::Relaxed);
+}
+
+/// Whether some CPU is reporting.
+pub(super) fn is_stopping() -> bool {
+    REPORTER.load(Ordering::Acquire) != 0
+}
+
+/// This CPU does nothing more.
+pub(super) fn stop_here() -> ! {
+    loop {
+        // SAFETY: halts for good.
+        unsafe { asm!("cli", "hlt", options(nomem, nostack)) };
+    }
+}
+
+/// The machine cannot run this kernel: one line that says why, then nothing.
+pub(super) fn refuse(reason: fmt::Arguments<'_>) -> ! {
+    // Writing to the console cannot fail.
+    let _ = writeln!(Emergency::new(), "capOS cannot start: {reason}");
+    stop_here()
+}
+
+/// What is known of the place of the fault.
+struct Place {
+    rip: Option<u64>,
+    rbp: u64,
+}
+
+#[panic_handler]
+fn on_panic(info: &PanicInfo<'_>) -> ! {
+    let rbp: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, rbp", out(reg) rbp, options(nomem, nostack, preserves_flags)) };
+    report(Place { rip: None, rbp }, |out| writeln!(out, "{info}"))
+}
+
+/// An exception in the kernel.
+pub(super) fn report_exception(frame: &Frame, name: &str) -> ! {
+    report(Place { rip: Some(frame.rip), rbp: frame.rbp }, |out| {
+        writeln!(out, "{name} in the kernel (vector {}, error code {:#x})", frame.vector, frame.error_code)?;
+        write_frame(out, frame)
+    })
+}
+
+fn report(place: Place, what: impl FnOnce(&mut Emergency) -> fmt::Result) -> ! {
+    // SAFETY: interrupts stay off from here on.
+    unsafe { asm!("cli", options(nomem, nostack)) };
+    let cpu = local::try_this().map_or(UNKNOWN, |local| local.id.get());
+    match REPORTER.compare_exchange(0, cpu + 1, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {}
+        Err(reporter) if reporter == cpu + 1 => {
+            // The report itself is what fails now: no second one.
+            let _ = writeln!(Emergency::new(), "\npanic while reporting a panic");
+            finish(&mut Emergency::new())
+        }
+        Err(_) => stop_here(),
+    }
+    stop_others(cpu);
+    let mut out = Emergency::new();
+    // Writing to the console cannot fail.
+    let _ = write_report(&mut out, cpu, &place, what);
+    finish(&mut out)
+}
+
+fn stop_others(me: usize) {
+    let others = (0..cpu::count()).filter(|cpu| *cpu != me).filter_map(local::of);
+    for other in others.filter(|other| other.online.load(Ordering::Acquire)) {
+        apic::send_nmi(other.apic_id.load(Ordering::Relaxed));
+    }
+}
+
+fn write_report(
+    out: &mut Emergency,
+    cpu: usize,
+    place: &Place,
+    what: impl FnOnce(&mut Emergency) -> fmt::Result,
+) -> fmt::Result {
+    write!(out, "\nKERNEL PANIC: ")?;
+    what(out)?;
+    match cpu {
+        UNKNOWN => writeln!(out, "  cpu: not set up yet")?,
+        cpu => writeln!(out, "  cpu: {cpu} of {}, {} ns after boot", cpu::count(), time::now_ns())?,
+    }
+    writeln!(out, "  cr2={:#018x} cr3={:#018x}", Cr2::read_raw(), Cr3::read().0.start_address())?;
+    backtrace::write(out, cpu, place.rip, place.rbp)?;
+    if let Some(tail) = TAIL.get() {
+        writeln!(out, "  last log lines:")?;
+        tail(out);
+    }
+    Ok(())
+}
+
+fn write_frame(out: &mut dyn Write, frame: &Frame) -> fmt::Result {
+    let rows = [
+        [("rip", frame.rip), ("rsp", frame.rsp), ("rbp", frame.rbp), ("rfl", frame.rflags)],
+        [("rax", frame.rax), ("rbx", frame.rbx), ("rcx", frame.rcx), ("rdx", frame.rdx)],
+        [("rsi", frame.rsi), ("rdi", frame.rdi), ("r8 ", frame.r8), ("r9 ", frame.r9)],
+        [("r10", frame.r10), ("r11", frame.r11), ("r12", frame.r12), ("r13", frame.r13)],
+        [("r14", frame.r14), ("r15", frame.r15), ("cs ", frame.cs), ("ss ", frame.ss)],
+    ];
+    for row in rows {
+        write!(out, " ")?;
+        row.iter().try_for_each(|(name, value)| write!(out, " {name}={value:#018x}"))?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn finish(out: &mut Emergency) -> ! {
+    if REBOOT.load(Ordering::Relaxed) {
+        let _ = writeln!(out, "KERNEL PANIC: rebooting");
+        power::reboot()
+    }
+    let _ = writeln!(out, "KERNEL PANIC: halted");
+    stop_here()
+}

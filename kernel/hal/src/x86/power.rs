@@ -1,0 +1,63 @@
+//! Reset and power off, by every way the machine may have.
+
+use super::acpi::{self, Register};
+use super::panic::stop_here;
+use x86_64::instructions::port::Port;
+use x86_64::instructions::tables::lidt;
+use x86_64::structures::DescriptorTablePointer;
+use x86_64::VirtAddr;
+
+/// Reset control register of Intel chipsets: full reset, then go.
+const RESET_CONTROL: u16 = 0xcf9;
+const FULL_RESET: [u8; 2] = [0x02, 0x06];
+/// Keyboard controller: pulse the reset line.
+const KEYBOARD_COMMAND: u16 = 0x64;
+const PULSE_RESET: u8 = 0xfe;
+/// Time for a reset to happen, in looks at a port (about a microsecond each).
+const GRACE: u32 = 50_000;
+
+fn out8(port: u16, value: u8) {
+    // SAFETY: only called to end everything.
+    unsafe { Port::new(port).write(value) };
+}
+
+fn wait() {
+    for _ in 0..GRACE {
+        // SAFETY: the port of firmware's progress codes, used for its delay alone.
+        unsafe { Port::<u8>::new(0x80).write(0) };
+    }
+}
+
+/// Resets the machine.
+pub fn reboot() -> ! {
+    if let Some((register, value)) = acpi::reset_register() {
+        register.write8(value);
+        wait();
+    }
+    FULL_RESET.into_iter().for_each(|value| out8(RESET_CONTROL, value));
+    wait();
+    out8(KEYBOARD_COMMAND, PULSE_RESET);
+    wait();
+    // Nothing helped: an exception without any handler resets every processor.
+    // SAFETY: only called to end everything.
+    unsafe {
+        lidt(&DescriptorTablePointer { limit: 0, base: VirtAddr::zero() });
+        core::arch::asm!("int3");
+    }
+    stop_here()
+}
+
+/// Switches the machine off, or at least stops it.
+pub fn halt() -> ! {
+    if let Some(off) = acpi::soft_off() {
+        off.into_iter().flatten().for_each(|(register, value)| match register {
+            Register::Port16(port) => {
+                // SAFETY: the power management register that the firmware names, with the value it names.
+                unsafe { Port::new(port).write(value) };
+            }
+            other => other.write8(value.to_le_bytes()[0]),
+        });
+        wait();
+    }
+    stop_here()
+}

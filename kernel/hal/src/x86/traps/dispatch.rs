@@ -1,0 +1,68 @@
+//! From the entry code to the handlers of the kernel core.
+
+use super::frame::{Frame, exception_name};
+use super::vectors;
+use crate::types::Fault;
+use crate::x86::cpu::local;
+use crate::x86::panic::report_exception;
+use crate::x86::{apic, irq, start, time, vm};
+use x86_64::registers::control::Cr2;
+
+/// A system call of the current thread.
+pub(super) extern "sysv64" fn capos_on_syscall(number: u64, first: u64, second: u64) {
+    (start::handlers().syscall)(number, first, second);
+}
+
+/// The current thread was interrupted or raised an exception.
+pub(super) extern "sysv64" fn capos_on_user_trap(vector: u64) {
+    if vector >= vectors::EXCEPTIONS {
+        on_interrupt(vector);
+        return;
+    }
+    let address = if vector == vectors::PAGE_FAULT { Cr2::read_raw() } else { 0 };
+    // SAFETY: we came from user mode, so there is a current context, and its owner is this CPU.
+    let error_code = unsafe { (*local::this().context.get()).error_code };
+    let vector = u8::try_from(vector).unwrap_or(u8::MAX);
+    (start::handlers().fault)(Fault { vector, error_code, address });
+}
+
+/// Kernel code was interrupted: legal only in the idle loop. Exceptions are bugs of the kernel.
+pub(super) extern "sysv64" fn capos_on_kernel_trap(frame: &Frame) {
+    let idle = local::try_this().is_some_and(|local| local.context.get().is_null());
+    if frame.vector >= vectors::EXCEPTIONS && idle {
+        on_interrupt(frame.vector);
+    } else {
+        report_exception(frame, exception_name(frame.vector));
+    }
+}
+
+fn on_interrupt(vector: u64) {
+    match u8::try_from(vector).unwrap_or(vectors::SPURIOUS) {
+        vectors::TIMER => {
+            apic::end_of_interrupt();
+            if time::expired() {
+                (start::handlers().timer)();
+            }
+        }
+        vectors::KICK => {
+            apic::end_of_interrupt();
+            if let Some(handlers) = start::try_handlers() {
+                (handlers.kick)();
+            }
+        }
+        vectors::FLUSH => {
+            apic::end_of_interrupt();
+            vm::flush::poll();
+        }
+        vectors::APIC_ERROR => apic::end_of_interrupt(),
+        line @ vectors::IRQ..vectors::IRQ_END => {
+            let fired = irq::on_interrupt(line);
+            apic::end_of_interrupt();
+            if let Some(line) = fired {
+                (start::handlers().irq)(line);
+            }
+        }
+        // Spurious interrupts, of the local APIC or of the masked old controllers, are not acknowledged.
+        _ => {}
+    }
+}

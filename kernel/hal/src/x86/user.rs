@@ -1,0 +1,219 @@
+//! User threads as the machine sees them: saved registers, and which thread a CPU resumes.
+
+use super::cpu::fpu::VectorState;
+use super::cpu::local::{self, Local};
+use super::cpu::tables::{USER_CODE, USER_DATA};
+use super::vm::{self, AddressSpace};
+use crate::sync::{OutOfMemory, Ref};
+use crate::types::{Registers, Start};
+use capos_abi::layout::USER_MAX;
+use core::cell::UnsafeCell;
+use core::ptr;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use x86_64::VirtAddr;
+use x86_64::registers::model_specific::FsBase;
+
+/// [`SavedState::kind`]: entered by system call; only preserved registers are valid.
+pub const BY_SYSCALL: u64 = 0;
+/// [`SavedState::kind`]: interrupted (or not begun); all registers are valid.
+pub const BY_INTERRUPT: u64 = 1;
+
+/// Interrupts on, and the bit that is always one.
+const INITIAL_FLAGS: u64 = 0x202;
+/// No CPU has the context loaded.
+const NOBODY: usize = usize::MAX;
+
+/// Registers of a thread while the kernel runs. Layout shared with traps/entry.rs; ends on 16 bytes as the processor wants.
+#[repr(C, align(64))]
+pub struct SavedState {
+    pub padding: u64,
+    pub kind: u64,
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub rbp: u64,
+    pub rbx: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rax: u64,
+    pub rcx: u64,
+    pub rdx: u64,
+    pub rsi: u64,
+    pub rdi: u64,
+    pub vector: u64,
+    pub error_code: u64,
+    pub rip: u64,
+    pub cs: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+    pub ss: u64,
+}
+
+/// Saved registers of one thread.
+pub struct UserContext {
+    state: UnsafeCell<SavedState>,
+    vectors: VectorState,
+    fs_base: AtomicU64,
+    owner: AtomicUsize,
+}
+
+// SAFETY: the state is written by the CPU that owns the context (see `enter`); everybody else uses single-word volatile accesses,
+// which at worst read an old word.
+unsafe impl Sync for UserContext {}
+// SAFETY: as above.
+unsafe impl Send for UserContext {}
+
+/// User addresses end below the hole in the address space: a thread that is told to begin beyond it begins at 0 and faults there,
+/// because SYSRET to a non-canonical address would fault in the kernel instead.
+fn user_address(address: u64) -> u64 {
+    if address < USER_MAX { address } else { 0 }
+}
+
+impl UserContext {
+    /// A context that will begin at `start`.
+    pub fn new(start: Start) -> Result<Ref<UserContext>, OutOfMemory> {
+        let [rdi, rsi, rdx] = start.args;
+        let state = SavedState {
+            padding: 0,
+            kind: BY_INTERRUPT,
+            r15: 0,
+            r14: 0,
+            r13: 0,
+            r12: 0,
+            rbp: 0,
+            rbx: 0,
+            r11: 0,
+            r10: 0,
+            r9: 0,
+            r8: 0,
+            rax: 0,
+            rcx: 0,
+            rdx,
+            rsi,
+            rdi,
+            vector: 0,
+            error_code: 0,
+            rip: user_address(start.entry),
+            cs: u64::from(USER_CODE),
+            rflags: INITIAL_FLAGS,
+            rsp: user_address(start.stack),
+            ss: u64::from(USER_DATA),
+        };
+        Ref::try_new(UserContext {
+            state: UnsafeCell::new(state),
+            vectors: VectorState::new()?,
+            fs_base: AtomicU64::new(user_address(start.fs_base)),
+            owner: AtomicUsize::new(NOBODY),
+        })
+    }
+
+    /// What the system call answers.
+    #[inline]
+    pub fn set_return(&self, value: u64) {
+        // SAFETY: one word of our own; see `Sync`.
+        unsafe { ptr::write_volatile(&raw mut (*self.state.get()).rax, value) };
+    }
+
+    /// Sets FS base; addresses beyond user space become 0. Takes effect at once if the thread is the current one.
+    pub fn set_fs_base(&self, base: u64) {
+        let base = user_address(base);
+        self.fs_base.store(base, Ordering::Relaxed);
+        if self.owner.load(Ordering::Relaxed) == local::this().id.get() {
+            FsBase::write(VirtAddr::new_truncate(base));
+        }
+    }
+
+    /// The registers as they were when the thread last entered the kernel.
+    pub fn registers(&self) -> Registers {
+        let state = self.state.get();
+        // SAFETY: words of our own; see `Sync`.
+        let word = |field: *const u64| unsafe { ptr::read_volatile(field) };
+        // SAFETY: computing addresses of fields of a live structure.
+        unsafe {
+            Registers {
+                rip: word(&raw const (*state).rip),
+                rsp: word(&raw const (*state).rsp),
+                rbp: word(&raw const (*state).rbp),
+                rflags: word(&raw const (*state).rflags),
+                rax: word(&raw const (*state).rax),
+            }
+        }
+    }
+
+    /// Takes the CPU's vector registers along. The thread may be entered on another CPU from here on.
+    #[inline]
+    fn leave(&self) {
+        // SAFETY: this CPU owns the context.
+        if unsafe { (*self.state.get()).kind } == BY_SYSCALL {
+            self.vectors.save_control();
+        } else {
+            self.vectors.save_all();
+        }
+        self.owner.store(NOBODY, Ordering::Release);
+    }
+
+    /// Puts the thread's registers on this CPU, as soon as its last one has let go of it.
+    #[inline]
+    fn enter(&self, local: &Local) {
+        while self
+            .owner
+            .compare_exchange(NOBODY, local.id.get(), Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
+            vm::flush::poll();
+            core::hint::spin_loop();
+        }
+        let state = self.state.get();
+        local.context.set(state);
+        local.tables.set_entry_frame(state.wrapping_add(1) as u64);
+        FsBase::write(VirtAddr::new_truncate(self.fs_base.load(Ordering::Relaxed)));
+        self.vectors.load();
+    }
+}
+
+/// What this CPU resumes when the handler returns.
+#[inline]
+pub fn run(context: &Ref<UserContext>, space: &Ref<AddressSpace>) {
+    let local = local::this();
+    // SAFETY: only the owning CPU uses this cell, with interrupts off, and nothing below comes back here.
+    let running = unsafe { &mut *local.running.get() };
+    let mut old_context = None;
+    if !running.context.as_ref().is_some_and(|current| Ref::ptr_eq(current, context)) {
+        if let Some(current) = &running.context {
+            current.leave();
+        }
+        context.enter(local);
+        old_context = running.context.replace(context.clone());
+    }
+    let mut old_space = None;
+    if !running.space.as_ref().is_some_and(|current| Ref::ptr_eq(current, space)) {
+        space.load(local.id.get());
+        old_space = running.space.replace(space.clone());
+        if let Some(old) = &old_space {
+            old.unloaded(local.id.get());
+        }
+    }
+    // Dropped last, when the CPU no longer needs them: this may free tables and frames.
+    drop((old_context, old_space));
+}
+
+/// Nothing to run on this CPU: it waits for an event that makes somebody run.
+pub fn run_idle() {
+    let local = local::this();
+    // SAFETY: as in `run`.
+    let running = unsafe { &mut *local.running.get() };
+    let old_context = running.context.take();
+    if let Some(current) = &old_context {
+        current.leave();
+    }
+    local.context.set(ptr::null_mut());
+    let old_space = running.space.take();
+    if let Some(old) = &old_space {
+        vm::load_kernel_space();
+        old.unloaded(local.id.get());
+    }
+    drop((old_context, old_space));
+}

@@ -1,0 +1,51 @@
+//! Telling other CPUs that translations have changed.
+//!
+//! Each CPU has a counter of flushes wanted and one of flushes done; nobody holds a lock, and whoever waits does what is wanted
+//! of itself meanwhile. So two CPUs that wait for each other get on, and so does one that waits for a lock whose holder waits
+//! here (the lock polls too, see sync.rs). The kernel does not use user translations at all, so flushing late is harmless there.
+
+use crate::x86::apic;
+use crate::x86::cpu::{MAX_CPUS, local};
+use crate::x86::traps::vectors;
+use core::arch::asm;
+use core::sync::atomic::Ordering;
+
+/// Forgets all translations of this CPU that are not global: those of user space.
+fn flush_here() {
+    // SAFETY: writes back what is there.
+    unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) _, options(nostack, preserves_flags)) };
+}
+
+/// Does what others want of this CPU.
+#[inline]
+pub fn poll() {
+    let Some(local) = local::of(local::this().id.get()) else { return };
+    let wanted = local.flush_wanted.load(Ordering::SeqCst);
+    if local.flush_done.load(Ordering::Relaxed) != wanted {
+        flush_here();
+        local.flush_done.store(wanted, Ordering::Release);
+    }
+}
+
+/// Flushes the CPUs whose bits are set, and returns when all have.
+pub fn on(cpus: u64) {
+    let me = local::this().id.get();
+    if cpus >> me & 1 != 0 {
+        flush_here();
+    }
+    let others = (0..MAX_CPUS).filter(|cpu| cpus >> cpu & 1 != 0 && *cpu != me);
+    let mut tickets = [0; MAX_CPUS];
+    for cpu in others.clone() {
+        if let Some(local) = local::of(cpu) {
+            tickets[cpu] = local.flush_wanted.fetch_add(1, Ordering::SeqCst) + 1;
+            apic::send(local.apic_id.load(Ordering::Relaxed), vectors::FLUSH);
+        }
+    }
+    for cpu in others {
+        let Some(local) = local::of(cpu) else { continue };
+        while local.flush_done.load(Ordering::Acquire) < tickets[cpu] {
+            poll();
+            core::hint::spin_loop();
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Address spaces of processes: the regions are the truth, page tables are made from them.
+//!
+//! The kernel never uses a user address to reach memory; [`AddressSpace::peek`] looks the region up and reads the frames.
+
+pub mod flush;
+mod tables;
+
+use super::mem::Frames;
+use super::paging::{PAGE, kernel};
+use crate::account::Account;
+use crate::sync::{Lock, Ref};
+use crate::types::{Protection, VmError};
+use capos_abi::{PAGE_SIZE, layout};
+use capos_mem::{Backing, Bounds, Region, RegionError, Regions};
+use core::sync::atomic::{AtomicU64, Ordering};
+use tables::Tables;
+
+/// Most regions of one address space: bounds the kernel heap that one process can take.
+const MOST_REGIONS: usize = 4096;
+
+const BOUNDS: Bounds = Bounds {
+    start: layout::USER_MIN,
+    end: layout::USER_MAX,
+    dynamic_start: layout::DYNAMIC_BASE,
+    dynamic_end: layout::DYNAMIC_MAX,
+};
+
+/// The user half of one process's memory.
+pub struct AddressSpace {
+    inner: Lock<Inner>,
+    /// Physical address of the top table.
+    top: u64,
+    /// Bit per CPU that has the tables loaded.
+    loaded: AtomicU64,
+    account: Ref<Account>,
+}
+
+struct Inner {
+    regions: Regions<Ref<Frames>>,
+    tables: Tables,
+}
+
+/// Makes the kernel's own address space current.
+pub(super) fn load_kernel_space() {
+    kernel::load();
+}
+
+impl From<RegionError> for VmError {
+    fn from(error: RegionError) -> Self {
+        match error {
+            RegionError::BadRange => VmError::InvalidArgument,
+            RegionError::Exists => VmError::Exists,
+            RegionError::NotFound => VmError::NotFound,
+            RegionError::NoSpace | RegionError::TooManyRegions | RegionError::OutOfMemory => VmError::OutOfMemory,
+        }
+    }
+}
+
+/// The pure crate's word for the same thing.
+fn pure(protection: Protection) -> capos_mem::Protection {
+    match protection {
+        Protection::None => capos_mem::Protection::None,
+        Protection::Read => capos_mem::Protection::Read,
+        Protection::ReadWrite => capos_mem::Protection::ReadWrite,
+        Protection::ReadExecute => capos_mem::Protection::ReadExecute,
+    }
+}
+
+fn allowed(frames: &Frames, protection: Protection) -> Result<(), VmError> {
+    if frames.is_read_only() && protection == Protection::ReadWrite { Err(VmError::Denied) } else { Ok(()) }
+}
+
+fn inside(frames: &Frames, first: usize, pages: usize) -> Result<(), VmError> {
+    match first.checked_add(pages) {
+        Some(end) if pages > 0 && end <= frames.pages() => Ok(()),
+        _ => Err(VmError::InvalidArgument),
+    }
+}
+
+impl AddressSpace {
+    /// An empty space whose memory `budget` pays.
+    pub fn new(budget: &Ref<Account>) -> Result<Ref<AddressSpace>, VmError> {
+        let tables = Tables::new(budget)?;
+        let top = tables.top();
+        let inner = Lock::new(Inner { regions: Regions::new(BOUNDS, MOST_REGIONS), tables });
+        Ok(Ref::try_new(AddressSpace { inner, top, loaded: AtomicU64::new(0), account: budget.clone() })?)
+    }
+
+    /// Sets address space aside.
+    pub fn reserve(&self, pages: usize) -> Result<u64, VmError> {
+        Ok(self.inner.lock().regions.reserve(pages)?)
+    }
+
+    /// Backs reserved pages with zeroed memory.
+    pub fn commit(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
+        let inner = &mut *self.inner.lock();
+        // Looks before it charges, so that a mistake costs nothing.
+        if inner.regions.overlapping(va, pages)?.any(|part| part.backing.is_some()) {
+            return Err(VmError::Exists);
+        }
+        let covered: usize = inner.regions.overlapping(va, pages)?.map(|part| part.pages).sum();
+        if covered < pages {
+            return Err(VmError::NotFound);
+        }
+        let object = Frames::zeroed(pages, &self.account)?;
+        inner.tables.provide(va, pages, &self.account)?;
+        let backing = Backing { object, first: 0 };
+        inner.regions.commit(va, pages, pure(protection), backing.clone())?;
+        inner.tables.fill(&Region { start: va, pages, protection: pure(protection), backing: Some(backing) });
+        Ok(())
+    }
+
+    /// Changes the protection of backed pages.
+    pub fn protect(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
+        let inner = &mut *self.inner.lock();
+        for part in inner.regions.overlapping(va, pages)? {
+            if let Some(backing) = &part.backing {
+                allowed(&backing.object, protection)?;
+            }
+        }
+        inner.regions.protect(va, pages, pure(protection))?;
+        for part in inner.regions.overlapping(va, pages)? {
+            inner.tables.fill(&part);
+        }
+        self.flush();
+        Ok(())
+    }
+
+    /// Takes pages out, reservation included.
+    pub fn unmap(&self, va: u64, pages: usize) -> Result<(), VmError> {
+        let inner = &mut *self.inner.lock();
+        inner.regions.prepare_remove(va, pages)?;
+        let mut flush = false;
+        for part in inner.regions.overlapping(va, pages)?.filter(|part| part.backing.is_some()) {
+            inner.tables.empty(&part);
+            flush = true;
+        }
+        if flush {
+            self.flush();
+        }
+        // Only now may the frames go.
+        Ok(inner.regions.remove(va, pages)?)
+    }
+
+    /// Maps part of `frames` somewhere.
+    pub fn map(&self, frames: &Ref<Frames>, first: usize, pages: usize, protection: Protection) -> Result<u64, VmError> {
+        inside(frames, first, pages)?;
+        allowed(frames, protection)?;
+        let inner = &mut *self.inner.lock();
+        let va = inner.regions.find_free(pages)?;
+        inner.tables.provide(va, pages, &self.account)?;
+        let backing = Backing { object: frames.clone(), first };
+        // The search begins at the same hint again, so it finds the place that has tables now.
+        let placed = inner.regions.place(pages, pure(protection), Some(backing.clone()))?;
+        inner.tables.fill(&Region { start: placed, pages, protection: pure(protection), backing: Some(backing) });
+        Ok(placed)
+    }
+
+    /// Maps part of `frames` at `va`.
+    pub fn map_fixed(
+        &self,
+        va: u64,
+        frames: &Ref<Frames>,
+        first: usize,
+        pages: usize,
+        protection: Protection,
+    ) -> Result<(), VmError> {
+        inside(frames, first, pages)?;
+        allowed(frames, protection)?;
+        let inner = &mut *self.inner.lock();
+        if inner.regions.overlapping(va, pages)?.next().is_some() {
+            return Err(VmError::Exists);
+        }
+        inner.tables.provide(va, pages, &self.account)?;
+        let backing = Some(Backing { object: frames.clone(), first });
+        let region = Region { start: va, pages, protection: pure(protection), backing };
+        inner.regions.insert(region.clone())?;
+        inner.tables.fill(&region);
+        Ok(())
+    }
+
+    /// Copies user memory out, through the bookkeeping and the direct map. For crash records.
+    pub fn peek(&self, va: u64, out: &mut [u8]) -> Result<(), VmError> {
+        let inner = self.inner.lock();
+        let mut done = 0;
+        while done < out.len() {
+            let at = va.checked_add(done as u64).ok_or(VmError::InvalidArgument)?;
+            let region = inner.regions.find(at).ok_or(VmError::NotFound)?;
+            let backing = region.backing.as_ref().ok_or(VmError::NotFound)?;
+            let offset = (at - region.start) as usize;
+            let length = (out.len() - done).min(region.pages * PAGE_SIZE - offset);
+            let piece = out.get_mut(done..done + length).ok_or(VmError::InvalidArgument)?;
+            backing.object.read(backing.first * PAGE_SIZE + offset, piece).map_err(|_| VmError::NotFound)?;
+            done += length;
+        }
+        Ok(())
+    }
+
+    /// Takes everything out, tables included.
+    pub fn clear(&self) {
+        let inner = &mut *self.inner.lock();
+        let cut = inner.tables.cut();
+        self.flush();
+        inner.tables.release(cut, &self.account);
+        drop(inner.regions.clear());
+    }
+
+    /// How many pages are backed.
+    pub fn mapped_pages(&self) -> u64 {
+        self.inner.lock().regions.backed_pages() as u64
+    }
+
+    /// Makes the space current on this CPU.
+    #[inline]
+    pub(super) fn load(&self, cpu: usize) {
+        // First the mark, then the tables: whoever changes an entry after the mark tells this CPU, and one changed before is
+        // seen by the walks that follow the load.
+        self.loaded.fetch_or(1 << cpu, Ordering::SeqCst);
+        // SAFETY: the top table shares the kernel half and lives as long as `self`, which the CPU's `running` keeps alive.
+        unsafe { kernel::load_root(self.top) };
+    }
+
+    /// This CPU has loaded something else.
+    #[inline]
+    pub(super) fn unloaded(&self, cpu: usize) {
+        self.loaded.fetch_and(!(1 << cpu), Ordering::SeqCst);
+    }
+
+    /// No CPU uses an old translation of this space once this returns.
+    fn flush(&self) {
+        flush::on(self.loaded.load(Ordering::SeqCst));
+    }
+}
+
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        // No CPU has it loaded: each would hold a `Ref`.
+        let inner = &mut *self.inner.lock();
+        let cut = inner.tables.cut();
+        inner.tables.release(cut, &self.account);
+        inner.tables.release_top(&self.account);
+    }
+}
+
+/// Pages as bytes.
+fn bytes(pages: usize) -> u64 {
+    pages as u64 * PAGE
+}

@@ -1,0 +1,145 @@
+//! The page tables of one address space. Their frames are charged to the account that pays for the space.
+
+use super::bytes;
+use crate::account::Account;
+use crate::sync::Ref;
+use crate::types::VmError;
+use crate::x86::mem::{Frames, phys};
+use crate::x86::paging::kernel::share_kernel_half;
+use crate::x86::paging::{KERNEL_HALF, PAGE, bits, entry, existing_entry, span, table};
+use capos_mem::{Protection, Region, Resource};
+use core::sync::atomic::Ordering;
+
+/// Tables that were taken out of the top table and are still to be freed.
+pub(super) struct Cut([u64; KERNEL_HALF]);
+
+/// The tables, reachable from the top one. Used under the lock of the address space.
+pub(super) struct Tables {
+    top: u64,
+}
+
+/// The entry of a page at physical address `pa`. [`Protection::None`] keeps the frame in the regions only.
+fn leaf(pa: u64, protection: Protection) -> u64 {
+    let user = pa | bits::PRESENT | bits::USER;
+    match protection {
+        Protection::None => 0,
+        Protection::Read => user | bits::NO_EXECUTE,
+        Protection::ReadWrite => user | bits::WRITABLE | bits::NO_EXECUTE,
+        Protection::ReadExecute => user,
+    }
+}
+
+/// One zeroed frame for a table, charged.
+fn allocate(account: &Account) -> Result<u64, VmError> {
+    account.charge(Resource::MemoryPages, 1).map_err(|_| VmError::BudgetExhausted)?;
+    match phys::frame() {
+        Some(frame) => {
+            phys::zero(frame, 1);
+            Ok(frame)
+        }
+        None => {
+            account.refund(Resource::MemoryPages, 1);
+            Err(VmError::OutOfMemory)
+        }
+    }
+}
+
+fn free(pa: u64, account: &Account) {
+    phys::free(pa);
+    account.refund(Resource::MemoryPages, 1);
+}
+
+impl Tables {
+    /// A top table with nothing in the user half.
+    pub(super) fn new(account: &Ref<Account>) -> Result<Self, VmError> {
+        let top = allocate(account)?;
+        // SAFETY: a fresh frame.
+        unsafe { share_kernel_half(top) };
+        Ok(Tables { top })
+    }
+
+    pub(super) fn top(&self) -> u64 {
+        self.top
+    }
+
+    /// Makes all tables that `pages` pages from `va` on need. What was made stays when one cannot be had; it is freed with the
+    /// address space.
+    pub(super) fn provide(&mut self, va: u64, pages: usize, account: &Account) -> Result<(), VmError> {
+        let mut failure = VmError::OutOfMemory;
+        let mut more = || allocate(account).map_err(|error| failure = error).ok();
+        let mut at = va;
+        while at < va + bytes(pages) {
+            // SAFETY: `self` is borrowed mutably, so nobody else changes these tables.
+            if unsafe { entry(self.top, at, 1, &mut more) }.is_err() {
+                return Err(failure);
+            }
+            at = (at + 1).next_multiple_of(span(2));
+        }
+        Ok(())
+    }
+
+    /// Writes the entries of a backed region, whose tables exist.
+    pub(super) fn fill(&mut self, region: &Region<Ref<Frames>>) {
+        let Some(backing) = &region.backing else { return };
+        let mut run = (0, 0);
+        self.each_entry(region, |n| {
+            if run.1 == 0 {
+                run = backing.object.locate(backing.first + n).unwrap_or((0, 0));
+            }
+            let (pa, left) = run;
+            run = (pa + PAGE, left.saturating_sub(1));
+            // Beyond the object there is nothing; callers checked, so this is never seen.
+            if left == 0 { 0 } else { leaf(pa, region.protection) }
+        });
+    }
+
+    /// Clears the entries of a region.
+    pub(super) fn empty(&mut self, region: &Region<Ref<Frames>>) {
+        self.each_entry(region, |_| 0);
+    }
+
+    fn each_entry(&mut self, region: &Region<Ref<Frames>>, mut value: impl FnMut(usize) -> u64) {
+        for n in 0..region.pages {
+            // SAFETY: user tables hold no large pages, and `self` is borrowed mutably.
+            if let Some(slot) = unsafe { existing_entry(self.top, region.start + bytes(n)) } {
+                slot.store(value(n), Ordering::Release);
+            }
+        }
+    }
+
+    /// Takes everything out of the top table. The tables below must live until no CPU uses them.
+    pub(super) fn cut(&mut self) -> Cut {
+        let mut cut = Cut([0; KERNEL_HALF]);
+        // SAFETY: our own top table.
+        let top = unsafe { table(self.top) };
+        for (kept, slot) in cut.0.iter_mut().zip(top) {
+            *kept = slot.swap(0, Ordering::AcqRel);
+        }
+        cut
+    }
+
+    /// Frees tables that were cut off and that no CPU uses any more.
+    pub(super) fn release(&mut self, cut: Cut, account: &Account) {
+        cut.0.into_iter().for_each(|entry| release_below(entry, 3, account));
+    }
+
+    /// Frees the top table: the last thing that happens to it.
+    pub(super) fn release_top(&mut self, account: &Account) {
+        free(self.top, account);
+    }
+}
+
+/// Frees the table that `entry` names and those below it; it is one of level `level`.
+fn release_below(entry: u64, level: u32, account: &Account) {
+    if entry & bits::PRESENT == 0 {
+        return;
+    }
+    let pa = entry & bits::ADDRESS;
+    if level > 1 {
+        // SAFETY: a table of the user half, cut off: nobody else knows it.
+        for slot in unsafe { table(pa) } {
+            release_below(slot.load(Ordering::Relaxed), level - 1, account);
+        }
+    }
+    free(pa, account);
+}
