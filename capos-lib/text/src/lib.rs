@@ -1,0 +1,16 @@
+//! Text for people and for programs: aligned columns, sizes, times, and JSON lines.
+#![no_std]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
+
+extern crate alloc;
+
+mod json;
+mod table;
+mod units;
+
+pub use json::Object;
+pub use table::{Align, Table};
+pub use units::{duration, pages, size, timestamp};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! What people and programs get to read.
+
+extern crate std;
+use super::{Align, Object, Table, duration, pages, size, timestamp};
+use std::string::String;
+
+#[test]
+fn sizes() {
+    for (bytes, text) in [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1 KiB"),
+        (1536, "1.5 KiB"),
+        (100 << 20, "100 MiB"),
+        ((6 << 30) + (512 << 20), "6.5 GiB"),
+        (u64::MAX, "16777215 TiB"),
+    ] {
+        assert_eq!(size(bytes), text);
+    }
+    assert_eq!(pages(256), "1 MiB");
+    assert_eq!(pages(u64::MAX), "16777215 TiB");
+}
+
+#[test]
+fn durations() {
+    for (ns, text) in [
+        (0, "0 ns"),
+        (999, "999 ns"),
+        (1_500, "1.50 µs"),
+        (12_340_000, "12.3 ms"),
+        (130_000_000, "130 ms"),
+        (1_000_000_000, "1 s"),
+        (59_990_000_000, "59.9 s"),
+        (125_000_000_000, "2 min 5 s"),
+        (3_600_000_000_000, "1 h 0 min"),
+        (100 * 3_600_000_000_000, "4 d 4 h"),
+    ] {
+        assert_eq!(duration(ns), text);
+    }
+}
+
+#[test]
+fn timestamps() {
+    for (seconds, text) in [
+        (0, "1970-01-01 00:00:00"),
+        (951_782_399, "2000-02-28 23:59:59"),
+        (951_782_400, "2000-02-29 00:00:00"),
+        (1_709_251_199, "2024-02-29 23:59:59"),
+        (1_709_251_200, "2024-03-01 00:00:00"),
+        (1_795_228_267, "2026-11-21 02:31:07"),
+        (4_107_542_400, "2100-03-01 00:00:00"),
+    ] {
+        assert_eq!(timestamp(seconds * 1_000_000_000), text);
+    }
+}
+
+#[test]
+fn tables_line_up_and_leave_no_spaces_behind() {
+    let mut table = Table::new(&[("ID", Align::Right), ("NAME", Align::Left), ("STATE", Align::Left)]);
+    assert!(table.is_empty());
+    table.row(["1", "init", "running"].map(String::from));
+    table.row(["1234", "é", ""].map(String::from));
+    assert_eq!(table.render(), "  ID  NAME  STATE\n   1  init  running\n1234  é\n");
+}
+
+#[test]
+fn rows_of_any_length_are_taken() {
+    let mut table = Table::new(&[("A", Align::Left), ("B", Align::Left)]);
+    table.row([]);
+    table.row(["1", "2", "3"].map(String::from));
+    assert_eq!(table.render(), "A  B\n\n1  2\n");
+}
+
+#[test]
+fn objects_keep_their_order() {
+    let line = Object::new().text("name", "init").number("pid", 1u32).flag("up", true).raw("list", "[1,2]").finish();
+    assert_eq!(line, r#"{"name":"init","pid":1,"up":true,"list":[1,2]}"#);
+    assert_eq!(Object::new().finish(), "{}");
+}
+
+#[test]
+fn numbers_of_any_size() {
+    let line = Object::new().number("big", u64::MAX).number("small", i64::MIN).finish();
+    assert_eq!(line, r#"{"big":18446744073709551615,"small":-9223372036854775808}"#);
+}
+
+#[test]
+fn hostile_text_stays_one_line() {
+    let line = Object::new().text("t\"", "a\"b\\c\nd\r\t\x00\x1b[2J\x7fé").finish();
+    assert_eq!(line, "{\"t\\\"\":\"a\\\"b\\\\c\\nd\\r\\t\\u0000\\u001b[2J\\u007fé\"}");
+    assert!(!line.contains('\n'));
+}
