@@ -6,3 +6,4 @@ pub use capos_abi as abi;
 pub use capos_cap as cap;
 pub use capos_mem as mem;
 pub use capos_ring as ring;
+pub use capos_sched as sched;

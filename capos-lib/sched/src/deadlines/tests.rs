@@ -1,0 +1,120 @@
+//! Deadlines against a sorted map.
+
+use super::{Deadlines, Key};
+use proptest::prelude::{
+    ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
+use std::collections::BTreeMap;
+use std::vec::Vec;
+
+#[test]
+fn nothing_is_due_at_first() {
+    let mut deadlines = Deadlines::<u32>::new();
+    assert_eq!((deadlines.next(), deadlines.pop_due(u64::MAX), deadlines.len()), (None, None, 0));
+    assert!(deadlines.is_empty());
+}
+
+#[test]
+fn a_deadline_is_due_at_its_time_and_not_before() {
+    let mut deadlines = Deadlines::new();
+    deadlines.insert(100, 'a').unwrap();
+    assert_eq!((deadlines.next(), deadlines.pop_due(99)), (Some(100), None));
+    assert_eq!((deadlines.pop_due(100), deadlines.pop_due(u64::MAX)), (Some('a'), None));
+}
+
+#[test]
+fn the_earliest_comes_first_whenever_it_went_in() {
+    let mut deadlines = Deadlines::new();
+    for deadline in [5u64, 3, 9, 1, 7, 0, u64::MAX] {
+        deadlines.insert(deadline, deadline).unwrap();
+    }
+    let order: Vec<u64> = core::iter::from_fn(|| deadlines.pop_due(u64::MAX)).collect();
+    assert_eq!(order, [0, 1, 3, 5, 7, 9, u64::MAX]);
+}
+
+#[test]
+fn equal_deadlines_come_out_in_the_order_of_going_in() {
+    let mut deadlines = Deadlines::new();
+    for n in 0..50 {
+        deadlines.insert(7, n).unwrap();
+    }
+    let order: Vec<u32> = core::iter::from_fn(|| deadlines.pop_due(7)).collect();
+    assert_eq!(order, (0..50).collect::<Vec<u32>>());
+}
+
+#[test]
+fn any_member_can_be_taken_out() {
+    for which in 0..9 {
+        let mut deadlines = Deadlines::new();
+        let keys: Vec<Key> = (0..9u64).map(|n| deadlines.insert((n * 5) % 9, (n * 5) % 9).unwrap()).collect();
+        let value = deadlines.remove(keys[which]).unwrap();
+        let rest: Vec<u64> = core::iter::from_fn(|| deadlines.pop_due(u64::MAX)).collect();
+        assert_eq!(rest, (0..9).filter(|n| *n != value).collect::<Vec<u64>>());
+    }
+}
+
+#[test]
+fn a_key_is_good_once() {
+    let mut deadlines = Deadlines::new();
+    let first = deadlines.insert(1, 'a').unwrap();
+    assert_eq!((deadlines.remove(first), deadlines.remove(first)), (Some('a'), None));
+    let second = deadlines.insert(2, 'b').unwrap();
+    assert_eq!(deadlines.remove(first), None, "the slot has another tenant");
+    assert_eq!(deadlines.pop_due(2), Some('b'));
+    assert_eq!(deadlines.remove(second), None);
+}
+
+#[test]
+fn reserving_the_impossible_is_an_error() {
+    let mut deadlines = Deadlines::<u32>::new();
+    assert!(deadlines.reserve(usize::MAX).is_err());
+    assert!(deadlines.reserve(u32::MAX as usize).is_err());
+    assert!(deadlines.reserve(100).is_ok());
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert(u64),
+    PopDue(u64),
+    Remove(prop::sample::Index),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0u64..50).prop_map(Step::Insert),
+        2 => (0u64..50).prop_map(Step::PopDue),
+        2 => any::<prop::sample::Index>().prop_map(Step::Remove),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 500 }, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn the_heap_follows_a_sorted_map(steps in prop::collection::vec(step(), 0..300)) {
+        let mut deadlines = Deadlines::new();
+        let mut model: BTreeMap<(u64, usize), Key> = BTreeMap::new();
+        let mut keys: Vec<(Key, u64, usize)> = Vec::new();
+        for (n, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Insert(deadline) => {
+                    let key = deadlines.insert(deadline, n).unwrap();
+                    prop_assert!(keys.iter().all(|(other, ..)| *other != key), "no key is given out twice");
+                    keys.push((key, deadline, n));
+                    model.insert((deadline, n), key);
+                }
+                Step::PopDue(now) => {
+                    let first = model.first_key_value().map(|(place, _)| *place).filter(|(deadline, _)| *deadline <= now);
+                    first.map(|place| model.remove(&place));
+                    prop_assert_eq!(deadlines.pop_due(now), first.map(|(_, n)| n));
+                }
+                Step::Remove(which) => if !keys.is_empty() {
+                    let (key, deadline, n) = *which.get(&keys);
+                    prop_assert_eq!(deadlines.remove(key), model.remove(&(deadline, n)).map(|_| n));
+                },
+            }
+            prop_assert_eq!(deadlines.len(), model.len());
+            prop_assert_eq!(deadlines.next(), model.first_key_value().map(|((deadline, _), _)| *deadline));
+        }
+    }
+}

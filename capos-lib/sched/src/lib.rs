@@ -1,0 +1,21 @@
+//! Scheduling as data structures: who runs next ([`RunQueue`]), and what is due when ([`Deadlines`]).
+//!
+//! Neither knows a clock or a CPU. Room is made when a thread or a timer is created, where running out of memory can be answered;
+//! making something ready, picking it and taking it out again never allocates and costs the same however many there are.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod deadlines;
+pub mod priority;
+pub mod run_queue;
+
+pub use deadlines::{Deadlines, Key};
+pub use priority::{Priority, ReadyBitmap};
+pub use run_queue::{Handle, RunQueue};
+
+/// The kernel heap has no room. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfMemory;
