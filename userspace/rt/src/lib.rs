@@ -32,11 +32,14 @@ mod mem;
 mod op;
 #[cfg(capos)]
 mod panic;
+pub mod raw;
+pub mod region;
 mod scratch;
 pub mod serve;
 pub mod sys;
 mod thread;
 pub mod threads;
+pub mod time;
 
 pub use cap::{Cap, Client, Outgoing};
 pub use capos_abi::{self as abi, Blame, CapId, ExceptionCode, TransportError};

@@ -8,6 +8,7 @@ use crate::sys;
 use crate::thread::{self, Thread};
 use alloc::boxed::Box;
 use capos_abi::{CapId, PAGE_SIZE, RingShape};
+use capos_schema::thread_control::{CreateParams, CreateResults};
 use capos_schema::virtual_memory::Protection;
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
@@ -39,26 +40,37 @@ pub fn memory() -> ManuallyDrop<VirtualMemoryClient> {
 
 /// Starts a thread of `priority` that does `work` and ends.
 pub fn spawn(priority: u8, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle, CallError> {
-    let memory = memory();
-    let stack = memory.reserve_blocking(STACK)?;
-    if let Err(error) = memory.commit_blocking(stack, STACK, Protection::ReadWrite) {
-        let _ = memory.unmap_blocking(stack, STACK);
-        return Err(error);
-    }
     let place: *mut core::mem::MaybeUninit<Thread> = Box::into_raw(Box::<Thread>::new_uninit());
     let birth = Box::into_raw(Box::new(Birth { work: Box::new(work), thread: place }));
-    // The stack pointer as a C function finds it: aligned to 16 minus the return address that is not there.
-    let top = stack + STACK - 8;
     let entry = born as extern "C" fn(NonNull<u8>, *mut Birth) -> ! as usize as u64;
-    let started = control().create_blocking(entry, top, birth as u64, place as u64, 0, 0, 0, priority);
-    match started {
+    let started = start(|control, stack| {
+        control.create_blocking(CreateParams {
+            entry,
+            stack,
+            argument: birth as u64,
+            fs_base: place as u64,
+            priority,
+            ..CreateParams::default()
+        })
+    });
+    // SAFETY: on failure the thread was not started, so both are still ours alone.
+    started.inspect_err(|_| unsafe {
+        drop(Box::from_raw(birth));
+        drop(Box::from_raw(place));
+    })
+}
+
+/// Makes a stack and lets `create` start a thread on it.
+pub(crate) fn start(
+    create: impl FnOnce(&ThreadControlClient, u64) -> Result<CreateResults, CallError>,
+) -> Result<JoinHandle, CallError> {
+    let memory = memory();
+    let stack = memory.reserve_blocking(STACK)?;
+    let committed = memory.commit_blocking(stack, STACK, Protection::ReadWrite);
+    // The stack pointer as a C function finds it: aligned to 16 minus the return address that is not there.
+    match committed.and_then(|()| create(&control(), stack + STACK - 8)) {
         Ok(results) => Ok(JoinHandle { thread: results.thread, stack }),
         Err(error) => {
-            // SAFETY: the thread was not started, so both are still ours alone.
-            unsafe {
-                drop(Box::from_raw(birth));
-                drop(Box::from_raw(place));
-            }
             let _ = memory.unmap_blocking(stack, STACK);
             Err(error)
         }
@@ -99,4 +111,9 @@ extern "C" fn born(block: NonNull<u8>, birth: *mut Birth) -> ! {
 /// Id of the calling thread, for people.
 pub fn current_id() -> u64 {
     thread::current().ring.thread_id()
+}
+
+/// Id of this process, for people and for `SystemInfo`.
+pub fn process_id() -> u64 {
+    thread::current().ring.process_id()
 }

@@ -1,0 +1,194 @@
+//! Submissions: some right, most of them almost right, some nonsense.
+
+use crate::Rng;
+use capos_abi::{CapId, MAX_CAPS, MAX_MESSAGE, Op, Sqe};
+
+/// Capability ids that a thread remembers.
+const REMEMBERED: usize = 32;
+
+/// What a hostile thread knows about its process.
+pub struct Knowledge<'a> {
+    /// Bytes of its arena.
+    pub arena: u32,
+    /// Every interface there is.
+    pub interfaces: &'a [u64],
+    /// Capabilities that it has from the beginning, with their interfaces.
+    pub own: &'a [(CapId, u64)],
+    /// One that it must not lose or it could not report: never released, never sent as a move.
+    pub kept: CapId,
+    learned: [(u64, u64); REMEMBERED],
+    next: usize,
+}
+
+impl<'a> Knowledge<'a> {
+    /// In the beginning it knows what it was told.
+    pub fn new(arena: u32, interfaces: &'a [u64], own: &'a [(CapId, u64)], kept: CapId) -> Self {
+        Knowledge { arena, interfaces, own, kept, learned: [(0, 0); REMEMBERED], next: 0 }
+    }
+
+    /// Remembers an id or a token that the kernel gave out; the oldest is forgotten.
+    pub fn learn(&mut self, id: u64, interface: u64) {
+        if let Some(place) = self.learned.get_mut(self.next % REMEMBERED) {
+            *place = (id, interface);
+        }
+        self.next = self.next.wrapping_add(1);
+    }
+
+    /// An id and the interface that goes with it: held, once held, or never.
+    fn cap(&self, rng: &mut Rng) -> (u64, u64) {
+        let (id, interface) = match rng.below(8) {
+            0..4 => rng.pick(self.own).map_or((0, 0), |(id, interface)| (id.raw(), interface)),
+            4..6 => rng.pick(&self.learned).unwrap_or_default(),
+            6 => (CapId::new(rng.below(64), 1 + rng.below(4)).raw(), 0),
+            _ => (rng.edge(), 0),
+        };
+        let interface = if interface == 0 { rng.pick(self.interfaces).unwrap_or(0) } else { interface };
+        // Now and then the same slot of another time.
+        if rng.chance(1, 16) { (id ^ 1 << (24 + rng.below(32)), interface) } else { (id, interface) }
+    }
+
+    /// A word for a capability array.
+    pub fn transfer(&self, rng: &mut Rng) -> u64 {
+        let (id, _) = self.cap(rng);
+        let mode = match rng.below(8) {
+            0..5 => 0,
+            5..7 if id != self.kept.raw() => 1,
+            _ => rng.below(256),
+        };
+        let mode = if mode == 1 && CapId::from_raw(id) == self.kept { 2 } else { mode };
+        (id & 0x00ff_ffff_ffff_ffff) | u64::from(mode) << 56
+    }
+
+    /// A submission.
+    pub fn sqe(&self, rng: &mut Rng) -> Sqe {
+        let mut sqe = self.plausible(rng);
+        if rng.chance(1, 2) {
+            for _ in 0..=rng.below(2) {
+                self.mutate(&mut sqe, rng);
+            }
+        }
+        let releases = sqe.op == Op::Release as u8;
+        if releases && CapId::from_raw(sqe.cap).index() == self.kept.index() {
+            sqe.op = Op::Nop as u8;
+        }
+        sqe
+    }
+
+    /// One whose fields fit together.
+    fn plausible(&self, rng: &mut Rng) -> Sqe {
+        let op = match rng.below(16) {
+            0 => Op::Nop,
+            1..10 => Op::Call,
+            10..12 => Op::Recv,
+            12..14 => Op::Return,
+            14 => Op::Release,
+            _ => Op::Cancel,
+        };
+        let (cap, interface) = self.cap(rng);
+        let message = if rng.chance(1, 8) { rng.below(MAX_MESSAGE as u32) } else { 8 * rng.below(9) };
+        let caps = if rng.chance(1, 2) { 0 } else { rng.below(MAX_CAPS as u32 + 1) as u8 };
+        Sqe {
+            op: op as u8,
+            flags: u8::from(op == Op::Return && rng.chance(1, 4)),
+            method: rng.below(11) as u16,
+            caps_send: if rng.chance(1, 2) { caps } else { 0 },
+            caps_recv: caps,
+            reserved0: 0,
+            user_data: u64::from(rng.below(64)),
+            cap,
+            interface: if op == Op::Call { interface } else { 0 },
+            msg_off: self.place(rng),
+            msg_len: message,
+            reply_off: if op == Op::Call { self.place(rng) } else { 0 },
+            reply_len: if op == Op::Call { 8 * rng.below(64) } else { 0 },
+            caps_off: self.place(rng),
+            reserved1: 0,
+            aux: if op == Op::Cancel { u64::from(rng.below(64)) } else { 0 },
+        }
+    }
+
+    /// A word of the arena's first part, so that most ranges fit.
+    fn place(&self, rng: &mut Rng) -> u32 {
+        8 * rng.below(self.arena / 10)
+    }
+
+    /// Spoils one field.
+    fn mutate(&self, sqe: &mut Sqe, rng: &mut Rng) {
+        let edge = rng.edge();
+        match rng.below(16) {
+            0 => sqe.op = edge as u8,
+            1 => sqe.flags = edge as u8,
+            2 => sqe.method = edge as u16,
+            3 => sqe.caps_send = edge as u8,
+            4 => sqe.caps_recv = edge as u8,
+            5 => sqe.reserved0 = edge as u16,
+            6 => sqe.user_data = edge,
+            7 => sqe.cap = edge,
+            8 => sqe.interface = edge,
+            9 => sqe.msg_off = edge as u32,
+            10 => sqe.msg_len = edge as u32,
+            11 => sqe.reply_off = edge as u32,
+            12 => sqe.reply_len = edge as u32,
+            13 => sqe.caps_off = self.arena.wrapping_sub(8 * rng.below(20)),
+            14 => sqe.reserved1 = edge as u32,
+            _ => sqe.aux = edge,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Knowledge;
+    use crate::Rng;
+    use capos_abi::{CapId, Op, Sqe, TransferMode, TransferSlot};
+
+    const OWN: [(CapId, u64); 2] = [(CapId::SELF_MEMORY, 11), (CapId::granted(0), 22)];
+
+    fn many() -> impl Iterator<Item = Sqe> {
+        let mut rng = Rng::new(5);
+        let knowledge = Knowledge::new(0x1_0000, &[11, 22, 33], &OWN, CapId::granted(0));
+        (0..20_000).map(move |_| knowledge.sqe(&mut rng))
+    }
+
+    #[test]
+    fn every_operation_and_every_kind_of_spoilt_field_comes_up() {
+        for op in 0..8 {
+            let enough = if op > Op::Cancel as u8 { 1 } else { 300 };
+            assert!(many().filter(|sqe| sqe.op == op).count() >= enough, "{op}");
+        }
+        assert!(many().any(|sqe| sqe.reserved0 != 0));
+        assert!(many().any(|sqe| sqe.reserved1 != 0));
+        assert!(many().any(|sqe| sqe.flags > 1));
+        assert!(many().any(|sqe| sqe.msg_len > 0x8000_0000));
+        assert!(many().any(|sqe| sqe.msg_off % 8 != 0));
+    }
+
+    #[test]
+    fn a_good_part_fits_together() {
+        let fitting = many().filter(|sqe| {
+            let known = OWN.contains(&(CapId::from_raw(sqe.cap), sqe.interface));
+            sqe.op == Op::Call as u8 && known && sqe.msg_off % 8 == 0 && sqe.flags == 0
+        });
+        assert!(fitting.count() > 2000);
+    }
+
+    #[test]
+    fn what_is_kept_is_never_given_up() {
+        let kept = CapId::granted(0);
+        assert!(!many().any(|sqe| sqe.op == Op::Release as u8 && CapId::from_raw(sqe.cap) == kept));
+        let mut rng = Rng::new(9);
+        let knowledge = Knowledge::new(0x1_0000, &[], &OWN, kept);
+        for _ in 0..10_000 {
+            let slot = TransferSlot(knowledge.transfer(&mut rng));
+            assert!(slot.id() != kept || slot.mode() != Some(TransferMode::Move));
+        }
+    }
+
+    #[test]
+    fn what_was_learned_is_used() {
+        let mut rng = Rng::new(5);
+        let mut knowledge = Knowledge::new(0x1_0000, &[], &[], CapId::NULL);
+        knowledge.learn(0x77_0000_0042, 99);
+        assert!((0..1000).any(|_| knowledge.sqe(&mut rng).cap == 0x77_0000_0042));
+    }
+}
