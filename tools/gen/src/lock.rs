@@ -3,7 +3,7 @@
 //! A promise that was made once is kept: programs built against an older schema go on working. Additions make new promises.
 //! Names are promised too, since source code depends on them although the wire does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::fault::{Fault, Faults};
@@ -38,6 +38,8 @@ pub fn check(schema: &Schema, path: &str, text: &str) -> Result<(), Faults> {
     let promises = promises(schema);
     let now: BTreeMap<&str, &Promise> =
         promises.iter().map(|promise| (promise.key.as_str(), promise)).collect();
+    let keys = text.lines().filter_map(|line| line.split_once(": "));
+    let promised: BTreeSet<&str> = keys.map(|(key, _)| key).collect();
     let mut faults = Faults::default();
     for (index, line) in text.lines().enumerate() {
         if line.is_empty() || line.starts_with('#') {
@@ -51,10 +53,12 @@ pub fn check(schema: &Schema, path: &str, text: &str) -> Result<(), Faults> {
         match now.get(key) {
             Some(promise) if promise.value == value => {}
             Some(promise) => faults.0.push(Fault::at(&promise.place, changed(key, value, &promise.value))),
-            None => {
-                let owner = now.get(owner(key)).map_or(&lock, |owner| &owner.place);
-                faults.0.push(Fault::at(owner, gone(key, value)));
-            }
+            None => match now.get(owner(key)) {
+                Some(owner) => faults.0.push(Fault::at(&owner.place, gone(key, value))),
+                // With a method its parameters go too: it is enough to say so once.
+                None if promised.contains(owner(key)) => {}
+                None => faults.0.push(Fault::at(&lock, gone(key, value))),
+            },
         }
     }
     faults.check()
@@ -75,7 +79,7 @@ fn gone(key: &str, was: &str) -> String {
 /// `Timer.sleepUntil(ns)` belongs to `Timer.sleepUntil`, and that to `Timer`.
 fn owner(key: &str) -> &str {
     let member = key.split(['(', ' ']).next().unwrap_or(key);
-    if member.len() < key.len() { member } else { key.rsplit_once('.').map_or(key, |(owner, _)| owner) }
+    if member.len() < key.len() { member } else { key.rsplit_once('.').map_or("", |(owner, _)| owner) }
 }
 
 fn promises(schema: &Schema) -> Vec<Promise> {
@@ -117,9 +121,14 @@ fn message_promises(
 }
 
 fn enum_promises(out: &mut Vec<Promise>, item: &Enum) {
+    let name = format!("{}.{}", item.name.module, item.name.name);
+    out.push(Promise { key: name.clone(), value: "enum".to_owned(), place: item.place.clone() });
     for (ordinal, (value, _)) in item.values.iter().enumerate() {
-        let key = format!("{}.{}.{value}", item.name.module, item.name.name);
-        out.push(Promise { key, value: format!("enumerant {ordinal}"), place: item.place.clone() });
+        out.push(Promise {
+            key: format!("{name}.{value}"),
+            value: format!("enumerant {ordinal}"),
+            place: item.place.clone(),
+        });
     }
 }
 
@@ -225,6 +234,6 @@ mod tests {
         assert_eq!(owner("Timer.sleepUntil(ns)"), "Timer.sleepUntil");
         assert_eq!(owner("Timer.now -> ns"), "Timer.now");
         assert_eq!(owner("Timer.now"), "Timer");
-        assert_eq!(owner("Timer"), "Timer");
+        assert_eq!(owner("Timer"), "");
     }
 }

@@ -13,10 +13,13 @@ pub type Request = Reader<OwnedSegments>;
 
 /// Compiles `files` (paths relative to `root`) and reads the request.
 pub fn compile(root: &Path, files: &[String]) -> Result<Request, Faults> {
-    let output =
-        Command::new("capnp").args(["compile", "-o-"]).args(files).current_dir(root).output().map_err(
-            |error| Fault::of_file("capnp", format!("cannot run the Cap'n Proto compiler: {error}")),
-        )?;
+    let mut command = Command::new("capnp");
+    command.args(["compile", "-o-"]).args(files).current_dir(root);
+    // It would complain about a working directory that the shell calls by another name.
+    command.env_remove("PWD");
+    let output = command
+        .output()
+        .map_err(|error| Fault::of_file("capnp", format!("cannot run the Cap'n Proto compiler: {error}")))?;
     if !output.status.success() {
         return Err(Faults(String::from_utf8_lossy(&output.stderr).lines().map(complaint).collect()));
     }

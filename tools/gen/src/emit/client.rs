@@ -178,16 +178,19 @@ fn reader(out: &mut String, method: &Method) {
     let has_values = method.results.values().next().is_some();
     let binding = if has_values { "let results = " } else { "" };
     let value = match &answer {
-        Answer::Unit | Answer::Plain(_) => "results".to_owned(),
-        Answer::Single(field) => owned_value(field),
+        Answer::Unit | Answer::Plain(_) => "Ok(results)".to_owned(),
+        Answer::Single(field) => match field.kind {
+            Kind::Capability { index, target: Target::Any } => format!("reply.take_cap({index})"),
+            _ => format!("Ok({})", owned_value(field)),
+        },
         Answer::Owned(name) => {
             let fields = method.results.fields.iter();
             let fields: Vec<String> =
                 fields.map(|field| format!("{}: {}", identifier(&field.name), owned_value(field))).collect();
-            format!("{name} {{ {} }}", fields.join(", "))
+            format!("Ok({name} {{ {} }})", fields.join(", "))
         }
     };
-    let body = format!("{binding}{results}::decode(reply.bytes())?;\nOk({value})\n");
+    let body = format!("{binding}{results}::decode(reply.bytes())?;\n{value}\n");
     let _ = writeln!(out, "{body}}}\n");
 }
 

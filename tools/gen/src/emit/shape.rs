@@ -88,18 +88,22 @@ pub(super) fn read(field: &Field) -> String {
 
 fn read_scalar(scalar: &Scalar, offset: u32, default: u64) -> String {
     let word = format!("message.data[{}]", offset / 64);
-    let shifted = match offset % 64 {
+    let operand = match offset % 64 {
         0 => word,
         shift => format!("({word} >> {shift})"),
     };
-    let bits = if default == 0 { shifted } else { format!("({shifted} ^ {default:#x})") };
+    let (bits, operand) = match default {
+        0 => (operand.clone(), operand),
+        default => (format!("{operand} ^ {default:#x}"), format!("({operand} ^ {default:#x})")),
+    };
     match scalar {
-        Scalar::Bool => format!("{bits} & 1 != 0"),
+        Scalar::Bool => format!("{operand} & 1 != 0"),
         Scalar::Unsigned(64) => bits,
-        Scalar::Unsigned(width) => format!("{bits} as u{width}"),
-        Scalar::Signed(width) => format!("{bits} as i{width}"),
-        Scalar::Float(width) => format!("f{width}::from_bits({bits} as u{width})"),
-        Scalar::Enum(name) => format!("{}::from_wire({bits} as u16)?", name.name),
+        Scalar::Unsigned(width) => format!("{operand} as u{width}"),
+        Scalar::Signed(width) => format!("{operand} as i{width}"),
+        Scalar::Float(64) => format!("f64::from_bits({bits})"),
+        Scalar::Float(width) => format!("f{width}::from_bits({operand} as u{width})"),
+        Scalar::Enum(name) => format!("{}::from_wire({operand} as u16)?", name.name),
     }
 }
 

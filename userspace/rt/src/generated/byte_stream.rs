@@ -89,7 +89,7 @@ fn read_reply(reply: &Reply) -> Result<Vec<u8>, CallError> {
 }
 
 /// What serves `ByteStream`: one method per method of the interface.
-#[expect(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
+#[allow(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
 pub trait ByteStreamServer {
     /// Completes with 1 to `max` bytes (at most 3,072) as soon as there are any.
     async fn read(&self, cx: &CallContext, max: u32) -> Result<Vec<u8>, Exception>;

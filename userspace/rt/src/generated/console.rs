@@ -124,7 +124,7 @@ fn read_line_reply(reply: &Reply) -> Result<String, CallError> {
 }
 
 /// What serves `Console`: one method per method of the interface.
-#[expect(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
+#[allow(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
 pub trait ConsoleServer {
     /// Writes text. `\n` alone is enough to end a line.
     async fn write(&self, cx: &CallContext, text: &str) -> Result<(), Exception>;

@@ -121,7 +121,7 @@ fn list_reply(reply: &Reply) -> Result<ListReply, CallError> {
 }
 
 /// What serves `Services`: one method per method of the interface.
-#[expect(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
+#[allow(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
 pub trait ServicesServer {
     /// The service at or after `cursor`; `notFound` beyond the last.
     async fn list(&self, cx: &CallContext, cursor: u32) -> Result<ListReply, Exception>;

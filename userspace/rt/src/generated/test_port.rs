@@ -81,7 +81,7 @@ impl TestPortClient {
 }
 
 /// What serves `TestPort`: one method per method of the interface.
-#[expect(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
+#[allow(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
 pub trait TestPortServer {
     /// One event. `fields` is a JSON object. The port adds who reported it (from the badge) and a sequence number.
     async fn event(&self, cx: &CallContext, name: &str, fields: &str) -> Result<(), Exception>;

@@ -1,0 +1,5 @@
+//! The generator as a person at the command line has it.
+
+mod commands;
+mod refused;
+mod repo;
