@@ -209,3 +209,35 @@ impl Signal {
         })
     }
 }
+
+/// Lets tasks of this thread do something one after the other although it awaits in between.
+#[derive(Default)]
+pub struct Turn {
+    taken: Cell<bool>,
+    over: Signal,
+}
+
+/// The turn of whoever holds this.
+pub struct TurnGuard<'a>(&'a Turn);
+
+impl Turn {
+    /// Nobody's.
+    pub const fn new() -> Self {
+        Turn { taken: Cell::new(false), over: Signal::new() }
+    }
+
+    /// Waits until it is ours.
+    pub async fn take(&self) -> TurnGuard<'_> {
+        while self.taken.replace(true) {
+            self.over.wait().await;
+        }
+        TurnGuard(self)
+    }
+}
+
+impl Drop for TurnGuard<'_> {
+    fn drop(&mut self) {
+        self.0.taken.set(false);
+        self.0.over.notify();
+    }
+}

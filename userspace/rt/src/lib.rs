@@ -45,6 +45,6 @@ pub use cap::{Cap, Client, Outgoing};
 pub use capos_abi::{self as abi, Blame, CapId, ExceptionCode, TransportError};
 pub use capos_schema as schema;
 pub use env::{Env, EnvError};
-pub use exec::{Either, Signal, block_on, select, spawn};
+pub use exec::{Either, Signal, Turn, block_on, select, spawn};
 pub use ipc::{CallError, Reply};
 pub use serve::{CallContext, Exception, Request};

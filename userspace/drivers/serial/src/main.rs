@@ -1,0 +1,51 @@
+//! Driver of COM1.
+//!
+//! `capos-uart` decides, this shell does: port calls, interrupt waits, and a `ByteStream` server named `line`. Ports and
+//! interrupt are brokered capabilities, so the driver can be killed and started again at any instruction; each start resets the
+//! device. Queues are bounded: writers wait for room, and what nobody reads stays in the device.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+mod device;
+mod stream;
+
+use alloc::rc::Rc;
+use kit::irq::Line;
+use kit::ports::Window;
+use kit::service;
+use rt::generated::{InterruptClient, IoPortClient, TimerClient};
+use rt::{Either, Env, EnvError, block_on, log, select, spawn};
+
+rt::main!(run);
+
+fn run(mut env: Env) -> i64 {
+    match start(&mut env) {
+        Ok(never) => never,
+        Err(error) => {
+            log::error(format_args!("serial: {error}"));
+            1
+        }
+    }
+}
+
+fn start(env: &mut Env) -> Result<i64, EnvError> {
+    let receiver = service::receiver(env)?;
+    let window = Window::new(env.client::<IoPortClient>("ports")?);
+    let line = Line::new(env.client::<InterruptClient>("irq")?);
+    let timer = env.client::<TimerClient>("timer").ok();
+    let device = Rc::new(device::Device::new(window));
+    if let Some(timer) = timer {
+        spawn(device::watch(Rc::clone(&device), timer));
+    }
+    let stream = Rc::new(stream::Stream::new(Rc::clone(&device)));
+    // Either ends only when something is beyond repair; the supervisor starts us again.
+    let error = block_on(async {
+        match select(device::run(device, line), service::serve(receiver, stream)).await {
+            Either::First(error) => alloc::format!("device: {error}"),
+            Either::Second(error) => alloc::format!("receive: {error}"),
+        }
+    });
+    log::error(format_args!("serial: {error}"));
+    Ok(1)
+}

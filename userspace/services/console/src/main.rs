@@ -1,0 +1,47 @@
+//! The console service: one terminal for many clients.
+//!
+//! The state is `capos-terminal`; this shell moves bytes between it and the line's `ByteStream`, and answers `Console` calls.
+//! Clients are told apart by the badge of their facet. The line's driver may die and come back: calls in flight then end in
+//! `disconnected` and are made again, so at worst a piece of text appears twice.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+mod kernel_log;
+mod server;
+
+use alloc::rc::Rc;
+use kit::service;
+use rt::generated::{ByteStreamClient, LogReaderClient, TimerClient};
+use rt::{Either, Env, EnvError, block_on, log, select, spawn};
+
+rt::main!(run);
+
+fn run(mut env: Env) -> i64 {
+    match start(&mut env) {
+        Ok(code) => code,
+        Err(error) => {
+            log::error(format_args!("console: {error}"));
+            1
+        }
+    }
+}
+
+fn start(env: &mut Env) -> Result<i64, EnvError> {
+    let receiver = service::receiver(env)?;
+    let line = env.client::<ByteStreamClient>("line")?;
+    let server = Rc::new(server::Server::new(line));
+    if env.args().any(|arg| arg == "--show-log") {
+        let reader = env.client::<LogReaderClient>("log_reader")?;
+        let timer = env.client::<TimerClient>("timer")?;
+        spawn(kernel_log::show(Rc::clone(&server), reader, timer));
+    }
+    let error = block_on(async {
+        match select(server::pump(Rc::clone(&server)), service::serve(receiver, server)).await {
+            Either::First(error) => alloc::format!("line: {error}"),
+            Either::Second(error) => alloc::format!("receive: {error}"),
+        }
+    });
+    log::error(format_args!("console: {error}"));
+    Ok(1)
+}

@@ -1,0 +1,155 @@
+//! `Console` for every client.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use capos_terminal::{DEFAULT_SIZE, LineEnd, Terminal};
+use core::cell::RefCell;
+use kit::service::Handler;
+use rt::generated::ByteStreamClient;
+use rt::generated::console::{ConsoleServer, serve_console};
+use rt::schema::console::SizeResults;
+use rt::{CallContext, CallError, Exception, ExceptionCode, Request, Signal, TransportError, Turn};
+
+/// Bytes that one write to the line carries.
+const CHUNK: usize = 2048;
+
+/// Bytes that one read from the line asks for.
+const READ: u32 = 512;
+
+/// Disconnects in a row after which the line is taken to be gone for good.
+const PATIENCE: u32 = 100;
+
+/// The terminal and its clients.
+pub struct Server {
+    line: ByteStreamClient,
+    terminal: RefCell<Terminal>,
+    /// Something was typed, or somebody who read is gone.
+    changed: Signal,
+    sending: Turn,
+    /// How often each client's last capability went: whoever read for it before must not read on.
+    lives: RefCell<BTreeMap<u64, u64>>,
+}
+
+impl Server {
+    /// A terminal at the end of `line`.
+    pub fn new(line: ByteStreamClient) -> Self {
+        Server {
+            line,
+            terminal: RefCell::new(Terminal::new()),
+            changed: Signal::new(),
+            sending: Turn::new(),
+            lives: RefCell::new(BTreeMap::new()),
+        }
+    }
+
+    /// Writes as if `client` had asked.
+    pub async fn print(&self, client: u64, text: &str) -> Result<(), CallError> {
+        // The turn comes first: what is translated in order is sent in order.
+        let _turn = self.sending.take().await;
+        let bytes = self.terminal.borrow_mut().write(client, text);
+        self.send(&bytes).await
+    }
+
+    /// Sends bytes while holding the turn.
+    async fn send(&self, bytes: &[u8]) -> Result<(), CallError> {
+        for chunk in bytes.chunks(CHUNK) {
+            let mut tries = 0;
+            while let Err(error) = self.line.write(chunk).await {
+                tries += 1;
+                if tries >= PATIENCE || !is_disconnect(&error) {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn life(&self, client: u64) -> u64 {
+        self.lives.borrow().get(&client).copied().unwrap_or(0)
+    }
+
+    /// Fails when the client that asked in life `life` is gone.
+    fn alive(&self, client: u64, life: u64) -> Result<(), Exception> {
+        if self.life(client) == life { Ok(()) } else { Err(Exception::from(ExceptionCode::Disconnected)) }
+    }
+}
+
+/// The line's driver was restarted under a call.
+fn is_disconnect(error: &CallError) -> bool {
+    *error == CallError::Transport(TransportError::Disconnected)
+}
+
+/// Brings in what is typed, until the line is gone for good.
+pub async fn pump(server: Rc<Server>) -> CallError {
+    let mut tries = 0;
+    loop {
+        match server.line.read(READ).await {
+            Ok(bytes) => {
+                tries = 0;
+                server.terminal.borrow_mut().typed(&bytes);
+                server.changed.notify();
+            }
+            Err(error) if is_disconnect(&error) && tries < PATIENCE => tries += 1,
+            Err(error) => return error,
+        }
+    }
+}
+
+impl Handler for Server {
+    async fn call(self: Rc<Self>, request: Request) {
+        serve_console(&*self, request).await;
+    }
+
+    fn gone(&self, badge: u64) {
+        *self.lives.borrow_mut().entry(badge).or_insert(0) += 1;
+        self.terminal.borrow_mut().gone(badge);
+        self.changed.notify();
+    }
+}
+
+impl ConsoleServer for Server {
+    async fn write(&self, cx: &CallContext, text: &str) -> Result<(), Exception> {
+        self.print(cx.badge(), text).await.map_err(|_| Exception::from(ExceptionCode::Disconnected))
+    }
+
+    async fn read_keys(&self, cx: &CallContext, max: u32) -> Result<Vec<u8>, Exception> {
+        let life = self.life(cx.badge());
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        loop {
+            self.alive(cx.badge(), life)?;
+            let keys = self.terminal.borrow_mut().read_keys(cx.badge(), max);
+            if let Some(keys) = keys {
+                return Ok(keys);
+            }
+            self.changed.wait().await;
+        }
+    }
+
+    async fn read_line(&self, cx: &CallContext, prompt: &str) -> Result<String, Exception> {
+        let life = self.life(cx.badge());
+        loop {
+            self.alive(cx.badge(), life)?;
+            let changed = self.changed.wait();
+            let mut out = String::new();
+            let columns = usize::from(DEFAULT_SIZE.0);
+            let end = self.terminal.borrow_mut().read_line(cx.badge(), prompt, columns, &mut out);
+            if !out.is_empty() {
+                let _turn = self.sending.take().await;
+                let sent = self.send(out.as_bytes()).await;
+                sent.map_err(|_| Exception::from(ExceptionCode::Disconnected))?;
+            }
+            match end {
+                Some(LineEnd::Line(line)) => return Ok(line),
+                Some(LineEnd::End) => return Err(Exception::from(ExceptionCode::EndOfStream)),
+                None => changed.await,
+            }
+        }
+    }
+
+    async fn size(&self, _cx: &CallContext) -> Result<SizeResults, Exception> {
+        let (columns, rows) = DEFAULT_SIZE;
+        Ok(SizeResults { columns, rows })
+    }
+}
