@@ -2,7 +2,7 @@
 
 use crate::fake::mem::Frames;
 use crate::types::{BootInfo, BootModule, MemoryRange};
-use std::boxed::Box;
+use alloc::vec::Vec;
 use std::sync::OnceLock;
 
 static INFO: OnceLock<BootInfo> = OnceLock::new();
@@ -17,7 +17,7 @@ pub fn provide(command_line: &'static str, files: &[(&'static str, &[u8])]) {
             .iter()
             .map(|(name, bytes)| BootModule { name, length: bytes.len(), frames: Frames::module(bytes) })
             .collect(),
-        memory: Box::from([MemoryRange { pages: 1 << 16, kind: "usable" }]).into_vec(),
+        memory: Vec::from([MemoryRange { pages: 1 << 16, kind: "usable" }]),
     });
 }
 

@@ -11,6 +11,8 @@ use crate::account::Account;
 struct Page {
     backing: Option<(Ref<Frames>, usize)>,
     protection: Protection,
+    /// Whether it may ever be made writable.
+    writable: bool,
 }
 
 /// The user half of one process's memory, page by page.
@@ -33,7 +35,7 @@ impl AddressSpace {
     /// Sets address space aside.
     pub fn reserve(&self, pages: usize) -> Result<u64, VmError> {
         let start = self.pick(pages)?;
-        let page = Page { backing: None, protection: Protection::None };
+        let page = Page { backing: None, protection: Protection::None, writable: true };
         self.pages.lock().extend((0..pages as u64).map(|n| (start + n * PAGE, page.clone())));
         Ok(start)
     }
@@ -42,7 +44,7 @@ impl AddressSpace {
     pub fn commit(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
         self.check(va, pages, |page| if page.backing.is_none() { Ok(()) } else { Err(VmError::Exists) })?;
         let frames = Frames::zeroed(pages, &self.budget)?;
-        self.each(va, pages, |n, page| *page = Page { backing: Some((frames.clone(), n)), protection });
+        self.each(va, pages, |n, page| *page = Page { backing: Some((frames.clone(), n)), protection, writable: true });
         Ok(())
     }
 
@@ -50,7 +52,7 @@ impl AddressSpace {
     pub fn protect(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
         self.check(va, pages, |page| match &page.backing {
             None => Err(VmError::NotFound),
-            Some((frames, _)) => Self::allowed(frames, protection),
+            Some((frames, _)) => Self::allowed(frames, protection, page.writable),
         })?;
         self.each(va, pages, |_, page| page.protection = protection);
         Ok(())
@@ -66,12 +68,19 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Maps part of `frames` somewhere.
-    pub fn map(&self, frames: &Ref<Frames>, first: usize, pages: usize, protection: Protection) -> Result<u64, VmError> {
+    /// Maps part of `frames` somewhere. `writable` says whether it may ever be made writable.
+    pub fn map(
+        &self,
+        frames: &Ref<Frames>,
+        first: usize,
+        pages: usize,
+        protection: Protection,
+        writable: bool,
+    ) -> Result<u64, VmError> {
         Self::inside(frames, first, pages)?;
-        Self::allowed(frames, protection)?;
+        Self::allowed(frames, protection, writable)?;
         let start = self.pick(pages)?;
-        self.insert(start, frames, first, pages, protection);
+        self.insert(start, frames, first, pages, protection, writable);
         Ok(start)
     }
 
@@ -83,15 +92,16 @@ impl AddressSpace {
         first: usize,
         pages: usize,
         protection: Protection,
+        writable: bool,
     ) -> Result<(), VmError> {
         Self::inside(frames, first, pages)?;
-        Self::allowed(frames, protection)?;
+        Self::allowed(frames, protection, writable)?;
         Self::aligned(va, pages)?;
         let taken = (0..pages as u64).any(|n| self.pages.lock().contains_key(&(va + n * PAGE)));
         if taken {
             return Err(VmError::Exists);
         }
-        self.insert(va, frames, first, pages, protection);
+        self.insert(va, frames, first, pages, protection, writable);
         Ok(())
     }
 
@@ -144,12 +154,20 @@ impl AddressSpace {
         }
     }
 
-    fn allowed(frames: &Ref<Frames>, protection: Protection) -> Result<(), VmError> {
-        if frames.is_read_only() && protection == Protection::ReadWrite { Err(VmError::Denied) } else { Ok(()) }
+    fn allowed(frames: &Ref<Frames>, protection: Protection, writable: bool) -> Result<(), VmError> {
+        if (frames.is_read_only() || !writable) && protection == Protection::ReadWrite { Err(VmError::Denied) } else { Ok(()) }
     }
 
-    fn insert(&self, va: u64, frames: &Ref<Frames>, first: usize, pages: usize, protection: Protection) {
-        let page = |n| Page { backing: Some((frames.clone(), first + n)), protection };
+    fn insert(
+        &self,
+        va: u64,
+        frames: &Ref<Frames>,
+        first: usize,
+        pages: usize,
+        protection: Protection,
+        writable: bool,
+    ) {
+        let page = |n| Page { backing: Some((frames.clone(), first + n)), protection, writable };
         self.pages.lock().extend((0..pages).map(|n| (va + n as u64 * PAGE, page(n))));
     }
 

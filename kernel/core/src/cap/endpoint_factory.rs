@@ -1,0 +1,30 @@
+//! `EndpointFactory`: makes endpoints.
+
+use super::{Call, Object, Outcome};
+use crate::ipc::endpoint::{CreateError, Endpoint};
+use capos_abi::ExceptionCode;
+use capos_schema::endpoint_factory::{CreateParams, CreateResults};
+
+/// Deepest endpoint.
+const DEPTH_MAX: u32 = 1024;
+
+/// Makes endpoints at the expense of whoever calls.
+#[derive(Clone)]
+pub(crate) struct EndpointFactory;
+
+impl EndpointFactory {
+    pub(super) fn create(&self, call: &mut Call<'_>, params: CreateParams) -> Outcome {
+        if !(1..=DEPTH_MAX).contains(&params.depth) {
+            return Outcome::Exception(ExceptionCode::InvalidArgument);
+        }
+        let right = match Endpoint::create(params.depth, &call.process().account) {
+            Ok(right) => right,
+            Err(CreateError::OutOfMemory) => return Outcome::Exception(ExceptionCode::OutOfMemory),
+            Err(CreateError::BudgetExhausted) => return Outcome::Exception(ExceptionCode::BudgetExhausted),
+        };
+        match call.give(Object::Endpoint(right)) {
+            Ok(()) => call.reply(&CreateResults),
+            Err(outcome) => outcome,
+        }
+    }
+}

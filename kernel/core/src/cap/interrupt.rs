@@ -1,0 +1,149 @@
+//! `Interrupt`: one interrupt line.
+
+use super::{Call, Outcome};
+use crate::ipc::ops::{Ticket, Waiting};
+use alloc::vec::Vec;
+use capos_abi::{ExceptionCode, TransportError};
+use capos_schema::interrupt::WaitResults;
+use kernel_hal::irq;
+use kernel_hal::sync::{Lock, OutOfMemory, Ref};
+use kernel_hal::{IrqError, IrqLine};
+
+struct State {
+    count: u64,
+    /// Fired since the last wait was answered.
+    pending: bool,
+    waiter: Option<Ticket>,
+}
+
+/// A line that was claimed.
+pub(crate) struct Line {
+    line: IrqLine,
+    state: Lock<State>,
+}
+
+/// The lines that are claimed; what the interrupt handler looks at.
+static LINES: Lock<Vec<Ref<Line>>> = Lock::new(Vec::new());
+
+/// Line `line` fired. The machine has masked it.
+pub(crate) fn fired(line: IrqLine) {
+    let found = LINES.lock().iter().find(|other| other.line == line).cloned();
+    if let Some(line) = found {
+        line.fire();
+    }
+}
+
+impl Line {
+    fn fire(&self) {
+        let mut state = self.state.lock();
+        state.count += 1;
+        state.pending = true;
+        self.answer(state);
+    }
+
+    fn answer(&self, mut state: kernel_hal::sync::Guard<'_, State>) {
+        let Some(ticket) = state.waiter.take() else { return };
+        let count = state.count;
+        state.pending = false;
+        drop(state);
+        if !ticket.reply(&WaitResults { count }) {
+            self.state.lock().pending = true;
+        }
+    }
+
+    /// Forgets who waits: the wait was cancelled.
+    pub fn withdraw(&self) {
+        let waiter = self.state.lock().waiter.take();
+        drop(waiter);
+    }
+}
+
+/// The right to a line; the last holder gives it back.
+pub(crate) struct Holder {
+    line: Ref<Line>,
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        irq::release(self.line.line);
+        let waiter = self.line.state.lock().waiter.take();
+        if let Some(waiter) = waiter {
+            waiter.fail(TransportError::Canceled);
+        }
+        let mut lines = LINES.lock();
+        let at = lines.iter().position(|other| Ref::ptr_eq(other, &self.line));
+        let gone = at.map(|at| lines.swap_remove(at));
+        drop(lines);
+        drop(gone);
+    }
+}
+
+/// One interrupt line.
+#[derive(Clone)]
+pub(crate) struct Interrupt {
+    holder: Ref<Holder>,
+}
+
+/// Why a line was not given out.
+pub(crate) enum ClaimError {
+    Line(IrqError),
+    OutOfMemory,
+}
+
+impl From<OutOfMemory> for ClaimError {
+    fn from(_: OutOfMemory) -> Self {
+        ClaimError::OutOfMemory
+    }
+}
+
+impl Interrupt {
+    /// Claims an ISA line.
+    pub fn isa(number: u8) -> Result<Self, ClaimError> {
+        let line = irq::claim_isa(number).map_err(ClaimError::Line)?;
+        Self::hold(line).inspect_err(|_| irq::release(line))
+    }
+
+    fn hold(line: IrqLine) -> Result<Self, ClaimError> {
+        let state = Lock::new(State { count: 0, pending: false, waiter: None });
+        let entry = Ref::try_new(Line { line, state })?;
+        {
+            let mut lines = LINES.lock();
+            lines.try_reserve(1).map_err(|_| OutOfMemory)?;
+            lines.push(entry.clone());
+        }
+        // Without room for the holder its drop has given the line back already.
+        let holder = Ref::try_new(Holder { line: entry })?;
+        Ok(Interrupt { holder })
+    }
+
+    pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
+        let line = &self.holder.line;
+        let mut state = line.state.lock();
+        if state.waiter.is_some() {
+            return Outcome::Exception(ExceptionCode::WrongState);
+        }
+        if state.pending {
+            state.pending = false;
+            return call.reply(&WaitResults { count: state.count });
+        }
+        let outcome = call.defer(Waiting::Line(line.clone()), |ticket| {
+            state.waiter = Some(ticket);
+            Ok(())
+        });
+        drop(state);
+        if outcome == Outcome::Pending {
+            irq::unmask(line.line);
+        }
+        outcome
+    }
+
+    pub(super) fn mask(&self, _call: &mut Call<'_>) -> Outcome {
+        let line = &self.holder.line;
+        irq::mask(line.line);
+        let waiter = line.state.lock().waiter.take();
+        if let Some(waiter) = waiter {
+            waiter.fail(TransportError::Canceled);
+        }
+        Outcome::EMPTY
+    }
+}

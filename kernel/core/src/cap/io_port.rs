@@ -1,0 +1,138 @@
+//! `IoPort`: a range of I/O ports.
+
+use super::{Call, Object, Outcome};
+use capos_abi::ExceptionCode;
+use capos_schema::io_port::{
+    InfoResults, Read8Params, Read8Results, Read16Params, Read16Results, Read32Params, Read32Results, ReadBytesParams,
+    ReadBytesResults, SubrangeParams, SubrangeResults, Write8Params, Write16Params, Write32Params, WriteBytesParams,
+};
+use kernel_hal::port::PortRange;
+use kernel_hal::sync::Ref;
+use kernel_hal::{OutOfRange, PortError, console};
+
+/// Most bytes of one `readBytes`.
+const READ_MAX: usize = 1024;
+
+/// COM1, which the kernel's own console uses until a driver takes it.
+const COM1: core::ops::Range<u32> = 0x3f8..0x400;
+
+/// Ports that were claimed, given back by the last holder.
+pub(crate) struct Claim {
+    ports: PortRange,
+    has_com1: bool,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.has_com1 {
+            console::retake();
+        }
+    }
+}
+
+/// A range. The whole range that init gets can only be divided: what does input or output has passed the check for ports that
+/// the kernel itself uses.
+#[derive(Clone)]
+pub(crate) struct IoPort {
+    base: u16,
+    length: u32,
+    claim: Option<Ref<Claim>>,
+}
+
+impl IoPort {
+    /// All ports, to divide.
+    pub fn all() -> Self {
+        IoPort { base: 0, length: 0x1_0000, claim: None }
+    }
+
+    fn ports(&self) -> Result<&PortRange, ExceptionCode> {
+        self.claim.as_ref().map(|claim| &claim.ports).ok_or(ExceptionCode::Denied)
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&PortRange) -> Result<T, OutOfRange>) -> Result<T, Outcome> {
+        let ports = self.ports().map_err(Outcome::Exception)?;
+        read(ports).map_err(|_| Outcome::Exception(ExceptionCode::InvalidArgument))
+    }
+
+    fn write(&self, write: impl FnOnce(&PortRange) -> Result<(), OutOfRange>) -> Outcome {
+        self.read(write).map_or_else(|outcome| outcome, |()| Outcome::EMPTY)
+    }
+
+    pub(super) fn read8(&self, call: &mut Call<'_>, params: Read8Params) -> Outcome {
+        match self.read(|ports| ports.read8(params.offset)) {
+            Ok(value) => call.reply(&Read8Results { value }),
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn read16(&self, call: &mut Call<'_>, params: Read16Params) -> Outcome {
+        match self.read(|ports| ports.read16(params.offset)) {
+            Ok(value) => call.reply(&Read16Results { value }),
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn read32(&self, call: &mut Call<'_>, params: Read32Params) -> Outcome {
+        match self.read(|ports| ports.read32(params.offset)) {
+            Ok(value) => call.reply(&Read32Results { value }),
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn write8(&self, _call: &mut Call<'_>, params: Write8Params) -> Outcome {
+        self.write(|ports| ports.write8(params.offset, params.value))
+    }
+
+    pub(super) fn write16(&self, _call: &mut Call<'_>, params: Write16Params) -> Outcome {
+        self.write(|ports| ports.write16(params.offset, params.value))
+    }
+
+    pub(super) fn write32(&self, _call: &mut Call<'_>, params: Write32Params) -> Outcome {
+        self.write(|ports| ports.write32(params.offset, params.value))
+    }
+
+    pub(super) fn write_bytes(&self, _call: &mut Call<'_>, params: WriteBytesParams<'_>) -> Outcome {
+        self.write(|ports| ports.write_bytes(params.offset, params.data))
+    }
+
+    pub(super) fn read_bytes(&self, call: &mut Call<'_>, params: ReadBytesParams) -> Outcome {
+        let mut buffer = [0; READ_MAX];
+        let Some(data) = buffer.get_mut(..usize::from(params.length)) else {
+            return Outcome::Exception(ExceptionCode::InvalidArgument);
+        };
+        match self.read(|ports| ports.read_bytes(params.offset, data)) {
+            Ok(()) => call.reply_large(&ReadBytesResults { data }),
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {
+        call.reply(&InfoResults { base: self.base, length: self.length })
+    }
+
+    pub(super) fn subrange(&self, call: &mut Call<'_>, params: SubrangeParams) -> Outcome {
+        let SubrangeParams { base, length } = params;
+        let (first, end) = (u32::from(base), u32::from(base).saturating_add(length));
+        if length == 0 || first < u32::from(self.base) || end > u32::from(self.base) + self.length {
+            return Outcome::Exception(ExceptionCode::InvalidArgument);
+        }
+        let ports = match PortRange::claim(base, length) {
+            Ok(ports) => ports,
+            Err(PortError::Reserved) => return Outcome::Exception(ExceptionCode::Denied),
+            Err(PortError::InvalidRange) => return Outcome::Exception(ExceptionCode::InvalidArgument),
+        };
+        let has_com1 = first < COM1.end && end > COM1.start;
+        let Ok(claim) = Ref::try_new(Claim { ports, has_com1 }) else {
+            return Outcome::Exception(ExceptionCode::OutOfMemory);
+        };
+        match call.give(Object::IoPort(IoPort { base, length, claim: Some(claim) })) {
+            Ok(()) => {
+                if has_com1 {
+                    console::release();
+                }
+                call.reply(&SubrangeResults)
+            }
+            Err(outcome) => outcome,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `ProcessHandle`: authority over one process.
+
+use super::{Call, Outcome};
+use crate::ipc::ops::Waiting;
+use crate::task::create;
+use crate::task::end;
+use crate::task::process::{BACKTRACE_MAX, Process, Status, Wants};
+use capos_abi::{CapId, ExceptionCode, TransportError};
+use capos_cap::Mobility;
+use capos_schema::process_handle::{CrashResults, GrantResults, InfoResults, StartParams};
+use kernel_hal::sync::{OutOfMemory, Ref};
+
+/// What all copies of a handle share. The last to go takes a process along that was never started: nobody could start it any more.
+pub(crate) struct Owner {
+    process: Ref<Process>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let started = self.process.threads.lock().started;
+        if !started {
+            end::end_process(&self.process, Status::Killed);
+        }
+    }
+}
+
+/// Authority over one process. Dropping it changes nothing about a process that runs.
+#[derive(Clone)]
+pub(crate) struct ProcessHandle {
+    owner: Ref<Owner>,
+}
+
+impl ProcessHandle {
+    /// Over one process. Without memory for the handle the process ends.
+    pub fn new(process: Ref<Process>) -> Result<Self, OutOfMemory> {
+        Ok(ProcessHandle { owner: Ref::try_new(Owner { process })? })
+    }
+
+    fn process(&self) -> &Ref<Process> {
+        &self.owner.process
+    }
+
+    pub(super) fn grant(&self, call: &mut Call<'_>) -> Outcome {
+        let object = match call.transferable(0) {
+            Ok(object) => object,
+            Err(outcome) => return outcome,
+        };
+        {
+            let threads = self.process().threads.lock();
+            if threads.started || threads.closed {
+                return Outcome::Exception(ExceptionCode::WrongState);
+            }
+        }
+        match self.process().insert(object, Mobility::Free) {
+            Ok(id) => {
+                call.consume(0);
+                call.reply(&GrantResults { slot: id.index() - CapId::FIRST_GRANT })
+            }
+            Err(_) => Outcome::Error(TransportError::PeerBudgetExhausted),
+        }
+    }
+
+    pub(super) fn start(&self, _call: &mut Call<'_>, params: StartParams<'_>) -> Outcome {
+        {
+            let mut threads = self.process().threads.lock();
+            if threads.started || threads.closed {
+                return Outcome::Exception(ExceptionCode::WrongState);
+            }
+            threads.started = true;
+        }
+        match create::first_thread(self.process(), params.startup) {
+            Ok(thread) => {
+                create::run(&thread);
+                Outcome::EMPTY
+            }
+            Err(error) => {
+                self.process().threads.lock().started = false;
+                Outcome::Exception(error.into())
+            }
+        }
+    }
+
+    pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
+        let mut exit = self.process().exit.lock();
+        if exit.done {
+            return call.reply(&end::wait_results(exit.status));
+        }
+        call.defer(Waiting::Exit(self.process().clone()), |ticket| {
+            exit.waiters.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
+            exit.waiters.push((ticket, Wants::Status));
+            Ok(())
+        })
+    }
+
+    pub(super) fn kill(&self, call: &mut Call<'_>) -> Outcome {
+        end::end_process(self.process(), Status::Killed);
+        let mut exit = self.process().exit.lock();
+        // Its own process: there is nobody left to answer.
+        if exit.done || call.thread().is_dead() {
+            return Outcome::EMPTY;
+        }
+        call.defer(Waiting::Exit(self.process().clone()), |ticket| {
+            exit.waiters.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
+            exit.waiters.push((ticket, Wants::End));
+            Ok(())
+        })
+    }
+
+    pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {
+        let started = self.process().threads.lock().started;
+        let ended = self.process().exit.lock().done;
+        call.reply(&InfoResults { id: self.process().id, started, ended })
+    }
+
+    pub(super) fn crash(&self, call: &mut Call<'_>) -> Outcome {
+        let crash = self.process().exit.lock().crash;
+        let Some(crash) = crash else { return Outcome::Exception(ExceptionCode::NotFound) };
+        let mut addresses = [0; BACKTRACE_MAX * 8];
+        for (bytes, address) in addresses.chunks_exact_mut(8).zip(crash.backtrace) {
+            bytes.copy_from_slice(&address.to_le_bytes());
+        }
+        call.reply_large(&CrashResults {
+            vector: u32::from(crash.fault.vector),
+            error_code: crash.fault.error_code,
+            address: crash.fault.address,
+            rip: crash.rip,
+            rsp: crash.rsp,
+            rbp: crash.rbp,
+            thread: crash.thread,
+            backtrace: addresses.get(..crash.depth * 8).unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! `ProcessSpawner`: makes processes at the expense of the caller.
+
+use super::process_handle::ProcessHandle;
+use super::{Call, Object, Outcome};
+use crate::task::create::{self, Limits};
+use crate::task::process::Name;
+use capos_abi::{ExceptionCode, MAX_CAP_SLOTS, PRIORITIES};
+use capos_schema::process_spawner::{CreateParams, CreateResults};
+
+/// The right to make processes.
+#[derive(Clone)]
+pub(crate) struct ProcessSpawner;
+
+impl ProcessSpawner {
+    pub(super) fn create(&self, call: &mut Call<'_>, params: CreateParams<'_>) -> Outcome {
+        let binary = match call.object(0) {
+            Ok(Object::MemoryObject(binary)) => binary,
+            Ok(_) => return Outcome::Exception(ExceptionCode::InvalidArgument),
+            Err(outcome) => return outcome,
+        };
+        let (Some(name), Some(limits)) = (Name::new(params.name), limits(&params)) else {
+            return Outcome::Exception(ExceptionCode::InvalidArgument);
+        };
+        if params.priority > call.process().priority {
+            return Outcome::Exception(ExceptionCode::Denied);
+        }
+        let process = match create::process(&call.process().account, name, &limits, binary.frames(), params.size) {
+            Ok(process) => process,
+            Err(error) => return Outcome::Exception(error.into()),
+        };
+        // From here on the handle's own drop ends the process if nobody gets to hold it.
+        let Ok(handle) = ProcessHandle::new(process) else {
+            return Outcome::Exception(ExceptionCode::OutOfMemory);
+        };
+        match call.give(Object::ProcessHandle(handle)) {
+            Ok(()) => {
+                call.consume(0);
+                call.reply(&CreateResults)
+            }
+            Err(outcome) => outcome,
+        }
+    }
+}
+
+fn limits(params: &CreateParams<'_>) -> Option<Limits> {
+    let sane = (params.cap_slots as usize) <= MAX_CAP_SLOTS && usize::from(params.priority) < PRIORITIES;
+    sane.then_some(Limits {
+        memory_pages: u64::from(params.memory_pages),
+        cap_slots: params.cap_slots,
+        threads: u64::from(params.threads),
+        calls_in_flight: u64::from(params.calls_in_flight),
+        endpoint_entries: u64::from(params.endpoint_entries),
+        log_bytes: u64::from(params.log_bytes),
+        priority: params.priority,
+    })
+}

@@ -1,0 +1,148 @@
+//! `SystemInfo`: what this machine is and what it is doing.
+
+use super::{Call, Outcome};
+use crate::boot;
+use crate::task::process::Process;
+use crate::task::{cpu, registry};
+use capos_abi::ExceptionCode;
+use capos_mem::Resource;
+use capos_schema::Encode;
+use capos_schema::system_info::{
+    AcpiTableParams, AcpiTableResults, BootResults, CpuParams, CpuResults, FeaturesResults, IrqParams, IrqResults,
+    MemoryRangeParams, MemoryRangeResults, PciFunctionParams, PciFunctionResults, ProcessParams, ProcessResults,
+    ProcessState, SystemResults, TimersResults,
+};
+use core::sync::atomic::Ordering;
+use kernel_hal::{acpi, cpu as machine, irq, mem, pci, time};
+
+/// The right to look.
+#[derive(Clone)]
+pub(crate) struct SystemInfo;
+
+impl SystemInfo {
+    pub(super) fn system(&self, call: &mut Call<'_>) -> Outcome {
+        call.reply_large(&SystemResults {
+            cpus: machine::count() as u32,
+            uptime_ns: time::now_ns(),
+            total_pages: mem::total_pages(),
+            free_pages: mem::free_pages(),
+            kernel_pages: mem::kernel_pages(),
+            processes: registry::processes() as u32,
+            threads: registry::threads() as u32,
+            boot_seed: boot::seed(),
+            version: env!("CARGO_PKG_VERSION"),
+        })
+    }
+
+    pub(super) fn cpu(&self, call: &mut Call<'_>, params: CpuParams) -> Outcome {
+        let id = params.index as usize;
+        if id >= machine::count() {
+            return NOT_FOUND;
+        }
+        let cpu = cpu::of(id);
+        call.reply(&CpuResults {
+            apic_id: machine::apic_id(id),
+            idle_ns: cpu.idle_ns.load(Ordering::Relaxed),
+            switches: cpu.switches.load(Ordering::Relaxed),
+            interrupts: cpu.interrupts.load(Ordering::Relaxed),
+            syscalls: cpu.syscalls.load(Ordering::Relaxed),
+            ipis: cpu.kicks.load(Ordering::Relaxed),
+        })
+    }
+
+    pub(super) fn features(&self, call: &mut Call<'_>) -> Outcome {
+        call.reply_large(&FeaturesResults { text: machine::features() })
+    }
+
+    pub(super) fn process(&self, call: &mut Call<'_>, params: ProcessParams) -> Outcome {
+        match registry::at_or_after(params.cursor) {
+            Some(process) => call.reply_large(&describe(&process)),
+            None => NOT_FOUND,
+        }
+    }
+
+    pub(super) fn memory_range(&self, call: &mut Call<'_>, params: MemoryRangeParams) -> Outcome {
+        let range = kernel_hal::boot::info().memory.get(params.index as usize);
+        or_not_found(call, range.map(|range| MemoryRangeResults { pages: range.pages, kind: range.kind }))
+    }
+
+    pub(super) fn acpi_table(&self, call: &mut Call<'_>, params: AcpiTableParams) -> Outcome {
+        if !acpi::is_present() {
+            return Outcome::Exception(ExceptionCode::Unsupported);
+        }
+        let Some(table) = acpi::table(params.index as usize) else { return NOT_FOUND };
+        // A signature is four letters by the specification; firmware that thinks otherwise gets question marks.
+        let signature = core::str::from_utf8(&table.signature).unwrap_or("????");
+        call.reply_large(&AcpiTableResults { length: table.length, revision: table.revision, signature })
+    }
+
+    pub(super) fn pci_function(&self, call: &mut Call<'_>, params: PciFunctionParams) -> Outcome {
+        let function = pci::function_at_or_after(params.cursor);
+        or_not_found(
+            call,
+            function.map(|it| PciFunctionResults {
+                address: it.address,
+                vendor: it.vendor,
+                device: it.device,
+                class: it.class,
+                header: it.header,
+                interrupt_line: it.interrupt_line,
+                next: it.address + 1,
+            }),
+        )
+    }
+
+    pub(super) fn irq(&self, call: &mut Call<'_>, params: IrqParams) -> Outcome {
+        let info = irq::info(params.index as usize);
+        or_not_found(
+            call,
+            info.map(|it| IrqResults {
+                gsi: it.gsi,
+                vector: it.vector,
+                count: it.count,
+                masked: it.masked,
+                owner: "user",
+            }),
+        )
+    }
+
+    pub(super) fn timers(&self, call: &mut Call<'_>) -> Outcome {
+        call.reply_large(&TimersResults { source: time::describe() })
+    }
+
+    pub(super) fn boot(&self, call: &mut Call<'_>) -> Outcome {
+        let mut text = boot::Words::new();
+        boot::describe(&mut text);
+        call.reply_large(&BootResults { text: text.as_str() })
+    }
+}
+
+const NOT_FOUND: Outcome = Outcome::Exception(ExceptionCode::NotFound);
+
+fn or_not_found(call: &mut Call<'_>, answer: Option<impl Encode>) -> Outcome {
+    answer.map_or(NOT_FOUND, |answer| call.reply_large(&answer))
+}
+
+fn describe(process: &Process) -> ProcessResults<'_> {
+    let (threads, started, closed) = {
+        let threads = process.threads.lock();
+        (threads.list.len() as u32, threads.started, threads.closed)
+    };
+    let slots = process.table.lock().len() as u32;
+    let account = &process.account;
+    ProcessResults {
+        id: process.id,
+        state: match (started, closed) {
+            (_, true) => ProcessState::Ended,
+            (true, false) => ProcessState::Running,
+            (false, false) => ProcessState::Created,
+        },
+        threads,
+        pages: account.used(Resource::MemoryPages),
+        page_limit: account.limit(Resource::MemoryPages),
+        slots,
+        slot_limit: u32::try_from(account.limit(Resource::CapSlots)).unwrap_or(u32::MAX),
+        cpu_ns: process.cpu_ns.load(Ordering::Relaxed),
+        name: process.name.as_str(),
+    }
+}

@@ -1,0 +1,113 @@
+//! `VirtualMemory`: the address space of one process.
+
+use super::memory_object::MemoryObject;
+use super::{Call, Object, Outcome};
+use crate::task::process::whole_pages;
+use capos_abi::ExceptionCode;
+use capos_schema::virtual_memory::{
+    self as schema, CommitParams, CreateObjectParams, CreateObjectResults, MapParams, MapResults, ProtectParams,
+    ReserveParams, ReserveResults, UnmapParams,
+};
+use kernel_hal::account::Account;
+use kernel_hal::mem::Frames;
+use kernel_hal::sync::Ref;
+use kernel_hal::vm::AddressSpace;
+use kernel_hal::{MemError, Protection, VmError};
+
+/// The memory of the process it was made for, whoever holds it.
+#[derive(Clone)]
+pub(crate) struct VirtualMemory {
+    space: Ref<AddressSpace>,
+    account: Ref<Account>,
+}
+
+impl VirtualMemory {
+    /// Over one process's space and budget.
+    pub fn new(space: Ref<AddressSpace>, account: Ref<Account>) -> Self {
+        VirtualMemory { space, account }
+    }
+
+    pub(super) fn reserve(&self, call: &mut Call<'_>, params: ReserveParams) -> Outcome {
+        let Some(pages) = whole_pages(params.size) else { return INVALID };
+        match self.space.reserve(pages) {
+            Ok(address) => call.reply(&ReserveResults { address }),
+            Err(error) => refuse(error),
+        }
+    }
+
+    pub(super) fn commit(&self, _call: &mut Call<'_>, params: CommitParams) -> Outcome {
+        let Some(pages) = whole_pages(params.size) else { return INVALID };
+        done(self.space.commit(params.address, pages, protection(params.protection)))
+    }
+
+    pub(super) fn protect(&self, _call: &mut Call<'_>, params: ProtectParams) -> Outcome {
+        let Some(pages) = whole_pages(params.size) else { return INVALID };
+        done(self.space.protect(params.address, pages, protection(params.protection)))
+    }
+
+    pub(super) fn unmap(&self, _call: &mut Call<'_>, params: UnmapParams) -> Outcome {
+        let Some(pages) = whole_pages(params.size) else { return INVALID };
+        done(self.space.unmap(params.address, pages))
+    }
+
+    pub(super) fn create_object(&self, call: &mut Call<'_>, params: CreateObjectParams) -> Outcome {
+        let Some(pages) = whole_pages(params.size) else { return INVALID };
+        let frames = match Frames::zeroed(pages, &self.account) {
+            Ok(frames) => frames,
+            Err(MemError::OutOfMemory) => return Outcome::Exception(ExceptionCode::OutOfMemory),
+            Err(MemError::BudgetExhausted) => return Outcome::Exception(ExceptionCode::BudgetExhausted),
+        };
+        match call.give(Object::MemoryObject(MemoryObject::new(frames))) {
+            Ok(()) => call.reply(&CreateObjectResults),
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn map(&self, call: &mut Call<'_>, params: MapParams) -> Outcome {
+        let object = match call.object(0) {
+            Ok(Object::MemoryObject(object)) => object,
+            Ok(_) => return INVALID,
+            Err(outcome) => return outcome,
+        };
+        let protection = protection(params.protection);
+        if protection == Protection::ReadWrite && !object.writable() {
+            return Outcome::Exception(ExceptionCode::Denied);
+        }
+        let first = if params.offset == 0 { Some(0) } else { whole_pages(params.offset) };
+        let (Some(pages), Some(first)) = (whole_pages(params.size), first) else { return INVALID };
+        // The mapping remembers whether it came from a read-only facet, or `protect` could widen it.
+        match self.space.map(object.frames(), first, pages, protection, object.writable()) {
+            Ok(address) => {
+                call.consume(0);
+                call.reply(&MapResults { address })
+            }
+            Err(error) => refuse(error),
+        }
+    }
+}
+
+const INVALID: Outcome = Outcome::Exception(ExceptionCode::InvalidArgument);
+
+fn protection(wire: schema::Protection) -> Protection {
+    match wire {
+        schema::Protection::None => Protection::None,
+        schema::Protection::Read => Protection::Read,
+        schema::Protection::ReadWrite => Protection::ReadWrite,
+        schema::Protection::ReadExecute => Protection::ReadExecute,
+    }
+}
+
+fn done(result: Result<(), VmError>) -> Outcome {
+    result.map_or_else(refuse, |()| Outcome::EMPTY)
+}
+
+fn refuse(error: VmError) -> Outcome {
+    Outcome::Exception(match error {
+        VmError::InvalidArgument => ExceptionCode::InvalidArgument,
+        VmError::Exists => ExceptionCode::Exists,
+        VmError::NotFound => ExceptionCode::NotFound,
+        VmError::Denied => ExceptionCode::Denied,
+        VmError::OutOfMemory => ExceptionCode::OutOfMemory,
+        VmError::BudgetExhausted => ExceptionCode::BudgetExhausted,
+    })
+}

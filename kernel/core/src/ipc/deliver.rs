@@ -1,0 +1,245 @@
+//! The way of a message: from the caller's arena to the receiver's, and the answer back.
+//!
+//! A message is copied once, arena to arena, between two pinned ring blocks. Nothing is buffered in the kernel: a call that finds no
+//! receiver stays where it is, and its sender may not expect the kernel to notice if it changes meanwhile.
+
+use crate::cap::Object;
+use crate::ipc::endpoint::{Arrival, Endpoint, QueuedCall, ReceiveRight};
+use crate::ipc::ops::{Buffers, OpId, Ticket, Waiting};
+use crate::ipc::replies::{Received, RepliesError, Token};
+use crate::ipc::transfer::{self, TransferFault};
+use crate::task::thread::{self, Thread};
+use capos_abi::ring::{cqe_flags, sqe_flags};
+use capos_abi::{CapId, Cqe, Sqe, TransportError};
+use capos_ring::KernelRing;
+use kernel_hal::sync::Ref;
+
+/// `CALL` of an endpoint's facet. `Ok` means that the call is under way and will complete by itself.
+#[inline]
+pub(crate) fn call(
+    caller: &Ref<Thread>,
+    endpoint: Ref<Endpoint>,
+    badge: u64,
+    buffers: Buffers,
+) -> Result<(), TransportError> {
+    endpoint.admit()?;
+    let id = caller.ops.lock().begin(buffers).inspect_err(|_| endpoint.discharge())?;
+    caller.keep_room();
+    let result = send(caller, &endpoint, badge, id, &buffers);
+    if result.is_err() {
+        endpoint.discharge();
+        abandon(caller, id);
+    }
+    result
+}
+
+/// Takes back an operation that the caller hears of at once instead.
+fn abandon(thread: &Ref<Thread>, id: OpId) {
+    thread.ops.lock().finish(id);
+    thread.give_room_back();
+}
+
+#[inline]
+fn send(
+    caller: &Ref<Thread>,
+    endpoint: &Ref<Endpoint>,
+    badge: u64,
+    id: OpId,
+    buffers: &Buffers,
+) -> Result<(), TransportError> {
+    loop {
+        let call = QueuedCall { caller: Ticket { thread: caller.clone(), id }, badge };
+        let park = || caller.ops.lock().park(id, Waiting::Queued(endpoint.clone()));
+        let Some((receiver, call)) = endpoint.meet_receiver(call, park)? else { return Ok(()) };
+        let Some((room, waiting)) = receiver.claim() else { continue };
+        match hand_over(&call, endpoint, buffers, &receiver.thread, &room) {
+            Ok(cqe) => {
+                receiver.finish(&cqe);
+                return Ok(());
+            }
+            Err(Refusal::Receiver) => {
+                receiver.finish(&Cqe { user_data: room.user_data, result: OUT_OF_MEMORY, ..Cqe::default() });
+            }
+            Err(Refusal::Call(error)) => {
+                receiver.park(waiting);
+                if let Err(receiver) = endpoint.receiver_back(receiver) {
+                    receiver.fail(TransportError::InvalidCap);
+                }
+                return Err(error);
+            }
+        }
+    }
+}
+
+const OUT_OF_MEMORY: i32 = TransportError::OutOfMemory.code();
+
+/// Why a claimed call and a claimed receive did not come together.
+enum Refusal {
+    /// The call cannot be delivered to this receiver; it ends with that error and the receiver waits on.
+    Call(TransportError),
+    /// The receiver cannot take any call now; it hears of it and the call waits on.
+    Receiver,
+}
+
+/// Copies message and capabilities over and notes the call with the receiver. The call is left waiting for its answer.
+#[inline]
+fn hand_over(
+    call: &QueuedCall,
+    endpoint: &Ref<Endpoint>,
+    from: &Buffers,
+    receiver: &Ref<Thread>,
+    to: &Buffers,
+) -> Result<Cqe, Refusal> {
+    if from.msg_len > to.msg_len {
+        return Err(Refusal::Call(TransportError::MessageTooLarge));
+    }
+    let caller = &call.caller.thread;
+    let server = &receiver.process;
+    let received = Received { caller: call.caller.clone(), endpoint: endpoint.clone() };
+    let token = server.replies.lock().insert(received).map_err(|error| match error {
+        RepliesError::Closed => Refusal::Call(TransportError::Disconnected),
+        RepliesError::OutOfMemory => Refusal::Receiver,
+    })?;
+    let caps = transfer::send(caller, from.caps_off, from.caps_send, receiver, to.caps_off, to.caps_recv);
+    let caps = caps.map_err(|fault| {
+        let mut replies = server.replies.lock();
+        let taken = replies.take(token);
+        replies.retire(token);
+        drop(replies);
+        drop(taken);
+        Refusal::Call(match fault {
+            TransferFault::Sender(error) => error,
+            TransferFault::Receiver => TransportError::PeerBudgetExhausted,
+        })
+    })?;
+    copy(&caller.ring, from.msg_off, &receiver.ring, to.msg_off, from.msg_len);
+    call.caller.park(Waiting::Answer(server.clone(), token));
+    Ok(Cqe {
+        user_data: to.user_data,
+        result: from.msg_len as i32,
+        flags: 0,
+        caps,
+        method: from.method,
+        token: token.raw(),
+        badge: call.badge,
+    })
+}
+
+/// Both ranges were checked against their arenas when the operations were taken, and shapes never change.
+#[inline]
+fn copy(from: &KernelRing, from_off: u32, to: &KernelRing, to_off: u32, len: u32) {
+    if len > 0 {
+        let _ = KernelRing::arena_copy(from, from_off, to, to_off, len);
+    }
+}
+
+/// `RECV`. `Ok(None)` means that the receive waits.
+#[inline]
+pub(crate) fn recv(receiver: &Ref<Thread>, buffers: Buffers, right: CapId) -> Result<Option<Cqe>, TransportError> {
+    // The right is kept for the whole operation, so that a release by another thread cannot close the endpoint under it unseen.
+    let right = receive_right(receiver, right)?;
+    let endpoint = &right.endpoint;
+    let id = receiver.ops.lock().begin(buffers)?;
+    let ticket = Ticket { thread: receiver.clone(), id };
+    receiver.keep_room();
+    let found = accept(endpoint, &ticket, &buffers);
+    if !matches!(found, Ok(None)) {
+        abandon(receiver, id);
+    }
+    found
+}
+
+fn receive_right(thread: &Ref<Thread>, id: CapId) -> Result<ReceiveRight, TransportError> {
+    let table = thread.process.table.lock();
+    match table.lookup(id).map(|entry| &entry.object) {
+        Err(_) => Err(TransportError::InvalidCap),
+        Ok(Object::Endpoint(right)) => Ok(right.clone()),
+        Ok(_) => Err(TransportError::WrongKind),
+    }
+}
+
+#[inline]
+fn accept(endpoint: &Ref<Endpoint>, ticket: &Ticket, room: &Buffers) -> Result<Option<Cqe>, TransportError> {
+    loop {
+        let park = || ticket.park(Waiting::Message(endpoint.clone()));
+        match endpoint.meet_call(ticket, park)? {
+            Arrival::Nothing => return Ok(None),
+            Arrival::Closed => return Err(TransportError::InvalidCap),
+            Arrival::Unreferenced(badge) => return Ok(Some(thread::unreferenced(room.user_data, badge))),
+            Arrival::Call(call) => {
+                let Some((buffers, waiting)) = call.caller.claim() else {
+                    endpoint.discharge();
+                    continue;
+                };
+                match hand_over(&call, endpoint, &buffers, &ticket.thread, room) {
+                    Ok(cqe) => return Ok(Some(cqe)),
+                    Err(Refusal::Receiver) => {
+                        call.caller.park(waiting);
+                        endpoint.call_back(call);
+                        return Err(TransportError::OutOfMemory);
+                    }
+                    Err(Refusal::Call(error)) => {
+                        endpoint.discharge();
+                        call.caller.finish(&Cqe {
+                            user_data: buffers.user_data,
+                            result: error.code(),
+                            ..Cqe::default()
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `RETURN`. `Ok` means that the call has ended, one way or the other.
+#[inline]
+pub(crate) fn answer(server: &Ref<Thread>, sqe: &Sqe) -> Result<(), TransportError> {
+    let token = Token::from_raw(sqe.cap);
+    let received = server.process.replies.lock().take(token).ok_or(TransportError::StaleToken)?;
+    let Some((buffers, waiting)) = received.caller.claim() else {
+        retire(server, token, &received);
+        return Err(TransportError::StaleToken);
+    };
+    match give_answer(server, sqe, &received.caller.thread, &buffers) {
+        Ok(cqe) => {
+            retire(server, token, &received);
+            received.caller.finish(&cqe);
+            Ok(())
+        }
+        Err(error) => {
+            // The server's own mistake: the call goes on waiting, so that it can answer otherwise.
+            received.caller.park(waiting);
+            let lost = server.process.replies.lock().put_back(token, received);
+            if let Err(received) = lost {
+                received.endpoint.discharge();
+                received.caller.fail(TransportError::Disconnected);
+            }
+            Err(error)
+        }
+    }
+}
+
+fn retire(server: &Ref<Thread>, token: Token, received: &Received) {
+    server.process.replies.lock().retire(token);
+    received.endpoint.discharge();
+}
+
+#[inline]
+fn give_answer(server: &Ref<Thread>, sqe: &Sqe, caller: &Ref<Thread>, to: &Buffers) -> Result<Cqe, TransportError> {
+    let failed = |error: TransportError| Cqe { user_data: to.user_data, result: error.code(), ..Cqe::default() };
+    let exception = sqe.flags & sqe_flags::EXCEPTION != 0;
+    // An exception's text is a courtesy: it is cut to what the caller has room for.
+    let len = if exception { sqe.msg_len.min(to.reply_len) } else { sqe.msg_len };
+    if len > to.reply_len {
+        return Ok(failed(TransportError::ReplyTooLarge));
+    }
+    let caps = match transfer::send(server, sqe.caps_off, sqe.caps_send, caller, to.caps_off, to.caps_recv) {
+        Ok(caps) => caps,
+        Err(TransferFault::Sender(error)) => return Err(error),
+        Err(TransferFault::Receiver) => return Ok(failed(TransportError::BudgetExhausted)),
+    };
+    copy(&server.ring, sqe.msg_off, &caller.ring, to.reply_off, len);
+    let (flags, method) = if exception { (cqe_flags::EXCEPTION, sqe.method) } else { (0, 0) };
+    Ok(Cqe { user_data: to.user_data, result: len as i32, flags, caps, method, token: 0, badge: 0 })
+}

@@ -1,0 +1,74 @@
+//! The system calls: `cap_enter` and `exit`.
+
+use crate::ring::submit;
+use crate::task::process::Status;
+use crate::task::thread::{Block, Thread};
+use crate::task::{cpu, end, schedule};
+use capos_abi::{TransportError, syscall};
+use core::sync::atomic::Ordering;
+use kernel_hal::sync::Ref;
+use kernel_hal::time;
+
+/// Handles a system call of the current thread.
+pub(crate) fn syscall(number: u64, a0: u64, a1: u64) {
+    cpu::count(&cpu::here().syscalls);
+    // Only a current thread makes system calls; without one there is nobody to answer.
+    let Some(thread) = cpu::current() else { return schedule::settle() };
+    match number {
+        syscall::CAP_ENTER => cap_enter(&thread, a0, a1),
+        syscall::EXIT => end::end_process(&thread.process, Status::Exited(a0.cast_signed())),
+        _ => answer(&thread, Err(TransportError::UnknownOp)),
+    }
+    drop(thread);
+    schedule::settle();
+}
+
+#[inline]
+fn cap_enter(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
+    if let Err(error) = take_submissions(thread) {
+        return answer(thread, Err(error));
+    }
+    if thread.is_doomed() {
+        // It ended itself with one of its submissions, or somebody else is about to; `settle` sees to it.
+        return;
+    }
+    let min = if timeout_ns == 0 { 0 } else { u32::try_from(min_complete).unwrap_or(u32::MAX) };
+    let deadline = (timeout_ns != syscall::FOREVER && min > 0).then(|| time::now_ns().saturating_add(timeout_ns));
+    match Thread::block(thread, min, deadline) {
+        Block::Ready(waiting) => answer(thread, Ok(waiting)),
+        Block::Corrupt => answer(thread, Err(TransportError::CorruptRing)),
+        Block::Blocked => schedule::give_up_current(),
+    }
+}
+
+#[inline]
+fn answer(thread: &Ref<Thread>, result: Result<u32, TransportError>) {
+    let value = match result {
+        Ok(waiting) => u64::from(waiting),
+        Err(error) => i64::from(error.code()).cast_unsigned(),
+    };
+    thread.context.set_return(value);
+}
+
+/// Takes submissions in order until none is left or the completion queue might overflow.
+#[inline]
+fn take_submissions(thread: &Ref<Thread>) -> Result<(), TransportError> {
+    let mut head = thread.sq_head.load(Ordering::Relaxed);
+    let pending = thread.ring.sq_pending(head).map_err(|fault| thread.corrupt(fault))?;
+    if pending == 0 {
+        return Ok(());
+    }
+    // Every operation takes up one place, whether it completes at once or later.
+    let room = thread.completion_room()?;
+    for _ in 0..pending.min(room) {
+        let sqe = thread.ring.read_sqe(head);
+        head = head.wrapping_add(1);
+        thread.sq_head.store(head, Ordering::Relaxed);
+        submit::submit(thread, &sqe);
+        if thread.is_doomed() {
+            break;
+        }
+    }
+    thread.ring.publish_sq_head(head);
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! What user code asks for through its ring.
+
+pub(crate) mod check;
+pub(crate) mod enter;
+pub(crate) mod submit;

@@ -1,0 +1,87 @@
+//! What each processor keeps for itself. Only its own CPU changes `current`; queues are open to the others.
+
+use crate::task::process::Process;
+use crate::task::thread::Thread;
+use crate::task::timers::Due;
+use capos_sched::{Deadlines, RunQueue};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use kernel_hal::cpu::{self, MAX_CPUS};
+use kernel_hal::sync::{Lock, Ref, RefSlot};
+
+/// One processor.
+pub(crate) struct Cpu {
+    /// Who runs here; `None` while idle.
+    pub current: Lock<Option<Ref<Thread>>>,
+    /// Who else is ready here.
+    pub queue: Lock<RunQueue<Ref<Thread>>>,
+    /// Whom the event being handled made ready last: the one to switch to directly.
+    pub handoff: RefSlot<Thread>,
+    /// Whether the current thread is to go behind its equals when the event is handled.
+    pub rotate: AtomicBool,
+    /// What is to happen at what time.
+    pub deadlines: Lock<Deadlines<Due>>,
+    /// For when the timer is armed, nanoseconds since boot.
+    pub armed: AtomicU64,
+    /// When the current thread's turn ends, if others wait.
+    pub slice_end: AtomicU64,
+    /// Whose time is passing; `None` while idle.
+    pub payer: RefSlot<Process>,
+    /// Since when.
+    pub since: AtomicU64,
+    pub idle_ns: AtomicU64,
+    pub switches: AtomicU64,
+    pub interrupts: AtomicU64,
+    pub syscalls: AtomicU64,
+    pub kicks: AtomicU64,
+}
+
+impl Cpu {
+    const fn new() -> Self {
+        Cpu {
+            current: Lock::new(None),
+            queue: Lock::new(RunQueue::new()),
+            handoff: RefSlot::empty(),
+            rotate: AtomicBool::new(false),
+            deadlines: Lock::new(Deadlines::new()),
+            armed: AtomicU64::new(u64::MAX),
+            slice_end: AtomicU64::new(u64::MAX),
+            payer: RefSlot::empty(),
+            since: AtomicU64::new(0),
+            idle_ns: AtomicU64::new(0),
+            switches: AtomicU64::new(0),
+            interrupts: AtomicU64::new(0),
+            syscalls: AtomicU64::new(0),
+            kicks: AtomicU64::new(0),
+        }
+    }
+}
+
+static CPUS: [Cpu; MAX_CPUS] = [const { Cpu::new() }; MAX_CPUS];
+
+/// The processors with nothing to do, one bit each. A hint: whoever acts on it also kicks.
+pub(crate) static IDLE: AtomicU64 = AtomicU64::new(0);
+
+/// The processor this code runs on.
+#[inline]
+pub(crate) fn here() -> &'static Cpu {
+    of(cpu::id())
+}
+
+/// Processor number `id`.
+#[inline]
+pub(crate) fn of(id: usize) -> &'static Cpu {
+    // The index is the hal's own and below MAX_CPUS; the mask spares a branch on the way of every system call.
+    &CPUS[id % MAX_CPUS]
+}
+
+/// Adds one to a counter that only its own CPU writes.
+#[inline]
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+}
+
+/// The thread that made the system call or fault being handled.
+#[inline]
+pub(crate) fn current() -> Option<Ref<Thread>> {
+    here().current.lock().clone()
+}

@@ -1,0 +1,296 @@
+//! Making processes and threads. All or nothing: what fails half way takes back what it did by dropping it.
+
+use crate::cap::Object;
+use crate::cap::endpoint_factory::EndpointFactory;
+use crate::cap::thread_control::ThreadControl;
+use crate::cap::virtual_memory::VirtualMemory;
+use crate::ipc::ops::Ops;
+use crate::task::cpu;
+use crate::task::load::{self, LoadError};
+use crate::task::process::{Name, Parts, Process};
+use crate::task::thread::{self, Thread};
+use crate::task::{registry, schedule};
+use capos_abi::{PAGE_SIZE, RingShape, layout};
+use capos_cap::{Mobility, Table, TableError};
+use capos_log::LogBudget;
+use capos_mem::Resource;
+use capos_sched::Priority;
+use core::sync::atomic::Ordering;
+use kernel_hal::account::{Account, AccountError};
+use kernel_hal::mem::Frames;
+use kernel_hal::ring::RingBlock;
+use kernel_hal::sync::{OutOfMemory, Ref};
+use kernel_hal::user::UserContext;
+use kernel_hal::vm::AddressSpace;
+use kernel_hal::{MemError, Protection, Start, VmError, cpu as machine};
+
+/// What a new process may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub memory_pages: u64,
+    pub cap_slots: u32,
+    pub threads: u64,
+    pub calls_in_flight: u64,
+    pub endpoint_entries: u64,
+    pub log_bytes: u64,
+    pub priority: u8,
+}
+
+/// Why nothing was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum CreateError {
+    InvalidArgument,
+    BudgetExhausted,
+    OutOfMemory,
+    /// The program is not one.
+    Malformed,
+    /// The process is ending.
+    Ended,
+}
+
+impl From<OutOfMemory> for CreateError {
+    fn from(_: OutOfMemory) -> Self {
+        CreateError::OutOfMemory
+    }
+}
+
+impl From<MemError> for CreateError {
+    fn from(error: MemError) -> Self {
+        match error {
+            MemError::OutOfMemory => CreateError::OutOfMemory,
+            MemError::BudgetExhausted => CreateError::BudgetExhausted,
+        }
+    }
+}
+
+impl From<VmError> for CreateError {
+    fn from(error: VmError) -> Self {
+        match error {
+            VmError::OutOfMemory => CreateError::OutOfMemory,
+            VmError::BudgetExhausted => CreateError::BudgetExhausted,
+            VmError::InvalidArgument | VmError::Exists | VmError::NotFound | VmError::Denied => {
+                CreateError::InvalidArgument
+            }
+        }
+    }
+}
+
+impl From<TableError> for CreateError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::OutOfMemory => CreateError::OutOfMemory,
+            _ => CreateError::BudgetExhausted,
+        }
+    }
+}
+
+impl From<LoadError> for CreateError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Malformed => CreateError::Malformed,
+            LoadError::Memory(error) => error.into(),
+        }
+    }
+}
+
+/// A process with the program in the first `size` bytes of `binary`, its budget taken from `payer`. It holds its three self
+/// capabilities and has no threads.
+pub(crate) fn process(
+    payer: &Ref<Account>,
+    name: Name,
+    limits: &Limits,
+    binary: &Ref<Frames>,
+    size: u64,
+) -> Result<Ref<Process>, CreateError> {
+    let amounts = [
+        limits.memory_pages,
+        u64::from(limits.cap_slots),
+        limits.threads,
+        limits.calls_in_flight,
+        limits.endpoint_entries,
+        limits.log_bytes,
+    ];
+    let account = Account::open(payer, amounts).map_err(|error| match error {
+        AccountError::Exhausted(_) => CreateError::BudgetExhausted,
+        AccountError::OutOfMemory => CreateError::OutOfMemory,
+    })?;
+    let space = AddressSpace::new(&account)?;
+    let entry = load::load(binary, size, &space, &account)?;
+    let process = Process::new(Parts {
+        id: registry::next_process_id(),
+        name,
+        account,
+        space,
+        table: Table::new(limits.cap_slots as usize),
+        entry,
+        priority: limits.priority,
+        log: LogBudget::new(limits.log_bytes),
+    })?;
+    give_self_capabilities(&process).inspect_err(|_| forget(&process))?;
+    registry::enter(&process).inspect_err(|_| forget(&process))?;
+    Ok(process)
+}
+
+/// Breaks the cycle between a process that was not finished and its own capabilities.
+fn forget(process: &Ref<Process>) {
+    process.release_all();
+}
+
+/// In the order of `CapId::SELF_MEMORY`, `SELF_THREADS`, `SELF_ENDPOINTS`.
+fn give_self_capabilities(process: &Ref<Process>) -> Result<(), CreateError> {
+    let own = [
+        Object::VirtualMemory(VirtualMemory::new(process.space.clone(), process.account.clone())),
+        Object::ThreadControl(ThreadControl::new(process.clone())),
+        Object::EndpointFactory(EndpointFactory),
+    ];
+    for object in own {
+        process.insert(object, Mobility::Fixed)?;
+    }
+    Ok(())
+}
+
+/// What a new thread is to be like.
+pub(crate) struct NewThread<'a> {
+    pub entry: u64,
+    pub stack: u64,
+    pub argument: u64,
+    pub fs_base: u64,
+    pub shape: RingShape,
+    pub priority: u8,
+    /// Left at the beginning of its arena.
+    pub startup: &'a [u8],
+}
+
+/// The first thread: at the program's entry, on a stack of its own.
+pub(crate) fn first_thread(process: &Ref<Process>, startup: &[u8]) -> Result<Ref<Thread>, CreateError> {
+    let stack = Frames::zeroed(layout::STACK_PAGES, &process.account)?;
+    let bottom = layout::STACK_TOP - (layout::STACK_PAGES * PAGE_SIZE) as u64;
+    process.space.map_fixed(bottom, &stack, 0, layout::STACK_PAGES, Protection::ReadWrite, true)?;
+    let new = NewThread {
+        entry: process.entry,
+        // As at the entry of a C function, where a return address has just been pushed.
+        stack: layout::STACK_TOP - 8,
+        argument: startup.len() as u64,
+        fs_base: 0,
+        shape: RingShape::DEFAULT,
+        priority: process.priority,
+        startup,
+    };
+    thread(process, &new).inspect_err(|_| {
+        // The mapping was made above, so this cannot be refused.
+        let _ = process.space.unmap(bottom, layout::STACK_PAGES);
+    })
+}
+
+/// A thread that does not run yet: see [`run`].
+pub(crate) fn thread(process: &Ref<Process>, new: &NewThread<'_>) -> Result<Ref<Thread>, CreateError> {
+    if !new.shape.is_valid() || new.startup.len() > new.shape.arena_len() {
+        return Err(CreateError::InvalidArgument);
+    }
+    let charge = Charge::take(process, &new.shape)?;
+    let id = registry::next_thread_id();
+    let ring = RingBlock::new(new.shape, &process.account)?;
+    ring.init_header(id, process.id, new.startup.len() as u32);
+    ring.arena_write(0, new.startup).map_err(|_| CreateError::InvalidArgument)?;
+    let capacity = u16::try_from(new.shape.sq_entries).map_err(|_| CreateError::InvalidArgument)?;
+    let ops = Ops::new(capacity)?;
+    let number = process.rings.fetch_add(1, Ordering::Relaxed);
+    let ring_address = layout::RING_BASE + number * layout::RING_STRIDE;
+    let context = UserContext::new(Start {
+        entry: new.entry,
+        stack: new.stack,
+        args: [ring_address, new.argument, 0],
+        fs_base: new.fs_base,
+    })?;
+    let thread = Ref::try_new(Thread::new(thread::Parts {
+        id,
+        process: process.clone(),
+        context,
+        ring,
+        ring_address,
+        shape: new.shape,
+        priority: Priority::new(new.priority).ok_or(CreateError::InvalidArgument)?,
+        ops,
+    }))?;
+    let frames = thread.ring.frames();
+    process.space.map_fixed(ring_address, frames, 0, new.shape.pages(), Protection::ReadWrite, true)?;
+    admit(process, &thread).inspect_err(|_| {
+        // The mapping was made above, so this cannot be refused.
+        let _ = process.space.unmap(ring_address, new.shape.pages());
+    })?;
+    charge.keep();
+    Ok(thread)
+}
+
+/// Enters a thread with its process, and keeps room for it in every run queue.
+fn admit(process: &Ref<Process>, thread: &Ref<Thread>) -> Result<(), CreateError> {
+    enter_queues()?;
+    registry::thread_came();
+    let result = {
+        let mut threads = process.threads.lock();
+        match threads.list.try_reserve(1) {
+            _ if threads.closed => Err(CreateError::Ended),
+            Err(_) => Err(CreateError::OutOfMemory),
+            Ok(()) => {
+                threads.list.push(thread.clone());
+                threads.newest = threads.newest.max(thread.id);
+                Ok(())
+            }
+        }
+    };
+    result.inspect_err(|_| {
+        registry::thread_left();
+        leave_queues();
+    })
+}
+
+/// Keeps room for one more thread in every CPU's run queue.
+fn enter_queues() -> Result<(), CreateError> {
+    for id in 0..machine::count() {
+        if cpu::of(id).queue.lock().admit().is_err() {
+            (0..id).for_each(|id| cpu::of(id).queue.lock().dismiss());
+            return Err(CreateError::OutOfMemory);
+        }
+    }
+    Ok(())
+}
+
+/// A thread has ended: its room in the run queues is free.
+pub(crate) fn leave_queues() {
+    (0..machine::count()).for_each(|id| cpu::of(id).queue.lock().dismiss());
+}
+
+/// Lets a new thread run.
+pub(crate) fn run(thread: &Ref<Thread>) {
+    schedule::make_ready(thread);
+}
+
+/// The part of a budget that a thread takes up, given back unless kept.
+struct Charge<'a> {
+    process: &'a Process,
+    calls: u64,
+}
+
+impl<'a> Charge<'a> {
+    fn take(process: &'a Process, shape: &RingShape) -> Result<Self, CreateError> {
+        let (account, calls) = (&process.account, u64::from(shape.sq_entries));
+        account.charge(Resource::Threads, 1).map_err(|_| CreateError::BudgetExhausted)?;
+        account.charge(Resource::CallsInFlight, calls).map_err(|_| {
+            account.refund(Resource::Threads, 1);
+            CreateError::BudgetExhausted
+        })?;
+        Ok(Charge { process, calls })
+    }
+
+    /// From now on the thread's end gives it back.
+    fn keep(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        self.process.account.refund(Resource::Threads, 1);
+        self.process.account.refund(Resource::CallsInFlight, self.calls);
+    }
+}

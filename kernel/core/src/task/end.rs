@@ -1,0 +1,189 @@
+//! The one path by which threads and processes end: exit, kill and fault all come through here, and everything is taken back.
+
+use crate::ipc::ops::{OpId, Ticket, Waiting};
+use crate::task::process::{Process, Status, Wants};
+use crate::task::thread::Thread;
+use crate::task::{cpu, create, registry, schedule, timers};
+use capos_abi::TransportError;
+use capos_mem::Resource;
+use capos_schema::process_handle::{ExitReason, WaitResults};
+use kernel_hal::cpu as machine;
+use kernel_hal::sync::Ref;
+
+/// Ends a process. Threads on other CPUs stop as soon as those look; the last to go takes the rest with it.
+///
+/// The first status wins. May be called by a thread of the process itself: it is not current any more afterwards.
+pub(crate) fn end_process(process: &Ref<Process>, status: Status) {
+    {
+        let mut exit = process.exit.lock();
+        if exit.status.is_some() {
+            return;
+        }
+        exit.status = Some(status);
+    }
+    let never_ran = {
+        let mut threads = process.threads.lock();
+        threads.closed = true;
+        threads.list.is_empty()
+    };
+    if never_ran {
+        dismantle(process);
+        return;
+    }
+    stop_threads(process);
+}
+
+fn stop_threads(process: &Ref<Process>) {
+    let mut index = 0;
+    loop {
+        let thread = process.threads.lock().list.get(index).cloned();
+        let Some(thread) = thread else { return };
+        let own = cpu::current().is_some_and(|current| Ref::ptr_eq(&current, &thread));
+        match thread.die(own.then(machine::id)) {
+            Ok(first) => {
+                if own {
+                    schedule::give_up_current();
+                }
+                if first {
+                    // Takes itself out of the list, so the next one moves to this index.
+                    clean_up(&thread);
+                } else {
+                    index += 1;
+                }
+            }
+            Err(cpu) => {
+                machine::kick(cpu);
+                index += 1;
+            }
+        }
+    }
+}
+
+/// Ends one thread that is the current one of this CPU.
+pub(crate) fn stop_current(thread: Ref<Thread>) {
+    let first = thread.die(Some(machine::id()));
+    schedule::give_up_current();
+    if first == Ok(true) {
+        clean_up(&thread);
+    }
+}
+
+/// Takes back everything a dead thread had; the last one of a process dismantles it.
+fn clean_up(thread: &Ref<Thread>) {
+    loop {
+        let id = thread.ops.lock().any_waiting();
+        let Some(id) = id else { break };
+        withdraw(thread, id);
+    }
+    let process = &thread.process;
+    // The address and size are the kernel's own, so this cannot be refused; if the process unmapped its ring itself, so be it.
+    let _ = process.space.unmap(thread.ring_address, thread.shape.pages());
+    process.account.refund(Resource::Threads, 1);
+    process.account.refund(Resource::CallsInFlight, u64::from(thread.shape.sq_entries));
+    registry::thread_left();
+    create::leave_queues();
+    let last = {
+        let mut threads = process.threads.lock();
+        threads.list.retain(|other| !Ref::ptr_eq(other, thread));
+        threads.closed |= threads.list.is_empty();
+        threads.list.is_empty()
+    };
+    wake_joiners(process, thread.id);
+    if last {
+        process.exit.lock().status.get_or_insert(Status::Exited(0));
+        dismantle(process);
+    }
+}
+
+fn wake_joiners(process: &Ref<Process>, id: u64) {
+    loop {
+        let ticket = {
+            let mut threads = process.threads.lock();
+            let at = threads.joiners.iter().position(|(thread, _)| *thread == id);
+            at.map(|at| threads.joiners.swap_remove(at))
+        };
+        let Some((_, ticket)) = ticket else { return };
+        ticket.answer(&[]);
+    }
+}
+
+/// Cancels one operation and takes its ticket back from wherever it waits. False when it was too late.
+pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId) -> bool {
+    let claimed = thread.ops.lock().claim(id);
+    let Some((buffers, waiting)) = claimed else { return false };
+    match waiting {
+        Waiting::Queued(endpoint) => {
+            // When it is not in the queue a receiver is at it, will find it gone and let the count go.
+            if endpoint.withdraw_call(thread, id) {
+                endpoint.discharge();
+            }
+        }
+        Waiting::Answer(server, token) => {
+            let received = server.replies.lock().take(token);
+            if let Some(received) = received {
+                server.replies.lock().retire(token);
+                received.endpoint.discharge();
+            }
+        }
+        Waiting::Message(endpoint) => endpoint.withdraw_receiver(thread, id),
+        Waiting::Time(alarm) => timers::disarm(alarm),
+        Waiting::Exit(process) => {
+            let mut exit = process.exit.lock();
+            let at = exit.waiters.iter().position(|(ticket, _)| ticket.is(thread, id));
+            let gone = at.map(|at| exit.waiters.swap_remove(at));
+            drop(exit);
+            drop(gone);
+        }
+        Waiting::Join => {
+            let mut threads = thread.process.threads.lock();
+            let at = threads.joiners.iter().position(|(_, ticket)| ticket.is(thread, id));
+            let gone = at.map(|at| threads.joiners.swap_remove(at));
+            drop(threads);
+            drop(gone);
+        }
+        Waiting::Line(line) => line.withdraw(),
+        Waiting::Claimed => {}
+    }
+    let ticket = Ticket { thread: thread.clone(), id };
+    let cqe = capos_abi::Cqe {
+        user_data: buffers.user_data,
+        result: TransportError::Canceled.code(),
+        ..capos_abi::Cqe::default()
+    };
+    ticket.finish(&cqe);
+    true
+}
+
+/// Takes back what a process without threads has, and tells those who wait for it.
+fn dismantle(process: &Ref<Process>) {
+    process.release_all();
+    loop {
+        let received = process.replies.lock().close();
+        let Some(received) = received else { break };
+        received.endpoint.discharge();
+        received.caller.fail(TransportError::Disconnected);
+    }
+    process.space.clear();
+    registry::leave(process.id);
+    process.exit.lock().done = true;
+    loop {
+        let (waiter, status) = {
+            let mut exit = process.exit.lock();
+            (exit.waiters.pop(), exit.status)
+        };
+        match waiter {
+            None => return,
+            Some((ticket, Wants::Status)) => ticket.reply(&wait_results(status)),
+            Some((ticket, Wants::End)) => ticket.answer(&[]),
+        };
+    }
+}
+
+/// What `ProcessHandle.wait` answers.
+pub(crate) fn wait_results(status: Option<Status>) -> WaitResults {
+    match status {
+        Some(Status::Exited(code)) => WaitResults { reason: ExitReason::Exited, code },
+        Some(Status::Killed) | None => WaitResults { reason: ExitReason::Killed, code: 0 },
+        Some(Status::Faulted(vector)) => WaitResults { reason: ExitReason::Faulted, code: i64::from(vector) },
+    }
+}

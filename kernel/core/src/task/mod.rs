@@ -1,0 +1,11 @@
+//! Processes, threads, and who runs when.
+
+pub(crate) mod cpu;
+pub(crate) mod create;
+pub(crate) mod end;
+pub(crate) mod load;
+pub(crate) mod process;
+pub(crate) mod registry;
+pub(crate) mod schedule;
+pub(crate) mod thread;
+pub(crate) mod timers;

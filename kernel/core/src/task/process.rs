@@ -1,0 +1,190 @@
+//! A process: address space, capability table, budget, threads.
+
+use crate::cap::{Object, interface_id};
+use crate::ipc::ops::Ticket;
+use crate::ipc::replies::Replies;
+use crate::task::thread::Thread;
+use alloc::vec::Vec;
+use capos_abi::{CapId, PAGE_SIZE};
+use capos_cap::{Entry, Mobility, Table, TableError};
+use capos_mem::Resource;
+use core::sync::atomic::AtomicU64;
+use kernel_hal::Fault;
+use kernel_hal::account::Account;
+use kernel_hal::sync::{Lock, OutOfMemory, Ref};
+use kernel_hal::vm::AddressSpace;
+
+/// Longest process name, bytes.
+pub(crate) const NAME_MAX: usize = 31;
+
+/// A name for people.
+#[derive(Clone, Copy)]
+pub(crate) struct Name {
+    bytes: [u8; NAME_MAX],
+    len: u8,
+}
+
+impl Name {
+    /// `None` when it is empty or too long.
+    pub fn new(text: &str) -> Option<Self> {
+        let mut bytes = [0; NAME_MAX];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        let len = u8::try_from(text.len()).ok()?;
+        (len > 0).then_some(Name { bytes, len })
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.bytes.get(..usize::from(self.len)).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or("?")
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Status {
+    /// By itself.
+    Exited(i64),
+    /// By somebody with its handle.
+    Killed,
+    /// By a processor exception.
+    Faulted(u8),
+}
+
+/// Return addresses kept in a crash record.
+pub(crate) const BACKTRACE_MAX: usize = 32;
+
+/// What a fault left behind.
+#[derive(Clone, Copy)]
+pub(crate) struct Crash {
+    pub fault: Fault,
+    pub rip: u64,
+    pub rsp: u64,
+    pub rbp: u64,
+    pub thread: u64,
+    pub backtrace: [u64; BACKTRACE_MAX],
+    pub depth: usize,
+}
+
+/// The end of a process and who waits for it.
+pub(crate) struct Exit {
+    /// Set when it begins to end.
+    pub status: Option<Status>,
+    /// Set when all is taken back.
+    pub done: bool,
+    pub crash: Option<Crash>,
+    pub waiters: Vec<(Ticket, Wants)>,
+}
+
+/// What a waiter is to be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wants {
+    /// How it ended.
+    Status,
+    /// That it has.
+    End,
+}
+
+/// The threads that have not ended.
+pub(crate) struct Threads {
+    pub list: Vec<Ref<Thread>>,
+    /// Whether the first was ever started.
+    pub started: bool,
+    /// No more threads: the process is ending.
+    pub closed: bool,
+    /// Id of the newest thread there ever was.
+    pub newest: u64,
+    /// Waits for the end of single threads: thread id, who waits.
+    pub joiners: Vec<(u64, Ticket)>,
+}
+
+/// One process.
+pub(crate) struct Process {
+    pub id: u64,
+    pub name: Name,
+    pub account: Ref<Account>,
+    pub space: Ref<AddressSpace>,
+    pub table: Lock<Table<Object>>,
+    pub replies: Lock<Replies>,
+    pub threads: Lock<Threads>,
+    pub exit: Lock<Exit>,
+    /// First instruction of the first thread.
+    pub entry: u64,
+    /// Highest priority of its threads.
+    pub priority: u8,
+    pub cpu_ns: AtomicU64,
+    /// Ring blocks handed out; each gets an address of its own.
+    pub rings: AtomicU64,
+    /// How much it may still write to the log.
+    pub log: Lock<capos_log::LogBudget>,
+}
+
+impl Process {
+    /// Puts a process together. It is not in the registry yet and has no capabilities.
+    pub fn new(parts: Parts) -> Result<Ref<Process>, OutOfMemory> {
+        let Parts { id, name, account, space, table, entry, priority, log } = parts;
+        Ref::try_new(Process {
+            id,
+            name,
+            account,
+            space,
+            table: Lock::new(table),
+            replies: Lock::new(Replies::new()),
+            threads: Lock::new(Threads { list: Vec::new(), started: false, closed: false, newest: 0, joiners: Vec::new() }),
+            exit: Lock::new(Exit { status: None, done: false, crash: None, waiters: Vec::new() }),
+            entry,
+            priority,
+            cpu_ns: AtomicU64::new(0),
+            rings: AtomicU64::new(0),
+            log: Lock::new(log),
+        })
+    }
+}
+
+impl Process {
+    /// Puts a capability for `object` into the table, charged to the process.
+    pub fn insert(&self, object: Object, mobility: Mobility) -> Result<CapId, TableError> {
+        self.account.charge(Resource::CapSlots, 1).map_err(|_| TableError::Full)?;
+        let entry = Entry { interface: interface_id(&object), object, mobility, node: None };
+        let inserted = self.table.lock().insert(entry);
+        // What was refused is dropped here, outside of the table's lock: that may set off a lot.
+        inserted.map_err(|refused| {
+            self.account.refund(Resource::CapSlots, 1);
+            refused.error
+        })
+    }
+
+    /// Takes a capability out of the table. The caller drops it, outside of any lock.
+    pub fn release(&self, id: CapId) -> Result<Entry<Object>, TableError> {
+        let entry = self.table.lock().release(id)?;
+        self.account.refund(Resource::CapSlots, 1);
+        Ok(entry)
+    }
+
+    /// Empties the table.
+    pub fn release_all(&self) {
+        loop {
+            let entry = self.table.lock().dismantle();
+            let Some(entry) = entry else { return };
+            self.account.refund(Resource::CapSlots, 1);
+            drop(entry);
+        }
+    }
+}
+
+/// What a new process consists of.
+pub(crate) struct Parts {
+    pub id: u64,
+    pub name: Name,
+    pub account: Ref<Account>,
+    pub space: Ref<AddressSpace>,
+    pub table: Table<Object>,
+    pub entry: u64,
+    pub priority: u8,
+    pub log: capos_log::LogBudget,
+}
+
+/// Bytes as whole pages; `None` when they are not.
+pub(crate) fn whole_pages(bytes: u64) -> Option<usize> {
+    let page = PAGE_SIZE as u64;
+    if bytes == 0 || !bytes.is_multiple_of(page) { None } else { usize::try_from(bytes / page).ok() }
+}

@@ -1,0 +1,344 @@
+//! A thread: saved registers, a ring block, pending operations. It has no kernel stack; the kernel runs to completion.
+
+use crate::ipc::ops::{Buffers, OpId, Ops, Ticket, Waiting};
+use crate::task::process::Process;
+use crate::task::schedule;
+use crate::task::timers::{self, Alarm};
+use capos_abi::ring::cqe_flags;
+use capos_abi::{Cqe, ExceptionCode, RingShape, TransportError};
+use capos_sched::{Handle, Priority};
+use capos_schema::Encode;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use kernel_hal::ring::RingBlock;
+use kernel_hal::sync::{Guard, Lock, Ref};
+use kernel_hal::user::UserContext;
+
+/// Whether a thread runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Run {
+    /// On that CPU.
+    Running(usize),
+    /// In a run queue, or on the way into or out of one.
+    Ready,
+    /// In `cap_enter`, waiting for completions.
+    Blocked,
+    /// Never again.
+    Dead,
+}
+
+/// What a blocked thread waits for.
+pub(crate) struct Wait {
+    /// Completions that wake it.
+    min: u32,
+    /// Its timeout.
+    alarm: Option<Alarm>,
+}
+
+/// The part of a thread that others change: run state and completion queue, under one lock.
+pub(crate) struct State {
+    pub run: Run,
+    /// Its place in a CPU's run queue.
+    pub queued: Option<(usize, Handle)>,
+    /// Our own count of completions written; the user's copy is never read back.
+    tail: u32,
+    /// Pending operations, each of which has room in the completion queue kept for it.
+    outstanding: u32,
+    wait: Option<Wait>,
+    /// Tells one wait from the next, so that a late alarm finds nothing.
+    epoch: u64,
+}
+
+/// One thread of one process.
+pub(crate) struct Thread {
+    pub id: u64,
+    pub process: Ref<Process>,
+    pub context: Ref<UserContext>,
+    pub ring: Ref<RingBlock>,
+    pub ring_address: u64,
+    pub shape: RingShape,
+    pub priority: Priority,
+    /// Where it ran last.
+    pub home: AtomicU32,
+    /// Set when it must not return to user mode.
+    doomed: AtomicBool,
+    pub ops: Lock<Ops>,
+    pub state: Lock<State>,
+    /// Our own count of submissions taken.
+    pub sq_head: AtomicU32,
+}
+
+/// What a new thread consists of.
+pub(crate) struct Parts {
+    pub id: u64,
+    pub process: Ref<Process>,
+    pub context: Ref<UserContext>,
+    pub ring: Ref<RingBlock>,
+    pub ring_address: u64,
+    pub shape: RingShape,
+    pub priority: Priority,
+    pub ops: Ops,
+}
+
+/// What came of an attempt to block.
+pub(crate) enum Block {
+    /// Enough completions are there already.
+    Ready(u32),
+    /// The thread sleeps; whoever wakes it sets its result.
+    Blocked,
+    /// The ring is corrupt.
+    Corrupt,
+}
+
+impl Thread {
+    /// A thread that is not in any queue yet.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { id, process, context, ring, ring_address, shape, priority, ops } = parts;
+        Thread {
+            id,
+            process,
+            context,
+            ring,
+            ring_address,
+            shape,
+            priority,
+            home: AtomicU32::new(0),
+            doomed: AtomicBool::new(false),
+            ops: Lock::new(ops),
+            state: Lock::new(State { run: Run::Ready, queued: None, tail: 0, outstanding: 0, wait: None, epoch: 0 }),
+            sq_head: AtomicU32::new(0),
+        }
+    }
+
+    /// How many more operations can be taken without overrunning the completion queue.
+    #[inline]
+    pub fn completion_room(&self) -> Result<u32, TransportError> {
+        let state = self.state.lock();
+        match self.ring.cq_space(state.tail) {
+            Ok(space) => Ok(space.saturating_sub(state.outstanding)),
+            Err(fault) => Err(self.corrupt(fault)),
+        }
+    }
+
+    /// Marks the ring as corrupt for its owner to see.
+    #[cold]
+    pub fn corrupt(&self, fault: capos_ring::RingFault) -> TransportError {
+        self.ring.set_fault(fault.code());
+        TransportError::CorruptRing
+    }
+
+    /// Completes an operation of the running thread itself at once; it is awake, so nobody needs waking.
+    #[inline]
+    pub fn post_own(&self, cqe: &Cqe) {
+        let mut state = self.state.lock();
+        self.append(&mut state, cqe);
+    }
+
+    /// Keeps room in the completion queue for an operation that will complete later.
+    #[inline]
+    pub fn keep_room(&self) {
+        self.state.lock().outstanding += 1;
+    }
+
+    /// The operation completes at once after all.
+    #[inline]
+    pub fn give_room_back(&self) {
+        let mut state = self.state.lock();
+        state.outstanding = state.outstanding.saturating_sub(1);
+    }
+
+    /// Completes an operation for which room was kept, and wakes the thread if that was what it waited for.
+    #[inline]
+    pub fn post(this: &Ref<Self>, cqe: &Cqe) {
+        let mut state = this.state.lock();
+        state.outstanding = state.outstanding.saturating_sub(1);
+        if state.run == Run::Dead {
+            return;
+        }
+        this.append(&mut state, cqe);
+        Self::wake_if_served(this, state);
+    }
+
+    #[inline]
+    fn append(&self, state: &mut State, cqe: &Cqe) {
+        self.ring.write_cqe(state.tail, cqe);
+        state.tail = state.tail.wrapping_add(1);
+        self.ring.publish_cq_tail(state.tail);
+    }
+
+    #[inline]
+    fn wake_if_served(this: &Ref<Self>, mut state: Guard<'_, State>) {
+        let Some(wait) = &state.wait else { return };
+        // A corrupt head counts as served: the thread finds out at its next submission.
+        let waiting = this.ring.cq_waiting(state.tail).unwrap_or(u32::MAX);
+        if waiting >= wait.min {
+            let alarm = Self::end_wait(&mut state);
+            this.context.set_return(u64::from(waiting));
+            drop(state);
+            if let Some(alarm) = alarm {
+                timers::disarm(alarm);
+            }
+            schedule::make_ready(this);
+        }
+    }
+
+    fn end_wait(state: &mut State) -> Option<Alarm> {
+        state.run = Run::Ready;
+        state.epoch += 1;
+        state.wait.take().and_then(|wait| wait.alarm)
+    }
+
+    /// Puts the running thread to sleep until `min` completions are there or `deadline_ns` has come.
+    ///
+    /// From the moment this answers `Blocked` another CPU may run the thread: the caller must not touch its registers any more.
+    pub fn block(this: &Ref<Self>, min: u32, deadline_ns: Option<u64>) -> Block {
+        let mut state = this.state.lock();
+        let waiting = match this.ring.cq_waiting(state.tail) {
+            Ok(waiting) => waiting,
+            Err(fault) => {
+                this.corrupt(fault);
+                return Block::Corrupt;
+            }
+        };
+        let min = min.min(this.shape.cq_entries);
+        if waiting >= min {
+            return Block::Ready(waiting);
+        }
+        let alarm = match deadline_ns {
+            None => None,
+            // Without memory for an alarm the wait ends at once: shorter than asked, but never forever.
+            Some(at) => match timers::arm_wait(this, state.epoch, at) {
+                Ok(alarm) => Some(alarm),
+                Err(_) => return Block::Ready(waiting),
+            },
+        };
+        state.wait = Some(Wait { min, alarm });
+        state.run = Run::Blocked;
+        Block::Blocked
+    }
+
+    /// The alarm of wait number `epoch` went off.
+    pub fn time_out(this: &Ref<Self>, epoch: u64) {
+        let mut state = this.state.lock();
+        if state.epoch != epoch || state.wait.is_none() {
+            return;
+        }
+        // The alarm itself has just gone off; there is nothing to disarm.
+        Self::end_wait(&mut state);
+        let waiting = this.ring.cq_waiting(state.tail).unwrap_or(0);
+        this.context.set_return(u64::from(waiting));
+        drop(state);
+        schedule::make_ready(this);
+    }
+
+    /// Marks the thread dead. `Err(cpu)` when it is running there and has to be stopped first; `Ok(false)` when it was dead before.
+    pub fn die(&self, here: Option<usize>) -> Result<bool, usize> {
+        let mut state = self.state.lock();
+        self.doomed.store(true, Ordering::Release);
+        match state.run {
+            Run::Dead => return Ok(false),
+            Run::Running(cpu) if here != Some(cpu) => return Err(cpu),
+            _ => {}
+        }
+        let alarm = Self::end_wait(&mut state);
+        state.run = Run::Dead;
+        let queued = state.queued.take();
+        drop(state);
+        if let Some(alarm) = alarm {
+            timers::disarm(alarm);
+        }
+        if let Some((cpu, handle)) = queued {
+            schedule::remove(cpu, handle);
+        }
+        Ok(true)
+    }
+
+    /// Whether it will never return to user mode.
+    #[inline]
+    pub fn is_doomed(&self) -> bool {
+        self.doomed.load(Ordering::Acquire)
+    }
+
+    /// Whether it has ended.
+    pub fn is_dead(&self) -> bool {
+        self.state.lock().run == Run::Dead
+    }
+}
+
+impl Ticket {
+    /// Whether this is operation `id` of `thread`.
+    pub fn is(&self, thread: &Ref<Thread>, id: OpId) -> bool {
+        self.id == id && Ref::ptr_eq(&self.thread, thread)
+    }
+
+    /// Claims the operation. `None` when it is gone.
+    #[inline]
+    pub fn claim(&self) -> Option<(Buffers, Waiting)> {
+        self.thread.ops.lock().claim(self.id)
+    }
+
+    /// Lets a claimed operation wait again.
+    #[inline]
+    pub fn park(&self, waiting: Waiting) {
+        self.thread.ops.lock().park(self.id, waiting);
+    }
+
+    /// Completes a claimed operation.
+    #[inline]
+    pub fn finish(&self, cqe: &Cqe) {
+        self.thread.ops.lock().finish(self.id);
+        Thread::post(&self.thread, cqe);
+    }
+
+    /// Ends a waiting operation with a transport error. False when it was gone.
+    pub fn fail(&self, error: TransportError) -> bool {
+        let Some((buffers, _)) = self.claim() else { return false };
+        self.finish(&Cqe { user_data: buffers.user_data, result: error.code(), ..Cqe::default() });
+        true
+    }
+
+    /// Ends a waiting call with an exception. False when it was gone.
+    pub fn except(&self, code: ExceptionCode) -> bool {
+        let Some((buffers, _)) = self.claim() else { return false };
+        self.finish(&exception(buffers.user_data, code));
+        true
+    }
+
+    /// Ends a waiting call of a kernel object with `message`. False when it was gone.
+    pub fn answer(&self, message: &[u8]) -> bool {
+        let Some((buffers, _)) = self.claim() else { return false };
+        let result = match i32::try_from(message.len()) {
+            Ok(len) if message.len() <= buffers.reply_len as usize => {
+                self.thread.ring.arena_write(buffers.reply_off, message).map_or(TransportError::ReplyTooLarge.code(), |()| len)
+            }
+            _ => TransportError::ReplyTooLarge.code(),
+        };
+        self.finish(&Cqe { user_data: buffers.user_data, result, ..Cqe::default() });
+        true
+    }
+
+    /// Ends a waiting call of a kernel object with a small message. False when it was gone.
+    pub fn reply(&self, message: &impl Encode) -> bool {
+        let mut buffer = [0; 64];
+        match message.encode(&mut buffer) {
+            Ok(len) => self.answer(buffer.get(..len).unwrap_or_default()),
+            Err(_) => self.except(ExceptionCode::Failed),
+        }
+    }
+
+    /// Completes a receive with the news that a facet is gone. False when the receive was gone.
+    pub fn complete_unreferenced(&self, badge: u64) -> bool {
+        let Some((buffers, _)) = self.claim() else { return false };
+        self.finish(&unreferenced(buffers.user_data, badge));
+        true
+    }
+}
+
+/// The completion of a call that ended in an exception.
+pub(crate) fn exception(user_data: u64, code: ExceptionCode) -> Cqe {
+    Cqe { user_data, flags: cqe_flags::EXCEPTION, method: code.code(), ..Cqe::default() }
+}
+
+/// The completion of a receive that tells of a facet that is gone.
+pub(crate) fn unreferenced(user_data: u64, badge: u64) -> Cqe {
+    Cqe { user_data, flags: cqe_flags::UNREFERENCED, badge, ..Cqe::default() }
+}

@@ -1,0 +1,82 @@
+//! Alarms: ends of waits and of sleeps, kept per CPU.
+
+use crate::ipc::ops::Ticket;
+use crate::task::cpu;
+use crate::task::thread::Thread;
+use capos_sched::Key;
+use core::sync::atomic::Ordering;
+use kernel_hal::cpu as machine;
+use kernel_hal::sync::{OutOfMemory, Ref};
+use kernel_hal::time;
+
+/// What an alarm is for.
+pub(crate) enum Due {
+    /// The end of a thread's wait, if that wait still lasts.
+    Wait(Ref<Thread>, u64),
+    /// The end of a `Timer.sleepUntil`.
+    Sleep(Ticket),
+}
+
+/// Names an alarm that was set.
+#[derive(Clone, Copy)]
+pub(crate) struct Alarm {
+    cpu: usize,
+    key: Key,
+}
+
+/// Sets the alarm that ends wait number `epoch` of `thread`.
+pub(crate) fn arm_wait(thread: &Ref<Thread>, epoch: u64, at_ns: u64) -> Result<Alarm, OutOfMemory> {
+    arm(Due::Wait(thread.clone(), epoch), at_ns, |_| ())
+}
+
+/// Sets the alarm that ends a sleep; `note` learns its name before it can go off.
+pub(crate) fn arm_sleep(ticket: Ticket, at_ns: u64, note: impl FnOnce(Alarm)) -> Result<(), OutOfMemory> {
+    arm(Due::Sleep(ticket), at_ns, note).map(|_| ())
+}
+
+fn arm(due: Due, at_ns: u64, note: impl FnOnce(Alarm)) -> Result<Alarm, OutOfMemory> {
+    let cpu = machine::id();
+    let mut deadlines = cpu::of(cpu).deadlines.lock();
+    let key = deadlines.insert(at_ns, due).map_err(|_| OutOfMemory)?;
+    let alarm = Alarm { cpu, key };
+    note(alarm);
+    drop(deadlines);
+    ensure_armed(at_ns);
+    Ok(alarm)
+}
+
+/// Takes an alarm back; nothing happens when it has gone off.
+pub(crate) fn disarm(alarm: Alarm) {
+    let due = cpu::of(alarm.cpu).deadlines.lock().remove(alarm.key);
+    // The alarm may be the last to hold a thread: let go of it outside of the lock.
+    drop(due);
+}
+
+/// Makes sure that this CPU's timer goes off at `at_ns` or earlier.
+pub(crate) fn ensure_armed(at_ns: u64) {
+    let cpu = cpu::here();
+    if at_ns < cpu.armed.load(Ordering::Relaxed) {
+        cpu.armed.store(at_ns, Ordering::Relaxed);
+        time::arm(at_ns);
+    }
+}
+
+/// Lets everything happen whose time has come on this CPU, and arms the timer for the next.
+pub(crate) fn run_due() {
+    let cpu = cpu::here();
+    cpu.armed.store(u64::MAX, Ordering::Relaxed);
+    loop {
+        let due = cpu.deadlines.lock().pop_due(time::now_ns());
+        match due {
+            Some(Due::Wait(thread, epoch)) => Thread::time_out(&thread, epoch),
+            Some(Due::Sleep(ticket)) => {
+                ticket.answer(&[]);
+            }
+            None => break,
+        }
+    }
+    let next = cpu.deadlines.lock().next();
+    if let Some(next) = next {
+        ensure_armed(next);
+    }
+}

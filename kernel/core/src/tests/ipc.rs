@@ -1,0 +1,349 @@
+//! Calls between processes.
+
+use super::{CAPS, MSG, REPLY, User, World, call_sqe, error, recv_sqe, return_sqe};
+use crate::cap::Object;
+use crate::task::end;
+use crate::task::process::Status;
+use capos_abi::ring::{cqe_flags, sqe_flags};
+use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransferSlot, TransportError, syscall};
+use capos_mem::Resource;
+use capos_schema::{endpoint, endpoint_factory};
+
+const FACE: u64 = 0x77;
+
+/// A server with an endpoint and a client with a facet of it.
+struct Pair {
+    server: User,
+    client: User,
+    right: CapId,
+    facet: CapId,
+}
+
+impl Pair {
+    fn new(world: &World, depth: u32) -> Self {
+        let server = world.start("server");
+        let client = world.start("client");
+        let right = make_endpoint(&server, depth);
+        let facet = mint_for(&server, right, &client, 42);
+        Pair { server, client, right, facet }
+    }
+
+    fn call(&self, message: &[u8]) -> Sqe {
+        self.client.put(MSG, message);
+        call_sqe(self.facet, FACE, 5, message.len() as u32)
+    }
+
+    /// Lets the server receive one call.
+    fn receive(&self) -> Cqe {
+        self.server.one(recv_sqe(self.right))
+    }
+}
+
+fn make_endpoint(server: &User, depth: u32) -> CapId {
+    let params = endpoint_factory::CreateParams { depth };
+    server
+        .call_for_cap(CapId::SELF_ENDPOINTS, endpoint_factory::INTERFACE_ID, endpoint_factory::CREATE, &params)
+        .expect("an endpoint")
+}
+
+fn mint(server: &User, right: CapId, badge: u64) -> CapId {
+    let params = endpoint::MintParams { badge, interface: FACE };
+    server.call_for_cap(right, endpoint::INTERFACE_ID, endpoint::MINT, &params).expect("a facet")
+}
+
+/// Mints a facet and moves it to the client, as a parent would.
+fn mint_for(server: &User, right: CapId, client: &User, badge: u64) -> CapId {
+    let id = mint(server, right, badge);
+    let entry = server.process().release(id);
+    let Ok(entry) = entry else { panic!("just minted") };
+    client.hold(entry.object)
+}
+
+#[test]
+fn a_call_that_finds_a_receiver_is_handed_over_and_answered() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, syscall::FOREVER);
+    assert!(pair.server.is_blocked());
+    pair.client.submit(pair.call(b"question"));
+    pair.client.enter(1, syscall::FOREVER);
+    // Handed over directly: the server runs at once.
+    assert!(kernel_hal::user::is_running(0, &pair.server.thread.context));
+    assert_eq!(pair.server.returned(), 1);
+    let got = pair.server.pop();
+    assert_eq!((got.user_data, got.result, got.method, got.badge), (2, 8, 5, 42));
+    assert_eq!(pair.server.get(REPLY, 8), b"question");
+    pair.server.put(MSG, b"answer!!");
+    pair.server.submit(return_sqe(got.token, 8));
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(2, syscall::FOREVER);
+    assert!(kernel_hal::user::is_running(0, &pair.client.thread.context));
+    let answer = pair.client.pop();
+    assert_eq!((answer.user_data, answer.result), (1, 8));
+    assert_eq!(pair.client.get(REPLY, 8), b"answer!!");
+}
+
+#[test]
+fn a_call_without_a_receiver_waits_for_one() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    pair.client.submit(pair.call(b"12345678"));
+    pair.client.poll();
+    pair.client.nothing();
+    let got = pair.receive();
+    assert_eq!((got.result, got.badge), (8, 42));
+    assert_eq!(pair.server.one(return_sqe(got.token, 0)).result, 0);
+    assert_eq!(pair.client.pop().result, 0);
+}
+
+#[test]
+fn calls_are_received_in_order_and_the_depth_bounds_them() {
+    let world = World::new();
+    let pair = Pair::new(&world, 3);
+    for n in 0..4u64 {
+        pair.client.submit(Sqe { user_data: n, ..pair.call(b"") });
+    }
+    pair.client.poll();
+    let refused = pair.client.pop();
+    assert_eq!((refused.user_data, error(&refused)), (3, Some(TransportError::QueueFull)));
+    let first = pair.receive();
+    // Received but not answered still counts against the depth.
+    assert_eq!(error(&pair.client.one(pair.call(b""))), Some(TransportError::QueueFull));
+    pair.server.one(return_sqe(first.token, 0));
+    assert_eq!(pair.client.pop().user_data, 0);
+    pair.client.submit(pair.call(b""));
+    pair.client.poll();
+    pair.client.nothing();
+}
+
+#[test]
+fn an_exception_travels_with_its_code_and_text() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    pair.client.submit(pair.call(b""));
+    pair.client.poll();
+    let got = pair.receive();
+    pair.server.put(MSG, b"no such thing");
+    let sqe = return_sqe(got.token, 13);
+    pair.server.one(Sqe { flags: sqe_flags::EXCEPTION, method: ExceptionCode::NotFound.code(), ..sqe });
+    let answer = pair.client.pop();
+    assert_eq!((answer.flags, answer.method, answer.result), (cqe_flags::EXCEPTION, ExceptionCode::NotFound.code(), 13));
+    assert_eq!(pair.client.get(REPLY, 13), b"no such thing");
+}
+
+#[test]
+fn a_message_larger_than_the_receivers_buffer_is_the_callers_error_and_the_receiver_waits_on() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    pair.server.submit(Sqe { msg_len: 8, ..recv_sqe(pair.right) });
+    pair.server.poll();
+    assert_eq!(error(&pair.client.one(pair.call(b"123456789"))), Some(TransportError::MessageTooLarge));
+    pair.server.nothing();
+    pair.client.submit(pair.call(b"12345678"));
+    pair.client.poll();
+    pair.server.poll();
+    assert_eq!(pair.server.pop().result, 8);
+}
+
+#[test]
+fn an_answer_larger_than_the_callers_buffer_is_the_callers_error() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    pair.client.submit(Sqe { reply_len: 8, ..pair.call(b"") });
+    pair.client.poll();
+    let got = pair.receive();
+    assert_eq!(pair.server.one(return_sqe(got.token, 16)).result, 0);
+    assert_eq!(error(&pair.client.pop()), Some(TransportError::ReplyTooLarge));
+}
+
+#[test]
+fn a_token_answers_once() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    pair.client.submit(pair.call(b""));
+    pair.client.poll();
+    let got = pair.receive();
+    assert_eq!(pair.server.one(return_sqe(got.token, 0)).result, 0);
+    for token in [got.token, 0, u64::MAX, got.token + (1 << 32)] {
+        assert_eq!(error(&pair.server.one(return_sqe(token, 0))), Some(TransportError::StaleToken));
+    }
+    // Another process's token means nothing here.
+    pair.client.pop();
+    pair.client.submit(pair.call(b""));
+    pair.client.poll();
+    let got = pair.receive();
+    assert_eq!(error(&pair.client.one(return_sqe(got.token, 0))), Some(TransportError::StaleToken));
+}
+
+#[test]
+fn a_cancelled_call_frees_its_place_wherever_it_was() {
+    let world = World::new();
+    let pair = Pair::new(&world, 1);
+    let cancel = Sqe { op: Op::Cancel as u8, aux: 1, user_data: 9, ..Sqe::default() };
+    for received in [false, true] {
+        pair.client.submit(pair.call(b""));
+        pair.client.poll();
+        let got = received.then(|| pair.receive());
+        pair.client.submit(cancel);
+        pair.client.poll();
+        let (call, done) = (pair.client.pop(), pair.client.pop());
+        assert_eq!((call.user_data, error(&call)), (1, Some(TransportError::Canceled)));
+        assert_eq!((done.user_data, done.result), (9, 0));
+        if let Some(got) = got {
+            assert_eq!(error(&pair.server.one(return_sqe(got.token, 0))), Some(TransportError::StaleToken));
+        }
+    }
+    // The endpoint of depth 1 is empty again.
+    pair.client.submit(pair.call(b""));
+    pair.client.poll();
+    pair.client.nothing();
+}
+
+#[test]
+fn when_the_server_dies_every_caller_hears_of_it() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    pair.client.submit(Sqe { user_data: 1, ..pair.call(b"") });
+    pair.client.submit(Sqe { user_data: 2, ..pair.call(b"") });
+    pair.client.poll();
+    pair.receive();
+    end::end_process(pair.server.process(), Status::Killed);
+    pair.client.poll();
+    let mut errors = [pair.client.pop(), pair.client.pop()];
+    errors.sort_by_key(|cqe| cqe.user_data);
+    for (cqe, user_data) in errors.iter().zip(1..) {
+        assert_eq!((cqe.user_data, error(cqe)), (user_data, Some(TransportError::Disconnected)));
+    }
+    assert_eq!(error(&pair.client.one(pair.call(b""))), Some(TransportError::Disconnected));
+}
+
+#[test]
+fn when_the_caller_dies_its_calls_vanish() {
+    let world = World::new();
+    let pair = Pair::new(&world, 2);
+    pair.client.submit(pair.call(b""));
+    pair.client.submit(pair.call(b""));
+    pair.client.poll();
+    let got = pair.receive();
+    end::end_process(pair.client.process(), Status::Killed);
+    assert_eq!(error(&pair.server.one(return_sqe(got.token, 0))), Some(TransportError::StaleToken));
+    // What is left to receive is the news that the client's facet is gone.
+    let news = pair.receive();
+    assert_eq!((news.flags, news.badge), (cqe_flags::UNREFERENCED, 42));
+}
+
+#[test]
+fn the_last_copy_of_a_facet_tells_the_server() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    let copy = {
+        let object = pair.client.process().table.lock().lookup(pair.facet).map(|entry| entry.object.clone());
+        pair.client.hold(object.expect("held"))
+    };
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.poll();
+    let release = |id: CapId| Sqe { op: Op::Release as u8, cap: id.raw(), ..Sqe::default() };
+    assert_eq!(pair.client.one(release(copy)).result, 0);
+    pair.server.poll();
+    pair.server.nothing();
+    assert_eq!(pair.client.one(release(pair.facet)).result, 0);
+    assert_eq!(error(&pair.client.one(release(pair.facet))), Some(TransportError::InvalidCap));
+    pair.server.poll();
+    let news = pair.server.pop();
+    assert_eq!((news.flags, news.badge), (cqe_flags::UNREFERENCED, 42));
+}
+
+#[test]
+fn releasing_the_receive_right_closes_the_endpoint() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    let used = || pair.server.process().account.used(Resource::EndpointEntries);
+    assert_eq!(used(), 4);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.poll();
+    pair.server.submit(Sqe { op: Op::Release as u8, cap: pair.right.raw(), user_data: 8, ..Sqe::default() });
+    pair.server.poll();
+    assert_eq!(error(&pair.server.pop()), Some(TransportError::InvalidCap));
+    assert_eq!(pair.server.pop().user_data, 8);
+    assert_eq!(error(&pair.client.one(pair.call(b""))), Some(TransportError::Disconnected));
+    let release = Sqe { op: Op::Release as u8, cap: pair.facet.raw(), ..Sqe::default() };
+    pair.client.one(release);
+    assert_eq!(used(), 0);
+}
+
+#[test]
+fn capabilities_travel_with_a_call_and_its_answer() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    let timer = pair.client.hold(Object::Timer(crate::cap::timer::Timer));
+    pair.client.set_word(CAPS, TransferSlot::moved(timer).0);
+    pair.client.submit(Sqe { caps_send: 1, caps_recv: 1, ..pair.call(b"") });
+    pair.client.poll();
+    let got = pair.receive();
+    assert_eq!(got.caps, 1);
+    let received = CapId::from_raw(pair.server.word(CAPS));
+    assert!(pair.client.process().table.lock().lookup(timer).is_err(), "moved away");
+    assert!(matches!(pair.server.process().table.lock().lookup(received).map(|it| &it.object), Ok(Object::Timer(_))));
+    // Back again as a copy.
+    pair.server.set_word(CAPS, TransferSlot::copy(received).0);
+    pair.server.one(Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(got.token, 0) });
+    let answer = pair.client.pop();
+    assert_eq!(answer.caps, 1);
+    let back = CapId::from_raw(pair.client.word(CAPS));
+    assert!(pair.client.process().table.lock().lookup(back).is_ok());
+    assert!(pair.server.process().table.lock().lookup(received).is_ok());
+}
+
+#[test]
+fn a_transfer_that_fails_moves_nothing() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    let timer = pair.client.hold(Object::Timer(crate::cap::timer::Timer));
+    let before = pair.server.process().table.lock().len();
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.poll();
+    let attempts: [(&[u64], TransportError); 4] = [
+        (&[TransferSlot::moved(timer).0, TransferSlot::copy(CapId::new(20, 9)).0], TransportError::InvalidCap),
+        (&[TransferSlot::moved(timer).0, TransferSlot::moved(timer).0], TransportError::InvalidCap),
+        (&[TransferSlot::moved(timer).0, 7 << 56], TransportError::InvalidArgument),
+        (&[TransferSlot::copy(timer).0; 5], TransportError::PeerBudgetExhausted),
+    ];
+    for (words, expected) in attempts {
+        for (n, word) in (0u32..).zip(words) {
+            pair.client.set_word(CAPS + n * 8, *word);
+        }
+        let cqe = pair.client.one(Sqe { caps_send: words.len() as u8, ..pair.call(b"") });
+        assert_eq!(error(&cqe), Some(expected), "{words:x?}");
+        assert!(pair.client.process().table.lock().lookup(timer).is_ok(), "{words:x?}");
+        assert_eq!(pair.server.process().table.lock().len(), before);
+    }
+    // The receive still waits and the next call gets through.
+    pair.client.submit(pair.call(b"12345678"));
+    pair.client.poll();
+    pair.server.poll();
+    assert_eq!(pair.server.pop().result, 8);
+}
+
+#[test]
+fn an_answer_with_a_bad_capability_is_the_servers_error_and_can_be_made_good() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    pair.client.submit(Sqe { caps_recv: 1, ..pair.call(b"") });
+    pair.client.poll();
+    let got = pair.receive();
+    pair.server.set_word(CAPS, TransferSlot::copy(CapId::new(30, 3)).0);
+    let bad = Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(got.token, 0) };
+    assert_eq!(error(&pair.server.one(bad)), Some(TransportError::InvalidCap));
+    pair.client.nothing();
+    assert_eq!(pair.server.one(return_sqe(got.token, 0)).result, 0);
+    assert_eq!(pair.client.pop().result, 0);
+}
+
+#[test]
+fn only_the_receive_right_receives_and_only_facets_are_called() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    assert_eq!(error(&pair.client.one(recv_sqe(pair.facet))), Some(TransportError::WrongKind));
+    assert_eq!(error(&pair.client.one(recv_sqe(CapId::NULL))), Some(TransportError::InvalidCap));
+}

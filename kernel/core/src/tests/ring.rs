@@ -1,0 +1,178 @@
+//! The ring itself: batches, backpressure, corrupt indices, cancellation.
+
+use super::{World, call_sqe, error};
+use capos_abi::{CapId, Op, Sqe, TransportError, syscall};
+use capos_schema::timer;
+
+fn nop(user_data: u64) -> Sqe {
+    Sqe { op: Op::Nop as u8, user_data, ..Sqe::default() }
+}
+
+#[test]
+fn a_batch_completes_in_order() {
+    let world = World::new();
+    let user = world.start("a");
+    (0..64).for_each(|n| user.submit(nop(n)));
+    user.poll();
+    assert_eq!(user.returned(), 64);
+    for n in 0..64 {
+        let cqe = user.pop();
+        assert_eq!((cqe.user_data, cqe.result), (n, 0));
+    }
+    user.nothing();
+}
+
+#[test]
+fn submissions_wait_while_the_completion_queue_is_full() {
+    let world = World::new();
+    let user = world.start("a");
+    for round in 0..2 {
+        (0..64).for_each(|n| user.submit(nop(round * 64 + n)));
+        user.poll();
+    }
+    user.submit(nop(128));
+    user.poll();
+    assert_eq!(user.returned(), 128);
+    assert_eq!(user.ring.submitted(), 1);
+    assert_eq!(user.pop().user_data, 0);
+    user.poll();
+    assert_eq!(user.ring.submitted(), 0);
+    assert_eq!(user.returned(), 128);
+}
+
+#[test]
+fn corrupt_indices_are_told_to_their_owner_only() {
+    let world = World::new();
+    let user = world.start("a");
+    let bystander = world.start("b");
+    user.block.frames().write(capos_abi::ring::header::SQ_TAIL, &1000u32.to_le_bytes()).unwrap();
+    user.poll();
+    assert_eq!(user.returned(), i64::from(TransportError::CorruptRing.code()));
+    assert_eq!(user.ring.fault(), capos_abi::ring::fault::SQ_TAIL);
+    user.block.frames().write(capos_abi::ring::header::SQ_TAIL, &0u32.to_le_bytes()).unwrap();
+    user.block.frames().write(capos_abi::ring::header::CQ_HEAD, &7u32.to_le_bytes()).unwrap();
+    user.poll();
+    assert_eq!(user.returned(), i64::from(TransportError::CorruptRing.code()));
+    assert_eq!(user.ring.fault(), capos_abi::ring::fault::CQ_HEAD);
+    assert_eq!(bystander.one(nop(9)).user_data, 9);
+}
+
+#[test]
+fn unknown_operations_flags_and_reserved_fields_are_refused() {
+    let world = World::new();
+    let user = world.start("a");
+    let cases = [
+        (Sqe { op: 99, ..Sqe::default() }, TransportError::UnknownOp),
+        (Sqe { op: Op::Park as u8, ..Sqe::default() }, TransportError::UnknownOp),
+        (Sqe { flags: 0x80, ..nop(0) }, TransportError::InvalidArgument),
+        (Sqe { reserved0: 1, ..nop(0) }, TransportError::InvalidArgument),
+        (Sqe { reserved1: 1, ..nop(0) }, TransportError::InvalidArgument),
+    ];
+    for (sqe, expected) in cases {
+        assert_eq!(error(&user.one(sqe)), Some(expected));
+    }
+}
+
+#[test]
+fn buffers_outside_of_the_arena_are_refused() {
+    let world = World::new();
+    let user = world.start("a");
+    let good = call_sqe(CapId::SELF_MEMORY, capos_schema::virtual_memory::INTERFACE_ID, 0, 0);
+    let arena = 65536;
+    let bad = [
+        Sqe { msg_off: arena, msg_len: 8, ..good },
+        Sqe { msg_off: 4, msg_len: 8, ..good },
+        Sqe { msg_off: u32::MAX - 7, msg_len: 16, ..good },
+        Sqe { msg_len: 4097, ..good },
+        Sqe { reply_off: arena - 8, reply_len: 16, ..good },
+        Sqe { caps_send: 17, ..good },
+        Sqe { caps_off: arena - 8, caps_recv: 2, ..good },
+        Sqe { caps_off: 1, caps_recv: 1, ..good },
+    ];
+    for sqe in bad {
+        assert_eq!(error(&user.one(sqe)), Some(TransportError::InvalidArgument), "{sqe:?}");
+    }
+}
+
+#[test]
+fn a_wait_ends_at_its_timeout_and_not_before() {
+    let world = World::new();
+    let user = world.start("a");
+    user.enter(1, 1_000_000);
+    assert!(user.is_blocked());
+    kernel_hal::fake::time::advance(999_999);
+    (crate::trap::HANDLERS.timer)();
+    assert!(user.is_blocked());
+    kernel_hal::fake::time::advance(1);
+    (crate::trap::HANDLERS.timer)();
+    user.run();
+    assert_eq!(user.returned(), 0);
+}
+
+#[test]
+fn a_sleep_completes_and_can_be_cancelled() {
+    let world = World::new();
+    let user = world.start("a");
+    let timer = user.hold(crate::cap::Object::Timer(crate::cap::timer::Timer));
+    let sleep = |ns, user_data| {
+        let mut message = [0; 64];
+        let len = capos_schema::Encode::encode(&timer::SleepUntilParams { ns }, &mut message).unwrap();
+        user.put(super::MSG, &message[..len]);
+        let sqe = call_sqe(timer, timer::INTERFACE_ID, timer::SLEEP_UNTIL, len as u32);
+        user.submit(Sqe { user_data, ..sqe });
+    };
+    sleep(5000, 10);
+    user.poll();
+    sleep(7000, 11);
+    user.poll();
+    user.nothing();
+    user.submit(Sqe { op: Op::Cancel as u8, aux: 11, user_data: 12, ..Sqe::default() });
+    user.poll();
+    let (first, second) = (user.pop(), user.pop());
+    assert_eq!((first.user_data, error(&first)), (11, Some(TransportError::Canceled)));
+    assert_eq!((second.user_data, second.result), (12, 0));
+    user.enter(1, syscall::FOREVER);
+    assert!(user.is_blocked());
+    kernel_hal::fake::time::advance(5000);
+    (crate::trap::HANDLERS.timer)();
+    user.run();
+    assert_eq!(user.pop().user_data, 10);
+    user.nothing();
+}
+
+#[test]
+fn cancelling_what_is_not_there_is_an_error() {
+    let world = World::new();
+    let user = world.start("a");
+    let cqe = user.one(Sqe { op: Op::Cancel as u8, aux: 5, ..Sqe::default() });
+    assert_eq!(error(&cqe), Some(TransportError::InvalidArgument));
+}
+
+#[test]
+fn calls_check_capability_interface_method_and_message() {
+    let world = World::new();
+    let user = world.start("a");
+    let memory = capos_schema::virtual_memory::INTERFACE_ID;
+    let good = call_sqe(CapId::SELF_MEMORY, memory, 0, 0);
+    let cases = [
+        (Sqe { cap: CapId::NULL.raw(), ..good }, TransportError::InvalidCap),
+        (Sqe { cap: CapId::new(0, 2).raw(), ..good }, TransportError::InvalidCap),
+        (Sqe { cap: CapId::new(31, 1).raw(), ..good }, TransportError::InvalidCap),
+        (Sqe { interface: memory + 1, ..good }, TransportError::WrongInterface),
+        (Sqe { method: 999, ..good }, TransportError::UnknownMethod),
+    ];
+    for (sqe, expected) in cases {
+        assert_eq!(error(&user.one(sqe)), Some(expected), "{sqe:?}");
+    }
+    user.put(super::MSG, &[0xff; 64]);
+    assert_eq!(error(&user.one(Sqe { msg_len: 64, ..good })), Some(TransportError::BadMessage));
+}
+
+#[test]
+fn an_unknown_system_call_is_an_error() {
+    let world = World::new();
+    let user = world.start("a");
+    user.run();
+    (crate::trap::HANDLERS.syscall)(77, 0, 0);
+    assert_eq!(user.returned(), i64::from(TransportError::UnknownOp.code()));
+}

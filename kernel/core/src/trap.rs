@@ -1,0 +1,92 @@
+//! What happens to a CPU: the handlers that the machine calls. Each ends by settling who runs.
+
+use crate::cap::interrupt;
+use crate::log;
+use crate::ring::enter;
+use crate::task::process::{BACKTRACE_MAX, Crash, Status};
+use crate::task::thread::Thread;
+use crate::task::{cpu, end, schedule, timers};
+use kernel_hal::{Fault, Handlers, IrqLine};
+
+/// The kernel's handlers.
+pub(crate) const HANDLERS: Handlers = Handlers { syscall: enter::syscall, timer, kick, irq, fault };
+
+fn timer() {
+    cpu::count(&cpu::here().interrupts);
+    timers::run_due();
+    schedule::check_slice();
+    schedule::settle();
+}
+
+fn kick() {
+    cpu::count(&cpu::here().kicks);
+    schedule::ask_for_rotation();
+    schedule::settle();
+}
+
+fn irq(line: IrqLine) {
+    cpu::count(&cpu::here().interrupts);
+    interrupt::fired(line);
+    schedule::settle();
+}
+
+/// User code did what the processor does not allow: its process ends and leaves a record of it.
+fn fault(fault: Fault) {
+    if let Some(thread) = cpu::current() {
+        let crash = record(&thread, fault);
+        let process = &thread.process;
+        log::warn(format_args!(
+            "{} (process {}): exception {} at {:#x}, address {:#x}",
+            process.name.as_str(),
+            process.id,
+            fault.vector,
+            crash.rip,
+            fault.address,
+        ));
+        process.exit.lock().crash.get_or_insert(crash);
+        end::end_process(process, Status::Faulted(fault.vector));
+    }
+    schedule::settle();
+}
+
+fn record(thread: &Thread, fault: Fault) -> Crash {
+    let registers = thread.context.registers();
+    let mut crash = Crash {
+        fault,
+        rip: registers.rip,
+        rsp: registers.rsp,
+        rbp: registers.rbp,
+        thread: thread.id,
+        backtrace: [0; BACKTRACE_MAX],
+        depth: 0,
+    };
+    walk_frames(thread, &mut crash);
+    crash
+}
+
+/// Follows the chain of frame pointers: each frame holds its caller's and, above it, the return address. The chain is the
+/// program's own data and may be nonsense; it must rise, and it is read through the kernel's bookkeeping, not through its mapping.
+fn walk_frames(thread: &Thread, crash: &mut Crash) {
+    let mut frame = crash.rbp;
+    for place in &mut crash.backtrace {
+        let mut words = [0; 16];
+        if frame % 8 != 0 || thread.process.space.peek(frame, &mut words).is_err() {
+            return;
+        }
+        let [caller, address] = halves(&words);
+        if address == 0 {
+            return;
+        }
+        *place = address;
+        crash.depth += 1;
+        if caller <= frame {
+            return;
+        }
+        frame = caller;
+    }
+}
+
+fn halves(words: &[u8; 16]) -> [u64; 2] {
+    let whole = u128::from_le_bytes(*words);
+    [whole as u64, (whole >> 64) as u64]
+}
