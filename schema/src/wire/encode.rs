@@ -79,9 +79,11 @@ fn list(
     let length = bytes.len() + zeros;
     let end = used.checked_add(length.next_multiple_of(8)).ok_or(EncodeError::NoRoom)?;
     let room = tail.get_mut(*used..end).filter(|_| end < LIST_LIMIT).ok_or(EncodeError::NoRoom)?;
-    let (body, padding) = room.split_at_mut_checked(bytes.len()).ok_or(EncodeError::NoRoom)?;
-    body.copy_from_slice(bytes);
-    padding.fill(0);
+    // Terminator and padding lie in the last word. Clearing all of it before the bytes come is one store.
+    if let Some(last) = room.last_chunk_mut::<8>() {
+        *last = [0; 8];
+    }
+    room.get_mut(..bytes.len()).ok_or(EncodeError::NoRoom)?.copy_from_slice(bytes);
     let offset = distance + *used / 8;
     *used = end;
     Ok(1 | ((offset as u64) << 2) | (BYTE_LIST << 32) | ((length as u64) << 35))

@@ -135,6 +135,8 @@ fn default_bits(default: value::Reader<'_>) -> Result<u64, Fault> {
 }
 
 /// Checks that capabilities precede bytes, that they are not too many, and that the kernel gets at most one Text or Data.
+///
+/// Scalars may be declared behind bytes: they lie in the data section anyway, and so a method that has a text can still grow.
 pub(super) fn check_order(
     message: &Message,
     kernel_hosted: bool,
