@@ -39,7 +39,8 @@ pub struct Place {
 pub enum TreeError {
     /// The node is gone, or its capability is.
     Stale,
-    /// The node, or one above it, is being revoked; what would be derived now would die at once.
+    /// The node, or one above it, is being revoked, so what would be derived now would die at once; or too much else is being
+    /// revoked. Try again later.
     Revoking,
     /// The kernel heap has no room.
     OutOfMemory,
@@ -47,6 +48,9 @@ pub enum TreeError {
 
 /// How far up a derivation looks for a revocation in progress. Only while there is one; deeper families have to wait for its end.
 const MOST_ANCESTORS: usize = 64;
+
+/// How many revocations there may be in progress. Bounds the work of one step, which may have to look through all of them.
+const MOST_REVOCATIONS: usize = 8;
 
 /// The derivation tree (a forest: one root for each object handed out).
 pub struct Tree {

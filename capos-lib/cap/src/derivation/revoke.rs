@@ -7,7 +7,7 @@
 //! copies as fast as we kill could keep us busy for ever.
 
 use super::nodes::Index;
-use super::{NodeId, Place, Tree, TreeError};
+use super::{MOST_REVOCATIONS, NodeId, Place, Tree, TreeError};
 
 /// What a step came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,10 +29,10 @@ impl Tree {
     /// Begins to revoke everything that was derived from a capability; the capability itself stays.
     ///
     /// # Errors
-    /// [`TreeError::Stale`], or [`TreeError::Revoking`] when that has begun before.
+    /// [`TreeError::Stale`], or [`TreeError::Revoking`] when that has begun before, or too many others have.
     pub fn begin_revoke(&mut self, node: NodeId) -> Result<(), TreeError> {
         let index = self.live(node)?;
-        if self.nodes.is_revoking(index) {
+        if self.nodes.is_revoking(index) || self.revoking >= MOST_REVOCATIONS {
             return Err(TreeError::Revoking);
         }
         self.nodes.set_revoking(index, true);
@@ -42,12 +42,13 @@ impl Tree {
 
     /// Goes on with a revocation until there is a victim, for at most `steps` steps.
     ///
-    /// [`Progress::Done`] also when the node is gone: then a revocation above it has taken everything along.
+    /// [`Progress::Done`] also when the node is gone: then a revocation above it has done its work, too.
     pub fn revoke(&mut self, node: NodeId, steps: usize) -> Progress {
         let Some(root) = self.nodes.find(node).filter(|index| self.nodes.is_revoking(*index)) else {
             return Progress::Done;
         };
         for _ in 0..steps {
+            let root = self.innermost(root);
             let Some(child) = self.nodes.first_child(root) else {
                 self.end_revoke(root);
                 return Progress::Done;
@@ -59,6 +60,17 @@ impl Tree {
             self.dissolve(child, root);
         }
         Progress::More
+    }
+
+    /// The node to work at: a dead one below with a revocation of its own must not go before what is below it, or that revocation
+    /// would seem done too early.
+    fn innermost(&self, root: Index) -> Index {
+        let inner = |index: &Index| {
+            let child = self.nodes.first_child(*index)?;
+            let busy = self.nodes.is_revoking(child) && self.nodes.first_child(child).is_some();
+            if busy && self.nodes.place(child).is_none() { Some(child) } else { None }
+        };
+        core::iter::successors(Some(root), inner).last().unwrap_or(root)
     }
 
     /// One step towards taking a dead node out: hands one child up, or takes it out if there is none.
