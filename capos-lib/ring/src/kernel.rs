@@ -166,7 +166,7 @@ impl KernelRing {
     }
 
     #[inline]
-    fn store_header(&self, offset: usize, value: u32, order: Ordering) {
+    pub(crate) fn store_header(&self, offset: usize, value: u32, order: Ordering) {
         // SAFETY: as in `load_header`.
         unsafe { self.block.store_u32(offset, value, order) }
     }

@@ -16,10 +16,10 @@ pub struct QueueFull;
 
 /// A ring block as its thread sees it.
 pub struct UserRing {
-    block: Block,
+    pub(crate) block: Block,
     shape: RingShape,
     cq_off: usize,
-    arena_off: usize,
+    pub(crate) arena_off: usize,
     arena_len: usize,
     sq_tail: Cell<u32>,
     /// The kernel's submission head as last seen; looked at again only when the queue seems full.
@@ -137,7 +137,7 @@ impl UserRing {
     }
 
     #[inline]
-    fn write_sqe(&self, index: u32, sqe: &Sqe) {
+    pub(crate) fn write_sqe(&self, index: u32, sqe: &Sqe) {
         let slot = (index & (self.shape.sq_entries - 1)) as usize;
         let offset = self.shape.sq_off() + slot * SQE_SIZE;
         for (n, word) in sqe_to_words(sqe).into_iter().enumerate() {
@@ -165,7 +165,7 @@ impl UserRing {
     }
 
     #[inline]
-    fn store_header(&self, offset: usize, value: u32, order: Ordering) {
+    pub(crate) fn store_header(&self, offset: usize, value: u32, order: Ordering) {
         // SAFETY: as in `load_header`.
         unsafe { self.block.store_u32(offset, value, order) }
     }
