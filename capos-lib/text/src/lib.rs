@@ -5,10 +5,12 @@
 extern crate alloc;
 
 mod json;
+mod report;
 mod table;
 mod units;
 
 pub use json::Object;
+pub use report::{Report, Value};
 pub use table::{Align, Table};
 pub use units::{duration, pages, size, timestamp};
 

@@ -1,7 +1,7 @@
 //! What people and programs get to read.
 
 extern crate std;
-use super::{Align, Object, Table, duration, pages, size, timestamp};
+use super::{Align, Object, Report, Table, Value, duration, pages, size, timestamp};
 use std::string::String;
 
 #[test]
@@ -89,4 +89,35 @@ fn hostile_text_stays_one_line() {
     let line = Object::new().text("t\"", "a\"b\\c\nd\r\t\x00\x1b[2J\x7fé").finish();
     assert_eq!(line, "{\"t\\\"\":\"a\\\"b\\\\c\\nd\\r\\t\\u0000\\u001b[2J\\u007fé\"}");
     assert!(!line.contains('\n'));
+}
+
+#[test]
+fn reports_are_tables_and_json_lines() {
+    let mut report = Report::new("cpu", &[("index", Align::Right), ("idle_ns", Align::Right), ("name", Align::Left)]);
+    report.row([Value::number(0), Value::Span(1_500_000), Value::text("a\nb")]);
+    report.row([Value::number(1), Value::Span(0), Value::text("c")]);
+    assert_eq!(report.table(), "INDEX  IDLE NS  NAME\n    0  1.50 ms  a b\n    1     0 ns  c\n");
+    let json = report.json();
+    assert_eq!(json.lines().next(), Some(r#"{"kind":"cpu","index":0,"idle_ns":1500000,"name":"a\nb"}"#));
+    assert_eq!(json.lines().count(), 2);
+}
+
+#[test]
+fn a_single_wide_row_stands_upright() {
+    let names = ["a", "free_pages", "c", "d", "up"].map(|name| (name, Align::Left));
+    let mut report = Report::new("status", &names);
+    report.row([Value::number(1), Value::Pages(256), Value::Hex(10, 4), Value::text("x"), Value::Flag(true)]);
+    assert_eq!(report.table(), "a           1\nfree pages  1 MiB\nc           000a\nd           x\nup          yes\n");
+    assert!(report.json().contains("\"free_pages\":256,\"c\":10"));
+}
+
+#[test]
+fn reports_are_bounded_and_say_so() {
+    let mut report = Report::new("x", &[("n", Align::Left)]);
+    for n in 0..Report::MAX_ROWS + 5 {
+        report.row([Value::number(n as u64)]);
+    }
+    assert!(report.is_full());
+    assert!(report.table().ends_with("... and 5 more\n"));
+    assert!(report.json().ends_with("{\"kind\":\"left_out\",\"rows\":5}\n"));
 }

@@ -8,10 +8,12 @@
 extern crate alloc;
 
 mod complete;
+mod context;
 mod grants;
 mod line;
 
 pub use complete::{Completion, closest, complete};
+pub use context::Context;
 pub use grants::{Grant, Launch, LaunchError};
 pub use line::{CommandLine, LineError, split};
 

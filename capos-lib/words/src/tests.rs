@@ -1,7 +1,7 @@
 //! Lines as people type them, wrong ones included.
 
 extern crate std;
-use super::{Completion, Grant, Launch, LaunchError, LineError, closest, complete, split};
+use super::{Completion, Context, Grant, Launch, LaunchError, LineError, closest, complete, split};
 use std::string::{String, ToString};
 use std::vec::Vec;
 
@@ -117,4 +117,17 @@ fn suggestions_are_close_or_none() {
     assert_eq!(closest("x", names), None);
     assert_eq!(closest("", names), None);
     assert_eq!(closest(&"y".repeat(1000), names), None);
+}
+
+#[test]
+fn contexts_know_what_is_being_typed() {
+    let context = Context::of("");
+    assert_eq!((context.command(), context.begun.as_str(), context.piped), (None, "", false));
+    let context = Context::of("run he");
+    assert_eq!((context.command(), context.begun.as_str()), (Some("run"), "he"));
+    let context = Context::of("run hello with ");
+    assert!(context.granting() && context.begun.is_empty());
+    let context = Context::of("run a | ru");
+    assert_eq!((context.command(), context.begun.as_str(), context.piped), (None, "ru", true));
+    assert!(!Context::of("run with").granting());
 }
