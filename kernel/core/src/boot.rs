@@ -132,5 +132,6 @@ pub(crate) use crate::log::Line as Words;
 pub(crate) fn describe(out: &mut Words) {
     let info = boot::info();
     // Cut when it is too long.
-    let _ = write!(out, "loader={} firmware={} command_line={:?}", info.loader, info.firmware, info.command_line);
+    let _ =
+        write!(out, "loader={} firmware={} command_line={:?}", info.loader, info.firmware, info.command_line);
 }

@@ -1,7 +1,7 @@
 //! The kernel's log: one bounded buffer for kernel and processes, echoed to the raw console while the kernel still owns it.
 
-use capos_log::{LogRing, NewRecord};
 pub(crate) use capos_log::{Level, Record};
+use capos_log::{LogRing, NewRecord};
 use core::fmt::{self, Write};
 use kernel_hal::sync::Lock;
 use kernel_hal::{console, time};
@@ -17,7 +17,8 @@ pub(crate) fn append(process: u64, source: &str, level: Level, text: &str) {
     LOG.lock().append(&NewRecord { time_ns, process, level, text });
     let mut line = Line::new();
     // A line that is too long for the console is cut there; the log has it whole.
-    let _ = writeln!(line, "[{:5}.{:06}] {source}: {text}", time_ns / 1_000_000_000, time_ns / 1000 % 1_000_000);
+    let _ =
+        writeln!(line, "[{:5}.{:06}] {source}: {text}", time_ns / 1_000_000_000, time_ns / 1000 % 1_000_000);
     console::write(line.as_str());
 }
 
@@ -71,7 +72,9 @@ impl Line {
         let bytes = self.bytes.get(..self.len).unwrap_or_default();
         match core::str::from_utf8(bytes) {
             Ok(text) => text,
-            Err(error) => bytes.get(..error.valid_up_to()).and_then(|it| core::str::from_utf8(it).ok()).unwrap_or(""),
+            Err(error) => {
+                bytes.get(..error.valid_up_to()).and_then(|it| core::str::from_utf8(it).ok()).unwrap_or("")
+            }
         }
     }
 }

@@ -70,7 +70,7 @@ fn walk_frames(thread: &Thread, crash: &mut Crash) {
     let mut frame = crash.rbp;
     for place in &mut crash.backtrace {
         let mut words = [0; 16];
-        if frame % 8 != 0 || thread.process.space.peek(frame, &mut words).is_err() {
+        if !frame.is_multiple_of(8) || thread.process.space.peek(frame, &mut words).is_err() {
             return;
         }
         let [caller, address] = halves(&words);

@@ -107,7 +107,10 @@ impl<'a> Call<'a> {
     pub fn object(&self, n: u8) -> Result<Object, Outcome> {
         let slot = self.sent(n)?;
         let table = self.process().table.lock();
-        table.lookup(slot.id()).map(|entry| entry.object.clone()).map_err(|error| Outcome::Error(refusal(error)))
+        table
+            .lookup(slot.id())
+            .map(|entry| entry.object.clone())
+            .map_err(|error| Outcome::Error(refusal(error)))
     }
 
     /// The object behind the `n`th capability, if it may be given to somebody else in the way it was sent.
@@ -146,7 +149,11 @@ impl<'a> Call<'a> {
 
     /// Leaves the call unanswered for now: it is parked as `waiting`, then `enter` puts its ticket wherever it is to be found
     /// later. An error of `enter` ends the call at once.
-    pub fn defer(&mut self, waiting: Waiting, enter: impl FnOnce(Ticket) -> Result<(), ExceptionCode>) -> Outcome {
+    pub fn defer(
+        &mut self,
+        waiting: Waiting,
+        enter: impl FnOnce(Ticket) -> Result<(), ExceptionCode>,
+    ) -> Outcome {
         let id = {
             let mut ops = self.thread.ops.lock();
             match ops.begin(Buffers::of(self.sqe)) {

@@ -3,8 +3,9 @@
 use super::{Call, Object, Outcome};
 use capos_abi::ExceptionCode;
 use capos_schema::io_port::{
-    InfoResults, Read8Params, Read8Results, Read16Params, Read16Results, Read32Params, Read32Results, ReadBytesParams,
-    ReadBytesResults, SubrangeParams, SubrangeResults, Write8Params, Write16Params, Write32Params, WriteBytesParams,
+    InfoResults, Read8Params, Read8Results, Read16Params, Read16Results, Read32Params, Read32Results,
+    ReadBytesParams, ReadBytesResults, SubrangeParams, SubrangeResults, Write8Params, Write16Params,
+    Write32Params, WriteBytesParams,
 };
 use kernel_hal::port::PortRange;
 use kernel_hal::sync::Ref;

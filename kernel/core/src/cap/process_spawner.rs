@@ -24,10 +24,11 @@ impl ProcessSpawner {
         if params.priority > call.process().priority {
             return Outcome::Exception(ExceptionCode::Denied);
         }
-        let process = match create::process(&call.process().account, name, &limits, binary.frames(), params.size) {
-            Ok(process) => process,
-            Err(error) => return Outcome::Exception(error.into()),
-        };
+        let process =
+            match create::process(&call.process().account, name, &limits, binary.frames(), params.size) {
+                Ok(process) => process,
+                Err(error) => return Outcome::Exception(error.into()),
+            };
         // From here on the handle's own drop ends the process if nobody gets to hold it.
         let Ok(handle) = ProcessHandle::new(process) else {
             return Outcome::Exception(ExceptionCode::OutOfMemory);

@@ -8,9 +8,9 @@ use capos_abi::ExceptionCode;
 use capos_mem::Resource;
 use capos_schema::Encode;
 use capos_schema::system_info::{
-    AcpiTableParams, AcpiTableResults, BootResults, CpuParams, CpuResults, FeaturesResults, IrqParams, IrqResults,
-    MemoryRangeParams, MemoryRangeResults, PciFunctionParams, PciFunctionResults, ProcessParams, ProcessResults,
-    ProcessState, SystemResults, TimersResults,
+    AcpiTableParams, AcpiTableResults, BootResults, CpuParams, CpuResults, FeaturesResults, IrqParams,
+    IrqResults, MemoryRangeParams, MemoryRangeResults, PciFunctionParams, PciFunctionResults, ProcessParams,
+    ProcessResults, ProcessState, SystemResults, TimersResults,
 };
 use core::sync::atomic::Ordering;
 use kernel_hal::{acpi, cpu as machine, irq, mem, pci, time};

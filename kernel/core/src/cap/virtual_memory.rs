@@ -5,8 +5,8 @@ use super::{Call, Object, Outcome};
 use crate::task::process::whole_pages;
 use capos_abi::ExceptionCode;
 use capos_schema::virtual_memory::{
-    self as schema, CommitParams, CreateObjectParams, CreateObjectResults, MapParams, MapResults, ProtectParams,
-    ReserveParams, ReserveResults, UnmapParams,
+    self as schema, CommitParams, CreateObjectParams, CreateObjectResults, MapParams, MapResults,
+    ProtectParams, ReserveParams, ReserveResults, UnmapParams,
 };
 use kernel_hal::account::Account;
 use kernel_hal::mem::Frames;

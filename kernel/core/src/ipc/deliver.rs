@@ -135,7 +135,11 @@ fn copy(from: &KernelRing, from_off: u32, to: &KernelRing, to_off: u32, len: u32
 
 /// `RECV`. `Ok(None)` means that the receive waits.
 #[inline]
-pub(crate) fn recv(receiver: &Ref<Thread>, buffers: Buffers, right: CapId) -> Result<Option<Cqe>, TransportError> {
+pub(crate) fn recv(
+    receiver: &Ref<Thread>,
+    buffers: Buffers,
+    right: CapId,
+) -> Result<Option<Cqe>, TransportError> {
     // The right is kept for the whole operation, so that a release by another thread cannot close the endpoint under it unseen.
     let right = receive_right(receiver, right)?;
     let endpoint = &right.endpoint;
@@ -226,8 +230,14 @@ fn retire(server: &Ref<Thread>, token: Token, received: &Received) {
 }
 
 #[inline]
-fn give_answer(server: &Ref<Thread>, sqe: &Sqe, caller: &Ref<Thread>, to: &Buffers) -> Result<Cqe, TransportError> {
-    let failed = |error: TransportError| Cqe { user_data: to.user_data, result: error.code(), ..Cqe::default() };
+fn give_answer(
+    server: &Ref<Thread>,
+    sqe: &Sqe,
+    caller: &Ref<Thread>,
+    to: &Buffers,
+) -> Result<Cqe, TransportError> {
+    let failed =
+        |error: TransportError| Cqe { user_data: to.user_data, result: error.code(), ..Cqe::default() };
     let exception = sqe.flags & sqe_flags::EXCEPTION != 0;
     // An exception's text is a courtesy: it is cut to what the caller has room for.
     let len = if exception { sqe.msg_len.min(to.reply_len) } else { sqe.msg_len };

@@ -62,7 +62,9 @@ pub(crate) enum CreateError {
 impl Endpoint {
     /// An endpoint that holds at most `depth` calls, charged to `account`, and its first receive right.
     pub fn create(depth: u32, account: &Ref<Account>) -> Result<ReceiveRight, CreateError> {
-        account.charge(Resource::EndpointEntries, u64::from(depth)).map_err(|_| CreateError::BudgetExhausted)?;
+        account
+            .charge(Resource::EndpointEntries, u64::from(depth))
+            .map_err(|_| CreateError::BudgetExhausted)?;
         let state = State {
             closed: false,
             calls: VecDeque::new(),
@@ -80,7 +82,8 @@ impl Endpoint {
         {
             let mut state = endpoint.state.lock();
             let room = depth as usize;
-            let reserved = state.calls.try_reserve_exact(room).and_then(|()| state.receivers.try_reserve_exact(room));
+            let reserved =
+                state.calls.try_reserve_exact(room).and_then(|()| state.receivers.try_reserve_exact(room));
             reserved.map_err(|_| CreateError::OutOfMemory)?;
         }
         let endpoint = Ref::try_new(endpoint).map_err(|OutOfMemory| CreateError::OutOfMemory)?;
@@ -106,7 +109,11 @@ impl Endpoint {
 
     /// The receiver that waited longest; if there is none `call` is queued, and `park` runs before anybody can find it there.
     #[inline]
-    pub fn meet_receiver(&self, call: QueuedCall, park: impl FnOnce()) -> Result<Option<(Ticket, QueuedCall)>, TransportError> {
+    pub fn meet_receiver(
+        &self,
+        call: QueuedCall,
+        park: impl FnOnce(),
+    ) -> Result<Option<(Ticket, QueuedCall)>, TransportError> {
         let mut state = self.state.lock();
         if state.closed {
             return Err(TransportError::Disconnected);

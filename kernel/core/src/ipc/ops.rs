@@ -113,7 +113,9 @@ impl Ops {
     #[inline]
     pub fn begin(&mut self, buffers: Buffers) -> Result<OpId, TransportError> {
         let slot = self.free.pop().ok_or(TransportError::TooManyInFlight)?;
-        let Some(entry) = self.slots.get_mut(usize::from(slot)) else { return Err(TransportError::TooManyInFlight) };
+        let Some(entry) = self.slots.get_mut(usize::from(slot)) else {
+            return Err(TransportError::TooManyInFlight);
+        };
         entry.pending = Some(Pending { buffers, waiting: Waiting::Claimed });
         Ok(OpId { slot, generation: entry.generation })
     }
@@ -152,7 +154,8 @@ impl Ops {
         (0u16..).zip(&self.slots).find_map(|(slot, entry)| {
             let pending = entry.pending.as_ref()?;
             let waits = !matches!(pending.waiting, Waiting::Claimed);
-            (waits && pending.buffers.user_data == user_data).then_some(OpId { slot, generation: entry.generation })
+            (waits && pending.buffers.user_data == user_data)
+                .then_some(OpId { slot, generation: entry.generation })
         })
     }
 

@@ -50,7 +50,7 @@ fn message(ring: &KernelRing, off: u32, len: u32) -> Result<(), TransportError> 
 
 #[inline]
 fn buffer(ring: &KernelRing, off: u32, len: u32) -> Result<(), TransportError> {
-    if off % WORD != 0 {
+    if !off.is_multiple_of(WORD) {
         return Err(TransportError::InvalidArgument);
     }
     ring.check_range(off, len).map_err(|_| TransportError::InvalidArgument)

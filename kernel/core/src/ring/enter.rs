@@ -33,7 +33,8 @@ fn cap_enter(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
         return;
     }
     let min = if timeout_ns == 0 { 0 } else { u32::try_from(min_complete).unwrap_or(u32::MAX) };
-    let deadline = (timeout_ns != syscall::FOREVER && min > 0).then(|| time::now_ns().saturating_add(timeout_ns));
+    let deadline =
+        (timeout_ns != syscall::FOREVER && min > 0).then(|| time::now_ns().saturating_add(timeout_ns));
     match Thread::block(thread, min, deadline) {
         Block::Ready(waiting) => answer(thread, Ok(waiting)),
         Block::Corrupt => answer(thread, Err(TransportError::CorruptRing)),

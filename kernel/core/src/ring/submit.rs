@@ -21,8 +21,12 @@ pub(crate) fn submit(thread: &Ref<Thread>, sqe: &Sqe) {
             Ok(None) => return,
             Err(error) => Err(error),
         },
-        Some(Op::Return) => check::answer(&thread.ring, sqe).and_then(|()| deliver::answer(thread, sqe)).map(|()| 0),
-        Some(Op::Release) => check::plain(sqe).and_then(|()| release(thread, CapId::from_raw(sqe.cap))).map(|()| 0),
+        Some(Op::Return) => {
+            check::answer(&thread.ring, sqe).and_then(|()| deliver::answer(thread, sqe)).map(|()| 0)
+        }
+        Some(Op::Release) => {
+            check::plain(sqe).and_then(|()| release(thread, CapId::from_raw(sqe.cap))).map(|()| 0)
+        }
         Some(Op::Cancel) => check::plain(sqe).and_then(|()| cancel(thread, sqe.aux)).map(|()| 0),
         Some(Op::Park | Op::Unpark) | None => Err(TransportError::UnknownOp),
     };

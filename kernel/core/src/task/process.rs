@@ -35,7 +35,10 @@ impl Name {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        self.bytes.get(..usize::from(self.len)).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or("?")
+        self.bytes
+            .get(..usize::from(self.len))
+            .and_then(|bytes| core::str::from_utf8(bytes).ok())
+            .unwrap_or("?")
     }
 }
 
@@ -129,7 +132,13 @@ impl Process {
             space,
             table: Lock::new(table),
             replies: Lock::new(Replies::new()),
-            threads: Lock::new(Threads { list: Vec::new(), started: false, closed: false, newest: 0, joiners: Vec::new() }),
+            threads: Lock::new(Threads {
+                list: Vec::new(),
+                started: false,
+                closed: false,
+                newest: 0,
+                joiners: Vec::new(),
+            }),
             exit: Lock::new(Exit { status: None, done: false, crash: None, waiters: Vec::new() }),
             entry,
             priority,

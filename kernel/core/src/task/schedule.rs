@@ -111,15 +111,14 @@ fn run_next(cpu: &Cpu) {
     }
     loop {
         let next = cpu.queue.lock().pop().map(|(_, thread)| thread);
-        match next.or_else(steal) {
-            Some(thread) => {
-                if switch_to(cpu, thread) {
-                    share_the_cpu(cpu);
-                    return;
-                }
+        let Some(thread) = next.or_else(steal) else {
+            if go_idle(cpu) {
+                return;
             }
-            None if go_idle(cpu) => return,
-            None => {}
+            continue;
+        };
+        if switch_to(cpu, thread) {
+            return share_the_cpu(cpu);
         }
     }
 }

@@ -104,7 +104,14 @@ impl Thread {
             home: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
             ops: Lock::new(ops),
-            state: Lock::new(State { run: Run::Ready, queued: None, tail: 0, outstanding: 0, wait: None, epoch: 0 }),
+            state: Lock::new(State {
+                run: Run::Ready,
+                queued: None,
+                tail: 0,
+                outstanding: 0,
+                wait: None,
+                epoch: 0,
+            }),
             sq_head: AtomicU32::new(0),
         }
     }
@@ -307,9 +314,11 @@ impl Ticket {
     pub fn answer(&self, message: &[u8]) -> bool {
         let Some((buffers, _)) = self.claim() else { return false };
         let result = match i32::try_from(message.len()) {
-            Ok(len) if message.len() <= buffers.reply_len as usize => {
-                self.thread.ring.arena_write(buffers.reply_off, message).map_or(TransportError::ReplyTooLarge.code(), |()| len)
-            }
+            Ok(len) if message.len() <= buffers.reply_len as usize => self
+                .thread
+                .ring
+                .arena_write(buffers.reply_off, message)
+                .map_or(TransportError::ReplyTooLarge.code(), |()| len),
             _ => TransportError::ReplyTooLarge.code(),
         };
         self.finish(&Cqe { user_data: buffers.user_data, result, ..Cqe::default() });

@@ -42,7 +42,12 @@ impl Pair {
 fn make_endpoint(server: &User, depth: u32) -> CapId {
     let params = endpoint_factory::CreateParams { depth };
     server
-        .call_for_cap(CapId::SELF_ENDPOINTS, endpoint_factory::INTERFACE_ID, endpoint_factory::CREATE, &params)
+        .call_for_cap(
+            CapId::SELF_ENDPOINTS,
+            endpoint_factory::INTERFACE_ID,
+            endpoint_factory::CREATE,
+            &params,
+        )
         .expect("an endpoint")
 }
 
@@ -128,7 +133,10 @@ fn an_exception_travels_with_its_code_and_text() {
     let sqe = return_sqe(got.token, 13);
     pair.server.one(Sqe { flags: sqe_flags::EXCEPTION, method: ExceptionCode::NotFound.code(), ..sqe });
     let answer = pair.client.pop();
-    assert_eq!((answer.flags, answer.method, answer.result), (cqe_flags::EXCEPTION, ExceptionCode::NotFound.code(), 13));
+    assert_eq!(
+        (answer.flags, answer.method, answer.result),
+        (cqe_flags::EXCEPTION, ExceptionCode::NotFound.code(), 13)
+    );
     assert_eq!(pair.client.get(REPLY, 13), b"no such thing");
 }
 
@@ -284,7 +292,10 @@ fn capabilities_travel_with_a_call_and_its_answer() {
     assert_eq!(got.caps, 1);
     let received = CapId::from_raw(pair.server.word(CAPS));
     assert!(pair.client.process().table.lock().lookup(timer).is_err(), "moved away");
-    assert!(matches!(pair.server.process().table.lock().lookup(received).map(|it| &it.object), Ok(Object::Timer(_))));
+    assert!(matches!(
+        pair.server.process().table.lock().lookup(received).map(|it| &it.object),
+        Ok(Object::Timer(_))
+    ));
     // Back again as a copy.
     pair.server.set_word(CAPS, TransferSlot::copy(received).0);
     pair.server.one(Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(got.token, 0) });
@@ -304,7 +315,10 @@ fn a_transfer_that_fails_moves_nothing() {
     pair.server.submit(recv_sqe(pair.right));
     pair.server.poll();
     let attempts: [(&[u64], TransportError); 4] = [
-        (&[TransferSlot::moved(timer).0, TransferSlot::copy(CapId::new(20, 9)).0], TransportError::InvalidCap),
+        (
+            &[TransferSlot::moved(timer).0, TransferSlot::copy(CapId::new(20, 9)).0],
+            TransportError::InvalidCap,
+        ),
         (&[TransferSlot::moved(timer).0, TransferSlot::moved(timer).0], TransportError::InvalidCap),
         (&[TransferSlot::moved(timer).0, 7 << 56], TransportError::InvalidArgument),
         (&[TransferSlot::copy(timer).0; 5], TransportError::PeerBudgetExhausted),

@@ -11,12 +11,18 @@ use kernel_hal::mem::Frames;
 
 const PAGE: u64 = 4096;
 
-fn call<R: for<'a> capos_schema::Decode<'a>>(user: &User, method: u16, params: &impl Encode) -> Result<R, Cqe> {
+fn call<R: for<'a> capos_schema::Decode<'a>>(
+    user: &User,
+    method: u16,
+    params: &impl Encode,
+) -> Result<R, Cqe> {
     user.call(CapId::SELF_MEMORY, vm::INTERFACE_ID, method, params)
 }
 
 fn reserve(user: &User, pages: u64) -> u64 {
-    call::<vm::ReserveResults>(user, vm::RESERVE, &vm::ReserveParams { size: pages * PAGE }).expect("room").address
+    call::<vm::ReserveResults>(user, vm::RESERVE, &vm::ReserveParams { size: pages * PAGE })
+        .expect("room")
+        .address
 }
 
 fn commit(user: &User, address: u64, pages: u64) -> Result<Empty, Cqe> {
@@ -74,8 +80,14 @@ fn bad_ranges_are_refused() {
     let world = World::new();
     let user = world.start("a");
     let address = reserve(&user, 2);
-    assert_eq!(code(call::<Empty>(&user, vm::RESERVE, &vm::ReserveParams { size: 0 })), ExceptionCode::InvalidArgument);
-    assert_eq!(code(call::<Empty>(&user, vm::RESERVE, &vm::ReserveParams { size: 5 })), ExceptionCode::InvalidArgument);
+    assert_eq!(
+        code(call::<Empty>(&user, vm::RESERVE, &vm::ReserveParams { size: 0 })),
+        ExceptionCode::InvalidArgument
+    );
+    assert_eq!(
+        code(call::<Empty>(&user, vm::RESERVE, &vm::ReserveParams { size: 5 })),
+        ExceptionCode::InvalidArgument
+    );
     assert_eq!(code(commit(&user, address + 1, 1)), ExceptionCode::InvalidArgument);
     assert_eq!(code(commit(&user, address, 3)), ExceptionCode::NotFound);
     assert_eq!(code(commit(&user, 0, 1)), ExceptionCode::InvalidArgument);
@@ -136,7 +148,9 @@ fn only_the_inside_of_a_memory_object_can_be_mapped() {
     let user = world.start("a");
     let frames = Frames::zeroed(2, &user.process().account).expect("memory");
     let object = user.hold(Object::MemoryObject(MemoryObject::new(frames)));
-    for (offset, size) in [(0, 3 * PAGE), (PAGE, 2 * PAGE), (2 * PAGE, PAGE), (u64::MAX - PAGE + 1, PAGE), (1, PAGE)] {
+    for (offset, size) in
+        [(0, 3 * PAGE), (PAGE, 2 * PAGE), (2 * PAGE, PAGE), (u64::MAX - PAGE + 1, PAGE), (1, PAGE)]
+    {
         let refused = map(&user, object, offset, size, Protection::Read);
         assert_eq!(code(refused), ExceptionCode::InvalidArgument, "{offset:#x} {size:#x}");
     }

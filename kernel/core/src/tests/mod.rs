@@ -8,8 +8,8 @@ mod ring;
 mod shortage;
 
 use crate::cap::Object;
-use crate::task::create::{self, Limits};
 use crate::task::cpu;
+use crate::task::create::{self, Limits};
 use crate::task::process::{Name, Process, Status};
 use crate::task::thread::{Run, Thread};
 use crate::task::{end, registry};
@@ -49,6 +49,8 @@ impl World {
 
     fn with_cpus(cpus: usize) -> Self {
         let session = Session::start(cpus);
+        // A test before may have had more processors.
+        cpu::IDLE.store(0, core::sync::atomic::Ordering::SeqCst);
         let machine = Account::root([1 << 20; RESOURCES]).expect("memory");
         for id in 0..cpus {
             fake::cpu::become_cpu(id);
@@ -192,7 +194,13 @@ impl User {
     }
 
     /// Calls a kernel object and decodes the answer.
-    fn call<R: for<'a> Decode<'a>>(&self, cap: CapId, interface: u64, method: u16, params: &impl Encode) -> Result<R, Cqe> {
+    fn call<R: for<'a> Decode<'a>>(
+        &self,
+        cap: CapId,
+        interface: u64,
+        method: u16,
+        params: &impl Encode,
+    ) -> Result<R, Cqe> {
         let cqe = self.call_raw(cap, interface, method, params, 0);
         if cqe.result < 0 || cqe.flags != 0 {
             return Err(cqe);
@@ -201,7 +209,13 @@ impl User {
     }
 
     /// Calls a kernel object that answers with one capability.
-    fn call_for_cap(&self, cap: CapId, interface: u64, method: u16, params: &impl Encode) -> Result<CapId, Cqe> {
+    fn call_for_cap(
+        &self,
+        cap: CapId,
+        interface: u64,
+        method: u16,
+        params: &impl Encode,
+    ) -> Result<CapId, Cqe> {
         let cqe = self.call_raw(cap, interface, method, params, 1);
         if cqe.result < 0 || cqe.flags != 0 || cqe.caps != 1 {
             return Err(cqe);
@@ -259,9 +273,12 @@ fn error(cqe: &Cqe) -> Option<TransportError> {
     TransportError::from_code(cqe.result)
 }
 
+/// Its length, bytes.
+const TINY_ELF: usize = 4096 + 16;
+
 /// The smallest program there is: one page of read-execute with one instruction.
 fn tiny_elf() -> Vec<u8> {
-    let mut elf = std::vec![0u8; 4096 + 16];
+    let mut elf = std::vec![0u8; TINY_ELF];
     let base = layout::IMAGE_BASE;
     elf[..16].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
     let mut at = 16;

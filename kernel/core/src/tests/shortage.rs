@@ -2,13 +2,15 @@
 
 use super::{CAPS, MSG, User, World, call_sqe, recv_sqe, return_sqe, tiny_elf};
 use crate::cap::Object;
-use crate::ipc::endpoint::Endpoint;
 use crate::cap::memory_object::MemoryObject;
 use crate::cap::process_spawner::ProcessSpawner;
+use crate::ipc::endpoint::Endpoint;
 use capos_abi::{CapId, Cqe, Sqe, TransferSlot};
 use capos_mem::Resource;
-use capos_schema::{Encode, endpoint, endpoint_factory, process_handle, process_spawner, thread_control, timer};
 use capos_schema::virtual_memory as vm;
+use capos_schema::{
+    Encode, endpoint, endpoint_factory, process_handle, process_spawner, thread_control, timer,
+};
 use kernel_hal::fake::{fail_nth_allocation, never_fail};
 use kernel_hal::mem::Frames;
 use std::vec::Vec;
@@ -60,7 +62,11 @@ fn call(user: &User, cap: CapId, interface: u64, method: u16, params: &impl Enco
     let mut message = [0; 512];
     let len = params.encode(&mut message).expect("it fits");
     user.put(MSG, &message[..len]);
-    user.one(Sqe { caps_send: sqe.caps_send, caps_recv: sqe.caps_recv, ..call_sqe(cap, interface, method, len as u32) })
+    user.one(Sqe {
+        caps_send: sqe.caps_send,
+        caps_recv: sqe.caps_recv,
+        ..call_sqe(cap, interface, method, len as u32)
+    })
 }
 
 #[test]
@@ -70,7 +76,14 @@ fn creating_an_endpoint() {
         |user| {
             let params = endpoint_factory::CreateParams { depth: 8 };
             let sqe = Sqe { caps_recv: 1, ..Sqe::default() };
-            call(user, CapId::SELF_ENDPOINTS, endpoint_factory::INTERFACE_ID, endpoint_factory::CREATE, &params, sqe)
+            call(
+                user,
+                CapId::SELF_ENDPOINTS,
+                endpoint_factory::INTERFACE_ID,
+                endpoint_factory::CREATE,
+                &params,
+                sqe,
+            )
         },
     );
     assert!(allocations >= 2, "the test must reach allocations");
@@ -81,8 +94,13 @@ fn minting_a_facet() {
     let prepare = |world: &World| {
         let user = world.start("a");
         let params = endpoint_factory::CreateParams { depth: 8 };
-        user.call_for_cap(CapId::SELF_ENDPOINTS, endpoint_factory::INTERFACE_ID, endpoint_factory::CREATE, &params)
-            .expect("an endpoint");
+        user.call_for_cap(
+            CapId::SELF_ENDPOINTS,
+            endpoint_factory::INTERFACE_ID,
+            endpoint_factory::CREATE,
+            &params,
+        )
+        .expect("an endpoint");
         user
     };
     let allocations = exhaust(prepare, |user| {
@@ -123,7 +141,14 @@ fn creating_a_thread() {
                 priority: 1,
             };
             let sqe = Sqe::default();
-            call(user, CapId::SELF_THREADS, thread_control::INTERFACE_ID, thread_control::CREATE, &params, sqe)
+            call(
+                user,
+                CapId::SELF_THREADS,
+                thread_control::INTERFACE_ID,
+                thread_control::CREATE,
+                &params,
+                sqe,
+            )
         },
     );
     assert!(allocations >= 4);
@@ -141,7 +166,7 @@ fn spawning_a_process() {
     };
     let allocations = exhaust(prepare, |user| {
         let params = process_spawner::CreateParams {
-            size: tiny_elf().len() as u64,
+            size: super::TINY_ELF as u64,
             memory_pages: 100,
             cap_slots: 16,
             threads: 1,
@@ -162,7 +187,8 @@ fn starting_a_process() {
     let prepare = |world: &World| {
         let user = world.start("a");
         let child = world.process("child");
-        let handle = crate::cap::process_handle::ProcessHandle::new(child).unwrap_or_else(|_| panic!("memory"));
+        let handle =
+            crate::cap::process_handle::ProcessHandle::new(child).unwrap_or_else(|_| panic!("memory"));
         user.hold(Object::ProcessHandle(handle));
         user
     };
@@ -192,7 +218,10 @@ fn sleeping() {
         user.poll();
         never_fail();
         if let Some(cqe) = user.ring.pop() {
-            assert_eq!(capos_abi::ExceptionCode::from_code(cqe.method), capos_abi::ExceptionCode::OutOfMemory);
+            assert_eq!(
+                capos_abi::ExceptionCode::from_code(cqe.method),
+                capos_abi::ExceptionCode::OutOfMemory
+            );
         }
     }
 }

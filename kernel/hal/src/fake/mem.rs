@@ -1,11 +1,11 @@
 //! Frames of host memory.
 
 use super::heap;
+use crate::account::Account;
 use crate::sync::Ref;
 use crate::types::{MemError, OutOfRange};
 use alloc::vec::Vec;
 use capos_abi::PAGE_SIZE;
-use crate::account::Account;
 use capos_mem::Resource;
 use core::ptr::NonNull;
 use std::alloc::{Layout, alloc_zeroed, dealloc};

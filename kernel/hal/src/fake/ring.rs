@@ -1,10 +1,10 @@
 //! Ring blocks of host memory.
 
 use super::mem::Frames;
+use crate::account::Account;
 use crate::sync::Ref;
 use crate::types::MemError;
 use capos_abi::RingShape;
-use crate::account::Account;
 use capos_ring::{KernelRing, UserRing};
 use core::ops::Deref;
 

@@ -75,7 +75,9 @@ pub fn run_idle() {
 
 /// Whether `cpu` would resume `context`.
 pub fn is_running(cpu: usize, context: &Ref<UserContext>) -> bool {
-    LOADED.lock().expect("no test panics inside")[cpu].as_ref().is_some_and(|(loaded, _)| Ref::ptr_eq(loaded, context))
+    LOADED.lock().expect("no test panics inside")[cpu]
+        .as_ref()
+        .is_some_and(|(loaded, _)| Ref::ptr_eq(loaded, context))
 }
 
 /// Whether `cpu` would idle.

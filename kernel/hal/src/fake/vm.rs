@@ -1,11 +1,12 @@
 //! Address spaces: the bookkeeping of the real one without page tables.
 
+use super::heap;
 use super::mem::Frames;
+use crate::account::Account;
 use crate::sync::{Lock, Ref};
 use crate::types::{Protection, VmError};
 use alloc::collections::BTreeMap;
 use capos_abi::{PAGE_SIZE, layout};
-use crate::account::Account;
 
 #[derive(Clone)]
 struct Page {
@@ -27,8 +28,11 @@ const PAGE: u64 = PAGE_SIZE as u64;
 impl AddressSpace {
     /// An empty space whose memory `budget` pays.
     pub fn new(budget: &Ref<Account>) -> Result<Ref<AddressSpace>, VmError> {
-        let space =
-            AddressSpace { pages: Lock::new(BTreeMap::new()), next: Lock::new(layout::DYNAMIC_BASE), budget: budget.clone() };
+        let space = AddressSpace {
+            pages: Lock::new(BTreeMap::new()),
+            next: Lock::new(layout::DYNAMIC_BASE),
+            budget: budget.clone(),
+        };
         Ok(Ref::try_new(space)?)
     }
 
@@ -36,7 +40,7 @@ impl AddressSpace {
     pub fn reserve(&self, pages: usize) -> Result<u64, VmError> {
         let start = self.pick(pages)?;
         let page = Page { backing: None, protection: Protection::None, writable: true };
-        self.pages.lock().extend((0..pages as u64).map(|n| (start + n * PAGE, page.clone())));
+        self.put((0..pages as u64).map(|n| (start + n * PAGE, page.clone())))?;
         Ok(start)
     }
 
@@ -44,7 +48,9 @@ impl AddressSpace {
     pub fn commit(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
         self.check(va, pages, |page| if page.backing.is_none() { Ok(()) } else { Err(VmError::Exists) })?;
         let frames = Frames::zeroed(pages, &self.budget)?;
-        self.each(va, pages, |n, page| *page = Page { backing: Some((frames.clone(), n)), protection, writable: true });
+        self.each(va, pages, |n, page| {
+            *page = Page { backing: Some((frames.clone(), n)), protection, writable: true }
+        });
         Ok(())
     }
 
@@ -80,7 +86,7 @@ impl AddressSpace {
         Self::inside(frames, first, pages)?;
         Self::allowed(frames, protection, writable)?;
         let start = self.pick(pages)?;
-        self.insert(start, frames, first, pages, protection, writable);
+        self.insert(start, frames, first, pages, protection, writable)?;
         Ok(start)
     }
 
@@ -101,8 +107,7 @@ impl AddressSpace {
         if taken {
             return Err(VmError::Exists);
         }
-        self.insert(va, frames, first, pages, protection, writable);
-        Ok(())
+        self.insert(va, frames, first, pages, protection, writable)
     }
 
     /// Copies user memory out through the bookkeeping.
@@ -142,7 +147,14 @@ impl AddressSpace {
     fn aligned(va: u64, pages: usize) -> Result<(), VmError> {
         let end = (pages as u64).checked_mul(PAGE).and_then(|len| va.checked_add(len));
         match end {
-            Some(end) if va % PAGE == 0 && pages > 0 && va >= layout::USER_MIN && end <= layout::USER_MAX => Ok(()),
+            Some(end)
+                if va.is_multiple_of(PAGE)
+                    && pages > 0
+                    && va >= layout::USER_MIN
+                    && end <= layout::USER_MAX =>
+            {
+                Ok(())
+            }
             _ => Err(VmError::InvalidArgument),
         }
     }
@@ -155,7 +167,11 @@ impl AddressSpace {
     }
 
     fn allowed(frames: &Ref<Frames>, protection: Protection, writable: bool) -> Result<(), VmError> {
-        if (frames.is_read_only() || !writable) && protection == Protection::ReadWrite { Err(VmError::Denied) } else { Ok(()) }
+        if (frames.is_read_only() || !writable) && protection == Protection::ReadWrite {
+            Err(VmError::Denied)
+        } else {
+            Ok(())
+        }
     }
 
     fn insert(
@@ -166,9 +182,18 @@ impl AddressSpace {
         pages: usize,
         protection: Protection,
         writable: bool,
-    ) {
+    ) -> Result<(), VmError> {
         let page = |n| Page { backing: Some((frames.clone(), first + n)), protection, writable };
-        self.pages.lock().extend((0..pages).map(|n| (va + n as u64 * PAGE, page(n))));
+        self.put((0..pages).map(|n| (va + n as u64 * PAGE, page(n))))
+    }
+
+    /// Enters pages; the real machine allocates a region and page tables here, which may fail.
+    fn put(&self, pages: impl Iterator<Item = (u64, Page)>) -> Result<(), VmError> {
+        if heap::fails() {
+            return Err(VmError::OutOfMemory);
+        }
+        heap::unfailing(|| self.pages.lock().extend(pages));
+        Ok(())
     }
 
     fn check(&self, va: u64, pages: usize, ok: impl Fn(&Page) -> Result<(), VmError>) -> Result<(), VmError> {
