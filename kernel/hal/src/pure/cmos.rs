@@ -70,8 +70,15 @@ fn days_from_1970(year: u64, month: u64, day: u64) -> Option<u64> {
 mod tests {
     use super::Reading;
 
-    const BCD_24: Reading =
-        Reading { second: 0x15, minute: 0x01, hour: 0x05, day: 0x21, month: 0x11, year: 0x26, status_b: 0x02 };
+    const BCD_24: Reading = Reading {
+        second: 0x15,
+        minute: 0x01,
+        hour: 0x05,
+        day: 0x21,
+        month: 0x11,
+        year: 0x26,
+        status_b: 0x02,
+    };
 
     #[test]
     fn bcd_and_binary_say_the_same() {

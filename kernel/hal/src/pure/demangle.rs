@@ -1,4 +1,4 @@
-//! Symbol names for people: enough of the legacy mangling to read a backtrace.
+//! Symbol names for people: enough of the two manglings to read a backtrace. Generic arguments are left out or run together.
 
 use core::fmt;
 
@@ -31,22 +31,48 @@ impl Symbol<'_> {
     }
 }
 
+/// The next identifier of a `_R` symbol: whatever has its length before it. Between them stand letters that say how parts belong
+/// together, and base-62 numbers that end in an underscore (after `s` and `B`).
+fn next_identifier(mut rest: &str) -> Option<(&str, &str)> {
+    loop {
+        let mut letters = rest.chars();
+        match letters.next()? {
+            '0'..='9' => return next_part(rest),
+            's' | 'B' => rest = rest.split_once('_')?.1,
+            _ => rest = letters.as_str(),
+        }
+    }
+}
+
+fn write_path<'a>(
+    out: &mut fmt::Formatter<'_>,
+    mut rest: &'a str,
+    next: fn(&'a str) -> Option<(&'a str, &'a str)>,
+) -> fmt::Result {
+    let mut first = true;
+    while let Some((part, others)) = next(rest) {
+        rest = others;
+        if is_hash(part) {
+            continue;
+        }
+        if !first {
+            out.write_str("::")?;
+        }
+        first = false;
+        out.write_str(part.strip_prefix('_').unwrap_or(part))?;
+    }
+    Ok(())
+}
+
 impl fmt::Display for Symbol<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(mut rest) = self.body() else { return out.write_str(self.0) };
-        let mut first = true;
-        while let Some((part, others)) = next_part(rest) {
-            rest = others;
-            if is_hash(part) {
-                continue;
-            }
-            if !first {
-                out.write_str("::")?;
-            }
-            first = false;
-            out.write_str(part.strip_prefix('_').unwrap_or(part))?;
+        if let Some(body) = self.body() {
+            return write_path(out, body, next_part);
         }
-        Ok(())
+        match self.0.strip_prefix("_R").filter(|body| next_identifier(body).is_some()) {
+            Some(body) => write_path(out, body, next_identifier),
+            None => out.write_str(self.0),
+        }
     }
 }
 
@@ -62,8 +88,17 @@ mod tests {
     }
 
     #[test]
+    fn new_paths_lose_lengths_and_disambiguators() {
+        let symbol = "_RNvNtCsg3SjgaGcPXb_4core9panicking18panic_bounds_check";
+        assert_eq!(Symbol(symbol).to_string(), "core::panicking::panic_bounds_check");
+        assert_eq!(Symbol("_RNvC3foo3bar").to_string(), "foo::bar");
+    }
+
+    #[test]
     fn other_names_stay() {
-        for name in ["_start", "capos_resume", "_RNvC3foo3bar", "_ZN", "_ZN9short", "_ZN99999999999999999999999E", ""] {
+        for name in
+            ["_start", "capos_resume", "_RNvC3foo3bar", "_ZN", "_ZN9short", "_ZN99999999999999999999999E", ""]
+        {
             assert_eq!(Symbol(name).to_string(), name);
         }
     }

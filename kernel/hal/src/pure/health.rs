@@ -69,7 +69,8 @@ mod tests {
     #[test]
     fn a_value_that_keeps_coming_back_is_refused() {
         let mut health = Health::new();
-        let refused = (0..u64::from(WINDOW)).position(|n| !health.accept(if n % 2 == 0 { 77 } else { mix(n) }));
+        let refused =
+            (0..u64::from(WINDOW)).position(|n| !health.accept(if n % 2 == 0 { 77 } else { mix(n) }));
         assert_eq!(refused, Some(6));
     }
 

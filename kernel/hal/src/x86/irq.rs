@@ -42,7 +42,8 @@ pub fn claim_isa(irq: u8) -> Result<IrqLine, IrqError> {
     if slots.iter().any(|slot| slot.gsi == Some(gsi)) {
         return Err(IrqError::Taken);
     }
-    let (n, slot) = slots.iter_mut().enumerate().find(|(_, slot)| slot.gsi.is_none()).ok_or(IrqError::Taken)?;
+    let (n, slot) =
+        slots.iter_mut().enumerate().find(|(_, slot)| slot.gsi.is_none()).ok_or(IrqError::Taken)?;
     *slot = Slot { gsi: Some(gsi), count: 0 };
     io::route(gsi, trigger, vector_of(n), cpu::apic_id(0));
     Ok(IrqLine(gsi))

@@ -2,10 +2,10 @@
 
 use super::acpi::{self, Register};
 use super::panic::stop_here;
+use x86_64::VirtAddr;
 use x86_64::instructions::port::Port;
 use x86_64::instructions::tables::lidt;
 use x86_64::structures::DescriptorTablePointer;
-use x86_64::VirtAddr;
 
 /// Reset control register of Intel chipsets: full reset, then go.
 const RESET_CONTROL: u16 = 0xcf9;

@@ -45,6 +45,13 @@ pub fn stack_around(cpu: usize, address: u64) -> Option<Range<u64>> {
     (0..=ist::COUNT as u64).map(|n| stack_range(cpu, n)).find(|stack| stack.contains(&address))
 }
 
+/// Whether `address` lies in the region of the stacks, but in none of them.
+pub fn is_guard(address: u64) -> bool {
+    let Some(offset) = address.checked_sub(STACK_BASE) else { return false };
+    let cpu = (offset / STRIDE) as usize;
+    cpu < MAX_CPUS && stack_around(cpu, address).is_none()
+}
+
 /// Maps the stacks of a CPU. `None` when there is no memory.
 pub fn make_stacks(cpu: usize) -> Option<Stacks> {
     for n in 0..=ist::COUNT as u64 {

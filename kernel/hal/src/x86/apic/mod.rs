@@ -90,7 +90,8 @@ pub(super) fn init_cpu() {
     }
     // SAFETY: same address; x2APIC only where the processor has it.
     unsafe { ApicBase::write(frame, wanted) };
-    for line in [register::THERMAL, register::PERFORMANCE, register::LINT0, register::LINT1, register::TIMER] {
+    for line in [register::THERMAL, register::PERFORMANCE, register::LINT0, register::LINT1, register::TIMER]
+    {
         write(line, MASKED);
     }
     write(register::ERROR, u32::from(vectors::APIC_ERROR));

@@ -33,16 +33,23 @@ fn keep(text: &CStr) -> &'static str {
 /// Copies everything worth keeping. On the boot CPU, once.
 pub fn collect(memory: &[&Entry]) -> Result<(), MemError> {
     let command_line = requests::COMMAND_LINE.get_response().map_or("", |response| keep(response.cmdline()));
-    let loader = requests::LOADER
-        .get_response()
-        .map_or("unknown", |response| Box::leak(format!("{} {}", response.name(), response.version()).into_boxed_str()));
+    let loader = requests::LOADER.get_response().map_or("unknown", |response| {
+        Box::leak(format!("{} {}", response.name(), response.version()).into_boxed_str())
+    });
     let mut modules = Vec::new();
     for file in requests::MODULES.get_response().map_or(&[][..], |response| response.modules()) {
         modules.try_reserve(1).map_err(|_| MemError::OutOfMemory)?;
         modules.push(module(file)?);
     }
-    let ranges = memory.iter().map(|entry| MemoryRange { pages: entry.length / PAGE, kind: kind(entry.entry_type) });
-    INFO.call_once(|| BootInfo { command_line, loader, firmware: firmware(loader), modules, memory: ranges.collect() });
+    let ranges =
+        memory.iter().map(|entry| MemoryRange { pages: entry.length / PAGE, kind: kind(entry.entry_type) });
+    INFO.call_once(|| BootInfo {
+        command_line,
+        loader,
+        firmware: firmware(loader),
+        modules,
+        memory: ranges.collect(),
+    });
     Ok(())
 }
 

@@ -5,8 +5,8 @@ use super::{info, requests};
 use crate::x86::cpu::probe::features;
 use crate::x86::cpu::{control, fpu, local};
 use crate::x86::mem::{heap, phys};
-use crate::x86::panic::refuse;
 use crate::x86::paging::kernel;
+use crate::x86::panic::refuse;
 use crate::x86::traps::entry::capos_resume;
 use crate::x86::{acpi, apic, console, cpu, panic, smp, start, time, traps};
 use core::arch::naked_asm;
@@ -26,8 +26,12 @@ extern "sysv64" fn begin() -> ! {
     if let Some(missing) = features().missing() {
         refuse(format_args!("this processor lacks {missing}"));
     }
-    let Some(direct_map) = requests::DIRECT_MAP.get_response() else { refuse(format_args!("the loader gave no direct map")) };
-    let Some(address) = requests::ADDRESS.get_response() else { refuse(format_args!("the loader gave no kernel address")) };
+    let Some(direct_map) = requests::DIRECT_MAP.get_response() else {
+        refuse(format_args!("the loader gave no direct map"))
+    };
+    let Some(address) = requests::ADDRESS.get_response() else {
+        refuse(format_args!("the loader gave no kernel address"))
+    };
     let memory = memory_map();
     phys::init_early(direct_map.offset(), memory);
     let image = Image { physical_base: address.physical_base(), virtual_base: address.virtual_base() };
@@ -48,17 +52,22 @@ extern "sysv64" fn begin() -> ! {
 /// `stack` is the top of a mapped, unused stack.
 pub unsafe fn continue_on(stack: u64, next: extern "sysv64" fn() -> !) -> ! {
     // SAFETY: the caller says so; nothing returns to the old stack.
-    unsafe { core::arch::asm!("mov rsp, {}", "xor ebp, ebp", "call {}", in(reg) stack, in(reg) next, options(noreturn)) }
+    unsafe {
+        core::arch::asm!("mov rsp, {}", "xor ebp, ebp", "call {}", in(reg) stack, in(reg) next, options(noreturn))
+    }
 }
 
 fn check_loader() {
     // SAFETY of the protocol: a loader that knows the revision sets the field to 0; one that does not know any leaves it.
     let known = requests::BASE_REVISION.is_supported();
     match requests::BASE_REVISION.loaded_revision() {
-        Some(loaded) if !known || loaded != requests::REVISION => {
-            refuse(format_args!("the loader uses Limine base revision {loaded}, {} is needed", requests::REVISION))
+        Some(loaded) if !known || loaded != requests::REVISION => refuse(format_args!(
+            "the loader uses Limine base revision {loaded}, {} is needed",
+            requests::REVISION
+        )),
+        None if !known => {
+            refuse(format_args!("the loader does not know Limine base revision {}", requests::REVISION))
         }
-        None if !known => refuse(format_args!("the loader does not know Limine base revision {}", requests::REVISION)),
         _ => {}
     }
 }
@@ -74,13 +83,14 @@ fn memory_map() -> &'static [&'static Entry] {
 extern "sysv64" fn proceed() -> ! {
     traps::init();
     smp::adopt_boot_cpu();
-    fpu::init();
     panic::find_symbols();
     acpi::init();
     apic::init();
     smp::begin_cpu();
+    fpu::init();
     acpi::init_interrupts();
-    let date = requests::DATE.get_response().map(|date| date.timestamp().as_secs()).filter(|seconds| *seconds > 0);
+    let date =
+        requests::DATE.get_response().map(|date| date.timestamp().as_secs()).filter(|seconds| *seconds > 0);
     if time::init(date).is_err() {
         refuse(format_args!("no clock of known rate: neither HPET nor PIT answers, and CPUID does not tell"));
     }

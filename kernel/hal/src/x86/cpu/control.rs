@@ -3,11 +3,11 @@
 use super::probe::features;
 use super::tables::{KERNEL_CODE, SYSRET_BASE};
 use crate::x86::traps::entry::capos_syscall_entry;
+use x86_64::VirtAddr;
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 use x86_64::registers::model_specific::{LStar, SFMask, Star};
 use x86_64::registers::rflags::RFlags;
 use x86_64::registers::xcontrol::XCr0;
-use x86_64::VirtAddr;
 
 /// Puts this CPU's mode bits in order. Called once per CPU, before its first user code; NX is set even earlier, see
 /// [`enable_no_execute`].

@@ -13,7 +13,7 @@ use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
 use core::cell::Cell;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Alignment that XSAVE asks for.
 const ALIGN: usize = 64;
@@ -24,11 +24,8 @@ const CLEAN_SIZE: usize = 4096;
 const X87_CONTROL: u16 = 0x037f;
 const MXCSR: u32 = 0x1f80;
 
-const WITH_FXSAVE: u8 = 0;
-const WITH_XSAVE: u8 = 1;
-const WITH_XSAVEOPT: u8 = 2;
-
-static METHOD: AtomicU8 = AtomicU8::new(WITH_FXSAVE);
+/// Components to save and restore by XSAVE; 0 where FXSAVE has to do.
+static MASK: AtomicU64 = AtomicU64::new(0);
 static SIZE: AtomicUsize = AtomicUsize::new(LEGACY_SIZE);
 
 #[repr(C, align(64))]
@@ -48,7 +45,7 @@ pub fn init() {
     let found = features();
     if found.xsave {
         SIZE.store(__cpuid_count(13, 0).ebx as usize, Ordering::Relaxed);
-        METHOD.store(if found.xsaveopt { WITH_XSAVEOPT } else { WITH_XSAVE }, Ordering::Relaxed);
+        MASK.store(found.xsave_mask, Ordering::Relaxed);
     }
 }
 
@@ -85,16 +82,15 @@ impl VectorState {
     /// Keeps everything: the thread was interrupted.
     pub fn save_all(&self) {
         self.valid.set(true);
-        let (area, mask) = (self.area.as_ptr(), features().xsave_mask);
-        let (low, high) = halves(mask);
+        let area = self.area.as_ptr();
         // SAFETY: the area is as large and aligned as the instruction needs; CPUID reported the instruction.
         unsafe {
-            match METHOD.load(Ordering::Relaxed) {
-                WITH_XSAVEOPT => {
+            match MASK.load(Ordering::Relaxed) {
+                0 => asm!("fxsave64 [{}]", in(reg) area, options(nostack)),
+                mask => {
+                    let (low, high) = halves(mask);
                     asm!("xsaveopt64 [{}]", in(reg) area, in("eax") low, in("edx") high, options(nostack));
                 }
-                WITH_XSAVE => asm!("xsave64 [{}]", in(reg) area, in("eax") low, in("edx") high, options(nostack)),
-                _ => asm!("fxsave64 [{}]", in(reg) area, options(nostack)),
             }
         }
     }
@@ -128,11 +124,12 @@ impl VectorState {
 fn restore(image: *const u8) {
     // SAFETY: the image was written by the matching save instruction, or is the constant one.
     unsafe {
-        if METHOD.load(Ordering::Relaxed) == WITH_FXSAVE {
-            asm!("fxrstor64 [{}]", in(reg) image, options(nostack));
-        } else {
-            let (low, high) = halves(features().xsave_mask);
-            asm!("xrstor64 [{}]", in(reg) image, in("eax") low, in("edx") high, options(nostack));
+        match MASK.load(Ordering::Relaxed) {
+            0 => asm!("fxrstor64 [{}]", in(reg) image, options(nostack)),
+            mask => {
+                let (low, high) = halves(mask);
+                asm!("xrstor64 [{}]", in(reg) image, in("eax") low, in("edx") high, options(nostack));
+            }
         }
     }
 }

@@ -88,7 +88,8 @@ impl Frames {
         let mut outcome = Ok(());
         while outcome.is_ok() && self.pages < pages {
             outcome = self.extents.try_reserve(BATCH).map_err(|_| MemError::OutOfMemory).and_then(|()| {
-                phys::with(|allocator| self.take_batch(pages, allocator)).unwrap_or(Err(MemError::OutOfMemory))
+                phys::with(|allocator| self.take_batch(pages, allocator))
+                    .unwrap_or(Err(MemError::OutOfMemory))
             });
         }
         self.extents.reverse();
@@ -104,7 +105,9 @@ impl Frames {
         while self.pages < pages && self.extents.len() < self.extents.capacity() {
             let address = allocator.allocate().ok_or(MemError::OutOfMemory)? as u64 * PAGE;
             match self.extents.last_mut() {
-                Some(last) if last.address == address + PAGE => *last = Extent { page: last.page + 1, address },
+                Some(last) if last.address == address + PAGE => {
+                    *last = Extent { page: last.page + 1, address }
+                }
                 _ => self.extents.push(Extent { page: 1, address }),
             }
             self.pages += 1;

@@ -12,7 +12,10 @@ static KERNEL_PAGES: AtomicU64 = AtomicU64::new(0);
 
 enum Source {
     /// Before the allocator exists: the rest of one usable range.
-    Early { next: u64, end: u64 },
+    Early {
+        next: u64,
+        end: u64,
+    },
     Allocator(FrameAllocator<'static>),
 }
 
@@ -35,7 +38,9 @@ fn usable(memory: &[&Entry]) -> impl Iterator<Item = (u64, u64)> {
     memory
         .iter()
         .filter(|entry| entry.entry_type == EntryType::USABLE)
-        .map(move |entry| (entry.base.next_multiple_of(PAGE), ((entry.base + entry.length) / PAGE * PAGE).min(limit)))
+        .map(move |entry| {
+            (entry.base.next_multiple_of(PAGE), ((entry.base + entry.length) / PAGE * PAGE).min(limit))
+        })
         .filter(|(start, end)| start < end)
 }
 

@@ -54,7 +54,8 @@ pub unsafe fn init(memory: &[&Entry], image: &Image) -> Result<(), NoTable> {
         // SAFETY: fresh tables; ranges of the memory map do not overlap.
         unsafe { map_range(root, phys::offset() + start, start, end.saturating_sub(start), flags)? };
     }
-    for (section, flags) in [(layout::text(), CODE), (layout::constants(), CONSTANT), (layout::data(), DATA)] {
+    for (section, flags) in [(layout::text(), CODE), (layout::constants(), CONSTANT), (layout::data(), DATA)]
+    {
         let pa = section.start - image.virtual_base + image.physical_base;
         // SAFETY: the sections are page aligned and disjoint (kernel.ld).
         unsafe { map_range(root, section.start, pa, section.end - section.start, flags)? };

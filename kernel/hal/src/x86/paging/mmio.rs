@@ -78,7 +78,8 @@ fn place(pa: u64, length: usize, flags: u64) -> Result<NonNull<u8>, NoTable> {
     *next += end - first + PAGE;
     // SAFETY: this part of the region was never used, and the lock is held.
     unsafe { map_range(root(), start, first, end - first, flags | bits::NO_EXECUTE | bits::GLOBAL)? };
-    NonNull::new(ptr::with_exposed_provenance_mut(usize::try_from(start + (pa - first)).unwrap_or(0))).ok_or(NoTable)
+    NonNull::new(ptr::with_exposed_provenance_mut(usize::try_from(start + (pa - first)).unwrap_or(0)))
+        .ok_or(NoTable)
 }
 
 /// A window to the registers at `pa`. If the kernel has no memory for tables, one that reads as nothing.

@@ -81,13 +81,13 @@ pub unsafe fn entry(
     Ok(unsafe { &table(at)[index(va, level)] })
 }
 
-/// The lowest entry for `va`, if the tables for it exist.
+/// The entry for `va` at `level`, if the tables above it exist.
 ///
 /// # Safety
 /// As [`entry`]; and no large page is mapped there.
-pub unsafe fn existing_entry(root: u64, va: u64) -> Option<&'static AtomicU64> {
+pub unsafe fn existing_entry(root: u64, va: u64, level: u32) -> Option<&'static AtomicU64> {
     let mut at = root;
-    for upper in (2..=4).rev() {
+    for upper in (level + 1..=4).rev() {
         // SAFETY: as in `entry`.
         let value = unsafe { table(at)[index(va, upper)].load(Ordering::Relaxed) };
         if value & bits::PRESENT == 0 {
@@ -96,7 +96,7 @@ pub unsafe fn existing_entry(root: u64, va: u64) -> Option<&'static AtomicU64> {
         at = value & bits::ADDRESS;
     }
     // SAFETY: as in `entry`.
-    Some(unsafe { &table(at)[index(va, 1)] })
+    Some(unsafe { &table(at)[index(va, level)] })
 }
 
 /// Maps a range of the kernel half with the largest pages that fit.

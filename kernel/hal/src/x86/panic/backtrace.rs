@@ -39,8 +39,9 @@ pub fn write(out: &mut dyn Write, cpu: usize, rip: Option<u64>, rbp: u64) -> fmt
 
 fn write_line(out: &mut dyn Write, address: u64, inside: u64) -> fmt::Result {
     match symbols::lookup(inside) {
-        Some((name, start)) => {
-            writeln!(out, "    {address:#018x} {}+{:#x}", Symbol(name), address.wrapping_sub(start))
+        Some((name, offset)) => {
+            let offset = offset + address.wrapping_sub(inside);
+            writeln!(out, "    {address:#018x} {}+{offset:#x}", Symbol(name))
         }
         None => writeln!(out, "    {address:#018x}"),
     }

@@ -6,7 +6,7 @@ mod symbols;
 use super::console::Emergency;
 use super::cpu::{self, local};
 use super::traps::frame::Frame;
-use super::{apic, power, time};
+use super::{apic, power, smp, time};
 use crate::types::PanicAction;
 use core::arch::asm;
 use core::fmt::{self, Write};
@@ -72,6 +72,9 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
 pub(super) fn report_exception(frame: &Frame, name: &str) -> ! {
     report(Place { rip: Some(frame.rip), rbp: frame.rbp }, |out| {
         writeln!(out, "{name} in the kernel (vector {}, error code {:#x})", frame.vector, frame.error_code)?;
+        if smp::is_guard(Cr2::read_raw()) {
+            writeln!(out, "  cr2 lies just below a kernel stack: the stack has overflowed")?;
+        }
         write_frame(out, frame)
     })
 }

@@ -42,6 +42,7 @@ global_asm!(
     // --- system call: rax = number, rdi, rsi = arguments, rcx = return address, r11 = flags ---
     ".balign 64",
     ".global capos_syscall_entry",
+    ".type capos_syscall_entry, @function",
     "capos_syscall_entry:",
     "swapgs",
     "mov gs:[{scratch}], rsp",
@@ -63,8 +64,10 @@ global_asm!(
     "mov rdi, rax",
     "xor ebp, ebp",
     "call {on_syscall}",
+    ".size capos_syscall_entry, . - capos_syscall_entry",
     // --- out again ---
     ".global capos_resume",
+    ".type capos_resume, @function",
     "capos_resume:",
     "mov rsp, gs:[{context}]",
     "test rsp, rsp",
@@ -119,7 +122,9 @@ global_asm!(
     "hlt",
     "cli",
     "jmp capos_resume",
+    ".size capos_resume, . - capos_resume",
     // --- exceptions and interrupts: [rsp] = vector, error code, and the processor's frame ---
+    ".type capos_trap, @function",
     "capos_trap:",
     "test byte ptr [rsp + 24], 3",
     "jz 4f",
@@ -169,7 +174,9 @@ global_asm!(
     "call {on_kernel_trap}",
     "mov rsp, gs:[{stack}]",
     "jmp capos_resume",
+    ".size capos_trap, . - capos_trap",
     // --- vectors with their own stack ---
+    ".type capos_paranoid, @function",
     "capos_paranoid:",
     "push rdi",
     "push rsi",
@@ -222,6 +229,7 @@ global_asm!(
     "pop rdi",
     "add rsp, 16",
     "iretq",
+    ".size capos_paranoid, . - capos_paranoid",
     // --- one stub per vector; those without an error code push a zero in its place ---
     ".balign 16",
     ".global capos_trap_stubs",

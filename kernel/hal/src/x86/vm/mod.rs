@@ -13,7 +13,7 @@ use crate::types::{Protection, VmError};
 use capos_abi::{PAGE_SIZE, layout};
 use capos_mem::{Backing, Bounds, Region, RegionError, Regions};
 use core::sync::atomic::{AtomicU64, Ordering};
-use tables::Tables;
+use tables::{Pruned, Tables};
 
 /// Most regions of one address space: bounds the kernel heap that one process can take.
 const MOST_REGIONS: usize = 4096;
@@ -51,7 +51,9 @@ impl From<RegionError> for VmError {
             RegionError::BadRange => VmError::InvalidArgument,
             RegionError::Exists => VmError::Exists,
             RegionError::NotFound => VmError::NotFound,
-            RegionError::NoSpace | RegionError::TooManyRegions | RegionError::OutOfMemory => VmError::OutOfMemory,
+            RegionError::NoSpace | RegionError::TooManyRegions | RegionError::OutOfMemory => {
+                VmError::OutOfMemory
+            }
         }
     }
 }
@@ -130,20 +132,29 @@ impl AddressSpace {
     pub fn unmap(&self, va: u64, pages: usize) -> Result<(), VmError> {
         let inner = &mut *self.inner.lock();
         inner.regions.prepare_remove(va, pages)?;
+        let mut pruned = Pruned::none();
         let mut flush = false;
         for part in inner.regions.overlapping(va, pages)?.filter(|part| part.backing.is_some()) {
             inner.tables.empty(&part);
+            inner.tables.prune(&part, &mut pruned);
             flush = true;
         }
         if flush {
             self.flush();
         }
-        // Only now may the frames go.
+        // Only now may tables and frames go.
+        inner.tables.release_pruned(pruned, &self.account);
         Ok(inner.regions.remove(va, pages)?)
     }
 
     /// Maps part of `frames` somewhere.
-    pub fn map(&self, frames: &Ref<Frames>, first: usize, pages: usize, protection: Protection) -> Result<u64, VmError> {
+    pub fn map(
+        &self,
+        frames: &Ref<Frames>,
+        first: usize,
+        pages: usize,
+        protection: Protection,
+    ) -> Result<u64, VmError> {
         inside(frames, first, pages)?;
         allowed(frames, protection)?;
         let inner = &mut *self.inner.lock();
@@ -152,7 +163,12 @@ impl AddressSpace {
         let backing = Backing { object: frames.clone(), first };
         // The search begins at the same hint again, so it finds the place that has tables now.
         let placed = inner.regions.place(pages, pure(protection), Some(backing.clone()))?;
-        inner.tables.fill(&Region { start: placed, pages, protection: pure(protection), backing: Some(backing) });
+        inner.tables.fill(&Region {
+            start: placed,
+            pages,
+            protection: pure(protection),
+            backing: Some(backing),
+        });
         Ok(placed)
     }
 

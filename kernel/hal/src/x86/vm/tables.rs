@@ -13,6 +13,18 @@ use core::sync::atomic::Ordering;
 /// Tables that were taken out of the top table and are still to be freed.
 pub(super) struct Cut([u64; KERNEL_HALF]);
 
+/// Lowest tables that were taken out because they had become empty: a list that runs through their own first entries, where the
+/// address of the next table counts as an entry that is not present.
+#[must_use]
+pub(super) struct Pruned(u64);
+
+impl Pruned {
+    /// None yet.
+    pub(super) const fn none() -> Self {
+        Pruned(0)
+    }
+}
+
 /// The tables, reachable from the top one. Used under the lock of the address space.
 pub(super) struct Tables {
     top: u64,
@@ -98,10 +110,42 @@ impl Tables {
         self.each_entry(region, |_| 0);
     }
 
+    /// Takes out the lowest tables of a region that have become empty, so that a process that maps and unmaps for ever does not
+    /// pay for every address it ever used. They must live until no CPU uses them.
+    pub(super) fn prune(&mut self, region: &Region<Ref<Frames>>, pruned: &mut Pruned) {
+        let mut at = region.start;
+        while at < region.end() {
+            // SAFETY: user tables hold no large pages, and `self` is borrowed mutably.
+            if let Some(slot) = unsafe { existing_entry(self.top, at, 2) } {
+                let entry = slot.load(Ordering::Relaxed);
+                // SAFETY: a present entry of level 2 names a table.
+                let low = (entry & bits::PRESENT != 0).then(|| unsafe { table(entry) });
+                if let Some(low) = low.filter(|low| low.iter().all(|slot| slot.load(Ordering::Relaxed) == 0))
+                {
+                    slot.store(0, Ordering::Release);
+                    low[0].store(pruned.0, Ordering::Release);
+                    pruned.0 = entry & bits::ADDRESS;
+                }
+            }
+            at = (at + 1).next_multiple_of(span(2));
+        }
+    }
+
+    /// Frees tables that were pruned and that no CPU uses any more.
+    pub(super) fn release_pruned(&mut self, pruned: Pruned, account: &Account) {
+        let mut at = pruned.0;
+        while at != 0 {
+            // SAFETY: a table on the list, which nobody else knows any more.
+            let next = unsafe { table(at)[0].load(Ordering::Relaxed) };
+            free(at, account);
+            at = next;
+        }
+    }
+
     fn each_entry(&mut self, region: &Region<Ref<Frames>>, mut value: impl FnMut(usize) -> u64) {
         for n in 0..region.pages {
             // SAFETY: user tables hold no large pages, and `self` is borrowed mutably.
-            if let Some(slot) = unsafe { existing_entry(self.top, region.start + bytes(n)) } {
+            if let Some(slot) = unsafe { existing_entry(self.top, region.start + bytes(n), 1) } {
                 slot.store(value(n), Ordering::Release);
             }
         }
