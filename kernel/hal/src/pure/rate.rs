@@ -7,9 +7,6 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// A rate of nothing, for statics.
-    pub const ZERO: Rate = Rate { factor: 0 };
-
     /// The rate at which `to` ticks pass while `from` do. `None` when `from` is zero or the factor does not fit.
     pub fn new(to: u64, from: u64) -> Option<Rate> {
         let factor = (u128::from(to) << 32).checked_div(u128::from(from))?;

@@ -120,13 +120,3 @@ impl fmt::Write for Emergency {
         Ok(())
     }
 }
-
-/// Formatted output to the raw console.
-pub(super) struct Out;
-
-impl fmt::Write for Out {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        write(text);
-        Ok(())
-    }
-}

@@ -34,7 +34,7 @@ pub fn claim_isa(irq: u8) -> Result<IrqLine, IrqError> {
     if irq == 0 {
         return Err(IrqError::Taken);
     }
-    let (gsi, trigger) = acpi::isa_override(irq).unwrap_or((u32::from(irq), ISA));
+    let (gsi, trigger) = acpi::isa_route(irq).unwrap_or((u32::from(irq), ISA));
     if !io::exists(gsi) {
         return Err(IrqError::NotFound);
     }

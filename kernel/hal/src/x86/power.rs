@@ -1,7 +1,7 @@
 //! Reset and power off, by every way the machine may have.
 
-use super::acpi::{self, Register};
-use super::panic::stop_here;
+use super::acpi;
+use super::panic::{stop_all, stop_here};
 use x86_64::VirtAddr;
 use x86_64::instructions::port::Port;
 use x86_64::instructions::tables::lidt;
@@ -30,10 +30,8 @@ fn wait() {
 
 /// Resets the machine.
 pub fn reboot() -> ! {
-    if let Some((register, value)) = acpi::reset_register() {
-        register.write8(value);
-        wait();
-    }
+    acpi::reset();
+    wait();
     FULL_RESET.into_iter().for_each(|value| out8(RESET_CONTROL, value));
     wait();
     out8(KEYBOARD_COMMAND, PULSE_RESET);
@@ -49,15 +47,7 @@ pub fn reboot() -> ! {
 
 /// Switches the machine off, or at least stops it.
 pub fn halt() -> ! {
-    if let Some(off) = acpi::soft_off() {
-        off.into_iter().flatten().for_each(|(register, value)| match register {
-            Register::Port16(port) => {
-                // SAFETY: the power management register that the firmware names, with the value it names.
-                unsafe { Port::new(port).write(value) };
-            }
-            other => other.write8(value.to_le_bytes()[0]),
-        });
-        wait();
-    }
-    stop_here()
+    acpi::switch_off();
+    wait();
+    stop_all()
 }

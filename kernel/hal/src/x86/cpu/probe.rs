@@ -32,6 +32,8 @@ pub struct Features {
     pub xsave: bool,
     /// State components of XCR0 that user threads get: x87, SSE, AVX, AVX-512, as far as there are.
     pub xsave_mask: u64,
+    /// Width of physical addresses.
+    pub physical_bits: u32,
 }
 
 static FEATURES: Once<Features> = Once::new();
@@ -75,6 +77,7 @@ fn probe() -> Features {
         rdrand: bit(basic.ecx, 30),
         xsave,
         xsave_mask,
+        physical_bits: if highest_extended >= 0x8000_0008 { __cpuid(0x8000_0008).eax & 0xff } else { 36 },
     }
 }
 

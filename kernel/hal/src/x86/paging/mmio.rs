@@ -25,6 +25,11 @@ impl Window {
         Window { base: NonNull::dangling(), length: 0 }
     }
 
+    /// Where it begins, for registers of odd sizes. `None` for an empty window.
+    pub fn pointer(&self) -> Option<*mut u8> {
+        (self.length > 0).then_some(self.base.as_ptr())
+    }
+
     fn contains(&self, offset: usize, width: usize) -> bool {
         offset.is_multiple_of(width) && offset.checked_add(width).is_some_and(|end| end <= self.length)
     }

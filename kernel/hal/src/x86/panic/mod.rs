@@ -47,6 +47,14 @@ pub(super) fn stop_here() -> ! {
     }
 }
 
+/// No CPU does anything more.
+pub(super) fn stop_all() -> ! {
+    let me = cpu::id();
+    REPORTER.store(me + 1, Ordering::Release);
+    stop_others(me);
+    stop_here()
+}
+
 /// The machine cannot run this kernel: one line that says why, then nothing.
 pub(super) fn refuse(reason: fmt::Arguments<'_>) -> ! {
     // Writing to the console cannot fail.

@@ -1,0 +1,127 @@
+//! ACPI: what the firmware says about the machine, read once at boot. A machine without it, or with tables that do not hold
+//! together, gets the defaults that every PC has.
+
+mod register;
+
+use super::apic::io::{self, Trigger};
+use super::boot::requests;
+use super::cpu::probe::features;
+use super::mem::phys;
+use super::paging::mmio;
+use crate::types::TableInfo;
+use alloc::vec::Vec;
+use capos_acpi::{Fadt, Hpet, Madt, MadtEntry, Memory, RSDP_MAX, RegisterWrite, Rsdp, Tables, soft_off as find_soft_off};
+use register::write;
+use spin::Once;
+use x86_64::instructions::port::Port;
+
+/// Where PCs have their first I/O interrupt controller.
+const IO_APIC: u64 = 0xfec0_0000;
+
+/// What was found.
+struct Found {
+    tables: Tables<'static>,
+    fadt: Option<Fadt<'static>>,
+    madt: Option<Madt<'static>>,
+    hpet: Option<u64>,
+    soft_off: Option<[Option<RegisterWrite>; 2]>,
+    ports: Vec<(u16, u16)>,
+}
+
+static FOUND: Once<Found> = Once::new();
+static MEMORY: Memory<'static> = &read;
+
+/// Firmware's bytes at a physical address.
+fn read(address: u64, length: usize) -> Option<&'static [u8]> {
+    let end = address.checked_add(length as u64)?;
+    if end > 1 << features().physical_bits {
+        return None;
+    }
+    // SAFETY: firmware's tables do not change; where there are none the bytes make no table.
+    let bytes = unsafe { mmio::view(address, length) };
+    (bytes.len() == length).then_some(bytes)
+}
+
+/// Reads the tables. On the boot CPU, while the loader's answers are still there.
+pub(super) fn init() {
+    let Some(tables) = find_tables() else { return };
+    let fadt = tables.find(b"FACP").and_then(|table| Fadt::parse(table).ok());
+    let madt = tables.find(b"APIC").and_then(|table| Madt::parse(table).ok());
+    let hpet = tables.find(b"HPET").and_then(|table| Hpet::parse(table).ok()).map(|hpet| hpet.address);
+    let soft_off = fadt.as_ref().and_then(|fadt| find_soft_off(&tables, fadt));
+    let mut ports = Vec::new();
+    for block in fadt.iter().flat_map(Fadt::ports) {
+        if ports.try_reserve(1).is_ok() {
+            ports.push((block.base, block.base.saturating_add(block.length - 1)));
+        }
+    }
+    FOUND.call_once(|| Found { tables, fadt, madt, hpet, soft_off, ports });
+}
+
+fn find_tables() -> Option<Tables<'static>> {
+    let address = requests::RSDP.get_response()?.address() as u64;
+    // Up to base revision 2 the loader gives an address in its direct map; from 3 on a physical one.
+    let address = address.checked_sub(phys::offset()).unwrap_or(address);
+    let rsdp = Rsdp::parse(read(address, RSDP_MAX)?).ok()?;
+    Tables::of(&rsdp, MEMORY).ok()
+}
+
+/// Sets up all I/O interrupt controllers.
+pub(super) fn init_interrupts() {
+    let mut lines = 0;
+    for entry in FOUND.get().and_then(|found| found.madt).iter().flat_map(Madt::entries) {
+        if let MadtEntry::IoApic { address, gsi_base, .. } = entry {
+            lines += io::add(u64::from(address), gsi_base);
+        }
+    }
+    if lines == 0 {
+        io::add(IO_APIC, 0);
+    }
+}
+
+/// Registers of the HPET.
+pub(super) fn hpet_address() -> Option<u64> {
+    FOUND.get()?.hpet
+}
+
+/// Where ISA line `irq` arrives, if the firmware says.
+pub(super) fn isa_route(irq: u8) -> Option<(u32, Trigger)> {
+    let route = FOUND.get()?.madt?.isa(irq);
+    let trigger = Trigger { active_low: route.signalling.active_low, level: route.signalling.level };
+    Some((route.gsi, trigger))
+}
+
+/// Port ranges of power management, ends included.
+pub(super) fn ports() -> &'static [(u16, u16)] {
+    FOUND.get().map_or(&[], |found| &found.ports)
+}
+
+/// Resets the machine, if the firmware says how.
+pub(super) fn reset() {
+    if let Some((register, value)) = FOUND.get().and_then(|found| found.fadt).and_then(|fadt| fadt.reset()) {
+        write(&register, u16::from(value));
+    }
+}
+
+/// Switches the machine off, if the firmware says how.
+pub(super) fn switch_off() {
+    let Some(found) = FOUND.get() else { return };
+    let Some(steps) = &found.soft_off else { return };
+    if let Some((port, value)) = found.fadt.and_then(|fadt| fadt.enable()) {
+        // SAFETY: the firmware's own port and value for "ACPI is in charge now"; only called to end everything.
+        unsafe { Port::new(port).write(value) };
+    }
+    steps.iter().flatten().for_each(|step| write(&step.register, step.value));
+}
+
+/// Whether the machine has ACPI.
+pub fn is_present() -> bool {
+    FOUND.get().is_some()
+}
+
+/// Table number `index`. Broken tables are passed over.
+pub fn table(index: usize) -> Option<TableInfo> {
+    let table = FOUND.get()?.tables.iter().flatten().nth(index)?;
+    let length = u32::try_from(table.bytes().len()).unwrap_or(u32::MAX);
+    Some(TableInfo { signature: table.signature().0, length, revision: table.revision() })
+}
