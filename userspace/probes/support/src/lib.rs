@@ -6,6 +6,7 @@
 extern crate alloc;
 
 pub mod audit;
+pub mod bare;
 pub mod child;
 pub mod echo;
 pub mod options;

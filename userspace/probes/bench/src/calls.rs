@@ -1,0 +1,112 @@
+//! Calls to another process.
+
+use crate::measure::{Bench, middle};
+use crate::servers::{self, BATCH, BYTES, INTERFACE, NOTHING, TYPED, typed};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+use probe::Limits;
+use probe::bare::Bare;
+use rt::abi::{Op, RingShape, Sqe, TransferSlot};
+use rt::generated::{EndpointClient, EndpointFactoryClient, ProcessHandleClient};
+use rt::ipc::call_blocking;
+use rt::schema::log_reader::ReadResults;
+use rt::schema::{Decode, Encode};
+use rt::time::ticks;
+use rt::{CallError, Cap, CapId, Client};
+
+/// A server process and a facet of its endpoint.
+fn server(bench: &Bench, role: &str) -> Result<(ProcessHandleClient, Cap), CallError> {
+    let factory = EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS));
+    let endpoint = factory.create_blocking(64);
+    // Our own factory belongs to the process.
+    factory.into_cap().into_id();
+    let endpoint = endpoint?;
+    let facet = endpoint.mint_blocking(1, INTERFACE)?;
+    let program = bench.nursery.program("probe-bench")?;
+    let child = bench.nursery.child(&program, &Limits::threads(2), "server")?.arg(role);
+    let handle = child.give("serve", EndpointClient::ID, endpoint)?.start()?;
+    bench.audit.pause(2_000_000);
+    Ok((handle, facet))
+}
+
+/// `ipc.call_reply.*` and `cap.transfer_copy`: the runtime on both sides, one call at a time.
+pub fn single(bench: &Bench) -> Result<(), CallError> {
+    let (handle, facet) = server(bench, "--role=server")?;
+    let empty = || call_blocking(&facet, INTERFACE, NOTHING, |_| Ok(0), &[], 0, 0).map(|_| ());
+    bench.figure("ipc.call_reply.0B", empty)?;
+    bench.figure("ipc.call_reply.64B", || typed_call(&facet))?;
+    let kilobyte = [0x5a; 1024];
+    bench.figure("ipc.call_reply.1KiB", || {
+        let encode = |out: &mut [u8]| {
+            out.get_mut(..1024).ok_or(rt::schema::EncodeError::NoRoom)?.copy_from_slice(&kilobyte);
+            Ok(1024)
+        };
+        call_blocking(&facet, INTERFACE, BYTES, encode, &[], 0, 1024).map(|_| ())
+    })?;
+    if bench.wants("cap.transfer_copy") {
+        let slot = [TransferSlot::copy(facet.id())];
+        let with =
+            bench.median(|| call_blocking(&facet, INTERFACE, NOTHING, |_| Ok(0), &slot, 0, 0).map(|_| ()))?;
+        // What the copy adds, its release by the receiver included.
+        bench.report.figure("cap.transfer_copy", with.saturating_sub(bench.median(empty)?));
+    }
+    handle.kill_blocking()
+}
+
+fn typed_call(facet: &Cap) -> Result<(), CallError> {
+    let reply = call_blocking(facet, INTERFACE, TYPED, |out| typed(41).encode(out), &[], 0, 64)?;
+    let results = ReadResults::decode(reply.bytes())?;
+    if results.next == 42 { Ok(()) } else { Err(CallError::MissingCap) }
+}
+
+/// `ipc.call_reply.64B.batch16`: 16 typed calls in one `cap_enter`, each.
+pub fn batched(bench: &Bench) -> Result<(), CallError> {
+    let name = "ipc.call_reply.64B.batch16";
+    if !bench.wants(name) {
+        return Ok(());
+    }
+    let (handle, facet) = server(bench, "--role=batch")?;
+    let found = Arc::new(AtomicU64::new(0));
+    let (theirs, id, samples) = (found.clone(), facet.id(), bench.samples);
+    let mut costs = Vec::with_capacity(samples);
+    let thread = rt::raw::spawn(RingShape::DEFAULT, 10, move |ring| {
+        let mut bare = Bare::new(ring);
+        for _ in 0..samples.max(1) {
+            costs.push(batch(&mut bare, id) / u64::from(BATCH));
+        }
+        theirs.store(middle(&mut costs), Ordering::Relaxed);
+    })?;
+    thread.join()?;
+    bench.report.figure(name, found.load(Ordering::Relaxed));
+    handle.kill_blocking()
+}
+
+fn batch(bare: &mut Bare<'_>, facet: CapId) -> u64 {
+    let start = ticks();
+    for n in 0..BATCH {
+        let place = 0x400 * n;
+        let len = servers::store(bare, place, 41);
+        bare.submit(&Sqe {
+            op: Op::Call as u8,
+            method: TYPED,
+            user_data: u64::from(n),
+            cap: facet.raw(),
+            interface: INTERFACE,
+            msg_off: place,
+            msg_len: len,
+            reply_off: place + 0x200,
+            reply_len: 0x200,
+            ..Sqe::default()
+        });
+    }
+    bare.ring.enter(u64::from(BATCH), rt::sys::FOREVER);
+    let mut right = 0;
+    while let Some(cqe) = bare.pop() {
+        // Word 0 is the root pointer, word 1 the small fields, word 2 `next`.
+        let next = bare.ring.arena(0x400 * cqe.user_data as u32 + 0x200 + 16);
+        right += u32::from(cqe.result == 64 && next == 42);
+    }
+    // A batch with a wrong answer has no cost worth reporting.
+    if right == BATCH { ticks() - start } else { 0 }
+}

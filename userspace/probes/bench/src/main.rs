@@ -1,0 +1,56 @@
+//! Measures primitives in guest instructions: everything counts, all processes and the kernel.
+//!
+//! Meant for one processor under `-icount shift=0`, where a tick of the time stamp counter is an instruction as long as nobody
+//! idles. `--only=PREFIX` measures some, `--samples=N` says how many medians are taken of.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+mod calls;
+mod measure;
+mod primitives;
+mod servers;
+
+use measure::Bench;
+use probe::{Audit, Nursery, Report, number, options};
+use rt::{CallError, Env, EnvError};
+
+rt::main!(run);
+
+fn run(mut env: Env) -> i64 {
+    match options::text(&env, "role") {
+        Some("server") => servers::serve(env),
+        Some("batch") => servers::serve_batches(),
+        Some("yield") => servers::yield_forever(),
+        _ => match setup(&mut env) {
+            Ok(bench) => {
+                let done = all(&bench);
+                if let Err(error) = &done {
+                    bench.report.check("bench", false, error);
+                }
+                bench.report.finish(u8::from(done.is_err()))
+            }
+            Err(_) => 2,
+        },
+    }
+}
+
+fn setup(env: &mut Env) -> Result<Bench, EnvError> {
+    Ok(Bench {
+        only: options::text(env, "only").unwrap_or(""),
+        samples: number(env, "samples", 101) as usize,
+        report: Report::new(env)?,
+        nursery: Nursery::new(env)?,
+        audit: Audit::new(env)?,
+    })
+}
+
+fn all(bench: &Bench) -> Result<(), CallError> {
+    primitives::nops(bench)?;
+    primitives::null_calls(bench)?;
+    calls::single(bench)?;
+    calls::batched(bench)?;
+    primitives::spawn(bench)?;
+    primitives::yields(bench)?;
+    primitives::memory(bench)
+}

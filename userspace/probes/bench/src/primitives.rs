@@ -1,0 +1,101 @@
+//! What one process measures by itself.
+
+use crate::measure::{Bench, middle};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+use probe::Limits;
+use probe::bare::Bare;
+use rt::CallError;
+use rt::abi::{PAGE_SIZE, RingShape, Sqe};
+use rt::region::Region;
+use rt::schema::virtual_memory::Protection;
+use rt::threads;
+use rt::time::ticks;
+
+/// Submissions of one batch.
+const BATCH: u64 = 32;
+
+/// `ring.nop.batch32`: 32 NOPs in one `cap_enter`, completions taken, each.
+pub fn nops(bench: &Bench) -> Result<(), CallError> {
+    let name = "ring.nop.batch32";
+    if !bench.wants(name) {
+        return Ok(());
+    }
+    let found = Arc::new(AtomicU64::new(0));
+    let (theirs, samples) = (found.clone(), bench.samples);
+    // A raw thread must not make the heap grow: the room is made here.
+    let mut costs = Vec::with_capacity(samples);
+    let thread = rt::raw::spawn(RingShape::DEFAULT, 10, move |ring| {
+        let mut bare = Bare::new(ring);
+        for _ in 0..samples.max(1) {
+            costs.push(nop_batch(&mut bare) / BATCH);
+        }
+        theirs.store(middle(&mut costs), Ordering::Relaxed);
+    })?;
+    thread.join()?;
+    bench.report.figure(name, found.load(Ordering::Relaxed));
+    Ok(())
+}
+
+fn nop_batch(bare: &mut Bare<'_>) -> u64 {
+    let start = ticks();
+    for user_data in 0..BATCH {
+        bare.submit(&Sqe { user_data, ..Sqe::default() });
+    }
+    bare.ring.enter(BATCH, rt::sys::FOREVER);
+    let mut taken = 0;
+    while let Some(cqe) = bare.pop() {
+        taken += u64::from(cqe.result == 0);
+    }
+    // A batch that did not do its work has no cost worth reporting.
+    if taken == BATCH { ticks() - start } else { 0 }
+}
+
+/// `call.kernel_null`: `Timer.now` through the typed client, the cheapest call with an answer; and `ThreadControl.yield` alone.
+pub fn null_calls(bench: &Bench) -> Result<(), CallError> {
+    let timer = bench.audit.timer();
+    bench.figure("call.kernel_null", || timer.now_blocking().map(|_| ()))?;
+    bench.figure("call.yield_alone", || {
+        threads::yield_now();
+        Ok(())
+    })
+}
+
+/// `proc.spawn_to_exit`: from `create` of the smallest program to the answer of `wait`, everything taken back.
+pub fn spawn(bench: &Bench) -> Result<(), CallError> {
+    let program = bench.nursery.program("probe-null")?;
+    bench.figure("proc.spawn_to_exit", || {
+        let child = bench.nursery.child(&program, &Limits::SMALL, "null")?;
+        child.start()?.wait_blocking().map(|_| ())
+    })
+}
+
+/// `thread.yield_round_trip`: to a thread of another process and back.
+pub fn yields(bench: &Bench) -> Result<(), CallError> {
+    let program = bench.nursery.program("probe-bench")?;
+    let child = bench.nursery.child(&program, &Limits::SMALL, "yield")?.arg("--role=yield").start()?;
+    bench.audit.pause(2_000_000);
+    bench.figure("thread.yield_round_trip", || {
+        threads::yield_now();
+        Ok(())
+    })?;
+    child.kill_blocking()
+}
+
+/// `vm.map_touch_unmap.4K`: a page of a memory object.
+pub fn memory(bench: &Bench) -> Result<(), CallError> {
+    let page = PAGE_SIZE as u64;
+    let object = threads::memory().create_object_blocking(page)?;
+    bench.figure("vm.map_touch_unmap.4K", || {
+        let region = Region::map(&object, 0, page, Protection::ReadWrite)?;
+        region.store(0, 1);
+        Ok(())
+    })?;
+    bench.figure("vm.reserve_commit_touch_unmap.4K", || {
+        let region = Region::reserve(page)?;
+        region.commit(0, page, Protection::ReadWrite)?;
+        region.store(0, 1);
+        Ok(())
+    })
+}

@@ -1,0 +1,119 @@
+//! The other processes of the measurements.
+
+use probe::bare::{Bare, recv};
+use probe::echo;
+use rt::abi::{Cqe, Op, RingShape, Sqe};
+use rt::schema::log_reader::ReadResults;
+use rt::schema::log_sink::LogLevel;
+use rt::schema::{Decode, Encode};
+use rt::serve::{Event, run_blocking};
+use rt::{CapId, Env, ExceptionCode, Request};
+
+/// Nothing in, nothing out.
+pub const NOTHING: u16 = 0;
+/// A typed message of 64 bytes in, another out.
+pub const TYPED: u16 = 1;
+/// The same bytes back.
+pub const BYTES: u16 = 2;
+
+/// Calls that the batch server takes at once.
+pub const BATCH: u32 = 16;
+
+/// A typed message of exactly 64 bytes: five words of fields, and a text.
+pub fn typed(next: u64) -> ReadResults<'static> {
+    ReadResults { found: true, next, lost: 1, time_ns: 2, process: 3, level: LogLevel::Info, text: "64bytes" }
+}
+
+/// Answers calls one by one, through the runtime.
+pub fn serve(mut env: Env) -> i64 {
+    let Ok(endpoint) = env.cap("serve") else { return 2 };
+    run_blocking(&endpoint, |event| {
+        if let Event::Call(request) = event {
+            answer(request);
+        }
+    });
+    0
+}
+
+fn answer(request: Request) {
+    match request.method() {
+        NOTHING => request.reply(|_| Ok(0), &[]),
+        TYPED => match ReadResults::decode(request.bytes()).map(|results| results.next) {
+            Ok(next) => request.reply(|out| typed(next + 1).encode(out), &[]),
+            Err(error) => request.fail(error.into()),
+        },
+        // The answer is encoded over the request: the bytes are there already.
+        BYTES => {
+            let len = request.bytes().len();
+            request.reply(|_| Ok(len), &[]);
+        }
+        _ => request.fail(ExceptionCode::Unsupported.into()),
+    }
+}
+
+/// Answers typed calls as they come, several in one `cap_enter`, by hand.
+pub fn serve_batches() -> i64 {
+    let served = rt::raw::spawn(RingShape::DEFAULT, 10, |ring| batches(&mut Bare::new(ring)));
+    i64::from(served.and_then(rt::threads::JoinHandle::join).is_err())
+}
+
+fn batches(bare: &mut Bare<'_>) {
+    let right = CapId::granted(0);
+    let place = |n: u64| 0x200 * n as u32;
+    let receive = |n: u64| Sqe { user_data: n, msg_off: place(n), msg_len: 0x200, ..recv(right, 0) };
+    for n in 0..u64::from(BATCH) {
+        bare.submit(&receive(n));
+    }
+    let mut wanted = 1;
+    loop {
+        if bare.ring.enter(wanted, rt::sys::FOREVER) < 0 {
+            return;
+        }
+        // The RETURNs complete with the `cap_enter` that submits them: so many completions mean nothing new.
+        wanted = 1;
+        while let Some(cqe) = bare.pop() {
+            if cqe.user_data < u64::from(BATCH) {
+                bare.submit(&typed_answer(bare, &cqe, place(cqe.user_data)));
+                bare.submit(&receive(cqe.user_data));
+                wanted += 1;
+            }
+        }
+    }
+}
+
+fn typed_answer(bare: &Bare<'_>, cqe: &Cqe, place: u32) -> Sqe {
+    let mut buffer = [0; 64];
+    for (n, bytes) in (0u32..).zip(buffer.as_chunks_mut::<8>().0) {
+        *bytes = bare.ring.arena(place + 8 * n).to_le_bytes();
+    }
+    let next = ReadResults::decode(&buffer).map_or(0, |results| results.next + 1);
+    let len = store(bare, place, next);
+    Sqe {
+        op: Op::Return as u8,
+        user_data: u64::MAX,
+        cap: cqe.token,
+        msg_off: place,
+        msg_len: len,
+        ..Sqe::default()
+    }
+}
+
+/// Encodes a typed message into the arena; gives its length.
+pub fn store(bare: &Bare<'_>, place: u32, next: u64) -> u32 {
+    let mut buffer = [0; 64];
+    let len = typed(next).encode(&mut buffer).unwrap_or(0);
+    for (n, bytes) in (0u32..).zip(buffer.as_chunks::<8>().0) {
+        bare.ring.set_arena(place + 8 * n, u64::from_le_bytes(*bytes));
+    }
+    len as u32
+}
+
+/// Gives the processor back as soon as it gets it.
+pub fn yield_forever() -> i64 {
+    loop {
+        rt::threads::yield_now();
+    }
+}
+
+/// The interface that the servers speak.
+pub const INTERFACE: u64 = echo::INTERFACE;

@@ -1,0 +1,2 @@
+//! Checks capability tables and the small kernel objects.
+fn main() {}

@@ -1,0 +1,127 @@
+//! Calls that are answered.
+
+use crate::submissions::code;
+use probe::bare::{Bare, INBOX, MESSAGE, Notes, REPLY, answer, recv};
+use probe::echo::INTERFACE;
+use rt::abi::ring::{cqe_flags, sqe_flags};
+use rt::abi::{Cqe, Op, Sqe};
+use rt::schema::Empty;
+use rt::{CapId, ExceptionCode, TransportError};
+
+/// Badge of the facet.
+const BADGE: u64 = 0xbad6_e000_0000_0001;
+
+pub fn all(bare: &mut Bare<'_>, notes: &Notes) {
+    let right = bare.endpoint(8);
+    let facet = bare.mint(right, BADGE);
+    round_trip(bare, notes, right, facet);
+    exceptions(bare, notes, right, facet);
+    sizes(bare, notes, right, facet);
+    tokens(bare, notes, right, facet);
+    sides(bare, notes, right, facet);
+    bare.release(facet);
+    bare.release(right);
+}
+
+/// A call with `words` of payload; not yet submitted.
+pub fn call(bare: &Bare<'_>, facet: CapId, words: &[u64]) -> Sqe {
+    bare.put(MESSAGE, words);
+    let call = bare.call((facet, INTERFACE), 7, &Empty, &[], 0);
+    Sqe { msg_len: 8 * words.len() as u32, ..call }
+}
+
+/// Receives what waits.
+pub fn received(bare: &mut Bare<'_>, right: CapId) -> Cqe {
+    bare.run(&recv(right, 16))
+}
+
+fn round_trip(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
+    for receiver_first in [false, true] {
+        let wait = if receiver_first { bare.start(&recv(right, 0)) } else { 0 };
+        bare.flush();
+        let sqe = call(bare, facet, &[11, 22, 33]);
+        let number = bare.start(&sqe);
+        let arrival = if receiver_first { bare.wait(wait) } else { received(bare, right) };
+        notes.note("call: length at the receiver", code(&arrival), 24);
+        notes.note("call: method at the receiver", i64::from(arrival.method), 7);
+        notes.note("call: badge at the receiver", arrival.badge.cast_signed(), BADGE.cast_signed());
+        let sum: u64 = (0..3).map(|n| bare.ring.arena(INBOX + 8 * n)).sum();
+        notes.note("call: words at the receiver", sum.cast_signed(), 66);
+        notes.note("call: not complete before its answer", i64::from(bare.poll(number).is_some()), 0);
+        bare.put(MESSAGE, &[44]);
+        notes.note("return completes with 0", code(&bare.run(&answer(arrival.token, 8))), 0);
+        let reply = bare.wait(number);
+        notes.note("answer: length at the caller", code(&reply), 8);
+        notes.note("answer: word at the caller", bare.ring.arena(REPLY).cast_signed(), 44);
+        notes.note("answer: no flags", reply.flags, 0);
+    }
+}
+
+fn exceptions(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
+    let sqe = call(bare, facet, &[]);
+    let number = bare.start(&sqe);
+    let arrival = received(bare, right);
+    bare.put(MESSAGE, &[u64::from_le_bytes(*b"no such ")]);
+    let refusal = answer(arrival.token, 8);
+    let refusal = Sqe { flags: sqe_flags::EXCEPTION, method: ExceptionCode::NotFound.code(), ..refusal };
+    notes.note("an exception can be returned", code(&bare.run(&refusal)), 0);
+    let reply = bare.wait(number);
+    notes.note("exception: flag at the caller", reply.flags, cqe_flags::EXCEPTION);
+    notes.note(
+        "exception: code at the caller",
+        i64::from(reply.method),
+        i64::from(ExceptionCode::NotFound.code()),
+    );
+    notes.note("exception: length of its text", code(&reply), 8);
+}
+
+fn sizes(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
+    let too_large = TransportError::MessageTooLarge.code();
+    let small = Sqe { msg_len: 8, ..recv(right, 0) };
+    let wait = bare.start(&small);
+    bare.flush();
+    let sqe = call(bare, facet, &[1, 2]);
+    notes.note("a message larger than the receiver's buffer", code(&bare.run(&sqe)), too_large);
+    notes.note("the receiver waits on", i64::from(bare.poll(wait).is_some()), 0);
+    let sqe = call(bare, facet, &[1]);
+    let number = bare.start(&sqe);
+    let arrival = bare.wait(wait);
+    notes.note("and gets the next one", code(&arrival), 8);
+    bare.run(&answer(arrival.token, 0));
+    notes.note("an answer of no bytes", code(&bare.wait(number)), 0);
+
+    let sqe = Sqe { reply_len: 8, ..call(bare, facet, &[]) };
+    let number = bare.start(&sqe);
+    let arrival = received(bare, right);
+    notes.note("a too large answer is the caller's fault", code(&bare.run(&answer(arrival.token, 16))), 0);
+    notes.note("who hears of it", code(&bare.wait(number)), TransportError::ReplyTooLarge.code());
+}
+
+fn tokens(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
+    let stale = TransportError::StaleToken.code();
+    let sqe = call(bare, facet, &[]);
+    let number = bare.start(&sqe);
+    let arrival = received(bare, right);
+    notes.note("a token that was never given", code(&bare.run(&answer(arrival.token ^ 1 << 40, 0))), stale);
+    notes.note("token zero", code(&bare.run(&answer(0, 0))), stale);
+    notes.note("the right token", code(&bare.run(&answer(arrival.token, 0))), 0);
+    notes.note("the same token again", code(&bare.run(&answer(arrival.token, 0))), stale);
+    notes.note("the call was answered once", code(&bare.wait(number)), 0);
+}
+
+/// Each side of an endpoint is good for its own operations only.
+fn sides(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
+    notes.note(
+        "receive on a client facet",
+        code(&bare.run(&recv(facet, 0))),
+        TransportError::WrongKind.code(),
+    );
+    let sqe = call(bare, right, &[]);
+    notes.note("call of a receive right", code(&bare.run(&sqe)), TransportError::WrongInterface.code());
+    let bad = Sqe { op: Op::Return as u8, msg_off: 4, msg_len: 8, ..Sqe::default() };
+    notes.note(
+        "return of an unaligned message",
+        code(&bare.run(&bad)),
+        TransportError::InvalidArgument.code(),
+    );
+}

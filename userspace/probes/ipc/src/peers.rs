@@ -1,0 +1,126 @@
+//! What happens when the process at the other end dies.
+
+use crate::Setup;
+use probe::{Limits, echo};
+use rt::generated::{EndpointClient, EndpointFactoryClient, ProcessHandleClient};
+use rt::schema::process_handle::ExitReason;
+use rt::serve::{Event, Receiver, run_blocking};
+use rt::{CallError, Cap, CapId, Client, Either, Env, Request, TransportError, block_on, select};
+
+/// Answered with the number plus one.
+const ADD: u16 = 0;
+/// Never answered: the server ends with code 33.
+const DIE: u16 = 1;
+/// Never answered.
+const KEEP: u16 = 2;
+
+/// The server process.
+pub fn serve(mut env: Env) -> i64 {
+    let Ok(endpoint) = env.cap("serve") else { return 2 };
+    let mut kept: Option<Request> = None;
+    run_blocking(&endpoint, |event| {
+        let Event::Call(request) = event else { return };
+        match request.method() {
+            ADD => {
+                let number = echo::word(request.bytes(), 0);
+                echo::answer(request, &[number + 1]);
+            }
+            DIE => rt::sys::exit(33),
+            _ => kept = Some(request),
+        }
+    });
+    0
+}
+
+/// The client process: a call that we do not answer.
+pub fn call_forever(mut env: Env) -> i64 {
+    let Ok(server) = env.cap("server") else { return 2 };
+    i64::from(echo::call::<1>(&server, KEEP, &[5]).is_err())
+}
+
+/// A new endpoint of ours.
+fn endpoint() -> Result<EndpointClient, CallError> {
+    let factory = EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS));
+    let endpoint = factory.create_blocking(8);
+    // Our own factory belongs to the process.
+    factory.into_cap().into_id();
+    endpoint
+}
+
+fn server(setup: &Setup) -> Result<(ProcessHandleClient, Cap), CallError> {
+    let endpoint = endpoint()?;
+    let facet = endpoint.mint_blocking(1, echo::INTERFACE)?;
+    let program = setup.nursery.program("probe-ipc")?;
+    let child = setup.nursery.child(&program, &Limits::SMALL, "server")?.arg("--role=server");
+    Ok((child.give("serve", EndpointClient::ID, endpoint)?.start()?, facet))
+}
+
+/// All cases; gives how many clauses were checked.
+pub fn all(setup: &Setup) -> Result<usize, CallError> {
+    Ok(server_exits(setup)? + server_is_killed(setup)? + client_is_killed(setup)?)
+}
+
+fn server_exits(setup: &Setup) -> Result<usize, CallError> {
+    let report = &setup.report;
+    let (handle, facet) = server(setup)?;
+    report.equal("another process answers", echo::call::<1>(&facet, ADD, &[41])?, [42]);
+    report.fails("a server that exits", echo::call::<1>(&facet, DIE, &[]), TransportError::Disconnected);
+    report.fails("calls after that", echo::call::<1>(&facet, ADD, &[]), TransportError::Disconnected);
+    let end = handle.wait_blocking()?;
+    report.equal("its exit code", (end.reason, end.code), (ExitReason::Exited, 33));
+    Ok(4)
+}
+
+fn server_is_killed(setup: &Setup) -> Result<usize, CallError> {
+    let report = &setup.report;
+    let (handle, facet) = server(setup)?;
+    echo::call::<1>(&facet, ADD, &[1])?;
+    let found = block_on(async {
+        let kept = rt::ipc::call(&facet, echo::INTERFACE, KEEP, |_| Ok(0), &[], 0, 0);
+        let pause = async {
+            let timer = setup.audit.timer();
+            let now = timer.now().await?;
+            timer.sleep_until(now + 2_000_000).await?;
+            handle.kill().await
+        };
+        let mut kept = core::pin::pin!(kept);
+        match select(kept.as_mut(), pause).await {
+            Either::First(early) => early.map(|_| ()),
+            Either::Second(_) => kept.await.map(|_| ()),
+        }
+    });
+    report.fails("a server that is killed with our call", found, TransportError::Disconnected);
+    report.fails("calls after the kill", echo::call::<1>(&facet, ADD, &[]), TransportError::Disconnected);
+    report.equal("it was killed", handle.wait_blocking()?.reason, ExitReason::Killed);
+    Ok(3)
+}
+
+/// A client that dies while we have its call: its facet goes, and our answer is stale, which nobody hears of.
+fn client_is_killed(setup: &Setup) -> Result<usize, CallError> {
+    let report = &setup.report;
+    let endpoint = endpoint()?;
+    let facet = endpoint.mint_blocking(77, echo::INTERFACE)?;
+    let program = setup.nursery.program("probe-ipc")?;
+    let child = setup.nursery.child(&program, &Limits::SMALL, "client")?.arg("--role=client");
+    let handle = child.give("server", echo::INTERFACE, facet)?.start()?;
+    let mut receiver = Receiver::new(endpoint.into_cap(), 1);
+    block_on(async {
+        let Event::Call(request) = receiver.next().await? else {
+            report.check("a call of the client", false, "something else came");
+            return Ok(1);
+        };
+        report.equal(
+            "a call of the client",
+            (request.context().badge(), echo::word(request.bytes(), 0)),
+            (77, 5),
+        );
+        handle.kill().await?;
+        echo::answer(request, &[6]);
+        match receiver.next().await? {
+            Event::Unreferenced(badge) => report.equal("its facet went with it", badge, 77),
+            Event::Call(_) => report.check("its facet went with it", false, "another call came"),
+        }
+        report.equal("the client was killed", handle.wait().await?.reason, ExitReason::Killed);
+        Ok(3)
+    })
+}

@@ -1,0 +1,120 @@
+//! Every budget ends in a typed error, harmless to what was there before, and comes back whole.
+
+use alloc::vec::Vec;
+use probe::Report;
+use rt::abi::PAGE_SIZE;
+use rt::generated::{EndpointClient, EndpointFactoryClient, MemoryObjectClient};
+use rt::region::Region;
+use rt::schema::virtual_memory::Protection;
+use rt::threads::{self, memory};
+use rt::{CallError, Cap, CapId, ExceptionCode, TransportError};
+
+const PAGE: u64 = PAGE_SIZE as u64;
+/// Pages of one step of exhaustion.
+const STEP: u64 = 16;
+
+pub fn all(report: &Report) -> Result<(), CallError> {
+    pages(report)?;
+    slots(report)?;
+    endpoint_entries(report)?;
+    threads(report)
+}
+
+/// Takes objects until one is refused, twice: the second time as many fit as the first time.
+fn pages(report: &Report) -> Result<(), CallError> {
+    let exhaust = || {
+        let mut objects: Vec<MemoryObjectClient> = Vec::with_capacity(64);
+        loop {
+            match memory().create_object_blocking(STEP * PAGE) {
+                Ok(object) if objects.len() < objects.capacity() => objects.push(object),
+                Ok(_) => return (objects.len(), None),
+                Err(error) => return (objects.len(), Some(error)),
+            }
+        }
+    };
+    let (first, error) = exhaust();
+    report.fails(
+        "memory ends",
+        Err::<(), _>(error.unwrap_or(CallError::MissingCap)),
+        ExceptionCode::BudgetExhausted,
+    );
+    let (second, _) = exhaust();
+    report.equal("and comes back whole", second, first);
+    let region = Region::reserve(1 << 30)?;
+    let all = region.commit(0, 1 << 30, Protection::ReadWrite);
+    report.fails("a commit larger than the budget", all, ExceptionCode::BudgetExhausted);
+    report.works("leaves nothing committed", region.commit(0, PAGE, Protection::ReadWrite));
+    Ok(())
+}
+
+/// Takes facets of an object until the table is full.
+fn slots(report: &Report) -> Result<(), CallError> {
+    let object = memory().create_object_blocking(PAGE)?;
+    let mut facets = Vec::with_capacity(1024);
+    let error = loop {
+        match object.read_only_blocking() {
+            Ok(facet) if facets.len() < facets.capacity() => facets.push(facet),
+            Ok(_) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    let error = Err::<(), _>(error.unwrap_or(CallError::MissingCap));
+    report.fails("slots end", error, TransportError::BudgetExhausted);
+    let last = facets.pop();
+    let stale = last.as_ref().map_or(CapId::NULL, |facet| facet.cap().id());
+    drop(last);
+    let again = object.read_only_blocking()?;
+    report.check("a slot comes back under another id", again.cap().id() != stale, "ids compared");
+    let ghost = MemoryObjectClient::from(Cap::from_id(stale));
+    report.fails("and the old id is refused", ghost.info_blocking(), TransportError::InvalidCap);
+    ghost.into_cap().into_id();
+    Ok(())
+}
+
+fn factory() -> core::mem::ManuallyDrop<EndpointFactoryClient> {
+    core::mem::ManuallyDrop::new(EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS)))
+}
+
+fn endpoint_entries(report: &Report) -> Result<(), CallError> {
+    report.fails("an endpoint of no depth", factory().create_blocking(0), ExceptionCode::InvalidArgument);
+    report.fails("an endpoint too deep", factory().create_blocking(1025), ExceptionCode::InvalidArgument);
+    let count = || {
+        let mut endpoints: Vec<EndpointClient> = Vec::with_capacity(64);
+        while endpoints.len() < endpoints.capacity() {
+            match factory().create_blocking(8) {
+                Ok(endpoint) => endpoints.push(endpoint),
+                Err(error) => return (endpoints.len(), Some(error)),
+            }
+        }
+        (endpoints.len(), None)
+    };
+    let (first, error) = count();
+    let error = Err::<(), _>(error.unwrap_or(CallError::MissingCap));
+    report.fails("endpoint entries end", error, ExceptionCode::BudgetExhausted);
+    report.equal("and come back whole", count().0, first);
+    Ok(())
+}
+
+fn threads(report: &Report) -> Result<(), CallError> {
+    let count = || {
+        let mut handles = Vec::with_capacity(16);
+        let error = loop {
+            let sleeper = threads::spawn(10, threads::yield_now);
+            match sleeper {
+                Ok(handle) if handles.len() < handles.capacity() => handles.push(handle),
+                Ok(_) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        let started = handles.len();
+        handles.into_iter().try_for_each(threads::JoinHandle::join).map(|()| (started, error))
+    };
+    let (started, error) = count()?;
+    report.check("threads were started", started > 0, started);
+    // Those that have ended already give their place back: the budget ends only if none does so in time.
+    if let Some(error) = error {
+        report.fails("threads end", Err::<(), _>(error), ExceptionCode::BudgetExhausted);
+    }
+    report.fails("a thread above our priority", threads::spawn(31, || ()), ExceptionCode::Denied);
+    Ok(())
+}
