@@ -20,8 +20,8 @@ mod types;
 mod pure;
 
 pub use types::{
-    BootInfo, BootModule, EntropyError, Fault, Handlers, IrqError, IrqInfo, IrqLine, MemError, MemoryRange, OutOfRange,
-    PanicAction, PciFunction, PortError, Protection, Registers, Start, TableInfo, VmError,
+    BootInfo, BootModule, EntropyError, Fault, Handlers, IrqError, IrqInfo, IrqLine, MemError, MemoryRange,
+    OutOfRange, PanicAction, PciFunction, PortError, Protection, Registers, Start, TableInfo, VmError,
 };
 
 #[cfg(not(target_os = "none"))]
@@ -32,4 +32,6 @@ mod x86;
 #[cfg(not(target_os = "none"))]
 pub use fake::{acpi, boot, console, cpu, entropy, irq, mem, panic, pci, port, power, ring, time, user, vm};
 #[cfg(target_os = "none")]
-pub use x86::{acpi, boot, console, cpu, entropy, irq, mem, panic, pci, port, power, ring, start, time, user, vm};
+pub use x86::{
+    acpi, boot, console, cpu, entropy, irq, mem, panic, pci, port, power, ring, start, time, user, vm,
+};
