@@ -2,7 +2,7 @@
 //!
 //! The kernel never uses a user address to reach memory; [`AddressSpace::peek`] looks the region up and reads the frames.
 
-pub mod flush;
+pub(crate) mod flush;
 mod tables;
 
 use super::mem::Frames;
@@ -35,8 +35,16 @@ pub struct AddressSpace {
     account: Ref<Account>,
 }
 
+/// What lies behind a mapping.
+#[derive(Clone)]
+struct Memory {
+    frames: Ref<Frames>,
+    /// Whether it may ever be made writable: not if it was mapped from a read-only facet.
+    writable: bool,
+}
+
 struct Inner {
-    regions: Regions<Ref<Frames>>,
+    regions: Regions<Memory>,
     tables: Tables,
 }
 
@@ -68,8 +76,17 @@ fn pure(protection: Protection) -> capos_mem::Protection {
     }
 }
 
-fn allowed(frames: &Frames, protection: Protection) -> Result<(), VmError> {
-    if frames.is_read_only() && protection == Protection::ReadWrite { Err(VmError::Denied) } else { Ok(()) }
+impl Memory {
+    /// One facet of `frames`, to be mapped with `protection`.
+    fn facet(frames: &Ref<Frames>, writable: bool, protection: Protection) -> Result<Self, VmError> {
+        let memory = Memory { frames: frames.clone(), writable: writable && !frames.is_read_only() };
+        memory.allows(protection)?;
+        Ok(memory)
+    }
+
+    fn allows(&self, protection: Protection) -> Result<(), VmError> {
+        if !self.writable && protection == Protection::ReadWrite { Err(VmError::Denied) } else { Ok(()) }
+    }
 }
 
 fn inside(frames: &Frames, first: usize, pages: usize) -> Result<(), VmError> {
@@ -104,7 +121,7 @@ impl AddressSpace {
         if covered < pages {
             return Err(VmError::NotFound);
         }
-        let object = Frames::zeroed(pages, &self.account)?;
+        let object = Memory { frames: Frames::zeroed(pages, &self.account)?, writable: true };
         inner.tables.provide(va, pages, &self.account)?;
         let backing = Backing { object, first: 0 };
         inner.regions.commit(va, pages, pure(protection), backing.clone())?;
@@ -117,7 +134,7 @@ impl AddressSpace {
         let inner = &mut *self.inner.lock();
         for part in inner.regions.overlapping(va, pages)? {
             if let Some(backing) = &part.backing {
-                allowed(&backing.object, protection)?;
+                backing.object.allows(protection)?;
             }
         }
         inner.regions.protect(va, pages, pure(protection))?;
@@ -147,20 +164,21 @@ impl AddressSpace {
         Ok(inner.regions.remove(va, pages)?)
     }
 
-    /// Maps part of `frames` somewhere.
+    /// Maps part of `frames` somewhere. `writable` says whether it may ever be made writable.
     pub fn map(
         &self,
         frames: &Ref<Frames>,
         first: usize,
         pages: usize,
         protection: Protection,
+        writable: bool,
     ) -> Result<u64, VmError> {
         inside(frames, first, pages)?;
-        allowed(frames, protection)?;
+        let object = Memory::facet(frames, writable, protection)?;
         let inner = &mut *self.inner.lock();
         let va = inner.regions.find_free(pages)?;
         inner.tables.provide(va, pages, &self.account)?;
-        let backing = Backing { object: frames.clone(), first };
+        let backing = Backing { object, first };
         // The search begins at the same hint again, so it finds the place that has tables now.
         let placed = inner.regions.place(pages, pure(protection), Some(backing.clone()))?;
         inner.tables.fill(&Region {
@@ -172,7 +190,7 @@ impl AddressSpace {
         Ok(placed)
     }
 
-    /// Maps part of `frames` at `va`.
+    /// Maps part of `frames` at `va`. `writable` as for [`AddressSpace::map`].
     pub fn map_fixed(
         &self,
         va: u64,
@@ -180,15 +198,16 @@ impl AddressSpace {
         first: usize,
         pages: usize,
         protection: Protection,
+        writable: bool,
     ) -> Result<(), VmError> {
         inside(frames, first, pages)?;
-        allowed(frames, protection)?;
+        let object = Memory::facet(frames, writable, protection)?;
         let inner = &mut *self.inner.lock();
         if inner.regions.overlapping(va, pages)?.next().is_some() {
             return Err(VmError::Exists);
         }
         inner.tables.provide(va, pages, &self.account)?;
-        let backing = Some(Backing { object: frames.clone(), first });
+        let backing = Some(Backing { object, first });
         let region = Region { start: va, pages, protection: pure(protection), backing };
         inner.regions.insert(region.clone())?;
         inner.tables.fill(&region);
@@ -206,7 +225,11 @@ impl AddressSpace {
             let offset = (at - region.start) as usize;
             let length = (out.len() - done).min(region.pages * PAGE_SIZE - offset);
             let piece = out.get_mut(done..done + length).ok_or(VmError::InvalidArgument)?;
-            backing.object.read(backing.first * PAGE_SIZE + offset, piece).map_err(|_| VmError::NotFound)?;
+            backing
+                .object
+                .frames
+                .read(backing.first * PAGE_SIZE + offset, piece)
+                .map_err(|_| VmError::NotFound)?;
             done += length;
         }
         Ok(())

@@ -1,10 +1,10 @@
 //! The page tables of one address space. Their frames are charged to the account that pays for the space.
 
-use super::bytes;
+use super::{Memory, bytes};
 use crate::account::Account;
 use crate::sync::Ref;
 use crate::types::VmError;
-use crate::x86::mem::{Frames, phys};
+use crate::x86::mem::phys;
 use crate::x86::paging::kernel::share_kernel_half;
 use crate::x86::paging::{KERNEL_HALF, PAGE, bits, entry, existing_entry, span, table};
 use capos_mem::{Protection, Region, Resource};
@@ -91,12 +91,12 @@ impl Tables {
     }
 
     /// Writes the entries of a backed region, whose tables exist.
-    pub(super) fn fill(&mut self, region: &Region<Ref<Frames>>) {
+    pub(super) fn fill(&mut self, region: &Region<Memory>) {
         let Some(backing) = &region.backing else { return };
         let mut run = (0, 0);
         self.each_entry(region, |n| {
             if run.1 == 0 {
-                run = backing.object.locate(backing.first + n).unwrap_or((0, 0));
+                run = backing.object.frames.locate(backing.first + n).unwrap_or((0, 0));
             }
             let (pa, left) = run;
             run = (pa + PAGE, left.saturating_sub(1));
@@ -106,13 +106,13 @@ impl Tables {
     }
 
     /// Clears the entries of a region.
-    pub(super) fn empty(&mut self, region: &Region<Ref<Frames>>) {
+    pub(super) fn empty(&mut self, region: &Region<Memory>) {
         self.each_entry(region, |_| 0);
     }
 
     /// Takes out the lowest tables of a region that have become empty, so that a process that maps and unmaps for ever does not
     /// pay for every address it ever used. They must live until no CPU uses them.
-    pub(super) fn prune(&mut self, region: &Region<Ref<Frames>>, pruned: &mut Pruned) {
+    pub(super) fn prune(&mut self, region: &Region<Memory>, pruned: &mut Pruned) {
         let mut at = region.start;
         while at < region.end() {
             // SAFETY: user tables hold no large pages, and `self` is borrowed mutably.
@@ -142,7 +142,7 @@ impl Tables {
         }
     }
 
-    fn each_entry(&mut self, region: &Region<Ref<Frames>>, mut value: impl FnMut(usize) -> u64) {
+    fn each_entry(&mut self, region: &Region<Memory>, mut value: impl FnMut(usize) -> u64) {
         for n in 0..region.pages {
             // SAFETY: user tables hold no large pages, and `self` is borrowed mutably.
             if let Some(slot) = unsafe { existing_entry(self.top, region.start + bytes(n), 1) } {
