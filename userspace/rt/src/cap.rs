@@ -2,6 +2,9 @@
 
 use crate::thread;
 use capos_abi::{CapId, TransferSlot};
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::Deref;
 
 /// One entry of this process's capability table, owned. Dropping it queues a RELEASE, which goes to the kernel with the next
 /// `cap_enter`; there is no `close` anywhere (architecture, section 4).
@@ -76,5 +79,26 @@ impl From<&Cap> for Outgoing {
 impl From<Cap> for Outgoing {
     fn from(cap: Cap) -> Self {
         Outgoing { slot: TransferSlot::moved(cap.id), moved: Some(cap) }
+    }
+}
+
+/// A typed client over a capability that somebody else owns.
+pub struct Lent<'a, C> {
+    client: ManuallyDrop<C>,
+    owner: PhantomData<&'a Cap>,
+}
+
+impl<'a, C: Client> Lent<'a, C> {
+    /// Over `cap`, which is believed to speak the client's interface; the kernel checks that at each call.
+    pub fn of(cap: &'a Cap) -> Self {
+        Lent { client: ManuallyDrop::new(C::from(Cap::from_id(cap.id()))), owner: PhantomData }
+    }
+}
+
+impl<C> Deref for Lent<'_, C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.client
     }
 }

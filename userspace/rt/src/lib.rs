@@ -41,7 +41,7 @@ mod thread;
 pub mod threads;
 pub mod time;
 
-pub use cap::{Cap, Client, Outgoing};
+pub use cap::{Cap, Client, Lent, Outgoing};
 pub use capos_abi::{self as abi, Blame, CapId, ExceptionCode, TransportError};
 pub use capos_schema as schema;
 pub use env::{Env, EnvError};

@@ -1,0 +1,111 @@
+//! Diagnostics: what this machine is and how it is doing, in bounded answers.
+//!
+//! Each command gathers a [`Report`], shown as a table or, with `--json`, as one JSON object per line. The commands work with
+//! no disk and no network; what they need is in [`Sources`], and a command whose capability is missing says so. The program
+//! `diag` gives them a prompt of their own, the shell runs them as `diag COMMAND`.
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
+mod devices;
+mod logs;
+mod machine;
+mod pci_class;
+mod trouble;
+
+pub use trouble::Trouble;
+
+use alloc::string::String;
+use capos_text::{Align, Report, Value};
+use rt::generated::{LogReaderClient, PowerClient, SystemInfoClient, WallClockClient};
+
+/// What the commands ask. Each may be missing.
+#[derive(Clone, Copy, Default)]
+pub struct Sources<'a> {
+    /// Counters and tables.
+    pub system: Option<&'a SystemInfoClient>,
+    /// Time of day.
+    pub wall_clock: Option<&'a WallClockClient>,
+    /// The log.
+    pub log_reader: Option<&'a LogReaderClient>,
+    /// Reboot and halt.
+    pub power: Option<&'a PowerClient>,
+}
+
+impl<'a> Sources<'a> {
+    fn system(&self) -> Result<&'a SystemInfoClient, Trouble> {
+        self.system.ok_or(Trouble::Missing("system"))
+    }
+}
+
+/// Every command and what it tells.
+pub const COMMANDS: [(&str, &str); 12] = [
+    ("help", "what can be asked"),
+    ("status", "the whole at a glance"),
+    ("cpu", "processors and their counters"),
+    ("mem", "memory and who has it"),
+    ("acpi", "ACPI tables"),
+    ("pci", "PCI functions"),
+    ("irq", "interrupt lines"),
+    ("timers", "clock sources"),
+    ("devices", "PCI functions and lines by what they are"),
+    ("logs", "last log records: logs [COUNT]"),
+    ("reboot", "reset the machine"),
+    ("halt", "turn the machine off"),
+];
+
+/// Answers one command, `--json` anywhere among its words.
+pub async fn answer(sources: Sources<'_>, words: &[&str]) -> String {
+    let json = words.contains(&"--json");
+    let mut plain = words.iter().copied().filter(|word| *word != "--json");
+    let command = plain.next().unwrap_or("help");
+    let argument = plain.next();
+    let result = match plain.next() {
+        Some(surplus) => Err(Trouble::Surplus(String::from(surplus))),
+        None => report(sources, command, argument).await,
+    };
+    match result {
+        Ok(reports) if json => reports.iter().map(Report::json).collect(),
+        Ok(reports) => {
+            let tables: alloc::vec::Vec<String> = reports.iter().map(Report::table).collect();
+            tables.join("\n")
+        }
+        Err(trouble) if json => trouble.json(),
+        Err(trouble) => alloc::format!("diag: {trouble}\n"),
+    }
+}
+
+async fn report(
+    sources: Sources<'_>,
+    command: &str,
+    argument: Option<&str>,
+) -> Result<alloc::vec::Vec<Report>, Trouble> {
+    if let (Some(argument), true) = (argument, command != "logs") {
+        return Err(Trouble::Surplus(String::from(argument)));
+    }
+    Ok(match command {
+        "help" => alloc::vec![help()],
+        "status" => alloc::vec![machine::status(sources).await?],
+        "cpu" => machine::cpu(sources.system()?).await?,
+        "mem" => machine::memory(sources.system()?).await?,
+        "acpi" => alloc::vec![devices::acpi(sources.system()?).await?],
+        "pci" => alloc::vec![devices::pci(sources.system()?).await?],
+        "irq" => alloc::vec![devices::irq(sources.system()?).await?],
+        "timers" => alloc::vec![machine::timers(sources.system()?).await?],
+        "devices" => alloc::vec![devices::all(sources.system()?).await?],
+        "logs" => {
+            alloc::vec![logs::last(sources.log_reader.ok_or(Trouble::Missing("log_reader"))?, argument).await?]
+        }
+        "reboot" => return Err(machine::reboot(sources.power.ok_or(Trouble::Missing("power"))?).await),
+        "halt" => return Err(machine::halt(sources.power.ok_or(Trouble::Missing("power"))?).await),
+        other => return Err(Trouble::unknown(other)),
+    })
+}
+
+fn help() -> Report {
+    let mut report = Report::new("help", &[("command", Align::Left), ("tells", Align::Left)]);
+    for (command, tells) in COMMANDS {
+        report.row([Value::text(command), Value::text(tells)]);
+    }
+    report
+}

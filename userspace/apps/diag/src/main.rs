@@ -1,0 +1,68 @@
+//! The diagnostics console: the commands of the library at a prompt of their own. The `diag` system boots straight into it.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use diag::{Sources, answer};
+use rt::generated::{ConsoleClient, LogReaderClient, PowerClient, SystemInfoClient, WallClockClient};
+use rt::{CallError, Env, ExceptionCode, block_on, log};
+
+rt::main!(run);
+
+const PROMPT: &str = "diag> ";
+
+/// Bytes of text that one write to the console carries.
+const CHUNK: usize = 3000;
+
+fn run(mut env: Env) -> i64 {
+    let console = match env.client::<ConsoleClient>("console") {
+        Ok(console) => console,
+        Err(error) => {
+            log::error(format_args!("diag: {error}"));
+            return 1;
+        }
+    };
+    let system = env.client::<SystemInfoClient>("system").ok();
+    let wall_clock = env.client::<WallClockClient>("wall_clock").ok();
+    let log_reader = env.client::<LogReaderClient>("log_reader").ok();
+    let power = env.client::<PowerClient>("power").ok();
+    let sources = Sources {
+        system: system.as_ref(),
+        wall_clock: wall_clock.as_ref(),
+        log_reader: log_reader.as_ref(),
+        power: power.as_ref(),
+    };
+    let words: Vec<&str> = env.args().collect();
+    let result = block_on(async {
+        if words.is_empty() { converse(&console, sources).await } else { print(&console, &answer(sources, &words).await).await }
+    });
+    i64::from(result.is_err())
+}
+
+/// Prompt, command, answer, until the input ends. A terminal has no end, so Ctrl-D only gives a new prompt.
+async fn converse(console: &ConsoleClient, sources: Sources<'_>) -> Result<(), CallError> {
+    print(console, "capOS diagnostics. `help` lists the commands; add --json for programs.\n").await?;
+    loop {
+        let line = match console.read_line(PROMPT).await {
+            Ok(line) => line,
+            Err(error) if error.exception() == Some(ExceptionCode::EndOfStream) => continue,
+            Err(error) => return Err(error),
+        };
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if !words.is_empty() {
+            print(console, &answer(sources, &words).await).await?;
+        }
+    }
+}
+
+/// Writes text of any length.
+async fn print(console: &ConsoleClient, text: &str) -> Result<(), CallError> {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(rest.floor_char_boundary(CHUNK));
+        console.write(now).await?;
+        rest = later;
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Processes, services, jobs.
+
+use crate::session::Session;
+use crate::trouble::Trouble;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use capos_text::{Align, Report, Table, Value};
+use capos_words::closest;
+use rt::ExceptionCode;
+use rt::generated::services::ListReply;
+use rt::generated::{ServicesClient, SystemInfoClient};
+use rt::schema::services::ServiceState;
+use rt::schema::system_info::ProcessState;
+
+/// Every process of the machine.
+pub async fn ps(session: &Session) -> Result<String, Trouble> {
+    let system = session.held.client::<SystemInfoClient>("system")?;
+    let columns = [
+        ("pid", Align::Right),
+        ("state", Align::Left),
+        ("threads", Align::Right),
+        ("memory", Align::Right),
+        ("limit", Align::Right),
+        ("caps", Align::Right),
+        ("cpu_time", Align::Right),
+        ("name", Align::Left),
+    ];
+    let mut report = Report::new("process", &columns);
+    let mut cursor = 0;
+    loop {
+        let process = match system.process(cursor).await {
+            Ok(process) => process,
+            Err(error) if error.exception() == Some(ExceptionCode::NotFound) => break,
+            Err(error) => return Err(Trouble::Call(String::from("system"), error)),
+        };
+        report.row([
+            Value::number(process.id),
+            Value::text(state_name(process.state)),
+            Value::number(process.threads),
+            Value::Pages(process.pages),
+            Value::Pages(process.page_limit),
+            Value::Text(format!("{}/{}", process.slots, process.slot_limit)),
+            Value::Span(process.cpu_ns),
+            Value::Text(process.name),
+        ]);
+        match process.id.checked_add(1) {
+            Some(next) if next > cursor && !report.is_full() => cursor = next,
+            _ => break,
+        }
+    }
+    Ok(report.table())
+}
+
+fn state_name(state: ProcessState) -> &'static str {
+    match state {
+        ProcessState::Created => "created",
+        ProcessState::Running => "running",
+        ProcessState::Ended => "ended",
+    }
+}
+
+async fn list(session: &Session) -> Result<Vec<ListReply>, Trouble> {
+    let services = session.held.client::<ServicesClient>("services")?;
+    let mut all = Vec::new();
+    let mut cursor = 0;
+    loop {
+        match services.list(cursor).await {
+            Ok(service) => {
+                let next = service.next;
+                all.push(service);
+                if next <= cursor {
+                    return Ok(all);
+                }
+                cursor = next;
+            }
+            Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(all),
+            Err(error) => return Err(Trouble::Call(String::from("services"), error)),
+        }
+    }
+}
+
+/// What init started.
+pub async fn services(session: &Session) -> Result<String, Trouble> {
+    let mut table = Table::new(&[("NAME", Align::Left), ("STATE", Align::Left), ("PID", Align::Right), ("EXIT", Align::Right)]);
+    for service in list(session).await? {
+        let (state, pid, exit) = match service.state {
+            ServiceState::Waiting => ("waiting", String::new(), String::new()),
+            ServiceState::Running => ("running", format!("{}", service.process), String::new()),
+            ServiceState::Ended => ("ended", String::new(), format!("{}", service.exit_code)),
+            ServiceState::Failed => ("failed", String::new(), format!("{}", service.exit_code)),
+        };
+        table.row([service.name, String::from(state), pid, exit]);
+    }
+    Ok(table.render())
+}
+
+/// Programs in the background.
+pub fn jobs(session: &Session) -> String {
+    let mut table = Table::new(&[("JOB", Align::Right), ("PID", Align::Right), ("NAME", Align::Left)]);
+    for job in session.jobs.running() {
+        for child in &job.children {
+            table.row([format!("{}", job.number), format!("{}", child.pid), child.name.clone()]);
+        }
+    }
+    if table.is_empty() { String::from("nothing runs in the background\n") } else { table.render() }
+}
+
+/// Ends a program that was started here, by its process id, or a service by its name.
+pub async fn kill(session: &Session, what: &str) -> Result<String, Trouble> {
+    if let Ok(pid) = what.parse::<u64>() {
+        let child = session.jobs.child(pid).ok_or_else(|| {
+            Trouble::Say(format!("process {pid} was not started here; only who holds a process can end it (`jobs`)"))
+        })?;
+        child.handle.kill().await.map_err(Trouble::about(what))?;
+        return Ok(String::new());
+    }
+    let services = session.held.client::<ServicesClient>("services")?;
+    match services.kill(what).await {
+        Ok(()) => Ok(format!("{what} was ended\n")),
+        Err(error) => Err(service_trouble(session, what, error).await),
+    }
+}
+
+/// Starts a service that has ended.
+pub async fn start(session: &Session, name: &str) -> Result<String, Trouble> {
+    let services = session.held.client::<ServicesClient>("services")?;
+    match services.start(name).await {
+        Ok(()) => Ok(format!("{name} was started\n")),
+        Err(error) => Err(service_trouble(session, name, error).await),
+    }
+}
+
+async fn service_trouble(session: &Session, name: &str, error: rt::CallError) -> Trouble {
+    match error.exception() {
+        Some(ExceptionCode::NotFound) => {
+            let all = list(session).await.unwrap_or_default();
+            match closest(name, all.iter().map(|service| service.name.as_str())) {
+                Some(meant) => Trouble::Say(format!("no service `{name}`; did you mean `{meant}`?")),
+                None => Trouble::Say(format!("no service `{name}`; `services` lists them")),
+            }
+        }
+        _ => Trouble::Call(String::from(name), error),
+    }
+}

@@ -1,0 +1,63 @@
+//! What Tab offers.
+
+use crate::commands;
+use crate::session::Session;
+use alloc::string::String;
+use alloc::vec::Vec;
+use capos_line::Editor;
+use capos_words::{Completion, Context, complete as finish};
+use rt::generated::ServicesClient;
+
+/// Finishes the word before the cursor, or shows what it can become.
+pub async fn complete(session: &Session, editor: &mut Editor, out: &mut String) {
+    let context = Context::of(&editor.before_cursor());
+    let candidates = candidates(session, &context).await;
+    match finish(&context.begun, candidates.iter().map(String::as_str)) {
+        Completion::Nothing => out.push('\x07'),
+        Completion::Insert { text, done } => {
+            editor.insert(&text, out);
+            if done {
+                editor.insert(" ", out);
+            }
+        }
+        Completion::Choices(choices) => {
+            out.push_str("\r\n");
+            out.push_str(&choices.join("  "));
+            out.push_str("\r\n");
+            editor.redraw(out);
+        }
+    }
+}
+
+async fn candidates(session: &Session, context: &Context) -> Vec<String> {
+    let position = context.words.len();
+    match context.command() {
+        None if context.piped => alloc::vec![String::from("run")],
+        None => commands::COMMANDS.iter().map(|command| String::from(command.name)).collect(),
+        Some("run") if context.granting() => session.held.all().map(|granted| String::from(granted.name)).collect(),
+        Some("run" | "cat") if position == 1 => {
+            let files = session.boot_files().await.unwrap_or_default();
+            files.into_iter().map(|(name, _)| name).collect()
+        }
+        Some("run") => alloc::vec![String::from("with")],
+        Some("kill" | "start") if position == 1 => services(session).await,
+        Some("diag") if position == 1 => diag::COMMANDS.iter().map(|(name, _)| String::from(*name)).collect(),
+        Some("diag") => alloc::vec![String::from("--json")],
+        Some("help") => commands::COMMANDS.iter().map(|command| String::from(command.name)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+async fn services(session: &Session) -> Vec<String> {
+    let Some(services) = session.client::<ServicesClient>("services") else { return Vec::new() };
+    let mut names = Vec::new();
+    let mut cursor = 0;
+    while let Ok(service) = services.list(cursor).await {
+        names.push(service.name);
+        if service.next <= cursor {
+            break;
+        }
+        cursor = service.next;
+    }
+    names
+}

@@ -1,0 +1,214 @@
+//! The conversation: banner, prompt, line, answer.
+
+use crate::commands;
+use crate::completion;
+use crate::held::Held;
+use crate::jobs::{Job, Jobs};
+use crate::keyboard::Keyboard;
+use crate::launch;
+use crate::lend::Lender;
+use crate::screen::print;
+use crate::trouble::Trouble;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use capos_line::{Editor, History, Keys, Outcome};
+use capos_text::{duration, pages};
+use capos_words::{CommandLine, Launch, split};
+use core::cell::Cell;
+use kit::service;
+use rt::generated::{BootPackageClient, ConsoleClient, EndpointFactoryClient, SystemInfoClient};
+use rt::serve::Receiver;
+use rt::{Cap, CapId, Client, Env, Lent, spawn};
+
+/// Calls from programs that wait for the shell at a time.
+const DEPTH: u32 = 64;
+
+const PROMPT: &str = "capos> ";
+
+/// Everything that commands use.
+pub struct Session {
+    pub held: &'static Held,
+    pub console: Lent<'static, ConsoleClient>,
+    pub keyboard: Rc<Keyboard>,
+    pub lender: Rc<Lender>,
+    pub jobs: Jobs,
+    pub columns: usize,
+    /// Set by `exit`.
+    pub over: Cell<bool>,
+}
+
+/// Talks until `exit`, or until the terminal is gone.
+pub async fn run(mut env: Env) -> Result<(), Trouble> {
+    // Held for as long as the process lives, and lent to tasks that live as long.
+    let held: &'static Held = Box::leak(Box::new(Held::take(&mut env)));
+    let (_, screen) = held.find("console").ok_or(Trouble::NotHeld("console"))?;
+    let console = held.client::<ConsoleClient>("console")?;
+    let size = console.size().await.map_err(Trouble::Terminal)?;
+    let session = Session {
+        held,
+        keyboard: Keyboard::start(Lent::of(screen)),
+        lender: lender(screen).await?,
+        console,
+        jobs: Jobs::default(),
+        columns: usize::from(size.columns).max(20),
+        over: Cell::new(false),
+    };
+    session.converse().await
+}
+
+/// Makes the endpoint behind consoles and pipes, and starts serving it.
+async fn lender(screen: &'static Cap) -> Result<Rc<Lender>, Trouble> {
+    let own = Box::leak(Box::new(Cap::from_id(CapId::SELF_ENDPOINTS)));
+    let factory: Lent<'static, EndpointFactoryClient> = Lent::of(own);
+    let endpoint = factory.create(DEPTH).await.map_err(Trouble::about("endpoint"))?;
+    // Receiving and minting use the same capability; the shell keeps it as long as it lives.
+    let receiver = Receiver::new(Cap::from_id(endpoint.cap().id()), 3);
+    let lender = Rc::new(Lender::new(endpoint, screen));
+    let served = Rc::clone(&lender);
+    spawn(async move {
+        let error = service::serve(receiver, served).await;
+        rt::log::error(format_args!("shell: receive: {error}"));
+    });
+    Ok(lender)
+}
+
+impl Session {
+    /// A client for a capability, if it is held.
+    pub fn client<C: Client>(&self, name: &'static str) -> Option<Lent<'static, C>> {
+        self.held.client(name).ok()
+    }
+
+    /// Name and size of every boot file.
+    pub async fn boot_files(&self) -> Result<Vec<(String, u64)>, Trouble> {
+        let boot = self.held.client::<BootPackageClient>("boot")?;
+        let about = || Trouble::about("boot");
+        let count = boot.count().await.map_err(about())?;
+        let mut files = Vec::new();
+        for index in 0..count.min(4096) {
+            let file = boot.info(index).await.map_err(about())?;
+            files.push((file.name, file.size));
+        }
+        Ok(files)
+    }
+
+    async fn converse(&self) -> Result<(), Trouble> {
+        print(&self.console, &self.banner().await).await?;
+        let mut editor = Editor::new(PROMPT, self.columns);
+        let mut history = History::new();
+        let mut keys = Keys::new();
+        while !self.over.get() {
+            for job in self.jobs.reap() {
+                print(&self.console, &format!("[{}] done\n{}", job.number, job.report())).await?;
+            }
+            if let Some(line) = self.read_line(&mut editor, &mut history, &mut keys).await? {
+                match self.execute(&line).await {
+                    Err(Trouble::Terminal(error)) => return Err(Trouble::Terminal(error)),
+                    Err(trouble) => print(&self.console, &format!("{trouble}\n")).await?,
+                    Ok(()) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Version, seed, boot time and free memory: what one wants to know first.
+    async fn banner(&self) -> String {
+        let hint = "Type `help` for what you hold and what you can do with it.\n";
+        let Some(system) = self.client::<SystemInfoClient>("system") else { return format!("capOS\n{hint}") };
+        match system.system().await {
+            Ok(facts) => format!(
+                "\ncapOS {}   seed {}   up in {}   {} of {} free\n{hint}",
+                facts.version,
+                facts.boot_seed,
+                duration(facts.uptime_ns),
+                pages(facts.free_pages),
+                pages(facts.total_pages),
+            ),
+            Err(error) => format!("capOS ({error})\n{hint}"),
+        }
+    }
+
+    /// One edited line; `None` when it was thrown away.
+    async fn read_line(&self, editor: &mut Editor, history: &mut History, keys: &mut Keys) -> Result<Option<String>, Trouble> {
+        let mut out = String::new();
+        editor.redraw(&mut out);
+        loop {
+            // Everything that was typed meanwhile is echoed with one write.
+            let byte = match self.keyboard.take() {
+                Some(byte) => byte,
+                None => {
+                    print(&self.console, &core::mem::take(&mut out)).await?;
+                    self.keyboard.next().await.map_err(Trouble::Terminal)?
+                }
+            };
+            let Some(key) = keys.feed(byte) else { continue };
+            let outcome = editor.key(key, history, &mut out);
+            let finished = match outcome {
+                Outcome::Editing => continue,
+                Outcome::Complete => {
+                    completion::complete(self, editor, &mut out).await;
+                    continue;
+                }
+                Outcome::Line(line) => Some(line),
+                Outcome::Interrupted => None,
+                Outcome::End => {
+                    out.push_str("\nThe shell has no end of input; `exit` leaves, `halt` turns the machine off.\n");
+                    None
+                }
+            };
+            print(&self.console, &out).await?;
+            return Ok(finished);
+        }
+    }
+
+    async fn execute(&self, line: &str) -> Result<(), Trouble> {
+        let CommandLine { stages, background } = split(line)?;
+        let Some(first) = stages.first() else { return Ok(()) };
+        let text = match first.split_first() {
+            Some((command, words)) if command != "run" => {
+                let text = commands::run(self, command, words).await?;
+                if stages.len() == 1 {
+                    return print(&self.console, &text).await;
+                }
+                Some(text)
+            }
+            _ => None,
+        };
+        let programs = stages.get(usize::from(text.is_some())..).unwrap_or(&[]);
+        let launches = programs.iter().map(|stage| launch_of(stage)).collect::<Result<Vec<Launch>, Trouble>>()?;
+        let job = launch::start(self, &launches, text, background).await?;
+        if background {
+            return print(&self.console, &format!("[{}] {}\n", job.number, pids(&job))).await;
+        }
+        launch::foreground(self, &job).await?;
+        self.jobs.reap();
+        print(&self.console, &self.outcome(&job, &launches)).await
+    }
+
+    /// What to say about a job that is over.
+    fn outcome(&self, job: &Job, launches: &[Launch]) -> String {
+        let report = job.report();
+        let lonely = launches.len() == 1 && launches.iter().all(|launch| launch.grants.is_empty());
+        match lonely && !report.is_empty() {
+            true => format!("{report}It was given nothing; `with` gives it something: run NAME with console\n"),
+            false => report,
+        }
+    }
+}
+
+fn pids(job: &Job) -> String {
+    let pids: Vec<String> = job.children.iter().map(|child| format!("{} ({})", child.name, child.pid)).collect();
+    pids.join(" | ")
+}
+
+/// A stage of a pipeline as a program.
+fn launch_of(stage: &[String]) -> Result<Launch, Trouble> {
+    match stage.split_first() {
+        Some((run, words)) if run == "run" => Ok(Launch::parse(words)?),
+        Some((other, _)) => Err(Trouble::Say(format!("only programs read from a pipe: ... | run {other}"))),
+        None => Err(Trouble::say("a program is missing")),
+    }
+}

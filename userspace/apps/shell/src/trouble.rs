@@ -1,0 +1,56 @@
+//! Why a command did not work, in one helpful line.
+
+use alloc::string::String;
+use core::fmt;
+use rt::CallError;
+
+/// What went wrong.
+pub enum Trouble {
+    /// The whole sentence.
+    Say(String),
+    /// The command needs this capability, and the shell was not granted it.
+    NotHeld(&'static str),
+    /// How the command is used.
+    Usage(&'static str),
+    /// A call about this failed.
+    Call(String, CallError),
+    /// The terminal itself is gone: there is nobody to talk to.
+    Terminal(CallError),
+}
+
+impl Trouble {
+    /// A sentence.
+    pub fn say(text: impl Into<String>) -> Trouble {
+        Trouble::Say(text.into())
+    }
+
+    /// For `map_err`: a call about `what` failed.
+    pub fn about(what: &str) -> impl FnOnce(CallError) -> Trouble {
+        let what = String::from(what);
+        move |error| Trouble::Call(what, error)
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Say(text) => f.write_str(text),
+            Trouble::NotHeld(name) => write!(f, "this shell does not hold `{name}`; `caps` lists what it holds"),
+            Trouble::Usage(usage) => write!(f, "usage: {usage}"),
+            Trouble::Call(what, error) => write!(f, "{what}: {error}"),
+            Trouble::Terminal(error) => write!(f, "terminal: {error}"),
+        }
+    }
+}
+
+impl From<capos_words::LineError> for Trouble {
+    fn from(error: capos_words::LineError) -> Self {
+        Trouble::Say(alloc::format!("{error}"))
+    }
+}
+
+impl From<capos_words::LaunchError> for Trouble {
+    fn from(error: capos_words::LaunchError) -> Self {
+        Trouble::Say(alloc::format!("{error}"))
+    }
+}
