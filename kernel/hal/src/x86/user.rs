@@ -14,9 +14,9 @@ use x86_64::VirtAddr;
 use x86_64::registers::model_specific::FsBase;
 
 /// [`SavedState::kind`]: entered by system call; only preserved registers are valid.
-pub const BY_SYSCALL: u64 = 0;
+pub(super) const BY_SYSCALL: u64 = 0;
 /// [`SavedState::kind`]: interrupted (or not begun); all registers are valid.
-pub const BY_INTERRUPT: u64 = 1;
+pub(super) const BY_INTERRUPT: u64 = 1;
 
 /// Interrupts on, and the bit that is always one.
 const INITIAL_FLAGS: u64 = 0x202;
@@ -25,7 +25,7 @@ const NOBODY: usize = usize::MAX;
 
 /// Registers of a thread while the kernel runs. Layout shared with traps/entry.rs; ends on 16 bytes as the processor wants.
 #[repr(C, align(64))]
-pub struct SavedState {
+pub(super) struct SavedState {
     pub padding: u64,
     pub kind: u64,
     pub r15: u64,

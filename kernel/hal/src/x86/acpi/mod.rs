@@ -10,7 +10,9 @@ use super::mem::phys;
 use super::paging::mmio;
 use crate::types::TableInfo;
 use alloc::vec::Vec;
-use capos_acpi::{Fadt, Hpet, Madt, MadtEntry, Memory, RSDP_MAX, RegisterWrite, Rsdp, Tables, soft_off as find_soft_off};
+use capos_acpi::{
+    Fadt, Hpet, Madt, MadtEntry, Memory, RSDP_MAX, RegisterWrite, Rsdp, Tables, soft_off as find_soft_off,
+};
 use register::write;
 use spin::Once;
 use x86_64::instructions::port::Port;

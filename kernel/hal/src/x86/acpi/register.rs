@@ -17,7 +17,13 @@ pub fn write(register: &GenericAddress, value: u16) {
         (AddressSpace::Memory, _) => {
             if let Some(at) = mmio::map(register.address, 2).pointer() {
                 // SAFETY: as above; mapped, uncached.
-                unsafe { if wide { ptr::write_volatile(at.cast::<u16>(), value) } else { ptr::write_volatile(at, low) } }
+                unsafe {
+                    if wide {
+                        ptr::write_volatile(at.cast::<u16>(), value)
+                    } else {
+                        ptr::write_volatile(at, low)
+                    }
+                }
             }
         }
         _ => {}

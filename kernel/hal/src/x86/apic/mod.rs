@@ -105,11 +105,6 @@ pub(super) fn id() -> u32 {
     if is_x2apic() { raw } else { raw >> 24 }
 }
 
-/// Whether the controllers are in x2APIC mode, in words.
-pub(super) fn mode() -> &'static str {
-    if is_x2apic() { "x2apic" } else { "xapic" }
-}
-
 /// The interrupt being handled is done with, as far as the controller is concerned.
 #[inline]
 pub(super) fn end_of_interrupt() {

@@ -1,10 +1,10 @@
 //! Processors: who they are and how to make them look up.
 
-pub mod control;
-pub mod fpu;
-pub mod local;
-pub mod probe;
-pub mod tables;
+pub(super) mod control;
+pub(super) mod fpu;
+pub(super) mod local;
+pub(super) mod probe;
+pub(super) mod tables;
 
 use super::apic;
 use super::traps::vectors;

@@ -1,7 +1,7 @@
 //! Memory: frames for user space, and how much there is.
 
-pub mod heap;
-pub mod phys;
+pub(super) mod heap;
+pub(super) mod phys;
 
 use super::paging::PAGE;
 use crate::account::Account;
