@@ -20,6 +20,8 @@ mod rsdp;
 mod sleep;
 mod table;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub use error::{AcpiError, Signature};
 pub use fadt::{Fadt, PortBlock};

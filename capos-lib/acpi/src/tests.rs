@@ -1,0 +1,9 @@
+//! Tables as firmware writes them, and every way in which firmware may get them wrong.
+
+mod builder;
+mod fixed;
+mod hostile;
+mod interrupts;
+mod roots;
+mod sleep;
+mod small;

@@ -1,0 +1,75 @@
+//! Whatever the bytes are: an answer or an error, and nothing else.
+
+use super::builder::{Pieces, S5_QEMU, config, dsdt, fadt, rsdp, table};
+use crate::{Fadt, Hpet, Madt, Mcfg, Rsdp, Table, Tables, find_s5, soft_off};
+use proptest::prelude::{any, prop, proptest};
+use std::vec::Vec;
+
+/// Asks everything that can be asked.
+fn exercise(memory: &Pieces, rsdp: &Rsdp) {
+    let read = |address, length| memory.read(address, length);
+    let Ok(tables) = Tables::of(rsdp, &read) else { return };
+    for table in tables.iter().flatten() {
+        view(table, &tables);
+    }
+}
+
+fn view(table: Table<'_>, tables: &Tables<'_>) {
+    if let Ok(madt) = Madt::parse(table) {
+        let listed = madt.processors().count();
+        assert!(listed <= madt.entries().count());
+        let _ = (madt.local_apic(), madt.isa(9));
+    }
+    if let Ok(fadt) = Fadt::parse(table) {
+        let _ = (fadt.ports().count(), fadt.reset(), soft_off(tables, &fadt));
+    }
+    if let Ok(mcfg) = Mcfg::parse(table) {
+        assert!(mcfg.windows().all(|window| window.buses.0 <= window.buses.1));
+    }
+    let _ = Hpet::parse(table);
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_root_pointer(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _ = Rsdp::parse(&bytes);
+    }
+
+    #[test]
+    fn any_body_of_any_table(name in 0usize..4, body in prop::collection::vec(any::<u8>(), 0..400)) {
+        let name = [b"APIC", b"FACP", b"MCFG", b"HPET"][name];
+        let mut memory = Pieces::default();
+        memory.put(0x3000, table(name, &body));
+        memory.put(0x2000, table(b"XSDT", &0x3000u64.to_le_bytes()));
+        exercise(&memory, &Rsdp { revision: 2, rsdt: 0, xsdt: Some(0x2000) });
+    }
+
+    #[test]
+    fn any_change_of_a_sound_machine(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), fix in any::<bool>()) {
+        let (mut fixed, main) = (fadt(0x5000), dsdt(S5_QEMU));
+        for (at, value) in changes {
+            let at = at.index(fixed.len());
+            fixed[at] = value;
+        }
+        if fix {
+            super::builder::fix_checksum(&mut fixed, 9);
+        }
+        let mut memory = Pieces::default();
+        memory.put(0x6000, fixed);
+        memory.put(0x5000, main);
+        memory.put(0x2000, table(b"XSDT", &0x6000u64.to_le_bytes()));
+        exercise(&memory, &Rsdp::parse(&rsdp(0, 0x2000)).unwrap());
+    }
+
+    #[test]
+    fn any_code_around_the_package(before in prop::collection::vec(any::<u8>(), 0..40), after in prop::collection::vec(any::<u8>(), 0..40)) {
+        let mut aml: Vec<u8> = before.clone();
+        aml.extend(S5_QEMU);
+        aml.extend(&after);
+        // Noise before it may happen to be another definition, but never an error.
+        assert!(find_s5(&aml).is_some());
+        let _ = find_s5(&before);
+    }
+}
