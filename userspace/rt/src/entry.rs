@@ -66,4 +66,10 @@ mod on_capos {
     /// Named by the precompiled core library for unwinding, which our programs never do.
     #[unsafe(no_mangle)]
     extern "C" fn rust_eh_personality() {}
+
+    /// As above; a panic has ended the process long before.
+    #[unsafe(no_mangle)]
+    extern "C" fn _Unwind_Resume() -> ! {
+        sys::exit(-1)
+    }
 }

@@ -29,6 +29,7 @@ pub mod ipc;
 pub mod log;
 #[cfg(capos)]
 mod mem;
+pub mod misdeed;
 mod op;
 #[cfg(capos)]
 mod panic;
@@ -37,6 +38,7 @@ pub mod region;
 mod scratch;
 pub mod serve;
 pub mod sys;
+pub mod text;
 mod thread;
 pub mod threads;
 pub mod time;
