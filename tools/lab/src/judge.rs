@@ -10,9 +10,9 @@ use crate::expect::Event;
 
 /// The first line of a panic report, as the kernel prints it on COM1.
 static PANIC: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?m)^.*KERNEL PANIC.*$").ok());
-/// A line of the kernel's log on COM1 of level warning or error.
+/// A warning or error of the system's log on COM1: as the kernel prints it while COM1 is its own, and as the console shows it later.
 static WARNING: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?m)^\[ *\d+\.\d+\] (warn|error|WARN|ERROR)\b.*$").ok());
+    LazyLock::new(|| Regex::new(r"(?m)^(?:\[ *\d+\.\d+\] [^:\n]+: (?:warning|error): |log: ).*$").ok());
 
 /// Everything observed in one run.
 #[derive(Debug, Default)]
@@ -191,12 +191,16 @@ mod tests {
 
     #[test]
     fn warnings_count_wherever_they_are_seen() {
-        let line = "[    0.100000] warn hal: no HPET\n";
+        let line = "[    0.100000] kernel: warning: no HPET\n";
+        assert_eq!(failures(&case(""), &seen(&[], "$ x\nlog: no HPET\n")).len(), 1);
         assert_eq!(failures(&case(""), &seen(&[], line)).len(), 1);
         let event = r#"{"event":"log","level":"warn","text":"no HPET"}"#;
         assert_eq!(failures(&case(""), &seen(&[event], "")).len(), 1);
         let info = r#"{"event":"log","level":"info","text":"HPET"}"#;
-        assert!(failures(&case(""), &seen(&[info], "[    0.1] info warn me not\n")).is_empty());
+        assert!(
+            failures(&case(""), &seen(&[info], "[    0.1] kernel: no warning: HPET\ncatalog: x\n"))
+                .is_empty()
+        );
         let allowing = case("allow = [{ rule = 'warning', match = 'HPET', reason = 'wanted' }]");
         assert!(failures(&allowing, &seen_both(line, event)).is_empty());
     }

@@ -1,7 +1,8 @@
 //! One case file becomes the product of its axes, minus what it excludes with a reason.
 //!
 //! An axis named like a key of `[machine]` sets that key. Any other axis is a variable: `{name}` in any string of the file stands
-//! for its value, and a string that is nothing but `{name}` becomes the value itself, number or text.
+//! for its value, and a string that is nothing but `{name}` becomes the value itself, number or text. Values that belong together
+//! are a table: `{name.field}` stands for one of them, and the first one names the sub-case.
 
 use toml::{Table, Value};
 
@@ -55,10 +56,19 @@ fn take_axes(file: &mut Table) -> Result<Vec<Axis>, String> {
     matrix
         .into_iter()
         .map(|(axis, values)| match values {
-            Value::Array(values) if !values.is_empty() && values.iter().all(is_scalar) => Ok((axis, values)),
-            _ => Err(format!("matrix.{axis} must be a list of at least one number or text")),
+            Value::Array(values) if !values.is_empty() && values.iter().all(is_plain) => Ok((axis, values)),
+            _ => Err(format!(
+                "matrix.{axis} must be a list of numbers, texts or tables of them, and not empty"
+            )),
         })
         .collect()
+}
+
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::Table(fields) => !fields.is_empty() && fields.values().all(is_scalar),
+        value => is_scalar(value),
+    }
 }
 
 fn is_scalar(value: &Value) -> bool {
@@ -132,8 +142,13 @@ fn full_name(name: &str, choice: &Choice<'_>) -> String {
     format!("{name}[{}]", cells.join(","))
 }
 
+/// A value as part of a name or a text; a table goes by its first field.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Table(fields) => fields.values().next().map(plain).unwrap_or_default(),
+        other => other.to_string(),
+    }
 }
 
 fn instantiate(file: &Table, choice: &Choice<'_>) -> Result<Case, String> {
@@ -148,8 +163,21 @@ fn instantiate(file: &Table, choice: &Choice<'_>) -> Result<Case, String> {
         }
     }
     let mut value = Value::Table(file);
-    substitute(&mut value, choice);
+    substitute(&mut value, &variables(choice));
     Case::try_from_value(value)
+}
+
+/// What can stand between braces, and for what.
+fn variables(choice: &Choice<'_>) -> Vec<(String, Value)> {
+    let mut variables = Vec::new();
+    for (axis, value) in choice {
+        if let Value::Table(fields) = value {
+            variables
+                .extend(fields.iter().map(|(field, value)| (format!("{{{axis}.{field}}}"), value.clone())));
+        }
+        variables.push((format!("{{{axis}}}"), (*value).clone()));
+    }
+    variables
 }
 
 impl Case {
@@ -158,20 +186,19 @@ impl Case {
     }
 }
 
-fn substitute(value: &mut Value, choice: &Choice<'_>) {
+fn substitute(value: &mut Value, variables: &[(String, Value)]) {
     match value {
         Value::String(text) => {
-            let whole = choice.iter().find(|(axis, _)| *text == format!("{{{axis}}}"));
-            if let Some((_, chosen)) = whole {
-                *value = (*chosen).clone();
+            if let Some((_, chosen)) = variables.iter().find(|(name, _)| name == text) {
+                *value = chosen.clone();
                 return;
             }
-            for (axis, chosen) in choice {
-                *text = text.replace(&format!("{{{axis}}}"), &plain(chosen));
+            for (name, chosen) in variables {
+                *text = text.replace(name, &plain(chosen));
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| substitute(value, choice)),
-        Value::Table(table) => table.iter_mut().for_each(|(_, value)| substitute(value, choice)),
+        Value::Array(values) => values.iter_mut().for_each(|value| substitute(value, variables)),
+        Value::Table(table) => table.iter_mut().for_each(|(_, value)| substitute(value, variables)),
         _ => {}
     }
 }
@@ -247,8 +274,23 @@ mod tests {
     }
 
     #[test]
+    fn values_that_belong_together_are_tables() {
+        let text = "why = '{ask.line} gives {ask.kind}'\nexpect = [{ event = '{ask.kind}', where = { n = '{ask.n}' } }]\n\
+                    [matrix]\nask = [{ line = 'logs 3', kind = 'log', n = 3 }]";
+        let case = run(text).unwrap().pop().unwrap();
+        assert_eq!((case.name.as_str(), case.case.why.as_str()), ("x-y[ask=logs 3]", "logs 3 gives log"));
+        assert_eq!(case.case.expect[0].fields["n"], serde_json::json!(3));
+    }
+
+    #[test]
     fn bad_axes_are_refused() {
-        for matrix in ["matrix = 3", "[matrix]\ncpus = 3", "[matrix]\ncpus = []", "[matrix]\ncpus = [[1]]"] {
+        for matrix in [
+            "matrix = 3",
+            "[matrix]\ncpus = 3",
+            "[matrix]\ncpus = []",
+            "[matrix]\ncpus = [[1]]",
+            "[matrix]\nx = [{}]",
+        ] {
             assert!(run(&format!("why = 'a'\n{matrix}")).is_err(), "{matrix}");
         }
     }

@@ -69,8 +69,7 @@ impl Guest {
     /// Starts QEMU with these arguments. Its own complaints go to `qemu.log`.
     pub fn start(args: &[String], wiring: &Wiring) -> Result<Guest, String> {
         let failed = |error: io::Error| format!("starting QEMU: {error}");
-        let listeners =
-            [wiring.serial(), wiring.events(), wiring.monitor()].map(UnixListener::bind);
+        let listeners = [wiring.serial(), wiring.events(), wiring.monitor()].map(UnixListener::bind);
         let [serial, events, monitor] = listeners;
         let (serial, events, monitor) =
             (serial.map_err(failed)?, events.map_err(failed)?, monitor.map_err(failed)?);
