@@ -6,6 +6,12 @@ use capos_abi::{CapId, MAX_CAPS, MAX_MESSAGE, Op, Sqe};
 /// Capability ids that a thread remembers.
 const REMEMBERED: usize = 32;
 
+/// Places in the arena; half of them for messages, half for capability arrays.
+const SPOTS: u32 = 64;
+
+/// How seldom a thread does what may end it or its process: once in so many times.
+const SELDOM: u32 = 1 << 14;
+
 /// What a hostile thread knows about its process.
 pub struct Knowledge<'a> {
     /// Bytes of its arena.
@@ -16,6 +22,8 @@ pub struct Knowledge<'a> {
     pub own: &'a [(CapId, u64)],
     /// One that it must not lose or it could not report: never released, never sent as a move.
     pub kept: CapId,
+    /// Methods that may end it: called seldom.
+    pub deadly: &'a [(CapId, u16)],
     learned: [(u64, u64); REMEMBERED],
     next: usize,
 }
@@ -23,7 +31,7 @@ pub struct Knowledge<'a> {
 impl<'a> Knowledge<'a> {
     /// In the beginning it knows what it was told.
     pub fn new(arena: u32, interfaces: &'a [u64], own: &'a [(CapId, u64)], kept: CapId) -> Self {
-        Knowledge { arena, interfaces, own, kept, learned: [(0, 0); REMEMBERED], next: 0 }
+        Knowledge { arena, interfaces, own, kept, deadly: &[], learned: [(0, 0); REMEMBERED], next: 0 }
     }
 
     /// Remembers an id or a token that the kernel gave out; the oldest is forgotten.
@@ -52,10 +60,10 @@ impl<'a> Knowledge<'a> {
         let (id, _) = self.cap(rng);
         let mode = match rng.below(8) {
             0..5 => 0,
-            5..7 if id != self.kept.raw() => 1,
+            5..7 => 1,
             _ => rng.below(256),
         };
-        let mode = if mode == 1 && CapId::from_raw(id) == self.kept { 2 } else { mode };
+        let mode = if mode == 1 && !self.may_lose(CapId::from_raw(id), rng) { 0 } else { mode };
         (id & 0x00ff_ffff_ffff_ffff) | u64::from(mode) << 56
     }
 
@@ -67,11 +75,35 @@ impl<'a> Knowledge<'a> {
                 self.mutate(&mut sqe, rng);
             }
         }
-        let releases = sqe.op == Op::Release as u8;
-        if releases && CapId::from_raw(sqe.cap).index() == self.kept.index() {
+        let target = CapId::from_raw(sqe.cap);
+        if sqe.op == Op::Release as u8 && !self.may_lose(target, rng) {
             sqe.op = Op::Nop as u8;
         }
+        if sqe.op == Op::Call as u8 && self.deadly.contains(&(target, sqe.method)) && !rng.chance(1, SELDOM) {
+            sqe.method = sqe.method.wrapping_add(1000);
+        }
         sqe
+    }
+
+    /// Whether a capability may be given up: never what it reports with, seldom what it has from the beginning.
+    fn may_lose(&self, id: CapId, rng: &mut Rng) -> bool {
+        let first = self.own.iter().any(|(own, _)| own.index() == id.index());
+        id.index() != self.kept.index() && (!first || rng.chance(1, SELDOM))
+    }
+
+    /// Place of a message.
+    pub fn message_spot(&self, rng: &mut Rng) -> u32 {
+        2 * rng.below(SPOTS / 2) * self.stride()
+    }
+
+    /// Place of a capability array.
+    pub fn caps_spot(&self, rng: &mut Rng) -> u32 {
+        (2 * rng.below(SPOTS / 2) + 1) * self.stride()
+    }
+
+    /// Bytes between two places.
+    pub fn stride(&self) -> u32 {
+        (self.arena / SPOTS) & !7
     }
 
     /// One whose fields fit together.
@@ -97,19 +129,19 @@ impl<'a> Knowledge<'a> {
             user_data: u64::from(rng.below(64)),
             cap,
             interface: if op == Op::Call { interface } else { 0 },
-            msg_off: self.place(rng),
+            msg_off: self.message_spot(rng),
             msg_len: message,
             reply_off: if op == Op::Call { self.place(rng) } else { 0 },
             reply_len: if op == Op::Call { 8 * rng.below(64) } else { 0 },
-            caps_off: self.place(rng),
+            caps_off: self.caps_spot(rng),
             reserved1: 0,
             aux: if op == Op::Cancel { u64::from(rng.below(64)) } else { 0 },
         }
     }
 
-    /// A word of the arena's first part, so that most ranges fit.
+    /// Any word of the arena.
     fn place(&self, rng: &mut Rng) -> u32 {
-        8 * rng.below(self.arena / 10)
+        8 * rng.below(self.arena / 8)
     }
 
     /// Spoils one field.
@@ -138,9 +170,12 @@ impl<'a> Knowledge<'a> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::Knowledge;
     use crate::Rng;
     use capos_abi::{CapId, Op, Sqe, TransferMode, TransferSlot};
+    use std::vec::Vec;
 
     const OWN: [(CapId, u64); 2] = [(CapId::SELF_MEMORY, 11), (CapId::granted(0), 22)];
 
@@ -181,6 +216,32 @@ mod tests {
         for _ in 0..10_000 {
             let slot = TransferSlot(knowledge.transfer(&mut rng));
             assert!(slot.id() != kept || slot.mode() != Some(TransferMode::Move));
+        }
+    }
+
+    #[test]
+    fn what_it_lives_on_is_seldom_given_up() {
+        let kept = CapId::granted(7);
+        let mut rng = Rng::new(9);
+        let mut knowledge = Knowledge::new(0x1_0000, &[11, 22], &OWN, kept);
+        knowledge.deadly = &[(CapId::SELF_MEMORY, 2)];
+        let sqes: Vec<Sqe> = (0..200_000).map(|_| knowledge.sqe(&mut rng)).collect();
+        let lost = |sqe: &&Sqe| sqe.op == Op::Release as u8 && sqe.cap == CapId::SELF_MEMORY.raw();
+        let risked =
+            |sqe: &&Sqe| (sqe.op, sqe.cap, sqe.method) == (Op::Call as u8, CapId::SELF_MEMORY.raw(), 2);
+        assert!(sqes.iter().filter(lost).count() < 20);
+        assert!(sqes.iter().filter(risked).count() < 20);
+    }
+
+    #[test]
+    fn places_of_messages_and_of_arrays_do_not_meet() {
+        let mut rng = Rng::new(2);
+        for arena in [0x1000, 0x1_0000, 0x10_0000] {
+            let knowledge = Knowledge::new(arena, &[], &[], CapId::NULL);
+            for _ in 0..500 {
+                let (message, caps) = (knowledge.message_spot(&mut rng), knowledge.caps_spot(&mut rng));
+                assert!(message != caps && message % 8 == 0 && caps + knowledge.stride() <= arena);
+            }
         }
     }
 

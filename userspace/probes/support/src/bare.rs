@@ -44,7 +44,7 @@ pub struct Notes(Arc<Mutex<Vec<Note>>>);
 impl Notes {
     /// Room for more than any thread writes: a raw thread must not make the heap grow.
     fn new() -> Notes {
-        Notes(Arc::new(Mutex::new(Vec::with_capacity(256))))
+        Notes(Arc::new(Mutex::new(Vec::with_capacity(512))))
     }
 
     /// Writes down what was found and what ought to be.
@@ -180,13 +180,19 @@ impl<'r> Bare<'r> {
         len as u32
     }
 
-    /// Decodes the answer that lies at [`REPLY`].
-    pub fn decode<T: for<'a> Decode<'a>>(&self, cqe: &Cqe) -> Option<T> {
+    /// Hands a copy of the answer that lies at [`REPLY`] to `look`; no bytes when there is none.
+    pub fn with_reply<T>(&self, cqe: &Cqe, look: impl FnOnce(&[u8]) -> T) -> T {
         let mut buffer = [0; 1024];
         for (n, word) in (0u32..).zip(buffer.as_chunks_mut::<8>().0) {
             *word = self.ring.arena(REPLY + 8 * n).to_le_bytes();
         }
-        T::decode(buffer.get(..usize::try_from(cqe.result).ok()?)?).ok()
+        let len = usize::try_from(cqe.result).unwrap_or(0);
+        look(buffer.get(..len).unwrap_or_default())
+    }
+
+    /// Decodes the answer that lies at [`REPLY`].
+    pub fn decode<T: for<'a> Decode<'a>>(&self, cqe: &Cqe) -> Option<T> {
+        self.with_reply(cqe, |bytes| T::decode(bytes).ok())
     }
 
     /// A call with `params`, `send` beside it and room for `room` capabilities; not yet submitted.

@@ -1,0 +1,70 @@
+//! `Timer`, `WallClock`, `EntropySource`.
+
+use crate::Setup;
+use rt::{CallError, Either, ExceptionCode, block_on, select};
+
+const MS: u64 = 1_000_000;
+/// 2020-01-01: before that no clock of a machine that runs us can be right.
+const NEW_YEAR_2020: u64 = 1_577_836_800_000 * MS;
+
+pub fn all(setup: &Setup) -> Result<(), CallError> {
+    timer(setup)?;
+    canceled(setup)?;
+    wall_clock(setup)?;
+    entropy(setup)
+}
+
+fn timer(setup: &Setup) -> Result<(), CallError> {
+    let (report, timer) = (&setup.report, setup.audit.timer());
+    let mut last = timer.now_blocking()?;
+    let mut backwards = 0;
+    for _ in 0..1000 {
+        let now = timer.now_blocking()?;
+        backwards += u32::from(now < last);
+        last = now;
+    }
+    report.equal("time runs forward", backwards, 0);
+    let until = timer.now_blocking()? + 3 * MS;
+    timer.sleep_until_blocking(until)?;
+    report.check("a sleep is never too short", timer.now_blocking()? >= until, "compared");
+    report.works("a sleep until the past", timer.sleep_until_blocking(0));
+    Ok(())
+}
+
+/// Of two sleeps the earlier one wins, and the other is cancelled by dropping it.
+fn canceled(setup: &Setup) -> Result<(), CallError> {
+    let timer = setup.audit.timer();
+    let now = timer.now_blocking()?;
+    let late = timer.sleep_until(now + 3_600_000 * MS);
+    let soon = timer.sleep_until(now + 2 * MS);
+    let first = block_on(select(late, soon));
+    setup.report.check("the earlier of two sleeps wins", matches!(first, Either::Second(Ok(()))), "awaited");
+    Ok(())
+}
+
+fn wall_clock(setup: &Setup) -> Result<(), CallError> {
+    let first = setup.wall_clock.now_blocking()?;
+    setup.audit.pause(2 * MS);
+    let second = setup.wall_clock.now_blocking()?;
+    let report = &setup.report;
+    report.check("the wall clock is of this age", first.unix_ns > NEW_YEAR_2020, first.unix_ns);
+    let passed = second.unix_ns.saturating_sub(first.unix_ns);
+    report.check("and runs", passed >= 2 * MS, passed);
+    Ok(())
+}
+
+fn entropy(setup: &Setup) -> Result<(), CallError> {
+    let (report, source) = (&setup.report, &setup.entropy);
+    let features = setup.audit.system().features_blocking()?;
+    if features.contains("rdrand=absent") {
+        report.fails("no entropy without its source", source.fill_blocking(8), ExceptionCode::Unsupported);
+        return Ok(());
+    }
+    let (first, second) = (source.fill_blocking(64)?, source.fill_blocking(64)?);
+    report.equal("as many bytes as asked for", (first.len(), second.len()), (64, 64));
+    report.check("never the same twice", first != second, "compared");
+    report.equal("the most at once", source.fill_blocking(1024)?.len(), 1024);
+    report.fails("more than that", source.fill_blocking(1025), ExceptionCode::InvalidArgument);
+    report.equal("none", source.fill_blocking(0)?.len(), 0);
+    Ok(())
+}
