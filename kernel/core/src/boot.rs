@@ -20,6 +20,7 @@ use capos_abi::{MAX_CAP_SLOTS, PRIORITIES};
 use capos_cap::Mobility;
 use capos_mem::RESOURCES;
 use core::fmt::Write;
+use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_hal::account::Account;
 use kernel_hal::panic;
 use kernel_hal::sync::Ref;
@@ -60,6 +61,9 @@ fn everything() -> [(&'static str, Object); 11] {
     ]
 }
 
+/// Id of init's process; no process has id 0.
+static INIT_ID: AtomicU64 = AtomicU64::new(0);
+
 /// Starts init.
 pub(crate) fn start() -> Result<(), BootError> {
     if option("panic") == Some("reboot") {
@@ -68,6 +72,7 @@ pub(crate) fn start() -> Result<(), BootError> {
     panic::set_log_tail(log::write_tail);
     let file = boot::info().modules.iter().find(|file| file.name == INIT).ok_or(BootError::NoInit)?;
     let process = make_init(file)?;
+    INIT_ID.store(process.id, Ordering::Relaxed);
     let mut startup = [0; 1024];
     let len = grant_everything(&process, &mut startup)?;
     process.threads.lock().started = true;
@@ -113,6 +118,13 @@ fn grant_everything(process: &Ref<Process>, startup: &mut [u8]) -> Result<usize,
         writer.push(Record::Cap { name, interface }).map_err(too_long)?;
     }
     Ok(writer.len())
+}
+
+/// Without init nobody starts, supervises or ends anything any more: its end is the system's.
+pub(crate) fn check_init(process: &Process) {
+    if process.id == INIT_ID.load(Ordering::Relaxed) {
+        panic!("init has ended: {:?}", process.exit.lock().status);
+    }
 }
 
 /// The value of `name=value` on the kernel's command line.

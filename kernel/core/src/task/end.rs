@@ -1,5 +1,6 @@
 //! The one path by which threads and processes end: exit, kill and fault all come through here, and everything is taken back.
 
+use crate::boot;
 use crate::ipc::ops::{OpId, Ticket, Waiting};
 use crate::task::process::{Process, Status, Wants};
 use crate::task::thread::Thread;
@@ -166,6 +167,11 @@ fn dismantle(process: &Ref<Process>) {
     process.space.clear();
     registry::leave(process.id);
     process.exit.lock().done = true;
+    wake_waiters(process);
+    boot::check_init(process);
+}
+
+fn wake_waiters(process: &Ref<Process>) {
     loop {
         let (waiter, status) = {
             let mut exit = process.exit.lock();
