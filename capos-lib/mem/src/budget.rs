@@ -120,7 +120,7 @@ impl Budget {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::{Budget, Exhausted, RESOURCES, Resource};
-    use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, proptest};
 
     #[test]
     fn every_resource_has_its_own_number() {
@@ -186,6 +186,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 256 }, failure_persistence: None, ..Default::default() })]
+
         #[test]
         fn use_follows_the_model(limit in 0u64..100, steps in prop::collection::vec((any::<bool>(), 0u64..40), 0..200)) {
             let budget = Budget::new([limit; RESOURCES]);

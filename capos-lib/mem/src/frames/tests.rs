@@ -1,7 +1,7 @@
 //! The allocator against a set of frame numbers.
 
 use super::{FrameAllocator, FrameError, MAX_FRAMES};
-use proptest::prelude::{Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 use std::collections::BTreeSet;
 use std::vec;
 use std::vec::Vec;
@@ -199,8 +199,10 @@ impl Model {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 256 }, failure_persistence: None, ..Default::default() })]
+
     #[test]
-    fn the_allocator_follows_the_model(steps in prop::collection::vec(step(), 0..120)) {
+    fn the_allocator_follows_the_model(steps in prop::collection::vec(step(), 0..if cfg!(miri) { 20 } else { 120 })) {
         let mut words = words(FRAMES);
         let mut frames = FrameAllocator::new(&mut words, FRAMES).unwrap();
         let mut model = Model::default();

@@ -301,10 +301,10 @@ fn bad(range: &[u64]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 400 }, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 400 }, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn regions_follow_the_pages(most in 3usize..40, steps in prop::collection::vec(step(), 0..120)) {
+    fn regions_follow_the_pages(most in 3usize..40, steps in prop::collection::vec(step(), 0..if cfg!(miri) { 30 } else { 120 })) {
         let mut regions = Regions::new(BOUNDS, most);
         let mut model = Model::default();
         for (n, step) in steps.into_iter().enumerate() {
@@ -363,7 +363,7 @@ proptest! {
     }
 
     #[test]
-    fn a_good_operation_is_never_refused(steps in prop::collection::vec(step(), 0..60)) {
+    fn a_good_operation_is_never_refused(steps in prop::collection::vec(step(), 0..if cfg!(miri) { 20 } else { 60 })) {
         let mut regions = Regions::new(BOUNDS, 1000);
         for step in steps {
             let model = pages_of(&regions);

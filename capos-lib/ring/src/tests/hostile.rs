@@ -62,7 +62,7 @@ fn lies_in_the_kernels_own_header_words_change_nothing_for_the_kernel() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 16 } else { 1000 }, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 1000 }, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn any_indices_are_judged_by_their_distance(theirs in any::<u32>(), ours in any::<u32>()) {

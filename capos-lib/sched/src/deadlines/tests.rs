@@ -88,10 +88,10 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 500 }, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 500 }, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn the_heap_follows_a_sorted_map(steps in prop::collection::vec(step(), 0..300)) {
+    fn the_heap_follows_a_sorted_map(steps in prop::collection::vec(step(), 0..if cfg!(miri) { 50 } else { 300 })) {
         let mut deadlines = Deadlines::new();
         let mut model: BTreeMap<(u64, usize), Key> = BTreeMap::new();
         let mut keys: Vec<(Key, u64, usize)> = Vec::new();

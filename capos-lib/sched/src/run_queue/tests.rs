@@ -160,10 +160,10 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 300 }, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 300 }, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn the_queue_follows_plain_lists(steps in prop::collection::vec(step(), 0..300)) {
+    fn the_queue_follows_plain_lists(steps in prop::collection::vec(step(), 0..if cfg!(miri) { 50 } else { 300 })) {
         let mut queue = RunQueue::new();
         let mut model = Model { lists: vec![VecDeque::new(); 32], room: 0 };
         let mut handles: Vec<(Handle, u32)> = Vec::new();
