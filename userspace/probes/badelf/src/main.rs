@@ -24,7 +24,7 @@ struct Setup {
 }
 
 /// Which program is spoilt.
-const GOOD: &str = "probe-null";
+const GOOD: &str = "probe-spawn";
 /// Images until every path of the loader has been taken once.
 const WARM_UP: u32 = 300;
 /// Longest life of a process that came of a spoilt image.

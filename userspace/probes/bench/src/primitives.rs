@@ -64,7 +64,7 @@ pub fn null_calls(bench: &Bench) -> Result<(), CallError> {
 
 /// `proc.spawn_to_exit`: from `create` of the smallest program to the answer of `wait`, everything taken back.
 pub fn spawn(bench: &Bench) -> Result<(), CallError> {
-    let program = bench.nursery.program("probe-null")?;
+    let program = bench.nursery.program("probe-spawn")?;
     bench.figure("proc.spawn_to_exit", || {
         let child = bench.nursery.child(&program, &Limits::SMALL, "null")?;
         child.start()?.wait_blocking().map(|_| ())

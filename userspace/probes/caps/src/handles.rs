@@ -8,7 +8,7 @@ use rt::schema::process_handle::ExitReason;
 use rt::{CallError, ExceptionCode, TransportError};
 
 pub fn all(setup: &Setup) -> Result<(), CallError> {
-    let program = setup.nursery.program("probe-null")?;
+    let program = setup.nursery.program("probe-spawn")?;
     limits(&setup.report, &setup.nursery, &program);
     life(setup, &program)?;
     never_started(setup, &program)

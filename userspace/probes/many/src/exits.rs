@@ -20,7 +20,7 @@ pub struct Tally {
 
 /// Starts `count` children, `at_once` at a time; each must end with the code that it was told.
 pub fn spawn(setup: &Setup, count: u64, at_once: u64) -> Result<Tally, CallError> {
-    let program = setup.nursery.program("probe-null")?;
+    let program = setup.nursery.program("probe-spawn")?;
     let mut tally = Tally::default();
     let mut running = Vec::with_capacity(at_once as usize);
     while tally.spawned < count {
