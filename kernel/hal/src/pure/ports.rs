@@ -29,7 +29,7 @@ pub const fn overlap(a: (u16, u16), b: (u16, u16)) -> bool {
 
 /// The range of `length` ports from `base` on, with its end. `None` when empty or beyond the last port.
 pub fn range(base: u16, length: u32) -> Option<(u16, u16)> {
-    let last = u32::from(base) + length.checked_sub(1)?;
+    let last = u32::from(base).checked_add(length.checked_sub(1)?)?;
     Some((base, u16::try_from(last).ok()?))
 }
 
