@@ -1,1 +1,244 @@
+//! Tables, transfers and the derivation tree together, against a model that is nothing but a list of who holds what.
+//!
+//! Whatever is granted, sent, released, revoked and killed in whatever order: authority never comes from nowhere, never gets lost
+//! and never doubles (architecture section 4).
 
+use crate::derivation::{Family, NodeId, Place, Progress, Tree};
+use crate::table::{Entry, Mobility, Table};
+use crate::transfer::{TransferError, transfer, transfer_within};
+use capos_abi::{CapId, TransferMode, TransferSlot};
+use proptest::prelude::{ProptestConfig, any, proptest};
+use std::collections::{BTreeMap, BTreeSet};
+use std::vec;
+use std::vec::Vec;
+
+const PROCESSES: usize = 4;
+const LIMIT: usize = 12;
+const STEPS: usize = if cfg!(miri) { 60 } else { 20_000 };
+
+/// A generator of arbitrary choices; the seed repeats a run.
+struct Choices(u64);
+
+impl Choices {
+    fn below(&mut self, bound: usize) -> usize {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+    }
+}
+
+/// One capability as the model knows it.
+#[derive(Clone)]
+struct Held {
+    object: u32,
+    mobility: Mobility,
+    /// What it is and what it was derived from, each by a number never used again.
+    serial: u64,
+    ancestors: BTreeSet<u64>,
+}
+
+struct World {
+    tables: Vec<Table<u32>>,
+    tree: Tree,
+    model: BTreeMap<(usize, CapId), Held>,
+    /// Ids seen so far, dead ones included.
+    seen: Vec<CapId>,
+    next: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let tables = (0..PROCESSES).map(|_| Table::new(LIMIT)).collect();
+        World { tables, tree: Tree::new(), model: BTreeMap::new(), seen: vec![CapId::NULL], next: 0 }
+    }
+
+    fn serial(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn held_by(&self, process: usize) -> usize {
+        self.model.keys().filter(|(holder, _)| *holder == process).count()
+    }
+
+    fn note(&mut self, process: usize, id: CapId, held: Held) {
+        assert!(self.model.insert((process, id), held).is_none(), "an id names two things");
+        self.seen.push(id);
+    }
+
+    /// An id: mostly one that the process holds, sometimes a stale or a foreign one.
+    fn pick(&mut self, choices: &mut Choices, process: usize) -> CapId {
+        let own: Vec<CapId> =
+            self.model.keys().filter(|(holder, _)| *holder == process).map(|(_, id)| *id).collect();
+        if own.is_empty() || choices.below(8) == 0 {
+            let recent = &self.seen[self.seen.len().saturating_sub(50)..];
+            return recent[choices.below(recent.len())];
+        }
+        own[choices.below(own.len())]
+    }
+
+    /// The kernel hands a new object to a process.
+    fn grant(&mut self, choices: &mut Choices) {
+        let process = choices.below(PROCESSES);
+        let mobility =
+            [Mobility::Free, Mobility::Free, Mobility::MoveOnly, Mobility::Fixed][choices.below(4)];
+        let serial = self.serial();
+        let object = serial as u32;
+        let node = self.tree.root(Place { table: process as u64, cap: CapId::NULL }).expect("memory");
+        let entry = Entry { object, interface: 1, mobility, node: Some(node) };
+        match self.tables[process].insert(entry) {
+            Ok(id) => {
+                self.tree.moved(node, Place { table: process as u64, cap: id }).expect("just made");
+                self.note(process, id, Held { object, mobility, serial, ancestors: BTreeSet::new() });
+            }
+            Err(refused) => {
+                assert_eq!(self.held_by(process), LIMIT);
+                self.tree.released(refused.entry.node.expect("given")).expect("just made");
+            }
+        }
+    }
+
+    /// What a transfer must come to.
+    fn expected(&self, from: usize, to: usize, slots: &[TransferSlot]) -> Result<(), TransferError> {
+        for (n, slot) in slots.iter().enumerate() {
+            let mode = slot.mode().ok_or(TransferError::BadSlot)?;
+            let held = self.model.get(&(from, slot.id())).ok_or(TransferError::InvalidCap)?;
+            match (held.mobility, mode) {
+                (Mobility::Free, _) | (Mobility::MoveOnly, TransferMode::Move) => {}
+                _ => return Err(TransferError::NotTransferable),
+            }
+            let moves =
+                |other: &TransferSlot| mode == TransferMode::Move || other.mode() == Some(TransferMode::Move);
+            if slots[..n].iter().any(|other| other.id() == slot.id() && moves(other)) {
+                return Err(TransferError::Duplicate);
+            }
+        }
+        if self.held_by(to) + slots.len() > LIMIT { Err(TransferError::DestinationFull) } else { Ok(()) }
+    }
+
+    fn send(&mut self, choices: &mut Choices) {
+        let (from, to) = (choices.below(PROCESSES), choices.below(PROCESSES));
+        let slots: Vec<TransferSlot> = (0..choices.below(4)).map(|_| self.slot(choices, from)).collect();
+        let expected = self.expected(from, to, &slots);
+        let mut ids = [CapId::NULL; 4];
+        let mut family = Family { tree: &mut self.tree, table: to as u64 };
+        let result = match self.tables.get_disjoint_mut([from, to]) {
+            Ok([source, destination]) => transfer(source, destination, &slots, &mut family, &mut ids),
+            Err(_) => transfer_within(&mut self.tables[from], &slots, &mut family, &mut ids),
+        };
+        assert_eq!(result, expected.map(|()| slots.len()));
+        if result.is_ok() {
+            self.sent(from, to, &slots, &ids);
+        }
+    }
+
+    fn slot(&mut self, choices: &mut Choices, from: usize) -> TransferSlot {
+        let id = self.pick(choices, from);
+        match choices.below(20) {
+            0 => TransferSlot(id.raw() | 9 << 56),
+            1..8 => TransferSlot::moved(id),
+            _ => TransferSlot::copy(id),
+        }
+    }
+
+    /// Writes a transfer down that happened.
+    fn sent(&mut self, from: usize, to: usize, slots: &[TransferSlot], ids: &[CapId]) {
+        for (slot, id) in slots.iter().zip(ids) {
+            let key = (from, slot.id());
+            let held = if slot.mode() == Some(TransferMode::Move) {
+                self.model.remove(&key).expect("it was there")
+            } else {
+                let mut held = self.model[&key].clone();
+                held.ancestors.insert(held.serial);
+                held.serial = self.serial();
+                held
+            };
+            self.note(to, *id, held);
+        }
+    }
+
+    fn release(&mut self, choices: &mut Choices) {
+        let process = choices.below(PROCESSES);
+        let id = self.pick(choices, process);
+        let released = self.tables[process].release(id).ok();
+        let expected = self.model.remove(&(process, id));
+        assert_eq!(released.as_ref().map(|entry| entry.object), expected.map(|held| held.object));
+        if let Some(entry) = released {
+            self.tree.released(entry.node.expect("tracked")).expect("alive");
+        }
+    }
+
+    fn revoke(&mut self, choices: &mut Choices) {
+        let process = choices.below(PROCESSES);
+        let id = self.pick(choices, process);
+        let Ok(entry) = self.tables[process].lookup(id) else { return };
+        let node = entry.node.expect("tracked");
+        let serial = self.model[&(process, id)].serial;
+        self.tree.begin_revoke(node).expect("alive, and no other revocation");
+        loop {
+            match self.tree.revoke(node, 1 + choices.below(3)) {
+                Progress::Victim { place, node } => self.kill_one(place, node, serial),
+                Progress::More => {}
+                Progress::Done => break,
+            }
+        }
+        assert!(!self.model.values().any(|held| held.ancestors.contains(&serial)), "a descendant survived");
+    }
+
+    fn kill_one(&mut self, place: Place, node: NodeId, root: u64) {
+        let process = place.table as usize;
+        let entry =
+            self.tables[process].release_node(place.cap, node).expect("the victim is where the tree says");
+        let held = self.model.remove(&(process, place.cap)).expect("the model has it, too");
+        assert!(held.ancestors.contains(&root), "not a descendant");
+        assert_eq!(entry.object, held.object);
+    }
+
+    /// A process ends, and another one gets its place.
+    fn kill(&mut self, choices: &mut Choices) {
+        let process = choices.below(PROCESSES);
+        while let Some(entry) = self.tables[process].dismantle() {
+            self.tree.released(entry.node.expect("tracked")).expect("alive");
+        }
+        self.tables[process] = Table::new(LIMIT);
+        self.model.retain(|(holder, _), _| *holder != process);
+    }
+
+    /// Tables, tree and model agree about everything.
+    fn audit(&self) {
+        let mut seen = 0;
+        for (process, table) in self.tables.iter().enumerate() {
+            for (id, entry) in table.iter() {
+                let held = self.model.get(&(process, id)).expect("authority from nowhere");
+                assert_eq!((held.object, held.mobility), (entry.object, entry.mobility));
+                let place = self.tree.place(entry.node.expect("tracked"));
+                assert_eq!(place, Some(Place { table: process as u64, cap: id }));
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, self.model.len(), "authority was lost");
+        assert!(self.tree.len() <= 2 * seen, "dead nodes pile up");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 10 }, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn authority_is_neither_made_nor_lost_nor_doubled(seed in any::<u64>()) {
+        let mut choices = Choices(seed);
+        let mut world = World::new();
+        for _ in 0..STEPS {
+            match choices.below(100) {
+                0..15 => world.grant(&mut choices),
+                15..70 => world.send(&mut choices),
+                70..94 => world.release(&mut choices),
+                94..99 => world.revoke(&mut choices),
+                _ => world.kill(&mut choices),
+            }
+            world.audit();
+        }
+    }
+}
