@@ -93,3 +93,59 @@ impl TransferSlot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CapId, TransferMode, TransferSlot};
+
+    #[test]
+    fn an_id_gives_back_what_it_was_made_of() {
+        for (index, generation) in [(0, 1), (5, 7), (0xff_ffff, u32::MAX), (0x80_0000, 0x8000_0000)] {
+            let id = CapId::new(index, generation);
+            assert_eq!((id.index(), id.generation()), (index, generation));
+            assert_eq!(CapId::from_raw(id.raw()), id);
+        }
+    }
+
+    #[test]
+    fn an_id_leaves_the_top_byte_alone() {
+        assert_eq!(CapId::new(u32::MAX, u32::MAX).raw(), 0x00ff_ffff_ffff_ffff);
+        assert_eq!(CapId::from_raw(u64::MAX).raw(), 0x00ff_ffff_ffff_ffff);
+    }
+
+    #[test]
+    fn the_null_id_has_no_generation_that_a_slot_ever_has() {
+        assert_eq!((CapId::NULL.raw(), CapId::NULL.generation()), (0, 0));
+        assert_eq!(CapId::default(), CapId::NULL);
+    }
+
+    #[test]
+    fn grants_follow_the_process_s_own_capabilities() {
+        let own = [CapId::SELF_MEMORY, CapId::SELF_THREADS, CapId::SELF_ENDPOINTS, CapId::granted(0)];
+        for (index, id) in (0..).zip(own) {
+            assert_eq!((id.index(), id.generation()), (index, 1));
+        }
+        assert_eq!(CapId::granted(4).index(), CapId::FIRST_GRANT + 4);
+    }
+
+    #[test]
+    fn a_slot_keeps_id_and_mode_apart() {
+        let id = CapId::new(0xff_ffff, u32::MAX);
+        let (copy, moved) = (TransferSlot::copy(id), TransferSlot::moved(id));
+        assert_eq!((copy.id(), copy.mode()), (id, Some(TransferMode::Copy)));
+        assert_eq!((moved.id(), moved.mode()), (id, Some(TransferMode::Move)));
+    }
+
+    #[test]
+    fn a_plain_id_is_a_copy() {
+        let id = CapId::new(3, 9);
+        assert_eq!(TransferSlot(id.raw()), TransferSlot::copy(id));
+    }
+
+    #[test]
+    fn unknown_modes_are_refused() {
+        for top in 2..=255u64 {
+            assert_eq!(TransferSlot(top << 56 | 1).mode(), None);
+        }
+    }
+}

@@ -173,7 +173,9 @@ impl ExceptionCode {
     /// Whose fault it was.
     pub const fn blame(self) -> Blame {
         match self {
-            Self::InvalidArgument | Self::NotFound | Self::WrongState | Self::BudgetExhausted => Blame::Caller,
+            Self::InvalidArgument | Self::NotFound | Self::WrongState | Self::BudgetExhausted => {
+                Blame::Caller
+            }
             Self::Denied | Self::Exists | Self::Malformed => Blame::Caller,
             Self::Failed | Self::Unsupported | Self::Disconnected => Blame::Callee,
             Self::DeviceFault => Blame::Device,

@@ -20,3 +20,45 @@ pub const RING_BASE: u64 = 0x7f00_0000_0000;
 pub const RING_STRIDE: u64 = 0x20_0000;
 /// One past the highest user address: 47 bits, also on machines with five-level paging.
 pub const USER_MAX: u64 = 0x7fff_ffff_f000;
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        DYNAMIC_BASE, DYNAMIC_MAX, IMAGE_BASE, IMAGE_MAX, RING_BASE, RING_STRIDE, STACK_TOP, USER_MAX,
+        USER_MIN,
+    };
+    use crate::PAGE_SIZE;
+
+    #[test]
+    fn the_areas_of_an_address_space_follow_each_other() {
+        let edges = [
+            0,
+            USER_MIN,
+            IMAGE_BASE,
+            IMAGE_MAX,
+            DYNAMIC_BASE,
+            DYNAMIC_MAX,
+            STACK_TOP,
+            RING_BASE,
+            USER_MAX,
+            1 << 47,
+        ];
+        assert!(edges.is_sorted_by(|low, high| low < high));
+    }
+
+    #[test]
+    fn every_edge_is_a_page_boundary() {
+        let edges = [
+            USER_MIN,
+            IMAGE_BASE,
+            IMAGE_MAX,
+            DYNAMIC_BASE,
+            DYNAMIC_MAX,
+            STACK_TOP,
+            RING_BASE,
+            RING_STRIDE,
+            USER_MAX,
+        ];
+        assert!(edges.iter().all(|edge| edge.is_multiple_of(PAGE_SIZE as u64)));
+    }
+}

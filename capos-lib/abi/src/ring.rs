@@ -215,3 +215,104 @@ impl RingShape {
         self.arena_off() / PAGE_SIZE + self.arena_pages as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CQE_SIZE, Cqe, Op, RingShape, SQE_SIZE, Sqe, header};
+    use crate::PAGE_SIZE;
+    use crate::layout::RING_STRIDE;
+    use core::mem::offset_of;
+
+    const LARGEST: RingShape = RingShape { sq_entries: 1024, cq_entries: 4096, arena_pages: 256 };
+
+    #[test]
+    fn operations_have_the_numbers_of_their_first_byte() {
+        for raw in 0..=255 {
+            assert_eq!(Op::from_u8(raw).map(|op| op as u8), (raw < 8).then_some(raw));
+        }
+    }
+
+    #[test]
+    fn fields_of_a_submission_lie_where_the_book_says() {
+        let head = [
+            offset_of!(Sqe, op),
+            offset_of!(Sqe, flags),
+            offset_of!(Sqe, method),
+            offset_of!(Sqe, caps_send),
+        ];
+        assert_eq!(head, [0, 1, 2, 4]);
+        assert_eq!([offset_of!(Sqe, caps_recv), offset_of!(Sqe, reserved0)], [5, 6]);
+        let words = [
+            offset_of!(Sqe, user_data),
+            offset_of!(Sqe, cap),
+            offset_of!(Sqe, interface),
+            offset_of!(Sqe, aux),
+        ];
+        assert_eq!(words, [8, 16, 24, 56]);
+        let arena = [offset_of!(Sqe, msg_off), offset_of!(Sqe, msg_len), offset_of!(Sqe, reply_off)];
+        assert_eq!(arena, [32, 36, 40]);
+        let rest = [offset_of!(Sqe, reply_len), offset_of!(Sqe, caps_off), offset_of!(Sqe, reserved1)];
+        assert_eq!(rest, [44, 48, 52]);
+    }
+
+    #[test]
+    fn fields_of_a_completion_lie_where_the_book_says() {
+        let head = [
+            offset_of!(Cqe, user_data),
+            offset_of!(Cqe, result),
+            offset_of!(Cqe, flags),
+            offset_of!(Cqe, caps),
+        ];
+        assert_eq!(head, [0, 8, 12, 13]);
+        assert_eq!([offset_of!(Cqe, method), offset_of!(Cqe, token), offset_of!(Cqe, badge)], [14, 16, 24]);
+    }
+
+    #[test]
+    fn user_and_kernel_write_to_different_cache_lines_of_the_header() {
+        let line = |offset: usize| offset / 64;
+        assert_eq!(line(header::SQ_TAIL), line(header::CQ_HEAD));
+        for kernels in [header::SQ_HEAD, header::CQ_TAIL, header::FAULT] {
+            assert_eq!(line(kernels), line(header::SQ_HEAD));
+            assert_ne!(line(kernels), line(header::SQ_TAIL));
+        }
+        assert!(header::STARTUP_LEN < 64, "what is written once comes first");
+    }
+
+    #[test]
+    fn the_parts_of_a_block_follow_each_other_without_overlap() {
+        for shape in
+            [RingShape::DEFAULT, LARGEST, RingShape { sq_entries: 8, cq_entries: 16, arena_pages: 1 }]
+        {
+            assert!(shape.is_valid());
+            assert_eq!(shape.sq_off(), PAGE_SIZE);
+            assert_eq!(shape.cq_off(), shape.sq_off() + shape.sq_entries as usize * SQE_SIZE);
+            assert!(shape.arena_off() >= shape.cq_off() + shape.cq_entries as usize * CQE_SIZE);
+            assert!(shape.arena_off().is_multiple_of(PAGE_SIZE));
+            assert_eq!(shape.pages() * PAGE_SIZE, shape.arena_off() + shape.arena_len());
+        }
+    }
+
+    #[test]
+    fn the_default_block_takes_nineteen_pages() {
+        assert_eq!(RingShape::DEFAULT.pages(), 1 + 1 + 1 + 16);
+    }
+
+    #[test]
+    fn the_largest_block_and_a_guard_page_fit_their_stride() {
+        assert!(((LARGEST.pages() + 1) * PAGE_SIZE) as u64 <= RING_STRIDE);
+    }
+
+    #[test]
+    fn shapes_beyond_the_limits_are_invalid() {
+        let good = RingShape::DEFAULT;
+        for sq_entries in [0, 4, 63, 2048, u32::MAX] {
+            assert!(!RingShape { sq_entries, cq_entries: 4096, ..good }.is_valid(), "{sq_entries}");
+        }
+        for cq_entries in [0, 64, 127, 8192, u32::MAX] {
+            assert!(!RingShape { cq_entries, ..good }.is_valid(), "{cq_entries}");
+        }
+        for arena_pages in [0, 257, u32::MAX] {
+            assert!(!RingShape { arena_pages, ..good }.is_valid(), "{arena_pages}");
+        }
+    }
+}

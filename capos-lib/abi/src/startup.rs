@@ -116,3 +116,82 @@ impl<'a> Iterator for Reader<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Reader, Record, StartupError, Writer};
+
+    const RECORDS: [Record<'static>; 5] = [
+        Record::Name("serial"),
+        Record::Arg(""),
+        Record::Arg("--speed=115200"),
+        Record::Cap { name: "serve", interface: u64::MAX },
+        Record::Export { name: "stream", interface: 0x8000_0000_0000_0001 },
+    ];
+
+    fn write<'b>(buffer: &'b mut [u8], records: &[Record<'_>]) -> &'b [u8] {
+        let mut writer = Writer::new(buffer);
+        records.iter().for_each(|record| writer.push(*record).expect("room"));
+        let len = writer.len();
+        &buffer[..len]
+    }
+
+    #[test]
+    fn records_come_back_as_they_were_written() {
+        let mut buffer = [0; 256];
+        let block = write(&mut buffer, &RECORDS);
+        assert!(Reader::new(block).eq(RECORDS));
+    }
+
+    #[test]
+    fn an_empty_block_has_no_records() {
+        assert!(Writer::new(&mut []).is_empty());
+        assert_eq!(Reader::new(&[]).next(), None);
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_leaves_the_block_as_it_was() {
+        let mut buffer = [0; 30];
+        let mut writer = Writer::new(&mut buffer);
+        writer.push(Record::Name("0123456789")).unwrap();
+        assert_eq!(writer.push(Record::Arg("x")), Err(StartupError::NoRoom));
+        assert_eq!(writer.len(), 20);
+        writer.push(Record::Arg("")).unwrap();
+        assert_eq!(writer.len(), 30);
+    }
+
+    #[test]
+    fn texts_of_up_to_255_bytes_fit() {
+        let text = [b'x'; 256];
+        let text = core::str::from_utf8(&text).unwrap();
+        let mut buffer = [0; 300];
+        let mut writer = Writer::new(&mut buffer);
+        assert_eq!(writer.push(Record::Arg(text)), Err(StartupError::TextTooLong));
+        assert!(writer.is_empty());
+        writer.push(Record::Arg(&text[..255])).unwrap();
+        assert_eq!(Reader::new(&buffer).next(), Some(Record::Arg(&text[..255])));
+    }
+
+    #[test]
+    fn a_block_cut_anywhere_gives_only_whole_records() {
+        let mut buffer = [0; 256];
+        let block = write(&mut buffer, &RECORDS);
+        for end in 0..block.len() {
+            let whole = Reader::new(&block[..end]).count();
+            assert!(whole < RECORDS.len());
+            assert!(Reader::new(&block[..end]).eq(RECORDS[..whole].iter().copied()));
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_or_bad_text_ends_the_reading() {
+        let mut buffer = [0; 256];
+        let len = write(&mut buffer, &RECORDS).len();
+        let mut unknown = buffer;
+        unknown[0] = 99;
+        assert_eq!(Reader::new(&unknown[..len]).next(), None);
+        let mut garbled = buffer;
+        garbled[10] = 0xff;
+        assert_eq!(Reader::new(&garbled[..len]).next(), None);
+    }
+}
