@@ -97,7 +97,7 @@ fn finish_call(thread: &Ref<Thread>, sqe: &Sqe, result: Result<Outcome, Transpor
             Cqe { user_data: sqe.user_data, result: error.code(), ..Cqe::default() }
         }
     };
-    if !thread.is_dead() {
+    if !thread.is_doomed() {
         thread.post_own(&cqe);
     }
 }

@@ -8,7 +8,8 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel_hal::cpu::{self, MAX_CPUS};
 use kernel_hal::sync::{Lock, Ref, RefSlot};
 
-/// One processor.
+/// One processor. Aligned so that no two share a cache line and the way to one is a shift.
+#[repr(align(512))]
 pub(crate) struct Cpu {
     /// Who runs here; `None` while idle.
     pub current: Lock<Option<Ref<Thread>>>,
@@ -16,6 +17,8 @@ pub(crate) struct Cpu {
     pub queue: Lock<RunQueue<Ref<Thread>>>,
     /// Whom the event being handled made ready last: the one to switch to directly.
     pub handoff: RefSlot<Thread>,
+    /// Whether anything happened during the event being handled that changes who runs.
+    pub unsettled: AtomicBool,
     /// Whether the current thread is to go behind its equals when the event is handled.
     pub rotate: AtomicBool,
     /// What is to happen at what time.
@@ -41,6 +44,7 @@ impl Cpu {
             current: Lock::new(None),
             queue: Lock::new(RunQueue::new()),
             handoff: RefSlot::empty(),
+            unsettled: AtomicBool::new(true),
             rotate: AtomicBool::new(false),
             deadlines: Lock::new(Deadlines::new()),
             armed: AtomicU64::new(u64::MAX),

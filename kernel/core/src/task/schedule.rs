@@ -21,7 +21,9 @@ const SLICE_NS: u64 = 10_000_000;
 /// A thread that was blocked or new can run.
 #[inline]
 pub(crate) fn make_ready(thread: &Ref<Thread>) {
-    if let Some(displaced) = cpu::here().handoff.put(thread.clone()) {
+    let cpu = cpu::here();
+    cpu.unsettled.store(true, Ordering::Relaxed);
+    if let Some(displaced) = cpu.handoff.put(thread.clone()) {
         place(displaced);
     }
 }
@@ -29,7 +31,9 @@ pub(crate) fn make_ready(thread: &Ref<Thread>) {
 /// The current thread, which just went to sleep or died, no longer belongs to this CPU.
 #[inline]
 pub(crate) fn give_up_current() {
-    let gone = cpu::here().current.lock().take();
+    let cpu = cpu::here();
+    cpu.unsettled.store(true, Ordering::Relaxed);
+    let gone = cpu.current.lock().take();
     drop(gone);
 }
 
@@ -37,6 +41,13 @@ pub(crate) fn give_up_current() {
 #[inline]
 pub(crate) fn settle() {
     let cpu = cpu::here();
+    if cpu.unsettled.load(Ordering::Relaxed) {
+        cpu.unsettled.store(false, Ordering::Relaxed);
+        decide(cpu);
+    }
+}
+
+fn decide(cpu: &'static Cpu) {
     let running = cpu.current.lock().clone();
     match running {
         None => run_next(cpu),
@@ -75,7 +86,9 @@ fn rotate(cpu: &Cpu, current: Ref<Thread>) {
 /// Not at once: as long as the event is being handled the current thread's ring is being worked on, and from the moment it is in
 /// a queue another CPU may run it.
 pub(crate) fn ask_for_rotation() {
-    cpu::here().rotate.store(true, Ordering::Relaxed);
+    let cpu = cpu::here();
+    cpu.unsettled.store(true, Ordering::Relaxed);
+    cpu.rotate.store(true, Ordering::Relaxed);
 }
 
 /// The timer went off: if others wait, the current thread's turn may be over.
