@@ -1,0 +1,80 @@
+//! The first process.
+//!
+//! init holds everything the kernel can do and uses it for one thing: giving each service of the manifest exactly what the
+//! manifest says, under the names it says (architecture, section 7). It checks the manifest once more, because what lies on the
+//! boot medium is not to be trusted. Endpoints of services belong to init, so they outlive any instance of their service, and
+//! calls that wait there are answered by the next one. init parses nothing that a service wrote and waits for none of them: it
+//! survives whatever they do.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+mod ends;
+mod kernel;
+mod plan;
+mod server;
+mod starter;
+mod startup;
+mod state;
+mod supervise;
+
+use alloc::rc::Rc;
+use kit::service::serve;
+use rt::serve::Receiver;
+use rt::{Cap, Env, block_on, log};
+use state::State;
+
+rt::main!(run);
+
+/// Receives outstanding at init's own endpoint.
+const RECEIVES: usize = 2;
+
+fn run(env: Env) -> i64 {
+    let kernel = match kernel::Kernel::take(env) {
+        Ok(kernel) => kernel,
+        Err(error) => {
+            log::error(format_args!("init: {error}"));
+            return 1;
+        }
+    };
+    block_on(start(kernel))
+}
+
+/// Does not return as long as the system is sound: the kernel takes init's end for its own.
+async fn start(kernel: kernel::Kernel) -> i64 {
+    let plan = match plan::load(&kernel).await {
+        Ok(plan) => plan,
+        Err(refusal) => {
+            for line in refusal.lines() {
+                log::error(format_args!("init: {line}"));
+            }
+            log::error(format_args!("init: the manifest is refused; nothing was started"));
+            return idle().await;
+        }
+    };
+    log::info(format_args!(
+        "init: system `{}`, {} services",
+        plan.manifest.name,
+        plan.manifest.services.len()
+    ));
+    let state = match State::new(kernel, plan).await {
+        Ok(state) => Rc::new(state),
+        Err(error) => {
+            log::error(format_args!("init: endpoints: {error}"));
+            return idle().await;
+        }
+    };
+    for index in state.order() {
+        supervise::launch(&state, index).await;
+    }
+    let receiver = Receiver::new(Cap::from_id(state.endpoint().cap().id()), RECEIVES);
+    let error = serve(receiver, Rc::new(server::Server::new(Rc::clone(&state)))).await;
+    log::error(format_args!("init: receive: {error}"));
+    // Services go on without being listed.
+    idle().await
+}
+
+/// Waits for ever.
+async fn idle() -> i64 {
+    core::future::pending().await
+}

@@ -1,0 +1,58 @@
+//! The startup block of a service.
+
+use crate::state::{Entry, State};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use capos_manifest::STARTUP_MAX;
+use rt::abi::startup::{Record, Writer};
+
+/// The argument that stands for the names of a service's clients.
+const CLIENTS: &str = "--clients";
+
+/// The block in the making.
+pub struct Startup {
+    buffer: Vec<u8>,
+    used: usize,
+}
+
+/// Names and arguments do not fit.
+#[derive(Clone, Copy, Debug)]
+pub struct TooLong;
+
+impl Startup {
+    /// With the name and the arguments of a service.
+    pub fn of(state: &State, entry: &Entry) -> Result<Startup, TooLong> {
+        let mut startup = Startup { buffer: alloc::vec![0; STARTUP_MAX], used: 0 };
+        startup.push(Record::Name(&entry.service.name))?;
+        for arg in &entry.service.args {
+            if arg == CLIENTS {
+                for (number, name) in state.clients_of(&entry.service.name) {
+                    startup.push(Record::Arg(&format!("--client={number}:{name}")))?;
+                }
+            } else {
+                startup.push(Record::Arg(arg))?;
+            }
+        }
+        Ok(startup)
+    }
+
+    /// Appends a record.
+    pub fn push(&mut self, record: Record<'_>) -> Result<(), TooLong> {
+        let mut writer = Writer::new(self.buffer.get_mut(self.used..).unwrap_or(&mut []));
+        writer.push(record).map_err(|_| TooLong)?;
+        self.used += writer.len();
+        Ok(())
+    }
+
+    /// What was written.
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(..self.used).unwrap_or(&[])
+    }
+}
+
+impl From<TooLong> for String {
+    fn from(_: TooLong) -> String {
+        String::from("names and arguments are too long")
+    }
+}
