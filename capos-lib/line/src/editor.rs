@@ -63,7 +63,9 @@ impl Editor {
             Key::Control('c') => return self.interrupt(out),
             Key::Control('d') if self.text.is_empty() => return Outcome::End,
             Key::Char(c) => self.insert_char(c, out),
-            Key::Backspace | Key::Control('h') => self.remove(self.cursor.saturating_sub(1), self.cursor, out),
+            Key::Backspace | Key::Control('h') => {
+                self.remove(self.cursor.saturating_sub(1), self.cursor, out)
+            }
             Key::Delete | Key::Control('d') => self.remove(self.cursor, self.cursor + 1, out),
             Key::Left | Key::Control('b') => self.move_to(self.cursor.saturating_sub(1), out),
             Key::Right | Key::Control('f') => self.move_to(self.cursor + 1, out),

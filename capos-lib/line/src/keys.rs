@@ -134,7 +134,8 @@ impl Keys {
     fn sequence(&mut self, number: u16, byte: u8) -> Option<Key> {
         match byte {
             b'0'..=b'9' => {
-                self.state = State::Sequence(number.saturating_mul(10).saturating_add(u16::from(byte - b'0')));
+                self.state =
+                    State::Sequence(number.saturating_mul(10).saturating_add(u16::from(byte - b'0')));
                 None
             }
             // What follows a semicolon are shift keys, which make no difference to us.

@@ -32,7 +32,9 @@ impl Terminal {
                     let mut number = 0;
                     loop {
                         match chars.next() {
-                            Some(digit) if digit.is_ascii_digit() => number = number * 10 + digit as usize - 48,
+                            Some(digit) if digit.is_ascii_digit() => {
+                                number = number * 10 + digit as usize - 48
+                            }
                             Some('D') => break self.column = self.column.saturating_sub(number),
                             Some('K') => break self.line.truncate(self.column),
                             Some('J') => break self.line.clear(),
@@ -118,7 +120,10 @@ fn every_end_of_line_is_one_enter() {
 fn arrows_and_their_relatives() {
     assert_eq!(keys(b"\x1b[A\x1b[B\x1b[C\x1b[D"), [Key::Up, Key::Down, Key::Right, Key::Left]);
     assert_eq!(keys(b"\x1bOA\x1bOH\x1bOF"), [Key::Up, Key::Home, Key::End]);
-    assert_eq!(keys(b"\x1b[H\x1b[F\x1b[1~\x1b[4~\x1b[3~"), [Key::Home, Key::End, Key::Home, Key::End, Key::Delete]);
+    assert_eq!(
+        keys(b"\x1b[H\x1b[F\x1b[1~\x1b[4~\x1b[3~"),
+        [Key::Home, Key::End, Key::Home, Key::End, Key::Delete]
+    );
     assert_eq!(keys(b"\x1bb\x1bF"), [Key::Alt('b'), Key::Alt('f')]);
 }
 
@@ -286,7 +291,8 @@ fn tab_asks_the_caller_who_may_insert() {
 
 #[test]
 fn coloured_prompts_take_only_their_visible_width() {
-    let (mut editor, mut history, mut out) = (Editor::new("\x1b[1mcapos\x1b[0m> ", 20), History::new(), String::new());
+    let (mut editor, mut history, mut out) =
+        (Editor::new("\x1b[1mcapos\x1b[0m> ", 20), History::new(), String::new());
     for _ in 0..8 {
         editor.key(Key::Char('x'), &mut history, &mut out);
     }

@@ -141,7 +141,10 @@ mod tests {
             service.ended(0, Outcome::Failure);
         }
         service.started(5);
-        assert_eq!(service.ended(5 + WINDOW_NS, Outcome::Failure), Decision::StartAt(5 + WINDOW_NS + FIRST_DELAY_NS));
+        assert_eq!(
+            service.ended(5 + WINDOW_NS, Outcome::Failure),
+            Decision::StartAt(5 + WINDOW_NS + FIRST_DELAY_NS)
+        );
         for _ in 0..MAX_RESTARTS {
             service.ended(5, Outcome::Failure);
         }

@@ -105,7 +105,13 @@ impl Terminal {
     }
 
     /// Lets `client` read a line. Appends to `out` what the terminal must be sent; `None` means: ask again when more was typed.
-    pub fn read_line(&mut self, client: u64, prompt: &str, columns: usize, out: &mut String) -> Option<LineEnd> {
+    pub fn read_line(
+        &mut self,
+        client: u64,
+        prompt: &str,
+        columns: usize,
+        out: &mut String,
+    ) -> Option<LineEnd> {
         if !self.focus.request(client) {
             return None;
         }

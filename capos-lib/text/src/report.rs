@@ -52,7 +52,9 @@ impl Value {
             Value::Text(text) => object.text(name, text),
             Value::Number(number) => object.number(name, *number),
             Value::Flag(flag) => object.flag(name, *flag),
-            Value::Pages(number) | Value::Span(number) | Value::Hex(number, _) => object.number(name, *number),
+            Value::Pages(number) | Value::Span(number) | Value::Hex(number, _) => {
+                object.number(name, *number)
+            }
         }
     }
 }
@@ -102,8 +104,11 @@ impl Report {
         let mut out = String::new();
         for row in &self.rows {
             let start = Object::new().text("kind", self.kind);
-            let object =
-                self.columns.iter().zip(row).fold(start, |object, ((name, _), value)| value.add_to(object, name));
+            let object = self
+                .columns
+                .iter()
+                .zip(row)
+                .fold(start, |object, ((name, _), value)| value.add_to(object, name));
             out.push_str(&object.finish());
             out.push('\n');
         }
@@ -117,8 +122,11 @@ impl Report {
 
     fn across(&self, rows: &[Vec<Value>]) -> String {
         let headings: Vec<String> = self.columns.iter().map(|(name, _)| heading(name)).collect();
-        let columns: Vec<(&str, Align)> =
-            headings.iter().zip(&self.columns).map(|(heading, (_, align))| (heading.as_str(), *align)).collect();
+        let columns: Vec<(&str, Align)> = headings
+            .iter()
+            .zip(&self.columns)
+            .map(|(heading, (_, align))| (heading.as_str(), *align))
+            .collect();
         let mut table = Table::new(&columns);
         for row in rows {
             table.row(row.iter().map(Value::shown));

@@ -73,7 +73,8 @@ fn rows_of_any_length_are_taken() {
 
 #[test]
 fn objects_keep_their_order() {
-    let line = Object::new().text("name", "init").number("pid", 1u32).flag("up", true).raw("list", "[1,2]").finish();
+    let line =
+        Object::new().text("name", "init").number("pid", 1u32).flag("up", true).raw("list", "[1,2]").finish();
     assert_eq!(line, r#"{"name":"init","pid":1,"up":true,"list":[1,2]}"#);
     assert_eq!(Object::new().finish(), "{}");
 }
@@ -93,7 +94,8 @@ fn hostile_text_stays_one_line() {
 
 #[test]
 fn reports_are_tables_and_json_lines() {
-    let mut report = Report::new("cpu", &[("index", Align::Right), ("idle_ns", Align::Right), ("name", Align::Left)]);
+    let mut report =
+        Report::new("cpu", &[("index", Align::Right), ("idle_ns", Align::Right), ("name", Align::Left)]);
     report.row([Value::number(0), Value::Span(1_500_000), Value::text("a\nb")]);
     report.row([Value::number(1), Value::Span(0), Value::text("c")]);
     assert_eq!(report.table(), "INDEX  IDLE NS  NAME\n    0  1.50 ms  a b\n    1     0 ns  c\n");
@@ -107,7 +109,10 @@ fn a_single_wide_row_stands_upright() {
     let names = ["a", "free_pages", "c", "d", "up"].map(|name| (name, Align::Left));
     let mut report = Report::new("status", &names);
     report.row([Value::number(1), Value::Pages(256), Value::Hex(10, 4), Value::text("x"), Value::Flag(true)]);
-    assert_eq!(report.table(), "a           1\nfree pages  1 MiB\nc           000a\nd           x\nup          yes\n");
+    assert_eq!(
+        report.table(),
+        "a           1\nfree pages  1 MiB\nc           000a\nd           x\nup          yes\n"
+    );
     assert!(report.json().contains("\"free_pages\":256,\"c\":10"));
 }
 

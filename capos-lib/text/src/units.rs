@@ -17,7 +17,11 @@ pub fn size(bytes: u64) -> String {
     }
     let name = UNITS.get(unit).copied().unwrap_or("B");
     let tenth = rest * 10 / 1024;
-    if unit == 0 || whole >= 100 || tenth == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenth} {name}") }
+    if unit == 0 || whole >= 100 || tenth == 0 {
+        format!("{whole} {name}")
+    } else {
+        format!("{whole}.{tenth} {name}")
+    }
 }
 
 /// Pages of 4 KiB as bytes.

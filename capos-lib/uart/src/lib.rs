@@ -131,14 +131,7 @@ impl Uart {
             idle_looks: 0,
             interrupted: false,
             worked: false,
-            counters: Counters {
-                received: 0,
-                sent: 0,
-                overruns: 0,
-                damaged: 0,
-                spurious: 0,
-                nonsense: 0,
-            },
+            counters: Counters { received: 0, sent: 0, overruns: 0, damaged: 0, spurious: 0, nonsense: 0 },
         }
     }
 
@@ -313,7 +306,8 @@ impl Uart {
 
     /// Before waiting: interrupts for received bytes always, for an empty transmitter while there is something to send.
     fn rest(&mut self) -> Step {
-        let wanted = if self.transmit.is_empty() { ier::RECEIVED } else { ier::RECEIVED | ier::TRANSMIT_EMPTY };
+        let wanted =
+            if self.transmit.is_empty() { ier::RECEIVED } else { ier::RECEIVED | ier::TRANSMIT_EMPTY };
         if wanted == self.enabled {
             return Step::Idle;
         }

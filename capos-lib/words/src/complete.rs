@@ -21,7 +21,8 @@ pub enum Completion {
 
 /// Finishes `begun` from `candidates`.
 pub fn complete<'a>(begun: &str, candidates: impl IntoIterator<Item = &'a str>) -> Completion {
-    let mut matches: Vec<&str> = candidates.into_iter().filter(|candidate| candidate.starts_with(begun)).collect();
+    let mut matches: Vec<&str> =
+        candidates.into_iter().filter(|candidate| candidate.starts_with(begun)).collect();
     matches.sort_unstable();
     matches.dedup();
     let Some(first) = matches.first().copied() else { return Completion::Nothing };

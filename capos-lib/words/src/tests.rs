@@ -60,7 +60,9 @@ fn long_lines_are_refused() {
 
 #[test]
 fn every_error_says_something() {
-    for error in [LineError::OpenQuote('"'), LineError::OpenEscape, LineError::EmptyStage, LineError::StrayBackground] {
+    for error in
+        [LineError::OpenQuote('"'), LineError::OpenEscape, LineError::EmptyStage, LineError::StrayBackground]
+    {
         assert!(error.to_string().len() > 10);
     }
     for error in [LaunchError::NoProgram, LaunchError::NoGrants, LaunchError::Twice("x".into())] {
@@ -78,7 +80,8 @@ fn a_program_without_grants_gets_nothing() {
 fn grants_rename_or_keep_names() {
     let launch = launch("hello a with console=mine log,timer").unwrap();
     assert_eq!(launch.args, ["a"]);
-    let grants: Vec<(&str, &str)> = launch.grants.iter().map(|g| (g.name.as_str(), g.mine.as_str())).collect();
+    let grants: Vec<(&str, &str)> =
+        launch.grants.iter().map(|g| (g.name.as_str(), g.mine.as_str())).collect();
     assert_eq!(grants, [("console", "mine"), ("log", "log"), ("timer", "timer")]);
     assert_eq!(launch.grants[0], Grant { name: "console".into(), mine: "mine".into() });
 }

@@ -30,7 +30,9 @@ impl Sink {
         for chunk in bytes.chunks(CHUNK / 3) {
             match self {
                 Sink::Stream(stream) => stream.write_blocking(chunk)?,
-                Sink::Console(console) => console.write_blocking(&alloc::string::String::from_utf8_lossy(chunk))?,
+                Sink::Console(console) => {
+                    console.write_blocking(&alloc::string::String::from_utf8_lossy(chunk))?
+                }
             }
         }
         Ok(())

@@ -14,7 +14,11 @@ pub(crate) async fn acpi(system: &SystemInfoClient) -> Result<Report, Trouble> {
     let mut report = Report::new("acpi", &columns);
     for index in 0..LIMIT {
         let Some(table) = item(system.acpi_table(index).await)? else { break };
-        report.row([Value::Text(table.signature), Value::number(table.revision), Value::number(table.length)]);
+        report.row([
+            Value::Text(table.signature),
+            Value::number(table.revision),
+            Value::number(table.length),
+        ]);
     }
     Ok(report)
 }
@@ -58,8 +62,13 @@ pub(crate) async fn pci(system: &SystemInfoClient) -> Result<Report, Trouble> {
 }
 
 pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
-    let columns =
-        [("gsi", Align::Right), ("vector", Align::Right), ("count", Align::Right), ("masked", Align::Left), ("owner", Align::Left)];
+    let columns = [
+        ("gsi", Align::Right),
+        ("vector", Align::Right),
+        ("count", Align::Right),
+        ("masked", Align::Left),
+        ("owner", Align::Left),
+    ];
     let mut report = Report::new("irq", &columns);
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
@@ -75,13 +84,23 @@ pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
 }
 
 pub(crate) async fn all(system: &SystemInfoClient) -> Result<Report, Trouble> {
-    let columns = [("bus", Align::Left), ("address", Align::Left), ("id", Align::Left), ("what", Align::Left)];
+    let columns =
+        [("bus", Align::Left), ("address", Align::Left), ("id", Align::Left), ("what", Align::Left)];
     let mut report = Report::new("device", &columns);
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
-        let what = if line.owner.is_empty() { String::from("nobody's") } else { format!("driven by {}", line.owner) };
+        let what = if line.owner.is_empty() {
+            String::from("nobody's")
+        } else {
+            format!("driven by {}", line.owner)
+        };
         let interrupts = format!("{} interrupts", line.count);
-        report.row([Value::text("line"), Value::Text(format!("gsi {}", line.gsi)), Value::Text(interrupts), Value::Text(what)]);
+        report.row([
+            Value::text("line"),
+            Value::Text(format!("gsi {}", line.gsi)),
+            Value::Text(interrupts),
+            Value::Text(what),
+        ]);
     }
     for function in functions(system).await? {
         report.row([

@@ -94,7 +94,9 @@ async fn report(
         "timers" => alloc::vec![machine::timers(sources.system()?).await?],
         "devices" => alloc::vec![devices::all(sources.system()?).await?],
         "logs" => {
-            alloc::vec![logs::last(sources.log_reader.ok_or(Trouble::Missing("log_reader"))?, argument).await?]
+            alloc::vec![
+                logs::last(sources.log_reader.ok_or(Trouble::Missing("log_reader"))?, argument).await?
+            ]
         }
         "reboot" => return Err(machine::reboot(sources.power.ok_or(Trouble::Missing("power"))?).await),
         "halt" => return Err(machine::halt(sources.power.ok_or(Trouble::Missing("power"))?).await),

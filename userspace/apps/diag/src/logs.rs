@@ -41,7 +41,8 @@ pub(crate) async fn last(reader: &LogReaderClient, count: Option<&str>) -> Resul
         }
         records.push_back(record);
     }
-    let columns = [("time", Align::Right), ("process", Align::Right), ("level", Align::Left), ("text", Align::Left)];
+    let columns =
+        [("time", Align::Right), ("process", Align::Right), ("level", Align::Left), ("text", Align::Left)];
     let mut report = Report::new("log", &columns);
     for record in records.into_iter().take(count) {
         report.row([

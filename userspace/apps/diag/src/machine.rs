@@ -22,12 +22,24 @@ pub(crate) async fn status(sources: Sources<'_>) -> Result<Report, Trouble> {
     let system = sources.system()?;
     let facts = system.system().await?;
     let time = match sources.wall_clock {
-        Some(clock) => clock.now().await.map_or_else(|error| alloc::format!("{error}"), |now| timestamp(now.unix_ns)),
+        Some(clock) => {
+            clock.now().await.map_or_else(|error| alloc::format!("{error}"), |now| timestamp(now.unix_ns))
+        }
         None => "not granted".into(),
     };
     let boot = system.boot().await?;
     let columns = [
-        "version", "time", "uptime", "cpus", "processes", "threads", "total_pages", "free_pages", "kernel_pages", "seed", "boot",
+        "version",
+        "time",
+        "uptime",
+        "cpus",
+        "processes",
+        "threads",
+        "total_pages",
+        "free_pages",
+        "kernel_pages",
+        "seed",
+        "boot",
     ];
     let mut report = Report::new("status", &columns.map(|name| (name, Align::Left)));
     report.row([

@@ -35,7 +35,11 @@ fn run(mut env: Env) -> i64 {
     };
     let words: Vec<&str> = env.args().collect();
     let result = block_on(async {
-        if words.is_empty() { converse(&console, sources).await } else { print(&console, &answer(sources, &words).await).await }
+        if words.is_empty() {
+            converse(&console, sources).await
+        } else {
+            print(&console, &answer(sources, &words).await).await
+        }
     });
     i64::from(result.is_err())
 }

@@ -45,7 +45,9 @@ impl From<CallError> for Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Unknown(command, Some(meant)) => write!(f, "no command `{command}`; did you mean `{meant}`?"),
+            Trouble::Unknown(command, Some(meant)) => {
+                write!(f, "no command `{command}`; did you mean `{meant}`?")
+            }
             Trouble::Unknown(command, None) => write!(f, "no command `{command}`; try help"),
             Trouble::Missing(name) => write!(f, "needs the capability `{name}`, which was not granted"),
             Trouble::Surplus(word) => write!(f, "`{word}` is too much; try help"),

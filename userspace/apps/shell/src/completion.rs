@@ -34,7 +34,9 @@ async fn candidates(session: &Session, context: &Context) -> Vec<String> {
     match context.command() {
         None if context.piped => alloc::vec![String::from("run")],
         None => commands::COMMANDS.iter().map(|command| String::from(command.name)).collect(),
-        Some("run") if context.granting() => session.held.all().map(|granted| String::from(granted.name)).collect(),
+        Some("run") if context.granting() => {
+            session.held.all().map(|granted| String::from(granted.name)).collect()
+        }
         Some("run" | "cat") if position == 1 => {
             let files = session.boot_files().await.unwrap_or_default();
             files.into_iter().map(|(name, _)| name).collect()

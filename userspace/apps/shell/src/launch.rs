@@ -14,7 +14,9 @@ use capos_words::{Launch, closest};
 use core::cell::RefCell;
 use rt::abi::MAX_MESSAGE;
 use rt::abi::startup::{Record, Writer};
-use rt::generated::{BootPackageClient, ByteStreamClient, ConsoleClient, ProcessHandleClient, ProcessSpawnerClient};
+use rt::generated::{
+    BootPackageClient, ByteStreamClient, ConsoleClient, ProcessHandleClient, ProcessSpawnerClient,
+};
 use rt::schema::process_spawner::CreateParams;
 use rt::{Cap, Client, Either, ExceptionCode, select, spawn};
 
@@ -41,7 +43,12 @@ struct Gift {
 }
 
 /// Starts a pipeline. `text`, if there is some, is what the first program finds as its `stdin`.
-pub async fn start(session: &Session, launches: &[Launch], text: Option<String>, background: bool) -> Result<Rc<Job>, Trouble> {
+pub async fn start(
+    session: &Session,
+    launches: &[Launch],
+    text: Option<String>,
+    background: bool,
+) -> Result<Rc<Job>, Trouble> {
     let lender = &session.lender;
     let console = lender.console(!background);
     let mut input = match text {
@@ -106,7 +113,12 @@ pub async fn foreground(session: &Session, job: &Job) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn child(session: &Session, launch: &Launch, gifts: Vec<Gift>, console: &Rc<LentConsole>) -> Result<Child, Trouble> {
+async fn child(
+    session: &Session,
+    launch: &Launch,
+    gifts: Vec<Gift>,
+    console: &Rc<LentConsole>,
+) -> Result<Child, Trouble> {
     for grant in &launch.grants {
         if session.held.find(&grant.mine).is_none() {
             return Err(not_held(session, &grant.mine));
@@ -129,7 +141,9 @@ async fn create(session: &Session, program: &str) -> Result<ProcessHandleClient,
     let spawner = session.held.client::<ProcessSpawnerClient>("spawner")?;
     let file = match boot.open(program).await {
         Ok(file) => file,
-        Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Err(no_program(session, program).await),
+        Err(error) if error.exception() == Some(ExceptionCode::NotFound) => {
+            return Err(no_program(session, program).await);
+        }
         Err(error) => return Err(Trouble::Call(String::from(program), error)),
     };
     let name = program.get(..program.floor_char_boundary(31)).unwrap_or("");
@@ -160,7 +174,9 @@ async fn equip(
         handle.grant(gift.cap).await.map_err(Trouble::about(gift.name))?;
     }
     for grant in &launch.grants {
-        let Some((granted, cap)) = session.held.find(&grant.mine) else { return Err(not_held(session, &grant.mine)) };
+        let Some((granted, cap)) = session.held.find(&grant.mine) else {
+            return Err(not_held(session, &grant.mine));
+        };
         startup.push(Record::Cap { name: &grant.name, interface: granted.interface })?;
         let given = if granted.interface == ConsoleClient::ID {
             let facet = session.lender.console_facet(console).await.map_err(Trouble::about("console"))?;

@@ -157,7 +157,11 @@ impl ByteStreamServer for PipeEnd {
     }
 
     async fn write(&self, _cx: &CallContext, data: &[u8]) -> Result<(), Exception> {
-        if self.writes { self.pipe.write_all(data).await } else { Err(Exception::from(ExceptionCode::Denied)) }
+        if self.writes {
+            self.pipe.write_all(data).await
+        } else {
+            Err(Exception::from(ExceptionCode::Denied))
+        }
     }
 }
 

@@ -132,7 +132,12 @@ impl Session {
     }
 
     /// One edited line; `None` when it was thrown away.
-    async fn read_line(&self, editor: &mut Editor, history: &mut History, keys: &mut Keys) -> Result<Option<String>, Trouble> {
+    async fn read_line(
+        &self,
+        editor: &mut Editor,
+        history: &mut History,
+        keys: &mut Keys,
+    ) -> Result<Option<String>, Trouble> {
         let mut out = String::new();
         editor.redraw(&mut out);
         loop {
@@ -155,7 +160,9 @@ impl Session {
                 Outcome::Line(line) => Some(line),
                 Outcome::Interrupted => None,
                 Outcome::End => {
-                    out.push_str("\nThe shell has no end of input; `exit` leaves, `halt` turns the machine off.\n");
+                    out.push_str(
+                        "\nThe shell has no end of input; `exit` leaves, `halt` turns the machine off.\n",
+                    );
                     None
                 }
             };
@@ -178,7 +185,8 @@ impl Session {
             _ => None,
         };
         let programs = stages.get(usize::from(text.is_some())..).unwrap_or(&[]);
-        let launches = programs.iter().map(|stage| launch_of(stage)).collect::<Result<Vec<Launch>, Trouble>>()?;
+        let launches =
+            programs.iter().map(|stage| launch_of(stage)).collect::<Result<Vec<Launch>, Trouble>>()?;
         let job = launch::start(self, &launches, text, background).await?;
         if background {
             return print(&self.console, &format!("[{}] {}\n", job.number, pids(&job))).await;
@@ -193,14 +201,17 @@ impl Session {
         let report = job.report();
         let lonely = launches.len() == 1 && launches.iter().all(|launch| launch.grants.is_empty());
         match lonely && !report.is_empty() {
-            true => format!("{report}It was given nothing; `with` gives it something: run NAME with console\n"),
+            true => {
+                format!("{report}It was given nothing; `with` gives it something: run NAME with console\n")
+            }
             false => report,
         }
     }
 }
 
 fn pids(job: &Job) -> String {
-    let pids: Vec<String> = job.children.iter().map(|child| format!("{} ({})", child.name, child.pid)).collect();
+    let pids: Vec<String> =
+        job.children.iter().map(|child| format!("{} ({})", child.name, child.pid)).collect();
     pids.join(" | ")
 }
 

@@ -35,7 +35,9 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Trouble::Say(text) => f.write_str(text),
-            Trouble::NotHeld(name) => write!(f, "this shell does not hold `{name}`; `caps` lists what it holds"),
+            Trouble::NotHeld(name) => {
+                write!(f, "this shell does not hold `{name}`; `caps` lists what it holds")
+            }
             Trouble::Usage(usage) => write!(f, "usage: {usage}"),
             Trouble::Call(what, error) => write!(f, "{what}: {error}"),
             Trouble::Terminal(error) => write!(f, "terminal: {error}"),

@@ -11,7 +11,9 @@ rt::main!(run);
 
 /// Exit codes: 0 all done, 1 reading or writing failed, 2 nothing to read from or to write to.
 fn run(mut env: Env) -> i64 {
-    let (Ok(input), Ok(output)) = (env.client::<ByteStreamClient>("stdin"), Sink::find(&mut env)) else { return 2 };
+    let (Ok(input), Ok(output)) = (env.client::<ByteStreamClient>("stdin"), Sink::find(&mut env)) else {
+        return 2;
+    };
     loop {
         match input.read_blocking(1024) {
             Ok(mut bytes) => {

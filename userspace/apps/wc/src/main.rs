@@ -33,7 +33,9 @@ impl Counts {
 
 /// Exit codes: 0 counted, 1 reading or writing failed, 2 nothing to read from or to write to.
 fn run(mut env: Env) -> i64 {
-    let (Ok(input), Ok(output)) = (env.client::<ByteStreamClient>("stdin"), Sink::find(&mut env)) else { return 2 };
+    let (Ok(input), Ok(output)) = (env.client::<ByteStreamClient>("stdin"), Sink::find(&mut env)) else {
+        return 2;
+    };
     let mut counts = Counts::default();
     loop {
         match input.read_blocking(3072) {

@@ -33,7 +33,9 @@ fn run(mut env: Env) -> i64 {
         match ports.info_blocking().map(|info| info.base) {
             Ok(EVENTS) => port.events = Some(ports),
             Ok(EXIT) => port.exit = Some(ports),
-            _ => log::warn(format_args!("testport: `{}` is neither the event nor the exit port", granted.name)),
+            _ => {
+                log::warn(format_args!("testport: `{}` is neither the event nor the exit port", granted.name))
+            }
         }
     }
     let endpoint = match env.cap("serve") {
@@ -81,8 +83,9 @@ impl TestPortServer for Port {
     async fn event(&self, cx: &CallContext, name: &str, fields: &str) -> Result<(), Exception> {
         let ports = self.events.as_ref().ok_or(ExceptionCode::Unsupported)?;
         let sequence = self.sequence.get() + 1;
-        let line = event::line(sequence, &self.name(cx.badge()), name, fields)
-            .ok_or_else(|| Exception::new(ExceptionCode::Malformed, "fields are not one line of a JSON object"))?;
+        let line = event::line(sequence, &self.name(cx.badge()), name, fields).ok_or_else(|| {
+            Exception::new(ExceptionCode::Malformed, "fields are not one line of a JSON object")
+        })?;
         self.sequence.set(sequence);
         for chunk in line.as_bytes().chunks(CHUNK) {
             ports.write_bytes_blocking(0, chunk).map_err(device)?;

@@ -21,7 +21,8 @@ pub fn caps(session: &Session) -> String {
         table.row([format!("{}", id.index()), String::from(name), String::from(interface)]);
     }
     for granted in session.held.all() {
-        let interface = interface_name(granted.interface).map_or_else(|| format!("{:#x}", granted.interface), String::from);
+        let interface = interface_name(granted.interface)
+            .map_or_else(|| format!("{:#x}", granted.interface), String::from);
         table.row([format!("{}", granted.id.index()), String::from(granted.name), interface]);
     }
     table.render()

@@ -38,7 +38,12 @@ const fn command(
 pub const COMMANDS: [Command; 20] = [
     command("help", "[COMMAND]", "this list", &[]),
     command("caps", "", "the capabilities you hold", &[]),
-    command("run", "NAME [ARG ...] [with CAP[=MINE] ...] [| run ...] [&]", "start a program", &["spawner", "boot"]),
+    command(
+        "run",
+        "NAME [ARG ...] [with CAP[=MINE] ...] [| run ...] [&]",
+        "start a program",
+        &["spawner", "boot"],
+    ),
     command("jobs", "", "programs in the background", &[]),
     command("kill", "PID | SERVICE", "end a program started here, or a service", &[]),
     command("services", "", "what init started", &["services"]),

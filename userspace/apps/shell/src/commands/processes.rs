@@ -82,7 +82,12 @@ async fn list(session: &Session) -> Result<Vec<ListReply>, Trouble> {
 
 /// What init started.
 pub async fn services(session: &Session) -> Result<String, Trouble> {
-    let mut table = Table::new(&[("NAME", Align::Left), ("STATE", Align::Left), ("PID", Align::Right), ("EXIT", Align::Right)]);
+    let mut table = Table::new(&[
+        ("NAME", Align::Left),
+        ("STATE", Align::Left),
+        ("PID", Align::Right),
+        ("EXIT", Align::Right),
+    ]);
     for service in list(session).await? {
         let (state, pid, exit) = match service.state {
             ServiceState::Waiting => ("waiting", String::new(), String::new()),
@@ -110,7 +115,9 @@ pub fn jobs(session: &Session) -> String {
 pub async fn kill(session: &Session, what: &str) -> Result<String, Trouble> {
     if let Ok(pid) = what.parse::<u64>() {
         let child = session.jobs.child(pid).ok_or_else(|| {
-            Trouble::Say(format!("process {pid} was not started here; only who holds a process can end it (`jobs`)"))
+            Trouble::Say(format!(
+                "process {pid} was not started here; only who holds a process can end it (`jobs`)"
+            ))
         })?;
         child.handle.kill().await.map_err(Trouble::about(what))?;
         return Ok(String::new());
