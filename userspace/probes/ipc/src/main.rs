@@ -28,6 +28,9 @@ fn run(mut env: Env) -> i64 {
         _ => match setup(&mut env) {
             Ok(setup) => {
                 let done = all(&setup);
+                if let Err(error) = &done {
+                    setup.report.check("ipc", false, error);
+                }
                 setup.report.finish(u8::from(done.is_err()))
             }
             Err(_) => 2,

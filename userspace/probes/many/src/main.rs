@@ -28,6 +28,9 @@ fn run(mut env: Env) -> i64 {
     match setup(&mut env) {
         Ok(setup) => {
             let done = all(&setup, &env);
+            if let Err(error) = &done {
+                setup.report.check("many", false, error);
+            }
             setup.report.finish(u8::from(done.is_err()))
         }
         Err(_) => 2,

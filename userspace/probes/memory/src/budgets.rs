@@ -10,8 +10,10 @@ use rt::threads::{self, memory};
 use rt::{CallError, Cap, CapId, ExceptionCode, TransportError};
 
 const PAGE: u64 = PAGE_SIZE as u64;
+/// More than our whole budget, bytes.
+const LARGE: u64 = 1 << 26;
 /// Pages of one step of exhaustion.
-const STEP: u64 = 16;
+const STEP: u64 = 64;
 
 pub fn all(report: &Report) -> Result<(), CallError> {
     pages(report)?;
@@ -40,8 +42,8 @@ fn pages(report: &Report) -> Result<(), CallError> {
     );
     let (second, _) = exhaust();
     report.equal("and comes back whole", second, first);
-    let region = Region::reserve(1 << 30)?;
-    let all = region.commit(0, 1 << 30, Protection::ReadWrite);
+    let region = Region::reserve(LARGE)?;
+    let all = region.commit(0, LARGE, Protection::ReadWrite);
     report.fails("a commit larger than the budget", all, ExceptionCode::BudgetExhausted);
     report.works("leaves nothing committed", region.commit(0, PAGE, Protection::ReadWrite));
     Ok(())
@@ -79,9 +81,9 @@ fn endpoint_entries(report: &Report) -> Result<(), CallError> {
     report.fails("an endpoint of no depth", factory().create_blocking(0), ExceptionCode::InvalidArgument);
     report.fails("an endpoint too deep", factory().create_blocking(1025), ExceptionCode::InvalidArgument);
     let count = || {
-        let mut endpoints: Vec<EndpointClient> = Vec::with_capacity(64);
+        let mut endpoints: Vec<EndpointClient> = Vec::with_capacity(80);
         while endpoints.len() < endpoints.capacity() {
-            match factory().create_blocking(8) {
+            match factory().create_blocking(16) {
                 Ok(endpoint) => endpoints.push(endpoint),
                 Err(error) => return (endpoints.len(), Some(error)),
             }
