@@ -164,12 +164,10 @@ impl<'a> Call<'a> {
                 Err(error) => return Outcome::Error(error),
             }
         };
-        self.thread.keep_room();
         match enter(Ticket { thread: self.thread.clone(), id }) {
             Ok(()) => Outcome::Pending,
             Err(code) => {
                 self.thread.ops.lock().finish(id);
-                self.thread.give_room_back();
                 Outcome::Exception(code)
             }
         }

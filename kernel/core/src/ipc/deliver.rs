@@ -24,19 +24,12 @@ pub(crate) fn call(
 ) -> Result<(), TransportError> {
     endpoint.admit()?;
     let id = caller.ops.lock().begin(buffers).inspect_err(|_| endpoint.discharge())?;
-    caller.keep_room();
     let result = send(caller, &endpoint, badge, id, &buffers);
     if result.is_err() {
         endpoint.discharge();
-        abandon(caller, id);
+        caller.ops.lock().finish(id);
     }
     result
-}
-
-/// Takes back an operation that the caller hears of at once instead.
-fn abandon(thread: &Ref<Thread>, id: OpId) {
-    thread.ops.lock().finish(id);
-    thread.give_room_back();
 }
 
 #[inline]
@@ -145,10 +138,9 @@ pub(crate) fn recv(
     let endpoint = &right.endpoint;
     let id = receiver.ops.lock().begin(buffers)?;
     let ticket = Ticket { thread: receiver.clone(), id };
-    receiver.keep_room();
     let found = accept(endpoint, &ticket, &buffers);
     if !matches!(found, Ok(None)) {
-        abandon(receiver, id);
+        receiver.ops.lock().finish(id);
     }
     found
 }

@@ -60,7 +60,7 @@ fn take_submissions(thread: &Ref<Thread>) -> Result<(), TransportError> {
         return Ok(());
     }
     // Every operation takes up one place, whether it completes at once or later.
-    let room = thread.completion_room()?;
+    let room = thread.completion_room(head)?;
     for _ in 0..pending.min(room) {
         let sqe = thread.ring.read_sqe(head);
         head = head.wrapping_add(1);

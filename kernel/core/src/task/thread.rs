@@ -39,10 +39,6 @@ pub(crate) struct State {
     pub run: Run,
     /// Its place in a CPU's run queue.
     pub queued: Option<(usize, Handle)>,
-    /// Our own count of completions written; the user's copy is never read back.
-    tail: u32,
-    /// Pending operations, each of which has room in the completion queue kept for it.
-    outstanding: u32,
     wait: Option<Wait>,
     /// Tells one wait from the next, so that a late alarm finds nothing.
     epoch: u64,
@@ -63,8 +59,11 @@ pub(crate) struct Thread {
     doomed: AtomicBool,
     pub ops: Lock<Ops>,
     pub state: Lock<State>,
-    /// Our own count of submissions taken.
+    /// Our own count of submissions taken. Each gives one completion, so this is also how many completions there will have been
+    /// when all pending operations are done.
     pub sq_head: AtomicU32,
+    /// Our own count of completions written; the user's copy is never read back. Changes under the lock of `state` only.
+    cq_tail: AtomicU32,
 }
 
 /// What a new thread consists of.
@@ -81,12 +80,10 @@ pub(crate) struct Parts {
 
 /// What came of an attempt to block.
 pub(crate) enum Block {
-    /// Enough completions are there already.
+    /// That many completions are there, which is enough.
     Ready(u32),
     /// The thread sleeps; whoever wakes it sets its result.
     Blocked,
-    /// The ring is corrupt.
-    Corrupt,
 }
 
 impl Thread {
@@ -104,26 +101,17 @@ impl Thread {
             home: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
             ops: Lock::new(ops),
-            state: Lock::new(State {
-                run: Run::Ready,
-                queued: None,
-                tail: 0,
-                outstanding: 0,
-                wait: None,
-                epoch: 0,
-            }),
+            state: Lock::new(State { run: Run::Ready, queued: None, wait: None, epoch: 0 }),
             sq_head: AtomicU32::new(0),
+            cq_tail: AtomicU32::new(0),
         }
     }
 
-    /// How many more operations can be taken without overrunning the completion queue.
+    /// How many operations can be taken after the first `taken` without overrunning the completion queue, also when all that are
+    /// pending complete.
     #[inline]
-    pub fn completion_room(&self) -> Result<u32, TransportError> {
-        let state = self.state.lock();
-        match self.ring.cq_space(state.tail) {
-            Ok(space) => Ok(space.saturating_sub(state.outstanding)),
-            Err(fault) => Err(self.corrupt(fault)),
-        }
+    pub fn completion_room(&self, taken: u32) -> Result<u32, TransportError> {
+        self.ring.cq_space(taken).map_err(|fault| self.corrupt(fault))
     }
 
     /// Marks the ring as corrupt for its owner to see.
@@ -136,47 +124,41 @@ impl Thread {
     /// Completes an operation of the running thread itself at once; it is awake, so nobody needs waking.
     #[inline]
     pub fn post_own(&self, cqe: &Cqe) {
-        let mut state = self.state.lock();
-        self.append(&mut state, cqe);
+        let state = self.state.lock();
+        self.append(&state, cqe);
     }
 
-    /// Keeps room in the completion queue for an operation that will complete later.
-    #[inline]
-    pub fn keep_room(&self) {
-        self.state.lock().outstanding += 1;
-    }
-
-    /// The operation completes at once after all.
-    #[inline]
-    pub fn give_room_back(&self) {
-        let mut state = self.state.lock();
-        state.outstanding = state.outstanding.saturating_sub(1);
-    }
-
-    /// Completes an operation for which room was kept, and wakes the thread if that was what it waited for.
+    /// Completes a pending operation, and wakes the thread if that was what it waited for.
     #[inline]
     pub fn post(this: &Ref<Self>, cqe: &Cqe) {
-        let mut state = this.state.lock();
-        state.outstanding = state.outstanding.saturating_sub(1);
+        let state = this.state.lock();
         if state.run == Run::Dead {
             return;
         }
-        this.append(&mut state, cqe);
+        this.append(&state, cqe);
         Self::wake_if_served(this, state);
     }
 
     #[inline]
-    fn append(&self, state: &mut State, cqe: &Cqe) {
-        self.ring.write_cqe(state.tail, cqe);
-        state.tail = state.tail.wrapping_add(1);
-        self.ring.publish_cq_tail(state.tail);
+    fn append(&self, _locked: &State, cqe: &Cqe) {
+        let tail = self.cq_tail.load(Ordering::Relaxed);
+        self.ring.write_cqe(tail, cqe);
+        let tail = tail.wrapping_add(1);
+        self.cq_tail.store(tail, Ordering::Relaxed);
+        self.ring.publish_cq_tail(tail);
+    }
+
+    /// Completions that the program has not taken yet.
+    #[inline]
+    pub fn waiting(&self) -> Result<u32, capos_ring::RingFault> {
+        self.ring.cq_waiting(self.cq_tail.load(Ordering::Relaxed))
     }
 
     #[inline]
     fn wake_if_served(this: &Ref<Self>, mut state: Guard<'_, State>) {
         let Some(wait) = &state.wait else { return };
         // A corrupt head counts as served: the thread finds out at its next submission.
-        let waiting = this.ring.cq_waiting(state.tail).unwrap_or(u32::MAX);
+        let waiting = this.waiting().unwrap_or(u32::MAX);
         if waiting >= wait.min {
             let alarm = Self::end_wait(&mut state);
             this.context.set_return(u64::from(waiting));
@@ -198,15 +180,9 @@ impl Thread {
     ///
     /// From the moment this answers `Blocked` another CPU may run the thread: the caller must not touch its registers any more.
     pub fn block(this: &Ref<Self>, min: u32, deadline_ns: Option<u64>) -> Block {
+        // Under the lock nothing can be added any more: look once again.
         let mut state = this.state.lock();
-        let waiting = match this.ring.cq_waiting(state.tail) {
-            Ok(waiting) => waiting,
-            Err(fault) => {
-                this.corrupt(fault);
-                return Block::Corrupt;
-            }
-        };
-        let min = min.min(this.shape.cq_entries);
+        let waiting = this.waiting().unwrap_or(u32::MAX);
         if waiting >= min {
             return Block::Ready(waiting);
         }
@@ -231,7 +207,7 @@ impl Thread {
         }
         // The alarm itself has just gone off; there is nothing to disarm.
         Self::end_wait(&mut state);
-        let waiting = this.ring.cq_waiting(state.tail).unwrap_or(0);
+        let waiting = this.waiting().unwrap_or(0);
         this.context.set_return(u64::from(waiting));
         drop(state);
         schedule::make_ready(this);
