@@ -32,12 +32,18 @@ fn cap_enter(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
         // It ended itself with one of its submissions, or somebody else is about to; `settle` sees to it.
         return;
     }
-    let min = if timeout_ns == 0 { 0 } else { u32::try_from(min_complete).unwrap_or(u32::MAX) };
-    let deadline =
-        (timeout_ns != syscall::FOREVER && min > 0).then(|| time::now_ns().saturating_add(timeout_ns));
+    match thread.waiting() {
+        Err(fault) => answer(thread, Err(thread.corrupt(fault))),
+        Ok(waiting) if timeout_ns == 0 || u64::from(waiting) >= min_complete => answer(thread, Ok(waiting)),
+        Ok(_) => sleep(thread, min_complete, timeout_ns),
+    }
+}
+
+fn sleep(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
+    let min = u32::try_from(min_complete).unwrap_or(u32::MAX).min(thread.shape.cq_entries);
+    let deadline = (timeout_ns != syscall::FOREVER).then(|| time::now_ns().saturating_add(timeout_ns));
     match Thread::block(thread, min, deadline) {
         Block::Ready(waiting) => answer(thread, Ok(waiting)),
-        Block::Corrupt => answer(thread, Err(TransportError::CorruptRing)),
         Block::Blocked => schedule::give_up_current(),
     }
 }
