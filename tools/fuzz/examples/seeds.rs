@@ -1,0 +1,239 @@
+//! Writes the seeds of the corpora: one sound input of each kind, for the fuzzers to spoil. `cargo run --example seeds` in this folder.
+//!
+//! The other files of a corpus are what the fuzzers made of these; see `./grow`.
+
+use capos_abi::layout::IMAGE_BASE;
+use capos_abi::startup::{Record, Writer as Startup};
+use capos_elf::{Image, Relocations, Symbols, check_user};
+use capos_schema::{Encode, log_sink, process_handle, process_spawner, system_info, test_port};
+use std::path::Path;
+use std::{fs, io};
+
+fn main() -> io::Result<()> {
+    are_sound();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let seeds = [
+        ("elf", "fixed", fixed_elf()),
+        ("elf", "position-independent", position_independent_elf()),
+        ("acpi", "q35", acpi_machine(fadt())),
+        ("acpi", "hardware-reduced", acpi_machine(reduced_fadt())),
+        ("acpi", "root-pointer", root_pointer()),
+        ("cpio", "three-files", archive()),
+        ("startup", "every-record", startup()),
+        ("schema", "event", message(&test_port::EventParams { name: "boot", fields: "{\"cpus\":4}" })),
+        ("schema", "log", message(&log_sink::WriteParams { level: log_sink::LogLevel::Warn, text: "late" })),
+        (
+            "schema",
+            "spawn",
+            message(&process_spawner::CreateParams { size: 4096, name: "shell", ..Default::default() }),
+        ),
+        (
+            "schema",
+            "crash",
+            message(&process_handle::CrashResults { vector: 14, backtrace: &[7; 24], ..Default::default() }),
+        ),
+        (
+            "schema",
+            "system",
+            message(&system_info::SystemResults { cpus: 4, version: "0.1.0", ..Default::default() }),
+        ),
+    ];
+    for (target, name, bytes) in seeds {
+        let folder = corpus.join(target);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join(format!("seed-{name}")), bytes)?;
+    }
+    Ok(())
+}
+
+/// A seed that is refused at its first byte teaches a fuzzer nothing.
+fn are_sound() {
+    let file = fixed_elf();
+    let image = Image::parse(&file, file.len() as u64).expect("parses");
+    check_user(&image).expect("may be loaded");
+    assert!(Symbols::of(&file).is_some_and(|it| it.lookup(IMAGE_BASE + 4) == Some(("alpha", 4))));
+    let file = position_independent_elf();
+    let image = Image::parse(&file, file.len() as u64).expect("parses");
+    assert_eq!(Relocations::of(&image, &file).expect("has relocations").count(), 2);
+    assert_eq!(capos_cpio::Archive::new(&archive()).entries().flatten().count(), 3);
+    assert!(capos_acpi::Rsdp::parse(&root_pointer()[1..]).is_ok());
+}
+
+fn message(value: &impl Encode) -> Vec<u8> {
+    let mut out = vec![0; 4096];
+    let length = value.encode(&mut out).expect("seeds are short");
+    out.truncate(length);
+    out
+}
+
+fn startup() -> Vec<u8> {
+    let mut buffer = [0; 256];
+    let mut writer = Startup::new(&mut buffer);
+    let records = [
+        Record::Name("shell"),
+        Record::Arg("--quiet"),
+        Record::Cap { name: "console", interface: 0x1234_5678_9abc_def0 },
+        Record::Export { name: "line", interface: 1 },
+    ];
+    records.into_iter().for_each(|record| writer.push(record).expect("seeds are short"));
+    let length = writer.len();
+    buffer[..length].to_vec()
+}
+
+/// By hand, since the real writer aligns to pages and would make a large seed.
+fn archive() -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, mode, data) in [
+        ("boot/init", 0o100_644, "program"),
+        ("boot", 0o40_755, ""),
+        ("m", 0o100_644, "x"),
+        ("TRAILER!!!", 0, ""),
+    ] {
+        out.extend(format!("070701{:08x}{mode:08x}", 1).bytes());
+        out.extend(format!("{:08x}{:08x}{:08x}{:08x}{:08x}", 0, 0, 1, 0, data.len()).bytes());
+        out.extend(format!("{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}", 0, 0, 0, 0, name.len() + 1, 0).bytes());
+        out.extend(name.bytes().chain([0]));
+        out.resize(out.len().next_multiple_of(4), 0);
+        out.extend(data.bytes());
+        out.resize(out.len().next_multiple_of(4), 0);
+    }
+    out
+}
+
+/// Type, flags, then offset, address, file size, memory size.
+type Header = (u32, u32, [u64; 4]);
+
+fn elf(kind: u16, entry: u64, headers: &[Header], sections: u64) -> Vec<u8> {
+    let mut out = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    out.extend([kind.to_le_bytes(), 62u16.to_le_bytes()].concat());
+    out.extend(1u32.to_le_bytes());
+    out.extend([entry, 64, sections].map(u64::to_le_bytes).concat());
+    out.extend(0u32.to_le_bytes());
+    out.extend([64, 56, headers.len() as u16, 64, 2, 0].map(u16::to_le_bytes).concat());
+    for (kind, flags, [offset, address, file, memory]) in headers {
+        out.extend([*kind, *flags].map(u32::to_le_bytes).concat());
+        out.extend([*offset, *address, *address, *file, *memory, 0x1000].map(u64::to_le_bytes).concat());
+    }
+    out
+}
+
+/// Three segments and a symbol table, in little more than a page's header.
+fn fixed_elf() -> Vec<u8> {
+    const SECTIONS: u64 = 320;
+    let headers = [
+        (1, 4, [0, IMAGE_BASE, 0x100, 0x100]),
+        (1, 5, [0x80, IMAGE_BASE + 0x1080, 0x40, 0x40]),
+        (1, 6, [0x90, IMAGE_BASE + 0x2090, 0x10, 0x4000]),
+    ];
+    let mut out = elf(2, IMAGE_BASE + 0x1090, &headers, SECTIONS);
+    out.resize(240, 0);
+    out.extend(b"\0alpha\0");
+    out.resize(256, 0);
+    for (name, info, start, size) in [(1u32, 2u32, IMAGE_BASE, 0x20u64), (1, 1, 0x5000, 8)] {
+        out.extend([name, info].map(u32::to_le_bytes).concat());
+        out.extend([start, size].map(u64::to_le_bytes).concat());
+    }
+    out.resize(SECTIONS as usize, 0);
+    for (kind, link, offset, size) in [(3u32, 0u32, 240u64, 7u64), (2, 0, 256, 48)] {
+        out.extend([0, kind].map(u32::to_le_bytes).concat());
+        out.extend([0, 0, offset, size].map(u64::to_le_bytes).concat());
+        out.extend([link, 0].map(u32::to_le_bytes).concat());
+        out.extend([0; 16]);
+    }
+    out
+}
+
+/// One segment with a dynamic section that names two relocations.
+fn position_independent_elf() -> Vec<u8> {
+    let headers = [(1, 6, [0, 0, 0x200, 0x400]), (2, 6, [0x100, 0x100, 64, 64])];
+    let mut out = elf(3, 0x80, &headers, 0);
+    out.resize(0x100, 0);
+    out.extend([7u64, 0x180, 8, 48, 9, 24, 0, 0].map(u64::to_le_bytes).concat());
+    out.resize(0x180, 0);
+    out.extend([0x300u64, 8, 0x80, 0x3f8, 8, 0].map(u64::to_le_bytes).concat());
+    out.resize(0x200, 0);
+    out
+}
+
+/// The form that the target takes: flags, then kind, length and body of each table.
+fn acpi_machine(fadt: Vec<u8>) -> Vec<u8> {
+    let mut out = vec![0];
+    let mut add = |kind: u8, body: &[u8]| {
+        out.push(kind);
+        out.extend((body.len() as u16).to_le_bytes());
+        out.extend(body);
+    };
+    add(5, b"\x08_S5_\x12\x07\x04\x0a\x05\0\0\0");
+    add(1, &fadt);
+    add(0, &madt());
+    add(2, &[&[0; 8][..], &0xb000_0000u64.to_le_bytes(), &[0, 0, 0, 255, 0, 0, 0, 0]].concat());
+    add(3, &[&[1, 0xa2, 0x86, 0x80, 0, 64, 0, 0][..], &0xfed0_0000u64.to_le_bytes(), &[0, 0, 1, 0]].concat());
+    out
+}
+
+fn madt() -> Vec<u8> {
+    let mut out = [0xfee0_0000u32, 1].map(u32::to_le_bytes).concat();
+    let entries: [&[u8]; 9] = [
+        &[0, 8, 0, 0, 1, 0, 0, 0],
+        &[1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0],
+        &[2, 10, 0, 0, 2, 0, 0, 0, 0, 0],
+        &[2, 10, 0, 9, 9, 0, 0, 0, 0x0f, 0],
+        &[3, 8, 0, 0, 17, 0, 0, 0],
+        &[4, 6, 0xff, 0, 0, 1],
+        &[5, 12, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0],
+        &[9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0],
+        &[10, 12, 0, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0],
+    ];
+    out.extend(entries.concat());
+    out
+}
+
+/// Writes fields at their offsets in the whole table, as the specification counts.
+fn body(length: usize, fields: &[(usize, &[u8])]) -> Vec<u8> {
+    const HEADER: usize = 36;
+    let mut out = vec![0; length - HEADER];
+    for (at, bytes) in fields {
+        out[at - HEADER..][..bytes.len()].copy_from_slice(bytes);
+    }
+    out
+}
+
+fn fadt() -> Vec<u8> {
+    body(
+        244,
+        &[
+            (46, &[9, 0, 0xb2, 0, 0, 0, 2, 3]),
+            (56, &[0, 6]),
+            (64, &[4, 6]),
+            (76, &[8, 6]),
+            (80, &[0x20, 6]),
+            (88, &[4, 2, 0, 4, 16, 0]),
+            (108, &[0x32]),
+            (112, &(1u32 << 10).to_le_bytes()),
+            (116, &[1, 8, 0, 1, 0xf9, 0x0c]),
+            (128, &[0x0f]),
+        ],
+    )
+}
+
+fn reduced_fadt() -> Vec<u8> {
+    body(
+        276,
+        &[
+            (112, &(1u32 << 20 | 1 << 10).to_le_bytes()),
+            (116, &[0, 8, 0, 1, 2, 0, 0xa0, 0xfe]),
+            (244, &[0, 8, 0, 1, 0, 0, 0xa0, 0xfe]),
+            (256, &[0, 8, 0, 1, 1, 0, 0xa0, 0xfe]),
+        ],
+    )
+}
+
+fn root_pointer() -> Vec<u8> {
+    let mut out = b"\x01RSD PTR \0CAPOS \x02".to_vec();
+    out.extend([0x1000u32, 36].map(u32::to_le_bytes).concat());
+    out.extend([0; 12]);
+    for (range, at) in [(1..21, 9), (1..37, 33)] {
+        out[at] = out[range].iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)).wrapping_neg();
+    }
+    out
+}
