@@ -3,13 +3,13 @@
 //! The loader has them waiting, each watching an address. Each gets its stacks first, then the address of [`capos_ap_entry`].
 
 use super::boot::requests;
-use super::boot::sequence::{begin_this_cpu, continue_on};
+use super::boot::sequence::continue_on;
 use super::cpu::{self, MAX_CPUS, control, local, tables::ist};
 use super::paging::PAGE;
 use super::paging::kernel::{self, STACK_BASE, map_fresh};
 use super::traps::entry::capos_resume;
 use super::traps::vectors;
-use super::{apic, start, time};
+use super::{apic, start, time, traps};
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use limine::mp::Cpu;
@@ -18,8 +18,8 @@ const MAIN_PAGES: u64 = 16;
 const IST_PAGES: u64 = 4;
 /// Distance of two CPUs' stacks.
 const STRIDE: u64 = 1 << 20;
-/// Looks before a CPU that does not come up is left alone.
-const PATIENCE: u32 = 10_000_000;
+/// How long a CPU may take to come up. Only a broken one takes long, but an emulator on a busy host may take its time.
+const PATIENCE_NS: u64 = 10_000_000_000;
 
 /// Tops of the stacks of one CPU.
 #[derive(Clone, Copy)]
@@ -76,18 +76,20 @@ fn adopt(cpu: usize, apic_id: u32) {
         }
         local::adopt(cpu, apic_id, stacks.main);
     }
+    traps::load();
 }
 
 /// Sets the executing CPU up, as far as all CPUs are the same.
 pub fn begin_cpu() {
-    begin_this_cpu();
+    control::init();
+    apic::init_cpu();
     local::this().apic_id.store(apic::id(), Ordering::Relaxed);
 }
 
 /// Starts all other processors, one after the other, and waits for each. Processors beyond [`MAX_CPUS`] are left alone, and so
-/// are those that do not come up.
-pub fn start_others() {
-    let Some(response) = requests::PROCESSORS.get_response() else { return };
+/// are one that does not come up and those after it. Returns whether all have: those that have not still run the loader's code.
+pub fn start_others() -> bool {
+    let Some(response) = requests::PROCESSORS.get_response() else { return true };
     let boot_cpu = response.bsp_lapic_id();
     let mut count = 1;
     for cpu in response.cpus().iter().filter(|cpu| cpu.lapic_id != boot_cpu) {
@@ -97,11 +99,14 @@ pub fn start_others() {
         NEXT.store(count, Ordering::Release);
         NEXT_STACK.store(stacks_of(count).main, Ordering::Release);
         cpu.goto_address.write(capos_ap_entry);
-        if wait_for(count) {
-            count += 1;
+        if !wait_for(count) {
+            // It may still come, and then it is to find its number and stacks unused: nobody is started after it.
+            break;
         }
+        count += 1;
     }
     cpu::set_count(count);
+    count >= response.cpus().len()
 }
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -109,10 +114,14 @@ static NEXT_STACK: AtomicU64 = AtomicU64::new(0);
 
 fn wait_for(cpu: usize) -> bool {
     let Some(local) = local::of(cpu) else { return false };
-    (0..PATIENCE).any(|_| {
+    let until = time::now_ns() + PATIENCE_NS;
+    while !local.online.load(Ordering::Acquire) {
+        if time::now_ns() > until {
+            return false;
+        }
         core::hint::spin_loop();
-        local.online.load(Ordering::Acquire)
-    })
+    }
+    true
 }
 
 /// Where the loader sends a processor, on the loader's tables and stack.

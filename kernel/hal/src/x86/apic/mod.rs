@@ -15,6 +15,7 @@ use x86_64::registers::model_specific::{ApicBase, ApicBaseFlags, Msr};
 /// Register offsets of the xAPIC; the MSR of the same register is `0x800 + offset / 16`.
 mod register {
     pub const ID: u32 = 0x020;
+    pub const VERSION: u32 = 0x030;
     pub const TASK_PRIORITY: u32 = 0x080;
     pub const END_OF_INTERRUPT: u32 = 0x0b0;
     pub const SPURIOUS: u32 = 0x0f0;
@@ -90,9 +91,15 @@ pub(super) fn init_cpu() {
     }
     // SAFETY: same address; x2APIC only where the processor has it.
     unsafe { ApicBase::write(frame, wanted) };
-    for line in [register::THERMAL, register::PERFORMANCE, register::LINT0, register::LINT1, register::TIMER]
-    {
+    for line in [register::LINT0, register::LINT1, register::TIMER] {
         write(line, MASKED);
+    }
+    // Older controllers lack these two, and an x2APIC faults on registers that it lacks.
+    let highest = read(register::VERSION) >> 16 & 0xff;
+    for (line, number) in [(register::PERFORMANCE, 4), (register::THERMAL, 5)] {
+        if highest >= number {
+            write(line, MASKED);
+        }
     }
     write(register::ERROR, u32::from(vectors::APIC_ERROR));
     write(register::TASK_PRIORITY, 0);

@@ -106,15 +106,22 @@ fn copy_of(bytes: &[u8], pages: usize) -> Result<Ref<Frames>, MemError> {
     Frames::of_module(address, pages)
 }
 
-/// Gives the loader's memory to the allocator, when all CPUs have left its stacks and everything worth keeping was copied.
+/// Gives the loader's memory to the allocator, when all CPUs have left its stacks and everything worth keeping was copied. What
+/// stays is the kernel's own file: Limine has it there, and panic reports read its symbols.
 pub fn reclaim(memory: &[&Entry]) {
-    // The map itself lies there, so it is copied first; so are the stacks of CPUs, which have moved.
+    let file = requests::FILE.get_response().map_or(0..0, |response| {
+        let start = physical(response.file().addr() as u64).unwrap_or(0);
+        start / PAGE * PAGE..start + response.file().size()
+    });
+    // The map itself lies in that memory, so it is copied before the first range goes.
     let mut ranges = Vec::new();
     for entry in memory.iter().filter(|entry| entry.entry_type == EntryType::BOOTLOADER_RECLAIMABLE) {
-        if ranges.try_reserve(1).is_err() {
+        let (start, end) = (entry.base, entry.base + entry.length);
+        if ranges.try_reserve(2).is_err() {
             break;
         }
-        ranges.push((entry.base, entry.base + entry.length));
+        ranges.push((start, end.min(file.start)));
+        ranges.push((start.max(file.end), end));
     }
-    ranges.into_iter().for_each(|(start, end)| phys::reclaim(start, end));
+    ranges.into_iter().filter(|(start, end)| start < end).for_each(|(start, end)| phys::reclaim(start, end));
 }

@@ -2,13 +2,13 @@
 
 use super::layout::Image;
 use super::{info, requests};
+use crate::x86::cpu::fpu;
 use crate::x86::cpu::probe::features;
-use crate::x86::cpu::{control, fpu, local};
 use crate::x86::mem::{heap, phys};
 use crate::x86::paging::kernel;
 use crate::x86::panic::refuse;
 use crate::x86::traps::entry::capos_resume;
-use crate::x86::{acpi, apic, console, cpu, panic, smp, start, time, traps};
+use crate::x86::{acpi, apic, console, panic, smp, start, time, traps};
 use core::arch::naked_asm;
 use limine::memory_map::Entry;
 
@@ -58,7 +58,7 @@ pub unsafe fn continue_on(stack: u64, next: extern "sysv64" fn() -> !) -> ! {
 }
 
 fn check_loader() {
-    // SAFETY of the protocol: a loader that knows the revision sets the field to 0; one that does not know any leaves it.
+    // A loader that knows the revision sets the field to 0; one that does not know any leaves it.
     let known = requests::BASE_REVISION.is_supported();
     match requests::BASE_REVISION.loaded_revision() {
         Some(loaded) if !known || loaded != requests::REVISION => refuse(format_args!(
@@ -98,20 +98,12 @@ extern "sysv64" fn proceed() -> ! {
     if info::collect(memory_map()).is_err() {
         refuse(format_args!("too little memory for the boot files"));
     }
-    smp::start_others();
-    info::reclaim(memory_map());
+    if smp::start_others() {
+        info::reclaim(memory_map());
+    }
     start::call_kernel_main();
     smp::release_others();
     (start::handlers().kick)();
     // SAFETY: GS base is this CPU's structure.
     unsafe { capos_resume() }
-}
-
-/// Keeps the settings of `control::init` and the others in one place for all CPUs.
-pub fn begin_this_cpu() {
-    traps::load();
-    control::init();
-    apic::init_cpu();
-    let local = local::this();
-    debug_assert!(local.id.get() < cpu::MAX_CPUS);
 }

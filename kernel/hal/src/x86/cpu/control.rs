@@ -26,7 +26,11 @@ pub fn init() {
     let base = Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
     let cr4 = optional.into_iter().filter(|(there, _)| *there).fold(base, |all, (_, flag)| all | flag);
     // SAFETY: 4-level paging stays on; each optional bit is set only where CPUID reports it.
-    unsafe { Cr4::write_raw(cr4.bits()) };
+    unsafe {
+        // Without the bit first: that flushes whatever global translations the loader may have left.
+        Cr4::write_raw((cr4 - Cr4Flags::PAGE_GLOBAL).bits());
+        Cr4::write_raw(cr4.bits());
+    }
     let cr0 = Cr0Flags::PROTECTED_MODE_ENABLE
         | Cr0Flags::MONITOR_COPROCESSOR
         | Cr0Flags::EXTENSION_TYPE
