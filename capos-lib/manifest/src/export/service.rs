@@ -1,0 +1,121 @@
+//! From the JSON of one service to the model.
+
+use super::error::ExportError;
+use super::fields::Fields;
+use super::json::Json;
+use crate::model::{Budget, Export, Grant, Restart, Service, Source};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+const FIELDS: &[&str] = &["binary", "args", "caps", "exports", "budget", "restart", "autostart"];
+const BUDGET: &[&str] =
+    &["memoryPages", "capSlots", "threads", "callsInFlight", "endpointEntries", "logBytes", "priority"];
+const RESTART: &[(&str, Restart)] =
+    &[("never", Restart::Never), ("onFailure", Restart::OnFailure), ("always", Restart::Always)];
+/// Where a capability can come from; each grant has exactly one of them.
+const SOURCES: [&str; 4] = ["kernel", "export", "ioPort", "irq"];
+
+/// Reads the service `name` at `path`. A grant without `interface` has an empty one: see [`super::Definitions::compose`].
+pub(super) fn read(path: &[&str], name: &str, value: &Json) -> Result<Service, ExportError> {
+    let fields = Fields::of(path, value)?;
+    fields.only(FIELDS)?;
+    let default = Service::new(name);
+    Ok(Service {
+        binary: fields.text("binary")?.map_or(default.binary, String::from),
+        args: fields.texts("args")?,
+        caps: each(&fields, "caps", grant)?,
+        exports: each(&fields, "exports", export)?,
+        budget: budget(&fields)?,
+        restart: fields.choice("restart", RESTART)?.unwrap_or(default.restart),
+        autostart: fields.flag("autostart")?.unwrap_or(default.autostart),
+        name: default.name,
+    })
+}
+
+/// All members of the object in `field`, by `read`.
+fn each<T>(
+    fields: &Fields<'_>,
+    field: &str,
+    read: fn(&[&str], &str, &Json) -> Result<T, ExportError>,
+) -> Result<Vec<T>, ExportError> {
+    let Some(object) = fields.object(field)? else { return Ok(Vec::new()) };
+    let members = object.members().iter().filter(|(_, value)| *value != Json::Null);
+    members.map(|(name, value)| read(&object.path(name), name, value)).collect()
+}
+
+fn export(path: &[&str], name: &str, value: &Json) -> Result<Export, ExportError> {
+    match value {
+        Json::Text(interface) => Ok(Export { name: String::from(name), interface: interface.clone() }),
+        other => Err(ExportError::new(
+            path,
+            alloc::format!("the name of an interface should be here, not {}", other.kind()),
+        )),
+    }
+}
+
+fn grant(path: &[&str], name: &str, value: &Json) -> Result<Grant, ExportError> {
+    let fields = Fields::of(path, value)?;
+    fields.only(&["interface", "kernel", "export", "ioPort", "irq"])?;
+    let interface = String::from(fields.text("interface")?.unwrap_or_default());
+    let mut sources = SOURCES.into_iter().filter(|source| fields.get(source).is_some());
+    let source = match (sources.next(), sources.next()) {
+        (Some(only), None) => source(&fields, only)?,
+        (None, _) => {
+            return Err(
+                fields.error("it comes from nowhere; one of kernel, export, ioPort, irq says from where")
+            );
+        }
+        (Some(one), Some(other)) => {
+            return Err(fields.error(alloc::format!("it comes from two places, {one} and {other}")));
+        }
+    };
+    Ok(Grant { name: String::from(name), interface, source })
+}
+
+fn source(fields: &Fields<'_>, kind: &str) -> Result<Source, ExportError> {
+    match kind {
+        "kernel" => Ok(Source::Kernel(String::from(fields.text("kernel")?.unwrap_or_default()))),
+        "irq" => Ok(Source::Irq(fields.number("irq")?.unwrap_or_default())),
+        "export" => {
+            let of = part(fields, "export", &["service", "export"])?;
+            Ok(Source::Export { service: needed_text(&of, "service")?, export: needed_text(&of, "export")? })
+        }
+        _ => {
+            let of = part(fields, "ioPort", &["base", "length"])?;
+            Ok(Source::IoPort { base: needed_port(&of, "base")?, length: needed_port(&of, "length")? })
+        }
+    }
+}
+
+fn part<'a>(fields: &Fields<'a>, name: &'a str, known: &[&str]) -> Result<Fields<'a>, ExportError> {
+    let part = fields.object(name)?.ok_or_else(|| fields.error("it comes from nowhere"))?;
+    part.only(known)?;
+    Ok(part)
+}
+
+fn needed_text<'a>(fields: &Fields<'a>, name: &'a str) -> Result<String, ExportError> {
+    fields.text(name)?.map(String::from).ok_or_else(|| missing(fields, name))
+}
+
+fn needed_port<'a>(fields: &Fields<'a>, name: &'a str) -> Result<u16, ExportError> {
+    fields.number(name)?.ok_or_else(|| missing(fields, name))
+}
+
+fn missing(fields: &Fields<'_>, name: &str) -> ExportError {
+    fields.error(alloc::format!("{name} is missing"))
+}
+
+fn budget(fields: &Fields<'_>) -> Result<Budget, ExportError> {
+    let default = Budget::default();
+    let Some(of) = fields.object("budget")? else { return Ok(default) };
+    of.only(BUDGET)?;
+    Ok(Budget {
+        memory_pages: of.number("memoryPages")?.unwrap_or(default.memory_pages),
+        cap_slots: of.number("capSlots")?.unwrap_or(default.cap_slots),
+        threads: of.number("threads")?.unwrap_or(default.threads),
+        calls_in_flight: of.number("callsInFlight")?.unwrap_or(default.calls_in_flight),
+        endpoint_entries: of.number("endpointEntries")?.unwrap_or(default.endpoint_entries),
+        log_bytes: of.number("logBytes")?.unwrap_or(default.log_bytes),
+        priority: of.number("priority")?.unwrap_or(default.priority),
+    })
+}

@@ -1,0 +1,47 @@
+//! What a manifest is checked against: the machine, its boot files, and what the kernel and init offer.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Kernel objects that a service may be granted by name, with their interfaces. Port ranges and interrupt lines are named by their
+/// numbers instead, so that nobody gets all of them.
+pub const KERNEL_OBJECTS: &[(&str, &str)] = &[
+    ("log", "LogSink"),
+    ("log_reader", "LogReader"),
+    ("boot", "BootPackage"),
+    ("spawner", "ProcessSpawner"),
+    ("timer", "Timer"),
+    ("wall_clock", "WallClock"),
+    ("entropy", "EntropySource"),
+    ("system", "SystemInfo"),
+    ("power", "Power"),
+];
+
+/// The name of the first process, which is a service that no manifest lists.
+pub const INIT: &str = "init";
+
+/// What it exports.
+pub const INIT_EXPORTS: &[(&str, &str)] = &[("services", "Services")];
+
+/// What is there. On the host, what will be.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Names of the boot files.
+    pub files: Vec<String>,
+    /// Pages of memory that services can use together.
+    pub memory_pages: u64,
+    /// Kernel objects by name, with the names of their interfaces.
+    pub objects: &'static [(&'static str, &'static str)],
+}
+
+impl Facts {
+    /// With this version's kernel objects.
+    pub fn new(files: Vec<String>, memory_pages: u64) -> Facts {
+        Facts { files, memory_pages, objects: KERNEL_OBJECTS }
+    }
+
+    /// The interface of a kernel object.
+    pub(crate) fn object(&self, name: &str) -> Option<&'static str> {
+        self.objects.iter().find(|(known, _)| *known == name).map(|(_, interface)| *interface)
+    }
+}

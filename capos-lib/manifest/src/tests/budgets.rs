@@ -1,0 +1,91 @@
+//! Budgets that are too small to start with, or larger than the machine.
+
+use super::{facts, issue, issues, kernel, sound};
+use crate::{Budget, Facts, Field, validate};
+use alloc::string::ToString;
+
+#[test]
+fn defaults_are_those_of_the_schema() {
+    let text = include_str!("../../../../schema/manifest.capnp");
+    let default = Budget::default();
+    let values = [
+        ("memoryPages", default.memory_pages),
+        ("capSlots", default.cap_slots),
+        ("threads", default.threads),
+        ("callsInFlight", default.calls_in_flight),
+        ("endpointEntries", default.endpoint_entries),
+        ("logBytes", default.log_bytes),
+        ("priority", u32::from(default.priority)),
+    ];
+    for (name, value) in values {
+        let line = text.lines().find(|line| line.trim().starts_with(name)).unwrap();
+        assert!(line.ends_with(&alloc::format!("= {value};")), "{line}");
+    }
+}
+
+#[test]
+fn nothing_starts_with_nothing() {
+    let (text, field, entry) = issue(|manifest| manifest.services[0].budget.memory_pages = 0);
+    assert!(text.starts_with(r#"service "serial": budget memoryPages: "#), "{text}");
+    assert_eq!((field, entry.as_str()), (Field::Budget, "memoryPages"));
+    let (text, ..) = issue(|manifest| manifest.services[0].budget.threads = 0);
+    assert!(text.contains("without a thread"), "{text}");
+    let (text, ..) = issue(|manifest| manifest.services[0].budget.calls_in_flight = 63);
+    assert!(text.contains("needs 64"), "{text}");
+}
+
+#[test]
+fn priorities_end_at_31() {
+    assert_eq!(issues(|manifest| manifest.services[0].budget.priority = 31), []);
+    let (text, ..) = issue(|manifest| manifest.services[0].budget.priority = 32);
+    assert!(text.contains("31 is the highest"), "{text}");
+}
+
+#[test]
+fn capabilities_need_slots() {
+    // Three on itself, three granted, and the endpoint.
+    assert_eq!(issues(|manifest| manifest.services[0].budget.cap_slots = 7), []);
+    let (text, ..) = issue(|manifest| manifest.services[0].budget.cap_slots = 6);
+    assert!(text.contains("starts with 7 capabilities, but has 6 slots"), "{text}");
+    let (text, ..) = issue(|manifest| {
+        manifest.services[2].caps.extend((0..70).map(|n| {
+            let mut log = kernel("log", "LogSink");
+            log.name = alloc::format!("log{n}");
+            log
+        }))
+    });
+    assert!(text.contains("starts with 76 capabilities, but has 64 slots"), "{text}");
+}
+
+#[test]
+fn tables_have_an_end() {
+    let (text, ..) = issue(|manifest| manifest.services[0].budget.cap_slots = u32::MAX);
+    assert!(text.contains("at most 65536"), "{text}");
+}
+
+#[test]
+fn one_service_larger_than_the_machine() {
+    let (text, ..) = issue(|manifest| manifest.services[0].budget.memory_pages = 25_600);
+    assert!(text.contains("100 MiB, but the machine has 96 MiB"), "{text}");
+}
+
+#[test]
+fn services_that_run_together_must_fit_together() {
+    let mut manifest = sound();
+    manifest.services.iter_mut().for_each(|service| service.budget.memory_pages = 10_000);
+    let found = validate(&manifest, &facts());
+    assert_eq!(found.len(), 1);
+    assert!(found[0].to_string().contains("the services before it leave 17 MiB"), "{}", found[0]);
+    manifest.services[0].autostart = false;
+    assert_eq!(validate(&manifest, &facts()), []);
+}
+
+#[test]
+fn a_machine_without_memory_and_the_largest_numbers() {
+    let mut manifest = sound();
+    manifest.services.iter_mut().for_each(|service| service.budget.memory_pages = u32::MAX);
+    let facts = Facts { memory_pages: 0, ..facts() };
+    assert_eq!(validate(&manifest, &facts).len(), 3);
+    let facts = Facts { memory_pages: u64::MAX, ..facts };
+    assert_eq!(validate(&manifest, &facts), []);
+}

@@ -1,0 +1,207 @@
+//! Messages: there and back, and hostile ones.
+
+use super::{config, export, grant, sound};
+use crate::generated::manifest_capnp as message;
+use crate::{Budget, Manifest, ManifestError, PanicAction, Restart, Service, Source, decode, encode};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
+
+#[test]
+fn there_and_back() {
+    let manifest = sound();
+    assert_eq!(decode(&encode(&manifest)).unwrap(), manifest);
+    assert_eq!(decode(&encode(&Manifest::default())).unwrap(), Manifest::default());
+}
+
+#[test]
+fn equal_manifests_are_equal_bytes() {
+    assert_eq!(encode(&sound()), encode(&sound()));
+}
+
+#[test]
+fn where_the_bytes_lie_does_not_matter() {
+    let bytes = encode(&sound());
+    for shift in 0..8 {
+        let mut moved = Vec::from_iter(core::iter::repeat_n(0, shift));
+        moved.extend(&bytes);
+        assert_eq!(decode(&moved[shift..]).unwrap(), sound());
+    }
+}
+
+#[test]
+fn every_cut_is_refused() {
+    let bytes = encode(&sound());
+    let step = if cfg!(miri) { 97 } else { 1 };
+    for length in (0..bytes.len() - 8).step_by(step) {
+        assert!(decode(&bytes[..length]).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn no_bytes_and_too_many() {
+    assert!(matches!(decode(&[]), Err(ManifestError::Malformed(_))));
+    let huge = Vec::from_iter(core::iter::repeat_n(0u8, 256 * 1024 + 1));
+    assert_eq!(decode(&huge), Err(ManifestError::TooLong { bytes: 256 * 1024 + 1 }));
+}
+
+/// A message made by hand.
+fn made(make: impl FnOnce(message::system_manifest::Builder<'_>)) -> Vec<u8> {
+    let mut builder = capnp::message::Builder::new_default();
+    make(builder.init_root());
+    capnp::serialize::write_message_to_words(&builder)
+}
+
+#[test]
+fn another_version() {
+    let bytes = made(|mut root| root.set_version(2));
+    let error = decode(&bytes).unwrap_err();
+    assert_eq!(error, ManifestError::Version(2));
+    assert!(error.to_string().contains("version 2"));
+}
+
+#[test]
+fn too_many_services() {
+    let bytes = made(|mut root| {
+        root.set_version(1);
+        root.init_services(1025);
+    });
+    assert_eq!(decode(&bytes), Err(ManifestError::TooManyServices(1025)));
+}
+
+#[test]
+fn what_a_message_leaves_out_is_as_the_schema_says() {
+    let bytes = made(|mut root| {
+        root.set_version(1);
+        root.init_services(1);
+    });
+    let service = decode(&bytes).unwrap().services.remove(0);
+    assert_eq!(service, Service::new(""));
+    assert!(service.autostart);
+    assert_eq!(service.budget, Budget::default());
+}
+
+#[test]
+fn an_enumeration_from_the_future() {
+    let mut bytes = made(|mut root| {
+        root.set_version(1);
+        root.set_on_panic(message::PanicAction::Reboot);
+    });
+    let version = bytes.windows(8).position(|word| word == [1, 0, 0, 0, 1, 0, 0, 0]).unwrap();
+    bytes[version + 4] = 7;
+    let error = decode(&bytes).unwrap_err();
+    assert_eq!(error, ManifestError::UnknownValue(7));
+    assert!(error.to_string().contains('7'));
+}
+
+#[test]
+fn a_text_that_is_none() {
+    let mut bytes = made(|mut root| {
+        root.set_version(1);
+        root.set_name("names");
+    });
+    let at = bytes.windows(5).position(|text| text == b"names").unwrap();
+    bytes[at] = 0xff;
+    assert_eq!(decode(&bytes), Err(ManifestError::NotText));
+}
+
+#[test]
+fn pointers_to_the_same_bytes_do_not_multiply_them() {
+    // 1,000 services whose pointers all lead to one long list of arguments.
+    let mut bytes = made(|mut root| {
+        root.set_version(1);
+        let mut args = root.init_services(1).get(0).init_args(1000);
+        (0..1000).for_each(|n| args.set(n, "x"));
+    });
+    // The list of services says it is longer than it is: its tag counts elements that lie in the arguments.
+    let error = (8..bytes.len() - 8).step_by(8).find_map(|at| {
+        let old = bytes[at];
+        bytes[at] = bytes[at].wrapping_add(4);
+        let result = decode(&bytes);
+        bytes[at] = old;
+        result.err()
+    });
+    assert!(error.is_some());
+}
+
+fn a_name() -> impl Strategy<Value = alloc::string::String> {
+    prop_oneof!["[a-z_-]{0,12}", ".{0,5}"]
+}
+
+fn a_service() -> impl Strategy<Value = Service> {
+    let source = prop_oneof![
+        a_name().prop_map(Source::Kernel),
+        (a_name(), a_name()).prop_map(|(service, export)| Source::Export { service, export }),
+        (any::<u16>(), any::<u16>()).prop_map(|(base, length)| Source::IoPort { base, length }),
+        any::<u32>().prop_map(Source::Irq),
+    ];
+    let caps = prop::collection::vec((a_name(), a_name(), source), 0..4);
+    let exports = prop::collection::vec((a_name(), a_name()), 0..3);
+    let restart = prop_oneof![Just(Restart::Never), Just(Restart::OnFailure), Just(Restart::Always)];
+    let numbers = (any::<[u32; 6]>(), any::<u8>(), any::<bool>());
+    (a_name(), a_name(), prop::collection::vec(a_name(), 0..3), caps, exports, restart, numbers).prop_map(
+        |(name, binary, args, caps, exports, restart, (numbers, priority, autostart))| {
+            let [memory_pages, cap_slots, threads, calls_in_flight, endpoint_entries, log_bytes] = numbers;
+            Service {
+                name,
+                binary,
+                args,
+                caps: caps
+                    .iter()
+                    .map(|(name, interface, source)| grant(name, interface, source.clone()))
+                    .collect(),
+                exports: exports.iter().map(|(name, interface)| export(name, interface)).collect(),
+                budget: Budget {
+                    memory_pages,
+                    cap_slots,
+                    threads,
+                    calls_in_flight,
+                    endpoint_entries,
+                    log_bytes,
+                    priority,
+                },
+                restart,
+                autostart,
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_manifest_there_and_back(
+        name in a_name(),
+        services in prop::collection::vec(a_service(), 0..5),
+        seed in any::<u64>(),
+        reboot in any::<bool>(),
+    ) {
+        let on_panic = if reboot { PanicAction::Reboot } else { PanicAction::Halt };
+        let manifest = Manifest { name, services, seed, on_panic };
+        prop_assert_eq!(decode(&encode(&manifest)), Ok(manifest));
+    }
+
+    #[test]
+    fn any_manifest_can_be_checked(services in prop::collection::vec(a_service(), 0..5), pages in any::<u64>()) {
+        let manifest = Manifest { services, ..Manifest::default() };
+        let facts = crate::Facts::new(Vec::new(), pages);
+        // Every service lacks its program at least.
+        assert!(crate::validate(&manifest, &facts).len() >= manifest.services.len());
+    }
+
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
+        let _ = decode(&bytes);
+    }
+
+    #[test]
+    fn any_change_of_a_sound_message(changes in prop::collection::vec((any::<usize>(), any::<u8>()), 1..8)) {
+        let mut bytes = encode(&sound());
+        let length = bytes.len();
+        changes.iter().for_each(|(at, value)| bytes[at % length] = *value);
+        if let Ok(manifest) = decode(&bytes) {
+            crate::validate(&manifest, &super::facts());
+        }
+    }
+}

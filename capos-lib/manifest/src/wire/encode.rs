@@ -1,0 +1,88 @@
+//! From the model to a message. Equal manifests give equal bytes.
+
+use super::VERSION;
+use crate::generated::manifest_capnp as message;
+use crate::model::{Budget, Grant, Manifest, PanicAction, Restart, Service, Source};
+use alloc::vec::Vec;
+use capnp::message::{Builder, HeapAllocator};
+use capnp::serialize::write_message_to_words;
+
+/// Words of the first segment, enough for a usual manifest, so that there is only one.
+const FIRST_SEGMENT: u32 = 8192;
+
+/// Writes a manifest.
+pub fn encode(manifest: &Manifest) -> Vec<u8> {
+    let mut builder = Builder::new(HeapAllocator::new().first_segment_words(FIRST_SEGMENT));
+    let mut root = builder.init_root::<message::system_manifest::Builder<'_>>();
+    root.set_version(VERSION);
+    root.set_name(manifest.name.as_str());
+    root.set_seed(manifest.seed);
+    root.set_on_panic(match manifest.on_panic {
+        PanicAction::Halt => message::PanicAction::Halt,
+        PanicAction::Reboot => message::PanicAction::Reboot,
+    });
+    let mut services = root.init_services(count(&manifest.services));
+    for (n, from) in (0..).zip(&manifest.services) {
+        service(services.reborrow().get(n), from);
+    }
+    write_message_to_words(&builder)
+}
+
+fn count<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(u32::MAX)
+}
+
+fn service(mut to: message::service::Builder<'_>, from: &Service) {
+    to.set_name(from.name.as_str());
+    to.set_binary(from.binary.as_str());
+    to.set_autostart(from.autostart);
+    to.set_restart(match from.restart {
+        Restart::Never => message::Restart::Never,
+        Restart::OnFailure => message::Restart::OnFailure,
+        Restart::Always => message::Restart::Always,
+    });
+    budget(to.reborrow().init_budget(), &from.budget);
+    let mut args = to.reborrow().init_args(count(&from.args));
+    for (n, arg) in (0..).zip(&from.args) {
+        args.set(n, arg.as_str());
+    }
+    let mut caps = to.reborrow().init_caps(count(&from.caps));
+    for (n, from) in (0..).zip(&from.caps) {
+        grant(caps.reborrow().get(n), from);
+    }
+    let mut exports = to.init_exports(count(&from.exports));
+    for (n, from) in (0..).zip(&from.exports) {
+        let mut to = exports.reborrow().get(n);
+        to.set_name(from.name.as_str());
+        to.set_interface(from.interface.as_str());
+    }
+}
+
+fn grant(mut to: message::grant::Builder<'_>, from: &Grant) {
+    to.set_name(from.name.as_str());
+    to.set_interface(from.interface.as_str());
+    match &from.source {
+        Source::Kernel(name) => to.set_kernel(name.as_str()),
+        Source::Export { service, export } => {
+            let mut reference = to.init_export();
+            reference.set_service(service.as_str());
+            reference.set_export(export.as_str());
+        }
+        Source::IoPort { base, length } => {
+            let mut ports = to.init_io_port();
+            ports.set_base(*base);
+            ports.set_length(*length);
+        }
+        Source::Irq(line) => to.set_irq(*line),
+    }
+}
+
+fn budget(mut to: message::budget::Builder<'_>, from: &Budget) {
+    to.set_memory_pages(from.memory_pages);
+    to.set_cap_slots(from.cap_slots);
+    to.set_threads(from.threads);
+    to.set_calls_in_flight(from.calls_in_flight);
+    to.set_endpoint_entries(from.endpoint_entries);
+    to.set_log_bytes(from.log_bytes);
+    to.set_priority(from.priority);
+}
