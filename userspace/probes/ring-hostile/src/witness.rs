@@ -20,7 +20,7 @@ const GUARDED: u64 = 64 * PAGE_SIZE as u64;
 /// Rounds between two reports.
 const ROUNDS: u64 = 50;
 /// Rest between two reports.
-const PAUSE_NS: u64 = 1_000_000;
+const PAUSE_NS: u64 = 10_000_000;
 
 /// What the server makes of a word: wrong bits anywhere change everything.
 pub fn image(word: u64) -> u64 {

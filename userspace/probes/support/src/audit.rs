@@ -26,6 +26,14 @@ pub struct Counts {
     pub own_slots: u32,
 }
 
+impl Counts {
+    /// Pages that are free or of known use: what is missing of them is nobody's. The kernel's heap may grow to the size that the
+    /// load needs, which is reported by itself.
+    fn known_pages(&self) -> u64 {
+        self.free_pages + self.kernel_pages
+    }
+}
+
 /// Takes counts and compares them.
 pub struct Audit {
     system: SystemInfoClient,
@@ -84,7 +92,7 @@ impl Audit {
             self.pause(PAUSE_NS);
         }
         let fields = Fields::new()
-            .value("leaked_pages", before.free_pages as i64 - after.free_pages as i64)
+            .value("leaked_pages", before.known_pages() as i64 - after.known_pages() as i64)
             .value("leaked_processes", i64::from(after.processes) - i64::from(before.processes))
             .value("leaked_threads", i64::from(after.threads) - i64::from(before.threads))
             .value("leaked_budget_pages", after.own_pages as i64 - before.own_pages as i64)
