@@ -109,9 +109,11 @@ impl<T> RunQueue<T> {
     /// Gives the value back when there are more of them than were admitted.
     #[inline]
     pub fn push(&mut self, priority: Priority, value: T) -> Result<Handle, T> {
-        let slot = self.fill(priority, value)?;
         let last = self.list(priority).last;
-        self.link(last, slot, NONE, priority);
+        let slot = self.fill(priority, value, last, NONE)?;
+        self.set_next(last, slot, priority);
+        self.list_mut(priority).last = slot;
+        self.ready.set(priority);
         Ok(self.handle(slot))
     }
 
@@ -121,9 +123,11 @@ impl<T> RunQueue<T> {
     /// As [`RunQueue::push`].
     #[inline]
     pub fn push_front(&mut self, priority: Priority, value: T) -> Result<Handle, T> {
-        let slot = self.fill(priority, value)?;
         let first = self.list(priority).first;
-        self.link(NONE, slot, first, priority);
+        let slot = self.fill(priority, value, NONE, first)?;
+        self.set_previous(first, slot, priority);
+        self.list_mut(priority).first = slot;
+        self.ready.set(priority);
         Ok(self.handle(slot))
     }
 
@@ -165,28 +169,33 @@ impl<T> RunQueue<T> {
     }
 
     #[inline]
+    fn list_mut(&mut self, priority: Priority) -> &mut List {
+        &mut self.lists[priority.index()]
+    }
+
+    #[inline]
     fn handle(&self, slot: u32) -> Handle {
         let generation = self.slots.get(slot as usize).map_or(0, |slot| slot.generation);
         Handle { slot, generation }
     }
 
-    /// Puts a value into a free slot.
+    /// Puts a value into a free slot that has these neighbours.
     #[inline]
-    fn fill(&mut self, priority: Priority, value: T) -> Result<u32, T> {
+    fn fill(&mut self, priority: Priority, value: T, previous: u32, next: u32) -> Result<u32, T> {
         if self.len >= self.admitted {
             return Err(value);
         }
         let index = self.first_free;
         if let Some(slot) = self.slots.get_mut(index as usize) {
             self.first_free = slot.next;
-            slot.priority = priority;
+            (slot.priority, slot.previous, slot.next) = (priority, previous, next);
             slot.value = Some(value);
             self.len += 1;
             return Ok(index);
         }
         // Never grows: `admit` made room for as many slots as were ever admitted at once.
         let index = self.slots.len() as u32;
-        self.slots.push(Slot { generation: 1, priority, previous: NONE, next: NONE, value: Some(value) });
+        self.slots.push(Slot { generation: 1, priority, previous, next, value: Some(value) });
         self.len += 1;
         Ok(index)
     }
@@ -203,29 +212,29 @@ impl<T> RunQueue<T> {
         slot.next = first_free;
         self.first_free = index;
         self.len -= 1;
-        self.join(previous, next, priority);
+        self.set_next(previous, next, priority);
+        self.set_previous(next, previous, priority);
+        if self.list(priority).first == NONE {
+            self.ready.clear(priority);
+        }
         Some(value)
     }
 
-    /// Puts a slot between two neighbours.
+    /// Makes `next` follow `previous`, or begin the list when there is no previous.
     #[inline]
-    fn link(&mut self, previous: u32, index: u32, next: u32, priority: Priority) {
-        self.join(previous, index, priority);
-        self.join(index, next, priority);
-    }
-
-    /// Makes `next` follow `previous`; the ends of the list stand for links that lead nowhere.
-    #[inline]
-    fn join(&mut self, previous: u32, next: u32, priority: Priority) {
-        let list = &mut self.lists[priority.index()];
+    fn set_next(&mut self, previous: u32, next: u32, priority: Priority) {
         match self.slots.get_mut(previous as usize) {
             Some(slot) => slot.next = next,
-            None => list.first = next,
+            None => self.list_mut(priority).first = next,
         }
+    }
+
+    /// Makes `previous` precede `next`, or end the list when there is no next.
+    #[inline]
+    fn set_previous(&mut self, next: u32, previous: u32, priority: Priority) {
         match self.slots.get_mut(next as usize) {
             Some(slot) => slot.previous = previous,
-            None => list.last = previous,
+            None => self.list_mut(priority).last = previous,
         }
-        if list.first == NONE { self.ready.clear(priority) } else { self.ready.set(priority) }
     }
 }

@@ -32,7 +32,7 @@ fn list(regions: &Regions<u32>) -> Vec<Region<u32>> {
 #[test]
 fn a_new_space_is_empty() {
     let regions = regions();
-    assert!(regions.is_empty() && regions.len() == 0 && regions.backed_pages() == 0);
+    assert_eq!((regions.is_empty(), regions.len(), regions.backed_pages()), (true, 0, 0));
     assert_eq!(regions.find(BOUNDS.start), None);
 }
 

@@ -4,6 +4,8 @@
 use super::KernelRing;
 
 const WORD: usize = 8;
+/// Longest message, in bytes, that is copied word by word. Above, starting up one long instruction pays.
+const SHORT: usize = 256;
 
 /// A range does not lie in the arena, or is not aligned as it must be: the fault of whoever named it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +24,7 @@ impl KernelRing {
     /// [`OutOfArena`] when they do not.
     #[inline]
     pub fn check_range(&self, off: u32, len: u32) -> Result<(), OutOfArena> {
-        self.place(off, len as usize).map(|_| ())
+        self.place(off, len).map(|_| ())
     }
 
     /// Copies bytes out of the arena.
@@ -31,7 +33,7 @@ impl KernelRing {
     /// [`OutOfArena`], and then `out` is unchanged.
     #[inline]
     pub fn arena_read(&self, off: u32, out: &mut [u8]) -> Result<(), OutOfArena> {
-        let mut at = self.place(off, out.len())?;
+        let mut at = self.place_slice(off, out)?;
         let aligned = at.is_multiple_of(WORD);
         let (words, bytes) = if aligned { out.as_chunks_mut::<WORD>() } else { (&mut [][..], out) };
         for word in words {
@@ -53,7 +55,7 @@ impl KernelRing {
     /// [`OutOfArena`], and then the arena is unchanged.
     #[inline]
     pub fn arena_write(&self, off: u32, bytes: &[u8]) -> Result<(), OutOfArena> {
-        let mut at = self.place(off, bytes.len())?;
+        let mut at = self.place_slice(off, bytes)?;
         let aligned = at.is_multiple_of(WORD);
         let (words, bytes) = if aligned { bytes.as_chunks::<WORD>() } else { (&[][..], bytes) };
         for word in words {
@@ -105,33 +107,36 @@ impl KernelRing {
         dst_off: u32,
         len: u32,
     ) -> Result<(), OutOfArena> {
-        let len = len as usize;
         let from = src.place(src_off, len)?;
         let to = dst.place(dst_off, len)?;
-        let words = if (from | to).is_multiple_of(WORD) { len / WORD } else { 0 };
-        // SAFETY: `place` checked both ranges, and they are aligned when there are words to copy.
-        unsafe { src.block.copy_words(from, &dst.block, to, words) };
-        for n in words * WORD..len {
-            // SAFETY: byte `n` is inside both ranges.
-            unsafe { dst.block.store_u8(to + n, src.block.load_u8(from + n)) };
+        let len = len as usize;
+        if (from | to | len).is_multiple_of(WORD) && len <= SHORT {
+            // SAFETY: `place` checked both ranges, and they are whole words.
+            unsafe { src.block.copy_words(from, &dst.block, to, len / WORD) };
+        } else {
+            // SAFETY: `place` checked both ranges.
+            unsafe { src.block.copy_bytes(from, &dst.block, to, len) };
         }
         Ok(())
     }
 
     /// Offset in the block of a range of the arena.
     #[inline]
-    fn place(&self, off: u32, len: usize) -> Result<usize, OutOfArena> {
-        let off = off as usize;
-        if off <= self.arena_len && len <= self.arena_len - off {
-            Ok(self.arena_off + off)
-        } else {
-            Err(OutOfArena)
-        }
+    fn place(&self, off: u32, len: u32) -> Result<usize, OutOfArena> {
+        // Cannot wrap: both are 32 bits wide and the sum is 64.
+        let end = u64::from(off) + u64::from(len);
+        if end <= self.arena_len as u64 { Ok(self.arena_off + off as usize) } else { Err(OutOfArena) }
+    }
+
+    /// The same for as many bytes as a slice has.
+    #[inline]
+    fn place_slice(&self, off: u32, bytes: &[u8]) -> Result<usize, OutOfArena> {
+        self.place(off, u32::try_from(bytes.len()).map_err(|_| OutOfArena)?)
     }
 
     #[inline]
     fn place_word(&self, off: u32) -> Result<usize, OutOfArena> {
-        let at = self.place(off, WORD)?;
+        let at = self.place(off, WORD as u32)?;
         if at.is_multiple_of(WORD) { Ok(at) } else { Err(OutOfArena) }
     }
 }

@@ -3,8 +3,6 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-/// Words from which on a copy is one `rep movsq`: below, starting it up costs more than it saves.
-const LONG_COPY: usize = 32;
 /// Words that a copy moves at once: a whole 64-byte message, without a loop.
 const STRIDE: usize = 8;
 
@@ -85,26 +83,36 @@ impl Block {
         unsafe { AtomicU8::from_ptr(self.pointer(offset).as_ptr()) }.store(value, Ordering::Relaxed);
     }
 
-    /// Copies words from here to another block, upward.
+    /// Copies a few words from here to another block, upward.
     ///
     /// # Safety
     /// Both ranges are inside their blocks and 8-byte aligned.
     #[inline]
     pub(crate) unsafe fn copy_words(&self, from: usize, to: &Block, at: usize, words: usize) {
-        if words >= LONG_COPY {
-            // SAFETY: the caller's promise.
-            return unsafe { self.copy_long(from, to, at, words) };
+        let (mut from, mut at, mut words) = (from, at, words);
+        while words >= STRIDE {
+            // SAFETY: at least so many words are left of both ranges.
+            unsafe { self.copy_stride(from, to, at) };
+            (from, at, words) = (from + STRIDE * 8, at + STRIDE * 8, words - STRIDE);
         }
-        let mut done = 0;
-        while done + STRIDE <= words {
-            // SAFETY: the words done..done + STRIDE are inside both ranges.
-            unsafe { self.copy_stride(from + done * 8, to, at + done * 8) };
-            done += STRIDE;
+        for word in 0..words {
+            // SAFETY: so many words are left of both ranges.
+            unsafe { to.store_u64(at + word * 8, self.load_u64(from + word * 8)) };
         }
-        while done < words {
-            // SAFETY: word `done` is inside both ranges.
-            unsafe { to.store_u64(at + done * 8, self.load_u64(from + done * 8)) };
-            done += 1;
+    }
+
+    /// Copies any number of bytes from here to another block, upward: in words where both are aligned alike.
+    ///
+    /// # Safety
+    /// Both ranges are inside their blocks.
+    #[inline(never)]
+    pub(crate) unsafe fn copy_bytes(&self, from: usize, to: &Block, at: usize, len: usize) {
+        let words = if (from | at).is_multiple_of(8) { len / 8 } else { 0 };
+        // SAFETY: so many words are inside both ranges, and aligned if there are any.
+        unsafe { self.copy_long(from, to, at, words) };
+        for byte in words * 8..len {
+            // SAFETY: the byte is inside both ranges.
+            unsafe { to.store_u8(at + byte, self.load_u8(from + byte)) };
         }
     }
 
@@ -124,6 +132,7 @@ impl Block {
     ///
     /// # Safety
     /// As [`Block::copy_words`].
+    #[inline]
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     unsafe fn copy_long(&self, from: usize, to: &Block, at: usize, words: usize) {
         // SAFETY: both ranges are valid by the caller's promise. The instruction moves word by word, and as the compiler cannot

@@ -95,4 +95,11 @@ impl Block {
             unsafe { to.store_u64(at + word * 8, self.load_u64(from + word * 8)) };
         }
     }
+
+    pub(crate) unsafe fn copy_bytes(&self, from: usize, to: &Block, at: usize, len: usize) {
+        for byte in 0..len {
+            // SAFETY: the caller's promise.
+            unsafe { to.store_u8(at + byte, self.load_u8(from + byte)) };
+        }
+    }
 }
