@@ -31,7 +31,8 @@ async fn start(state: &Rc<State>, index: usize, entry: &Entry) -> bool {
     match starter::start(state, index, entry).await {
         Ok(instance) => {
             log::info(format_args!("init: {name} started as process {}", instance.pid));
-            entry.restarts.borrow_mut().started(now(state).await);
+            let at = now(state).await;
+            entry.restarts.borrow_mut().started(at);
             *entry.phase.borrow_mut() = Phase::Running(instance.clone());
             spawn(watch(Rc::clone(state), index, instance));
             true
@@ -79,7 +80,8 @@ async fn report(entry: &Entry, instance: &Instance, end: End) {
 /// Does what the manifest says about its end.
 async fn decide(state: &Rc<State>, index: usize, entry: &Entry, end: End) {
     let starts = entry.starts.get();
-    let decision = entry.restarts.borrow_mut().ended(now(state).await, end.outcome());
+    let at = now(state).await;
+    let decision = entry.restarts.borrow_mut().ended(at, end.outcome());
     match decision {
         Decision::Leave => {}
         Decision::GiveUp => {
