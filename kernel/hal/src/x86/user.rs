@@ -122,7 +122,7 @@ impl UserContext {
         let base = user_address(base);
         self.fs_base.store(base, Ordering::Relaxed);
         if self.owner.load(Ordering::Relaxed) == local::this().id.get() {
-            FsBase::write(VirtAddr::new_truncate(base));
+            write_fs_base(local::this(), base);
         }
     }
 
@@ -169,9 +169,18 @@ impl UserContext {
         let state = self.state.get();
         local.context.set(state);
         local.tables.set_entry_frame(state.wrapping_add(1) as u64);
-        FsBase::write(VirtAddr::new_truncate(self.fs_base.load(Ordering::Relaxed)));
+        // User code can change FS base only to 0 (by loading a selector), so 0 after 0 needs no writing.
+        let fs_base = self.fs_base.load(Ordering::Relaxed);
+        if fs_base | local.fs_base.get() != 0 {
+            write_fs_base(local, fs_base);
+        }
         self.vectors.load();
     }
+}
+
+fn write_fs_base(local: &Local, base: u64) {
+    local.fs_base.set(base);
+    FsBase::write(VirtAddr::new_truncate(base));
 }
 
 /// What this CPU resumes when the handler returns.
@@ -181,7 +190,7 @@ pub fn run(context: &Ref<UserContext>, space: &Ref<AddressSpace>) {
     // SAFETY: only the owning CPU uses this cell, with interrupts off, and nothing below comes back here.
     let running = unsafe { &mut *local.running.get() };
     let mut old_context = None;
-    if !running.context.as_ref().is_some_and(|current| Ref::ptr_eq(current, context)) {
+    if !ptr::eq(local.context.get(), context.state.get()) {
         if let Some(current) = &running.context {
             current.leave();
         }
@@ -189,11 +198,11 @@ pub fn run(context: &Ref<UserContext>, space: &Ref<AddressSpace>) {
         old_context = running.context.replace(context.clone());
     }
     let mut old_space = None;
-    if !running.space.as_ref().is_some_and(|current| Ref::ptr_eq(current, space)) {
-        space.load(local.id.get());
+    if local.top.get() != space.top() {
+        space.load(local);
         old_space = running.space.replace(space.clone());
         if let Some(old) = &old_space {
-            old.unloaded(local.id.get());
+            old.unloaded(local);
         }
     }
     // Dropped last, when the CPU no longer needs them: this may free tables and frames.
@@ -212,8 +221,8 @@ pub fn run_idle() {
     local.context.set(ptr::null_mut());
     let old_space = running.space.take();
     if let Some(old) = &old_space {
-        vm::load_kernel_space();
-        old.unloaded(local.id.get());
+        vm::load_kernel_space(local);
+        old.unloaded(local);
     }
     drop((old_context, old_space));
 }

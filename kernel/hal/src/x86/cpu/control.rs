@@ -41,7 +41,7 @@ pub fn init() {
     unsafe { Cr0::write_raw(cr0.bits()) };
     if found.xsave {
         // SAFETY: OSXSAVE is set; the mask holds only components that CPUID reports, x87 and SSE always among them.
-        unsafe { XCr0::write_raw(found.xsave_mask) };
+        unsafe { XCr0::write_raw(u64::from(found.xsave_mask)) };
     }
     init_syscall();
 }

@@ -12,8 +12,9 @@ use core::alloc::Layout;
 use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
 use core::cell::Cell;
+use core::mem::offset_of;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// Alignment that XSAVE asks for.
 const ALIGN: usize = 64;
@@ -25,7 +26,7 @@ const X87_CONTROL: u16 = 0x037f;
 const MXCSR: u32 = 0x1f80;
 
 /// Components to save and restore by XSAVE; 0 where FXSAVE has to do.
-static MASK: AtomicU64 = AtomicU64::new(0);
+static MASK: AtomicU32 = AtomicU32::new(0);
 static SIZE: AtomicUsize = AtomicUsize::new(LEGACY_SIZE);
 
 #[repr(C, align(64))]
@@ -87,25 +88,30 @@ impl VectorState {
         unsafe {
             match MASK.load(Ordering::Relaxed) {
                 0 => asm!("fxsave64 [{}]", in(reg) area, options(nostack)),
-                mask => {
-                    let (low, high) = halves(mask);
-                    asm!("xsaveopt64 [{}]", in(reg) area, in("eax") low, in("edx") high, options(nostack));
-                }
+                mask => asm!("xsaveopt64 [{}]", in(reg) area, in("eax") mask, in("edx") 0, options(nostack)),
             }
         }
     }
 
     /// Keeps the control words: the thread made a system call.
+    #[inline]
     pub fn save_control(&self) {
         self.valid.set(false);
         // SAFETY: stores two words to this structure.
         unsafe {
-            asm!("stmxcsr [{}]", in(reg) self.mxcsr.as_ptr(), options(nostack));
-            asm!("fnstcw [{}]", in(reg) self.x87_control.as_ptr(), options(nostack));
+            asm!(
+                "stmxcsr [{this} + {mxcsr}]",
+                "fnstcw [{this} + {x87}]",
+                this = in(reg) self,
+                mxcsr = const offset_of!(VectorState, mxcsr),
+                x87 = const offset_of!(VectorState, x87_control),
+                options(nostack, preserves_flags)
+            );
         }
     }
 
     /// Gives the thread what it is entitled to.
+    #[inline]
     pub fn load(&self) {
         if self.valid.get() {
             restore(self.area.as_ptr());
@@ -114,8 +120,14 @@ impl VectorState {
         restore(CLEAN.0.as_ptr());
         // SAFETY: both words came from these very registers, or are the power-on values.
         unsafe {
-            asm!("ldmxcsr [{}]", in(reg) self.mxcsr.as_ptr(), options(nostack));
-            asm!("fldcw [{}]", in(reg) self.x87_control.as_ptr(), options(nostack));
+            asm!(
+                "ldmxcsr [{this} + {mxcsr}]",
+                "fldcw [{this} + {x87}]",
+                this = in(reg) self,
+                mxcsr = const offset_of!(VectorState, mxcsr),
+                x87 = const offset_of!(VectorState, x87_control),
+                options(nostack, readonly, preserves_flags)
+            );
         }
     }
 }
@@ -126,17 +138,9 @@ fn restore(image: *const u8) {
     unsafe {
         match MASK.load(Ordering::Relaxed) {
             0 => asm!("fxrstor64 [{}]", in(reg) image, options(nostack)),
-            mask => {
-                let (low, high) = halves(mask);
-                asm!("xrstor64 [{}]", in(reg) image, in("eax") low, in("edx") high, options(nostack));
-            }
+            mask => asm!("xrstor64 [{}]", in(reg) image, in("eax") mask, in("edx") 0, options(nostack)),
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "splitting a word in two")]
-fn halves(mask: u64) -> (u32, u32) {
-    (mask as u32, (mask >> 32) as u32)
 }
 
 impl Drop for VectorState {

@@ -27,6 +27,12 @@ pub struct Local {
     pub id: Cell<usize>,
     /// What keeps the thread and its address space alive.
     pub running: UnsafeCell<Running>,
+    /// Bit number [`Local::id`].
+    pub bit: Cell<u64>,
+    /// Top page table in use, 0 for the kernel's own.
+    pub top: Cell<u64>,
+    /// FS base as last written.
+    pub fs_base: Cell<u64>,
     /// Deadline given to `time::arm`.
     pub deadline: Cell<u64>,
     /// GDT and TSS.
@@ -59,6 +65,9 @@ impl Local {
             scratch: Cell::new(0),
             id: Cell::new(0),
             running: UnsafeCell::new(Running { context: None, space: None }),
+            bit: Cell::new(0),
+            top: Cell::new(0),
+            fs_base: Cell::new(0),
             deadline: Cell::new(u64::MAX),
             tables: Tables::new(),
             flush_wanted: AtomicU64::new(0),
@@ -86,6 +95,7 @@ pub unsafe fn adopt(id: usize, apic_id: u32, stack: u64) -> &'static Local {
     local.this.set(local);
     local.stack.set(stack);
     local.id.set(id);
+    local.bit.set(1 << id);
     local.apic_id.store(apic_id, Ordering::Release);
     GsBase::write(VirtAddr::from_ptr(local));
     KernelGsBase::write(VirtAddr::zero());

@@ -30,7 +30,7 @@ pub struct Features {
     /// there. (QEMU 7.2 reports it for such models and then refuses CR4.OSXSAVE.)
     pub xsave: bool,
     /// State components of XCR0 that user threads get: x87, SSE, AVX, AVX-512, as far as there are.
-    pub xsave_mask: u64,
+    pub xsave_mask: u32,
     /// Width of physical addresses.
     pub physical_bits: u32,
 }
@@ -39,7 +39,7 @@ static FEATURES: Once<Features> = Once::new();
 static TEXT: Once<String> = Once::new();
 
 /// State components that the kernel saves and restores (Intel SDM vol. 1, 13.1).
-const WANTED_STATE: u64 = 0b1110_0111;
+const WANTED_STATE: u32 = 0b1110_0111;
 
 fn bit(register: u32, n: u32) -> bool {
     register >> n & 1 == 1
@@ -55,8 +55,7 @@ fn probe() -> Features {
     let power = if highest_extended >= 0x8000_0007 { __cpuid(0x8000_0007).into() } else { Registers::NONE };
     let xsave = bit(basic.ecx, 26) && highest >= 13 && bit(__cpuid_count(13, 1).eax, 0);
     let state = if xsave { __cpuid_count(13, 0) } else { basic };
-    let xsave_mask =
-        if xsave { (u64::from(state.edx) << 32 | u64::from(state.eax)) & WANTED_STATE } else { 0 };
+    let xsave_mask = if xsave { state.eax & WANTED_STATE } else { 0 };
     Features {
         no_execute: bit(extended.edx, 20),
         syscall: bit(extended.edx, 11),

@@ -89,7 +89,8 @@ impl Tables {
     /// Where the processor pushes its frame when it leaves user mode: the end of the frame in the running thread's context.
     #[inline]
     pub fn set_entry_frame(&self, end: u64) {
-        // SAFETY: only the owning CPU calls this, and the processor reads the field only on entry from user mode.
-        unsafe { (*self.task.get()).privilege_stack_table[0] = VirtAddr::new_truncate(end) };
+        // SAFETY: only the owning CPU calls this, and the processor reads the field only on entry from user mode. Contexts lie in
+        // the kernel half, so the address is canonical.
+        unsafe { (*self.task.get()).privilege_stack_table[0] = VirtAddr::new_unsafe(end) };
     }
 }

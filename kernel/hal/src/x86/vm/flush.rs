@@ -17,9 +17,9 @@ fn flush_here() {
 }
 
 /// Does what others want of this CPU.
-#[inline]
+#[cold]
 pub fn poll() {
-    let Some(local) = local::of(local::this().id.get()) else { return };
+    let local = local::this();
     let wanted = local.flush_wanted.load(Ordering::SeqCst);
     if local.flush_done.load(Ordering::Relaxed) != wanted {
         flush_here();

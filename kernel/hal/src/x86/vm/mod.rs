@@ -5,6 +5,7 @@
 pub(crate) mod flush;
 mod tables;
 
+use super::cpu::local::Local;
 use super::mem::Frames;
 use super::paging::{PAGE, kernel};
 use crate::account::Account;
@@ -49,7 +50,8 @@ struct Inner {
 }
 
 /// Makes the kernel's own address space current.
-pub(super) fn load_kernel_space() {
+pub(super) fn load_kernel_space(local: &Local) {
+    local.top.set(0);
     kernel::load();
 }
 
@@ -249,20 +251,27 @@ impl AddressSpace {
         self.inner.lock().regions.backed_pages() as u64
     }
 
+    /// Physical address of the top table: names the space.
+    #[inline]
+    pub(super) fn top(&self) -> u64 {
+        self.top
+    }
+
     /// Makes the space current on this CPU.
     #[inline]
-    pub(super) fn load(&self, cpu: usize) {
+    pub(super) fn load(&self, local: &Local) {
         // First the mark, then the tables: whoever changes an entry after the mark tells this CPU, and one changed before is
         // seen by the walks that follow the load.
-        self.loaded.fetch_or(1 << cpu, Ordering::SeqCst);
+        self.loaded.fetch_or(local.bit.get(), Ordering::SeqCst);
+        local.top.set(self.top);
         // SAFETY: the top table shares the kernel half and lives as long as `self`, which the CPU's `running` keeps alive.
         unsafe { kernel::load_root(self.top) };
     }
 
     /// This CPU has loaded something else.
     #[inline]
-    pub(super) fn unloaded(&self, cpu: usize) {
-        self.loaded.fetch_and(!(1 << cpu), Ordering::SeqCst);
+    pub(super) fn unloaded(&self, local: &Local) {
+        self.loaded.fetch_and(!local.bit.get(), Ordering::SeqCst);
     }
 
     /// No CPU uses an old translation of this space once this returns.
