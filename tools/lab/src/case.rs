@@ -189,6 +189,9 @@ pub struct Step {
     pub send: Option<String>,
     /// This text must not have appeared in what the last waiting step passed over.
     pub absent: Option<String>,
+    /// Waits until nothing has arrived for so long.
+    #[serde(deserialize_with = "maybe_duration", serialize_with = "seconds")]
+    pub quiet: Option<Duration>,
     /// Does something to the machine.
     #[serde(rename = "do")]
     pub action: Option<Action>,

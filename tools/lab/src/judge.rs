@@ -59,14 +59,36 @@ pub fn failures(case: &Case, seen: &Seen) -> Vec<String> {
     reasons
 }
 
+/// How far what was seen has been looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mark {
+    serial: usize,
+    events: usize,
+    noise: usize,
+}
+
+impl Mark {
+    /// Behind the last whole line and the last event.
+    pub fn of(seen: &Seen) -> Mark {
+        let serial = seen.serial.rfind('\n').map_or(0, |at| at + 1);
+        Mark { serial, events: seen.events.len(), noise: seen.noise.len() }
+    }
+}
+
 /// Rules broken so far, in the order in which a reader wants them.
 pub fn broken_rules(case: &Case, seen: &Seen) -> Vec<String> {
+    broken_since(case, seen, Mark::default())
+}
+
+/// Rules broken behind `mark`.
+pub fn broken_since(case: &Case, seen: &Seen, mark: Mark) -> Vec<String> {
     let mut reasons = Vec::new();
+    let text = seen.serial.get(mark.serial..).unwrap_or_default();
     let lines = |pattern: &LazyLock<Option<Regex>>| -> Vec<String> {
         let pattern = LazyLock::force(pattern).as_ref();
         pattern
             .into_iter()
-            .flat_map(|pattern| pattern.find_iter(&seen.serial))
+            .flat_map(|pattern| pattern.find_iter(text))
             .map(|m| m.as_str().to_owned())
             .collect()
     };
@@ -77,20 +99,21 @@ pub fn broken_rules(case: &Case, seen: &Seen) -> Vec<String> {
     };
     lines(&PANIC).iter().for_each(|line| report(Rule::Panic, "the kernel panicked", line));
     lines(&WARNING).iter().for_each(|line| report(Rule::Warning, "undeclared warning", line));
-    for event in &seen.events {
-        let text = Value::Object(event.fields.clone()).to_string();
+    let events = seen.events.get(mark.events..).unwrap_or_default();
+    for event in events {
         if let Some((rule, what)) = broken_by(event) {
-            report(rule, what, &text);
+            report(rule, what, &show(event));
         }
     }
-    reasons.extend(
-        seen.events
-            .iter()
-            .filter(|event| failed_check(event))
-            .map(|event| format!("a check failed: {}", Value::Object(event.fields.clone()))),
-    );
-    reasons.extend(seen.noise.iter().map(|line| format!("the test port said what is no event: {line}")));
+    let failed = events.iter().filter(|event| failed_check(event));
+    reasons.extend(failed.map(|event| format!("a check failed: {}", show(event))));
+    let noise = seen.noise.iter().skip(mark.noise);
+    reasons.extend(noise.map(|line| format!("the test port said what is no event: {line}")));
     reasons
+}
+
+fn show(event: &Event) -> String {
+    Value::Object(event.fields.clone()).to_string()
 }
 
 fn broken_by(event: &Event) -> Option<(Rule, &'static str)> {
@@ -265,6 +288,15 @@ mod tests {
         assert_eq!(end_of(Some(0), false, true), End::Poweroff);
         assert_eq!(end_of(Some(0), false, false), End::Strange(Some(0)));
         assert_eq!(end_of(None, false, false), End::Strange(None));
+    }
+
+    #[test]
+    fn what_was_looked_at_is_not_looked_at_again() {
+        let seen = seen(&[r#"{"event":"audit","leaked":1}"#], "KERNEL PANIC: x\nKERNEL P");
+        assert_eq!(broken_rules(&case(""), &seen).len(), 2);
+        assert!(broken_since(&case(""), &seen, Mark::of(&seen)).is_empty());
+        let more = Seen { serial: seen.serial.clone() + "ANIC: y\n", ..Seen::default() };
+        assert_eq!(broken_since(&case(""), &more, Mark::of(&seen)), ["the kernel panicked: KERNEL PANIC: y"]);
     }
 
     #[test]

@@ -118,10 +118,11 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.types.is_some(),
         step.send.is_some(),
         step.absent.is_some(),
+        step.quiet.is_some(),
         step.action.is_some(),
     ];
     if verbs.iter().filter(|set| **set).count() != 1 {
-        return Err("needs exactly one of expect, match, json, type, send, absent, do".into());
+        return Err("needs exactly one of expect, match, json, type, send, absent, quiet, do".into());
     }
     let waits = step.expect.is_some() || step.matches.is_some() || step.json.is_some();
     if step.within.is_some() && !waits {

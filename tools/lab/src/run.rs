@@ -1,13 +1,13 @@
 //! One run of one sub-case: boot, watch, type, judge.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::case::{Case, Ends};
 use crate::expect::Event;
-use crate::judge::{self, End, Seen};
+use crate::judge::{self, End, Mark, Seen};
 use crate::machine::args::{Media, Role, Wiring, args};
 use crate::machine::guest::{Guest, Signal, Sockets};
 use crate::machine::monitor::{self, Notice};
@@ -119,9 +119,9 @@ impl Bench<'_> {
         };
         let args = args(&self.case.machine, self.kvm, &self.media, self.firmware.as_deref(), &wiring);
         fs::write(folder.join("qemu.args"), args.join("\n") + "\n").map_err(|error| error.to_string())?;
-        let events = File::create(folder.join("events.jsonl")).map_err(|error| error.to_string())?;
+        let mut logs = Logs::create(folder).map_err(|error| error.to_string())?;
         let guest = Guest::start(&args, &wiring)?;
-        let mut watch = Watch::new(self.case, guest, events);
+        let mut watch = Watch::new(self.case, guest, &mut logs);
         let early = watch.go();
         let mut reasons = watch.reasons(early);
         if watch.seen.end == Some(End::Refused) {
@@ -145,13 +145,30 @@ fn record(folder: &Path) -> Result<Record, String> {
     })
 }
 
+/// What the machine's lines said, byte for byte.
+struct Logs {
+    serial: File,
+    events: File,
+}
+
+impl Logs {
+    fn create(folder: &Path) -> io::Result<Logs> {
+        Ok(Logs {
+            serial: File::create(folder.join("serial.log"))?,
+            events: File::create(folder.join("events.jsonl"))?,
+        })
+    }
+}
+
 /// The loop around a running machine.
 struct Watch<'a> {
     case: &'a Case,
     guest: Option<Guest>,
-    events: File,
+    logs: &'a mut Logs,
     session: Session,
     seen: Seen,
+    /// Up to where the rules were applied.
+    judged: Mark,
     plain: crate::session::Plain,
     start: Instant,
     poweroff: bool,
@@ -174,13 +191,14 @@ enum Early {
 }
 
 impl<'a> Watch<'a> {
-    fn new(case: &'a Case, guest: Guest, events: File) -> Watch<'a> {
+    fn new(case: &'a Case, guest: Guest, logs: &'a mut Logs) -> Watch<'a> {
         Watch {
             case,
             guest: Some(guest),
-            events,
+            logs,
             session: Session::new(case.session.clone()),
             seen: Seen::default(),
+            judged: Mark::default(),
             plain: crate::session::Plain::default(),
             start: Instant::now(),
             poweroff: false,
@@ -239,6 +257,8 @@ impl<'a> Watch<'a> {
         let Some(guest) = self.guest.as_mut() else { return false };
         match guest.signal(patience) {
             Signal::Serial(bytes) => {
+                // A disk that is full shows when the record is read; the verdict does not hang on it.
+                let _ = self.logs.serial.write_all(&bytes);
                 self.plain.push(&bytes, &mut self.seen.serial);
                 self.session.feed(&bytes);
             }
@@ -247,15 +267,16 @@ impl<'a> Watch<'a> {
             Signal::Quiet => return true,
             Signal::Gone => return false,
         }
-        if self.broken_at.is_none() && !judge::broken_rules(self.case, &self.seen).is_empty() {
+        if self.broken_at.is_none() && !judge::broken_since(self.case, &self.seen, self.judged).is_empty() {
             self.broken_at = Some(Instant::now());
         }
+        self.judged = Mark::of(&self.seen);
         true
     }
 
     fn event(&mut self, line: &str) {
-        // A full disk shows when the record is read.
-        let _ = writeln!(self.events, "{line}");
+        // As above.
+        let _ = writeln!(self.logs.events, "{line}");
         match Event::parse(line) {
             Ok(event) => self.seen.events.push(event),
             Err(noise) => self.seen.noise.push(noise),

@@ -25,7 +25,8 @@ pub enum Media {
 /// Who listens on the sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// The lab listens and QEMU connects at once: not one byte is lost. QEMU's end follows the lab's.
+    /// COM1 and the test port are FIFOs, which hold 64 KiB however they are written; a socket holds few hundred single bytes, and a
+    /// serial port that cannot write drops them. QEMU ends when the lab does.
     Attached,
     /// QEMU listens, the lab comes and goes.
     Detached,
@@ -49,14 +50,22 @@ pub struct Wiring {
 }
 
 impl Wiring {
-    /// COM1.
+    /// COM1: a socket, or FIFOs of that name with `.in` and `.out` behind it.
     pub fn serial(&self) -> PathBuf {
         self.sockets.join("serial")
     }
 
-    /// The test port's events.
+    /// What COM1 said.
+    pub fn serial_log(&self) -> PathBuf {
+        self.logs.join("serial.log")
+    }
+
+    /// The test port: FIFOs, or a file.
     pub fn events(&self) -> PathBuf {
-        self.sockets.join("events")
+        match self.role {
+            Role::Attached => self.sockets.join("events"),
+            Role::Detached => self.logs.join("events.jsonl"),
+        }
     }
 
     /// QEMU's monitor.
@@ -64,12 +73,26 @@ impl Wiring {
         self.sockets.join("monitor")
     }
 
-    fn socket(&self, path: &Path) -> String {
+    fn serial_device(&self) -> String {
+        let (log, line) = (self.serial_log(), self.serial());
+        match self.role {
+            Role::Attached => format!("pipe,id=serial,path={}", line.display()),
+            Role::Detached => {
+                format!(
+                    "socket,id=serial,path={},server=on,wait=off,logfile={}",
+                    line.display(),
+                    log.display()
+                )
+            }
+        }
+    }
+
+    fn monitor_device(&self) -> String {
         let listen = match self.role {
             Role::Attached => "server=off",
             Role::Detached => "server=on,wait=off",
         };
-        format!("socket,path={},{listen}", path.display())
+        format!("socket,id=monitor,path={},{listen}", self.monitor().display())
     }
 }
 
@@ -133,20 +156,12 @@ fn boot(line: &mut Line, media: &Media) {
 }
 
 fn wires(line: &mut Line, wiring: &Wiring) {
-    let logs = &wiring.logs;
-    let serial = format!(
-        "{},id=serial,logfile={}",
-        wiring.socket(&wiring.serial()),
-        logs.join("serial.log").display()
-    );
-    line.pair("-chardev", serial).pair("-serial", "chardev:serial");
-    let events = match wiring.role {
-        Role::Attached => format!("{},id=events", wiring.socket(&wiring.events())),
-        Role::Detached => format!("file,id=events,path={}", logs.join("events.jsonl").display()),
-    };
-    line.pair("-chardev", events).pair("-device", "isa-debugcon,iobase=0xe9,chardev=events");
+    line.pair("-chardev", wiring.serial_device()).pair("-serial", "chardev:serial");
+    let backend = if wiring.role == Role::Attached { "pipe" } else { "file" };
+    line.pair("-chardev", format!("{backend},id=events,path={}", wiring.events().display()));
+    line.pair("-device", "isa-debugcon,iobase=0xe9,chardev=events");
     line.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
-    line.pair("-chardev", format!("{},id=monitor", wiring.socket(&wiring.monitor())));
+    line.pair("-chardev", wiring.monitor_device());
     line.pair("-mon", "chardev=monitor,mode=control");
     if wiring.exit_on_reset {
         line.add("-no-reboot");
@@ -228,11 +243,10 @@ mod tests {
     }
 
     #[test]
-    fn sockets_by_role() {
+    fn lines_by_role() {
         let attached = args(&Machine::default(), false, &pvh(), None, &wiring(Role::Attached)).join(" ");
-        assert!(
-            attached.contains("path=/tmp/s/serial,server=off") && attached.contains("path=/tmp/s/events,")
-        );
+        assert!(attached.contains("pipe,id=serial,path=/tmp/s/serial"), "{attached}");
+        assert!(attached.contains("path=/tmp/s/monitor,server=off"), "{attached}");
         let detached = args(&Machine::default(), false, &pvh(), None, &wiring(Role::Detached)).join(" ");
         assert!(
             detached.contains("path=/tmp/s/serial,server=on") && detached.contains("path=/logs/events.jsonl")

@@ -1,7 +1,7 @@
 //! One running machine: the QEMU process and its three lines, each read by a thread into one channel. It is ended by its process
 //! id, always: when dropped, and by the kernel of the host if the lab itself dies.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub enum Signal {
 /// A machine that this process started.
 pub struct Guest {
     child: Child,
-    serial: UnixStream,
+    keyboard: File,
     monitor: UnixStream,
     signals: Receiver<Signal>,
 }
@@ -69,10 +69,8 @@ impl Guest {
     /// Starts QEMU with these arguments. Its own complaints go to `qemu.log`.
     pub fn start(args: &[String], wiring: &Wiring) -> Result<Guest, String> {
         let failed = |error: io::Error| format!("starting QEMU: {error}");
-        let listeners = [wiring.serial(), wiring.events(), wiring.monitor()].map(UnixListener::bind);
-        let [serial, events, monitor] = listeners;
-        let (serial, events, monitor) =
-            (serial.map_err(failed)?, events.map_err(failed)?, monitor.map_err(failed)?);
+        let (serial, events) = (Fifos::make(wiring.serial())?, Fifos::make(wiring.events())?);
+        let listener = UnixListener::bind(wiring.monitor()).map_err(failed)?;
         let log = wiring.logs.join("qemu.log");
         let output = File::create(&log).map_err(failed)?;
         let mut child = command(args)
@@ -81,9 +79,9 @@ impl Guest {
             .stderr(output)
             .spawn()
             .map_err(|error| format!("{}: {error}", super::qemu()))?;
-        let connected = connect(&mut child, [&serial, &events, &monitor]);
-        match connected.and_then(Guest::wire) {
-            Ok((serial, monitor, signals)) => Ok(Guest { child, serial, monitor, signals }),
+        let connected = accept(&mut child, &listener, Instant::now() + PATIENCE);
+        match connected.and_then(|monitor| Guest::wire(serial, events, monitor)) {
+            Ok((keyboard, monitor, signals)) => Ok(Guest { child, keyboard, monitor, signals }),
             Err(error) => {
                 end(&mut child);
                 Err(format!("{error}; QEMU says: {}", fs::read_to_string(&log).unwrap_or_default().trim()))
@@ -91,20 +89,26 @@ impl Guest {
         }
     }
 
-    fn wire(lines: [UnixStream; 3]) -> Result<(UnixStream, UnixStream, Receiver<Signal>), String> {
+    /// QEMU opens its lines in the order of its arguments, so once the monitor is connected it holds both FIFOs.
+    fn wire(
+        serial: Fifos,
+        events: Fifos,
+        mut monitor: UnixStream,
+    ) -> Result<(File, UnixStream, Receiver<Signal>), String> {
         let failed = |error: io::Error| format!("wiring the machine: {error}");
-        let [serial, events, mut monitor] = lines;
         let (sender, signals) = mpsc::channel();
-        read_bytes(serial.try_clone().map_err(failed)?, sender.clone());
-        read_lines(events, sender.clone(), Signal::Event);
+        let (keyboard, screen) = serial.open().map_err(failed)?;
+        let (_, reports) = events.open().map_err(failed)?;
+        read_bytes(screen, sender.clone());
+        read_lines(reports, sender.clone(), Signal::Event);
         read_lines(monitor.try_clone().map_err(failed)?, sender, Signal::Monitor);
         monitor.write_all(monitor::hello().as_bytes()).map_err(failed)?;
-        Ok((serial, monitor, signals))
+        Ok((keyboard, monitor, signals))
     }
 
     /// Types at COM1.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.serial.write_all(bytes)
+        self.keyboard.write_all(bytes)
     }
 
     /// Tells the monitor.
@@ -170,10 +174,32 @@ fn command(args: &[String]) -> Command {
     command
 }
 
-fn connect(child: &mut Child, listeners: [&UnixListener; 3]) -> Result<[UnixStream; 3], String> {
-    let deadline = Instant::now() + PATIENCE;
-    let [serial, events, monitor] = listeners.map(|listener| accept(child, listener, deadline));
-    Ok([serial?, events?, monitor?])
+/// What QEMU calls a pipe: one FIFO for each direction. Both are held open until QEMU has them, since opening one end waits for the
+/// other.
+struct Fifos {
+    path: PathBuf,
+    held: [File; 2],
+}
+
+impl Fifos {
+    fn make(path: PathBuf) -> Result<Fifos, String> {
+        let ends = ["in", "out"].map(|end| path.with_extension(end));
+        let made = Command::new("mkfifo").args(&ends).status();
+        if !made.as_ref().is_ok_and(ExitStatus::success) {
+            return Err(format!("mkfifo {}: {made:?}", path.display()));
+        }
+        let [input, output] = ends.map(|end| OpenOptions::new().read(true).write(true).open(end));
+        let failed = |error: io::Error| format!("{}: {error}", path.display());
+        let held = [input.map_err(failed)?, output.map_err(failed)?];
+        Ok(Fifos { path, held })
+    }
+
+    /// Where to write and where to read. Reading ends when QEMU does.
+    fn open(self) -> io::Result<(File, File)> {
+        let reader = File::open(self.path.with_extension("out"))?;
+        let [input, _output] = self.held;
+        Ok((input, reader))
+    }
 }
 
 fn accept(child: &mut Child, listener: &UnixListener, deadline: Instant) -> Result<UnixStream, String> {
@@ -197,7 +223,7 @@ fn accept(child: &mut Child, listener: &UnixListener, deadline: Instant) -> Resu
     }
 }
 
-fn read_bytes(mut stream: UnixStream, sender: Sender<Signal>) {
+fn read_bytes(mut stream: impl Read + Send + 'static, sender: Sender<Signal>) {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = stream.read(&mut buffer) {
@@ -209,7 +235,7 @@ fn read_bytes(mut stream: UnixStream, sender: Sender<Signal>) {
     });
 }
 
-fn read_lines(stream: UnixStream, sender: Sender<Signal>, wrap: fn(String) -> Signal) {
+fn read_lines(stream: impl Read + Send + 'static, sender: Sender<Signal>, wrap: fn(String) -> Signal) {
     std::thread::spawn(move || {
         let mut reader = io::BufReader::new(stream);
         let mut line = Vec::new();

@@ -3,6 +3,7 @@
 
 mod plain;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use regex::Regex;
@@ -39,6 +40,10 @@ pub struct Session {
     at: usize,
     /// When the current step began to wait.
     waiting_since: Option<Duration>,
+    /// Its regular expression, compiled once.
+    pattern: Option<Regex>,
+    /// Something arrived since the last look.
+    fresh: bool,
     plain: Plain,
     /// Arrived, and not yet passed by any waiting step.
     pending: String,
@@ -53,6 +58,8 @@ impl Session {
             steps,
             at: 0,
             waiting_since: None,
+            pattern: None,
+            fresh: false,
             plain: Plain::default(),
             pending: String::new(),
             passed: String::new(),
@@ -61,6 +68,7 @@ impl Session {
 
     /// Takes bytes from the serial port.
     pub fn feed(&mut self, bytes: &[u8]) {
+        self.fresh = true;
         self.plain.push(bytes, &mut self.pending);
     }
 
@@ -98,12 +106,11 @@ impl Session {
     }
 
     fn wait(&mut self, step: &Step, now: Duration) -> Next {
-        if let Some(end) = find(step, &self.pending) {
-            let rest = self.pending.split_off(end);
-            self.passed = std::mem::replace(&mut self.pending, rest);
-            self.waiting_since = None;
-            self.at += 1;
-            return self.next(now);
+        if let Some(quiet) = step.quiet {
+            return self.wait_for_quiet(quiet, now);
+        }
+        if let Some(end) = self.find(step) {
+            return self.pass(end, now);
         }
         let since = *self.waiting_since.get_or_insert(now);
         let patience = step.within.unwrap_or(PATIENCE);
@@ -119,6 +126,41 @@ impl Session {
         Next::Wait(since + patience)
     }
 
+    fn wait_for_quiet(&mut self, quiet: Duration, now: Duration) -> Next {
+        if std::mem::take(&mut self.fresh) {
+            self.waiting_since = None;
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        match now >= since + quiet {
+            true => self.pass(self.pending.len(), now),
+            false => Next::Wait(since + quiet),
+        }
+    }
+
+    /// The waiting is over, satisfied by the first `end` bytes.
+    fn pass(&mut self, end: usize, now: Duration) -> Next {
+        let rest = self.pending.split_off(end);
+        self.passed = std::mem::replace(&mut self.pending, rest);
+        self.waiting_since = None;
+        self.pattern = None;
+        self.at += 1;
+        self.next(now)
+    }
+
+    /// The end of what satisfies the step, if it has arrived.
+    fn find(&mut self, step: &Step) -> Option<usize> {
+        if let Some(wanted) = &step.expect {
+            return self.pending.find(wanted.as_str()).map(|at| at + wanted.len());
+        }
+        if let Some(pattern) = &step.matches {
+            if self.pattern.is_none() {
+                self.pattern = Regex::new(pattern).ok();
+            }
+            return self.pattern.as_ref()?.find(&self.pending).map(|found| found.end());
+        }
+        find_json(step.json.as_ref()?, &self.pending)
+    }
+
     /// Where the session stands, for messages.
     pub fn place(&self) -> String {
         format!("session step {} of {}", (self.at + 1).min(self.steps.len()), self.steps.len())
@@ -130,15 +172,8 @@ impl Session {
     }
 }
 
-/// The end of what satisfies the step in `text`, if it is there.
-fn find(step: &Step, text: &str) -> Option<usize> {
-    if let Some(wanted) = &step.expect {
-        return text.find(wanted.as_str()).map(|at| at + wanted.len());
-    }
-    if let Some(pattern) = &step.matches {
-        return Regex::new(pattern).ok()?.find(text).map(|found| found.end());
-    }
-    let fields = step.json.as_ref()?;
+/// The end of the first whole line that is a JSON object with these fields.
+fn find_json(fields: &BTreeMap<String, Value>, text: &str) -> Option<usize> {
     let mut end = 0;
     for line in text.split_inclusive('\n') {
         end += line.len();

@@ -153,6 +153,17 @@ fn a_silent_peer_fails_the_session() {
 }
 
 #[test]
+fn quiet_begins_again_with_every_byte() {
+    let mut session = session("session = [{ quiet = '2s' }]");
+    let at = Duration::from_secs;
+    assert_eq!(session.next(at(0)), Next::Wait(at(2)));
+    session.feed(b"x");
+    assert_eq!(session.next(at(1)), Next::Wait(at(3)));
+    assert_eq!(session.next(at(2)), Next::Wait(at(3)));
+    assert_eq!(session.next(at(3)), Next::Done);
+}
+
+#[test]
 fn quotes_are_cut_at_characters() {
     let text = "\u{fc}".repeat(QUOTE);
     assert!(quote(&text).len() <= QUOTE && quote(&text).chars().all(|c| c == '\u{fc}'));
