@@ -120,13 +120,26 @@ impl MemoryMap {
         Ok(true)
     }
 
-    /// Whether all bytes of the range, rounded outward to pages, are usable.
-    pub fn is_usable(&self, base: u64, length: u64) -> bool {
+    /// Makes whatever is usable of a range, rounded outward to pages, another kind: so that nobody allocates what is in use, even if
+    /// the firmware says of a part of it that it is no memory.
+    pub fn claim_usable_parts(&mut self, base: u64, length: u64, kind: Kind) -> Result<(), Refusal> {
+        let Some(end) = base.checked_add(length).and_then(page_up) else { return Ok(()) };
+        let mut at = page_down(base);
+        while at < end {
+            let next = |region: &&Region| region.kind == Kind::Usable && region.end > at && region.base < end;
+            let Some(&part) = self.regions().iter().find(next) else { return Ok(()) };
+            let (start, stop) = (part.base.max(at), part.end.min(end));
+            self.claim(start, stop - start, kind)?;
+            at = stop;
+        }
+        Ok(())
+    }
+
+    /// Whether the whole range, rounded outward to pages, lies in one region of this kind.
+    pub fn is_all(&self, base: u64, length: u64, kind: Kind) -> bool {
         let Some(end) = base.checked_add(length).and_then(page_up) else { return false };
         let start = page_down(base);
-        self.regions()
-            .iter()
-            .any(|region| region.kind == Kind::Usable && region.base <= start && end <= region.end)
+        self.regions().iter().any(|region| region.kind == kind && region.base <= start && end <= region.end)
     }
 
     /// Takes memory from the highest place that fits, so that low memory stays free for those who need it.

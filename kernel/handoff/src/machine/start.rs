@@ -120,20 +120,15 @@ fn answer_all(
 
 /// Takes out of the usable memory what is in use: this image, the boot information, the boot files.
 fn claim(boot: &mut Boot<'_>) -> Result<(), Refusal> {
+    let Boot { memory, files, package, information, .. } = boot;
     let (start, end) = ((&raw const image_start).addr(), (&raw const image_end).addr());
-    boot.memory.claim(start as u64, (end - start) as u64, Kind::Reclaimable)?;
-    for span in boot.information {
-        boot.memory.claim(span.at, span.length, Kind::Reclaimable)?;
+    memory.claim_usable_parts(start as u64, (end - start) as u64, Kind::Reclaimable)?;
+    for span in information {
+        memory.claim_usable_parts(span.at, span.length, Kind::Reclaimable)?;
     }
-    if let Some(package) = boot.package
-        && package.at % PAGE == 0
-    {
-        boot.memory.claim(package.at, package.length, Kind::KernelAndModules)?;
-    }
-    if boot.package.is_none() {
-        for file in boot.files.all() {
-            boot.memory.claim(file.at, file.length, Kind::KernelAndModules)?;
-        }
+    let in_files = files.all().iter().map(|file| Span { at: file.at, length: file.length });
+    for span in package.iter().copied().chain(in_files) {
+        memory.claim_usable_parts(span.at, span.length, Kind::KernelAndModules)?;
     }
     Ok(())
 }
@@ -142,7 +137,7 @@ fn claim(boot: &mut Boot<'_>) -> Result<(), Refusal> {
 fn settle_files(boot: &mut Boot<'static>, direct: &Direct) -> Result<(), Refusal> {
     let Boot { memory, files, .. } = boot;
     for file in files.all_mut() {
-        if file.at % PAGE == 0 && owns(memory, file.at, file.length) {
+        if file.at % PAGE == 0 && memory.is_all(file.at, file.length, Kind::KernelAndModules) {
             continue;
         }
         let from =
@@ -153,14 +148,6 @@ fn settle_files(boot: &mut Boot<'static>, direct: &Direct) -> Result<(), Refusal
         file.at = at;
     }
     Ok(())
-}
-
-/// Whether all pages of a range are boot files' pages.
-fn owns(map: &MemoryMap, at: u64, length: u64) -> bool {
-    let end = (at + length).next_multiple_of(PAGE);
-    map.regions()
-        .iter()
-        .any(|region| region.kind == Kind::KernelAndModules && region.base <= at && end <= region.end)
 }
 
 /// Brings firmware tables that lie above 4 GiB into reach.

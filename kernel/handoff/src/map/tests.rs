@@ -72,6 +72,30 @@ fn claims_split_regions() {
 }
 
 #[test]
+fn what_is_in_use_is_claimed_wherever_it_is_usable() {
+    let entries = [
+        (0x10_0000, 0x1_0000, Kind::Usable),
+        (0x11_0000, 0x1000, Kind::AcpiNvs),
+        (0x11_1000, 0x1_0000, Kind::Usable),
+    ];
+    let mut map = map(&entries);
+    map.claim_usable_parts(0x10_f800, 0x2000, Kind::KernelAndModules).unwrap();
+    assert_eq!(
+        kinds(&map)[1..],
+        [
+            (0x10_0000, 0x10_f000, Kind::Usable),
+            (0x10_f000, 0x11_0000, Kind::KernelAndModules),
+            (0x11_0000, 0x11_1000, Kind::AcpiNvs),
+            (0x11_1000, 0x11_2000, Kind::KernelAndModules),
+            (0x11_2000, 0x12_1000, Kind::Usable),
+        ]
+    );
+    assert!(map.is_all(0x10_f800, 0x800, Kind::KernelAndModules));
+    assert!(!map.is_all(0x10_f800, 0x2000, Kind::KernelAndModules));
+    map.claim_usable_parts(u64::MAX - 5, 100, Kind::KernelAndModules).unwrap();
+}
+
+#[test]
 fn neighbouring_claims_join() {
     let mut map = map(&[(0x10_0000, 0x10_0000, Kind::Usable)]);
     for page in 0..8 {
