@@ -16,12 +16,13 @@ use rt::serve::{Event, Receiver};
 use rt::threads::memory;
 use rt::{CallError, Cap, CapId, Client, Either, Env, EnvError, Request, TransportError, block_on, select};
 
-/// Entries of the round that only warms up.
-const WARM_UP: u64 = 100_000;
 /// Entries between two reports.
 const PROGRESS: u64 = 1_000_000;
 /// Calls that may wait at an endpoint: the hostile process may fill it.
 const DEPTH: u32 = 256;
+/// Entries after which a hostile process is replaced: it has given up most of what it had. Every other one is killed in the middle
+/// of what it does.
+const LIFE: u64 = 1_000_000;
 /// Badge of the hostile process.
 const HOSTILE: u64 = 2;
 
@@ -33,6 +34,7 @@ struct Setup {
     wall_clock: WallClockClient,
     entropy: EntropySourceClient,
     entries: u64,
+    warm_up: u64,
     threads: u64,
     seed: u64,
 }
@@ -46,6 +48,7 @@ struct Seen {
     witness: [u64; 4],
     incarnations: u64,
     faulted: u64,
+    killed: u64,
     strangers: u64,
 }
 
@@ -66,6 +69,7 @@ pub fn run(mut env: Env) -> i64 {
 fn setup(env: &mut Env) -> Result<Setup, EnvError> {
     Ok(Setup {
         entries: number(env, "entries", 10_000_000),
+        warm_up: number(env, "warm-up", 500_000),
         threads: number(env, "threads", 3),
         seed: number(env, "seed", 1),
         report: Report::new(env)?,
@@ -78,7 +82,8 @@ fn setup(env: &mut Env) -> Result<Setup, EnvError> {
 }
 
 fn all(setup: &Setup) -> Result<(), CallError> {
-    round(setup, WARM_UP, setup.seed ^ 0xffff)?;
+    // The first round is to warm up: the kernel's heap then has the size that such a load needs.
+    round(setup, setup.warm_up, setup.seed ^ 0xffff)?;
     let before = setup.audit.counts()?;
     let seen = round(setup, setup.entries, setup.seed)?;
     tell(setup, &seen);
@@ -96,6 +101,7 @@ fn tell(setup: &Setup, seen: &Seen) {
         .value("threads", setup.threads)
         .value("incarnations", seen.incarnations)
         .value("faults", seen.faulted)
+        .value("killed", seen.killed)
         .value("corrupt_rings", corrupt)
         .value("succeeded", kind(0))
         .value("exceptions", kind(EXCEPTIONS))
@@ -200,10 +206,12 @@ fn round(setup: &Setup, entries: u64, seed: u64) -> Result<Seen, CallError> {
     let witness = cast.witness()?;
     let mut seen = Seen::default();
     while entries_of(&seen) < entries {
+        let goal = entries.min(entries_of(&seen) + LIFE);
         let hostile = cast.hostile(seed.wrapping_add(seen.incarnations << 20))?;
         seen.incarnations += 1;
-        let end = block_on(attend(&cast, &mut receiver, &hostile, &mut seen, entries))?;
+        let end = block_on(attend(&cast, &mut receiver, &hostile, &mut seen, goal))?;
         seen.faulted += u64::from(end.reason == ExitReason::Faulted);
+        seen.killed += u64::from(end.reason == ExitReason::Killed);
     }
     let facet = cast.server.mint_blocking(HOSTILE + 1, echo::INTERFACE)?;
     [seen.strangers] = echo::call(&facet, to_server::STRANGERS, &[])?;
@@ -216,20 +224,23 @@ fn entries_of(seen: &Seen) -> u64 {
     seen.counts.first().copied().unwrap_or(0)
 }
 
-/// Answers reports until the hostile process ends.
+/// Answers reports until the hostile process ends, by itself or by us.
 async fn attend(
     cast: &Cast<'_>,
     receiver: &mut Receiver,
     hostile: &ProcessHandleClient,
     seen: &mut Seen,
-    entries: u64,
+    goal: u64,
 ) -> Result<WaitResults, CallError> {
     let mut wait = core::pin::pin!(hostile.wait());
     loop {
         match select(receiver.next(), wait.as_mut()).await {
             Either::First(event) => {
                 if let Event::Call(request) = event? {
-                    note(cast, request, seen, entries);
+                    note(cast, request, seen, goal);
+                }
+                if entries_of(seen) >= goal && seen.incarnations.is_multiple_of(2) {
+                    hostile.kill().await?;
                 }
             }
             Either::Second(end) => return end,
@@ -238,7 +249,7 @@ async fn attend(
 }
 
 /// One report.
-fn note(cast: &Cast<'_>, request: Request, seen: &mut Seen, entries: u64) {
+fn note(cast: &Cast<'_>, request: Request, seen: &mut Seen, goal: u64) {
     let badge = request.context().badge();
     let secret = echo::word(request.bytes(), 0) == cast.secret;
     match (request.method(), badge) {
@@ -251,7 +262,7 @@ fn note(cast: &Cast<'_>, request: Request, seen: &mut Seen, entries: u64) {
             if now / PROGRESS != before / PROGRESS {
                 cast.setup.report.event("hostile.progress", Fields::new().value("entries", now));
             }
-            echo::answer(request, &[u64::from(now >= entries)]);
+            echo::answer(request, &[u64::from(now >= goal && !seen.incarnations.is_multiple_of(2))]);
         }
         (to_control::WITNESSED, witness::WITNESS) => {
             for (n, count) in seen.witness.iter_mut().enumerate() {

@@ -4,7 +4,7 @@
 //! answers both it and `witness`, which checks every answer, the clock and its own memory. A hostile process that ends itself is
 //! started again with another seed until enough entries were taken.
 //!
-//! `--entries=N --threads=N --seed=N`
+//! `--entries=N --threads=N --seed=N --warm-up=N`
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
