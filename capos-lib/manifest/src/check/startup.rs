@@ -42,11 +42,12 @@ fn write(manifest: &Manifest, service: &Service) -> Result<(), StartupError> {
     let mut writer = Writer::new(&mut buffer);
     writer.push(Record::Name(&service.name))?;
     for arg in &service.args {
-        writer.push(Record::Arg(arg))?;
-        if arg == CLIENTS {
-            for (number, client) in clients(manifest, service).enumerate() {
-                writer.push(Record::Arg(&client_arg(number, client)))?;
-            }
+        if arg != CLIENTS {
+            writer.push(Record::Arg(arg))?;
+            continue;
+        }
+        for (number, client) in clients(manifest, service) {
+            writer.push(Record::Arg(&client_arg(number, client)))?;
         }
     }
     for grant in &service.caps {
@@ -65,13 +66,14 @@ fn client_arg(number: usize, client: &str) -> String {
     format!("--client={number}:{client}")
 }
 
-/// Names of the services that hold something of this one.
-fn clients<'a>(manifest: &'a Manifest, service: &'a Service) -> impl Iterator<Item = &'a str> {
+/// The services that hold something of this one, with their numbers.
+fn clients<'a>(manifest: &'a Manifest, service: &'a Service) -> impl Iterator<Item = (usize, &'a str)> {
     let holds = move |other: &&Service| {
         other
             .caps
             .iter()
             .any(|grant| matches!(&grant.source, Source::Export { service: of, .. } if *of == service.name))
     };
-    manifest.services.iter().filter(holds).map(|other| other.name.as_str())
+    let numbered = manifest.services.iter().enumerate().filter(move |(_, other)| holds(other));
+    numbered.map(|(number, other)| (number, other.name.as_str()))
 }

@@ -24,11 +24,11 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// Reads the export. Systems and services are looked at when a system is composed.
+    /// Reads the export; its field `source`, which says what it was made from, is for tools. Systems and services are looked at when a system is composed.
     pub fn parse(text: &str) -> Result<Definitions, ExportError> {
         let top = Json::parse(text)?;
         let fields = Fields::of(&[], &top)?;
-        fields.only(&["services", "systems"])?;
+        fields.only(&["source", "services", "systems"])?;
         let part = |name| {
             let found = fields.get(name).ok_or_else(|| fields.error(format!("{name} is missing")))?;
             Fields::of(&[name], found).map(|_| found.clone())
