@@ -255,7 +255,7 @@ fn history_skips_repeats_and_blanks_and_is_bounded() {
 #[test]
 fn long_lines_scroll_and_never_wrap() {
     let mut session = Session::new(20);
-    session.send(&vec![b'x'; 50]);
+    session.send(&[b'x'; 50]);
     assert!(session.terminal.line.len() < 20);
     session.send(b"\x01");
     assert_eq!(session.terminal.column, 2);

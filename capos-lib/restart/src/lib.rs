@@ -20,9 +20,9 @@ pub const FIRST_DELAY_NS: u64 = 10_000_000;
 pub enum Policy {
     /// It runs once.
     Never,
-    /// Again when it did not end well.
+    /// Again when it did not end well by itself.
     OnFailure,
-    /// Again whatever happened.
+    /// Again whatever happened, also when somebody ended it.
     Always,
 }
 
@@ -33,7 +33,7 @@ pub enum Outcome {
     Success,
     /// It said something else, or faulted.
     Failure,
-    /// Somebody with the authority ended it: that is not a failure of its own, and not for us to undo.
+    /// Somebody with the authority ended it: no failure of its own.
     Killed,
 }
 
@@ -75,7 +75,7 @@ impl Restarts {
     /// It ended.
     pub fn ended(&mut self, now_ns: u64, outcome: Outcome) -> Decision {
         let again = match (self.policy, outcome) {
-            (_, Outcome::Killed) | (Policy::Never, _) | (Policy::OnFailure, Outcome::Success) => false,
+            (Policy::Never, _) | (Policy::OnFailure, Outcome::Success | Outcome::Killed) => false,
             (Policy::OnFailure, Outcome::Failure) | (Policy::Always, _) => true,
         };
         if !again {
@@ -108,8 +108,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_killed_stays_down() {
-        assert_eq!(Restarts::new(Policy::Always).ended(5, Outcome::Killed), Decision::Leave);
+    fn what_was_killed_comes_back_only_if_it_always_does() {
+        assert_eq!(Restarts::new(Policy::OnFailure).ended(5, Outcome::Killed), Decision::Leave);
+        assert_eq!(
+            Restarts::new(Policy::Always).ended(5, Outcome::Killed),
+            Decision::StartAt(5 + FIRST_DELAY_NS)
+        );
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Report {
     rows: Vec<Vec<Value>>,
     /// Rows that were not taken any more.
     left_out: usize,
+    /// A single row is shown with a line for each column.
+    stands: bool,
 }
 
 impl Report {
@@ -74,7 +76,18 @@ impl Report {
 
     /// A report of this kind with these columns. The names are those of the JSON fields.
     pub fn new(kind: &'static str, columns: &[(&'static str, Align)]) -> Self {
-        Report { kind, columns: columns.to_vec(), rows: Vec::new(), left_out: 0 }
+        Report { kind, columns: columns.to_vec(), rows: Vec::new(), left_out: 0, stands: false }
+    }
+
+    /// A report of one row, shown with a line for each column.
+    pub fn of_one(
+        kind: &'static str,
+        columns: &[(&'static str, Align)],
+        row: impl IntoIterator<Item = Value>,
+    ) -> Self {
+        let mut report = Report { stands: true, ..Report::new(kind, columns) };
+        report.row(row);
+        report
     }
 
     /// Appends a row, in the order of the columns.
@@ -91,10 +104,10 @@ impl Report {
         self.rows.len() >= Self::MAX_ROWS
     }
 
-    /// A table with headings; a single row stands upright.
+    /// A table with headings.
     pub fn table(&self) -> String {
         match self.rows.as_slice() {
-            [only] if self.columns.len() > 4 => self.upright(only),
+            [only] if self.stands => self.upright(only),
             rows => self.across(rows),
         }
     }

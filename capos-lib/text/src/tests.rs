@@ -105,10 +105,10 @@ fn reports_are_tables_and_json_lines() {
 }
 
 #[test]
-fn a_single_wide_row_stands_upright() {
+fn a_report_of_one_stands_upright() {
     let names = ["a", "free_pages", "c", "d", "up"].map(|name| (name, Align::Left));
-    let mut report = Report::new("status", &names);
-    report.row([Value::number(1), Value::Pages(256), Value::Hex(10, 4), Value::text("x"), Value::Flag(true)]);
+    let facts = [Value::number(1), Value::Pages(256), Value::Hex(10, 4), Value::text("x"), Value::Flag(true)];
+    let report = Report::of_one("status", &names, facts);
     assert_eq!(
         report.table(),
         "a           1\nfree pages  1 MiB\nc           000a\nd           x\nup          yes\n"

@@ -33,7 +33,7 @@ fn run(env: Env) -> i64 {
     let kernel = match kernel::Kernel::take(env) {
         Ok(kernel) => kernel,
         Err(error) => {
-            log::error(format_args!("init: {error}"));
+            log::error(format_args!("{error}"));
             return 1;
         }
     };
@@ -46,21 +46,17 @@ async fn start(kernel: kernel::Kernel) -> i64 {
         Ok(plan) => plan,
         Err(refusal) => {
             for line in refusal.lines() {
-                log::error(format_args!("init: {line}"));
+                log::error(format_args!("{line}"));
             }
-            log::error(format_args!("init: the manifest is refused; nothing was started"));
+            log::error(format_args!("the manifest is refused; nothing was started"));
             return idle().await;
         }
     };
-    log::info(format_args!(
-        "init: system `{}`, {} services",
-        plan.manifest.name,
-        plan.manifest.services.len()
-    ));
+    log::info(format_args!("system `{}`, {} services", plan.manifest.name, plan.manifest.services.len()));
     let state = match State::new(kernel, plan).await {
         Ok(state) => Rc::new(state),
         Err(error) => {
-            log::error(format_args!("init: endpoints: {error}"));
+            log::error(format_args!("endpoints: {error}"));
             return idle().await;
         }
     };
@@ -69,7 +65,7 @@ async fn start(kernel: kernel::Kernel) -> i64 {
     }
     let receiver = Receiver::new(Cap::from_id(state.endpoint().cap().id()), RECEIVES);
     let error = serve(receiver, Rc::new(server::Server::new(Rc::clone(&state)))).await;
-    log::error(format_args!("init: receive: {error}"));
+    log::error(format_args!("receive: {error}"));
     // Services go on without being listed.
     idle().await
 }

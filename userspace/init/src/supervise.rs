@@ -30,7 +30,7 @@ async fn start(state: &Rc<State>, index: usize, entry: &Entry) -> bool {
     entry.starts.set(entry.starts.get() + 1);
     match starter::start(state, index, entry).await {
         Ok(instance) => {
-            log::info(format_args!("init: {name} started as process {}", instance.pid));
+            log::info(format_args!("{name} started as process {}", instance.pid));
             let at = now(state).await;
             entry.restarts.borrow_mut().started(at);
             *entry.phase.borrow_mut() = Phase::Running(instance.clone());
@@ -38,7 +38,7 @@ async fn start(state: &Rc<State>, index: usize, entry: &Entry) -> bool {
             true
         }
         Err(why) => {
-            log::error(format_args!("init: {name} could not be started: {why}"));
+            log::error(format_args!("{name} could not be started: {why}"));
             *entry.phase.borrow_mut() = Phase::Failed(NOT_STARTED);
             false
         }
@@ -53,7 +53,7 @@ fn watch(state: Rc<State>, index: usize, instance: Instance) -> Pin<Box<dyn Futu
         let end = match result {
             Ok(results) => End::of(&results),
             Err(error) => {
-                log::error(format_args!("init: {} is lost: {error}", entry.service.name));
+                log::error(format_args!("{} is lost: {error}", entry.service.name));
                 End { reason: ExitReason::Faulted, code: NOT_STARTED }
             }
         };
@@ -65,7 +65,7 @@ fn watch(state: Rc<State>, index: usize, instance: Instance) -> Pin<Box<dyn Futu
 
 /// Says in the log how it ended.
 async fn report(entry: &Entry, instance: &Instance, end: End) {
-    let line = alloc::format!("init: {} (process {}) {}", entry.service.name, instance.pid, end.describe());
+    let line = alloc::format!("{} (process {}) {}", entry.service.name, instance.pid, end.describe());
     match end.outcome() {
         Outcome::Failure => log::error(format_args!("{line}")),
         Outcome::Success | Outcome::Killed => log::info(format_args!("{line}")),
@@ -73,7 +73,7 @@ async fn report(entry: &Entry, instance: &Instance, end: End) {
     if end.reason == ExitReason::Faulted
         && let Ok(crash) = instance.handle.crash().await
     {
-        log::error(format_args!("init: {}: {}", entry.service.name, describe_crash(&crash)));
+        log::error(format_args!("{}: {}", entry.service.name, describe_crash(&crash)));
     }
 }
 
@@ -85,7 +85,7 @@ async fn decide(state: &Rc<State>, index: usize, entry: &Entry, end: End) {
     match decision {
         Decision::Leave => {}
         Decision::GiveUp => {
-            log::error(format_args!("init: {} died too often and stays ended", entry.service.name));
+            log::error(format_args!("{} died too often and stays ended", entry.service.name));
             *entry.phase.borrow_mut() = Phase::Failed(end.code);
         }
         Decision::StartAt(time) => {
@@ -93,7 +93,7 @@ async fn decide(state: &Rc<State>, index: usize, entry: &Entry, end: End) {
             // Without a clock it is started at once; the count still bounds it.
             let _ = state.kernel.timer.sleep_until(time).await;
             if entry.starts.get() == starts {
-                log::warn(format_args!("init: {} is started again", entry.service.name));
+                log::warn(format_args!("{} is started again", entry.service.name));
                 launch(state, index).await;
             }
         }

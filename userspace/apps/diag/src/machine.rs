@@ -20,7 +20,7 @@ pub(crate) fn item<T>(result: Result<T, CallError>) -> Result<Option<T>, CallErr
 
 pub(crate) async fn status(sources: Sources<'_>) -> Result<Report, Trouble> {
     let system = sources.system()?;
-    let facts = system.system().await?;
+    let known = system.system().await?;
     let time = match sources.wall_clock {
         Some(clock) => {
             clock.now().await.map_or_else(|error| alloc::format!("{error}"), |now| timestamp(now.unix_ns))
@@ -41,21 +41,20 @@ pub(crate) async fn status(sources: Sources<'_>) -> Result<Report, Trouble> {
         "seed",
         "boot",
     ];
-    let mut report = Report::new("status", &columns.map(|name| (name, Align::Left)));
-    report.row([
-        Value::Text(facts.version),
+    let facts = [
+        Value::Text(known.version),
         Value::Text(time),
-        Value::Span(facts.uptime_ns),
-        Value::number(facts.cpus),
-        Value::number(facts.processes),
-        Value::number(facts.threads),
-        Value::Pages(facts.total_pages),
-        Value::Pages(facts.free_pages),
-        Value::Pages(facts.kernel_pages),
-        Value::number(facts.boot_seed),
+        Value::Span(known.uptime_ns),
+        Value::number(known.cpus),
+        Value::number(known.processes),
+        Value::number(known.threads),
+        Value::Pages(known.total_pages),
+        Value::Pages(known.free_pages),
+        Value::Pages(known.kernel_pages),
+        Value::number(known.boot_seed),
         Value::Text(boot),
-    ]);
-    Ok(report)
+    ];
+    Ok(Report::of_one("status", &columns.map(|name| (name, Align::Left)), facts))
 }
 
 pub(crate) async fn cpu(system: &SystemInfoClient) -> Result<Vec<Report>, Trouble> {

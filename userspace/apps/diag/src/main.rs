@@ -19,7 +19,7 @@ fn run(mut env: Env) -> i64 {
     let console = match env.client::<ConsoleClient>("console") {
         Ok(console) => console,
         Err(error) => {
-            log::error(format_args!("diag: {error}"));
+            log::error(format_args!("{error}"));
             return 1;
         }
     };

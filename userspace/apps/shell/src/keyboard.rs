@@ -15,6 +15,9 @@ pub const INTERRUPT: u8 = 3;
 /// Bytes kept; while there are so many no more are read.
 const ROOM: usize = 1024;
 
+/// How often in a row the console may go away and come back under a call.
+pub const PATIENCE: u32 = 100;
+
 /// The keys.
 #[derive(Default)]
 pub struct Keyboard {
@@ -56,12 +59,17 @@ impl Keyboard {
 }
 
 async fn pump(keyboard: Rc<Keyboard>, console: Lent<'static, ConsoleClient>) {
+    let mut lost = 0;
     loop {
         while keyboard.bytes.borrow().len() >= ROOM {
             keyboard.changed.wait().await;
         }
         match console.read_keys(256).await {
-            Ok(keys) => keyboard.bytes.borrow_mut().extend(keys),
+            Ok(keys) => {
+                lost = 0;
+                keyboard.bytes.borrow_mut().extend(keys);
+            }
+            Err(error) if error.is_disconnect() && lost < PATIENCE => lost += 1,
             Err(error) => {
                 keyboard.end.set(Some(error));
                 keyboard.changed.notify();

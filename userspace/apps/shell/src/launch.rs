@@ -55,7 +55,7 @@ pub async fn start(
         Some(text) => Some(feed(lender, text).await?),
         None => None,
     };
-    let mut children = Vec::new();
+    let mut children: Vec<Rc<Child>> = Vec::new();
     for (index, launch) in launches.iter().enumerate() {
         let mut gifts: Vec<Gift> = input.take().into_iter().map(|cap| Gift { name: "stdin", cap }).collect();
         if index + 1 < launches.len() {
@@ -70,7 +70,9 @@ pub async fn start(
             Ok(child) => children.push(Rc::new(child)),
             Err(trouble) => {
                 // Half a pipeline is of no use; its programs would wait for ever.
-                session.jobs.add(children, None).kill().await;
+                for child in &children {
+                    let _ = child.handle.kill().await;
+                }
                 return Err(trouble);
             }
         }

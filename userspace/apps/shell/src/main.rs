@@ -26,7 +26,7 @@ fn run(env: Env) -> i64 {
     match block_on(session::run(env)) {
         Ok(()) => 0,
         Err(error) => {
-            log::error(format_args!("shell: {error}"));
+            log::error(format_args!("{error}"));
             1
         }
     }

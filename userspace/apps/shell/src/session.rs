@@ -70,7 +70,7 @@ async fn lender(screen: &'static Cap) -> Result<Rc<Lender>, Trouble> {
     let served = Rc::clone(&lender);
     spawn(async move {
         let error = service::serve(receiver, served).await;
-        rt::log::error(format_args!("shell: receive: {error}"));
+        rt::log::error(format_args!("receive: {error}"));
     });
     Ok(lender)
 }

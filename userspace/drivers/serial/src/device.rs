@@ -124,7 +124,7 @@ pub async fn watch(device: Rc<Device>, timer: TimerClient) {
         let stuck = device.uart.borrow().unsent() > 0 && device.uart.borrow().counters().sent == sent;
         if stuck {
             let fault = device.uart.borrow_mut().give_up_sending();
-            log::warn(format_args!("serial: {}", End::Device(fault)));
+            log::warn(format_args!("{}", End::Device(fault)));
             device.given_up.set(device.given_up.get() + 1);
             device.room.notify();
             device.work.notify();

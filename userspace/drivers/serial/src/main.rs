@@ -23,7 +23,7 @@ fn run(mut env: Env) -> i64 {
     match start(&mut env) {
         Ok(never) => never,
         Err(error) => {
-            log::error(format_args!("serial: {error}"));
+            log::error(format_args!("{error}"));
             1
         }
     }
@@ -46,6 +46,6 @@ fn start(env: &mut Env) -> Result<i64, EnvError> {
             Either::Second(error) => alloc::format!("receive: {error}"),
         }
     });
-    log::error(format_args!("serial: {error}"));
+    log::error(format_args!("{error}"));
     Ok(1)
 }

@@ -23,7 +23,7 @@ fn run(mut env: Env) -> i64 {
     let region = match Region::reserve(SPACE) {
         Ok(region) => region,
         Err(error) => {
-            log::error(format_args!("hog: {error}"));
+            log::error(format_args!("{error}"));
             return 1;
         }
     };

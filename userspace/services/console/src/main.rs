@@ -21,7 +21,7 @@ fn run(mut env: Env) -> i64 {
     match start(&mut env) {
         Ok(code) => code,
         Err(error) => {
-            log::error(format_args!("console: {error}"));
+            log::error(format_args!("{error}"));
             1
         }
     }
@@ -42,6 +42,6 @@ fn start(env: &mut Env) -> Result<i64, EnvError> {
             Either::Second(error) => alloc::format!("receive: {error}"),
         }
     });
-    log::error(format_args!("console: {error}"));
+    log::error(format_args!("{error}"));
     Ok(1)
 }

@@ -10,7 +10,7 @@ use kit::service::Handler;
 use rt::generated::ByteStreamClient;
 use rt::generated::console::{ConsoleServer, serve_console};
 use rt::schema::console::SizeResults;
-use rt::{CallContext, CallError, Exception, ExceptionCode, Request, Signal, TransportError, Turn};
+use rt::{CallContext, CallError, Exception, ExceptionCode, Request, Signal, Turn};
 
 /// Bytes that one write to the line carries.
 const CHUNK: usize = 2048;
@@ -58,7 +58,7 @@ impl Server {
             let mut tries = 0;
             while let Err(error) = self.line.write(chunk).await {
                 tries += 1;
-                if tries >= PATIENCE || !is_disconnect(&error) {
+                if tries >= PATIENCE || !error.is_disconnect() {
                     return Err(error);
                 }
             }
@@ -76,11 +76,6 @@ impl Server {
     }
 }
 
-/// The line's driver was restarted under a call.
-fn is_disconnect(error: &CallError) -> bool {
-    *error == CallError::Transport(TransportError::Disconnected)
-}
-
 /// Brings in what is typed, until the line is gone for good.
 pub async fn pump(server: Rc<Server>) -> CallError {
     let mut tries = 0;
@@ -91,7 +86,7 @@ pub async fn pump(server: Rc<Server>) -> CallError {
                 server.terminal.borrow_mut().typed(&bytes);
                 server.changed.notify();
             }
-            Err(error) if is_disconnect(&error) && tries < PATIENCE => tries += 1,
+            Err(error) if error.is_disconnect() && tries < PATIENCE => tries += 1,
             Err(error) => return error,
         }
     }

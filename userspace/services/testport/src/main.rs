@@ -34,14 +34,14 @@ fn run(mut env: Env) -> i64 {
             Ok(EVENTS) => port.events = Some(ports),
             Ok(EXIT) => port.exit = Some(ports),
             _ => {
-                log::warn(format_args!("testport: `{}` is neither the event nor the exit port", granted.name))
+                log::warn(format_args!("`{}` is neither the event nor the exit port", granted.name))
             }
         }
     }
     let endpoint = match env.cap("serve") {
         Ok(endpoint) => endpoint,
         Err(error) => {
-            log::error(format_args!("testport: {error}"));
+            log::error(format_args!("{error}"));
             return 1;
         }
     };
@@ -50,7 +50,7 @@ fn run(mut env: Env) -> i64 {
             now(serve_test_port(&port, request));
         }
     });
-    log::error(format_args!("testport: {error}"));
+    log::error(format_args!("{error}"));
     1
 }
 

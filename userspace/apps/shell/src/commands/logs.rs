@@ -3,14 +3,14 @@
 use crate::screen::print;
 use crate::session::Session;
 use crate::trouble::Trouble;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use capos_text::duration;
 use rt::generated::log_reader::ReadReply;
-use rt::generated::{LogReaderClient, TimerClient};
+use rt::generated::{LogReaderClient, SystemInfoClient, TimerClient};
 use rt::schema::log_sink::LogLevel;
-use rt::{CallError, Either, select};
+use rt::{CallError, Either, Lent, select};
 
 /// Records shown when no count is given.
 const USUAL: usize = 20;
@@ -32,63 +32,97 @@ pub async fn log(session: &Session, words: &[String]) -> Result<String, Trouble>
         (Some(word), None) => word.parse::<usize>().map_err(|_| USAGE)?.min(MOST),
         (Some(_), Some(_)) => return Err(USAGE),
     };
-    let reader = session.held.client::<LogReaderClient>("log_reader")?;
-    let (mut cursor, text) = last(&reader, count).await.map_err(Trouble::about("log_reader"))?;
+    let mut view = View {
+        reader: session.held.client("log_reader")?,
+        system: session.client("system"),
+        names: BTreeMap::new(),
+        cursor: 0,
+    };
+    let text = view.last(count).await.map_err(Trouble::about("log_reader"))?;
     if !follow {
         return Ok(text);
     }
-    let timer = session.held.client::<TimerClient>("timer")?;
     print(&session.console, &text).await?;
-    loop {
-        let pause = async {
-            let now = timer.now().await?;
-            timer.sleep_until(now.saturating_add(PERIOD_NS)).await
+    view.follow(session).await.map(|()| String::new())
+}
+
+/// A place in the log.
+struct View {
+    reader: Lent<'static, LogReaderClient>,
+    system: Option<Lent<'static, SystemInfoClient>>,
+    /// Names of processes that were asked for before.
+    names: BTreeMap<u64, String>,
+    cursor: u64,
+}
+
+impl View {
+    /// The next record as a line; `None` at the end.
+    async fn next(&mut self) -> Result<Option<String>, CallError> {
+        let record = self.reader.read(self.cursor).await?;
+        if !record.found || record.next <= self.cursor {
+            return Ok(None);
+        }
+        let lost = match (self.cursor, record.lost) {
+            (0, _) | (_, 0) => String::new(),
+            (_, lost) => format!("... {lost} records were overwritten\n"),
         };
-        match select(session.keyboard.next(), pause).await {
-            Either::First(key) => return key.map(|_| String::new()).map_err(Trouble::Terminal),
-            Either::Second(slept) => slept.map_err(Trouble::about("timer"))?,
+        self.cursor = record.next;
+        let name = self.name(record.process).await;
+        Ok(Some(format!("{lost}{}", line(&record, &name))))
+    }
+
+    /// The last `count` records.
+    async fn last(&mut self, count: usize) -> Result<String, CallError> {
+        let mut lines = VecDeque::new();
+        while let Some(line) = self.next().await? {
+            lines.push_back(line);
+            if lines.len() > count {
+                lines.pop_front();
+            }
         }
-        let (next, text) = since(&reader, cursor).await.map_err(Trouble::about("log_reader"))?;
-        cursor = next;
-        print(&session.console, &text).await?;
+        Ok(lines.into_iter().collect())
+    }
+
+    /// Shows what comes until a key is pressed.
+    async fn follow(&mut self, session: &Session) -> Result<(), Trouble> {
+        let timer = session.held.client::<TimerClient>("timer")?;
+        loop {
+            let pause = async {
+                let now = timer.now().await?;
+                timer.sleep_until(now.saturating_add(PERIOD_NS)).await
+            };
+            match select(session.keyboard.next(), pause).await {
+                Either::First(key) => return key.map(drop).map_err(Trouble::Terminal),
+                Either::Second(slept) => slept.map_err(Trouble::about("timer"))?,
+            }
+            for _ in 0..MOST {
+                match self.next().await.map_err(Trouble::about("log_reader"))? {
+                    Some(line) => print(&session.console, &line).await?,
+                    None => break,
+                }
+            }
+        }
+    }
+
+    /// Name of a process; its number when it is not known or not there any more.
+    async fn name(&mut self, process: u64) -> String {
+        if process == 0 {
+            return String::from("kernel");
+        }
+        if let Some(name) = self.names.get(&process) {
+            return name.clone();
+        }
+        let found = match &self.system {
+            Some(system) => system.process(process).await.ok().filter(|found| found.id == process),
+            None => None,
+        };
+        let name = found.map_or_else(|| format!("{process}"), |found| found.name);
+        self.names.insert(process, name.clone());
+        name
     }
 }
 
-/// The last `count` records, and where to go on.
-async fn last(reader: &LogReaderClient, count: usize) -> Result<(u64, String), CallError> {
-    let mut lines = VecDeque::new();
-    let mut cursor = 0;
-    loop {
-        let record = reader.read(cursor).await?;
-        if !record.found || record.next <= cursor {
-            return Ok((cursor, lines.into_iter().collect()));
-        }
-        cursor = record.next;
-        lines.push_back(line(&record));
-        if lines.len() > count {
-            lines.pop_front();
-        }
-    }
-}
-
-/// Everything from `cursor` on, at most [`MOST`] records at a time.
-async fn since(reader: &LogReaderClient, mut cursor: u64) -> Result<(u64, String), CallError> {
-    let mut text = String::new();
-    for _ in 0..MOST {
-        let record = reader.read(cursor).await?;
-        if !record.found || record.next <= cursor {
-            break;
-        }
-        if record.lost > 0 {
-            text.push_str(&format!("... {} records were overwritten\n", record.lost));
-        }
-        cursor = record.next;
-        text.push_str(&line(&record));
-    }
-    Ok((cursor, text))
-}
-
-fn line(record: &ReadReply) -> String {
+fn line(record: &ReadReply, name: &str) -> String {
     let level = match record.level {
         LogLevel::Error => "ERROR ",
         LogLevel::Warn => "WARN  ",
@@ -96,6 +130,5 @@ fn line(record: &ReadReply) -> String {
         LogLevel::Debug => "debug ",
     };
     let text: String = record.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let who = if record.process == 0 { String::from("kernel") } else { format!("{}", record.process) };
-    format!("{:>12} {who:>6}  {level}{text}\n", duration(record.time_ns))
+    format!("{:>10}  {name:<10}  {level}{text}\n", duration(record.time_ns))
 }
