@@ -63,13 +63,8 @@ mod on_capos {
         sys::exit(code)
     }
 
-    /// Named by the precompiled core library for unwinding, which our programs never do.
+    /// Named by the precompiled core library for unwinding, which our programs never do. The linker gives `_Unwind_Resume` the same
+    /// address.
     #[unsafe(no_mangle)]
     extern "C" fn rust_eh_personality() {}
-
-    /// As above; a panic has ended the process long before.
-    #[unsafe(no_mangle)]
-    extern "C" fn _Unwind_Resume() -> ! {
-        sys::exit(-1)
-    }
 }

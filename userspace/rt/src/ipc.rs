@@ -47,6 +47,12 @@ impl CallError {
         }
     }
 
+    /// Whether the server went away under the call. Where a supervisor starts it again on the same endpoint, the same call can be
+    /// made again.
+    pub fn is_disconnect(&self) -> bool {
+        *self == CallError::Transport(TransportError::Disconnected)
+    }
+
     /// The exception's code, if it is one: what programs branch on.
     pub fn exception(&self) -> Option<ExceptionCode> {
         match self {
