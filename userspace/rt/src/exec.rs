@@ -60,6 +60,11 @@ impl Tasks {
         self.wake(number);
     }
 
+    /// Whether there is no task.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.borrow().iter().all(|slot| !slot.live)
+    }
+
     fn wake(&self, number: usize) {
         if number == MAIN {
             self.main_ready.set(true);
@@ -199,7 +204,16 @@ impl Signal {
 
     /// Waits for the next [`Signal::notify`] after this call.
     pub fn wait(&self) -> impl Future<Output = ()> + '_ {
-        let seen = self.epoch.get();
+        self.since(self.epoch.get())
+    }
+
+    /// Counts the notifications.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.get()
+    }
+
+    /// Waits for the next [`Signal::notify`] after the count was `seen`.
+    pub fn since(&self, seen: u64) -> impl Future<Output = ()> + '_ {
         poll_fn(move |cx| {
             if self.epoch.get() != seen {
                 return Poll::Ready(());

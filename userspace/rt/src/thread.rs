@@ -71,6 +71,11 @@ impl Thread {
         self.this as u64
     }
 
+    /// Whether it has no task and nothing in flight: then nobody refers to it but its own code.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.tasks.is_empty() && self.operations.borrow().in_flight() == 0
+    }
+
     /// Queues a submission, handing the queue to the kernel first when it is full.
     #[inline]
     pub(crate) fn submit(&self, sqe: &Sqe) {

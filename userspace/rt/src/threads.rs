@@ -20,6 +20,8 @@ const STACK: u64 = 32 * PAGE_SIZE as u64;
 pub struct JoinHandle {
     thread: u64,
     stack: u64,
+    /// Address of its `Thread`; zero for a thread without one.
+    place: usize,
 }
 
 /// What a new thread finds behind its argument.
@@ -53,11 +55,17 @@ pub fn spawn(priority: u8, work: impl FnOnce() + Send + 'static) -> Result<JoinH
             ..CreateParams::default()
         })
     });
-    // SAFETY: on failure the thread was not started, so both are still ours alone.
-    started.inspect_err(|_| unsafe {
-        drop(Box::from_raw(birth));
-        drop(Box::from_raw(place));
-    })
+    match started {
+        Ok(handle) => Ok(JoinHandle { place: place.expose_provenance(), ..handle }),
+        Err(error) => {
+            // SAFETY: the thread was not started, so both are still ours alone.
+            unsafe {
+                drop(Box::from_raw(birth));
+                drop(Box::from_raw(place));
+            }
+            Err(error)
+        }
+    }
 }
 
 /// Makes a stack and lets `create` start a thread on it.
@@ -69,7 +77,7 @@ pub(crate) fn start(
     let committed = memory.commit_blocking(stack, STACK, Protection::ReadWrite);
     // The stack pointer as a C function finds it: aligned to 16 minus the return address that is not there.
     match committed.and_then(|()| create(&control(), stack + STACK - 8)) {
-        Ok(results) => Ok(JoinHandle { thread: results.thread, stack }),
+        Ok(results) => Ok(JoinHandle { thread: results.thread, stack, place: 0 }),
         Err(error) => {
             let _ = memory.unmap_blocking(stack, STACK);
             Err(error)
@@ -78,9 +86,19 @@ pub(crate) fn start(
 }
 
 impl JoinHandle {
-    /// Waits for its end and gives its stack back.
+    /// Waits for its end and gives its memory back.
     pub fn join(self) -> Result<(), CallError> {
         control().join_blocking(self.thread)?;
+        let place = core::ptr::with_exposed_provenance_mut::<Thread>(self.place);
+        if !place.is_null() {
+            // SAFETY: `spawn` made the place for the thread, which initialised it first of all and has ended. The handle is the
+            // only one, and `is_idle` says that nothing in there refers to the thread any more.
+            unsafe {
+                if (*place).is_idle() {
+                    drop(Box::from_raw(place));
+                }
+            }
+        }
         memory().unmap_blocking(self.stack, STACK)
     }
 
@@ -98,12 +116,12 @@ pub fn yield_now() {
 /// The first Rust of a new thread; the FS base already points at `birth.thread`.
 extern "C" fn born(block: NonNull<u8>, birth: *mut Birth) -> ! {
     // SAFETY: `spawn` made it for this thread alone.
-    let birth = unsafe { Box::from_raw(birth) };
-    // SAFETY: as above; the place stays where it is until the process ends.
-    let place = unsafe { &mut *birth.thread };
+    let Birth { work, thread } = *unsafe { Box::from_raw(birth) };
+    // SAFETY: as above; the place stays where it is until the thread has ended.
+    let place = unsafe { &mut *thread };
     // SAFETY: the kernel made this block for this thread, in the default shape that `spawn` asked for.
     place.write(unsafe { Thread::new(block, RingShape::DEFAULT, 0) }).settle();
-    (birth.work)();
+    work();
     let _ = control().exit_blocking();
     sys::exit(0)
 }
