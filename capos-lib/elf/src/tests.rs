@@ -55,8 +55,10 @@ fn bytes(header: &Header) -> Vec<u8> {
             out.extend(word.to_le_bytes());
         }
     }
-    out.resize(0x2000, 0);
-    out
+    // Zeroes from the allocator: resizing writes byte by byte, which takes Miri a second.
+    let mut file = std::vec![0; 0x2000];
+    file[..out.len()].copy_from_slice(&out);
+    file
 }
 
 fn check(header: &Header) -> Result<(), ElfError> {
@@ -180,7 +182,7 @@ proptest! {
     #![proptest_config(crate::tests::config())]
 
     #[test]
-    fn any_bytes_are_parsed_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..4096), len in any::<u64>()) {
+    fn any_bytes_are_parsed_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..if cfg!(miri) { 300 } else { 4096 }), len in any::<u64>()) {
         if let Ok(image) = Image::parse(&bytes, len) {
             let _ = check_user(&image);
         }

@@ -2,13 +2,24 @@
 
 use crate::record::{Header, RECORD_OVERHEAD};
 use crate::{Level, LogBudget, LogRing, NewRecord, Record};
-use proptest::prelude::{any, prop, proptest};
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use std::format;
 use std::string::String;
 use std::vec::Vec;
 
+/// Fewer cases under Miri, and no files, which it forbids.
+fn config() -> ProptestConfig {
+    let cases = if cfg!(miri) { 4 } else { 512 };
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 fn record(process: u64, text: &str) -> NewRecord<'_> {
     NewRecord { time_ns: process * 10, process, level: Level::Info, text }
+}
+
+/// Miri is some hundred times slower, so it gets shorter runs of the same.
+fn rounds(native: u64) -> u64 {
+    if cfg!(miri) { native / 50 } else { native }
 }
 
 fn texts<const N: usize>(log: &LogRing<N>, mut cursor: u64) -> Vec<String> {
@@ -66,7 +77,7 @@ fn the_oldest_records_go_first_and_are_counted() {
 fn a_reader_that_waits_misses_nothing_that_still_fits() {
     let mut log = LogRing::<512>::new();
     let mut cursor = log.next_cursor();
-    for n in 0..100 {
+    for n in 0..rounds(1000) {
         log.append(&record(n, "tick"));
         let mut out = [0; 8];
         let got = log.read(cursor, &mut out).unwrap();
@@ -109,7 +120,7 @@ fn long_texts_are_cut_between_characters() {
 #[test]
 fn records_lie_across_the_end_of_the_buffer() {
     let mut log = LogRing::<100>::new();
-    for n in 0..1000 {
+    for n in 0..rounds(1000) {
         let text = format!("{n:05}");
         log.append(&record(n, &text));
         let mut out = [0; 8];
@@ -119,12 +130,14 @@ fn records_lie_across_the_end_of_the_buffer() {
 
 #[test]
 fn marks_find_every_record_of_a_large_log() {
-    let mut log = LogRing::<65_536>::new();
-    for n in 0..10_000 {
+    // Under Miri a log that is smaller in the same measure.
+    let mut log = LogRing::<{ if cfg!(miri) { 4096 } else { 65_536 } }>::new();
+    let records = rounds(10_000);
+    for n in 0..records {
         log.append(&record(n, if n % 3 == 0 { "" } else { "some text" }));
     }
     let mut out = [0; 16];
-    for n in log.tail_cursor(u64::MAX)..10_000 {
+    for n in log.tail_cursor(u64::MAX)..records {
         assert_eq!(log.read(n, &mut out).unwrap().process, n);
     }
 }
@@ -165,8 +178,9 @@ fn asking_often_loses_no_fraction() {
     let mut budget = LogBudget::new(1000);
     assert!(budget.take(0, 1000 - RECORD_OVERHEAD as u64));
     // A thousandth of a byte at a time.
-    let taken = (1..=100_000u64).filter(|n| budget.take(n * 1000, 0)).count();
-    assert_eq!(taken, 100 / RECORD_OVERHEAD);
+    let asks = rounds(100_000);
+    let taken = (1..=asks).filter(|n| budget.take(n * 1000, 0)).count() as u64;
+    assert_eq!(taken, asks / 1000 / RECORD_OVERHEAD as u64);
 }
 
 #[test]
@@ -188,10 +202,10 @@ fn a_clock_that_goes_backward_or_to_its_end_is_harmless() {
 }
 
 proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(config())]
 
     #[test]
-    fn what_is_read_is_the_end_of_what_was_written(lengths in prop::collection::vec(0usize..120, 1..80), cursor in 0u64..100) {
+    fn what_is_read_is_the_end_of_what_was_written(lengths in prop::collection::vec(0usize..120, 1..if cfg!(miri) { 20 } else { 80 }), cursor in 0u64..100) {
         let mut log = LogRing::<400>::new();
         let texts: Vec<String> = lengths.iter().enumerate().map(|(n, len)| format!("{n:0len$}")).collect();
         for (n, text) in texts.iter().enumerate() {
@@ -214,7 +228,7 @@ proptest! {
     }
 
     #[test]
-    fn a_reader_in_step_sees_every_record_once(bursts in prop::collection::vec(0u64..12, 1..40)) {
+    fn a_reader_in_step_sees_every_record_once(bursts in prop::collection::vec(0u64..12, 1..if cfg!(miri) { 8 } else { 40 })) {
         let mut log = LogRing::<300>::new();
         let (mut written, mut seen, mut lost, mut cursor) = (0u64, 0u64, 0u64, 0u64);
         for burst in bursts {
@@ -231,7 +245,7 @@ proptest! {
     }
 
     #[test]
-    fn no_budget_is_exceeded_over_any_stretch(rate in 1u64..10_000, asks in prop::collection::vec((0u64..300_000_000, 0u64..500), 1..100)) {
+    fn no_budget_is_exceeded_over_any_stretch(rate in 1u64..10_000, asks in prop::collection::vec((0u64..300_000_000, 0u64..500), 1..if cfg!(miri) { 20 } else { 100 })) {
         let mut budget = LogBudget::new(rate);
         let (mut now, mut taken) = (0u64, 0u128);
         for (pause, len) in asks {
