@@ -41,6 +41,7 @@ need /usr/lib/grub/x86_64-efi/kernel.img grub-efi-amd64-bin
 need mformat mtools
 need xorriso xorriso
 need capnp capnproto
+[ "$tests" = no ] || need c++ g++
 
 if [ -n "$packages" ]; then
     if ! command -v apt-get >/dev/null 2>&1; then

@@ -239,6 +239,8 @@ pub enum Damage {
     Remove(String),
     /// The file holds this text instead.
     Replace(String),
+    /// The file holds what this boot file holds.
+    Like(String),
 }
 
 /// A failure by default that is expected here.

@@ -149,6 +149,8 @@ fn record(folder: &Path) -> Result<Record, String> {
 struct Logs {
     serial: File,
     events: File,
+    /// When each step of the session was done.
+    session: File,
 }
 
 impl Logs {
@@ -156,6 +158,7 @@ impl Logs {
         Ok(Logs {
             serial: File::create(folder.join("serial.log"))?,
             events: File::create(folder.join("events.jsonl"))?,
+            session: File::create(folder.join("session.log"))?,
         })
     }
 }
@@ -235,6 +238,8 @@ impl<'a> Watch<'a> {
     fn step(&mut self, now: Duration) -> Result<Option<Duration>, String> {
         let Some(guest) = self.guest.as_mut() else { return Ok(None) };
         loop {
+            // As above.
+            let _ = self.session.report(now, &mut self.logs.session);
             // A machine that just left is noticed by `listen`; writing to it may fail before that.
             match self.session.next(now) {
                 Next::Send(bytes) => drop(guest.send(&bytes)),

@@ -4,6 +4,7 @@
 mod plain;
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use regex::Regex;
@@ -38,6 +39,8 @@ pub enum Next {
 pub struct Session {
     steps: Vec<Step>,
     at: usize,
+    /// Steps that were reported as done.
+    reported: usize,
     /// When the current step began to wait.
     waiting_since: Option<Duration>,
     /// Its regular expression, compiled once.
@@ -57,6 +60,7 @@ impl Session {
         Session {
             steps,
             at: 0,
+            reported: 0,
             waiting_since: None,
             pattern: None,
             fresh: false,
@@ -164,6 +168,23 @@ impl Session {
     /// Where the session stands, for messages.
     pub fn place(&self) -> String {
         format!("session step {} of {}", (self.at + 1).min(self.steps.len()), self.steps.len())
+    }
+
+    /// Writes which steps were done since the last time.
+    pub fn report(&mut self, now: Duration, out: &mut dyn Write) -> io::Result<()> {
+        while self.reported < self.at {
+            let step = self.steps.get(self.reported).and_then(|step| serde_json::to_value(step).ok());
+            let set = step
+                .as_ref()
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+                .filter(|(_, value)| !value.is_null());
+            let text: Vec<String> = set.map(|(verb, value)| format!("{verb} {value}")).collect();
+            writeln!(out, "{:9.3} s  {}", now.as_secs_f64(), text.join(" "))?;
+            self.reported += 1;
+        }
+        Ok(())
     }
 
     /// Whether nothing is left to do.

@@ -1,0 +1,61 @@
+//! What is known about each figure before it is measured: `tools/cap/figures.toml`.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+
+use crate::exec::{Context, Failure};
+use crate::house::House;
+
+/// A row of `figures.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Known {
+    /// By which the probe reports it.
+    pub name: String,
+    /// What it measures.
+    pub title: String,
+    /// What it should stay below.
+    pub budget: Option<u64>,
+    /// What others need.
+    pub anchor: Option<Anchor>,
+    /// How it is measured.
+    pub how: String,
+}
+
+/// Somebody else's figure.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Anchor {
+    /// Whose, and of what.
+    pub who: String,
+    /// In the unit of the figure.
+    pub value: u64,
+}
+
+#[derive(Deserialize)]
+struct File {
+    figure: Vec<Known>,
+}
+
+/// Reads `figures.toml`.
+pub fn read(house: &House) -> Result<Vec<Known>, Failure> {
+    let path = house.root.join("tools/cap/figures.toml");
+    parse(&fs::read_to_string(&path).context(path.display())?).context(path.display())
+}
+
+fn parse(text: &str) -> Result<Vec<Known>, toml::de::Error> {
+    Ok(toml::from_str::<File>(text)?.figure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_in_the_tree_reads() {
+        let known = parse(include_str!("../../figures.toml")).unwrap();
+        let null = known.iter().find(|known| known.name == "call.kernel_null").unwrap();
+        assert_eq!(null.budget, Some(250));
+    }
+}

@@ -1,0 +1,38 @@
+//! Everything that boots, into `target/boot/`: kernel, loader, programs, manifests and packages.
+//!
+//! Two invocations of Cargo, each with a target folder of its own so that neither throws the other's work away: one for
+//! `x86_64-unknown-none`, one for the programs. What they make is the same on every machine: paths are mapped away.
+
+mod cargo;
+mod metadata;
+mod stage;
+
+use std::path::PathBuf;
+
+use crate::exec::{Context, Failure};
+use crate::house::House;
+
+pub use metadata::{Programs, packages, userspace};
+
+/// Builds the kernel, the loader and all programs, and puts them into `target/boot/`. Returns the programs' names.
+pub fn build(house: &House) -> Result<Programs, Failure> {
+    let programs = metadata::programs(house)?;
+    cargo::kernel(house)?;
+    cargo::user(house, &programs)?;
+    stage::binaries(house, &programs)?;
+    Ok(programs)
+}
+
+/// A file of the host's toolchain: `llvm-objcopy` and its like.
+pub fn toolchain_file(name: &str) -> Result<PathBuf, Failure> {
+    let mut command = std::process::Command::new("rustc");
+    let sysroot = crate::exec::ask(command.args(["--print", "sysroot"])).context("rustc")?;
+    let path = PathBuf::from(sysroot.trim()).join("lib/rustlib").join(cargo::HOST).join("bin").join(name);
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(Failure::new(format!("{name} is not installed: rustup component add llvm-tools"))),
+    }
+}
+
+pub use cargo::{HOST, KERNEL_TARGET, cargo, user_config};
+pub use stage::write_if_new;

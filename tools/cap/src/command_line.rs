@@ -1,0 +1,140 @@
+//! What can be typed after `cap`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// capOS: build, run, test and measure it.
+#[derive(Parser)]
+#[command(name = "cap", disable_help_subcommand = true)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Verb {
+    /// Builds kernel, loader and programs into target/boot/
+    Build,
+    /// Builds the ISO and the raw disk into target/image/
+    Image,
+    /// Boots the ISO in QEMU, with the serial port in this terminal
+    Run(RunOptions),
+    /// The gate: everything that must hold, or only the steps named
+    Test {
+        /// Steps of the gate; all if none is named
+        steps: Vec<String>,
+    },
+    /// The quick part of the gate
+    Check,
+    /// The house lints
+    Lint,
+    /// Runs lab cases
+    #[command(visible_alias = "lab")]
+    Smoke {
+        /// Which cases: names with * and ?, joined by commas
+        #[arg(default_value = "*")]
+        filter: String,
+    },
+    /// Lists lab cases
+    List {
+        /// Which cases
+        #[arg(default_value = "*")]
+        filter: String,
+    },
+    /// Measures; writes target/bench/figures.json and docs/figures.md
+    Bench {
+        /// Which figures
+        #[arg(default_value = "*")]
+        filter: String,
+        /// Changes nothing, and fails where an exact count is more than 3 % worse than the committed one
+        #[arg(long)]
+        check: bool,
+    },
+    /// Lays out a new crate with its lab case
+    New {
+        /// What it is
+        kind: Kind,
+        /// Its name: lower case, words joined by -
+        name: String,
+    },
+    /// Adds function names to the addresses on standard input
+    Symbolize {
+        /// A program of userspace; the kernel if not given
+        #[arg(long)]
+        program: Option<String>,
+    },
+    /// Evaluates system.cue and writes its checked-in export
+    Export {
+        /// Only compares
+        #[arg(long)]
+        check: bool,
+    },
+    /// A machine by hand
+    #[command(flatten)]
+    Hand(HandVerb),
+}
+
+/// What to run, and on what.
+#[derive(Args)]
+pub struct RunOptions {
+    /// The system: default, diag, minimal
+    #[arg(long, default_value = "default")]
+    pub system: String,
+    /// Boot kernel and package directly instead of the ISO
+    #[arg(long)]
+    pub pvh: bool,
+    /// UEFI instead of BIOS
+    #[arg(long)]
+    pub uefi: bool,
+    /// Processors
+    #[arg(long, default_value_t = 2)]
+    pub cpus: u32,
+    /// Memory
+    #[arg(long, default_value = "512M")]
+    pub memory: String,
+}
+
+/// Kinds of new crates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Owns a device
+    Driver,
+    /// Serves an interface
+    Service,
+    /// Is run by a person
+    App,
+    /// Looks at the system for the lab
+    Probe,
+}
+
+/// Machines by hand.
+#[derive(Subcommand)]
+pub enum HandVerb {
+    /// Starts the machine of a case, or of the shipped system, and leaves it running
+    Up {
+        /// A sub-case by its full name
+        case: Option<String>,
+    },
+    /// Attaches this terminal to its serial port
+    Console,
+    /// Waits until its serial log matches
+    Assert {
+        /// A regular expression
+        pattern: String,
+        /// Types this line first, and looks only at what comes after
+        #[arg(long = "type")]
+        line: Option<String>,
+        /// How long to wait
+        #[arg(long, default_value = "10s")]
+        within: String,
+    },
+    /// Pulls its reset line
+    Reboot,
+    /// Ends it
+    Down,
+    /// Down, and up again with a fresh build
+    Cycle,
+    /// Removes old runs beyond the budget
+    Prune,
+}

@@ -1,0 +1,105 @@
+//! The steps that are ours: house lints, drift of generated files, licences, fuzzing, images, the lab.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use lab::artefacts::Status;
+
+use super::{Outcome, Tally};
+use crate::build::{self, cargo};
+use crate::exec::{self, Context, Failure, observe};
+use crate::house::House;
+use crate::systems::Systems;
+use crate::{export, images, lint as house_lint, smoke};
+
+/// Seconds for each fuzz target.
+const FUZZ_SECONDS: &str = "10";
+
+pub fn lint(house: &House) -> Result<Outcome, Failure> {
+    let report = house_lint::run(&house.root)?;
+    let tally = Tally { passed: report.passed, failed: report.failed.len(), ..Tally::default() };
+    Ok(Outcome { tally, report: report.to_string() })
+}
+
+pub fn schema(house: &House) -> Result<Outcome, Failure> {
+    let mut command = cargo(house);
+    exec::run("schema: drift and promises", command.args(["run", "--quiet", "-p", "gen", "--", "check"]))?;
+    Ok(Tally::one().into())
+}
+
+/// The export's stamp always tells whether system.cue changed; that it evaluates to the export needs an evaluator.
+pub fn cue(house: &House) -> Result<Outcome, Failure> {
+    let outcome = export::state(house, true)?;
+    let text = export::describe(outcome);
+    Ok(match outcome {
+        cue::Outcome::Stale => return Err(Failure::new(format!("{} {text}", cue::EXPORT))),
+        cue::Outcome::Unverified => Tally::skip(format!("cue: {text}")).into(),
+        _ => Tally::one().into(),
+    })
+}
+
+/// Makes the images twice from the same inputs, and compares them byte for byte.
+pub fn image(house: &House) -> Result<Outcome, Failure> {
+    let programs = build::build(house)?;
+    let systems = Systems::load(house, &programs)?;
+    let first = images::of(house, &programs, &systems)?;
+    let folder = house.target().join("image-again");
+    // Images of an earlier run would be taken for the second ones.
+    let _ = fs::remove_dir_all(&folder);
+    let second = images::into(house, &programs, &systems, &folder)?;
+    let mut outcome = Outcome::from(Tally::default());
+    for (one, other) in [(&first.iso, &second.iso), (&first.raw, &second.raw)] {
+        let read = |path: &Path| fs::read(path).context(path.display());
+        if read(one)? == read(other)? {
+            outcome.tally.passed += 1;
+        } else {
+            outcome.tally.failed += 1;
+            outcome.report.push_str(&format!("{} and {} differ\n", one.display(), other.display()));
+        }
+    }
+    Ok(outcome)
+}
+
+pub fn deny(house: &House) -> Result<Outcome, Failure> {
+    if exec::ask(Command::new("cargo-deny").arg("--version")).is_err() {
+        return Ok(Tally::skip("cargo-deny: not installed on this machine").into());
+    }
+    let mut command = cargo(house);
+    exec::run(
+        "licences, sources and bans",
+        command.args(["deny", "--offline", "check", "licenses", "sources", "bans"]),
+    )?;
+    Ok(Tally::one().into())
+}
+
+pub fn fuzz(house: &House) -> Result<Outcome, Failure> {
+    let script = house.root.join("tools/fuzz/run");
+    let mut command = Command::new(script);
+    command.current_dir(&house.root).env("FUZZ_SECONDS", FUZZ_SECONDS);
+    let done = observe("fuzz targets", &mut command)?;
+    let count = |word: &str| done.output.lines().filter(|line| line.starts_with(word)).count();
+    let skipped: Vec<String> =
+        done.output.lines().filter_map(|line| line.strip_prefix("skipped ")).map(str::to_owned).collect();
+    let mut tally = Tally { passed: count("passed "), failed: count("failed "), skipped };
+    if !done.success && tally.failed == 0 {
+        tally.failed = 1;
+    }
+    Ok(Outcome { tally, report: exec::failed("fuzz targets", &command, &done.output).to_string() })
+}
+
+pub fn build(house: &House) -> Result<Outcome, Failure> {
+    build::build(house)?;
+    Ok(Tally::one().into())
+}
+
+pub fn lab(house: &House) -> Result<Outcome, Failure> {
+    let outcomes = smoke::run(house, "*")?;
+    let count = |status| outcomes.iter().filter(|outcome| outcome.status == status).count();
+    let skipped = outcomes.iter().filter(|outcome| outcome.status == Status::Skipped).map(|outcome| {
+        format!("{}: {}", outcome.name, outcome.reason.as_deref().unwrap_or("no reason given"))
+    });
+    let tally =
+        Tally { passed: count(Status::Passed), failed: count(Status::Failed), skipped: skipped.collect() };
+    Ok(Outcome { tally, report: "see target/lab/latest".into() })
+}

@@ -1,0 +1,75 @@
+//! What machines of the lab boot from: packages composed for a case, or the shipped images.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lab::case::{Boot, Case};
+use lab::machine::args::Media;
+use lab::matrix::SubCase;
+use lab::run::{Kitchen, Unready};
+
+use crate::build::{self, Programs};
+use crate::exec::Failure;
+use crate::house::House;
+use crate::images::{self, Images};
+use crate::package::Package;
+use crate::systems::Systems;
+
+/// Everything that a list of cases needs, built.
+pub struct Pantry {
+    house: House,
+    programs: Programs,
+    systems: Systems,
+    /// Made only where a case boots from one.
+    images: Option<Images>,
+}
+
+impl Pantry {
+    /// Builds what `cases` boot from.
+    pub fn stock(house: &House, cases: &[SubCase]) -> Result<Pantry, Failure> {
+        let programs = build::build(house)?;
+        let systems = Systems::load(house, &programs)?;
+        let from_image = cases.iter().any(|case| case.case.machine.boot != Boot::Pvh);
+        let images = from_image.then(|| images::of(house, &programs, &systems)).transpose()?;
+        Ok(Pantry { house: house.clone(), programs, systems, images })
+    }
+
+    fn package(&self, case: &Case, name: &str, seed: u64, folder: &Path) -> Result<Media, String> {
+        let manifest = self.systems.manifest_of_case(&case.system, name, seed, case.machine.memory)?;
+        let mut package =
+            Package::new(&self.house, &self.programs, manifest).map_err(|failure| failure.to_string())?;
+        package.damage(&case.fault)?;
+        let bytes = package.bytes().map_err(|failure| failure.to_string())?;
+        let path = folder.join("package.cpio");
+        fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+        let command_line = format!("seed={seed} {}", case.system.command_line);
+        Ok(Media::Pvh {
+            loader: self.house.boot().join("handoff.elf"),
+            package: path,
+            command_line: command_line.trim_end().to_owned(),
+        })
+    }
+
+    fn image(&self, boot: Boot) -> Result<PathBuf, Unready> {
+        let images = self.images.as_ref().ok_or_else(|| Unready::Fail("no image was made".into()))?;
+        let (iso, raw) = match boot.limine() {
+            true => images
+                .limine
+                .as_ref()
+                .map(|(iso, raw)| (iso, raw))
+                .map_err(|why| Unready::Skip(why.clone()))?,
+            false => (&images.iso, &images.raw),
+        };
+        Ok(if boot.iso() { iso.clone() } else { raw.clone() })
+    }
+}
+
+impl Kitchen for Pantry {
+    fn media(&self, case: &Case, name: &str, seed: u64, folder: &Path) -> Result<Media, Unready> {
+        match case.machine.boot {
+            Boot::Pvh => self.package(case, name, seed, folder).map_err(Unready::Fail),
+            boot if boot.iso() => self.image(boot).map(Media::Cdrom),
+            boot => self.image(boot).map(Media::Disk),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `cap`: the one host command. It builds, runs, tests, checks and measures the system; the Makefile only gives it short names.
+
+mod bench;
+mod build;
+mod command_line;
+mod exec;
+mod export;
+mod gate;
+mod git;
+mod hand;
+mod house;
+mod images;
+mod kitchen;
+mod lint;
+mod package;
+mod progress;
+mod run;
+mod scaffold;
+mod smoke;
+mod symbolize;
+mod systems;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use command_line::{CommandLine, Verb};
+use exec::Failure;
+use house::House;
+
+fn main() -> ExitCode {
+    match carry_out(CommandLine::parse().verb) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does what the verb says; `Ok(false)` if it found something wrong and has told so already.
+fn carry_out(verb: Verb) -> Result<bool, Failure> {
+    let house = House::find()?;
+    match verb {
+        Verb::Build => build::build(&house).map(|_| true),
+        Verb::Image => images::show(&house),
+        Verb::Run(options) => run::run(&house, &options),
+        Verb::Test { steps } if steps.is_empty() => gate::run(&house, &gate::Choice::All),
+        Verb::Test { steps } => gate::run(&house, &gate::Choice::Named(steps)),
+        Verb::Check => gate::run(&house, &gate::Choice::Quick),
+        Verb::Lint => lint(&house),
+        Verb::Smoke { filter } => smoke::show(&house, &filter),
+        Verb::List { filter } => smoke::list(&house, &filter),
+        Verb::Bench { filter, check } => bench::run(&house, &filter, check),
+        Verb::New { kind, name } => scaffold::make(&house, kind, &name).map(|()| true),
+        Verb::Symbolize { program } => symbolize::run(&house, program.as_deref()).map(|()| true),
+        Verb::Export { check } => export::run(&house, check),
+        Verb::Hand(verb) => hand::carry_out(&house, verb),
+    }
+}
+
+fn lint(house: &House) -> Result<bool, Failure> {
+    let report = lint::run(&house.root)?;
+    print!("{report}");
+    println!("{} passed, {} failed, 0 skipped", report.passed, report.failed.len());
+    Ok(report.failed.is_empty())
+}

@@ -1,0 +1,56 @@
+//! `cap run`: the shipped system in QEMU, its serial port in this terminal.
+
+use std::process::Command;
+
+use lab::case::parse_mebibytes;
+use lab::machine::{firmware, kvm, qemu};
+
+use crate::command_line::RunOptions;
+use crate::exec::{Context, Failure};
+use crate::house::House;
+use crate::{build, images, package, systems};
+
+/// Builds what is missing and boots it; returns when QEMU does.
+pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
+    let memory = parse_mebibytes(&options.memory)
+        .ok_or_else(|| Failure::new(format!("`{}` is not a memory size like 256M or 6G", options.memory)))?;
+    let mut command = Command::new(qemu());
+    command.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "mon:stdio"]);
+    command.args([
+        "-machine",
+        "q35",
+        "-cpu",
+        "max",
+        "-smp",
+        &options.cpus.to_string(),
+        "-m",
+        &format!("{memory}M"),
+    ]);
+    // KVM only where a probe guest really ran: the device node can exist and not work.
+    command.args(["-accel", if kvm::works().is_ok() { "kvm" } else { "tcg" }]);
+    if options.uefi {
+        command.arg("-bios").arg(firmware::ovmf().map_err(Failure::new)?);
+    }
+    medium(house, options, &mut command)?;
+    eprintln!("leave with Ctrl-A X, or type `diag halt`; Ctrl-A C is QEMU's monitor");
+    let status = command.status().context(qemu())?;
+    Ok(status.success())
+}
+
+/// The ISO ships the default system; any other one boots as a package.
+fn medium(house: &House, options: &RunOptions, command: &mut Command) -> Result<(), Failure> {
+    if options.system == "default" && !options.pvh {
+        command.arg("-cdrom").arg(images::make(house)?.preferred()).args(["-boot", "d"]);
+        return Ok(());
+    }
+    if options.uefi {
+        return Err(Failure::new("UEFI boots the ISO only; leave --pvh and --system out"));
+    }
+    let programs = build::build(house)?;
+    let manifest = systems::Systems::load(house, &programs)?.manifest(&options.system)?;
+    let bytes = package::Package::new(house, &programs, manifest)?.bytes()?;
+    let path = house.boot().join(format!("{}.cpio", options.system));
+    build::write_if_new(&path, &bytes)?;
+    command.arg("-kernel").arg(house.boot().join("handoff.elf")).arg("-initrd").arg(path);
+    Ok(())
+}
