@@ -3,7 +3,21 @@
 #![no_std]
 
 pub use capos_abi as abi;
+pub use capos_acpi as acpi;
+pub use capos_arena as arena;
 pub use capos_cap as cap;
+pub use capos_cpio as cpio;
+pub use capos_elf as elf;
+pub use capos_line as line;
+pub use capos_log as log;
+pub use capos_manifest as manifest;
 pub use capos_mem as mem;
+pub use capos_mutate as mutate;
+pub use capos_pipe as pipe;
+pub use capos_restart as restart;
 pub use capos_ring as ring;
 pub use capos_sched as sched;
+pub use capos_terminal as terminal;
+pub use capos_text as text;
+pub use capos_uart as uart;
+pub use capos_words as words;

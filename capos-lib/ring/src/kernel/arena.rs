@@ -37,12 +37,12 @@ impl KernelRing {
         let aligned = at.is_multiple_of(WORD);
         let (words, bytes) = if aligned { out.as_chunks_mut::<WORD>() } else { (&mut [][..], out) };
         for word in words {
-            // SAFETY: `place` checked the range, and it is aligned here.
-            *word = unsafe { self.block.load_u64(at) }.to_ne_bytes();
+            // SAFETY: `place_slice` checked the range, and it is aligned here.
+            *word = unsafe { self.block.load_u64(at) }.to_le_bytes();
             at += WORD;
         }
         for byte in bytes {
-            // SAFETY: `place` checked the range.
+            // SAFETY: `place_slice` checked the range.
             *byte = unsafe { self.block.load_u8(at) };
             at += 1;
         }
@@ -59,12 +59,12 @@ impl KernelRing {
         let aligned = at.is_multiple_of(WORD);
         let (words, bytes) = if aligned { bytes.as_chunks::<WORD>() } else { (&[][..], bytes) };
         for word in words {
-            // SAFETY: `place` checked the range, and it is aligned here.
-            unsafe { self.block.store_u64(at, u64::from_ne_bytes(*word)) };
+            // SAFETY: `place_slice` checked the range, and it is aligned here.
+            unsafe { self.block.store_u64(at, u64::from_le_bytes(*word)) };
             at += WORD;
         }
         for byte in bytes {
-            // SAFETY: `place` checked the range.
+            // SAFETY: `place_slice` checked the range.
             unsafe { self.block.store_u8(at, *byte) };
             at += 1;
         }

@@ -1,12 +1,15 @@
 //! The shared memory of a ring as a machine has it.
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+/// Bytes of a word.
+const WORD: usize = 8;
 /// Words that a copy moves at once: a whole 64-byte message, without a loop.
 const STRIDE: usize = 8;
 
-/// A block of memory that others read and write at any time. Every access is a single machine access of its width.
+/// A block of memory that others read and write at any time. Every place in it is always accessed atomically and in the same
+/// width: the indices as 32 bits, everything else as 64 (bytes are parts of words).
 pub(crate) struct Block {
     start: NonNull<u8>,
 }
@@ -67,20 +70,18 @@ impl Block {
         unsafe { AtomicU64::from_ptr(self.pointer(offset).as_ptr().cast()) }.store(value, Ordering::Relaxed);
     }
 
+    /// Changes the bits of a word that `mask` has to those of `bits`. The other bits stay what others make of them.
+    ///
+    /// Two steps, each atomic, since a loop until nobody interferes might never end: the other side may be hostile.
+    ///
     /// # Safety
-    /// `offset` is inside the block.
+    /// As [`Block::load_u64`].
     #[inline]
-    pub(crate) unsafe fn load_u8(&self, offset: usize) -> u8 {
+    pub(crate) unsafe fn merge_u64(&self, offset: usize, mask: u64, bits: u64) {
         // SAFETY: as in `load_u32`.
-        unsafe { AtomicU8::from_ptr(self.pointer(offset).as_ptr()) }.load(Ordering::Relaxed)
-    }
-
-    /// # Safety
-    /// `offset` is inside the block.
-    #[inline]
-    pub(crate) unsafe fn store_u8(&self, offset: usize, value: u8) {
-        // SAFETY: as in `load_u32`.
-        unsafe { AtomicU8::from_ptr(self.pointer(offset).as_ptr()) }.store(value, Ordering::Relaxed);
+        let word = unsafe { AtomicU64::from_ptr(self.pointer(offset).as_ptr().cast()) };
+        word.fetch_or(bits & mask, Ordering::Relaxed);
+        word.fetch_and(bits | !mask, Ordering::Relaxed);
     }
 
     /// Copies a few words from here to another block, upward.
@@ -107,10 +108,25 @@ impl Block {
     /// Both ranges are inside their blocks.
     #[inline(never)]
     pub(crate) unsafe fn copy_bytes(&self, from: usize, to: &Block, at: usize, len: usize) {
-        let words = if (from | at).is_multiple_of(8) { len / 8 } else { 0 };
-        // SAFETY: so many words are inside both ranges, and aligned if there are any.
-        unsafe { self.copy_long(from, to, at, words) };
-        for byte in words * 8..len {
+        if !(from | at).is_multiple_of(WORD) {
+            // SAFETY: the caller's promise.
+            return unsafe { self.copy_unaligned(from, to, at, len) };
+        }
+        let (whole, rest) = (len - len % WORD, len % WORD);
+        // SAFETY: so many words are inside both ranges, which are aligned here.
+        unsafe { self.copy_long(from, to, at, whole / WORD) };
+        if rest > 0 {
+            // SAFETY: both ranges reach into this word, and blocks consist of whole words.
+            unsafe { to.merge_u64(at + whole, low_bytes(rest), self.load_u64(from + whole)) };
+        }
+    }
+
+    /// Copies bytes one by one.
+    ///
+    /// # Safety
+    /// As [`Block::copy_bytes`].
+    unsafe fn copy_unaligned(&self, from: usize, to: &Block, at: usize, len: usize) {
+        for byte in 0..len {
             // SAFETY: the byte is inside both ranges.
             unsafe { to.store_u8(at + byte, self.load_u8(from + byte)) };
         }
@@ -160,4 +176,10 @@ impl Block {
             unsafe { to.store_u64(at + word * 8, self.load_u64(from + word * 8)) };
         }
     }
+}
+
+/// The mask of the first `bytes` bytes (fewer than eight) of a little-endian word.
+#[inline]
+fn low_bytes(bytes: usize) -> u64 {
+    (1 << (bytes * 8)) - 1
 }

@@ -75,18 +75,9 @@ impl Block {
         self.memory().words[offset / 8].with_mut(|word| unsafe { *word = value });
     }
 
-    pub(crate) unsafe fn load_u8(&self, offset: usize) -> u8 {
+    pub(crate) unsafe fn merge_u64(&self, offset: usize, mask: u64, bits: u64) {
         // SAFETY: the caller's promise.
-        let word = unsafe { self.load_u64(offset & !7) };
-        word.to_ne_bytes()[offset % 8]
-    }
-
-    pub(crate) unsafe fn store_u8(&self, offset: usize, value: u8) {
-        // SAFETY: the caller's promise.
-        let mut bytes = unsafe { self.load_u64(offset & !7) }.to_ne_bytes();
-        bytes[offset % 8] = value;
-        // SAFETY: as above.
-        unsafe { self.store_u64(offset & !7, u64::from_ne_bytes(bytes)) };
+        unsafe { self.store_u64(offset, self.load_u64(offset) & !mask | bits & mask) };
     }
 
     pub(crate) unsafe fn copy_words(&self, from: usize, to: &Block, at: usize, words: usize) {
