@@ -1,8 +1,9 @@
 //! The loop of a server whose answers may take time.
 
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use rt::serve::{Event, Receiver, Request};
-use rt::{CallError, Env, EnvError, spawn};
+use rt::{CallError, Env, EnvError, Signal, select, spawn};
 
 /// Receives outstanding at a time.
 const DEPTH: usize = 3;
@@ -26,13 +27,33 @@ pub fn export_of(badge: u64) -> u32 {
     (badge >> 32) as u32
 }
 
+/// Who left: one signal per badge that ever called.
+type Leaving = BTreeMap<u64, Rc<Signal>>;
+
 /// Serves until receiving fails, and gives the reason.
+///
+/// A call whose client is gone is dropped where it waits: its answer would reach nobody, and what it took, a key that was typed
+/// or bytes of a line, would be lost to the client's successor.
 pub async fn serve<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H>) -> CallError {
+    let mut leaving = Leaving::new();
     loop {
         match receiver.next().await {
-            Ok(Event::Call(request)) => spawn(Rc::clone(&handler).call(request)),
-            Ok(Event::Unreferenced(badge)) => handler.gone(badge),
+            Ok(Event::Call(request)) => {
+                let left = leaving.entry(request.context().badge()).or_default();
+                spawn(answer(Rc::clone(&handler), request, Rc::clone(left), left.epoch()));
+            }
+            Ok(Event::Unreferenced(badge)) => {
+                if let Some(left) = leaving.remove(&badge) {
+                    left.notify();
+                }
+                handler.gone(badge);
+            }
             Err(error) => return error,
         }
     }
+}
+
+/// One call, as long as its client is there.
+async fn answer<H: Handler + 'static>(handler: Rc<H>, request: Request, left: Rc<Signal>, seen: u64) {
+    select(handler.call(request), left.since(seen)).await;
 }

@@ -1,6 +1,5 @@
 //! `Console` for every client.
 
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -28,8 +27,6 @@ pub struct Server {
     /// Something was typed, or somebody who read is gone.
     changed: Signal,
     sending: Turn,
-    /// How often each client's last capability went: whoever read for it before must not read on.
-    lives: RefCell<BTreeMap<u64, u64>>,
 }
 
 impl Server {
@@ -40,7 +37,6 @@ impl Server {
             terminal: RefCell::new(Terminal::new()),
             changed: Signal::new(),
             sending: Turn::new(),
-            lives: RefCell::new(BTreeMap::new()),
         }
     }
 
@@ -64,15 +60,6 @@ impl Server {
             }
         }
         Ok(())
-    }
-
-    fn life(&self, client: u64) -> u64 {
-        self.lives.borrow().get(&client).copied().unwrap_or(0)
-    }
-
-    /// Fails when the client that asked in life `life` is gone.
-    fn alive(&self, client: u64, life: u64) -> Result<(), Exception> {
-        if self.life(client) == life { Ok(()) } else { Err(Exception::from(ExceptionCode::Disconnected)) }
     }
 }
 
@@ -98,7 +85,6 @@ impl Handler for Server {
     }
 
     fn gone(&self, badge: u64) {
-        *self.lives.borrow_mut().entry(badge).or_insert(0) += 1;
         self.terminal.borrow_mut().gone(badge);
         self.changed.notify();
     }
@@ -110,10 +96,8 @@ impl ConsoleServer for Server {
     }
 
     async fn read_keys(&self, cx: &CallContext, max: u32) -> Result<Vec<u8>, Exception> {
-        let life = self.life(cx.badge());
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         loop {
-            self.alive(cx.badge(), life)?;
             let keys = self.terminal.borrow_mut().read_keys(cx.badge(), max);
             if let Some(keys) = keys {
                 return Ok(keys);
@@ -123,9 +107,7 @@ impl ConsoleServer for Server {
     }
 
     async fn read_line(&self, cx: &CallContext, prompt: &str) -> Result<String, Exception> {
-        let life = self.life(cx.badge());
         loop {
-            self.alive(cx.badge(), life)?;
             let changed = self.changed.wait();
             let mut out = String::new();
             let columns = usize::from(DEFAULT_SIZE.0);
