@@ -2,6 +2,8 @@
 
 mod budgets;
 mod capabilities;
+// Safe code over the reader that `json` runs under Miri, where this alone takes a minute.
+#[cfg(not(miri))]
 mod compose;
 mod json;
 mod names;
@@ -16,7 +18,7 @@ use proptest::prelude::ProptestConfig;
 
 /// Fewer cases under Miri, which is slow, and no files, which it forbids.
 fn config() -> ProptestConfig {
-    let cases = if cfg!(miri) { 4 } else { 256 };
+    let cases = if cfg!(miri) { 1 } else { 256 };
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 

@@ -97,6 +97,7 @@ fn a_full_startup_block() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes")]
 fn names_of_clients_count_for_who_asks_for_them() {
     let crowd = |argument: &str| {
         let argument = argument.to_string();
