@@ -1,8 +1,11 @@
 //! The machine side: everything here runs once, on one processor, with interrupts off, and ends in the kernel or in a refusal.
 
 mod apic;
+mod crew;
 mod entry;
 mod faults;
+mod files;
+mod firmware;
 mod leap;
 mod memory;
 mod parking;

@@ -7,7 +7,7 @@
 use crate::{PAGE, Refusal};
 
 /// Most regions in a map. UEFI machines report some hundred; GRUB joins them first.
-pub const MAX_REGIONS: usize = 1024;
+pub const MAX_REGIONS: usize = 512;
 
 /// Kinds of memory, numbered as in the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,17 @@
 
 use core::arch::global_asm;
 
+unsafe extern "C" {
+    /// The lowest word of the boot stack, which nothing reaches unless the stack is too small.
+    static boot_stack: u64;
+}
+
+/// Whether the boot stack has never been used up. Below it lie page tables, so that an overflow would not show at once.
+pub fn stack_is_whole() -> bool {
+    // SAFETY: the word lies in our zeroed image, and the stack's code does not reach it while this is true.
+    unsafe { (&raw const boot_stack).read_volatile() == 0 }
+}
+
 global_asm!(
     r#"
     .set MULTIBOOT2_MAGIC, 0xe85250d6
@@ -168,7 +179,8 @@ segments_pointer:
 boot_root:          .skip 4096
 boot_pointers:      .skip 4096
 boot_directories:   .skip 4 * 4096
-    .skip 256 * 1024
+    .globl boot_stack
+boot_stack:         .skip 512 * 1024
 boot_stack_top:
     .text
     "#,

@@ -9,13 +9,15 @@ use core::arch::{asm, global_asm};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use loader::map::{Kind, MemoryMap, Want};
-use loader::paging::{Access, Space};
+use loader::boot::Span;
+use loader::map::{Kind, Want};
+use loader::paging::Access;
 use loader::{PAGE, Refusal};
 
 use super::apic::LocalApic;
 use super::processor::Features;
-use super::{faults, leap, memory, port, start};
+use super::start::Loader;
+use super::{faults, leap, memory, port};
 
 /// Ticks of the APIC timer between two looks.
 const LOOK_EVERY: u32 = 200_000;
@@ -53,9 +55,9 @@ pub struct Trampoline {
 
 impl Trampoline {
     /// Puts the code into low memory and maps it where it is: executable and not writable, like all code.
-    pub fn install(map: &mut MemoryMap, space: &Space, features: &Features) -> Result<Self, Refusal> {
+    pub fn install(loader: &mut Loader) -> Result<Self, Refusal> {
         let want = Want { from: PAGE, below: 0xa_0000, ..Want::pages(PAGE, Kind::Reclaimable) };
-        let (at, page) = memory::allocate(map, want, "the trampoline below 1 MiB")?;
+        let (at, page) = memory::allocate(&mut loader.boot.memory, want, "the trampoline below 1 MiB")?;
         let (start, end) = (&raw const trampoline_start, (&raw const trampoline_end).addr());
         // SAFETY: the two symbols bound the code in our image.
         let code = unsafe { core::slice::from_raw_parts(start, end - start.addr()) };
@@ -63,14 +65,14 @@ impl Trampoline {
         let trampoline = Trampoline { at };
         let far = trampoline.place(&raw const trampoline_far32).cast::<u32>();
         let code32 = at as u32 + offset(&raw const trampoline_code32) as u32;
-        let efer = if features.no_execute { EFER_LME | EFER_NXE } else { EFER_LME };
+        let efer = if loader.features.no_execute { EFER_LME | EFER_NXE } else { EFER_LME };
         // SAFETY: both places lie in the page that was just allocated.
         unsafe {
             far.write_unaligned(code32);
-            (*trampoline.slots()).root = space.root() as u32;
+            (*trampoline.slots()).root = loader.space.root() as u32;
             (*trampoline.slots()).efer = efer;
         }
-        start::map(map, space, at, at, PAGE, Access::Execute)?;
+        loader.map(at, Span { at, length: PAGE }, Access::Execute)?;
         Ok(trampoline)
     }
 
