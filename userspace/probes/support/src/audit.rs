@@ -63,8 +63,22 @@ impl Audit {
         }
     }
 
-    /// The counts now. Releases that are still queued are carried out first.
+    /// The counts once they have stopped changing: what was given up may take some time to come back.
     pub fn counts(&self) -> Result<Counts, CallError> {
+        let mut last = self.look()?;
+        for _ in 0..PATIENCE {
+            self.pause(PAUSE_NS);
+            let now = self.look()?;
+            if now == last {
+                break;
+            }
+            last = now;
+        }
+        Ok(last)
+    }
+
+    /// The counts now. Releases that are still queued are carried out first.
+    fn look(&self) -> Result<Counts, CallError> {
         rt::threads::yield_now();
         let own = self.system.process_blocking(rt::threads::process_id())?;
         let system = self.system.system_blocking()?;
@@ -82,7 +96,7 @@ impl Audit {
     pub fn report(&self, report: &Report, before: Counts) {
         let mut after = Counts::default();
         for _ in 0..PATIENCE {
-            match self.counts() {
+            match self.look() {
                 Ok(counts) => after = counts,
                 Err(error) => return report.check("audit", false, format_args!("{error:?}")),
             }
