@@ -22,7 +22,7 @@ const PROGRESS: u64 = 1_000_000;
 const DEPTH: u32 = 256;
 /// Entries after which a hostile process is replaced: it has given up most of what it had. Every other one is killed in the middle
 /// of what it does.
-const LIFE: u64 = 1_000_000;
+const LIFE: u64 = 200_000;
 /// Badge of the hostile process.
 const HOSTILE: u64 = 2;
 
