@@ -5,12 +5,30 @@
 use capos_abi::layout::IMAGE_BASE;
 use capos_abi::startup::{Record, Writer as Startup};
 use capos_elf::{Image, Relocations, Symbols, check_user};
+use capos_manifest::export::Definitions;
 use capos_schema::{Encode, log_sink, process_handle, process_spawner, system_info, test_port};
 use std::path::Path;
 use std::{fs, io};
 
+/// Definitions in every form that there is, shorter than the real ones.
+const DEFINITIONS: &str = r#"{"services": {"serial": {"binary": "serial", "restart": "always", "exports": {"line": "ByteStream"},
+    "caps": {"irq": {"irq": 4}, "ports": {"ioPort": {"base": 1016, "length": 8}}, "log": {"kernel": "log"}}},
+    "console": {"binary": "console", "args": ["--show-log"], "budget": {"priority": 15, "memoryPages": 600},
+    "caps": {"line": {"export": {"service": "serial", "export": "line"}, "interface": "ByteStream"}}}},
+    "systems": {"small": {"use": ["serial", "console"], "onPanic": "halt", "seed": 3}}}"#;
+
+/// What `system.cue` says today.
+const EXPORT: &str = include_str!("../../cue/system.json");
+
+/// A system as a lab case writes it.
+const CASE: &str = r#"{"use": ["serial", "console"], "seed": 7, "onPanic": "reboot", "services": {
+    "console": {"autostart": false}, "probe": {"binary": "null", "caps": {"console": "console.console", "clock": "timer"}}}}"#;
+
 fn main() -> io::Result<()> {
     are_sound();
+    Definitions::parse(DEFINITIONS).and_then(|it| it.system("small")).expect("the small export is sound");
+    let definitions = Definitions::parse(EXPORT).expect("the checked-in export is sound");
+    let system = |name| capos_manifest::encode(&definitions.system(name).expect("it is listed"));
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let seeds = [
         ("elf", "fixed", fixed_elf()),
@@ -19,6 +37,10 @@ fn main() -> io::Result<()> {
         ("acpi", "hardware-reduced", acpi_machine(reduced_fadt())),
         ("acpi", "root-pointer", root_pointer()),
         ("cpio", "three-files", archive()),
+        ("manifest", "default", system("default")),
+        ("manifest", "minimal", system("minimal")),
+        ("cue_export", "whole", DEFINITIONS.as_bytes().to_vec()),
+        ("cue_export", "case", CASE.as_bytes().to_vec()),
         ("startup", "every-record", startup()),
         ("schema", "event", message(&test_port::EventParams { name: "boot", fields: "{\"cpus\":4}" })),
         ("schema", "log", message(&log_sink::WriteParams { level: log_sink::LogLevel::Warn, text: "late" })),
