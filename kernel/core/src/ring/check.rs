@@ -1,7 +1,7 @@
 //! Checks of a submission that need nothing but the submission and the arena's size. Each field was read exactly once.
 
 use capos_abi::ring::sqe_flags;
-use capos_abi::{MAX_CAPS, MAX_MESSAGE, Sqe, TransportError};
+use capos_abi::{CapId, MAX_CAPS, MAX_MESSAGE, Sqe, TransportError};
 use capos_ring::KernelRing;
 
 const WORD: u32 = 8;
@@ -29,6 +29,13 @@ pub(crate) fn answer(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError>
     reserved(sqe, sqe_flags::EXCEPTION)?;
     message(ring, sqe.msg_off, sqe.msg_len)?;
     caps(ring, sqe)
+}
+
+/// The capability that a submission names. Only an array beside a message may use the id's top byte.
+#[inline]
+pub(crate) fn named(sqe: &Sqe) -> Result<CapId, TransportError> {
+    let id = CapId::from_raw(sqe.cap);
+    if id.raw() == sqe.cap { Ok(id) } else { Err(TransportError::InvalidCap) }
 }
 
 /// Operations without a message.

@@ -24,9 +24,7 @@ pub(crate) fn submit(thread: &Ref<Thread>, sqe: &Sqe) {
         Some(Op::Return) => {
             check::answer(&thread.ring, sqe).and_then(|()| deliver::answer(thread, sqe)).map(|()| 0)
         }
-        Some(Op::Release) => {
-            check::plain(sqe).and_then(|()| release(thread, CapId::from_raw(sqe.cap))).map(|()| 0)
-        }
+        Some(Op::Release) => check::plain(sqe).and_then(|()| release(thread, check::named(sqe)?)).map(|()| 0),
         Some(Op::Cancel) => check::plain(sqe).and_then(|()| cancel(thread, sqe.aux)).map(|()| 0),
         Some(Op::Park | Op::Unpark) | None => Err(TransportError::UnknownOp),
     };
@@ -42,7 +40,7 @@ fn complete(thread: &Ref<Thread>, user_data: u64, result: Result<i32, TransportE
 #[inline]
 fn recv(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Option<Cqe>, TransportError> {
     check::recv(&thread.ring, sqe)?;
-    deliver::recv(thread, Buffers::of(sqe), CapId::from_raw(sqe.cap))
+    deliver::recv(thread, Buffers::of(sqe), check::named(sqe)?)
 }
 
 /// Gives a capability up. What that sets off (an endpoint that closes, say) happens here, outside of the table's lock.
@@ -74,8 +72,9 @@ fn call(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Outcome, TransportError> {
 
 #[inline]
 fn target(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Target, TransportError> {
+    let id = check::named(sqe)?;
     let table = thread.process.table.lock();
-    let entry = table.lookup(CapId::from_raw(sqe.cap)).map_err(|_| TransportError::InvalidCap)?;
+    let entry = table.lookup(id).map_err(|_| TransportError::InvalidCap)?;
     if entry.interface != sqe.interface {
         return Err(TransportError::WrongInterface);
     }

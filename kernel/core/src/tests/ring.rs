@@ -158,6 +158,7 @@ fn calls_check_capability_interface_method_and_message() {
         (Sqe { cap: CapId::NULL.raw(), ..good }, TransportError::InvalidCap),
         (Sqe { cap: CapId::new(0, 2).raw(), ..good }, TransportError::InvalidCap),
         (Sqe { cap: CapId::new(31, 1).raw(), ..good }, TransportError::InvalidCap),
+        (Sqe { cap: good.cap | 1 << 56, ..good }, TransportError::InvalidCap),
         (Sqe { interface: memory + 1, ..good }, TransportError::WrongInterface),
         (Sqe { method: 999, ..good }, TransportError::UnknownMethod),
     ];
