@@ -12,6 +12,8 @@ use crate::house::House;
 const KERNEL_PROGRAMS: [&str; 2] = ["kernel", "handoff"];
 /// Cases per property under Miri, which is some hundred times slower than the machine.
 const MIRI_CASES: &str = "4";
+/// Seconds that Miri may take.
+const MIRI_SECONDS: &str = "900";
 
 pub fn fmt(house: &House) -> Result<Outcome, Failure> {
     let mut command = cargo(house);
@@ -97,7 +99,23 @@ pub fn miri(house: &House) -> Result<Outcome, Failure> {
     command.env("PROPTEST_CASES", MIRI_CASES).env("MIRIFLAGS", "-Zmiri-disable-isolation");
     command.args(["+nightly", "miri", "test", "-p", "capos-*", "--lib", "--no-fail-fast"]);
     command.arg("--target-dir").arg(house.target().join("miri"));
-    count_tests("Miri over capos-lib", &mut command)
+    count_tests("Miri over capos-lib", &mut bounded(MIRI_SECONDS, &command))
+}
+
+/// The same command under `timeout`, which ends it and its children.
+fn bounded(seconds: &str, command: &Command) -> Command {
+    let mut bounded = Command::new("timeout");
+    bounded.arg(seconds).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => bounded.env(name, value),
+            None => bounded.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        bounded.current_dir(folder);
+    }
+    bounded
 }
 
 fn exclude(command: &mut Command) {
@@ -149,6 +167,15 @@ mod tests {
     fn passed_tests_are_not_shown() {
         let output = "   Compiling x\nrunning 2 tests\ntest a ... ok\ntest b ... FAILED\n\npanicked at b\n";
         assert_eq!(failures_of(output), "test b ... FAILED\npanicked at b");
+    }
+
+    #[test]
+    fn a_bounded_command_is_the_same_and_ends() {
+        let mut command = Command::new("sh");
+        command.env("CAPOS_TEST", "x").current_dir("/").args(["-c", "echo $CAPOS_TEST $PWD; sleep 60"]);
+        let done = observe("x", &mut bounded("1", &command)).unwrap();
+        assert!(!done.success);
+        assert_eq!(done.output, "x /\n");
     }
 
     #[test]
