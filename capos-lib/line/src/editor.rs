@@ -143,8 +143,11 @@ impl Editor {
 
     fn move_to(&mut self, cursor: usize, out: &mut String) {
         let cursor = cursor.min(self.text.len());
-        if cursor != self.cursor {
-            self.cursor = cursor;
+        let from = core::mem::replace(&mut self.cursor, cursor);
+        if screen::fits(&self.prompt, self.text.len(), self.columns) {
+            screen::left(out, from.saturating_sub(cursor));
+            screen::right(out, cursor.saturating_sub(from));
+        } else if cursor != from {
             self.redraw(out);
         }
     }

@@ -31,6 +31,14 @@ pub(crate) fn left(out: &mut String, columns: usize) {
     }
 }
 
+/// Moves the cursor to the right.
+pub(crate) fn right(out: &mut String, columns: usize) {
+    if columns > 0 {
+        // Writing to a string does not fail.
+        let _ = write!(out, "\x1b[{columns}C");
+    }
+}
+
 /// Columns that a prompt takes: escape sequences take none.
 fn visible_width(prompt: &str) -> usize {
     let mut width = 0;

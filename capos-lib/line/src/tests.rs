@@ -35,6 +35,7 @@ impl Terminal {
                             Some(digit) if digit.is_ascii_digit() => {
                                 number = number * 10 + digit as usize - 48
                             }
+                            Some('C') => break self.column += number,
                             Some('D') => break self.column = self.column.saturating_sub(number),
                             Some('K') => break self.line.truncate(self.column),
                             Some('J') => break self.line.clear(),

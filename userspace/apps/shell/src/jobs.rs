@@ -83,6 +83,12 @@ impl Job {
         self.children.iter().all(|child| child.is_over())
     }
 
+    /// Whether a child ended by itself and not well.
+    pub fn gave_up(&self) -> bool {
+        let failed = |end: &Option<End>| matches!(end, Some(End::Exited(code)) if *code != 0);
+        self.children.iter().any(|child| failed(&child.end.borrow()))
+    }
+
     /// What there is to say about how it ended.
     pub fn report(&self) -> String {
         let mut out = String::new();

@@ -200,7 +200,7 @@ impl Session {
     fn outcome(&self, job: &Job, launches: &[Launch]) -> String {
         let report = job.report();
         let lonely = launches.len() == 1 && launches.iter().all(|launch| launch.grants.is_empty());
-        match lonely && !report.is_empty() {
+        match lonely && job.gave_up() {
             true => {
                 format!("{report}It was given nothing; `with` gives it something: run NAME with console\n")
             }

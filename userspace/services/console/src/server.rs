@@ -32,12 +32,7 @@ pub struct Server {
 impl Server {
     /// A terminal at the end of `line`.
     pub fn new(line: ByteStreamClient) -> Self {
-        Server {
-            line,
-            terminal: RefCell::new(Terminal::new()),
-            changed: Signal::new(),
-            sending: Turn::new(),
-        }
+        Server { line, terminal: RefCell::new(Terminal::new()), changed: Signal::new(), sending: Turn::new() }
     }
 
     /// Writes as if `client` had asked.

@@ -91,7 +91,9 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
             session.over.set(true);
             Ok(String::from("Bye.\n"))
         }
-        _ => Err(Trouble::Say(format!("usage: {} {}", command.name, command.usage))),
+        _ => {
+            Err(Trouble::Say(format!("usage: {}", format!("{} {}", command.name, command.usage).trim_end())))
+        }
     }
 }
 
