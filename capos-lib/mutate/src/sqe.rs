@@ -13,7 +13,7 @@ const SPOTS: u32 = 64;
 const SELDOM: u32 = 1 << 14;
 
 /// How seldom it does what may end it or its process.
-const DEADLY_SELDOM: u32 = 1 << 4;
+const DEADLY_SELDOM: u32 = 1 << 8;
 
 /// What a hostile thread knows about its process.
 pub struct Knowledge<'a> {
@@ -233,7 +233,7 @@ mod tests {
         let risked =
             |sqe: &&Sqe| (sqe.op, sqe.cap, sqe.method) == (Op::Call as u8, CapId::SELF_MEMORY.raw(), 2);
         assert!(sqes.iter().filter(lost).count() < 60);
-        assert!(sqes.iter().filter(risked).count() < 400);
+        assert!(sqes.iter().filter(risked).count() < 60);
     }
 
     #[test]
