@@ -82,7 +82,10 @@ impl<'a> Knowledge<'a> {
         if sqe.op == Op::Release as u8 && !self.may_lose(target, rng) {
             sqe.op = Op::Nop as u8;
         }
-        if sqe.op == Op::Call as u8 && self.deadly.contains(&(target, sqe.method)) && !rng.chance(1, DEADLY_SELDOM) {
+        if sqe.op == Op::Call as u8
+            && self.deadly.contains(&(target, sqe.method))
+            && !rng.chance(1, DEADLY_SELDOM)
+        {
             sqe.method = sqe.method.wrapping_add(1000);
         }
         sqe
