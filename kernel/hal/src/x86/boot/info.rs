@@ -46,18 +46,14 @@ pub fn collect(memory: &[&Entry]) -> Result<(), MemError> {
     INFO.call_once(|| BootInfo {
         command_line,
         loader,
-        firmware: firmware(loader),
+        firmware: firmware(),
         modules,
         memory: ranges.collect(),
     });
     Ok(())
 }
 
-/// The protocol has no word for PVH; our own loader puts it into its name.
-fn firmware(loader: &str) -> &'static str {
-    if loader.contains("pvh") {
-        return "pvh";
-    }
+fn firmware() -> &'static str {
     match requests::FIRMWARE.get_response().map(limine::response::FirmwareTypeResponse::firmware_type) {
         Some(FirmwareType::X86_BIOS) => "bios",
         Some(FirmwareType::UEFI_32 | FirmwareType::UEFI_64) => "uefi",

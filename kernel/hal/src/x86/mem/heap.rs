@@ -13,16 +13,39 @@ const CHUNK: u64 = 256 * 1024;
 /// The heap ends here at the latest.
 const MOST: u64 = 1 << 38;
 
+/// Small blocks come in these sizes, each with a list of its own of those given back: kernel objects have few sizes, and a first
+/// fit would walk past more and more holes. They are never joined again.
+const SIZES: [usize; 8] = [32, 64, 128, 256, 512, 1024, 2048, 4096];
+/// Alignment of small blocks, as far as their size.
+const SMALL_ALIGN: usize = 64;
+
+/// A block on a list; lies in the block itself.
+struct Unused {
+    next: Option<NonNull<Unused>>,
+}
+
 struct Growing {
     heap: Heap,
     end: u64,
+    unused: [Option<NonNull<Unused>>; SIZES.len()],
 }
+
+// SAFETY: the lists name blocks that belong to the heap alone.
+unsafe impl Send for Growing {}
 
 /// The kernel's allocator.
 struct KernelHeap(Lock<Growing>);
 
 #[global_allocator]
-static HEAP: KernelHeap = KernelHeap(Lock::new(Growing { heap: Heap::empty(), end: HEAP_BASE }));
+static HEAP: KernelHeap =
+    KernelHeap(Lock::new(Growing { heap: Heap::empty(), end: HEAP_BASE, unused: [None; SIZES.len()] }));
+
+/// The list for blocks of that layout, and the layout that all its blocks have. `None` for large ones.
+fn class_of(layout: Layout) -> Option<(usize, Layout)> {
+    let (n, size) = SIZES.into_iter().enumerate().find(|(_, size)| *size >= layout.size())?;
+    let block = Layout::from_size_align(size, size.min(SMALL_ALIGN)).ok()?;
+    (layout.align() <= block.align()).then_some((n, block))
+}
 
 impl Growing {
     /// Adds room for at least `wanted` bytes. `false` when there are no frames.
@@ -51,12 +74,36 @@ impl Growing {
     }
 
     fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        let Some((class, block)) = class_of(layout) else { return self.allocate_first_fit(layout) };
+        let list = self.unused.get_mut(class)?;
+        let Some(found) = *list else { return self.allocate_first_fit(block) };
+        // SAFETY: blocks on a list belong to the heap and hold an `Unused`.
+        *list = unsafe { found.as_ref() }.next;
+        Some(found.cast())
+    }
+
+    fn allocate_first_fit(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         if let Ok(block) = self.heap.allocate_first_fit(layout) {
             return Some(block);
         }
         let wanted = (layout.size() as u64).checked_add(layout.align() as u64)?;
         self.grow(wanted);
         self.heap.allocate_first_fit(layout).ok()
+    }
+
+    /// # Safety
+    /// `block` came from `allocate` with this layout and is not used any more.
+    unsafe fn free(&mut self, block: NonNull<u8>, layout: Layout) {
+        match class_of(layout).and_then(|(class, _)| self.unused.get_mut(class)) {
+            Some(list) => {
+                let unused = block.cast::<Unused>();
+                // SAFETY: the block is ours again, and large and aligned enough.
+                unsafe { unused.write(Unused { next: *list }) };
+                *list = Some(unused);
+            }
+            // SAFETY: the caller says so.
+            None => unsafe { self.heap.deallocate(block, layout) },
+        }
     }
 }
 
@@ -69,7 +116,7 @@ unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if let Some(block) = NonNull::new(block) {
             // SAFETY: the caller got the block from `alloc` with this layout.
-            unsafe { self.0.lock().heap.deallocate(block, layout) };
+            unsafe { self.0.lock().free(block, layout) };
         }
     }
 }

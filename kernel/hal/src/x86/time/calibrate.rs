@@ -18,24 +18,31 @@ pub struct Rates {
     pub source: &'static str,
 }
 
-/// What one measurement gave: ticks that passed at the same time on three clocks.
-pub struct Sample {
-    /// Nanoseconds by the reference.
-    pub ns: u64,
-    pub tsc: u64,
-    pub count: u32,
+/// A clock of known rate.
+pub struct Reference {
+    pub name: &'static str,
+    /// Length of a tick.
+    pub femtoseconds: u64,
+    /// Bits that count.
+    pub mask: u32,
+    /// The counter, upward.
+    pub count: fn() -> u32,
 }
 
-/// Length of a measurement.
-pub const WINDOW_NS: u64 = 4_000_000;
+const SECOND: u64 = 1_000_000_000_000_000;
+/// Length of a measurement, femtoseconds.
+const WINDOW: u64 = SECOND / 500;
 /// Measurements before the best one has to do.
 const TRIES: u32 = 3;
-/// Two measurements that agree to one part in this many are good.
-const AGREEMENT: u64 = 2000;
+/// One that is certain to one part in this many is good enough at once.
+const PRECISION: u64 = 4000;
+/// Looks at a counter before it is given up, and before one that never moved is taken for absent.
+const PATIENCE: u32 = 1_000_000;
+const STILL: u32 = 10_000;
 
 /// Finds the rates.
 pub fn run() -> Result<Rates, NoClock> {
-    let measured = measure(hpet::measure, "hpet").or_else(|| measure(pit::measure, "pit"));
+    let measured = hpet::reference().and_then(|it| measure(&it)).or_else(|| measure(&pit::reference()));
     match (told(), measured) {
         // The processor's word is exact where the measurement is close.
         (Some(tsc_hz), Some(rates)) => Ok(Rates { tsc_hz, ..rates }),
@@ -61,35 +68,75 @@ fn told() -> Option<u64> {
     None
 }
 
-/// Measures until two results agree, so that a pause of the host in the middle of one does no harm.
-fn measure(once: fn() -> Option<Sample>, source: &'static str) -> Option<Rates> {
-    let mut last = rates(&once()?, source)?;
-    for _ in 1..TRIES {
-        let next = rates(&once()?, source)?;
-        if next.tsc_hz.abs_diff(last.tsc_hz) <= next.tsc_hz / AGREEMENT {
-            return Some(next);
-        }
-        last = next;
-    }
-    Some(last)
+/// One look at the reference, with the TSC of the same moment.
+struct Look {
+    count: u32,
+    tsc: u64,
+    /// How long the look took: the moment is uncertain by that much.
+    took: u64,
 }
 
-fn rates(sample: &Sample, source: &'static str) -> Option<Rates> {
-    let per_second = |ticks: u64| {
-        let wide = (u128::from(ticks) * 1_000_000_000).checked_div(u128::from(sample.ns))?;
-        u64::try_from(wide).ok().filter(|hz| *hz > 0)
-    };
-    Some(Rates { tsc_hz: per_second(sample.tsc)?, count_hz: per_second(u64::from(sample.count))?, source })
+fn look(reference: &Reference) -> Look {
+    let before = tsc();
+    let count = (reference.count)();
+    let took = tsc().wrapping_sub(before);
+    Look { count, tsc: before.wrapping_add(took / 2), took }
+}
+
+/// The most certain of a few measurements, so that a pause of the host in the middle of a look does no harm.
+fn measure(reference: &Reference) -> Option<Rates> {
+    let mut best: Option<(u64, Rates)> = None;
+    for _ in 0..TRIES {
+        let (doubt, rates) = measure_once(reference)?;
+        let certain = doubt * PRECISION <= rates.tsc_hz;
+        if best.as_ref().is_none_or(|(least, _)| doubt < *least) {
+            best = Some((doubt, rates));
+        }
+        if certain {
+            break;
+        }
+    }
+    best.map(|(_, rates)| rates)
+}
+
+/// Rates, and the uncertainty of the first in Hz.
+fn measure_once(reference: &Reference) -> Option<(u64, Rates)> {
+    let ticks = WINDOW / reference.femtoseconds;
+    timer::measure_start();
+    let start = look(reference);
+    for looks in 0..PATIENCE {
+        wait_a_little();
+        let end = look(reference);
+        let passed = u64::from(end.count.wrapping_sub(start.count) & reference.mask);
+        if passed >= ticks {
+            let counted = timer::measured();
+            timer::stop();
+            let femtoseconds = passed.checked_mul(reference.femtoseconds)?;
+            let doubt = per_second(start.took + end.took, femtoseconds)?;
+            let tsc_hz = per_second(end.tsc.wrapping_sub(start.tsc), femtoseconds)?;
+            let count_hz = per_second(u64::from(counted), femtoseconds)?;
+            let sound = tsc_hz > 0 && count_hz > 0;
+            return sound.then_some((doubt, Rates { tsc_hz, count_hz, source: reference.name }));
+        }
+        if passed == 0 && looks > STILL {
+            break;
+        }
+    }
+    None
+}
+
+fn per_second(ticks: u64, femtoseconds: u64) -> Option<u64> {
+    u64::try_from((u128::from(ticks) * u128::from(SECOND)).checked_div(u128::from(femtoseconds))?).ok()
 }
 
 fn count_by_tsc(tsc_hz: u64) -> u64 {
     timer::measure_start();
     let start = tsc();
-    let window = tsc_hz / 250;
+    let window = tsc_hz / 500;
     while tsc().wrapping_sub(start) < window {
         wait_a_little();
     }
-    u64::from(timer::measured()) * 250
+    u64::from(timer::measured()) * 500
 }
 
 /// About a microsecond of nothing: asking a clock costs an emulator far more than an instruction. No `pause`, which would make

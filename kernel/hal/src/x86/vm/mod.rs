@@ -240,9 +240,9 @@ impl AddressSpace {
     /// Takes everything out, tables included.
     pub fn clear(&self) {
         let inner = &mut *self.inner.lock();
-        let cut = inner.tables.cut();
+        inner.tables.cut();
         self.flush();
-        inner.tables.release(cut, &self.account);
+        inner.tables.release(&self.account);
         drop(inner.regions.clear());
     }
 
@@ -284,8 +284,7 @@ impl Drop for AddressSpace {
     fn drop(&mut self) {
         // No CPU has it loaded: each would hold a `Ref`.
         let inner = &mut *self.inner.lock();
-        let cut = inner.tables.cut();
-        inner.tables.release(cut, &self.account);
+        inner.tables.release(&self.account);
         inner.tables.release_top(&self.account);
     }
 }

@@ -7,11 +7,9 @@ use crate::types::VmError;
 use crate::x86::mem::phys;
 use crate::x86::paging::kernel::share_kernel_half;
 use crate::x86::paging::{KERNEL_HALF, PAGE, bits, entry, existing_entry, span, table};
+use alloc::vec::Vec;
 use capos_mem::{Protection, Region, Resource};
 use core::sync::atomic::Ordering;
-
-/// Tables that were taken out of the top table and are still to be freed.
-pub(super) struct Cut([u64; KERNEL_HALF]);
 
 /// Lowest tables that were taken out because they had become empty: a list that runs through their own first entries, where the
 /// address of the next table counts as an entry that is not present.
@@ -28,6 +26,8 @@ impl Pruned {
 /// The tables, reachable from the top one. Used under the lock of the address space.
 pub(super) struct Tables {
     top: u64,
+    /// Every table below the top one, so that freeing them needs no walk through thousands of entries.
+    below: Vec<u64>,
 }
 
 /// The entry of a page at physical address `pa`. [`Protection::None`] keeps the frame in the regions only.
@@ -67,7 +67,7 @@ impl Tables {
         let top = allocate(account)?;
         // SAFETY: a fresh frame.
         unsafe { share_kernel_half(top) };
-        Ok(Tables { top })
+        Ok(Tables { top, below: Vec::new() })
     }
 
     pub(super) fn top(&self) -> u64 {
@@ -78,7 +78,13 @@ impl Tables {
     /// address space.
     pub(super) fn provide(&mut self, va: u64, pages: usize, account: &Account) -> Result<(), VmError> {
         let mut failure = VmError::OutOfMemory;
-        let mut more = || allocate(account).map_err(|error| failure = error).ok();
+        let below = &mut self.below;
+        let mut more = || {
+            below.try_reserve(1).ok()?;
+            let table = allocate(account).map_err(|error| failure = error).ok()?;
+            below.push(table);
+            Some(table)
+        };
         let mut at = va;
         while at < va + bytes(pages) {
             // SAFETY: `self` is borrowed mutably, so nobody else changes these tables.
@@ -137,6 +143,9 @@ impl Tables {
         while at != 0 {
             // SAFETY: a table on the list, which nobody else knows any more.
             let next = unsafe { table(at)[0].load(Ordering::Relaxed) };
+            if let Some(n) = self.below.iter().position(|table| *table == at) {
+                self.below.swap_remove(n);
+            }
             free(at, account);
             at = next;
         }
@@ -152,38 +161,19 @@ impl Tables {
     }
 
     /// Takes everything out of the top table. The tables below must live until no CPU uses them.
-    pub(super) fn cut(&mut self) -> Cut {
-        let mut cut = Cut([0; KERNEL_HALF]);
+    pub(super) fn cut(&mut self) {
         // SAFETY: our own top table.
         let top = unsafe { table(self.top) };
-        for (kept, slot) in cut.0.iter_mut().zip(top) {
-            *kept = slot.swap(0, Ordering::AcqRel);
-        }
-        cut
+        top.iter().take(KERNEL_HALF).for_each(|slot| slot.store(0, Ordering::Release));
     }
 
-    /// Frees tables that were cut off and that no CPU uses any more.
-    pub(super) fn release(&mut self, cut: Cut, account: &Account) {
-        cut.0.into_iter().for_each(|entry| release_below(entry, 3, account));
+    /// Frees the tables that were cut off and that no CPU uses any more.
+    pub(super) fn release(&mut self, account: &Account) {
+        core::mem::take(&mut self.below).into_iter().for_each(|table| free(table, account));
     }
 
     /// Frees the top table: the last thing that happens to it.
     pub(super) fn release_top(&mut self, account: &Account) {
         free(self.top, account);
     }
-}
-
-/// Frees the table that `entry` names and those below it; it is one of level `level`.
-fn release_below(entry: u64, level: u32, account: &Account) {
-    if entry & bits::PRESENT == 0 {
-        return;
-    }
-    let pa = entry & bits::ADDRESS;
-    if level > 1 {
-        // SAFETY: a table of the user half, cut off: nobody else knows it.
-        for slot in unsafe { table(pa) } {
-            release_below(slot.load(Ordering::Relaxed), level - 1, account);
-        }
-    }
-    free(pa, account);
 }
