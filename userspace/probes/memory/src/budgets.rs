@@ -1,6 +1,8 @@
 //! Every budget ends in a typed error, harmless to what was there before, and comes back whole.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use probe::Report;
 use rt::abi::PAGE_SIZE;
 use rt::generated::{EndpointClient, EndpointFactoryClient, MemoryObjectClient};
@@ -10,6 +12,8 @@ use rt::threads::{self, memory};
 use rt::{CallError, Cap, CapId, ExceptionCode, TransportError};
 
 const PAGE: u64 = PAGE_SIZE as u64;
+/// More threads than our budget has.
+const THREADS_MOST: usize = 64;
 /// More than our whole budget, bytes.
 const LARGE: u64 = 1 << 26;
 /// Pages of one step of exhaustion.
@@ -97,26 +101,28 @@ fn endpoint_entries(report: &Report) -> Result<(), CallError> {
     Ok(())
 }
 
+/// Starts threads that wait for each other until one is refused.
 fn threads(report: &Report) -> Result<(), CallError> {
-    let count = || {
-        let mut handles = Vec::with_capacity(16);
-        let error = loop {
-            let sleeper = threads::spawn(10, threads::yield_now);
-            match sleeper {
-                Ok(handle) if handles.len() < handles.capacity() => handles.push(handle),
-                Ok(_) => break None,
-                Err(error) => break Some(error),
+    let open = Arc::new(AtomicBool::new(false));
+    let mut handles = Vec::with_capacity(THREADS_MOST);
+    let error = loop {
+        let gate = open.clone();
+        let waiter = threads::spawn(10, move || {
+            while !gate.load(Ordering::Relaxed) {
+                threads::yield_now();
             }
-        };
-        let started = handles.len();
-        handles.into_iter().try_for_each(threads::JoinHandle::join).map(|()| (started, error))
+        });
+        match waiter {
+            Ok(handle) => handles.push(handle),
+            Err(error) => break error,
+        }
     };
-    let (started, error) = count()?;
-    report.check("threads were started", started > 0, started);
-    // Those that have ended already give their place back: the budget ends only if none does so in time.
-    if let Some(error) = error {
-        report.fails("threads end", Err::<(), _>(error), ExceptionCode::BudgetExhausted);
-    }
-    report.fails("a thread above our priority", threads::spawn(31, || ()), ExceptionCode::Denied);
+    open.store(true, Ordering::Relaxed);
+    let started = handles.len();
+    handles.into_iter().try_for_each(threads::JoinHandle::join)?;
+    report.check("threads were started", (1..THREADS_MOST).contains(&started), started);
+    report.fails("threads end", Err::<(), _>(error), ExceptionCode::BudgetExhausted);
+    report.works("and come back", threads::spawn(10, || ()).and_then(threads::JoinHandle::join));
+    report.fails("a thread above our priority", threads::spawn(31, || ()).map(|_| ()), ExceptionCode::Denied);
     Ok(())
 }
