@@ -94,8 +94,12 @@ enum Phase {
     Fetch(u8),
     /// The transmitter takes a FIFO full.
     Fill,
-    /// Nothing to do; the interrupt enable register may have to follow first.
+    /// Nothing to do; interrupts go off...
     Rest,
+    /// ...and on again before waiting.
+    Rearm,
+    /// Waiting.
+    Idle,
     Dead(DeviceFault),
 }
 
@@ -104,7 +108,6 @@ pub struct Uart {
     phase: Phase,
     receive: Queue<RECEIVE_ROOM>,
     transmit: Queue<TRANSMIT_ROOM>,
-    enabled: u8,
     /// Status reads in this turn that told nothing.
     idle_looks: u32,
     /// An interrupt began this turn.
@@ -127,7 +130,6 @@ impl Uart {
             phase: Phase::Reset(0),
             receive: Queue::new(),
             transmit: Queue::new(),
-            enabled: 0,
             idle_looks: 0,
             interrupted: false,
             worked: false,
@@ -156,8 +158,15 @@ impl Uart {
             Phase::Look => Step::Read(Register::LineStatus),
             Phase::Fetch(_) => Step::Read(Register::Data),
             Phase::Fill => Step::Transmit,
-            Phase::Rest => self.rest(),
-            Phase::Dead(_) => Step::Idle,
+            Phase::Rest => {
+                self.phase = Phase::Rearm;
+                Step::Write(Register::InterruptEnable, 0)
+            }
+            Phase::Rearm => {
+                self.phase = Phase::Idle;
+                Step::Write(Register::InterruptEnable, self.wanted())
+            }
+            Phase::Idle | Phase::Dead(_) => Step::Idle,
         }
     }
 
@@ -191,7 +200,7 @@ impl Uart {
 
     /// Looks at the device again: after an interrupt, new bytes to send, or new room for received ones.
     pub fn look(&mut self) {
-        if self.phase == Phase::Rest {
+        if matches!(self.phase, Phase::Rest | Phase::Rearm | Phase::Idle) {
             self.idle_looks = 0;
             self.phase = Phase::Look;
         }
@@ -304,15 +313,12 @@ impl Uart {
         }
     }
 
-    /// Before waiting: interrupts for received bytes always, for an empty transmitter while there is something to send.
-    fn rest(&mut self) -> Step {
-        let wanted =
-            if self.transmit.is_empty() { ier::RECEIVED } else { ier::RECEIVED | ier::TRANSMIT_EMPTY };
-        if wanted == self.enabled {
-            return Step::Idle;
-        }
-        self.enabled = wanted;
-        Step::Write(Register::InterruptEnable, wanted)
+    /// The interrupts to wait for: received bytes always, an empty transmitter while there is something to send.
+    ///
+    /// They are switched off and on again before every wait. The line is edge triggered: a cause that came up while another held
+    /// the line high would never be told, and this makes an edge of it.
+    fn wanted(&self) -> u8 {
+        if self.transmit.is_empty() { ier::RECEIVED } else { ier::RECEIVED | ier::TRANSMIT_EMPTY }
     }
 }
 

@@ -254,3 +254,22 @@ fn queues_wrap() {
     queue.clear();
     assert!(queue.is_empty());
 }
+
+#[test]
+fn every_wait_begins_with_an_edge() {
+    let (mut uart, mut device) = (Uart::new(), Device::default());
+    settle(&mut uart, &mut device);
+    // An interrupt line that was high all the time tells nothing new; off and on again makes an edge of what is pending.
+    for _ in 0..3 {
+        device.writes.clear();
+        uart.interrupt();
+        settle(&mut uart, &mut device);
+        let enables: Vec<u8> = device
+            .writes
+            .iter()
+            .filter(|(at, _)| *at == Register::InterruptEnable)
+            .map(|(_, it)| *it)
+            .collect();
+        assert_eq!(enables, [0, ier::RECEIVED]);
+    }
+}

@@ -17,8 +17,13 @@ pub(crate) fn append(process: u64, source: &str, level: Level, text: &str) {
     LOG.lock().append(&NewRecord { time_ns, process, level, text });
     let mut line = Line::new();
     // A line that is too long for the console is cut there; the log has it whole.
-    let _ =
-        writeln!(line, "[{:5}.{:06}] {source}: {text}", time_ns / 1_000_000_000, time_ns / 1000 % 1_000_000);
+    let mark = match level {
+        Level::Error => "error: ",
+        Level::Warn => "warning: ",
+        Level::Info | Level::Debug => "",
+    };
+    let (seconds, micros) = (time_ns / 1_000_000_000, time_ns / 1000 % 1_000_000);
+    let _ = writeln!(line, "[{seconds:5}.{micros:06}] {source}: {mark}{text}");
     console::write(line.as_str());
 }
 

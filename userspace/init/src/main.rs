@@ -20,6 +20,7 @@ mod supervise;
 
 use alloc::rc::Rc;
 use kit::service::serve;
+use rt::generated::TimerClient;
 use rt::serve::Receiver;
 use rt::{Cap, Env, block_on, log};
 use state::State;
@@ -49,7 +50,7 @@ async fn start(kernel: kernel::Kernel) -> i64 {
                 log::error(format_args!("{line}"));
             }
             log::error(format_args!("the manifest is refused; nothing was started"));
-            return idle().await;
+            return idle(&kernel.timer).await;
         }
     };
     log::info(format_args!("system `{}`, {} services", plan.manifest.name, plan.manifest.services.len()));
@@ -57,7 +58,7 @@ async fn start(kernel: kernel::Kernel) -> i64 {
         Ok(state) => Rc::new(state),
         Err(error) => {
             log::error(format_args!("endpoints: {error}"));
-            return idle().await;
+            return 1;
         }
     };
     for index in state.order() {
@@ -67,10 +68,11 @@ async fn start(kernel: kernel::Kernel) -> i64 {
     let error = serve(receiver, Rc::new(server::Server::new(Rc::clone(&state)))).await;
     log::error(format_args!("receive: {error}"));
     // Services go on without being listed.
-    idle().await
+    idle(&state.kernel.timer).await
 }
 
-/// Waits for ever.
-async fn idle() -> i64 {
-    core::future::pending().await
+/// Waits for ever, as long as the kernel can still set an alarm.
+async fn idle(timer: &TimerClient) -> i64 {
+    while timer.sleep_until(u64::MAX).await.is_ok() {}
+    1
 }

@@ -33,9 +33,7 @@ fn run(mut env: Env) -> i64 {
         match ports.info_blocking().map(|info| info.base) {
             Ok(EVENTS) => port.events = Some(ports),
             Ok(EXIT) => port.exit = Some(ports),
-            _ => {
-                log::warn(format_args!("`{}` is neither the event nor the exit port", granted.name))
-            }
+            _ => log::warn(format_args!("`{}` is neither the event nor the exit port", granted.name)),
         }
     }
     let endpoint = match env.cap("serve") {
