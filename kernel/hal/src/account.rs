@@ -3,6 +3,7 @@
 use crate::sync::{OutOfMemory, Ref};
 use capos_mem::{Budget, Exhausted, RESOURCES, Resource};
 use core::ops::Deref;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// A budget whose limits were taken out of another one.
 ///
@@ -11,6 +12,8 @@ use core::ops::Deref;
 pub struct Account {
     budget: Budget,
     limits: [u64; RESOURCES],
+    /// What the parent has got back already: see [`Account::close`].
+    returned: [AtomicU64; RESOURCES],
     parent: Option<Ref<Account>>,
 }
 
@@ -26,7 +29,7 @@ pub enum AccountError {
 impl Account {
     /// The account at the top: what the whole machine has.
     pub fn root(limits: [u64; RESOURCES]) -> Result<Ref<Account>, OutOfMemory> {
-        Ref::try_new(Account { budget: Budget::new(limits), limits, parent: None })
+        Ref::try_new(Account::new(limits, None))
     }
 
     /// An account with `limits` that are charged to `parent` for as long as it lives. All or nothing.
@@ -38,8 +41,27 @@ impl Account {
             }
         }
         // From here on the account's own drop gives the charge back, also when there is no room for it.
-        let account = Account { budget: Budget::new(limits), limits, parent: Some(parent.clone()) };
-        Ref::try_new(account).map_err(|OutOfMemory| AccountError::OutOfMemory)
+        Ref::try_new(Account::new(limits, Some(parent.clone())))
+            .map_err(|OutOfMemory| AccountError::OutOfMemory)
+    }
+
+    fn new(limits: [u64; RESOURCES], parent: Option<Ref<Account>>) -> Self {
+        let returned = [const { AtomicU64::new(0) }; RESOURCES];
+        Account { budget: Budget::new(limits), limits, returned, parent }
+    }
+
+    /// Gives the parent back what is not in use, for good: the process that it was for has ended. What still is in use follows
+    /// with the last reference.
+    pub fn close(&self) {
+        let Some(parent) = &self.parent else { return };
+        for (resource, returned) in Resource::ALL.into_iter().zip(&self.returned) {
+            let left = self.left(resource);
+            // Charged to nobody: nothing more can be charged here, whatever is refunded meanwhile.
+            if left > 0 && self.charge(resource, left).is_ok() {
+                returned.fetch_add(left, Ordering::Relaxed);
+                parent.refund(resource, left);
+            }
+        }
     }
 
     fn refund_first(&self, n: usize, amounts: &[u64; RESOURCES]) {
@@ -59,8 +81,11 @@ impl Deref for Account {
 
 impl Drop for Account {
     fn drop(&mut self) {
-        if let Some(parent) = &self.parent {
-            parent.refund_first(RESOURCES, &self.limits);
+        let Some(parent) = &self.parent else { return };
+        for ((resource, limit), returned) in
+            Resource::ALL.into_iter().zip(self.limits).zip(&mut self.returned)
+        {
+            parent.refund(resource, limit - *returned.get_mut());
         }
     }
 }

@@ -165,6 +165,7 @@ fn dismantle(process: &Ref<Process>) {
         received.caller.fail(TransportError::Disconnected);
     }
     process.space.clear();
+    process.account.close();
     registry::leave(process.id);
     process.exit.lock().done = true;
     wake_waiters(process);
