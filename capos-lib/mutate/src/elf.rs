@@ -145,6 +145,7 @@ mod tests {
     use crate::Rng;
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn the_same_seed_spoils_the_same_way() {
         let run = |seed| {
             let mut rng = Rng::new(seed);
@@ -155,6 +156,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn every_image_differs_from_the_good_one() {
         let mut rng = Rng::new(4);
         for n in 0..2000 {
@@ -164,6 +166,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn patches_stay_in_the_headers_and_within_words() {
         let mut rng = Rng::new(4);
         for n in 0..5000 {
@@ -174,6 +177,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn fixed_ones_need_no_randomness() {
         for n in 0..FIXED {
             assert_eq!(spoil(n, 9000, &mut Rng::new(1)), spoil(n, 9000, &mut Rng::new(2)));

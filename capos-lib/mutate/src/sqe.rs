@@ -192,6 +192,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn every_operation_and_every_kind_of_spoilt_field_comes_up() {
         for op in 0..8 {
             let enough = if op > Op::Cancel as u8 { 1 } else { 300 };
@@ -205,6 +206,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn a_good_part_fits_together() {
         let fitting = many().filter(|sqe| {
             let known = OWN.contains(&(CapId::from_raw(sqe.cap), sqe.interface));
@@ -214,6 +216,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn what_is_kept_is_never_given_up() {
         let kept = CapId::granted(0);
         assert!(!many().any(|sqe| sqe.op == Op::Release as u8 && CapId::from_raw(sqe.cap) == kept));
@@ -226,6 +229,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn what_it_lives_on_is_seldom_given_up() {
         let kept = CapId::granted(7);
         let mut rng = Rng::new(9);
@@ -240,6 +244,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn places_of_messages_and_of_arrays_do_not_meet() {
         let mut rng = Rng::new(2);
         for arena in [0x1000, 0x1_0000, 0x10_0000] {
@@ -252,6 +257,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn what_was_learned_is_used() {
         let mut rng = Rng::new(5);
         let mut knowledge = Knowledge::new(0x1_0000, &[], &[], CapId::NULL);

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use super::{Outcome, Tally, counts};
 use crate::build::{self, HOST, KERNEL_TARGET, cargo};
@@ -12,8 +14,8 @@ use crate::house::House;
 const KERNEL_PROGRAMS: [&str; 2] = ["kernel", "handoff"];
 /// Cases per property under Miri, which is some hundred times slower than the machine.
 const MIRI_CASES: &str = "4";
-/// Seconds that Miri may take.
-const MIRI_SECONDS: &str = "900";
+/// Seconds that Miri may take for one crate.
+const MIRI_SECONDS: &str = "600";
 
 pub fn fmt(house: &House) -> Result<Outcome, Failure> {
     let mut command = cargo(house);
@@ -95,11 +97,39 @@ pub fn miri(house: &House) -> Result<Outcome, Failure> {
     if exec::ask(Command::new("cargo").args(["+nightly", "miri", "--version"])).is_err() {
         return Ok(Tally::skip("miri: no nightly toolchain with Miri on this machine").into());
     }
+    let names = build::packages(house)?.into_iter().map(|package| package.name);
+    let queue = Mutex::new(names.filter(|name| name.starts_with("capos-")).collect::<Vec<_>>());
+    let done = Mutex::new(Vec::new());
+    // Two crates at a time: Miri uses one processor each.
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(package) = take(&queue) {
+                    let outcome = miri_of(house, &package);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                }
+            });
+        }
+    });
+    let (mut tally, mut report) = (Tally::default(), String::new());
+    for outcome in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let outcome = outcome?;
+        tally.add(&outcome.tally);
+        report.push_str(&outcome.report);
+    }
+    Ok(Outcome { tally, report })
+}
+
+fn take(queue: &Mutex<Vec<String>>) -> Option<String> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).pop()
+}
+
+fn miri_of(house: &House, package: &str) -> Result<Outcome, Failure> {
     let mut command = cargo(house);
     command.env("PROPTEST_CASES", MIRI_CASES).env("MIRIFLAGS", "-Zmiri-disable-isolation");
-    command.args(["+nightly", "miri", "test", "-p", "capos-*", "--lib", "--no-fail-fast"]);
+    command.args(["+nightly", "miri", "test", "-p", package, "--lib", "--no-fail-fast"]);
     command.arg("--target-dir").arg(house.target().join("miri"));
-    count_tests("Miri over capos-lib", &mut bounded(MIRI_SECONDS, &command))
+    count_tests(&format!("Miri over {package}"), &mut bounded(MIRI_SECONDS, &command))
 }
 
 /// The same command under `timeout`, which ends it and its children.
