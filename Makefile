@@ -2,7 +2,8 @@
 # On a fresh machine `make run` and `make test` install what is missing first, and say what.
 
 FILTER ?= *
-CAP := cargo run --quiet --package cap --
+# The first build of `cap` takes a minute and says what it does; later ones are silent.
+CAP := cargo run $(if $(wildcard target/debug/cap),--quiet) --package cap --
 
 .DEFAULT_GOAL := run
 .PHONY: setup setup-all run test check image build bench smoke list fmt lint clean up console assert reboot down prune cycle
@@ -15,7 +16,7 @@ setup-all:
 	@tools/cap/setup.sh --tests
 
 run: setup
-	@$(CAP) run $(ARGS)
+	@$(CAP) run $(if $(SYSTEM),--system '$(SYSTEM)') $(ARGS)
 
 test: setup-all
 	@$(CAP) test $(STEPS)
