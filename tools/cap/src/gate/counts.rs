@@ -2,7 +2,10 @@
 
 use super::Tally;
 
-/// The sum over all binaries of one run of `cargo test`.
+/// What a test skipped by its attribute is called in `.ci/skips.toml`.
+const IGNORED: &str = "ignored test";
+
+/// The sum over all binaries of one run of `cargo test`. A skipped test keeps its name and its reason.
 pub fn of(output: &str) -> Tally {
     let mut tally = Tally::default();
     let mut ignored = 0;
@@ -12,9 +15,16 @@ pub fn of(output: &str) -> Tally {
         tally.failed += number(" failed");
         ignored += number(" ignored");
     }
-    // An ignored test has its reason in its attribute; Miri's are run by other steps.
-    tally.skipped = vec!["ignored test, see its attribute".to_owned(); ignored];
+    tally.skipped = output.lines().filter_map(ignored_test).take(ignored).collect();
+    // Two tests that print at once may garble a line; the sums count all the same.
+    tally.skipped.resize(ignored, format!("{IGNORED}: its line was not understood"));
     tally
+}
+
+/// `test frames::walks ... ignored, two megabytes` as a reason.
+fn ignored_test(line: &str) -> Option<String> {
+    let (name, reason) = line.strip_prefix("test ")?.split_once(" ... ignored")?;
+    Some(format!("{IGNORED}: {name}: {}", reason.trim_start_matches([',', ' '])))
 }
 
 fn number_before(line: &str, what: &str) -> Option<usize> {
@@ -32,6 +42,13 @@ mod tests {
                       test result: FAILED. 10 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out\n";
         let tally = of(output);
         assert_eq!((tally.passed, tally.failed, tally.skipped.len()), (13, 2, 1));
+    }
+
+    #[test]
+    fn a_skipped_test_keeps_its_reason() {
+        let output = "test frames::walks ... ignored, two megabytes of bitmap\n\
+                      test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n";
+        assert_eq!(of(output).skipped, ["ignored test: frames::walks: two megabytes of bitmap"]);
     }
 
     #[test]
