@@ -75,15 +75,19 @@ impl Mark {
     }
 }
 
-/// Rules broken so far, in the order in which a reader wants them.
+/// Rules broken so far, in the order in which a reader wants them. A last line without an end counts as a line.
 pub fn broken_rules(case: &Case, seen: &Seen) -> Vec<String> {
-    broken_since(case, seen, Mark::default())
+    broken_in(case, seen, Mark::default(), seen.serial.len())
 }
 
-/// Rules broken behind `mark`.
+/// Rules broken behind `mark`. Only whole lines: half a line may not yet show the words that allow it.
 pub fn broken_since(case: &Case, seen: &Seen, mark: Mark) -> Vec<String> {
+    broken_in(case, seen, mark, Mark::of(seen).serial)
+}
+
+fn broken_in(case: &Case, seen: &Seen, mark: Mark, serial_end: usize) -> Vec<String> {
     let mut reasons = Vec::new();
-    let text = seen.serial.get(mark.serial..).unwrap_or_default();
+    let text = seen.serial.get(mark.serial..serial_end).unwrap_or_default();
     let lines = |pattern: &LazyLock<Option<Regex>>| -> Vec<String> {
         let pattern = LazyLock::force(pattern).as_ref();
         pattern
@@ -195,6 +199,17 @@ mod tests {
             end: Some(End::Finished(0)),
             ..Seen::default()
         }
+    }
+
+    #[test]
+    fn half_a_line_is_not_judged_before_its_end() {
+        let case =
+            case("allow = [{ rule = 'warning', match = 'hostile .*exception', reason = 'on purpose' }]");
+        let mut so_far = seen(&[], "[    0.1] kernel: warning: hostile (proc");
+        assert_eq!(broken_since(&case, &so_far, Mark::default()), Vec::<String>::new());
+        assert_eq!(broken_rules(&case, &so_far).len(), 1);
+        so_far.serial.push_str("ess 7): exception 14\n[    0.2] kernel: warning: other\n");
+        assert_eq!(broken_since(&case, &so_far, Mark::default()).len(), 1);
     }
 
     #[test]

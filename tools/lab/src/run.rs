@@ -331,7 +331,16 @@ impl<'a> Watch<'a> {
                 reasons.push(reason);
                 return reasons;
             }
-            Early::Broken => return judge::broken_rules(self.case, &self.seen),
+            // Whoever stops a machine for a broken rule must be able to name it: an empty list would read as passed.
+            Early::Broken => {
+                reasons.extend(judge::broken_rules(self.case, &self.seen));
+                if reasons.is_empty() {
+                    reasons.push(
+                        "the lab stopped the machine for a broken rule that it cannot find again".into(),
+                    );
+                }
+                return reasons;
+            }
         }
         reasons.extend(judge::failures(self.case, &self.seen));
         reasons
