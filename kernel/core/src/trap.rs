@@ -45,6 +45,10 @@ fn fault(fault: Fault) {
         ));
         process.exit.lock().crash.get_or_insert(crash);
         end::end_process(process, Status::Faulted(fault.vector));
+        // When another thread has begun the end, this one has not been stopped yet; it must not run into the same again.
+        if !thread.is_dead() {
+            end::stop_current(thread);
+        }
     }
     schedule::settle();
 }

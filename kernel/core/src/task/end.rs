@@ -22,40 +22,29 @@ pub(crate) fn end_process(process: &Ref<Process>, status: Status) {
         }
         exit.status = Some(status);
     }
-    let never_ran = {
+    let all_gone = {
         let mut threads = process.threads.lock();
         threads.closed = true;
-        threads.list.is_empty()
+        threads.all_gone()
     };
-    if never_ran {
-        dismantle(process);
-        return;
-    }
-    stop_threads(process);
+    if all_gone { dismantle(process) } else { stop_threads(process) }
 }
 
+/// Stops all threads of a process that takes no new ones. Those on other CPUs take themselves out of the list at any moment, so no
+/// place in it means anything from one step to the next: each step looks for a thread that nobody has marked yet.
 fn stop_threads(process: &Ref<Process>) {
-    let mut index = 0;
     loop {
-        let thread = process.threads.lock().list.get(index).cloned();
+        let thread = process.threads.lock().list.iter().find(|thread| !thread.is_doomed()).cloned();
         let Some(thread) = thread else { return };
         let own = cpu::current().is_some_and(|current| Ref::ptr_eq(&current, &thread));
-        match thread.die(own.then(machine::id)) {
-            Ok(first) => {
-                if own {
-                    schedule::give_up_current();
-                }
-                if first {
-                    // Takes itself out of the list, so the next one moves to this index.
-                    clean_up(&thread);
-                } else {
-                    index += 1;
-                }
-            }
-            Err(cpu) => {
-                machine::kick(cpu);
-                index += 1;
-            }
+        let first = thread.die(own.then(machine::id));
+        if own {
+            schedule::give_up_current();
+        }
+        match first {
+            Ok(true) => clean_up(&thread),
+            Ok(false) => {}
+            Err(cpu) => machine::kick(cpu),
         }
     }
 }
@@ -87,7 +76,7 @@ fn clean_up(thread: &Ref<Thread>) {
         let mut threads = process.threads.lock();
         threads.list.retain(|other| !Ref::ptr_eq(other, thread));
         threads.closed |= threads.list.is_empty();
-        threads.list.is_empty()
+        threads.all_gone()
     };
     wake_joiners(process, thread.id);
     if last {

@@ -94,10 +94,22 @@ pub(crate) struct Threads {
     pub started: bool,
     /// No more threads: the process is ending.
     pub closed: bool,
+    /// Somebody has taken it upon them to dismantle the process.
+    dismantled: bool,
     /// Id of the newest thread there ever was.
     pub newest: u64,
     /// Waits for the end of single threads: thread id, who waits.
     pub joiners: Vec<(u64, Ticket)>,
+}
+
+impl Threads {
+    /// True once, when no thread is left and none can come: whoever is told so dismantles the process. A killer and the last thread
+    /// may both get here at the same time.
+    pub fn all_gone(&mut self) -> bool {
+        let first = self.closed && self.list.is_empty() && !self.dismantled;
+        self.dismantled |= first;
+        first
+    }
 }
 
 /// One process.
@@ -136,6 +148,7 @@ impl Process {
                 list: Vec::new(),
                 started: false,
                 closed: false,
+                dismantled: false,
                 newest: 0,
                 joiners: Vec::new(),
             }),

@@ -101,15 +101,16 @@ pub(crate) fn check_slice() {
     if time::now_ns() >= end { ask_for_rotation() } else { timers::ensure_armed(end) }
 }
 
-/// The current thread stays ready and leaves the CPU.
+/// The current thread stays ready and leaves the CPU; one that was to end, and was found here by who marked it, ends here.
 fn preempt(current: Ref<Thread>) {
-    give_up_current();
     let mut state = current.state.lock();
-    if state.run == Run::Dead {
-        return;
+    if current.is_doomed() {
+        drop(state);
+        return end::stop_current(current);
     }
     state.run = Run::Ready;
     drop(state);
+    give_up_current();
     enqueue(machine::id(), current);
 }
 

@@ -183,7 +183,8 @@ impl Thread {
         // Under the lock nothing can be added any more: look once again.
         let mut state = this.state.lock();
         let waiting = this.waiting().unwrap_or(u32::MAX);
-        if waiting >= min {
+        // Who marked it found it running and has kicked this CPU, which is to find it here.
+        if waiting >= min || this.is_doomed() {
             return Block::Ready(waiting);
         }
         let alarm = match deadline_ns {

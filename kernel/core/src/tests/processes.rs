@@ -14,6 +14,7 @@ use capos_schema::process_handle::{self, ExitReason, WaitResults};
 use capos_schema::{Empty, boot_package, memory_object, process_spawner, virtual_memory};
 use kernel_hal::mem::Frames;
 use kernel_hal::{Fault, cpu as machine, fake};
+use std::vec::Vec;
 
 fn params(name: &str) -> process_spawner::CreateParams<'_> {
     process_spawner::CreateParams {
@@ -211,6 +212,81 @@ fn killing_a_thread_on_another_cpu_stops_it_there() {
     assert!(victim.process().exit.lock().done);
     fake::cpu::become_cpu(0);
     killer.run();
+}
+
+/// A process with a thread on each of the other processors, and one on this that is not of it.
+fn crew(world: &World, cpus: usize) -> (User, Vec<User>) {
+    let killer = world.start("killer");
+    let process = world.process("crew");
+    process.threads.lock().started = true;
+    let shape = RingShape { sq_entries: 8, cq_entries: 16, arena_pages: 8 };
+    let crew = (1..cpus).map(|cpu| {
+        let new = NewThread {
+            entry: layout::IMAGE_BASE,
+            stack: layout::STACK_TOP,
+            argument: 0,
+            fs_base: 0,
+            shape,
+            priority: 10,
+            startup: &[],
+        };
+        let thread = create::thread(&process, &new).unwrap_or_else(|error| panic!("{error:?}"));
+        fake::cpu::become_cpu(cpu);
+        create::run(&thread);
+        (HANDLERS.kick)();
+        assert_eq!(thread.state.lock().run, Run::Running(cpu));
+        User::playing(thread)
+    });
+    let crew = crew.collect();
+    fake::cpu::become_cpu(0);
+    (killer, crew)
+}
+
+#[test]
+fn threads_that_leave_while_others_are_being_stopped_hide_nobody() {
+    let world = World::with_cpus(6);
+    let (_killer, crew) = crew(&world, 6);
+    fake::cpu::answer_kicks(HANDLERS.kick);
+    end::end_process(crew[0].process(), Status::Killed);
+    assert_eq!(fake::cpu::take_kicks(), 0b11_1110);
+    assert!(crew.iter().all(|user| user.thread.is_dead()));
+    assert!(crew[0].process().exit.lock().done);
+}
+
+#[test]
+fn a_thread_that_is_to_end_neither_sleeps_nor_waits_in_a_queue_first() {
+    let world = World::with_cpus(3);
+    let (_killer, crew) = crew(&world, 3);
+    // Another thread becomes ready on the second CPU; the first victim goes to sleep, the second is to make room for it.
+    let waiting = create::first_thread(&world.process("waiting"), &[]).expect("a thread");
+    end::end_process(crew[0].process(), Status::Killed);
+    fake::cpu::become_cpu(1);
+    (HANDLERS.syscall)(syscall::CAP_ENTER, 1, syscall::FOREVER);
+    assert!(!crew[0].is_blocked());
+    fake::cpu::become_cpu(2);
+    create::run(&waiting);
+    crate::task::schedule::ask_for_rotation();
+    crate::task::schedule::settle();
+    assert!(crew[1].thread.is_dead());
+    fake::cpu::become_cpu(1);
+    (HANDLERS.kick)();
+    assert!(crew[0].thread.is_dead());
+    assert!(crew[0].process().exit.lock().done);
+}
+
+#[test]
+fn who_faults_while_the_process_ends_does_not_come_back() {
+    let world = World::with_cpus(2);
+    let (_killer, crew) = crew(&world, 2);
+    let victim = &crew[0];
+    // As a killer does that has come this far and no further.
+    victim.process().exit.lock().status = Some(Status::Killed);
+    fake::cpu::become_cpu(1);
+    (HANDLERS.fault)(Fault { vector: 14, error_code: 0, address: 0 });
+    assert!(victim.thread.is_dead());
+    assert!(victim.process().exit.lock().done);
+    // The killer goes on, and finds that there is nothing left to take back.
+    assert!(!victim.process().threads.lock().all_gone());
 }
 
 #[test]
