@@ -5,6 +5,7 @@
 //! lies inside the block, because indices are masked, and arena ranges are checked against the length that the kernel chose.
 
 mod arena;
+mod nops;
 
 pub use arena::OutOfArena;
 

@@ -2,6 +2,7 @@
 
 mod arena;
 mod hostile;
+mod nops;
 mod queues;
 
 use crate::{KernelRing, UserRing};

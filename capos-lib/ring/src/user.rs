@@ -140,21 +140,17 @@ impl UserRing {
     pub(crate) fn write_sqe(&self, index: u32, sqe: &Sqe) {
         let slot = (index & (self.shape.sq_entries - 1)) as usize;
         let offset = self.shape.sq_off() + slot * SQE_SIZE;
-        for (n, word) in sqe_to_words(sqe).into_iter().enumerate() {
-            // SAFETY: the slot is masked, so the entry lies inside the queue; queue and entries are 8-byte aligned.
-            unsafe { self.block.store_u64(offset + n * 8, word) };
-        }
+        // SAFETY: the slot is masked, so the entry lies inside the queue, which is 8-byte aligned as entries are. Until the tail is
+        // published it is ours, and the kernel takes it before it says so by its head.
+        unsafe { self.block.write_words(offset, sqe_to_words(sqe)) };
     }
 
     #[inline]
-    fn read_cqe(&self, index: u32) -> Cqe {
+    pub(crate) fn read_cqe(&self, index: u32) -> Cqe {
         let slot = (index & (self.shape.cq_entries - 1)) as usize;
         let offset = self.cq_off + slot * CQE_SIZE;
-        let mut words = [0; _];
-        for (n, word) in words.iter_mut().enumerate() {
-            // SAFETY: the slot is masked, so the entry lies inside the queue; queue and entries are 8-byte aligned.
-            *word = unsafe { self.block.load_u64(offset + n * 8) };
-        }
+        // SAFETY: as in `write_sqe`. The kernel published the entry, and writes it again only when our head has passed it.
+        let words = unsafe { self.block.read_words(offset) };
         cqe_from_words(words)
     }
 

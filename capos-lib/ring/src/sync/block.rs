@@ -70,6 +70,27 @@ impl Block {
         unsafe { AtomicU64::from_ptr(self.pointer(offset).as_ptr().cast()) }.store(value, Ordering::Relaxed);
     }
 
+    /// Reads words that are the caller's alone for now, as the protocol of the indices has it: the compiler may leave out what
+    /// nobody looks at.
+    ///
+    /// # Safety
+    /// The words are inside the block and 8-byte aligned, and nobody writes to them meanwhile.
+    #[inline]
+    pub(crate) unsafe fn read_words<const N: usize>(&self, offset: usize) -> [u64; N] {
+        // SAFETY: valid and aligned by the caller's promise, and so is that no write is concurrent.
+        unsafe { self.pointer(offset).cast().read() }
+    }
+
+    /// Writes words that are the caller's alone for now; the compiler may write several at once.
+    ///
+    /// # Safety
+    /// The words are inside the block and 8-byte aligned, and nobody accesses them meanwhile.
+    #[inline]
+    pub(crate) unsafe fn write_words<const N: usize>(&self, offset: usize, words: [u64; N]) {
+        // SAFETY: as in `read_words`, for any access.
+        unsafe { self.pointer(offset).cast().write(words) };
+    }
+
     /// Changes the bits of a word that `mask` has to those of `bits`. The other bits stay what others make of them.
     ///
     /// Two steps, each atomic, since a loop until nobody interferes might never end: the other side may be hostile.

@@ -75,6 +75,18 @@ impl Block {
         self.memory().words[offset / 8].with_mut(|word| unsafe { *word = value });
     }
 
+    pub(crate) unsafe fn read_words<const N: usize>(&self, offset: usize) -> [u64; N] {
+        // SAFETY: the caller's promise.
+        core::array::from_fn(|word| unsafe { self.load_u64(offset + word * 8) })
+    }
+
+    pub(crate) unsafe fn write_words<const N: usize>(&self, offset: usize, words: [u64; N]) {
+        for (word, value) in words.into_iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { self.store_u64(offset + word * 8, value) };
+        }
+    }
+
     pub(crate) unsafe fn merge_u64(&self, offset: usize, mask: u64, bits: u64) {
         // SAFETY: the caller's promise.
         unsafe { self.store_u64(offset, self.load_u64(offset) & !mask | bits & mask) };

@@ -4,7 +4,7 @@ use crate::ring::submit;
 use crate::task::process::Status;
 use crate::task::thread::{Block, Thread};
 use crate::task::{cpu, end, schedule};
-use capos_abi::{TransportError, syscall};
+use capos_abi::{Op, TransportError, syscall};
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 use kernel_hal::time;
@@ -67,13 +67,18 @@ fn take_submissions(thread: &Ref<Thread>) -> Result<(), TransportError> {
     }
     // Every operation takes up one place, whether it completes at once or later.
     let room = thread.completion_room(head)?;
-    for _ in 0..pending.min(room) {
+    let end = head.wrapping_add(pending.min(room));
+    while head != end {
         let sqe = thread.ring.read_sqe(head);
         head = head.wrapping_add(1);
         thread.sq_head.store(head, Ordering::Relaxed);
         submit::submit(thread, &sqe);
         if thread.is_doomed() {
             break;
+        }
+        if sqe.op == Op::Nop as u8 {
+            head = head.wrapping_add(thread.take_nops(head, end.wrapping_sub(head)));
+            thread.sq_head.store(head, Ordering::Relaxed);
         }
     }
     thread.ring.publish_sq_head(head);

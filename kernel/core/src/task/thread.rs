@@ -139,11 +139,25 @@ impl Thread {
         Self::wake_if_served(this, state);
     }
 
+    /// Takes and completes a run of NOPs from submission `head` on, under one lock; see [`capos_ring::KernelRing::take_nops`].
     #[inline]
-    fn append(&self, _locked: &State, cqe: &Cqe) {
+    pub fn take_nops(&self, head: u32, limit: u32) -> u32 {
+        let state = self.state.lock();
+        let tail = self.cq_tail.load(Ordering::Relaxed);
+        let taken = self.ring.take_nops(head, tail, limit);
+        self.advance(&state, tail.wrapping_add(taken));
+        taken
+    }
+
+    #[inline]
+    fn append(&self, locked: &State, cqe: &Cqe) {
         let tail = self.cq_tail.load(Ordering::Relaxed);
         self.ring.write_cqe(tail, cqe);
-        let tail = tail.wrapping_add(1);
+        self.advance(locked, tail.wrapping_add(1));
+    }
+
+    #[inline]
+    fn advance(&self, _locked: &State, tail: u32) {
         self.cq_tail.store(tail, Ordering::Relaxed);
         self.ring.publish_cq_tail(tail);
     }

@@ -101,9 +101,19 @@ impl<'r> Bare<'r> {
     /// Queues a submission.
     #[inline]
     pub fn submit(&mut self, sqe: &Sqe) {
-        self.ring.write_sqe(self.tail, &words(sqe));
-        self.tail = self.tail.wrapping_add(1);
-        self.ring.set_header(header::SQ_TAIL, self.tail);
+        self.submit_all(core::iter::once(*sqe));
+    }
+
+    /// Queues several, and tells the kernel of all at once.
+    #[inline]
+    pub fn submit_all(&mut self, sqes: impl Iterator<Item = Sqe>) {
+        let mut tail = self.tail;
+        for sqe in sqes {
+            self.ring.write_sqe(tail, &words(&sqe));
+            tail = tail.wrapping_add(1);
+        }
+        self.tail = tail;
+        self.ring.set_header(header::SQ_TAIL, tail);
     }
 
     /// Queues one with a fresh `user_data`, and gives that.
@@ -119,10 +129,22 @@ impl<'r> Bare<'r> {
         if self.ring.header(header::CQ_TAIL) == self.head {
             return None;
         }
-        let cqe = self.ring.read_cqe(self.head);
+        let cqe = self.ring.published_cqe(self.head);
         self.head = self.head.wrapping_add(1);
         self.ring.set_header(header::CQ_HEAD, self.head);
         Some(cqe)
+    }
+
+    /// Hands all completions that are there to `look`, and tells the kernel once that they are taken.
+    #[inline]
+    pub fn take_all(&mut self, mut look: impl FnMut(&Cqe)) {
+        let (tail, mut head) = (self.ring.header(header::CQ_TAIL), self.head);
+        while head != tail {
+            look(&self.ring.published_cqe(head));
+            head = head.wrapping_add(1);
+        }
+        self.head = head;
+        self.ring.set_header(header::CQ_HEAD, head);
     }
 
     /// Hands the queue over without waiting.

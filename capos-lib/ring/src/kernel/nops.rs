@@ -1,0 +1,53 @@
+//! Runs of NOPs, which cost what the queues themselves cost.
+
+use super::KernelRing;
+use capos_abi::ring::{CQE_SIZE, SQE_SIZE};
+
+/// Offsets of the words of a submission that matter here.
+const USER_DATA: usize = 8;
+const RESERVED1: usize = 48;
+
+impl KernelRing {
+    /// Takes NOPs from submission `head` on, at most `limit`, and writes their completions from `tail` on. Gives how many.
+    ///
+    /// The run ends before anything but a plain NOP, one whose first word and reserved fields are zero; that is for the caller to
+    /// read and judge as a whole. Nothing is published.
+    #[inline]
+    pub fn take_nops(&self, head: u32, tail: u32, limit: u32) -> u32 {
+        let mut taken = 0;
+        while taken < limit {
+            let sq_slot = head.wrapping_add(taken) & (self.shape.sq_entries - 1);
+            let cq_slot = tail.wrapping_add(taken) & (self.shape.cq_entries - 1);
+            // As far as neither queue wraps.
+            let ahead =
+                (self.shape.sq_entries - sq_slot).min(self.shape.cq_entries - cq_slot).min(limit - taken);
+            let run = self.nops_ahead(sq_slot as usize, cq_slot as usize, ahead);
+            taken += run;
+            if run < ahead {
+                break;
+            }
+        }
+        taken
+    }
+
+    #[inline]
+    fn nops_ahead(&self, sq_slot: usize, cq_slot: usize, ahead: u32) -> u32 {
+        let mut sqe = self.shape.sq_off() + sq_slot * SQE_SIZE;
+        let mut cqe = self.cq_off + cq_slot * CQE_SIZE;
+        for run in 0..ahead {
+            // SAFETY: both slots are masked and stay below the ends of their queues, which are 8-byte aligned, as entries are.
+            unsafe {
+                if self.block.load_u64(sqe) != 0 || self.block.load_u64(sqe + RESERVED1) >> 32 != 0 {
+                    return run;
+                }
+                self.block.store_u64(cqe, self.block.load_u64(sqe + USER_DATA));
+                self.block.store_u64(cqe + 8, 0);
+                self.block.store_u64(cqe + 16, 0);
+                self.block.store_u64(cqe + 24, 0);
+            }
+            sqe += SQE_SIZE;
+            cqe += CQE_SIZE;
+        }
+        ahead
+    }
+}
