@@ -155,6 +155,16 @@ impl Reply {
 impl Drop for Reply {
     #[inline]
     fn drop(&mut self) {
+        if self.count == 0 && self.run.is_none() {
+            return self.thread.scratch.release();
+        }
+        self.give_up();
+    }
+}
+
+impl Reply {
+    #[inline(never)]
+    fn give_up(&mut self) {
         for n in 0..usize::from(self.count) {
             drop(self.take_cap(n));
         }
@@ -165,19 +175,14 @@ impl Drop for Reply {
     }
 }
 
-/// Turns a completion into an answer. `reply` becomes the caller's in any case: an error drops it.
 #[inline]
-fn judge(cqe: &Cqe, mut reply: Reply) -> Result<Reply, CallError> {
-    reply.count = cqe.caps.min(MAX_CAPS as u8);
-    reply.len = cqe.result.max(0) as u32;
-    if cqe.result < 0 || cqe.flags & cqe_flags::EXCEPTION != 0 {
-        return Err(error_of(cqe, &reply));
-    }
-    Ok(reply)
+fn is_error(cqe: &Cqe) -> bool {
+    cqe.result < 0 || cqe.flags & cqe_flags::EXCEPTION != 0
 }
 
+/// The error that a completion stands for; `reply` holds its text, and is dropped.
 #[cold]
-fn error_of(cqe: &Cqe, reply: &Reply) -> CallError {
+fn error_of(cqe: &Cqe, reply: Reply) -> CallError {
     if cqe.result < 0 {
         return CallError::Transport(
             TransportError::from_code(cqe.result).unwrap_or(TransportError::UnknownOp),
@@ -209,17 +214,10 @@ where
         let operation = start(thread, cap, interface, method, encode, send, recv_caps, reply_max)?;
         return answer(thread, operation.finish_blocking());
     }
-    // From here on the scratch place is ours, and this reply gives it back whatever happens.
-    let reply = Reply {
-        thread,
-        offset: thread.scratch.reply,
-        len: 0,
-        caps: thread.scratch.caps,
-        count: 0,
-        run: None,
-    };
+    // From here on the scratch place is ours, until an error or the drop of the answer gives it back.
     // SAFETY: the scratch place is claimed, and nothing in flight names it.
-    let msg_len = encode(unsafe { arena::bytes_mut(thread, thread.scratch.request, MAX_MESSAGE) })?;
+    let encoded = encode(unsafe { arena::bytes_mut(thread, thread.scratch.request, MAX_MESSAGE) });
+    let msg_len = encoded.inspect_err(|_| thread.scratch.release())?;
     let send = send.get(..MAX_CAPS).unwrap_or(send);
     // SAFETY: as above; at most MAX_CAPS words.
     unsafe { arena::put_caps(thread, thread.scratch.caps, send) };
@@ -238,20 +236,36 @@ where
         caps_off: thread.scratch.caps,
         ..Sqe::default()
     });
-    judge(&wait_for(thread, BLOCKING), reply)
+    let cqe = wait_for(thread, BLOCKING);
+    let count = cqe.caps.min(MAX_CAPS as u8);
+    let len = cqe.result.max(0) as u32;
+    let reply =
+        Reply { thread, offset: thread.scratch.reply, len, caps: thread.scratch.caps, count, run: None };
+    if is_error(&cqe) { Err(error_of(&cqe, reply)) } else { Ok(reply) }
 }
 
 /// Enters until the completion with this `user_data` is there; others are handed to their owners meanwhile.
 #[inline]
 pub(crate) fn wait_for(thread: &Thread, user_data: u64) -> Cqe {
+    thread.wait();
+    match thread.ring.pop() {
+        Some(cqe) if cqe.user_data == user_data => cqe,
+        other => wait_longer(thread, user_data, other),
+    }
+}
+
+#[inline(never)]
+fn wait_longer(thread: &Thread, user_data: u64, mut other: Option<Cqe>) -> Cqe {
     loop {
-        thread.wait();
-        while let Some(cqe) = thread.ring.pop() {
+        while let Some(cqe) = other {
             if cqe.user_data == user_data {
                 return cqe;
             }
             thread.complete(cqe);
+            other = thread.ring.pop();
         }
+        thread.wait();
+        other = thread.ring.pop();
     }
 }
 
@@ -338,7 +352,9 @@ where
 /// Turns the completion of an asynchronous call into an answer.
 fn answer(thread: &'static Thread, (cqe, operation): (Cqe, Finished)) -> Result<Reply, CallError> {
     let Finished { run, caps, reply } = operation;
-    judge(&cqe, Reply { thread, offset: reply, len: 0, caps, count: 0, run: Some(run) })
+    let count = cqe.caps.min(MAX_CAPS as u8);
+    let reply = Reply { thread, offset: reply, len: cqe.result.max(0) as u32, caps, count, run: Some(run) };
+    if is_error(&cqe) { Err(error_of(&cqe, reply)) } else { Ok(reply) }
 }
 
 pub(crate) use crate::op::Finished;

@@ -19,13 +19,13 @@ impl BootPackage {
     pub(super) fn info(&self, call: &mut Call<'_>, params: InfoParams) -> Outcome {
         match boot::info().modules.get(params.index as usize) {
             Some(file) => call.reply_large(&InfoResults { size: file.length as u64, name: file.name }),
-            None => Outcome::Exception(ExceptionCode::NotFound),
+            None => Outcome::exception(ExceptionCode::NotFound),
         }
     }
 
     pub(super) fn open(&self, call: &mut Call<'_>, params: OpenParams<'_>) -> Outcome {
         let Some(file) = boot::info().modules.iter().find(|file| file.name == params.name) else {
-            return Outcome::Exception(ExceptionCode::NotFound);
+            return Outcome::exception(ExceptionCode::NotFound);
         };
         match call.give(Object::MemoryObject(MemoryObject::read_only_of(file.frames.clone()))) {
             Ok(()) => call.reply(&OpenResults { size: file.length as u64 }),

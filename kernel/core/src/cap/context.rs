@@ -4,28 +4,55 @@ use crate::cap::Object;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::task::process::Process;
 use crate::task::thread::Thread;
-use capos_abi::{CapId, ExceptionCode, MAX_MESSAGE, Sqe, TransferMode, TransferSlot, TransportError};
+use capos_abi::ring::cqe_flags;
+use capos_abi::{CapId, Cqe, ExceptionCode, MAX_MESSAGE, Sqe, TransferMode, TransferSlot, TransportError};
 use capos_cap::{Mobility, TableError};
 use capos_schema::Encode;
 use kernel_hal::sync::Ref;
 
-/// How a call of a kernel object went.
+/// How a call of a kernel object went: the second word of its completion, result in the low half, then flags, capabilities, code.
+/// So nothing has to be taken apart and put together again on the way to the completion queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
-pub(crate) enum Outcome {
-    /// Answered: bytes in the reply buffer, capabilities in the array.
-    Done { len: u32, caps: u8 },
-    /// Will be answered through its ticket.
-    Pending,
-    /// The object cannot do it.
-    Exception(ExceptionCode),
-    /// The call was not one.
-    Error(TransportError),
-}
+pub(crate) struct Outcome(u64);
 
 impl Outcome {
     /// An answer without fields.
-    pub const EMPTY: Outcome = Outcome::Done { len: 0, caps: 0 };
+    pub const EMPTY: Outcome = Outcome(0);
+    /// Will be answered through its ticket. No completion looks like this: its flags are unknown ones.
+    pub const PENDING: Outcome = Outcome(u64::MAX);
+
+    /// Answered: bytes in the reply buffer, capabilities in the array.
+    #[inline]
+    pub fn done(len: usize, caps: u8) -> Outcome {
+        Outcome(len as u64 & 0x7fff_ffff | u64::from(caps) << 40)
+    }
+
+    /// The object cannot do it.
+    #[inline]
+    pub const fn exception(code: ExceptionCode) -> Outcome {
+        Outcome((cqe_flags::EXCEPTION as u64) << 32 | (code.code() as u64) << 48)
+    }
+
+    /// The call was not one.
+    #[inline]
+    pub const fn error(error: TransportError) -> Outcome {
+        Outcome(error.code() as u32 as u64)
+    }
+
+    /// The completion that says so.
+    #[inline]
+    pub fn completion(self, user_data: u64) -> Cqe {
+        let [result, rest] = [self.0 as u32, (self.0 >> 32) as u32];
+        Cqe {
+            user_data,
+            result: result.cast_signed(),
+            flags: rest as u8,
+            caps: (rest >> 8) as u8,
+            method: (rest >> 16) as u16,
+            ..Cqe::default()
+        }
+    }
 }
 
 /// One call.
@@ -73,7 +100,7 @@ impl<'a> Call<'a> {
         if self.thread.ring.arena_write(self.sqe.reply_off, bytes).is_err() {
             return self.take_back(TransportError::InvalidArgument);
         }
-        Outcome::Done { len: bytes.len() as u32, caps: self.given }
+        Outcome::done(bytes.len(), self.given)
     }
 
     /// The answer did not fit: capabilities given with it are taken back, so that nothing is half done.
@@ -84,7 +111,7 @@ impl<'a> Call<'a> {
             let entry = self.process().release(CapId::from_raw(raw));
             drop(entry);
         }
-        Outcome::Error(error)
+        Outcome::error(error)
     }
 
     /// Puts a capability for `object` into the caller's table and the answer.
@@ -110,17 +137,17 @@ impl<'a> Call<'a> {
         table
             .lookup(slot.id())
             .map(|entry| entry.object.clone())
-            .map_err(|error| Outcome::Error(refusal(error)))
+            .map_err(|error| Outcome::error(refusal(error)))
     }
 
     /// The object behind the `n`th capability, if it may be given to somebody else in the way it was sent.
     pub fn transferable(&self, n: u8) -> Result<Object, Outcome> {
         let slot = self.sent(n)?;
         let table = self.process().table.lock();
-        let entry = table.lookup(slot.id()).map_err(|error| Outcome::Error(refusal(error)))?;
+        let entry = table.lookup(slot.id()).map_err(|error| Outcome::error(refusal(error)))?;
         match (entry.mobility, slot.mode()) {
             (Mobility::Free, _) | (Mobility::MoveOnly, Some(TransferMode::Move)) => Ok(entry.object.clone()),
-            _ => Err(Outcome::Error(TransportError::NotTransferable)),
+            _ => Err(Outcome::error(TransportError::NotTransferable)),
         }
     }
 
@@ -135,7 +162,7 @@ impl<'a> Call<'a> {
     }
 
     fn sent(&self, n: u8) -> Result<TransferSlot, Outcome> {
-        let error = Outcome::Error(TransportError::InvalidArgument);
+        let error = Outcome::error(TransportError::InvalidArgument);
         if n >= self.sqe.caps_send {
             return Err(error);
         }
@@ -161,14 +188,14 @@ impl<'a> Call<'a> {
                     ops.park(id, waiting);
                     id
                 }
-                Err(error) => return Outcome::Error(error),
+                Err(error) => return Outcome::error(error),
             }
         };
         match enter(Ticket { thread: self.thread.clone(), id }) {
-            Ok(()) => Outcome::Pending,
+            Ok(()) => Outcome::PENDING,
             Err(code) => {
                 self.thread.ops.lock().finish(id);
-                Outcome::Exception(code)
+                Outcome::exception(code)
             }
         }
     }

@@ -14,7 +14,7 @@ use super::{Call, Object, Outcome};
 
 /// Lets an object carry out `method` on `message`, the private copy of the caller's parameters.
 pub(crate) fn dispatch(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> Outcome {
-    route(object, method, message, call).unwrap_or(Outcome::Error(TransportError::BadMessage))
+    route(object, method, message, call).unwrap_or(Outcome::error(TransportError::BadMessage))
 }
 
 /// The interface that an object has for whoever holds it.
@@ -51,19 +51,19 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
             }
             boot_package::INFO => object.info(call, boot_package::InfoParams::decode(message)?),
             boot_package::OPEN => object.open(call, boot_package::OpenParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::Endpoint(object) => match method {
             endpoint::MINT => object.mint(call, endpoint::MintParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::EndpointFactory(object) => match method {
             endpoint_factory::CREATE => object.create(call, endpoint_factory::CreateParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::EntropySource(object) => match method {
             entropy_source::FILL => object.fill(call, entropy_source::FillParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::Interrupt(object) => match method {
             interrupt::WAIT => {
@@ -74,11 +74,11 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
                 Empty::decode(message)?;
                 object.mask(call)
             }
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::InterruptController(object) => match method {
             interrupt_controller::ISA => object.isa(call, interrupt_controller::IsaParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::IoPort(object) => match method {
             io_port::READ8 => object.read8(call, io_port::Read8Params::decode(message)?),
@@ -94,15 +94,15 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
                 object.info(call)
             }
             io_port::SUBRANGE => object.subrange(call, io_port::SubrangeParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::LogReader(object) => match method {
             log_reader::READ => object.read(call, log_reader::ReadParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::LogSink(object) => match method {
             log_sink::WRITE => object.write(call, log_sink::WriteParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::MemoryObject(object) => match method {
             memory_object::INFO => {
@@ -115,7 +115,7 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
                 Empty::decode(message)?;
                 object.read_only(call)
             }
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::Power(object) => match method {
             power::REBOOT => {
@@ -126,7 +126,7 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
                 Empty::decode(message)?;
                 object.halt(call)
             }
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::ProcessHandle(object) => match method {
             process_handle::GRANT => {
@@ -150,11 +150,11 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
                 Empty::decode(message)?;
                 object.crash(call)
             }
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::ProcessSpawner(object) => match method {
             process_spawner::CREATE => object.create(call, process_spawner::CreateParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::SystemInfo(object) => match method {
             system_info::SYSTEM => {
@@ -185,7 +185,7 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
                 Empty::decode(message)?;
                 object.boot(call)
             }
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::ThreadControl(object) => match method {
             thread_control::CREATE => object.create(call, thread_control::CreateParams::decode(message)?),
@@ -201,7 +201,7 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
                 Empty::decode(message)?;
                 object.yield_(call)
             }
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::Timer(object) => match method {
             timer::NOW => {
@@ -209,7 +209,7 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
                 object.now(call)
             }
             timer::SLEEP_UNTIL => object.sleep_until(call, timer::SleepUntilParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::VirtualMemory(object) => match method {
             virtual_memory::RESERVE => object.reserve(call, virtual_memory::ReserveParams::decode(message)?),
@@ -220,16 +220,16 @@ fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> R
                 object.create_object(call, virtual_memory::CreateObjectParams::decode(message)?)
             }
             virtual_memory::MAP => object.map(call, virtual_memory::MapParams::decode(message)?),
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         Object::WallClock(object) => match method {
             wall_clock::NOW => {
                 Empty::decode(message)?;
                 object.now(call)
             }
-            _ => Outcome::Error(TransportError::UnknownMethod),
+            _ => Outcome::error(TransportError::UnknownMethod),
         },
         // Calls of endpoint clients go to their server and not here.
-        Object::Client(_) => Outcome::Error(TransportError::WrongKind),
+        Object::Client(_) => Outcome::error(TransportError::WrongKind),
     })
 }

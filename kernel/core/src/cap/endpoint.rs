@@ -8,7 +8,7 @@ use capos_schema::endpoint::{MintParams, MintResults};
 impl ReceiveRight {
     pub(super) fn mint(&self, call: &mut Call<'_>, params: MintParams) -> Outcome {
         let Ok(facet) = Endpoint::mint(&self.endpoint, params.badge, params.interface) else {
-            return Outcome::Exception(ExceptionCode::OutOfMemory);
+            return Outcome::exception(ExceptionCode::OutOfMemory);
         };
         match call.give(Object::Client(facet)) {
             Ok(()) => call.reply(&MintResults),

@@ -15,12 +15,12 @@ pub(crate) struct EndpointFactory;
 impl EndpointFactory {
     pub(super) fn create(&self, call: &mut Call<'_>, params: CreateParams) -> Outcome {
         if !(1..=DEPTH_MAX).contains(&params.depth) {
-            return Outcome::Exception(ExceptionCode::InvalidArgument);
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         }
         let right = match Endpoint::create(params.depth, &call.process().account) {
             Ok(right) => right,
-            Err(CreateError::OutOfMemory) => return Outcome::Exception(ExceptionCode::OutOfMemory),
-            Err(CreateError::BudgetExhausted) => return Outcome::Exception(ExceptionCode::BudgetExhausted),
+            Err(CreateError::OutOfMemory) => return Outcome::exception(ExceptionCode::OutOfMemory),
+            Err(CreateError::BudgetExhausted) => return Outcome::exception(ExceptionCode::BudgetExhausted),
         };
         match call.give(Object::Endpoint(right)) {
             Ok(()) => call.reply(&CreateResults),

@@ -16,12 +16,12 @@ impl EntropySource {
     pub(super) fn fill(&self, call: &mut Call<'_>, params: FillParams) -> Outcome {
         let mut buffer = [0; FILL_MAX];
         let Some(data) = buffer.get_mut(..params.length as usize) else {
-            return Outcome::Exception(ExceptionCode::InvalidArgument);
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         };
         match entropy::fill(data) {
             Ok(()) => call.reply_large(&FillResults { data }),
-            Err(EntropyError::Absent) => Outcome::Exception(ExceptionCode::Unsupported),
-            Err(EntropyError::Unhealthy) => Outcome::Exception(ExceptionCode::DeviceFault),
+            Err(EntropyError::Absent) => Outcome::exception(ExceptionCode::Unsupported),
+            Err(EntropyError::Unhealthy) => Outcome::exception(ExceptionCode::DeviceFault),
         }
     }
 }

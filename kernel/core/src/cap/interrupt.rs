@@ -120,7 +120,7 @@ impl Interrupt {
         let line = &self.holder.line;
         let mut state = line.state.lock();
         if state.waiter.is_some() {
-            return Outcome::Exception(ExceptionCode::WrongState);
+            return Outcome::exception(ExceptionCode::WrongState);
         }
         if state.pending {
             state.pending = false;
@@ -131,7 +131,7 @@ impl Interrupt {
             Ok(())
         });
         drop(state);
-        if outcome == Outcome::Pending {
+        if outcome == Outcome::PENDING {
             irq::unmask(line.line);
         }
         outcome

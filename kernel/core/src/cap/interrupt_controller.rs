@@ -14,9 +14,9 @@ impl InterruptController {
     pub(super) fn isa(&self, call: &mut Call<'_>, params: IsaParams) -> Outcome {
         let interrupt = match Interrupt::isa(params.line) {
             Ok(interrupt) => interrupt,
-            Err(ClaimError::Line(IrqError::NotFound)) => return Outcome::Exception(ExceptionCode::NotFound),
-            Err(ClaimError::Line(IrqError::Taken)) => return Outcome::Exception(ExceptionCode::Exists),
-            Err(ClaimError::OutOfMemory) => return Outcome::Exception(ExceptionCode::OutOfMemory),
+            Err(ClaimError::Line(IrqError::NotFound)) => return Outcome::exception(ExceptionCode::NotFound),
+            Err(ClaimError::Line(IrqError::Taken)) => return Outcome::exception(ExceptionCode::Exists),
+            Err(ClaimError::OutOfMemory) => return Outcome::exception(ExceptionCode::OutOfMemory),
         };
         match call.give(Object::Interrupt(interrupt)) {
             Ok(()) => call.reply(&IsaResults),

@@ -51,8 +51,8 @@ impl IoPort {
     }
 
     fn read<T>(&self, read: impl FnOnce(&PortRange) -> Result<T, OutOfRange>) -> Result<T, Outcome> {
-        let ports = self.ports().map_err(Outcome::Exception)?;
-        read(ports).map_err(|_| Outcome::Exception(ExceptionCode::InvalidArgument))
+        let ports = self.ports().map_err(Outcome::exception)?;
+        read(ports).map_err(|_| Outcome::exception(ExceptionCode::InvalidArgument))
     }
 
     fn write(&self, write: impl FnOnce(&PortRange) -> Result<(), OutOfRange>) -> Outcome {
@@ -99,7 +99,7 @@ impl IoPort {
     pub(super) fn read_bytes(&self, call: &mut Call<'_>, params: ReadBytesParams) -> Outcome {
         let mut buffer = [0; READ_MAX];
         let Some(data) = buffer.get_mut(..usize::from(params.length)) else {
-            return Outcome::Exception(ExceptionCode::InvalidArgument);
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         };
         match self.read(|ports| ports.read_bytes(params.offset, data)) {
             Ok(()) => call.reply_large(&ReadBytesResults { data }),
@@ -115,16 +115,16 @@ impl IoPort {
         let SubrangeParams { base, length } = params;
         let (first, end) = (u32::from(base), u32::from(base).saturating_add(length));
         if length == 0 || first < u32::from(self.base) || end > u32::from(self.base) + self.length {
-            return Outcome::Exception(ExceptionCode::InvalidArgument);
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         }
         let ports = match PortRange::claim(base, length) {
             Ok(ports) => ports,
-            Err(PortError::Reserved) => return Outcome::Exception(ExceptionCode::Denied),
-            Err(PortError::InvalidRange) => return Outcome::Exception(ExceptionCode::InvalidArgument),
+            Err(PortError::Reserved) => return Outcome::exception(ExceptionCode::Denied),
+            Err(PortError::InvalidRange) => return Outcome::exception(ExceptionCode::InvalidArgument),
         };
         let has_com1 = first < COM1.end && end > COM1.start;
         let Ok(claim) = Ref::try_new(Claim { ports, has_com1 }) else {
-            return Outcome::Exception(ExceptionCode::OutOfMemory);
+            return Outcome::exception(ExceptionCode::OutOfMemory);
         };
         match call.give(Object::IoPort(IoPort { base, length, claim: Some(claim) })) {
             Ok(()) => {

@@ -16,12 +16,12 @@ pub(crate) struct LogSink;
 impl LogSink {
     pub(super) fn write(&self, call: &mut Call<'_>, params: WriteParams<'_>) -> Outcome {
         if params.text.len() > TEXT_MAX {
-            return Outcome::Exception(ExceptionCode::InvalidArgument);
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         }
         let process = call.process();
         let affordable = process.log.lock().take(time::now_ns(), params.text.len() as u64);
         if !affordable {
-            return Outcome::Exception(ExceptionCode::BudgetExhausted);
+            return Outcome::exception(ExceptionCode::BudgetExhausted);
         }
         let level = match params.level {
             LogLevel::Error => Level::Error,

@@ -52,19 +52,19 @@ impl MemoryObject {
         let mut buffer = [0; READ_MAX];
         let data = buffer.get_mut(..len).unwrap_or_default();
         if !data.is_empty() && self.frames.read(offset, data).is_err() {
-            return Outcome::Exception(ExceptionCode::InvalidArgument);
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         }
         call.reply_large(&ReadResults { data })
     }
 
     pub(super) fn write(&self, _call: &mut Call<'_>, params: WriteParams<'_>) -> Outcome {
         if !self.writable {
-            return Outcome::Exception(ExceptionCode::Denied);
+            return Outcome::exception(ExceptionCode::Denied);
         }
         let offset = usize::try_from(params.offset).unwrap_or(usize::MAX);
         match self.frames.write(offset, params.data) {
             Ok(()) => Outcome::EMPTY,
-            Err(_) => Outcome::Exception(ExceptionCode::InvalidArgument),
+            Err(_) => Outcome::exception(ExceptionCode::InvalidArgument),
         }
     }
 

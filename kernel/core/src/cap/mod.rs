@@ -82,10 +82,10 @@ fn call_large(thread: &Ref<Thread>, object: &Object, sqe: &Sqe) -> Outcome {
 #[inline]
 fn call_with(thread: &Ref<Thread>, object: &Object, sqe: &Sqe, buffer: &mut [u8]) -> Outcome {
     let Some(message) = buffer.get_mut(..sqe.msg_len as usize) else {
-        return Outcome::Error(TransportError::InvalidArgument);
+        return Outcome::error(TransportError::InvalidArgument);
     };
     if thread.ring.arena_read(sqe.msg_off, message).is_err() {
-        return Outcome::Error(TransportError::InvalidArgument);
+        return Outcome::error(TransportError::InvalidArgument);
     }
     dispatch::dispatch(object, sqe.method, message, &mut Call::new(thread, sqe))
 }

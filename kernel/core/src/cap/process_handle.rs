@@ -48,7 +48,7 @@ impl ProcessHandle {
         {
             let threads = self.process().threads.lock();
             if threads.started || threads.closed {
-                return Outcome::Exception(ExceptionCode::WrongState);
+                return Outcome::exception(ExceptionCode::WrongState);
             }
         }
         match self.process().insert(object, Mobility::Free) {
@@ -56,7 +56,7 @@ impl ProcessHandle {
                 call.consume(0);
                 call.reply(&GrantResults { slot: id.index() - CapId::FIRST_GRANT })
             }
-            Err(_) => Outcome::Error(TransportError::PeerBudgetExhausted),
+            Err(_) => Outcome::error(TransportError::PeerBudgetExhausted),
         }
     }
 
@@ -64,7 +64,7 @@ impl ProcessHandle {
         {
             let mut threads = self.process().threads.lock();
             if threads.started || threads.closed {
-                return Outcome::Exception(ExceptionCode::WrongState);
+                return Outcome::exception(ExceptionCode::WrongState);
             }
             threads.started = true;
         }
@@ -75,7 +75,7 @@ impl ProcessHandle {
             }
             Err(error) => {
                 self.process().threads.lock().started = false;
-                Outcome::Exception(error.into())
+                Outcome::exception(error.into())
             }
         }
     }
@@ -114,7 +114,7 @@ impl ProcessHandle {
 
     pub(super) fn crash(&self, call: &mut Call<'_>) -> Outcome {
         let crash = self.process().exit.lock().crash;
-        let Some(crash) = crash else { return Outcome::Exception(ExceptionCode::NotFound) };
+        let Some(crash) = crash else { return Outcome::exception(ExceptionCode::NotFound) };
         let mut addresses = [0; BACKTRACE_MAX * 8];
         for (bytes, address) in addresses.chunks_exact_mut(8).zip(crash.backtrace) {
             bytes.copy_from_slice(&address.to_le_bytes());

@@ -15,23 +15,23 @@ impl ProcessSpawner {
     pub(super) fn create(&self, call: &mut Call<'_>, params: CreateParams<'_>) -> Outcome {
         let binary = match call.object(0) {
             Ok(Object::MemoryObject(binary)) => binary,
-            Ok(_) => return Outcome::Exception(ExceptionCode::InvalidArgument),
+            Ok(_) => return Outcome::exception(ExceptionCode::InvalidArgument),
             Err(outcome) => return outcome,
         };
         let (Some(name), Some(limits)) = (Name::new(params.name), limits(&params)) else {
-            return Outcome::Exception(ExceptionCode::InvalidArgument);
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         };
         if params.priority > call.process().priority {
-            return Outcome::Exception(ExceptionCode::Denied);
+            return Outcome::exception(ExceptionCode::Denied);
         }
         let process =
             match create::process(&call.process().account, name, &limits, binary.frames(), params.size) {
                 Ok(process) => process,
-                Err(error) => return Outcome::Exception(error.into()),
+                Err(error) => return Outcome::exception(error.into()),
             };
         // From here on the handle's own drop ends the process if nobody gets to hold it.
         let Ok(handle) = ProcessHandle::new(process) else {
-            return Outcome::Exception(ExceptionCode::OutOfMemory);
+            return Outcome::exception(ExceptionCode::OutOfMemory);
         };
         match call.give(Object::ProcessHandle(handle)) {
             Ok(()) => {

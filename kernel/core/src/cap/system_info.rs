@@ -68,7 +68,7 @@ impl SystemInfo {
 
     pub(super) fn acpi_table(&self, call: &mut Call<'_>, params: AcpiTableParams) -> Outcome {
         if !acpi::is_present() {
-            return Outcome::Exception(ExceptionCode::Unsupported);
+            return Outcome::exception(ExceptionCode::Unsupported);
         }
         let Some(table) = acpi::table(params.index as usize) else { return NOT_FOUND };
         // A signature is four letters by the specification; firmware that thinks otherwise gets question marks.
@@ -117,7 +117,7 @@ impl SystemInfo {
     }
 }
 
-const NOT_FOUND: Outcome = Outcome::Exception(ExceptionCode::NotFound);
+const NOT_FOUND: Outcome = Outcome::exception(ExceptionCode::NotFound);
 
 fn or_not_found(call: &mut Call<'_>, answer: Option<impl Encode>) -> Outcome {
     answer.map_or(NOT_FOUND, |answer| call.reply_large(&answer))

@@ -28,10 +28,10 @@ impl ThreadControl {
         };
         let in_user = |address: u64| (layout::USER_MIN..layout::USER_MAX).contains(&address);
         if !in_user(params.entry) || !in_user(params.stack) || params.fs_base >= layout::USER_MAX {
-            return Outcome::Exception(ExceptionCode::InvalidArgument);
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         }
         if params.priority > self.process.priority {
-            return Outcome::Exception(ExceptionCode::Denied);
+            return Outcome::exception(ExceptionCode::Denied);
         }
         let new = NewThread {
             entry: params.entry,
@@ -48,13 +48,13 @@ impl ThreadControl {
                 create::run(&thread);
                 call.reply(&results)
             }
-            Err(error) => Outcome::Exception(error.into()),
+            Err(error) => Outcome::exception(error.into()),
         }
     }
 
     pub(super) fn set_fs_base(&self, call: &mut Call<'_>, params: SetFsBaseParams) -> Outcome {
         if params.base >= layout::USER_MAX {
-            return Outcome::Exception(ExceptionCode::InvalidArgument);
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         }
         call.thread().context.set_fs_base(params.base);
         Outcome::EMPTY
@@ -67,11 +67,11 @@ impl ThreadControl {
 
     pub(super) fn join(&self, call: &mut Call<'_>, params: JoinParams) -> Outcome {
         if !Ref::ptr_eq(&self.process, call.process()) {
-            return Outcome::Exception(ExceptionCode::Denied);
+            return Outcome::exception(ExceptionCode::Denied);
         }
         let mut threads = self.process.threads.lock();
         if params.thread > threads.newest {
-            return Outcome::Exception(ExceptionCode::NotFound);
+            return Outcome::exception(ExceptionCode::NotFound);
         }
         if !threads.list.iter().any(|thread| thread.id == params.thread) {
             return Outcome::EMPTY;

@@ -54,8 +54,8 @@ impl VirtualMemory {
         let Some(pages) = whole_pages(params.size) else { return INVALID };
         let frames = match Frames::zeroed(pages, &self.account) {
             Ok(frames) => frames,
-            Err(MemError::OutOfMemory) => return Outcome::Exception(ExceptionCode::OutOfMemory),
-            Err(MemError::BudgetExhausted) => return Outcome::Exception(ExceptionCode::BudgetExhausted),
+            Err(MemError::OutOfMemory) => return Outcome::exception(ExceptionCode::OutOfMemory),
+            Err(MemError::BudgetExhausted) => return Outcome::exception(ExceptionCode::BudgetExhausted),
         };
         match call.give(Object::MemoryObject(MemoryObject::new(frames))) {
             Ok(()) => call.reply(&CreateObjectResults),
@@ -71,7 +71,7 @@ impl VirtualMemory {
         };
         let protection = protection(params.protection);
         if protection == Protection::ReadWrite && !object.writable() {
-            return Outcome::Exception(ExceptionCode::Denied);
+            return Outcome::exception(ExceptionCode::Denied);
         }
         let first = if params.offset == 0 { Some(0) } else { whole_pages(params.offset) };
         let (Some(pages), Some(first)) = (whole_pages(params.size), first) else { return INVALID };
@@ -86,7 +86,7 @@ impl VirtualMemory {
     }
 }
 
-const INVALID: Outcome = Outcome::Exception(ExceptionCode::InvalidArgument);
+const INVALID: Outcome = Outcome::exception(ExceptionCode::InvalidArgument);
 
 fn protection(wire: schema::Protection) -> Protection {
     match wire {
@@ -102,7 +102,7 @@ fn done(result: Result<(), VmError>) -> Outcome {
 }
 
 fn refuse(error: VmError) -> Outcome {
-    Outcome::Exception(match error {
+    Outcome::exception(match error {
         VmError::InvalidArgument => ExceptionCode::InvalidArgument,
         VmError::Exists => ExceptionCode::Exists,
         VmError::NotFound => ExceptionCode::NotFound,

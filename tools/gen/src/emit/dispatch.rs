@@ -10,7 +10,7 @@ use crate::names::{identifier, upper};
 const FUNCTIONS: &str = "
 /// Lets an object carry out `method` on `message`, the private copy of the caller's parameters.
 pub(crate) fn dispatch(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> Outcome {
-    route(object, method, message, call).unwrap_or(Outcome::Error(TransportError::BadMessage))
+    route(object, method, message, call).unwrap_or(Outcome::error(TransportError::BadMessage))
 }
 ";
 
@@ -59,10 +59,10 @@ fn route(out: &mut String, hosted: &[&Interface]) {
         for method in &interface.methods {
             arm(out, interface, method);
         }
-        out.push_str("_ => Outcome::Error(TransportError::UnknownMethod),\n},\n");
+        out.push_str("_ => Outcome::error(TransportError::UnknownMethod),\n},\n");
     }
     out.push_str("// Calls of endpoint clients go to their server and not here.\n");
-    out.push_str("Object::Client(_) => Outcome::Error(TransportError::WrongKind),\n})\n}\n");
+    out.push_str("Object::Client(_) => Outcome::error(TransportError::WrongKind),\n})\n}\n");
 }
 
 /// One method: reads its parameters and calls it. What has no value is only checked.

@@ -46,12 +46,12 @@ impl Gate {
 
     fn add(&self, call: &mut Call<'_>, params: gate::AddParams) -> Outcome {
         call.seen.push(format!("{} + {}", params.left, params.right));
-        Outcome::Pending
+        Outcome::PENDING
     }
 
     fn say(&self, call: &mut Call<'_>, params: gate::SayParams<'_>) -> Outcome {
         call.seen.push(params.text.into());
-        Outcome::Exception(ExceptionCode::Denied)
+        Outcome::exception(ExceptionCode::Denied)
     }
 
     fn take(&self, call: &mut Call<'_>) -> Outcome {
@@ -84,9 +84,9 @@ const GATE: Object = Object::Gate(Gate);
 fn methods_get_their_parameters() {
     assert_eq!(run(&GATE, 0, &[]), (Outcome::Done, vec!["plain".into()]));
     let add = encoded(&gate::AddParams { left: 2, right: 3 });
-    assert_eq!(run(&GATE, 1, &add), (Outcome::Pending, vec!["2 + 3".into()]));
+    assert_eq!(run(&GATE, 1, &add), (Outcome::PENDING, vec!["2 + 3".into()]));
     let say = encoded(&gate::SayParams { text: "hello" });
-    assert_eq!(run(&GATE, 2, &say), (Outcome::Exception(ExceptionCode::Denied), vec!["hello".into()]));
+    assert_eq!(run(&GATE, 2, &say), (Outcome::exception(ExceptionCode::Denied), vec!["hello".into()]));
     assert_eq!(run(&GATE, 3, &encoded(&gate::TakeParams)), (Outcome::Done, vec!["take".into()]));
     let label = encoded(&gate::LabelParams { name: "door" });
     assert_eq!(run(&GATE, 4, &label), (Outcome::Done, vec!["door".into()]));
@@ -95,21 +95,21 @@ fn methods_get_their_parameters() {
 #[test]
 fn unknown_methods_reach_no_object() {
     for method in [5, 6, u16::MAX] {
-        assert_eq!(run(&GATE, method, &[]), (Outcome::Error(TransportError::UnknownMethod), vec![]));
+        assert_eq!(run(&GATE, method, &[]), (Outcome::error(TransportError::UnknownMethod), vec![]));
     }
 }
 
 #[test]
 fn malformed_messages_reach_no_object() {
     for method in 0..5 {
-        assert_eq!(run(&GATE, method, &[9; 5]), (Outcome::Error(TransportError::BadMessage), vec![]));
+        assert_eq!(run(&GATE, method, &[9; 5]), (Outcome::error(TransportError::BadMessage), vec![]));
     }
 }
 
 #[test]
 fn clients_of_endpoints_are_not_dispatched() {
     let client = Object::Client(Client(0x77));
-    assert_eq!(run(&client, 0, &[]), (Outcome::Error(TransportError::WrongKind), vec![]));
+    assert_eq!(run(&client, 0, &[]), (Outcome::error(TransportError::WrongKind), vec![]));
     assert_eq!(interface_id(&client), 0x77);
     assert_eq!(interface_id(&GATE), gate::INTERFACE_ID);
 }
