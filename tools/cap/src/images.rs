@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use image::grub;
 use image::limine::Limine;
 
-use crate::build::{self, Programs, write_if_new};
+use crate::build::{self, Scope, write_if_new};
 use crate::exec::{Context, Failure};
 use crate::house::House;
 use crate::package::Package;
@@ -44,19 +44,20 @@ impl Images {
 
 /// Builds everything and makes the images.
 pub fn make(house: &House) -> Result<Images, Failure> {
-    let programs = build::build(house)?;
-    let systems = Systems::load(house, &programs)?;
-    of(house, &programs, &systems)
+    build::build(house, Scope::Shipped)?;
+    of(house)
 }
 
 /// Makes the images of what is built, unless they are of the same contents already.
-pub fn of(house: &House, programs: &Programs, systems: &Systems) -> Result<Images, Failure> {
-    into(house, programs, systems, &house.target().join("image"))
+pub fn of(house: &House) -> Result<Images, Failure> {
+    into(house, &house.target().join("image"))
 }
 
 /// Makes the images in a folder.
-pub fn into(house: &House, programs: &Programs, systems: &Systems, folder: &Path) -> Result<Images, Failure> {
-    let contents = Package::new(house, programs, systems.manifest(SHIPPED)?)?.contents("")?;
+pub fn into(house: &House, folder: &Path) -> Result<Images, Failure> {
+    let programs = build::programs(house, Scope::Shipped)?;
+    let systems = Systems::load(house, &programs)?;
+    let contents = Package::new(house, &programs, systems.manifest(SHIPPED)?)?.contents("")?;
     let loader = house.boot().join("handoff.elf");
     let handoff = fs::read(&loader).context(loader.display())?;
     let limine = Limine::find();

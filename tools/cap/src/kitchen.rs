@@ -8,7 +8,7 @@ use lab::machine::args::Media;
 use lab::matrix::SubCase;
 use lab::run::{Kitchen, Unready};
 
-use crate::build::{self, Programs};
+use crate::build::{self, Programs, Scope};
 use crate::exec::Failure;
 use crate::house::House;
 use crate::images::{self, Images};
@@ -27,10 +27,10 @@ pub struct Pantry {
 impl Pantry {
     /// Builds what `cases` boot from.
     pub fn stock(house: &House, cases: &[SubCase]) -> Result<Pantry, Failure> {
-        let programs = build::build(house)?;
+        let programs = build::build(house, Scope::All)?;
         let systems = Systems::load(house, &programs)?;
         let from_image = cases.iter().any(|case| case.case.machine.boot != Boot::Pvh);
-        let images = from_image.then(|| images::of(house, &programs, &systems)).transpose()?;
+        let images = from_image.then(|| images::of(house)).transpose()?;
         Ok(Pantry { house: house.clone(), programs, systems, images })
     }
 

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 fn carry_out(verb: Verb) -> Result<bool, Failure> {
     let house = House::find()?;
     match verb {
-        Verb::Build => build::build(&house).map(|_| true),
+        Verb::Build => build::build(&house, build::Scope::All).map(|_| true),
         Verb::Image => images::show(&house),
         Verb::Run(options) => run::run(&house, &options),
         Verb::Test { steps } if steps.is_empty() => gate::run(&house, &gate::Choice::All),

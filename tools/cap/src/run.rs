@@ -5,10 +5,11 @@ use std::process::Command;
 use lab::case::parse_mebibytes;
 use lab::machine::{firmware, kvm, qemu};
 
+use crate::build::{self, Scope};
 use crate::command_line::RunOptions;
 use crate::exec::{Context, Failure};
 use crate::house::House;
-use crate::{build, images, package, systems};
+use crate::{images, package, systems};
 
 /// Builds what is missing and boots it; returns when QEMU does.
 pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
@@ -46,7 +47,9 @@ fn medium(house: &House, options: &RunOptions, command: &mut Command) -> Result<
     if options.uefi {
         return Err(Failure::new("UEFI boots the ISO only; leave --pvh and --system out"));
     }
-    let programs = build::build(house)?;
+    // Only what ships, if that is enough: a change of the runtime makes all programs anew.
+    let scope = if options.system == "default" { Scope::Shipped } else { Scope::All };
+    let programs = build::build(house, scope)?;
     let manifest = systems::Systems::load(house, &programs)?.manifest(&options.system)?;
     let bytes = package::Package::new(house, &programs, manifest)?.bytes()?;
     let path = house.boot().join(format!("{}.cpio", options.system));

@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use crate::exec::{Context, Failure};
 use crate::house::House;
 
-pub use metadata::{Programs, packages, userspace};
+pub use metadata::{Programs, Scope, packages, programs, userspace};
 
-/// Builds the kernel, the loader and all programs, and puts them into `target/boot/`. Returns the programs' names.
-pub fn build(house: &House) -> Result<Programs, Failure> {
-    let programs = metadata::programs(house)?;
+/// Builds the kernel, the loader and the programs in scope, and puts them into `target/boot/`. Returns the programs' names.
+pub fn build(house: &House, scope: Scope) -> Result<Programs, Failure> {
+    let programs = metadata::programs(house, scope)?;
     cargo::kernel(house)?;
     cargo::user(house, &programs)?;
     stage::binaries(house, &programs)?;

@@ -22,7 +22,8 @@ pub fn binaries(house: &House, programs: &Programs) -> Result<(), Failure> {
     }
     for entry in fs::read_dir(&files).context(files.display())? {
         let path = entry.context(files.display())?.path();
-        let known = |name: &str| programs.binaries.iter().any(|binary| binary == name);
+        let known =
+            |name: &str| programs.binaries.iter().chain(&programs.others).any(|binary| binary == name);
         if !path.file_name().and_then(|name| name.to_str()).is_some_and(known) {
             fs::remove_file(&path).context(path.display())?;
         }

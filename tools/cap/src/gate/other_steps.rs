@@ -10,7 +10,6 @@ use super::{Outcome, Tally};
 use crate::build::{self, cargo};
 use crate::exec::{self, Context, Failure, observe};
 use crate::house::House;
-use crate::systems::Systems;
 use crate::{export, images, lint as house_lint, smoke};
 
 /// Seconds for each fuzz target.
@@ -41,13 +40,11 @@ pub fn cue(house: &House) -> Result<Outcome, Failure> {
 
 /// Makes the images twice from the same inputs, and compares them byte for byte.
 pub fn image(house: &House) -> Result<Outcome, Failure> {
-    let programs = build::build(house)?;
-    let systems = Systems::load(house, &programs)?;
-    let first = images::of(house, &programs, &systems)?;
+    let first = images::make(house)?;
     let folder = house.target().join("image-again");
     // Images of an earlier run would be taken for the second ones.
     let _ = fs::remove_dir_all(&folder);
-    let second = images::into(house, &programs, &systems, &folder)?;
+    let second = images::into(house, &folder)?;
     let mut outcome = Outcome::from(Tally::default());
     for (one, other) in [(&first.iso, &second.iso), (&first.raw, &second.raw)] {
         let read = |path: &Path| fs::read(path).context(path.display());
@@ -89,7 +86,7 @@ pub fn fuzz(house: &House) -> Result<Outcome, Failure> {
 }
 
 pub fn build(house: &House) -> Result<Outcome, Failure> {
-    build::build(house)?;
+    build::build(house, build::Scope::All)?;
     Ok(Tally::one().into())
 }
 
