@@ -2,6 +2,8 @@
 # On a fresh machine `make run` and `make test` install what is missing first, and say what.
 
 FILTER ?= *
+# Handed over by the environment: they may hold any character.
+export FILTER CASE MATCH TYPE WITHIN SYSTEM
 # The first build of `cap` takes a minute and says what it does; later ones are silent.
 CAP := cargo run $(if $(wildcard target/debug/cap),--quiet) --package cap --
 
@@ -16,7 +18,7 @@ setup-all:
 	@tools/cap/setup.sh --tests
 
 run: setup
-	@$(CAP) run $(if $(SYSTEM),--system '$(SYSTEM)') $(ARGS)
+	@$(CAP) run $(if $(SYSTEM),--system "$$SYSTEM") $(ARGS)
 
 test: setup-all
 	@$(CAP) test $(STEPS)
@@ -28,13 +30,13 @@ build image lint prune: setup
 	@$(CAP) $@
 
 bench: setup
-	@$(CAP) bench '$(FILTER)' $(if $(CHECK),--check)
+	@$(CAP) bench "$$FILTER" $(if $(CHECK),--check)
 
 smoke: setup
-	@$(CAP) smoke '$(FILTER)'
+	@$(CAP) smoke "$$FILTER"
 
 list: setup
-	@$(CAP) list '$(FILTER)'
+	@$(CAP) list "$$FILTER"
 
 # One case with all its sub-cases: make run-boot-paths
 run-%: setup
@@ -42,10 +44,10 @@ run-%: setup
 
 # A machine by hand: make up CASE=x; make console; make assert MATCH='..' TYPE='help'; make down
 up: setup
-	@$(CAP) up $(if $(CASE),'$(CASE)')
+	@$(CAP) up $(if $(CASE),"$$CASE")
 
 assert: setup
-	@$(CAP) assert '$(MATCH)' $(if $(TYPE),--type '$(TYPE)') $(if $(WITHIN),--within $(WITHIN))
+	@$(CAP) assert "$$MATCH" $(if $(TYPE),--type "$$TYPE") $(if $(WITHIN),--within "$$WITHIN")
 
 console reboot down cycle: setup
 	@$(CAP) $@

@@ -17,6 +17,7 @@ pub mod entry;
 pub mod env;
 mod exception;
 pub mod exec;
+pub mod fpu;
 #[allow(
     clippy::too_many_arguments,
     clippy::useless_conversion,

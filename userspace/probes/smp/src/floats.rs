@@ -1,11 +1,12 @@
-//! Vector registers and the FS base are a thread's own: several threads compute different things in them for long, preempting each
-//! other, and must come to exactly what each would come to alone.
+//! Vector registers, control words and the FS base are a thread's own: several threads compute different things in them for long,
+//! preempting each other, and must come to exactly what each would come to alone.
 
 use crate::Setup;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 use probe::Fields;
+use rt::fpu::{self, ControlWords};
 use rt::{CallError, threads};
 
 /// Steps of one computation: some hundred milliseconds, many turns of the scheduler.
@@ -27,13 +28,24 @@ fn chains(seed: u64, steps: u32) -> [f64; 8] {
     values
 }
 
+/// Rounds of work under control words of one's own: several turns of the scheduler in all.
+const HELD_ROUNDS: u64 = 2_000_000;
+
+/// Control words that differ from thread to thread: rounding and precision, all exceptions masked.
+fn control_words(seed: u64) -> ControlWords {
+    let rounding = (seed % 4) as u32;
+    let precision = [0, 2, 3][seed as usize % 3];
+    ControlWords { x87: 0x7f | precision << 8 | (rounding as u16) << 10, mxcsr: 0x1f80 | rounding << 13 }
+}
+
 /// Runs the computation on all threads and alone, and says how many differ.
 pub fn all(setup: &Setup) -> Result<(), CallError> {
     let wrong = Arc::new(AtomicU64::new(0));
     let strangers = Arc::new(AtomicU64::new(0));
+    let control_lost = Arc::new(AtomicU64::new(0));
     let mut workers = Vec::new();
     for seed in 0..setup.threads {
-        let (wrong, strangers) = (wrong.clone(), strangers.clone());
+        let (wrong, strangers, lost) = (wrong.clone(), strangers.clone(), control_lost.clone());
         workers.push(threads::spawn(10, move || {
             let me = threads::current_id();
             let alone = chains(seed, CHUNK);
@@ -43,6 +55,11 @@ pub fn all(setup: &Setup) -> Result<(), CallError> {
                 wrong.fetch_add(u64::from(!same), Ordering::Relaxed);
                 strangers.fetch_add(u64::from(threads::current_id() != me), Ordering::Relaxed);
             }
+            for _ in 0..5 {
+                let words = control_words(seed);
+                let found = fpu::hold(words, HELD_ROUNDS, 1_000_000);
+                lost.fetch_add(u64::from(found != words), Ordering::Relaxed);
+            }
         })?);
     }
     workers.into_iter().try_for_each(threads::JoinHandle::join)?;
@@ -50,7 +67,8 @@ pub fn all(setup: &Setup) -> Result<(), CallError> {
         .value("threads", setup.threads)
         .value("computations", setup.threads * u64::from(STEPS / CHUNK))
         .value("wrong", wrong.load(Ordering::Relaxed))
-        .value("strangers", strangers.load(Ordering::Relaxed));
+        .value("strangers", strangers.load(Ordering::Relaxed))
+        .value("control_lost", control_lost.load(Ordering::Relaxed));
     setup.report.event("smp.floats", fields);
     Ok(())
 }

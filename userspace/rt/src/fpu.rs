@@ -1,0 +1,44 @@
+//! Control words of the x87 and SSE units: a thread's own, across system calls and interruptions.
+
+use core::arch::asm;
+
+/// The x87 control word and MXCSR.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct ControlWords {
+    /// Precision, rounding and masked exceptions of the x87 unit.
+    pub x87: u16,
+    /// The same and more for SSE. Reserved bits must be zero: setting one is a fault.
+    pub mxcsr: u32,
+}
+
+/// Works for `rounds` rounds under these control words, sleeps for `sleep_ns`, works again, and says which words it found then. The
+/// caller's own are in force again afterwards.
+pub fn hold(words: ControlWords, rounds: u64, sleep_ns: u64) -> ControlWords {
+    let mut own = ControlWords { x87: 0, mxcsr: 0 };
+    let mut found = own;
+    // SAFETY: Rust code runs under its own control words again behind the block, and there is none inside. The system call is
+    // `cap_enter`: what it takes and leaves is as in `sys::cap_enter`.
+    unsafe {
+        asm!(
+            "fnstcw [r12]", "stmxcsr [r12 + 4]",
+            "fldcw [r13]", "ldmxcsr [r13 + 4]",
+            "mov rcx, r14", "2: dec rcx", "jnz 2b",
+            "xor eax, eax", "mov rdi, 0xffffffff", "mov rsi, r15", "syscall",
+            "mov rcx, r14", "3: dec rcx", "jnz 3b",
+            "fnstcw [{found}]", "stmxcsr [{found} + 4]",
+            "fldcw [r12]", "ldmxcsr [r12 + 4]",
+            // A callee-saved register that is nobody else's: the system call keeps it.
+            found = in(reg) &raw mut found,
+            in("r12") &raw mut own, in("r13") &raw const words, in("r14") rounds.max(1), in("r15") sleep_ns,
+            out("rax") _, out("rdi") _, out("rsi") _, out("rdx") _, out("rcx") _, out("r8") _, out("r9") _,
+            out("r10") _, out("r11") _,
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+            options(nostack),
+        );
+    }
+    found
+}
