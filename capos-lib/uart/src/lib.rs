@@ -2,7 +2,7 @@
 //!
 //! The driver asks [`Uart::step`] what to do, does it through its port capability, and tells the answer; no port is touched
 //! here. (The `uart_16550` crate drives ports and memory itself, which a process without I/O privilege can not do: ports are
-//! brokered capabilities, one call each. It serves the kernel's own console.)
+//! brokered capabilities, one call each. See ADR 0010.)
 //!
 //! Every value from the device is hostile data: a bus that reads as all ones, a transmitter that never empties, a receiver that
 //! is never empty and interrupts without a cause end in counters and typed faults, never in a loop. All queues are bounded.
