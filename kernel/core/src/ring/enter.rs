@@ -70,15 +70,20 @@ fn take_submissions(thread: &Ref<Thread>) -> Result<(), TransportError> {
     let end = head.wrapping_add(pending.min(room));
     while head != end {
         let sqe = thread.ring.read_sqe(head);
+        if sqe.op == Op::Nop as u8 {
+            let run = thread.take_nops(head, end.wrapping_sub(head));
+            head = head.wrapping_add(run);
+            thread.sq_head.store(head, Ordering::Relaxed);
+            // One that is not plain is refused below like any other submission.
+            if run > 0 {
+                continue;
+            }
+        }
         head = head.wrapping_add(1);
         thread.sq_head.store(head, Ordering::Relaxed);
         submit::submit(thread, &sqe);
         if thread.is_doomed() {
             break;
-        }
-        if sqe.op == Op::Nop as u8 {
-            head = head.wrapping_add(thread.take_nops(head, end.wrapping_sub(head)));
-            thread.sq_head.store(head, Ordering::Relaxed);
         }
     }
     thread.ring.publish_sq_head(head);
