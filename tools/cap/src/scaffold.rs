@@ -1,9 +1,10 @@
-//! `cap new`: a crate, a case and the lines to add to system.cue. The templates are files in `tools/cap/templates/`, so that they
-//! are read as what they are; every other place finds new crates by itself.
+//! `cap new`: a crate, a lab case that passes, and the lines to append to system.cue. The templates are files in
+//! `tools/cap/templates/`, so that they are read as what they are; every other place finds new crates by itself.
 
 use std::fs;
 use std::path::PathBuf;
 
+use crate::build;
 use crate::command_line::Kind;
 use crate::exec::{Context, Failure};
 use crate::house::House;
@@ -12,7 +13,12 @@ const MANIFEST: &str = include_str!("../templates/Cargo.toml.in");
 const APP: &str = include_str!("../templates/app.rs.in");
 const SERVICE: &str = include_str!("../templates/service.rs.in");
 const PROBE: &str = include_str!("../templates/probe.rs.in");
-const CASE: &str = include_str!("../templates/case.toml.in");
+const APP_CASE: &str = include_str!("../templates/app-case.toml.in");
+const SERVICE_CASE: &str = include_str!("../templates/service-case.toml.in");
+const PROBE_CASE: &str = include_str!("../templates/probe-case.toml.in");
+const SERVICE_CUE: &str = include_str!("../templates/service.cue.in");
+const DRIVER_CUE: &str = include_str!("../templates/driver.cue.in");
+const PROBE_CUE: &str = include_str!("../templates/probe.cue.in");
 
 /// Writes the new files and says what is left to do.
 pub fn make(house: &House, kind: Kind, name: &str) -> Result<(), Failure> {
@@ -22,6 +28,9 @@ pub fn make(house: &House, kind: Kind, name: &str) -> Result<(), Failure> {
         )));
     }
     let plan = Plan::new(kind, name);
+    if build::packages(house)?.iter().any(|package| package.name == plan.package()) {
+        return Err(Failure::new(format!("there is a crate `{}` already", plan.package())));
+    }
     let files = plan.files();
     if let Some((path, _)) = files.iter().find(|(path, _)| house.root.join(path).exists()) {
         return Err(Failure::new(format!("{} exists already", path.display())));
@@ -34,11 +43,7 @@ pub fn make(house: &House, kind: Kind, name: &str) -> Result<(), Failure> {
         fs::write(&full, text).context(full.display())?;
         println!("wrote {}", path.display());
     }
-    println!(
-        "now add to the services of system.cue:\n{}\nthen: cap export && make run-{}",
-        plan.cue(),
-        plan.case()
-    );
+    println!("\n{}", plan.next());
     Ok(())
 }
 
@@ -73,36 +78,58 @@ impl<'a> Plan<'a> {
         if self.kind == Kind::Probe { format!("probe-{}", self.name) } else { self.name.to_owned() }
     }
 
+    /// Its lab case is called after what it shows.
     fn case(&self) -> String {
-        format!("{}-starts", self.name)
+        let shows = match self.kind {
+            Kind::Driver | Kind::Service => "serves",
+            Kind::App => "runs",
+            Kind::Probe => "seen",
+        };
+        format!("{}-{shows}", self.name)
     }
 
     fn files(&self) -> Vec<(PathBuf, String)> {
         let crate_folder = PathBuf::from("userspace").join(self.folder()).join(self.name);
-        let source = match self.kind {
-            Kind::Driver | Kind::Service => SERVICE,
-            Kind::App => APP,
-            Kind::Probe => PROBE,
+        let (source, case) = match self.kind {
+            Kind::Driver | Kind::Service => (SERVICE, SERVICE_CASE),
+            Kind::App => (APP, APP_CASE),
+            Kind::Probe => (PROBE, PROBE_CASE),
         };
-        let case = PathBuf::from("tools/lab/cases").join(self.name).join(format!("{}.toml", self.case()));
+        let case_path =
+            PathBuf::from("tools/lab/cases").join(self.name).join(format!("{}.toml", self.case()));
         vec![
             (crate_folder.join("Cargo.toml"), self.fill(MANIFEST)),
             (crate_folder.join("src/main.rs"), self.fill(source)),
-            (case, self.fill(CASE)),
+            (case_path, self.fill(case)),
         ]
     }
 
-    fn cue(&self) -> String {
-        let package = self.package();
-        format!(
-            "\t\"{package}\": {{binary: \"{package}\", caps: {{log: {{kernel: \"log\", interface: \"LogSink\"}}}}}}"
-        )
+    /// What to append to system.cue, as it is. The shell runs an app without.
+    fn cue(&self) -> Option<String> {
+        let template = match self.kind {
+            Kind::Driver => DRIVER_CUE,
+            Kind::Service => SERVICE_CUE,
+            Kind::App => return None,
+            Kind::Probe => PROBE_CUE,
+        };
+        Some(self.fill(template))
+    }
+
+    /// What is left to do, in words.
+    fn next(&self) -> String {
+        let run = format!("make run-{}", self.case());
+        match self.cue() {
+            Some(cue) => {
+                format!("append to system.cue:\n\n{cue}\nthen run:\n\ncargo cap export\n{run}")
+            }
+            None => format!("now run:\n\n{run}"),
+        }
     }
 
     fn fill(&self, template: &str) -> String {
         let extra = match self.kind {
             Kind::Driver => "kit.workspace = true\n",
-            Kind::Probe => "probe-support.workspace = true\n",
+            Kind::Probe => "probe.workspace = true\n",
             Kind::Service | Kind::App => "",
         };
         template.replace("@package@", &self.package()).replace("@name@", self.name).replace("@extra@", extra)
@@ -123,20 +150,75 @@ mod tests {
         }
     }
 
+    const KINDS: [Kind; 4] = [Kind::Driver, Kind::Service, Kind::App, Kind::Probe];
+    const PAGE: &str = include_str!("../../../docs/src/write-a-service.md");
+    const WORKSPACE: &str = include_str!("../../../Cargo.toml");
+    const SYSTEM: &str = include_str!("../../../system.cue");
+
     #[test]
     fn every_kind_fills_its_templates() {
-        for kind in [Kind::Driver, Kind::Service, Kind::App, Kind::Probe] {
-            for (path, text) in Plan::new(kind, "new-thing").files() {
-                assert!(!text.contains('@'), "{} has a hole:\n{text}", path.display());
+        for kind in KINDS {
+            let plan = Plan::new(kind, "new-thing");
+            let files = plan.files().into_iter().map(|(_, text)| text);
+            for text in files.chain(plan.cue()) {
+                assert!(!text.contains('@'), "{kind:?} has a hole:\n{text}");
             }
         }
     }
 
     #[test]
-    fn the_scaffolded_case_and_manifest_are_sound() {
-        let files = Plan::new(Kind::Probe, "thing").files();
-        lab::library::read("thing-starts", "thing", &files[2].1).unwrap();
-        let manifest: toml::Table = files[0].1.parse().unwrap();
-        assert_eq!(manifest["package"]["name"].as_str(), Some("probe-thing"));
+    fn scaffolded_crates_depend_on_crates_that_exist() {
+        let workspace: toml::Table = WORKSPACE.parse().unwrap();
+        let known = workspace["workspace"]["dependencies"].as_table().unwrap();
+        for kind in KINDS {
+            let manifest: toml::Table = Plan::new(kind, "thing").files()[0].1.parse().unwrap();
+            for name in manifest["dependencies"].as_table().unwrap().keys() {
+                assert!(known.contains_key(name), "{kind:?} depends on {name}");
+            }
+        }
+        let probe: toml::Table = Plan::new(Kind::Probe, "thing").files()[0].1.parse().unwrap();
+        assert_eq!(probe["package"]["name"].as_str(), Some("probe-thing"));
+    }
+
+    #[test]
+    fn scaffolded_cases_are_sound() {
+        for kind in KINDS {
+            let plan = Plan::new(kind, "thing");
+            lab::library::read(&plan.case(), "thing", &plan.files()[2].1).unwrap();
+        }
+    }
+
+    /// What a case's system grants is what the lines for system.cue export.
+    #[test]
+    fn the_case_uses_what_system_cue_exports() {
+        for kind in [Kind::Driver, Kind::Service] {
+            let plan = Plan::new(kind, "new-thing");
+            let case: toml::Table = plan.files()[2].1.parse().unwrap();
+            let given = &case["system"]["services"]["shell"]["caps"]["new-thing"];
+            assert_eq!(given["export"]["service"].as_str(), Some("new-thing"));
+            let export =
+                format!("exports: {}: {}", given["export"]["export"].as_str().unwrap(), given["interface"]);
+            assert!(plan.cue().unwrap().contains(&export), "{export}");
+        }
+    }
+
+    /// Pasted at the end, the lines define the service at the place where it is looked for.
+    #[test]
+    fn the_lines_for_system_cue_can_be_appended() {
+        for kind in [Kind::Driver, Kind::Service, Kind::Probe] {
+            let plan = Plan::new(kind, "new-thing");
+            let labels = cue::Labels::of(&format!("{SYSTEM}{}", plan.cue().unwrap()));
+            let place = labels.find(&["services", &plan.package()]).unwrap();
+            assert_eq!((place.depth, place.line), (2, SYSTEM.lines().count() + 1), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn the_page_shows_what_is_scaffolded() {
+        let plan = Plan::new(Kind::Service, "greeter");
+        let [_, program, case] = plan.files().try_into().unwrap();
+        for part in [program.1, case.1, plan.cue().unwrap(), format!("make run-{}", plan.case())] {
+            assert!(PAGE.contains(&part), "docs/src/write-a-service.md lacks:\n{part}");
+        }
     }
 }
