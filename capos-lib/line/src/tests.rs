@@ -149,8 +149,10 @@ fn utf8_and_what_only_looks_like_it() {
 
 #[test]
 fn all_byte_pairs_are_survived() {
-    for first in 0..=255u8 {
-        for second in 0..=255u8 {
+    // Miri takes minutes for all of them; a few of each kind will do there.
+    let step = if cfg!(miri) { 15 } else { 1 };
+    for first in (0..=255u8).step_by(step) {
+        for second in (0..=255u8).step_by(step) {
             assert!(keys(&[first, second, b'~', b'x']).len() <= 4);
         }
     }
