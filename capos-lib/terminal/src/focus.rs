@@ -30,6 +30,11 @@ impl Focus {
         }
     }
 
+    /// Who has the input.
+    pub fn holder(&self) -> Option<u64> {
+        self.holder
+    }
+
     /// Whether `client` has the input.
     pub fn holds(&self, client: u64) -> bool {
         self.holder == Some(client)

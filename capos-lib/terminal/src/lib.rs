@@ -4,7 +4,10 @@
 //! queue, and one client at a time that holds the input. The console service drives it with the serial line, the shell with
 //! what it lends to the program in the foreground.
 //!
-//! The input belongs to the first client that reads, until that client is gone; others wait in the order they asked.
+//! The input belongs to the first client that reads, until that client is gone; others wait in the order they asked. What is
+//! typed while the queue is full is not taken: whoever brings it keeps it until there is room, so that nothing is lost.
+//!
+//! The holder's unfinished line, a prompt with what was typed behind it, stays at the bottom: what others write goes above it.
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
@@ -12,16 +15,18 @@ extern crate alloc;
 
 mod focus;
 mod output;
+mod shown;
 
 pub use focus::Focus;
 pub use output::Output;
+pub use shown::Shown;
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 use capos_line::{Editor, History, Keys, Outcome};
 
-/// Typed bytes that nobody has read yet; what is typed beyond that is lost and counted.
+/// Typed bytes that nobody has read yet; more are not taken.
 pub const INPUT_ROOM: usize = 1024;
 
 /// Columns and rows when the terminal does not say.
@@ -40,9 +45,12 @@ pub enum LineEnd {
 #[derive(Default)]
 pub struct Terminal {
     input: VecDeque<u8>,
-    lost: u64,
     focus: Focus,
     output: Output,
+    /// The unfinished line of each client that has one.
+    shown: BTreeMap<u64, Shown>,
+    /// The holder is gone and its unfinished line still stands there.
+    dangling: bool,
     keys: Keys,
     history: History,
     /// The line that the holder of the input is editing.
@@ -55,15 +63,12 @@ impl Terminal {
         Self::default()
     }
 
-    /// The person typed.
-    pub fn typed(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            if self.input.len() < INPUT_ROOM {
-                self.input.push_back(*byte);
-            } else {
-                self.lost += 1;
-            }
-        }
+    /// The person typed. Gives how many bytes were taken; the rest must be offered again when something was read.
+    #[must_use = "what is not taken must be kept"]
+    pub fn typed(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.len().min(INPUT_ROOM.saturating_sub(self.input.len()));
+        self.input.extend(bytes.iter().take(count));
+        count
     }
 
     /// Whether anything typed waits to be read.
@@ -71,28 +76,61 @@ impl Terminal {
         !self.input.is_empty()
     }
 
-    /// Bytes that were typed while the queue was full.
-    pub fn lost(&self) -> u64 {
-        self.lost
+    /// Asks for the input; true when `client` has it now.
+    pub fn ask_for_input(&mut self, client: u64) -> bool {
+        self.focus.request(client)
     }
 
-    /// What must be sent for `client`'s text. A line that another client is editing moves out of the way.
+    /// Whether `client` has the input.
+    pub fn holds_input(&self, client: u64) -> bool {
+        self.focus.holds(client)
+    }
+
+    /// What must be sent for `client`'s text. The line of the client that is being typed to moves out of the way.
     pub fn write(&mut self, client: u64, text: &str) -> Vec<u8> {
-        let mut out = Vec::with_capacity(text.len() + 8);
-        let disturbed = self.editor.as_ref().filter(|_| !self.focus.holds(client));
-        if disturbed.is_some() {
-            out.extend_from_slice(b"\r\x1b[K");
-        }
-        self.output.translate(text, &mut out);
-        if let Some(editor) = disturbed {
-            if !text.ends_with('\n') {
-                out.extend_from_slice(b"\r\n");
+        let mut whole = self.past_dangling();
+        let holder = self.focus.holder().filter(|holder| *holder != client);
+        let below = holder.and_then(|holder| self.shown.get(&holder)).filter(|shown| !shown.is_empty());
+        match below {
+            Some(shown) => {
+                shown.hide(usize::from(DEFAULT_SIZE.0), &mut whole);
+                whole.push_str(text);
+                if !text.ends_with('\n') {
+                    whole.push('\n');
+                }
+                shown.show(&mut whole);
             }
-            let mut line = String::new();
-            editor.redraw(&mut line);
-            out.extend_from_slice(line.as_bytes());
+            None => whole.push_str(text),
         }
+        self.note(client, text);
+        let mut out = Vec::with_capacity(whole.len() + 8);
+        self.output.translate(&whole, &mut out);
         out
+    }
+
+    /// The input went to a client that has prompted already, above the line of the one before it: what must be sent so that
+    /// its prompt is at the bottom.
+    pub fn handover(&mut self) -> Vec<u8> {
+        let mut whole = self.past_dangling();
+        if let Some(shown) = self.focus.holder().and_then(|holder| self.shown.get(&holder)) {
+            shown.show(&mut whole);
+        }
+        let mut out = Vec::new();
+        self.output.translate(&whole, &mut out);
+        out
+    }
+
+    /// Ends a line whose client is gone.
+    fn past_dangling(&mut self) -> String {
+        String::from(if core::mem::take(&mut self.dangling) { "\n" } else { "" })
+    }
+
+    fn note(&mut self, client: u64, text: &str) {
+        let shown = self.shown.entry(client).or_default();
+        shown.wrote(text);
+        if shown.is_empty() {
+            self.shown.remove(&client);
+        }
     }
 
     /// Gives `client` what was typed, raw, when it has the input and there is something; else it must ask again later.
@@ -115,6 +153,14 @@ impl Terminal {
         if !self.focus.request(client) {
             return None;
         }
+        let mut said = String::new();
+        let end = self.edit(prompt, columns, &mut said);
+        self.note(client, &said);
+        out.push_str(&said);
+        end
+    }
+
+    fn edit(&mut self, prompt: &str, columns: usize, out: &mut String) -> Option<LineEnd> {
         let mut editor = match self.editor.take() {
             Some(editor) => editor,
             None => {
@@ -139,12 +185,17 @@ impl Terminal {
         None
     }
 
-    /// The last capability of `client` is gone: the input goes to who asked next.
-    pub fn gone(&mut self, client: u64) {
-        if self.focus.holds(client) {
-            self.editor = None;
-        }
+    /// The last capability of `client` is gone: the input goes to who asked next. True when it went to somebody, who must be
+    /// shown; see [`Terminal::handover`].
+    pub fn gone(&mut self, client: u64) -> bool {
+        let held = self.focus.holds(client);
         self.focus.gone(client);
+        let shown = self.shown.remove(&client);
+        if held {
+            self.editor = None;
+            self.dangling |= shown.is_some();
+        }
+        held && self.focus.holder().is_some()
     }
 }
 

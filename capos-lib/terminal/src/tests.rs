@@ -9,6 +9,14 @@ use std::vec::Vec;
 const A: u64 = 1;
 const B: u64 = 2;
 
+fn typed(terminal: &mut Terminal, bytes: &[u8]) {
+    assert_eq!(terminal.typed(bytes), bytes.len());
+}
+
+fn sent(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
 fn line(terminal: &mut Terminal, client: u64) -> (Option<LineEnd>, String) {
     let mut out = String::new();
     let end = terminal.read_line(client, "? ", 80, &mut out);
@@ -52,21 +60,23 @@ fn one_that_left_the_queue_is_passed_over() {
 fn keys_go_to_the_holder_only() {
     let mut terminal = Terminal::new();
     assert_eq!(terminal.read_keys(A, 10), None);
-    terminal.typed(b"xyz");
+    typed(&mut terminal, b"xyz");
     assert_eq!(terminal.read_keys(B, 10), None);
     assert_eq!(terminal.read_keys(A, 2), Some(vec![b'x', b'y']));
     assert_eq!(terminal.read_keys(A, 0), Some(vec![b'z']));
     assert!(!terminal.has_input());
-    terminal.typed(b"1");
-    terminal.gone(A);
+    typed(&mut terminal, b"1");
+    assert!(terminal.gone(A));
     assert_eq!(terminal.read_keys(B, 10), Some(vec![b'1']));
 }
 
 #[test]
-fn typing_ahead_is_bounded() {
+fn what_does_not_fit_is_left_to_whoever_brings_it() {
     let mut terminal = Terminal::new();
-    terminal.typed(&vec![b'x'; INPUT_ROOM + 3]);
-    assert_eq!(terminal.lost(), 3);
+    assert_eq!(terminal.typed(&vec![b'x'; INPUT_ROOM + 3]), INPUT_ROOM);
+    assert_eq!(terminal.typed(b"more"), 0);
+    assert_eq!(terminal.read_keys(A, 2).map(|keys| keys.len()), Some(2));
+    assert_eq!(terminal.typed(b"more"), 2);
     assert_eq!(terminal.read_keys(A, usize::MAX).map(|keys| keys.len()), Some(INPUT_ROOM));
 }
 
@@ -76,18 +86,18 @@ fn a_line_is_prompted_for_edited_and_read() {
     let (end, out) = line(&mut terminal, A);
     assert_eq!(end, None);
     assert!(out.contains("? "));
-    terminal.typed(b"ab\x7f");
+    typed(&mut terminal, b"ab\x7f");
     assert_eq!(line(&mut terminal, A), (None, "ab\x08 \x08".into()));
-    terminal.typed(b"c\rnext");
+    typed(&mut terminal, b"c\rnext");
     assert_eq!(line(&mut terminal, A).0, Some(LineEnd::Line("ac".into())));
-    terminal.typed(b"\r");
+    typed(&mut terminal, b"\r");
     assert_eq!(line(&mut terminal, A).0, Some(LineEnd::Line("next".into())));
 }
 
 #[test]
 fn control_d_and_control_c_end_the_stream() {
     let mut terminal = Terminal::new();
-    terminal.typed(b"\x04ab\x03");
+    typed(&mut terminal, b"\x04ab\x03");
     assert_eq!(line(&mut terminal, A).0, Some(LineEnd::End));
     assert_eq!(line(&mut terminal, A).0, Some(LineEnd::End));
 }
@@ -96,23 +106,43 @@ fn control_d_and_control_c_end_the_stream() {
 fn writes_of_others_move_the_edited_line() {
     let mut terminal = Terminal::new();
     line(&mut terminal, A);
-    terminal.typed(b"half");
+    typed(&mut terminal, b"half");
     line(&mut terminal, A);
-    let text = String::from_utf8(terminal.write(B, "news\n")).unwrap();
-    assert_eq!(text, "\r\x1b[Knews\r\n\r? half\x1b[K");
-    assert_eq!(terminal.write(A, "own\n"), b"own\r\n");
-    let text = String::from_utf8(terminal.write(B, "no end")).unwrap();
-    assert_eq!(text, "\r\x1b[Kno end\r\n\r? half\x1b[K");
+    assert_eq!(sent(terminal.write(B, "news\n")), "\r\x1b[Knews\r\n\r? \x1b[Khalf");
+    assert_eq!(sent(terminal.write(B, "no end")), "\r\x1b[Kno end\r\n\r? \x1b[Khalf");
+    assert_eq!(sent(terminal.write(A, "own\n")), "own\r\n");
+    assert_eq!(sent(terminal.write(B, "news\n")), "news\r\n");
+}
+
+#[test]
+fn a_line_that_the_holder_edits_itself_moves_too() {
+    let mut terminal = Terminal::new();
+    assert_eq!(terminal.read_keys(A, 10), None);
+    terminal.write(A, "done\n\rcapos> \x1b[K");
+    terminal.write(A, "he");
+    assert_eq!(sent(terminal.write(B, "news\n")), "\r\x1b[Knews\r\n\rcapos> \x1b[Khe");
+}
+
+#[test]
+fn whoever_gets_the_input_gets_its_prompt_back() {
+    let mut terminal = Terminal::new();
+    line(&mut terminal, A);
+    assert_eq!(terminal.read_keys(B, 10), None);
+    assert_eq!(sent(terminal.write(B, "b> ")), "\r\x1b[Kb> \r\n\r? \x1b[K");
+    assert!(terminal.gone(A));
+    assert_eq!(sent(terminal.handover()), "\r\nb> ");
+    assert!(!terminal.gone(B));
+    assert_eq!(sent(terminal.write(A, "next\n")), "\r\nnext\r\n");
 }
 
 #[test]
 fn a_holder_that_dies_leaves_no_half_line_to_the_next() {
     let mut terminal = Terminal::new();
     line(&mut terminal, A);
-    terminal.typed(b"ha");
+    typed(&mut terminal, b"ha");
     line(&mut terminal, A);
     assert_eq!(line(&mut terminal, B).0, None);
-    terminal.gone(A);
-    terminal.typed(b"b\r");
+    assert!(terminal.gone(A));
+    typed(&mut terminal, b"b\r");
     assert_eq!(line(&mut terminal, B).0, Some(LineEnd::Line("b".into())));
 }

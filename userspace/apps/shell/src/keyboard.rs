@@ -1,7 +1,12 @@
 //! What the person types, read ahead.
 //!
 //! One read is always under way and never cancelled: a cancelled read could swallow a key. Whoever wants keys takes them from
-//! here, be it the line editor, a program in the foreground or a command that ends at a key press.
+//! here, be it the line editor, a program in the foreground or a command that ends at a key press. What nobody takes stays for
+//! the next: lines pasted behind a command are not its input just because it was running when they arrived.
+//!
+//! Reading ahead is also how Ctrl-C gets through to a program that does not read. It is looked for in what was read ahead, and
+//! like on other systems it discards what was typed before it. The look-ahead is bounded: who pastes more than that into a
+//! program that reads nothing waits, and so does a Ctrl-C behind it.
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
@@ -10,10 +15,10 @@ use rt::generated::ConsoleClient;
 use rt::{CallError, Lent, Signal, spawn};
 
 /// Ctrl-C.
-pub const INTERRUPT: u8 = 3;
+const INTERRUPT: u8 = 3;
 
 /// Bytes kept; while there are so many no more are read.
-const ROOM: usize = 1024;
+const ROOM: usize = 16 * 1024;
 
 /// How often in a row the console may go away and come back under a call.
 pub const PATIENCE: u32 = 100;
@@ -40,11 +45,7 @@ impl Keyboard {
             if let Some(byte) = self.take() {
                 return Ok(byte);
             }
-            if let Some(error) = self.end.take() {
-                self.end.set(Some(error.clone()));
-                return Err(error);
-            }
-            self.changed.wait().await;
+            self.more().await?;
         }
     }
 
@@ -55,6 +56,42 @@ impl Keyboard {
             self.changed.notify();
         }
         byte
+    }
+
+    /// A byte for a program, which Ctrl-C does not reach.
+    pub fn take_for_program(&self) -> Option<u8> {
+        let first = self.bytes.borrow().front().copied();
+        if first == Some(INTERRUPT) { None } else { self.take() }
+    }
+
+    /// Waits for Ctrl-C, and takes it with everything before it.
+    pub async fn interrupted(&self) -> Result<(), CallError> {
+        loop {
+            let at = self.bytes.borrow().iter().position(|byte| *byte == INTERRUPT);
+            if let Some(at) = at {
+                self.bytes.borrow_mut().drain(..=at);
+                self.changed.notify();
+                return Ok(());
+            }
+            self.more().await?;
+        }
+    }
+
+    /// Waits until something was typed or taken; fails when nothing will be any more.
+    pub async fn more(&self) -> Result<(), CallError> {
+        match self.end() {
+            Some(error) => Err(error),
+            None => {
+                self.changed.wait().await;
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&self) -> Option<CallError> {
+        let end = self.end.take();
+        self.end.set(end.clone());
+        end
     }
 }
 

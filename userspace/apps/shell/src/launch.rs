@@ -1,7 +1,6 @@
 //! Starting programs: one, or several with pipes between them.
 
 use crate::jobs::{Child, Job};
-use crate::keyboard::INTERRUPT;
 use crate::lend::{Lender, LentConsole, LentPipe};
 use crate::screen::print;
 use crate::session::Session;
@@ -92,19 +91,14 @@ async fn feed(lender: &Lender, text: String) -> Result<Cap, Trouble> {
     Ok(reader)
 }
 
-/// Waits for a job while what is typed goes to it; Ctrl-C kills it.
+/// Waits for a job, which reads what is typed; Ctrl-C kills it.
 pub async fn foreground(session: &Session, job: &Job) -> Result<(), Trouble> {
     while !job.is_over() {
-        match select(session.jobs.changed.wait(), session.keyboard.next()).await {
+        match select(session.jobs.changed.wait(), session.keyboard.interrupted()).await {
             Either::First(()) => {}
-            Either::Second(Ok(INTERRUPT)) => {
+            Either::Second(Ok(())) => {
                 print(&session.console, "^C\n").await?;
                 job.kill().await;
-            }
-            Either::Second(Ok(byte)) => {
-                if let Some(console) = &job.console {
-                    console.typed(byte);
-                }
             }
             Either::Second(Err(error)) => return Err(Trouble::Terminal(error)),
         }

@@ -7,7 +7,7 @@ use crate::jobs::{Job, Jobs};
 use crate::keyboard::Keyboard;
 use crate::launch;
 use crate::lend::Lender;
-use crate::screen::print;
+use crate::screen::{Screen, print};
 use crate::trouble::Trouble;
 use alloc::boxed::Box;
 use alloc::format;
@@ -31,7 +31,7 @@ const PROMPT: &str = "capos> ";
 /// Everything that commands use.
 pub struct Session {
     pub held: &'static Held,
-    pub console: Lent<'static, ConsoleClient>,
+    pub console: Rc<Screen>,
     pub keyboard: Rc<Keyboard>,
     pub lender: Rc<Lender>,
     pub jobs: Jobs,
@@ -47,26 +47,29 @@ pub async fn run(mut env: Env) -> Result<(), Trouble> {
     let (_, screen) = held.find("console").ok_or(Trouble::NotHeld("console"))?;
     let console = held.client::<ConsoleClient>("console")?;
     let size = console.size().await.map_err(Trouble::Terminal)?;
+    let columns = usize::from(size.columns).max(20);
+    let console = Rc::new(Screen::new(console, columns));
+    let keyboard = Keyboard::start(Lent::of(screen));
     let session = Session {
         held,
-        keyboard: Keyboard::start(Lent::of(screen)),
-        lender: lender(screen).await?,
+        lender: lender(&console, &keyboard).await?,
+        keyboard,
         console,
         jobs: Jobs::default(),
-        columns: usize::from(size.columns).max(20),
+        columns,
         over: Cell::new(false),
     };
     session.converse().await
 }
 
 /// Makes the endpoint behind consoles and pipes, and starts serving it.
-async fn lender(screen: &'static Cap) -> Result<Rc<Lender>, Trouble> {
+async fn lender(screen: &Rc<Screen>, keyboard: &Rc<Keyboard>) -> Result<Rc<Lender>, Trouble> {
     let own = Box::leak(Box::new(Cap::from_id(CapId::SELF_ENDPOINTS)));
     let factory: Lent<'static, EndpointFactoryClient> = Lent::of(own);
     let endpoint = factory.create(DEPTH).await.map_err(Trouble::about("endpoint"))?;
     // Receiving and minting use the same capability; the shell keeps it as long as it lives.
     let receiver = Receiver::new(Cap::from_id(endpoint.cap().id()), 3);
-    let lender = Rc::new(Lender::new(endpoint, screen));
+    let lender = Rc::new(Lender::new(endpoint, Rc::clone(screen), Rc::clone(keyboard)));
     let served = Rc::clone(&lender);
     spawn(async move {
         let error = service::serve(receiver, served).await;

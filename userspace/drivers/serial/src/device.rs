@@ -1,8 +1,8 @@
 //! Does what the core says, whenever something happened.
 
 use alloc::rc::Rc;
-use capos_uart::register::Register;
-use capos_uart::{DeviceFault, FIFO, Step, Uart};
+use capos_uart::register::{Register, ier};
+use capos_uart::{DeviceFault, FIFO, RECEIVE_ROOM, Step, Uart};
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use kit::irq::Line;
@@ -69,7 +69,10 @@ impl Device {
         let mut uart = self.uart.borrow_mut();
         loop {
             match uart.step() {
-                Step::Write(register, value) => self.window.write8(register.offset(), value)?,
+                Step::Write(register, value) => {
+                    let value = bearable(register, value, uart.received());
+                    self.window.write8(register.offset(), value)?;
+                }
                 Step::Read(register) => {
                     let value = self.window.read8(register.offset())?;
                     uart.value(value);
@@ -89,6 +92,18 @@ impl Device {
             self.room.notify();
         }
         uart.fault().map_or(Ok(()), |fault| Err(End::Device(fault)))
+    }
+}
+
+/// What to write instead of `value` when so many received bytes wait to be read.
+///
+/// Bytes that there is no room for stay in the device, which then takes no more from the line (QEMU lets the sender wait). Its
+/// receive interrupt would fire for them again and again, so it is off until a read makes room: that read looks at the device,
+/// which switches it on.
+fn bearable(register: Register, value: u8, waiting: usize) -> u8 {
+    match register {
+        Register::InterruptEnable if waiting >= RECEIVE_ROOM => value & !ier::RECEIVED,
+        _ => value,
     }
 }
 
@@ -129,5 +144,20 @@ pub async fn watch(device: Rc<Device>, timer: TimerClient) {
             device.room.notify();
             device.work.notify();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bearable;
+    use capos_uart::RECEIVE_ROOM;
+    use capos_uart::register::{Register, ier};
+
+    #[test]
+    fn a_full_queue_does_not_interrupt_for_what_it_can_not_take() {
+        let both = ier::RECEIVED | ier::TRANSMIT_EMPTY;
+        assert_eq!(bearable(Register::InterruptEnable, both, RECEIVE_ROOM), ier::TRANSMIT_EMPTY);
+        assert_eq!(bearable(Register::InterruptEnable, both, RECEIVE_ROOM - 1), both);
+        assert_eq!(bearable(Register::LineControl, 3, RECEIVE_ROOM), 3);
     }
 }

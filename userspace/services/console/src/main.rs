@@ -36,6 +36,7 @@ fn start(env: &mut Env) -> Result<i64, EnvError> {
         let timer = env.client::<TimerClient>("timer")?;
         spawn(kernel_log::show(Rc::clone(&server), reader, timer));
     }
+    spawn(server::hand_over(Rc::clone(&server)));
     let error = block_on(async {
         match select(server::pump(Rc::clone(&server)), service::serve(receiver, server)).await {
             Either::First(error) => alloc::format!("line: {error}"),

@@ -26,13 +26,24 @@ pub struct Server {
     terminal: RefCell<Terminal>,
     /// Something was typed, or somebody who read is gone.
     changed: Signal,
+    /// Something typed was read, so that there is room for more.
+    taken: Signal,
+    /// The input went to somebody who has prompted already.
+    handed_over: Signal,
     sending: Turn,
 }
 
 impl Server {
     /// A terminal at the end of `line`.
     pub fn new(line: ByteStreamClient) -> Self {
-        Server { line, terminal: RefCell::new(Terminal::new()), changed: Signal::new(), sending: Turn::new() }
+        Server {
+            line,
+            terminal: RefCell::new(Terminal::new()),
+            changed: Signal::new(),
+            taken: Signal::new(),
+            handed_over: Signal::new(),
+            sending: Turn::new(),
+        }
     }
 
     /// Writes as if `client` had asked.
@@ -41,6 +52,21 @@ impl Server {
         let _turn = self.sending.take().await;
         let bytes = self.terminal.borrow_mut().write(client, text);
         self.send(&bytes).await
+    }
+
+    /// Puts what was typed where it is read from, as fast as it is read.
+    async fn take_in(&self, bytes: &[u8]) {
+        let mut rest = bytes;
+        loop {
+            let room = self.taken.wait();
+            let taken = self.terminal.borrow_mut().typed(rest);
+            rest = rest.get(taken..).unwrap_or(&[]);
+            self.changed.notify();
+            if rest.is_empty() {
+                return;
+            }
+            room.await;
+        }
     }
 
     /// Sends bytes while holding the turn.
@@ -59,18 +85,34 @@ impl Server {
 }
 
 /// Brings in what is typed, until the line is gone for good.
+///
+/// No more is read from the line than is read from us: what nobody reads stays with the driver, then in the device, and at last
+/// with whoever sends it. Nothing is looked for in it on the way; a key that must get through to a program that does not read,
+/// Ctrl-C, is the business of who reads on that program's behalf (the shell reads ahead for it).
 pub async fn pump(server: Rc<Server>) -> CallError {
     let mut tries = 0;
     loop {
         match server.line.read(READ).await {
             Ok(bytes) => {
                 tries = 0;
-                server.terminal.borrow_mut().typed(&bytes);
-                server.changed.notify();
+                server.take_in(&bytes).await;
             }
             Err(error) if error.is_disconnect() && tries < PATIENCE => tries += 1,
             Err(error) => return error,
         }
+    }
+}
+
+/// Shows the prompt of whoever gets the input when the one before is gone.
+pub async fn hand_over(server: Rc<Server>) {
+    let mut next = server.handed_over.wait();
+    loop {
+        next.await;
+        next = server.handed_over.wait();
+        let _turn = server.sending.take().await;
+        let bytes = server.terminal.borrow_mut().handover();
+        // A line that is gone for good ends the pump, and with it the service.
+        let _ = server.send(&bytes).await;
     }
 }
 
@@ -80,7 +122,9 @@ impl Handler for Server {
     }
 
     fn gone(&self, badge: u64) {
-        self.terminal.borrow_mut().gone(badge);
+        if self.terminal.borrow_mut().gone(badge) {
+            self.handed_over.notify();
+        }
         self.changed.notify();
     }
 }
@@ -95,6 +139,7 @@ impl ConsoleServer for Server {
         loop {
             let keys = self.terminal.borrow_mut().read_keys(cx.badge(), max);
             if let Some(keys) = keys {
+                self.taken.notify();
                 return Ok(keys);
             }
             self.changed.wait().await;
@@ -102,16 +147,18 @@ impl ConsoleServer for Server {
     }
 
     async fn read_line(&self, cx: &CallContext, prompt: &str) -> Result<String, Exception> {
+        let columns = usize::from(DEFAULT_SIZE.0);
         loop {
+            let turn = self.sending.take().await;
             let changed = self.changed.wait();
             let mut out = String::new();
-            let columns = usize::from(DEFAULT_SIZE.0);
             let end = self.terminal.borrow_mut().read_line(cx.badge(), prompt, columns, &mut out);
+            self.taken.notify();
             if !out.is_empty() {
-                let _turn = self.sending.take().await;
                 let sent = self.send(out.as_bytes()).await;
                 sent.map_err(|_| Exception::from(ExceptionCode::Disconnected))?;
             }
+            drop(turn);
             match end {
                 Some(LineEnd::Line(line)) => return Ok(line),
                 Some(LineEnd::End) => return Err(Exception::from(ExceptionCode::EndOfStream)),
