@@ -6,7 +6,7 @@ use crate::screen;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// Longest line, in characters; more is refused with a bell.
+/// Longest line, in characters. More is refused with a bell, and so is the line when it is entered as it then is.
 pub const MAX_LINE: usize = 1000;
 
 /// What a key led to.
@@ -16,6 +16,8 @@ pub enum Outcome {
     Editing,
     /// The line is done; the editor is empty again.
     Line(String),
+    /// The line was longer than [`MAX_LINE`] and is thrown away: half of what was meant must not be run.
+    TooLong,
     /// Ctrl-D on an empty line.
     End,
     /// Ctrl-C; the line is thrown away.
@@ -32,12 +34,21 @@ pub struct Editor {
     cursor: usize,
     /// What Ctrl-K, Ctrl-U and Ctrl-W removed last, for Ctrl-Y.
     cut: Vec<char>,
+    /// Characters were refused, and the line was not changed since by somebody who saw that.
+    refused: bool,
 }
 
 impl Editor {
     /// An empty line on a terminal that is `columns` wide.
     pub fn new(prompt: &str, columns: usize) -> Editor {
-        Editor { prompt: String::from(prompt), columns, text: Vec::new(), cursor: 0, cut: Vec::new() }
+        Editor {
+            prompt: String::from(prompt),
+            columns,
+            text: Vec::new(),
+            cursor: 0,
+            cut: Vec::new(),
+            refused: false,
+        }
     }
 
     /// The whole line.
@@ -97,6 +108,7 @@ impl Editor {
 
     fn insert_char(&mut self, c: char, out: &mut String) {
         if self.text.len() >= MAX_LINE {
+            self.refused = true;
             out.push('\x07');
             return;
         }
@@ -120,6 +132,7 @@ impl Editor {
         let whole = screen::fits(&self.prompt, self.text.len(), self.columns);
         self.text.drain(from..to);
         self.cursor = from;
+        self.refused = false;
         if last && whole {
             out.push_str("\x08 \x08");
         } else {
@@ -155,11 +168,17 @@ impl Editor {
     fn recall(&mut self, line: Option<String>, out: &mut String) {
         let Some(line) = line else { return };
         self.text = line.chars().collect();
+        self.refused = false;
         self.cursor = self.text.len();
         self.redraw(out);
     }
 
     fn finish(&mut self, history: &mut History, out: &mut String) -> Outcome {
+        if self.refused {
+            self.clear();
+            out.push_str("\r\n");
+            return Outcome::TooLong;
+        }
         let line = self.line();
         history.add(&line);
         self.clear();
@@ -176,6 +195,7 @@ impl Editor {
     fn clear(&mut self) {
         self.text.clear();
         self.cursor = 0;
+        self.refused = false;
     }
 
     /// Where the word before the cursor begins.

@@ -269,10 +269,24 @@ fn long_lines_scroll_and_never_wrap() {
 }
 
 #[test]
-fn lines_are_bounded() {
+fn a_line_that_is_too_long_is_refused_whole() {
     let mut session = Session::new(80);
-    session.send(&vec![b'x'; MAX_LINE + 5]);
-    assert_eq!(session.editor.line().len(), MAX_LINE);
+    session.send(&vec![b'x'; MAX_LINE]);
+    let mut out = String::new();
+    session.editor.key(Key::Char('y'), &mut session.history, &mut out);
+    assert_eq!((out.as_str(), session.editor.line().len()), ("\x07", MAX_LINE));
+    session.send(b"\r");
+    assert_eq!((session.last.clone(), session.editor.line()), (Outcome::TooLong, String::new()));
+    assert_eq!(session.history.lines().count(), 0);
+    session.send(b"next\r");
+    assert_eq!(session.last, Outcome::Line("next".into()));
+}
+
+#[test]
+fn a_long_line_that_was_shortened_is_taken() {
+    let mut session = Session::new(80);
+    session.send(&vec![b'x'; MAX_LINE + 5]).send(b"\x7f\r");
+    assert_eq!(session.last, Outcome::Line("x".repeat(MAX_LINE - 1)));
 }
 
 #[test]

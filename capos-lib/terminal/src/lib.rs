@@ -22,9 +22,10 @@ pub use output::Output;
 pub use shown::Shown;
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_line::{Editor, History, Keys, Outcome};
+use capos_line::{Editor, History, Keys, MAX_LINE, Outcome};
 
 /// Typed bytes that nobody has read yet; more are not taken.
 pub const INPUT_ROOM: usize = 1024;
@@ -37,7 +38,7 @@ pub const DEFAULT_SIZE: (u16, u16) = (80, 24);
 pub enum LineEnd {
     /// With Return.
     Line(String),
-    /// With Ctrl-D on an empty line, or Ctrl-C.
+    /// With Ctrl-D on an empty line.
     End,
 }
 
@@ -174,7 +175,11 @@ impl Terminal {
             match editor.key(key, &mut self.history, out) {
                 Outcome::Editing | Outcome::Complete => {}
                 Outcome::Line(line) => return Some(LineEnd::Line(line)),
-                Outcome::Interrupted => return Some(LineEnd::End),
+                Outcome::TooLong => {
+                    out.push_str(&format!("more than {MAX_LINE} characters; the whole line was dropped\r\n"));
+                    editor.redraw(out);
+                }
+                Outcome::Interrupted => editor.redraw(out),
                 Outcome::End => {
                     out.push_str("\r\n");
                     return Some(LineEnd::End);

@@ -95,11 +95,36 @@ fn a_line_is_prompted_for_edited_and_read() {
 }
 
 #[test]
-fn control_d_and_control_c_end_the_stream() {
+fn a_line_that_is_too_long_is_asked_for_again() {
     let mut terminal = Terminal::new();
-    typed(&mut terminal, b"\x04ab\x03");
+    for _ in 0..20 {
+        typed(&mut terminal, &[b'x'; 100]);
+        assert_eq!(line(&mut terminal, A).0, None);
+    }
+    typed(&mut terminal, b"\r");
+    let (end, out) = line(&mut terminal, A);
+    assert_eq!(end, None);
+    assert!(out.contains("the whole line was dropped\r\n\r? "), "{out}");
+    typed(&mut terminal, b"b\r");
+    assert_eq!(line(&mut terminal, A).0, Some(LineEnd::Line("b".into())));
+}
+
+#[test]
+fn control_d_ends_the_stream() {
+    let mut terminal = Terminal::new();
+    typed(&mut terminal, b"\x04");
     assert_eq!(line(&mut terminal, A).0, Some(LineEnd::End));
-    assert_eq!(line(&mut terminal, A).0, Some(LineEnd::End));
+}
+
+#[test]
+fn control_c_throws_the_line_away_and_asks_again() {
+    let mut terminal = Terminal::new();
+    typed(&mut terminal, b"ab\x03");
+    let (end, out) = line(&mut terminal, A);
+    assert_eq!(end, None);
+    assert!(out.ends_with("ab^C\r\n\r? \x1b[K"), "{out:?}");
+    typed(&mut terminal, b"c\r");
+    assert_eq!(line(&mut terminal, A).0, Some(LineEnd::Line("c".into())));
 }
 
 #[test]

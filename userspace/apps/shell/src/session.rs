@@ -14,7 +14,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_line::{Editor, History, Keys, Outcome};
+use capos_line::{Editor, History, Keys, MAX_LINE, Outcome};
 use capos_text::{duration, pages};
 use capos_words::{CommandLine, Launch, split};
 use core::cell::Cell;
@@ -161,6 +161,12 @@ impl Session {
                     continue;
                 }
                 Outcome::Line(line) => Some(line),
+                Outcome::TooLong => {
+                    out.push_str(&format!(
+                        "The line has more than {MAX_LINE} characters; nothing of it was run.\n"
+                    ));
+                    None
+                }
                 Outcome::Interrupted => None,
                 Outcome::End => {
                     out.push_str(
