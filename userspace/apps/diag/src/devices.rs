@@ -1,17 +1,16 @@
 //! ACPI tables, PCI functions, interrupt lines.
 
 use crate::machine::{LIMIT, item};
-use crate::{Trouble, pci_class};
+use crate::{Trouble, pci_class, shapes};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_text::{Align, Report, Value};
+use capos_text::{Report, Value};
 use rt::generated::SystemInfoClient;
 use rt::schema::system_info::PciFunctionResults;
 
 pub(crate) async fn acpi(system: &SystemInfoClient) -> Result<Report, Trouble> {
-    let columns = [("table", Align::Left), ("revision", Align::Right), ("length", Align::Right)];
-    let mut report = Report::new("acpi", &columns);
+    let mut report = shapes::ACPI.report();
     for index in 0..LIMIT {
         let Some(table) = item(system.acpi_table(index).await)? else { break };
         report.row([
@@ -46,8 +45,7 @@ fn address(function: &PciFunctionResults) -> String {
 }
 
 pub(crate) async fn pci(system: &SystemInfoClient) -> Result<Report, Trouble> {
-    let columns = ["address", "vendor", "device", "class", "header", "line"];
-    let mut report = Report::new("pci", &columns.map(|name| (name, Align::Left)));
+    let mut report = shapes::PCI.report();
     for function in functions(system).await? {
         report.row([
             Value::Text(address(&function)),
@@ -62,14 +60,7 @@ pub(crate) async fn pci(system: &SystemInfoClient) -> Result<Report, Trouble> {
 }
 
 pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
-    let columns = [
-        ("gsi", Align::Right),
-        ("vector", Align::Right),
-        ("count", Align::Right),
-        ("masked", Align::Left),
-        ("owner", Align::Left),
-    ];
-    let mut report = Report::new("irq", &columns);
+    let mut report = shapes::IRQ.report();
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
         report.row([
@@ -84,9 +75,7 @@ pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
 }
 
 pub(crate) async fn all(system: &SystemInfoClient) -> Result<Report, Trouble> {
-    let columns =
-        [("bus", Align::Left), ("address", Align::Left), ("id", Align::Left), ("what", Align::Left)];
-    let mut report = Report::new("device", &columns);
+    let mut report = shapes::DEVICE.report();
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
         let what = if line.owner.is_empty() {

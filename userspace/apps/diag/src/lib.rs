@@ -11,12 +11,13 @@ mod devices;
 mod logs;
 mod machine;
 mod pci_class;
+mod shapes;
 mod trouble;
 
 pub use trouble::Trouble;
 
 use alloc::string::String;
-use capos_text::{Align, Report, Value};
+use capos_text::{Report, Value};
 use rt::generated::{LogReaderClient, PowerClient, SystemInfoClient, WallClockClient};
 
 /// What the commands ask. Each may be missing.
@@ -39,11 +40,11 @@ impl<'a> Sources<'a> {
 }
 
 /// Every command and what it tells.
-pub const COMMANDS: [(&str, &str); 12] = [
+pub const COMMANDS: [(&str, &str); 13] = [
     ("help", "what can be asked"),
     ("status", "the whole at a glance"),
     ("cpu", "processors and their counters"),
-    ("mem", "memory and who has it"),
+    ("mem", "memory: who has it, and what the firmware says there is"),
     ("acpi", "ACPI tables"),
     ("pci", "PCI functions"),
     ("irq", "interrupt lines"),
@@ -52,7 +53,11 @@ pub const COMMANDS: [(&str, &str); 12] = [
     ("logs", "last log records: logs [COUNT]"),
     ("reboot", "reset the machine"),
     ("halt", "turn the machine off"),
+    ("exit", "leave the diagnostics, as Ctrl-D does"),
 ];
+
+/// What leaves the prompt.
+pub const EXIT: [&str; 2] = ["exit", "quit"];
 
 /// Answers one command, `--json` anywhere among its words.
 pub async fn answer(sources: Sources<'_>, words: &[&str]) -> String {
@@ -100,12 +105,13 @@ async fn report(
         }
         "reboot" => return Err(machine::reboot(sources.power.ok_or(Trouble::Missing("power"))?).await),
         "halt" => return Err(machine::halt(sources.power.ok_or(Trouble::Missing("power"))?).await),
+        leave if EXIT.contains(&leave) => return Err(Trouble::NotInside),
         other => return Err(Trouble::unknown(other)),
     })
 }
 
 fn help() -> Report {
-    let mut report = Report::new("help", &[("command", Align::Left), ("tells", Align::Left)]);
+    let mut report = shapes::HELP.report();
     for (command, tells) in COMMANDS {
         report.row([Value::text(command), Value::text(tells)]);
     }

@@ -1,9 +1,9 @@
 //! The end of the log.
 
-use crate::Trouble;
+use crate::{Trouble, shapes};
 use alloc::collections::VecDeque;
 use alloc::string::String;
-use capos_text::{Align, Report, Value};
+use capos_text::{Report, Value};
 use rt::generated::LogReaderClient;
 use rt::schema::log_sink::LogLevel;
 
@@ -41,9 +41,7 @@ pub(crate) async fn last(reader: &LogReaderClient, count: Option<&str>) -> Resul
         }
         records.push_back(record);
     }
-    let columns =
-        [("time", Align::Right), ("process", Align::Right), ("level", Align::Left), ("text", Align::Left)];
-    let mut report = Report::new("log", &columns);
+    let mut report = shapes::LOG.report();
     for record in records.into_iter().take(count) {
         report.row([
             Value::Span(record.time_ns),

@@ -1,8 +1,8 @@
 //! Processors, memory, clocks, power.
 
-use crate::{Sources, Trouble};
+use crate::{Sources, Trouble, shapes};
 use alloc::vec::Vec;
-use capos_text::{Align, Report, Value, timestamp};
+use capos_text::{Report, Value, timestamp};
 use rt::generated::{PowerClient, SystemInfoClient};
 use rt::{CallError, ExceptionCode};
 
@@ -28,19 +28,6 @@ pub(crate) async fn status(sources: Sources<'_>) -> Result<Report, Trouble> {
         None => "not granted".into(),
     };
     let boot = system.boot().await?;
-    let columns = [
-        "version",
-        "time",
-        "uptime",
-        "cpus",
-        "processes",
-        "threads",
-        "total_pages",
-        "free_pages",
-        "kernel_pages",
-        "seed",
-        "boot",
-    ];
     let facts = [
         Value::Text(known.version),
         Value::Text(time),
@@ -54,12 +41,11 @@ pub(crate) async fn status(sources: Sources<'_>) -> Result<Report, Trouble> {
         Value::number(known.boot_seed),
         Value::Text(boot),
     ];
-    Ok(Report::of_one("status", &columns.map(|name| (name, Align::Left)), facts))
+    Ok(shapes::STATUS.of_one(facts))
 }
 
 pub(crate) async fn cpu(system: &SystemInfoClient) -> Result<Vec<Report>, Trouble> {
-    let columns = ["cpu", "apic", "idle", "switches", "interrupts", "syscalls", "ipis"];
-    let mut report = Report::new("cpu", &columns.map(|name| (name, Align::Right)));
+    let mut report = shapes::CPU.report();
     for index in 0..LIMIT {
         let Some(cpu) = item(system.cpu(index).await)? else { break };
         report.row([
@@ -72,28 +58,52 @@ pub(crate) async fn cpu(system: &SystemInfoClient) -> Result<Vec<Report>, Troubl
             Value::number(cpu.ipis),
         ]);
     }
-    let mut features = Report::new("cpu_features", &[("features", Align::Left)]);
-    features.row([Value::Text(system.features().await?)]);
-    Ok(alloc::vec![report, features])
+    Ok(alloc::vec![report, pairs(shapes::CPU_FEATURE.report(), &system.features().await?)])
 }
 
+/// The whole, what each process has of it, and the firmware's map. The map comes without addresses: the kernel tells none.
 pub(crate) async fn memory(system: &SystemInfoClient) -> Result<Vec<Report>, Trouble> {
     let facts = system.system().await?;
-    let columns = [("total", Align::Right), ("free", Align::Right), ("kernel", Align::Right)];
-    let mut totals = Report::new("memory", &columns);
+    let mut totals = shapes::MEMORY.report();
     totals.row([facts.total_pages, facts.free_pages, facts.kernel_pages].map(Value::Pages));
-    let mut ranges = Report::new("memory_range", &[("size", Align::Right), ("kind", Align::Left)]);
+    let mut ranges = shapes::MEMORY_RANGE.report();
     for index in 0..LIMIT {
         let Some(range) = item(system.memory_range(index).await)? else { break };
         ranges.row([Value::Pages(range.pages), Value::Text(range.kind)]);
     }
-    Ok(alloc::vec![totals, ranges])
+    Ok(alloc::vec![totals, owners(system).await?, ranges])
+}
+
+async fn owners(system: &SystemInfoClient) -> Result<Report, Trouble> {
+    let mut report = shapes::MEMORY_OWNER.report();
+    let mut cursor = 0;
+    while !report.is_full() {
+        let Some(process) = item(system.process(cursor).await)? else { break };
+        report.row([
+            Value::number(process.id),
+            Value::Pages(process.pages),
+            Value::Pages(process.page_limit),
+            Value::Text(process.name),
+        ]);
+        match process.id.checked_add(1) {
+            Some(next) if next > cursor => cursor = next,
+            _ => break,
+        }
+    }
+    Ok(report)
 }
 
 pub(crate) async fn timers(system: &SystemInfoClient) -> Result<Report, Trouble> {
-    let mut report = Report::new("timers", &[("source", Align::Left)]);
-    report.row([Value::Text(system.timers().await?)]);
-    Ok(report)
+    Ok(pairs(shapes::TIMERS.report(), &system.timers().await?))
+}
+
+/// A row for each `name=value` of the kernel's words. A word without a value is kept as a name.
+fn pairs(mut report: Report, words: &str) -> Report {
+    for word in words.split_whitespace() {
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        report.row([Value::text(name), Value::text(value)]);
+    }
+    report
 }
 
 /// Does not return when it succeeds.
@@ -109,5 +119,20 @@ pub(crate) async fn halt(power: &PowerClient) -> Trouble {
     match power.halt().await {
         Ok(()) => Trouble::StillHere,
         Err(error) => Trouble::Call(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pairs;
+    use crate::shapes;
+
+    #[test]
+    fn the_kernels_words_become_fields() {
+        let report = pairs(shapes::CPU_FEATURE.report(), "nx=on  smep=absent odd");
+        let lines = report.json();
+        assert_eq!(lines.lines().count(), 3);
+        assert!(lines.starts_with(r#"{"kind":"cpu_feature","feature":"nx","state":"on"}"#), "{lines}");
+        assert!(lines.ends_with("\"feature\":\"odd\",\"state\":\"\"}\n"), "{lines}");
     }
 }

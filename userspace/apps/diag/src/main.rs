@@ -4,7 +4,7 @@
 extern crate alloc;
 
 use alloc::vec::Vec;
-use diag::{Sources, answer};
+use diag::{EXIT, Sources, answer};
 use rt::generated::{ConsoleClient, LogReaderClient, PowerClient, SystemInfoClient, WallClockClient};
 use rt::{CallError, Env, ExceptionCode, block_on, log};
 
@@ -15,12 +15,15 @@ const PROMPT: &str = "diag> ";
 /// Bytes of text that one write to the console carries.
 const CHUNK: usize = 3000;
 
+/// Exit code of programs that lack a capability.
+const LACKING: i64 = 2;
+
 fn run(mut env: Env) -> i64 {
     let console = match env.client::<ConsoleClient>("console") {
         Ok(console) => console,
         Err(error) => {
             log::error(format_args!("{error}"));
-            return 1;
+            return LACKING;
         }
     };
     let system = env.client::<SystemInfoClient>("system").ok();
@@ -44,20 +47,25 @@ fn run(mut env: Env) -> i64 {
     i64::from(result.is_err())
 }
 
-/// Prompt, command, answer, until the input ends. A terminal has no end, so Ctrl-D only gives a new prompt.
+/// Prompt, command, answer, until `exit` or the end of the input: Ctrl-D at a terminal, at once in the background.
+///
+/// Where nothing else runs, as in the `diag` system, the manifest starts it again.
 async fn converse(console: &ConsoleClient, sources: Sources<'_>) -> Result<(), CallError> {
     print(console, "capOS diagnostics. `help` lists the commands; add --json for programs.\n").await?;
     loop {
         let line = match console.read_line(PROMPT).await {
             Ok(line) => line,
-            Err(error) if error.exception() == Some(ExceptionCode::EndOfStream) => continue,
+            Err(error) if error.exception() == Some(ExceptionCode::EndOfStream) => break,
             Err(error) => return Err(error),
         };
         let words: Vec<&str> = line.split_whitespace().collect();
-        if !words.is_empty() {
-            print(console, &answer(sources, &words).await).await?;
+        match words.as_slice() {
+            [] => {}
+            [word] if EXIT.contains(word) => break,
+            words => print(console, &answer(sources, words).await).await?,
         }
     }
+    print(console, "Bye.\n").await
 }
 
 /// Writes text of any length.

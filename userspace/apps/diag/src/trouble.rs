@@ -15,6 +15,8 @@ pub enum Trouble {
     Surplus(String),
     /// This is no number.
     NoNumber(String),
+    /// There is no prompt to leave.
+    NotInside,
     /// Reboot or halt answered instead of doing it.
     StillHere,
     /// The call failed.
@@ -52,6 +54,7 @@ impl fmt::Display for Trouble {
             Trouble::Missing(name) => write!(f, "needs the capability `{name}`, which was not granted"),
             Trouble::Surplus(word) => write!(f, "`{word}` is too much; try help"),
             Trouble::NoNumber(word) => write!(f, "`{word}` is no number"),
+            Trouble::NotInside => f.write_str("answers one question here; there is no prompt to leave"),
             Trouble::StillHere => f.write_str("the machine is still here"),
             Trouble::Call(error) => error.fmt(f),
         }

@@ -1,0 +1,121 @@
+//! Kind and columns of every report: the names are those of the JSON fields, which programs rely on.
+
+use Align::{Left, Right};
+use capos_text::{Align, Report, Value};
+
+/// What one kind of report looks like.
+pub(crate) struct Shape {
+    kind: &'static str,
+    columns: &'static [(&'static str, Align)],
+}
+
+const fn shape(kind: &'static str, columns: &'static [(&'static str, Align)]) -> Shape {
+    Shape { kind, columns }
+}
+
+impl Shape {
+    /// An empty report.
+    pub(crate) fn report(&self) -> Report {
+        Report::new(self.kind, self.columns)
+    }
+
+    /// A report of one row, shown with a line for each column.
+    pub(crate) fn of_one(&self, row: impl IntoIterator<Item = Value>) -> Report {
+        Report::of_one(self.kind, self.columns, row)
+    }
+}
+
+pub(crate) const HELP: Shape = shape("help", &[("command", Left), ("tells", Left)]);
+pub(crate) const STATUS: Shape = shape(
+    "status",
+    &[
+        ("version", Left),
+        ("time", Left),
+        ("uptime", Left),
+        ("cpus", Left),
+        ("processes", Left),
+        ("threads", Left),
+        ("total_pages", Left),
+        ("free_pages", Left),
+        ("kernel_pages", Left),
+        ("seed", Left),
+        ("boot", Left),
+    ],
+);
+pub(crate) const CPU: Shape = shape(
+    "cpu",
+    &[
+        ("cpu", Right),
+        ("apic", Right),
+        ("idle", Right),
+        ("switches", Right),
+        ("interrupts", Right),
+        ("syscalls", Right),
+        ("ipis", Right),
+    ],
+);
+pub(crate) const CPU_FEATURE: Shape = shape("cpu_feature", &[("feature", Left), ("state", Left)]);
+pub(crate) const MEMORY: Shape = shape("memory", &[("total", Right), ("free", Right), ("kernel", Right)]);
+pub(crate) const MEMORY_OWNER: Shape =
+    shape("memory_owner", &[("process", Right), ("used", Right), ("limit", Right), ("name", Left)]);
+pub(crate) const MEMORY_RANGE: Shape = shape("memory_range", &[("size", Right), ("use", Left)]);
+pub(crate) const ACPI: Shape = shape("acpi", &[("table", Left), ("revision", Right), ("length", Right)]);
+pub(crate) const PCI: Shape = shape(
+    "pci",
+    &[
+        ("address", Left),
+        ("vendor", Left),
+        ("device", Left),
+        ("class", Left),
+        ("header", Left),
+        ("line", Left),
+    ],
+);
+pub(crate) const IRQ: Shape =
+    shape("irq", &[("gsi", Right), ("vector", Right), ("count", Right), ("masked", Left), ("owner", Left)]);
+pub(crate) const TIMERS: Shape = shape("timers", &[("fact", Left), ("value", Left)]);
+pub(crate) const DEVICE: Shape =
+    shape("device", &[("bus", Left), ("address", Left), ("id", Left), ("what", Left)]);
+pub(crate) const LOG: Shape =
+    shape("log", &[("time", Right), ("process", Right), ("level", Left), ("text", Left)]);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Shape; 13] = [
+        HELP,
+        STATUS,
+        CPU,
+        CPU_FEATURE,
+        MEMORY,
+        MEMORY_OWNER,
+        MEMORY_RANGE,
+        ACPI,
+        PCI,
+        IRQ,
+        TIMERS,
+        DEVICE,
+        LOG,
+    ];
+
+    #[test]
+    fn no_json_object_has_a_name_twice() {
+        for shape in ALL {
+            let mut names: Vec<&str> = shape.columns.iter().map(|(name, _)| *name).collect();
+            names.push("kind");
+            names.sort_unstable();
+            let all = names.len();
+            names.dedup();
+            assert_eq!(names.len(), all, "{}", shape.kind);
+        }
+    }
+
+    #[test]
+    fn kinds_differ() {
+        let mut kinds = ALL.map(|shape| shape.kind).to_vec();
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds.len(), ALL.len());
+    }
+}
