@@ -17,6 +17,22 @@ pub const KERNEL_OBJECTS: &[(&str, &str)] = &[
     ("power", "Power"),
 ];
 
+/// I/O ports that the kernel keeps for itself, ends included: DMA controllers and their page registers, interrupt controllers,
+/// timer, clock chip, keyboard controller's command port and port A, PCI configuration. The kernel refuses them whatever a manifest
+/// says (kernel/hal has its own list; a test in tools/cap compares both); here the refusal has a line.
+pub const RESERVED_PORTS: [(u16, u16); 10] = [
+    (0x0000, 0x001f),
+    (0x00c0, 0x00df),
+    (0x0080, 0x008f),
+    (0x0020, 0x0021),
+    (0x00a0, 0x00a1),
+    (0x0040, 0x0043),
+    (0x0070, 0x0071),
+    (0x0064, 0x0064),
+    (0x0092, 0x0092),
+    (0x0cf8, 0x0cff),
+];
+
 /// The name of the first process, which is a service that no manifest lists.
 pub const INIT: &str = "init";
 

@@ -24,7 +24,7 @@ mod wire;
 mod tests;
 
 pub use check::{STARTUP_MAX, validate};
-pub use facts::{Facts, INIT, INIT_EXPORTS, KERNEL_OBJECTS};
+pub use facts::{Facts, INIT, INIT_EXPORTS, KERNEL_OBJECTS, RESERVED_PORTS};
 pub use issue::{Field, Issue, Place};
 pub use model::{Budget, Export, Grant, Manifest, PanicAction, Restart, Service, Source};
 pub use order::{Cycle, start_order};

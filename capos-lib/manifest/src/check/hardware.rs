@@ -1,6 +1,7 @@
 //! Ports and interrupt lines: real ones, and each with one owner.
 
 use super::Issues;
+use crate::facts::RESERVED_PORTS;
 use crate::issue::Field;
 use crate::model::{Grant, Manifest, Service, Source};
 use alloc::format;
@@ -29,12 +30,23 @@ fn impossible(source: &Source) -> Option<String> {
         Source::IoPort { base, length } if u32::from(*base) + u32::from(*length) > 0x1_0000 => {
             Some(format!("{length} ports from {base:#x} on reach beyond the last port, 0xffff"))
         }
+        Source::IoPort { base, length } => reserved(*base, *length),
         Source::Irq(line) if *line >= ISA_LINES => {
             Some(format!("there is no interrupt line {line}; the last is {}", ISA_LINES - 1))
         }
         Source::Irq(line @ (0 | 2)) => Some(format!("interrupt line {line} belongs to the kernel")),
         _ => None,
     }
+}
+
+/// The range is not empty and ends where ports end.
+fn reserved(base: u16, length: u16) -> Option<String> {
+    let end = base.saturating_add(length.saturating_sub(1));
+    let (first, last) = RESERVED_PORTS.iter().find(|(first, last)| base <= *last && *first <= end)?;
+    Some(match first == last {
+        true => format!("port {first:#x} belongs to the kernel"),
+        false => format!("ports {first:#x} to {last:#x} belong to the kernel"),
+    })
 }
 
 fn collide(a: &Grant, b: &Grant) -> bool {

@@ -16,6 +16,15 @@ const ON_PANIC: &[(&str, PanicAction)] = &[("halt", PanicAction::Halt), ("reboot
 /// A system changes fields of a service, and single capabilities, exports and resources; these it replaces.
 const CHANGE_DEPTH: usize = 2;
 
+/// The words that a field can be, if it is one of a few.
+pub fn choices(field: &str) -> Option<Vec<&'static str>> {
+    match field {
+        "onPanic" => Some(ON_PANIC.iter().map(|(word, _)| *word).collect()),
+        "restart" => Some(service::RESTART.iter().map(|(word, _)| *word).collect()),
+        _ => None,
+    }
+}
+
 /// All service definitions and all systems.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Definitions {
@@ -65,6 +74,11 @@ impl Definitions {
         let fields = Fields::of(path, system)?;
         fields.only(SYSTEM)?;
         let uses = fields.texts("use")?;
+        if let Some((_, twice)) =
+            uses.iter().enumerate().find(|(n, name)| uses.iter().take(*n).any(|it| it == *name))
+        {
+            return Err(ExportError::new(&fields.path("use"), format!("{twice:?} is there twice")));
+        }
         let changes = fields.object("services")?;
         let mut services = Vec::new();
         for name in &uses {

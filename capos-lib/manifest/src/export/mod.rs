@@ -15,7 +15,7 @@ mod json;
 mod parse;
 mod service;
 
-pub use compose::Definitions;
+pub use compose::{Definitions, choices};
 pub use error::ExportError;
 pub use json::Json;
 pub use parse::JsonError;

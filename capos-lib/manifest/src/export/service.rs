@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 const FIELDS: &[&str] = &["binary", "args", "caps", "exports", "budget", "restart", "autostart"];
 const BUDGET: &[&str] =
     &["memoryPages", "capSlots", "threads", "callsInFlight", "endpointEntries", "logBytes", "priority"];
-const RESTART: &[(&str, Restart)] =
+pub(super) const RESTART: &[(&str, Restart)] =
     &[("never", Restart::Never), ("onFailure", Restart::OnFailure), ("always", Restart::Always)];
 /// Where a capability can come from; each grant has exactly one of them.
 const SOURCES: [&str; 4] = ["kernel", "export", "ioPort", "irq"];

@@ -133,7 +133,7 @@ fn overlapping_ports() {
         let (text, ..) = issue(|manifest| manifest.services[2].caps.push(more));
         assert!(text.contains("overlap") && text.contains("serial"), "{text}");
     }
-    for (base, length) in [(0x400, 8), (0x3f0, 8), (0, 1)] {
+    for (base, length) in [(0x400, 8), (0x3f0, 8), (0x60, 1)] {
         let more = grant("more", "IoPort", Source::IoPort { base, length });
         assert_eq!(issues(|manifest| manifest.services[2].caps.push(more)), []);
     }
@@ -147,4 +147,16 @@ fn ports_out_of_range() {
     let (text, ..) = issue(|manifest| manifest.services[0].caps[0].source = range(0x3f8, 0));
     assert!(text.contains("without ports"), "{text}");
     assert_eq!(issues(|manifest| manifest.services[0].caps[0].source = range(0xfff8, 8)), []);
+}
+
+#[test]
+fn ports_of_the_kernel() {
+    let range = |base, length| Source::IoPort { base, length };
+    let (text, ..) = issue(|manifest| manifest.services[0].caps[0].source = range(0x60, 5));
+    assert!(text.ends_with(r#"capability "ports": port 0x64 belongs to the kernel"#), "{text}");
+    let (text, ..) = issue(|manifest| manifest.services[0].caps[0].source = range(0xcfc, 4));
+    assert!(text.ends_with("ports 0xcf8 to 0xcff belong to the kernel"), "{text}");
+    for (base, length) in [(0x22, 30), (0x60, 4), (0x65, 11), (0xcf0, 8), (0xd00, 1)] {
+        assert_eq!(issues(|manifest| manifest.services[0].caps[0].source = range(base, length)), []);
+    }
 }

@@ -1,7 +1,7 @@
 //! From definitions to systems.
 
 use super::{facts, sound};
-use crate::export::{Definitions, Json};
+use crate::export::{Definitions, Json, choices};
 use crate::{Budget, PanicAction, Restart, Source, validate};
 use alloc::string::{String, ToString};
 
@@ -113,6 +113,18 @@ fn unknown_systems_and_services() {
     let error = definitions().system("x").unwrap_err().to_string();
     assert_eq!(error, r#"systems: there is no system "x" (there are default, patient)"#);
     refused(r#"{"use": ["seriel"]}"#, r#"use: there is no service "seriel" (did you mean "serial"?)"#);
+}
+
+#[test]
+fn a_service_that_is_used_twice() {
+    refused(r#"{"use": ["serial", "console", "serial"]}"#, r#"use: "serial" is there twice"#);
+}
+
+#[test]
+fn fields_with_a_few_words() {
+    assert_eq!(choices("restart").unwrap(), ["never", "onFailure", "always"]);
+    assert_eq!(choices("onPanic").unwrap(), ["halt", "reboot"]);
+    assert_eq!(choices("budget"), None);
 }
 
 #[test]

@@ -96,3 +96,9 @@ fn the_source_of_a_ring_is_found_by_name() {
     let manifest = system(&[&[0]]);
     assert!(matches!(&manifest.services[0].caps[0].source, Source::Export { service, .. } if service == "a"));
 }
+
+/// Calls wait at the endpoint until somebody starts the service, so this is for the manifest's author to want.
+#[test]
+fn what_starts_by_itself_may_need_what_does_not() {
+    assert_eq!(super::issues(|manifest| manifest.services[1].autostart = false), []);
+}

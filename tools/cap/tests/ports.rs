@@ -1,0 +1,23 @@
+//! The ports that the manifest's checks refuse are those that the kernel keeps: two lists, since the manifest must not depend on the
+//! kernel, and the kernel's is inside of its hal.
+
+use std::collections::BTreeSet;
+
+use capos_manifest::RESERVED_PORTS;
+
+const KERNEL: &str = include_str!("../../../kernel/hal/src/pure/ports.rs");
+
+/// All `(0x.., 0x..)` of the two constants.
+fn of_kernel() -> BTreeSet<(u16, u16)> {
+    let code = KERNEL.split("/// Whether two ranges").next().unwrap();
+    let hex = |text: &str| u16::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok();
+    let pairs = code.split('(').filter_map(|rest| rest.split_once(')')?.0.split_once(','));
+    pairs.filter_map(|(first, last)| Some((hex(first)?, hex(last)?))).collect()
+}
+
+#[test]
+fn manifest_and_kernel_reserve_the_same_ports() {
+    let kernel = of_kernel();
+    assert!(kernel.contains(&(0x0cf8, 0x0cff)) && kernel.len() == 10, "{kernel:x?}");
+    assert_eq!(RESERVED_PORTS.into_iter().collect::<BTreeSet<_>>(), kernel);
+}
