@@ -8,52 +8,70 @@ export FILTER CASE MATCH TYPE WITHIN SYSTEM
 CAP := cargo run $(if $(wildcard target/debug/cap),--quiet) --package cap --
 
 .DEFAULT_GOAL := run
-.PHONY: setup setup-all run test check image build bench smoke list fmt lint clean up console assert reboot down prune cycle
+.PHONY: help setup setup-all run test check image build bench smoke list fmt lint clean up console assert reboot down prune cycle
 
-setup:
+help: ## this list
+	@sed -n 's/^\([a-z%][-a-z% ]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | awk -F '\t' '{ printf "%-10s %s\n", $$1, $$2 }'
+
+setup: ## install what building and running needs
 	@tools/cap/setup.sh
 
-# Also what only the tests need.
-setup-all:
+setup-all: ## the same, and what only the tests need
 	@tools/cap/setup.sh --tests
 
-run: setup
+run: setup ## boot to a shell in this terminal; SYSTEM=diag, ARGS="--uefi --cpus 4"
 	@$(CAP) run $(if $(SYSTEM),--system "$$SYSTEM") $(ARGS)
 
-test: setup-all
+test: setup-all ## the whole gate, or STEPS="fmt lint"
 	@$(CAP) test $(STEPS)
 
-check: setup
+check: setup ## the quick part of the gate
 	@$(CAP) check
 
-build image lint prune: setup
+build: setup ## check system.cue; build kernel, loader and programs
+
+image: setup ## make the ISO and the raw disk
+
+lint: setup ## the house lints, system.cue included
+
+prune: setup ## remove old runs of the lab
+
+build image lint prune:
 	@$(CAP) $@
 
-bench: setup
+bench: setup ## measure; FILTER="size.*", CHECK=1 compares only
 	@$(CAP) bench "$$FILTER" $(if $(CHECK),--check)
 
-smoke: setup
+smoke: setup ## lab cases; FILTER="shell-*", HOLD=1, SEED=7
 	@$(CAP) smoke "$$FILTER"
 
-list: setup
+list: setup ## names of lab cases; FILTER="shell-*"
 	@$(CAP) list "$$FILTER"
 
 # One case with all its sub-cases: make run-boot-paths
-run-%: setup
+run-%: setup ## one lab case with all its variants: make run-boot-images
 	@$(CAP) smoke '$*'
 
 # A machine by hand: make up CASE=x; make console; make assert MATCH='..' TYPE='help'; make down
-up: setup
+up: setup ## start a machine and leave it running; CASE=boot-memory
 	@$(CAP) up $(if $(CASE),"$$CASE")
 
-assert: setup
+assert: setup ## wait until its serial port says MATCH; TYPE="help", WITHIN=10s
 	@$(CAP) assert "$$MATCH" $(if $(TYPE),--type "$$TYPE") $(if $(WITHIN),--within "$$WITHIN")
 
-console reboot down cycle: setup
+console: setup ## attach this terminal to that machine
+
+reboot: setup ## pull its reset line
+
+down: setup ## end it
+
+cycle: setup ## end it, and start it again with a fresh build
+
+console reboot down cycle:
 	@$(CAP) $@
 
-fmt: setup
+fmt: setup ## format the sources
 	@cargo fmt --all
 
-clean:
+clean: ## remove everything built
 	@rm -rf target
