@@ -1,11 +1,16 @@
 #!/bin/sh
 # Installs what building and running needs and this machine lacks: Debian packages and parts of the Rust toolchain. Says what it
 # installs and is silent when nothing is missing. With --tests also what only the tests use; those may be impossible to install,
-# and the gate then skips them with that reason.
+# and the gate then skips them with that reason. With --cue also what evaluates system.cue: `cap` asks for it when that was changed or
+# has an overlay, so that nobody waits for it who only runs what is there.
 set -eu
 
 tests=no
-[ "${1:-}" = --tests ] && tests=yes
+cue=no
+case "${1:-}" in
+    --tests) tests=yes ;;
+    --cue) cue=yes ;;
+esac
 cd "$(dirname "$0")/../.."
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -42,6 +47,10 @@ need mformat mtools
 need xorriso xorriso
 need capnp capnproto
 [ "$tests" = no ] || need c++ g++
+if [ "$cue" = yes ] && ! command -v cue >/dev/null 2>&1; then
+    need node nodejs
+    need npm npm
+fi
 
 if [ -n "$packages" ]; then
     if ! command -v apt-get >/dev/null 2>&1; then

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// capOS: build, run, test and measure it.
 #[derive(Parser)]
-#[command(name = "cap", disable_help_subcommand = true)]
+#[command(name = "cap", bin_name = "cargo cap", disable_help_subcommand = true)]
 pub struct CommandLine {
     /// What to do.
     #[command(subcommand)]
@@ -14,7 +14,7 @@ pub struct CommandLine {
 /// What to do.
 #[derive(Subcommand)]
 pub enum Verb {
-    /// Builds kernel, loader and programs into target/boot/
+    /// Checks system.cue; builds kernel, loader and programs into target/boot/
     Build,
     /// Builds the ISO and the raw disk into target/image/
     Image,
@@ -27,7 +27,7 @@ pub enum Verb {
     },
     /// The quick part of the gate
     Check,
-    /// The house lints
+    /// The house lints, system.cue included
     Lint,
     /// Runs lab cases
     #[command(visible_alias = "lab")]
@@ -51,7 +51,7 @@ pub enum Verb {
         #[arg(long)]
         check: bool,
     },
-    /// Lays out a new crate with its lab case
+    /// Lays out a new crate with its lab case, and prints its lines for system.cue
     New {
         /// What it is
         kind: Kind,

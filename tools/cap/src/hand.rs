@@ -53,7 +53,7 @@ fn only(name: &str, mut cases: Vec<SubCase>) -> Result<SubCase, Failure> {
     match (cases.pop(), cases.len()) {
         (Some(case), 0) => Ok(case),
         (_, more) => Err(Failure::new(format!(
-            "`{name}` stands for {} sub-cases; name one (see `cap list`)",
+            "`{name}` stands for {} sub-cases; name one (see `cargo cap list`)",
             more + 1
         ))),
     }

@@ -61,7 +61,7 @@ fn carry_out(verb: Verb) -> Result<bool, Failure> {
 }
 
 fn lint(house: &House) -> Result<bool, Failure> {
-    let report = lint::run(&house.root)?;
+    let report = lint::of_house(house)?;
     print!("{report}");
     println!("{} passed, {} failed, 0 skipped", report.passed, report.failed.len());
     Ok(report.failed.is_empty())

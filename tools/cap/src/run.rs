@@ -9,12 +9,15 @@ use crate::build::{self, Scope};
 use crate::command_line::RunOptions;
 use crate::exec::{Context, Failure};
 use crate::house::House;
-use crate::{images, package, systems};
+use crate::systems::Systems;
+use crate::{images, package};
 
 /// Builds what is missing and boots it; returns when QEMU does.
 pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
     let memory = parse_mebibytes(&options.memory)
         .ok_or_else(|| Failure::new(format!("`{}` is not a memory size like 256M or 6G", options.memory)))?;
+    let systems = Systems::load(house, &build::programs(house, Scope::All)?)?;
+    let way_out = systems.way_out(&options.system)?;
     let mut command = Command::new(qemu());
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "mon:stdio"]);
     command.args([
@@ -33,9 +36,15 @@ pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
         command.arg("-bios").arg(firmware::ovmf().map_err(Failure::new)?);
     }
     medium(house, options, &mut command)?;
-    eprintln!("leave with Ctrl-A X, or type `diag halt`; Ctrl-A C is QEMU's monitor");
+    eprintln!("{}", hint(way_out));
     let status = command.status().context(qemu())?;
     Ok(status.success())
+}
+
+/// How to get out again.
+fn hint(way_out: Option<&str>) -> String {
+    let typed = way_out.map(|word| format!(", or type `{word}`")).unwrap_or_default();
+    format!("leave with Ctrl-A X{typed}; Ctrl-A C is QEMU's monitor")
 }
 
 /// The ISO ships the default system; any other one boots as a package.
@@ -50,10 +59,21 @@ fn medium(house: &House, options: &RunOptions, command: &mut Command) -> Result<
     // Only what ships, if that is enough: a change of the runtime makes all programs anew.
     let scope = if options.system == "default" { Scope::Shipped } else { Scope::All };
     let programs = build::build(house, scope)?;
-    let manifest = systems::Systems::load(house, &programs)?.manifest(&options.system)?;
+    let manifest = Systems::load(house, &programs)?.manifest(&options.system)?;
     let bytes = package::Package::new(house, &programs, manifest)?.bytes()?;
     let path = house.boot().join(format!("{}.cpio", options.system));
     build::write_if_new(&path, &bytes)?;
     command.arg("-kernel").arg(house.boot().join("handoff.elf")).arg("-initrd").arg(path);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hint;
+
+    #[test]
+    fn only_what_works_is_hinted() {
+        assert_eq!(hint(Some("halt")), "leave with Ctrl-A X, or type `halt`; Ctrl-A C is QEMU's monitor");
+        assert_eq!(hint(None), "leave with Ctrl-A X; Ctrl-A C is QEMU's monitor");
+    }
 }

@@ -16,7 +16,9 @@ pub fn select(house: &House, filter: &str) -> Result<Vec<SubCase>, Failure> {
     let total = all.len();
     let chosen: Vec<SubCase> = all.into_iter().filter(|case| glob::selects(filter, &case.name)).collect();
     match chosen.is_empty() {
-        true => Err(Failure::new(format!("no case of {total} matches `{filter}`; `cap list` shows them"))),
+        true => {
+            Err(Failure::new(format!("no case of {total} matches `{filter}`; `cargo cap list` shows them")))
+        }
         false => Ok(chosen),
     }
 }

@@ -1,12 +1,13 @@
 //! Systems: from system.cue, by way of its export, to the manifests of what ships and of what a case composes.
 
 use capos_manifest::export::Json;
-use capos_manifest::{Facts, Manifest, encode};
+use capos_manifest::{Facts, Grant, Manifest, Service, Source, encode};
 use lab::case::System;
 use serde_json::{Value, json};
 
-use crate::build::Programs;
+use crate::build::{self, Programs, Scope};
 use crate::exec::{Context, Failure};
+use crate::export;
 use crate::house::House;
 
 /// Pages of the smallest machine that must boot: 96 MiB.
@@ -20,10 +21,21 @@ pub struct Systems {
 }
 
 impl Systems {
-    /// Reads the export; evaluates system.cue only where it changed since, or where there is an overlay.
+    /// Reads the export, or evaluates system.cue where it changed since or where there is an overlay; and checks all of it.
     pub fn load(house: &House, programs: &Programs) -> Result<Systems, Failure> {
-        let systems = cue::load(&house.root).map_err(|error| Failure::new(error.to_string()))?;
+        let systems = export::load(house)?;
+        // Also of what is not built now: a system of probes is sound while only what ships is wanted.
+        let all = programs.binaries.iter().chain(&programs.others).cloned().collect();
+        systems
+            .check_all(&Facts::new(all, SMALLEST_MACHINE))
+            .map_err(|error| Failure::new(error.to_string()))?;
         Ok(Systems { systems, files: programs.binaries.clone() })
+    }
+
+    /// How a person at its prompt turns a system off; `None` where nobody there may.
+    pub fn way_out(&self, name: &str) -> Result<Option<&'static str>, Failure> {
+        let manifest = self.systems.definitions().system(name).context(format!("system {name}"))?;
+        Ok(manifest.services.iter().any(takes_halt).then_some("halt"))
     }
 
     /// The manifest of a system that system.cue defines, checked.
@@ -63,6 +75,19 @@ impl Systems {
     }
 }
 
+/// Whether every system and every service of system.cue is sound.
+pub fn check(house: &House) -> Result<(), Failure> {
+    Systems::load(house, &build::programs(house, Scope::All)?).map(drop)
+}
+
+/// A program that reads commands, and holds the power to turn the machine off.
+fn takes_halt(service: &Service) -> bool {
+    let is_power = |grant: &Grant| grant.source == Source::Kernel("power".into());
+    service.autostart
+        && ["shell", "diag"].contains(&service.binary.as_str())
+        && service.caps.iter().any(is_power)
+}
+
 /// A case's system in the form of system.cue.
 fn definition(system: &System, seed: u64) -> String {
     let mut fields = json!({ "use": system.uses, "services": system.services });
@@ -86,5 +111,26 @@ mod tests {
         assert_eq!(value["use"], json!(["probe"]));
         assert_eq!(value["services"]["probe"]["args"], json!(["--seed=77"]));
         assert_eq!(value["onPanic"], "reboot");
+    }
+
+    fn house() -> House {
+        House { root: concat!(env!("CARGO_MANIFEST_DIR"), "/../..").into() }
+    }
+
+    /// The systems of the checked-in export.
+    fn shipped() -> Systems {
+        let text = std::fs::read_to_string(house().root.join(cue::EXPORT)).unwrap();
+        let systems =
+            cue::Systems::new(&text, cue::Sources { source: String::new(), overlay: None }).unwrap();
+        Systems { systems, files: Vec::new() }
+    }
+
+    #[test]
+    fn only_who_can_halt_is_told_so() {
+        let systems = shipped();
+        for (name, way) in [("default", Some("halt")), ("diag", Some("halt")), ("minimal", None)] {
+            assert_eq!(systems.way_out(name).unwrap(), way, "{name}");
+        }
+        assert!(systems.way_out("nosuch").unwrap_err().to_string().contains("there is no system"));
     }
 }

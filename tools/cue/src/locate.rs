@@ -48,6 +48,21 @@ impl Labels {
         reader.labels
     }
 
+    /// The fields of all definitions: labels below one that begins with `#`.
+    pub fn of_definitions(&self) -> Vec<&str> {
+        let mut fields: Vec<&str> = Vec::new();
+        for (labels, _) in &self.found {
+            if let [definition, .., field] = labels.as_slice()
+                && definition.starts_with('#')
+                && field != PATTERN
+                && !fields.contains(&field.as_str())
+            {
+                fields.push(field);
+            }
+        }
+        fields
+    }
+
     /// The place of a path, or of as much of it as there is.
     pub fn find(&self, path: &[&str]) -> Option<Place> {
         let matching = self.found.iter().filter(|(labels, _)| {

@@ -1,7 +1,8 @@
 //! The systems of a repository: manifests, and the lines at fault.
 
 use capos_manifest::export::{Definitions, ExportError, Json};
-use capos_manifest::{Facts, Issue, Manifest, validate};
+use capos_manifest::suggest::did_you_mean;
+use capos_manifest::{Facts, Field, Issue, Manifest, validate};
 
 use crate::error::CueError;
 use crate::locate::{Labels, Place};
@@ -37,6 +38,11 @@ impl Systems {
         Ok(manifest)
     }
 
+    /// Checks every system, and every service that no system uses beside those it needs. All that is wrong is refused at once.
+    pub fn check_all(&self, facts: &Facts) -> Result<(), CueError> {
+        all::check(self, facts)
+    }
+
     /// The manifest of a system of the caller's own, in the form of `system.cue`; not checked.
     pub fn compose(&self, name: &str, system: &Json) -> Result<Manifest, CueError> {
         self.definitions.compose(name, system).map_err(|error| self.refuse(&error))
@@ -53,6 +59,7 @@ impl Systems {
 
     /// An issue with its file and line: where the system `name` changes the service, or else where the service is defined.
     pub fn explain(&self, name: &str, issue: &Issue) -> String {
+        let issue = &self.reconsidered(issue);
         let labels = issue.place.labels();
         let path = |above: &[&'_ str]| -> Vec<String> {
             above.iter().chain(&labels).map(|label| (*label).to_owned()).collect()
@@ -76,6 +83,25 @@ impl Systems {
         }
     }
 
+    /// A service that only the overlay or a system has may be a new one, or a mistyped one of the shipped text.
+    fn reconsidered(&self, issue: &Issue) -> Issue {
+        let mut issue = issue.clone();
+        let service = &issue.place.service;
+        if issue.place.field == Field::Binary && !self.ships(service) {
+            let known = self.definitions.services().filter(|name| self.ships(name));
+            let hint = did_you_mean(service, known);
+            issue.message.push_str(&format!(", and {SOURCE} has no service {service:?} to change"));
+            issue.hint = hint.or(issue.hint);
+        }
+        issue
+    }
+
+    /// Whether the shipped text defines a service.
+    fn ships(&self, service: &str) -> bool {
+        let shipped = self.texts.iter().filter(|(file, _)| *file == SOURCE);
+        shipped.filter_map(|(_, text)| text.find(&["services", service])).any(|place| place.depth == 2)
+    }
+
     fn refuse(&self, error: &ExportError) -> CueError {
         CueError::Refused(vec![at(&self.texts, error)])
     }
@@ -91,6 +117,8 @@ fn at(texts: &[(&'static str, Labels)], error: &ExportError) -> String {
         None => error.to_string(),
     }
 }
+
+mod all;
 
 #[cfg(test)]
 mod tests;

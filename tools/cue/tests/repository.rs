@@ -34,7 +34,7 @@ fn copy(name: &str, change: impl FnOnce(String) -> String) -> PathBuf {
     let _ = fs::remove_dir_all(to.join("target"));
     fs::write(to.join(SOURCE), change(fs::read_to_string(root().join(SOURCE)).unwrap())).unwrap();
     fs::copy(root().join(EXPORT), to.join(EXPORT)).unwrap();
-    // What `cap export` installed serves the copy too.
+    // What was installed for the repository serves the copy too.
     let tools = root().canonicalize().unwrap().join("target/tools");
     if tools.is_dir() {
         fs::create_dir_all(to.join("target")).unwrap();
@@ -46,7 +46,10 @@ fn copy(name: &str, change: impl FnOnce(String) -> String) -> PathBuf {
 #[test]
 fn the_checked_in_export_is_up_to_date() {
     let outcome = cue::export(&root(), true).unwrap();
-    assert!(matches!(outcome, Outcome::UpToDate | Outcome::Unverified), "{outcome:?}: run `cap export`");
+    assert!(
+        matches!(outcome, Outcome::UpToDate | Outcome::Unverified),
+        "{outcome:?}: run `cargo cap export`"
+    );
 }
 
 #[test]

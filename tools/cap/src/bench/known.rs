@@ -44,7 +44,8 @@ pub fn read(house: &House) -> Result<Vec<Known>, Failure> {
     parse(&fs::read_to_string(&path).context(path.display())?).context(path.display())
 }
 
-fn parse(text: &str) -> Result<Vec<Known>, toml::de::Error> {
+/// Its rows.
+pub fn parse(text: &str) -> Result<Vec<Known>, toml::de::Error> {
     Ok(toml::from_str::<File>(text)?.figure)
 }
 

@@ -38,6 +38,7 @@ type Figures = BTreeMap<String, Figure>;
 /// Measures what `filter` selects. With `check`, compares with docs/figures.md instead of writing it.
 pub fn run(house: &House, filter: &str, check: bool) -> Result<bool, Failure> {
     let known = known::read(house)?;
+    refuse_unknown(filter, &known)?;
     let figures: Figures = measure::all(house, filter)?
         .into_iter()
         .filter(|(name, ..)| selects(filter, name))
@@ -61,6 +62,16 @@ pub fn run(house: &House, filter: &str, check: bool) -> Result<bool, Failure> {
         );
     }
     Ok(true)
+}
+
+/// A filter that selects nothing would measure for minutes to say so. Every figure is in figures.toml, which a test compares with
+/// the committed page.
+fn refuse_unknown(filter: &str, known: &[Known]) -> Result<(), Failure> {
+    if known.iter().any(|known| selects(filter, &known.name)) {
+        return Ok(());
+    }
+    let names: Vec<&str> = known.iter().map(|known| known.name.as_str()).collect();
+    Err(Failure::new(format!("no figure matches `{filter}`; there are {}", names.join(" "))))
 }
 
 /// Probes may measure more than is known; those figures have neither budget nor anchor.
@@ -112,5 +123,28 @@ mod tests {
     #[test]
     fn new_figures_regress_nothing() {
         assert!(regressions(&figures(&[("b", 9)]), &BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn a_filter_without_a_figure_is_refused() {
+        let known = known::parse(include_str!("../../figures.toml")).unwrap();
+        for filter in ["*", "size.*", "boot.shell", "nosuch,ipc.*"] {
+            refuse_unknown(filter, &known).unwrap();
+        }
+        for filter in ["nosuch", "size", "nosuch,neither"] {
+            let text = refuse_unknown(filter, &known).unwrap_err().to_string();
+            assert!(
+                text.starts_with(&format!("no figure matches `{filter}`; there are boot.shell ")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_committed_figure_is_known() {
+        let known = known::parse(include_str!("../../figures.toml")).unwrap();
+        for name in page::read(include_str!("../../../../docs/figures.md")).keys() {
+            assert!(known.iter().any(|known| known.name == *name), "{name}");
+        }
     }
 }

@@ -11,12 +11,15 @@ use std::path::PathBuf;
 
 use crate::exec::{Context, Failure};
 use crate::house::House;
+use crate::systems::Systems;
 
 pub use metadata::{Programs, Scope, packages, programs, userspace};
 
-/// Builds the kernel, the loader and the programs in scope, and puts them into `target/boot/`. Returns the programs' names.
+/// Checks system.cue, builds the kernel, the loader and the programs in scope, and puts them into `target/boot/`. Returns the programs' names.
 pub fn build(house: &House, scope: Scope) -> Result<Programs, Failure> {
     let programs = metadata::programs(house, scope)?;
+    // Before the long part: what is built would not start.
+    Systems::load(house, &programs)?;
     cargo::kernel(house)?;
     cargo::user(house, &programs)?;
     stage::binaries(house, &programs)?;

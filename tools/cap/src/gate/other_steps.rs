@@ -16,7 +16,7 @@ use crate::{export, images, lint as house_lint, smoke};
 const FUZZ_SECONDS: &str = "10";
 
 pub fn lint(house: &House) -> Result<Outcome, Failure> {
-    let report = house_lint::run(&house.root)?;
+    let report = house_lint::of_house(house)?;
     let tally = Tally { passed: report.passed, failed: report.failed.len(), ..Tally::default() };
     Ok(Outcome { tally, report: report.to_string() })
 }

@@ -17,6 +17,8 @@ use std::path::Path;
 
 use crate::exec::Failure;
 use crate::git;
+use crate::house::House;
+use crate::systems;
 
 /// A tracked file.
 #[derive(Clone, Debug)]
@@ -30,7 +32,7 @@ pub struct File {
 /// One violation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where.
+    /// Where; empty if the text says it.
     pub path: String,
     /// On which line; 0 for the whole file.
     pub line: usize,
@@ -47,6 +49,7 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
+            0 if self.path.is_empty() => f.write_str(&self.text),
             0 => write!(f, "{}: {}", self.path, self.text),
             line => write!(f, "{}:{line}: {}", self.path, self.text),
         }
@@ -79,8 +82,24 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+/// Name of the one rule that is about more than texts.
+const MANIFEST: &str = "every system and service of system.cue is sound";
+
+/// Runs all rules, and checks system.cue.
+pub fn of_house(house: &House) -> Result<Report, Failure> {
+    let mut report = run(&house.root)?;
+    report.take(MANIFEST, manifest(systems::check(house)));
+    Ok(report)
+}
+
+/// One finding for each mistake; their lines say where they are.
+fn manifest(result: Result<(), Failure>) -> Vec<Finding> {
+    let text = result.err().map(|failure| failure.to_string()).unwrap_or_default();
+    text.lines().map(|line| Finding::new("", 0, line)).collect()
+}
+
 /// Runs all rules over the tracked files below `root`.
-pub fn run(root: &Path) -> Result<Report, Failure> {
+fn run(root: &Path) -> Result<Report, Failure> {
     let files: Vec<File> = git::files(root)?
         .into_iter()
         .filter(|path| !path.starts_with("vendor/"))
@@ -89,12 +108,18 @@ pub fn run(root: &Path) -> Result<Report, Failure> {
         .collect();
     let mut report = Report { notes: sizes::notes(&files), ..Report::default() };
     for (name, check) in RULES {
-        match check(&files) {
-            findings if findings.is_empty() => report.passed += 1,
-            findings => report.failed.push((name, findings)),
-        }
+        report.take(name, check(&files));
     }
     Ok(report)
+}
+
+impl Report {
+    fn take(&mut self, name: &'static str, findings: Vec<Finding>) {
+        match findings.is_empty() {
+            true => self.passed += 1,
+            false => self.failed.push((name, findings)),
+        }
+    }
 }
 
 impl fmt::Display for Report {
@@ -111,4 +136,19 @@ impl fmt::Display for Report {
 #[cfg(test)]
 fn fixture(files: &[(&str, &str)]) -> Vec<File> {
     files.iter().map(|(path, text)| File { path: (*path).into(), text: (*text).into() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_system_cue_is_shown_as_it_is() {
+        assert_eq!(manifest(Ok(())), []);
+        let mut report = Report::default();
+        report.take(MANIFEST, manifest(Err(Failure::new("system.cue:7: one\nsystem.cue:9: two"))));
+        let text = report.to_string();
+        assert!(text.ends_with("is sound\n  system.cue:7: one\n  system.cue:9: two\n"), "{text}");
+        assert_eq!((report.passed, report.failed.len()), (0, 1));
+    }
 }

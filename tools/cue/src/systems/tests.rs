@@ -147,3 +147,52 @@ fn an_export_that_is_none_is_refused() {
     let text = Systems::new(r#"{"services": 1, "systems": {}}"#, sources).unwrap_err().to_string();
     assert_eq!(text, "system.cue:3: services: an object should be here, not a number");
 }
+
+#[test]
+fn every_system_is_checked() {
+    let with = r#""mine": {"use": ["serial", "shel"]}, "other": {"use": ["shell"]}, "default": {"use""#;
+    let text = systems(r#""default": {"use""#, with, None).check_all(&facts()).unwrap_err().to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert!(lines[0].ends_with(r#"there is no service "shel" (did you mean "shell"?)"#), "{text}");
+    assert!(
+        lines[1]
+            .starts_with(r#"system.cue:9: service "shell": capability "line": there is no service "serial""#)
+    );
+    assert!(lines[2].starts_with(r#"system.cue:15: service "shell": budget threads: "#), "{text}");
+}
+
+#[test]
+fn what_no_system_uses_is_checked_beside_what_it_needs() {
+    let check = |caps: &str| {
+        let with = format!(r#""services": {{"idle": {{"binary": "shell", "caps": {{{caps}}}}},"#);
+        let sound = EXPORT.replace(r#"{"threads": 0}"#, "{}").replacen(r#""services": {"#, &with, 1);
+        let sources = Sources { source: SOURCE.into(), overlay: None };
+        Systems::new(&sound, sources).unwrap().check_all(&facts())
+    };
+    check(r#""line": {"export": {"service": "serial", "export": "line"}}"#).unwrap();
+    let text = check(r#""timer": {"kernel": "tmer"}"#).unwrap_err().to_string();
+    assert!(
+        text.contains(r#"service "idle": capability "timer": the kernel has no object "tmer""#),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_service_used_twice_is_at_the_list() {
+    let text = refusal(r#"["serial", "shell"]"#, r#"["serial", "shell", "serial"]"#, "default");
+    assert_eq!(text, r#"system.cue:12: systems.default.use: "serial" is there twice"#);
+}
+
+#[test]
+fn a_service_that_only_the_overlay_has_may_be_a_mistyped_one() {
+    let overlay = "package capos\nservices: shel: budget: threads: 3\n";
+    let with = r#""shel": {"budget": {"threads": 3}}, "serial""#;
+    let text = systems(r#""serial""#, with, Some(overlay)).check_all(&facts()).unwrap_err().to_string();
+    assert!(
+        text.contains(
+            r#"system.local.cue:2: service "shel": binary: there is no boot file "shel", and system.cue has no service "shel" to change (did you mean "shell"?)"#
+        ),
+        "{text}"
+    );
+}

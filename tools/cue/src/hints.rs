@@ -1,0 +1,91 @@
+//! What a CUE evaluator's errors leave out: the words that would have been right.
+
+use capos_manifest::export::choices;
+use capos_manifest::suggest::did_you_mean;
+
+use crate::locate::Labels;
+
+/// The errors, and behind them one hint for each that has one. `source` is the text with the definitions.
+pub fn with_hints(errors: &str, source: &str) -> String {
+    let errors = errors.trim_end();
+    let labels = Labels::of(source);
+    let mut out = errors.to_owned();
+    let mut told: Vec<String> = Vec::new();
+    for hint in errors.lines().filter_map(|line| hint(line, &labels)) {
+        if !told.contains(&hint) {
+            out.push_str("\nhint: ");
+            out.push_str(&hint);
+            told.push(hint);
+        }
+    }
+    out
+}
+
+fn hint(line: &str, labels: &Labels) -> Option<String> {
+    match unknown_field(line) {
+        Some(field) => {
+            let known = labels.of_definitions();
+            let meant = did_you_mean(field, known.iter().copied())
+                .unwrap_or_else(|| format!("known are {}", known.join(", ")));
+            Some(format!("there is no field `{field}`; {meant}"))
+        }
+        None => wrong_choice(line),
+    }
+}
+
+/// `a.b: field x not allowed:` of older evaluators, `a.b.x: field not allowed:` of newer ones.
+fn unknown_field(line: &str) -> Option<&str> {
+    let (path, text) = line.split_once(": ")?;
+    if text.trim_end_matches(':') == "field not allowed" {
+        return path.rsplit('.').next();
+    }
+    text.trim_end_matches(':').strip_prefix("field ")?.strip_suffix(" not allowed")
+}
+
+/// `a.restart: 3 errors in empty disjunction:`
+fn wrong_choice(line: &str) -> Option<String> {
+    let (path, text) = line.split_once(": ")?;
+    let field = path.rsplit('.').next()?;
+    let words = choices(field).filter(|_| text.contains("empty disjunction"))?;
+    Some(format!("`{path}` is once, and one of {}", words.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_hints;
+
+    const SOURCE: &str =
+        "#Service: {\n\tbinary?: string\n\tbudget?: #Budget\n}\nservices: [string]: #Service\n";
+
+    #[track_caller]
+    fn hinted(errors: &str, hint: &str) {
+        assert_eq!(with_hints(errors, SOURCE), format!("{}\nhint: {hint}", errors.trim_end()));
+    }
+
+    #[test]
+    fn a_mistyped_field_gets_the_nearest() {
+        let hint = "there is no field `budgett`; did you mean \"budget\"?";
+        hinted("services.serial: field budgett not allowed:\n    ./system.cue:19:2\n", hint);
+        hinted("services.serial.budgett: field not allowed:\n    ./system.cue:19:2\n", hint);
+    }
+
+    #[test]
+    fn an_unknown_field_gets_all() {
+        hinted("services.serial: field x not allowed:\n", "there is no field `x`; known are binary, budget");
+    }
+
+    #[test]
+    fn a_wrong_word_gets_the_choices() {
+        hinted(
+            "services.serial.restart: 3 errors in empty disjunction:\nservices.serial.restart: conflicting values \"a\" and \"b\":",
+            "`services.serial.restart` is once, and one of never, onFailure, always",
+        );
+    }
+
+    #[test]
+    fn what_is_clear_stays_as_it_is() {
+        let errors =
+            "services.serial.budget.memoryPages: conflicting values \"x\" and int:\n    ./system.cue:2:40";
+        assert_eq!(with_hints(errors, SOURCE), errors);
+    }
+}
