@@ -10,12 +10,24 @@ pub(crate) fn redraw(out: &mut String, prompt: &str, text: &[char], cursor: usiz
     let room = columns.saturating_sub(prompt_width + 1).max(8);
     let first = cursor.saturating_sub(room);
     let shown = text.get(first..text.len().min(first + room)).unwrap_or(&[]);
+    drop_superseded(out);
     out.push('\r');
     out.push_str(prompt);
     out.extend(shown);
     out.push_str("\x1b[K");
     let behind = shown.len().saturating_sub(cursor - first);
     left(out, behind);
+}
+
+/// Drops what would be overwritten before anybody sees it: a long pasted line is drawn once and not with every character.
+fn drop_superseded(out: &mut String) {
+    let start = ["\n", "\x1b[2J"].iter().filter_map(|end| out.rfind(end).map(|at| at + end.len())).max();
+    let start = start.unwrap_or(0);
+    let rings = out.get(start..).is_some_and(|dropped| dropped.contains('\x07'));
+    out.truncate(start);
+    if rings {
+        out.push('\x07');
+    }
 }
 
 /// Whether a line of this length can be shown whole.

@@ -269,6 +269,19 @@ fn long_lines_scroll_and_never_wrap() {
 }
 
 #[test]
+fn a_long_line_that_comes_at_once_is_drawn_once() {
+    let (mut editor, mut history) = (Editor::new("> ", 20), History::new());
+    let mut out = String::from("kept\r\n");
+    for _ in 0..50 {
+        editor.key(Key::Char('x'), &mut history, &mut out);
+    }
+    assert_eq!(out, std::format!("kept\r\n\r> {}\x1b[K", "x".repeat(17)));
+    editor.key(Key::Control('l'), &mut history, &mut out);
+    editor.key(Key::Left, &mut history, &mut out);
+    assert!(out.contains("\x1b[2J"), "{out:?}");
+}
+
+#[test]
 fn a_line_that_is_too_long_is_refused_whole() {
     let mut session = Session::new(80);
     session.send(&vec![b'x'; MAX_LINE]);
