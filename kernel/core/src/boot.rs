@@ -69,6 +69,9 @@ pub(crate) fn start() -> Result<(), BootError> {
     if option("panic") == Some("reboot") {
         panic::set_action(PanicAction::Reboot);
     }
+    if option("nmi") == Some("panic") {
+        panic::report_nmi();
+    }
     panic::set_log_tail(log::write_tail);
     let file = boot::info().modules.iter().find(|file| file.name == INIT).ok_or(BootError::NoInit)?;
     let process = make_init(file)?;

@@ -93,6 +93,18 @@ pub(super) fn isa_route(irq: u8) -> Option<(u32, Trigger)> {
     Some((route.gsi, trigger))
 }
 
+/// The local APIC input (0 or 1) that the platform's NMI comes in on. `None` when the firmware names none, or not the same one for all
+/// processors: it numbers those in a way of its own.
+pub(super) fn nmi_input() -> Option<u8> {
+    let madt = FOUND.get()?.madt?;
+    let mut inputs = madt.entries().filter_map(|entry| match entry {
+        MadtEntry::LocalNmi { lint, .. } => Some(lint),
+        _ => None,
+    });
+    let first = inputs.next()?;
+    (first <= 1 && inputs.all(|other| other == first)).then_some(first)
+}
+
 /// Port ranges of power management, ends included.
 pub(super) fn ports() -> &'static [(u16, u16)] {
     FOUND.get().map_or(&[], |found| &found.ports)

@@ -5,6 +5,7 @@ pub mod io;
 mod pic;
 pub mod timer;
 
+use super::acpi;
 use super::cpu::probe::features;
 use super::paging::mmio::{self, Window};
 use super::traps::vectors;
@@ -82,7 +83,7 @@ pub(super) fn init() {
     }
 }
 
-/// Switches this CPU's controller on: only the timer, IPIs and I/O interrupts come through.
+/// Switches this CPU's controller on: only the timer, IPIs, I/O interrupts and the platform's NMI come through.
 pub(super) fn init_cpu() {
     let (frame, flags) = ApicBase::read();
     let mut wanted = flags | ApicBaseFlags::LAPIC_ENABLE;
@@ -93,6 +94,12 @@ pub(super) fn init_cpu() {
     unsafe { ApicBase::write(frame, wanted) };
     for line in [register::LINT0, register::LINT1, register::TIMER] {
         write(line, MASKED);
+    }
+    // Edge triggered and active high whatever the table says: as NMI the input has no other way (SDM vol. 3, 10.5.1).
+    match acpi::nmi_input() {
+        Some(0) => write(register::LINT0, DELIVER_NMI),
+        Some(1) => write(register::LINT1, DELIVER_NMI),
+        _ => {}
     }
     // Older controllers lack these two, and an x2APIC faults on registers that it lacks.
     let highest = read(register::VERSION) >> 16 & 0xff;

@@ -19,6 +19,7 @@ pub(super) use symbols::find as find_symbols;
 
 static TAIL: Once<fn(&mut dyn Write)> = Once::new();
 static REBOOT: AtomicBool = AtomicBool::new(false);
+static REPORT_NMI: AtomicBool = AtomicBool::new(false);
 /// CPU that reports, plus one; 0 while all is well.
 static REPORTER: AtomicUsize = AtomicUsize::new(0);
 /// Stands for a CPU that has no number yet.
@@ -32,6 +33,16 @@ pub fn set_log_tail(tail: fn(&mut dyn Write)) {
 /// What to do after a report.
 pub fn set_action(action: PanicAction) {
     REBOOT.store(action == PanicAction::Reboot, Ordering::Relaxed);
+}
+
+/// From now on an NMI from outside is a panic: clouds and machines with a button for it offer that as a diagnostic interrupt.
+pub fn report_nmi() {
+    REPORT_NMI.store(true, Ordering::Relaxed);
+}
+
+/// Whether an NMI from outside is a panic.
+pub(super) fn nmi_is_reported() -> bool {
+    REPORT_NMI.load(Ordering::Relaxed)
 }
 
 /// Whether some CPU is reporting.
@@ -76,10 +87,17 @@ fn on_panic(info: &PanicInfo<'_>) -> ! {
     report(Place { rip: None, rbp }, |out| writeln!(out, "{info}"))
 }
 
-/// An exception in the kernel.
+/// Privilege level in a code selector.
+const RPL: u64 = 3;
+
+/// An exception in the kernel, or one that ends it wherever it came.
 pub(super) fn report_exception(frame: &Frame, name: &str) -> ! {
-    report(Place { rip: Some(frame.rip), rbp: frame.rbp }, |out| {
-        writeln!(out, "{name} in the kernel (vector {}, error code {:#x})", frame.vector, frame.error_code)?;
+    let in_kernel = frame.cs & RPL == 0;
+    let whose = if in_kernel { "in the kernel" } else { "while a program ran" };
+    // A program's frame pointer is any number.
+    let rbp = if in_kernel { frame.rbp } else { 0 };
+    report(Place { rip: Some(frame.rip), rbp }, |out| {
+        writeln!(out, "{name} {whose} (vector {}, error code {:#x})", frame.vector, frame.error_code)?;
         if smp::is_guard(Cr2::read_raw()) {
             writeln!(out, "  cr2 lies just below a kernel stack: the stack has overflowed")?;
         }
