@@ -1,4 +1,4 @@
-//! What goes into packages and images: the kernel, a manifest and every program, whole or damaged as a case wants it.
+//! What goes into packages and images: the kernel, a manifest, a text and every program, whole or damaged as a case wants it.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,9 @@ use lab::case::{Damage, Fault};
 use crate::build::Programs;
 use crate::exec::{Context, Failure};
 use crate::house::House;
+
+/// The boot files that are no programs, in every package: a person who looks around finds one that can be read.
+const TEXTS: [(&str, &[u8]); 1] = [("welcome", include_bytes!("../files/welcome"))];
 
 /// The kernel, and boot files by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,7 @@ impl Package {
     pub fn new(house: &House, programs: &Programs, manifest: Vec<u8>) -> Result<Package, Failure> {
         let read = |path: &Path| fs::read(path).context(path.display());
         let mut files = vec![BootFile { name: "manifest".to_owned(), data: manifest }];
+        files.extend(TEXTS.map(|(name, data)| BootFile { name: name.to_owned(), data: data.to_owned() }));
         for name in &programs.binaries {
             files.push(BootFile { name: name.clone(), data: read(&house.boot().join("files").join(name))? });
         }
@@ -90,6 +94,20 @@ mod tests {
 
     fn fault(file: &str, damage: Damage) -> Fault {
         Fault { file: file.into(), damage }
+    }
+
+    #[test]
+    fn every_package_has_a_text_for_a_terminal() {
+        let folder = std::env::temp_dir().join(format!("capos-package-{}", std::process::id()));
+        let house = House { root: folder.clone() };
+        fs::create_dir_all(house.boot()).unwrap();
+        fs::write(house.boot().join("kernel.elf"), b"kernel").unwrap();
+        let package = Package::new(&house, &Programs::default(), Vec::new()).unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        let welcome = package.files.iter().find(|file| file.name == "welcome").unwrap();
+        let text = std::str::from_utf8(&welcome.data).unwrap();
+        assert!(text.starts_with("Welcome to capOS") && text.ends_with('\n') && text.is_ascii());
+        assert!(text.lines().all(|line| line.len() <= 100), "{text}");
     }
 
     #[test]
