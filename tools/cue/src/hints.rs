@@ -47,7 +47,7 @@ fn wrong_choice(line: &str) -> Option<String> {
     let (path, text) = line.split_once(": ")?;
     let field = path.rsplit('.').next()?;
     let words = choices(field).filter(|_| text.contains("empty disjunction"))?;
-    Some(format!("`{path}` is once, and one of {}", words.join(", ")))
+    Some(format!("`{path}` can be said once, as one of {}", words.join(", ")))
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
     fn a_wrong_word_gets_the_choices() {
         hinted(
             "services.serial.restart: 3 errors in empty disjunction:\nservices.serial.restart: conflicting values \"a\" and \"b\":",
-            "`services.serial.restart` is once, and one of never, onFailure, always",
+            "`services.serial.restart` can be said once, as one of never, onFailure, always",
         );
     }
 
