@@ -7,6 +7,10 @@
 
 extern crate alloc;
 
+mod decoder;
+
+pub use decoder::Decoder;
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 

@@ -1,5 +1,6 @@
 //! What Tab offers.
 
+use crate::budget;
 use crate::commands;
 use crate::session::Session;
 use alloc::string::String;
@@ -30,7 +31,8 @@ pub async fn complete(session: &Session, editor: &mut Editor, out: &mut String) 
 }
 
 async fn candidates(session: &Session, context: &Context) -> Vec<String> {
-    let position = context.words.len();
+    let budget = context.words.iter().skip(1).take_while(|word| word.starts_with(budget::WORD)).count();
+    let position = context.words.len().saturating_sub(budget);
     match context.command() {
         None if context.piped => alloc::vec![String::from("run")],
         None => commands::COMMANDS.iter().map(|command| String::from(command.name)).collect(),

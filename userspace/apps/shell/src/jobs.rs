@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use rt::generated::ProcessHandleClient;
 use rt::generated::process_handle::CrashReply;
 use rt::schema::process_handle::ExitReason;
@@ -60,18 +60,52 @@ pub struct Child {
     pub name: String,
     pub pid: u64,
     pub handle: ProcessHandleClient,
+    /// Names of what it was granted.
+    pub given: Vec<String>,
     pub end: RefCell<Option<End>>,
 }
+
+/// Exit code by which a program says that it lacks a capability that it can not do without.
+pub const LACKING: i64 = 2;
 
 impl Child {
     fn is_over(&self) -> bool {
         self.end.borrow().is_some()
     }
+
+    /// What there is to say about how it ended.
+    fn report(&self) -> Option<String> {
+        let end = self.end.borrow();
+        let end = end.as_ref()?;
+        let mut text = format!("{} ({}) {}\n", self.name, self.pid, end.describe()?);
+        if matches!(end, End::Exited(LACKING)) {
+            text.push_str(&lacking(&self.name, &self.given));
+        }
+        Some(text)
+    }
+}
+
+/// What a program may have missed that was given no more than this. Which it is only the program knows.
+fn lacking(name: &str, given: &[String]) -> String {
+    if given.is_empty() {
+        return String::from("It was given nothing; `with` gives it something: run NAME with console\n");
+    }
+    let has = |wanted: &str| given.iter().any(|name| name == wanted);
+    let mut usual = Vec::new();
+    if !has("stdin") {
+        usual.push(format!("`stdin` (... | run {name})"));
+    }
+    if !has("stdout") && !has("console") {
+        usual.push(String::from("`console` (with console)"));
+    }
+    let usual = if usual.is_empty() { String::new() } else { format!(", not {}", usual.join(" or ")) };
+    format!("It lacks a capability. It was given {}{usual}\n", given.join(", "))
 }
 
 /// A pipeline.
 pub struct Job {
-    pub number: u32,
+    /// How people call it; none in the foreground.
+    pub number: Option<u32>,
     pub children: Vec<Rc<Child>>,
     /// The console that its programs share, if any was given one.
     pub console: Option<Rc<LentConsole>>,
@@ -83,22 +117,9 @@ impl Job {
         self.children.iter().all(|child| child.is_over())
     }
 
-    /// Whether a child ended by itself and not well.
-    pub fn gave_up(&self) -> bool {
-        let failed = |end: &Option<End>| matches!(end, Some(End::Exited(code)) if *code != 0);
-        self.children.iter().any(|child| failed(&child.end.borrow()))
-    }
-
     /// What there is to say about how it ended.
     pub fn report(&self) -> String {
-        let mut out = String::new();
-        for child in &self.children {
-            let said = child.end.borrow().as_ref().and_then(End::describe);
-            if let Some(said) = said {
-                out.push_str(&format!("{} ({}) {said}\n", child.name, child.pid));
-            }
-        }
-        out
+        self.children.iter().filter_map(|child| child.report()).collect()
     }
 
     /// Ends every child that still runs.
@@ -116,21 +137,32 @@ impl Job {
 #[derive(Default)]
 pub struct Jobs {
     list: RefCell<Vec<Rc<Job>>>,
-    next: Cell<u32>,
     /// A child ended.
     pub changed: Rc<Signal>,
 }
 
 impl Jobs {
     /// Takes note of a pipeline and waits for its children on the side.
-    pub fn add(&self, children: Vec<Rc<Child>>, console: Option<Rc<LentConsole>>) -> Rc<Job> {
-        self.next.set(self.next.get() + 1);
+    pub fn add(
+        &self,
+        children: Vec<Rc<Child>>,
+        console: Option<Rc<LentConsole>>,
+        background: bool,
+    ) -> Rc<Job> {
         for child in &children {
             spawn(wait_for(Rc::clone(child), Rc::clone(&self.changed)));
         }
-        let job = Rc::new(Job { number: self.next.get(), children, console });
+        let number = background.then(|| self.free_number());
+        let job = Rc::new(Job { number, children, console });
         self.list.borrow_mut().push(Rc::clone(&job));
         job
+    }
+
+    /// The smallest number that no job has.
+    fn free_number(&self) -> u32 {
+        let list = self.list.borrow();
+        let taken = |number: &u32| list.iter().any(|job| job.number == Some(*number));
+        (1..).find(|number| !taken(number)).unwrap_or(0)
     }
 
     /// Forgets jobs that are over, and gives them.
@@ -164,4 +196,24 @@ async fn wait_for(child: Rc<Child>, changed: Rc<Signal>) {
     };
     *child.end.borrow_mut() = Some(end);
     changed.notify();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lacking;
+    use alloc::string::String;
+
+    #[test]
+    fn what_a_program_lacks_is_named_as_far_as_known() {
+        let with =
+            |given: &[&str]| lacking("wc", &given.iter().map(|name| String::from(*name)).collect::<Vec<_>>());
+        assert!(with(&[]).starts_with("It was given nothing; `with`"));
+        assert_eq!(
+            with(&["console"]),
+            "It lacks a capability. It was given console, not `stdin` (... | run wc)\n"
+        );
+        assert!(with(&["stdin"]).ends_with("given stdin, not `console` (with console)\n"));
+        assert!(with(&["timer"]).contains("not `stdin` (... | run wc) or `console`"));
+        assert!(with(&["stdin", "stdout"]).ends_with("given stdin, stdout\n"));
+    }
 }

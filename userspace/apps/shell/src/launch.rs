@@ -1,5 +1,6 @@
 //! Starting programs: one, or several with pipes between them.
 
+use crate::budget::Budget;
 use crate::jobs::{Child, Job};
 use crate::lend::{Lender, LentConsole, LentPipe};
 use crate::screen::print;
@@ -16,21 +17,7 @@ use rt::abi::startup::{Record, Writer};
 use rt::generated::{
     BootPackageClient, ByteStreamClient, ConsoleClient, ProcessHandleClient, ProcessSpawnerClient,
 };
-use rt::schema::process_spawner::CreateParams;
 use rt::{Cap, Client, Either, ExceptionCode, select, spawn};
-
-/// What a program may use, out of the shell's own budget.
-const BUDGET: CreateParams<'static> = CreateParams {
-    size: 0,
-    memory_pages: 512,
-    cap_slots: 64,
-    threads: 4,
-    calls_in_flight: 64,
-    endpoint_entries: 64,
-    log_bytes: 16_384,
-    priority: 10,
-    name: "",
-};
 
 /// Room for names and arguments: what fits a message beside its own words.
 const STARTUP_ROOM: usize = MAX_MESSAGE - 64;
@@ -41,10 +28,29 @@ struct Gift {
     cap: Cap,
 }
 
+/// A program to start, and what it may use.
+pub struct Stage {
+    pub launch: Launch,
+    pub budget: Budget,
+}
+
+impl Stage {
+    /// Reads the words behind `run`.
+    pub fn parse(words: &[String]) -> Result<Stage, Trouble> {
+        let (budget, words) = Budget::split(words)?;
+        Ok(Stage { launch: Launch::parse(words)?, budget })
+    }
+
+    /// Whether the line says what the program finds under this name.
+    fn grants(&self, name: &str) -> bool {
+        self.launch.grants.iter().any(|grant| grant.name == name)
+    }
+}
+
 /// Starts a pipeline. `text`, if there is some, is what the first program finds as its `stdin`.
 pub async fn start(
     session: &Session,
-    launches: &[Launch],
+    stages: &[Stage],
     text: Option<String>,
     background: bool,
 ) -> Result<Rc<Job>, Trouble> {
@@ -55,17 +61,22 @@ pub async fn start(
         None => None,
     };
     let mut children: Vec<Rc<Child>> = Vec::new();
-    for (index, launch) in launches.iter().enumerate() {
+    let piped = input.is_some() || stages.len() > 1;
+    for (index, stage) in stages.iter().enumerate() {
         let mut gifts: Vec<Gift> = input.take().into_iter().map(|cap| Gift { name: "stdin", cap }).collect();
-        if index + 1 < launches.len() {
+        if index + 1 < stages.len() {
             let pipe = Rc::new(LentPipe::default());
             let mint = Trouble::about("pipe");
             let (writer, reader) = (lender.writer(&pipe).await, lender.reader(&pipe).await);
             let (writer, reader) = writer.and_then(|writer| Ok((writer, reader?))).map_err(mint)?;
             gifts.push(Gift { name: "stdout", cap: writer });
             input = Some(reader);
+        } else if piped && !stage.grants("stdout") && !stage.grants("console") {
+            // A pipeline ends on the screen, unless the line says otherwise.
+            let cap = lender.text(&console).await.map_err(Trouble::about("stdout"))?;
+            gifts.push(Gift { name: "stdout", cap });
         }
-        match child(session, launch, gifts, &console).await {
+        match child(session, stage, gifts, &console).await {
             Ok(child) => children.push(Rc::new(child)),
             Err(trouble) => {
                 // Half a pipeline is of no use; its programs would wait for ever.
@@ -76,7 +87,7 @@ pub async fn start(
             }
         }
     }
-    Ok(session.jobs.add(children, Some(console)))
+    Ok(session.jobs.add(children, Some(console), background))
 }
 
 /// A pipe that text is being written into, as the end to read it from.
@@ -111,18 +122,27 @@ pub async fn foreground(session: &Session, job: &Job) -> Result<(), Trouble> {
 
 async fn child(
     session: &Session,
-    launch: &Launch,
+    stage: &Stage,
     gifts: Vec<Gift>,
     console: &Rc<LentConsole>,
 ) -> Result<Child, Trouble> {
+    let launch = &stage.launch;
     for grant in &launch.grants {
         if session.held.find(&grant.mine).is_none() {
             return Err(not_held(session, &grant.mine));
         }
     }
-    let handle = create(session, &launch.program).await?;
+    if let Some(gift) = gifts.iter().find(|gift| stage.grants(gift.name)) {
+        return Err(Trouble::Say(format!("`{}` of {} is the pipe already", gift.name, launch.program)));
+    }
+    let given = gifts.iter().map(|gift| String::from(gift.name));
+    let given = given.chain(launch.grants.iter().map(|grant| grant.name.clone())).collect();
+    let handle = create(session, &launch.program, &stage.budget).await?;
     match equip(session, launch, gifts, console, &handle).await {
-        Ok(pid) => Ok(Child { name: launch.program.clone(), pid, handle, end: RefCell::new(None) }),
+        Ok(pid) => {
+            session.names.note(pid, &launch.program);
+            Ok(Child { name: launch.program.clone(), pid, handle, given, end: RefCell::new(None) })
+        }
         Err(trouble) => {
             // Dropping the handle would leave a process that never starts.
             let _ = handle.kill().await;
@@ -132,7 +152,7 @@ async fn child(
 }
 
 /// Loads the program; it has nothing yet.
-async fn create(session: &Session, program: &str) -> Result<ProcessHandleClient, Trouble> {
+async fn create(session: &Session, program: &str, budget: &Budget) -> Result<ProcessHandleClient, Trouble> {
     let boot = session.held.client::<BootPackageClient>("boot")?;
     let spawner = session.held.client::<ProcessSpawnerClient>("spawner")?;
     let file = match boot.open(program).await {
@@ -142,14 +162,12 @@ async fn create(session: &Session, program: &str) -> Result<ProcessHandleClient,
         }
         Err(error) => return Err(Trouble::Call(String::from(program), error)),
     };
-    let name = program.get(..program.floor_char_boundary(31)).unwrap_or("");
-    let params = CreateParams { size: file.size, name, ..BUDGET };
-    match spawner.create(&file.object, params).await {
-        Err(error) if error.exception() == Some(ExceptionCode::Malformed) => {
-            Err(Trouble::Say(format!("`{program}` is not a program")))
-        }
-        result => result.map_err(Trouble::about(program)),
-    }
+    let created = spawner.create(&file.object, budget.params(program, file.size)).await;
+    created.map_err(|error| match error.exception() {
+        Some(ExceptionCode::Malformed) => Trouble::Say(format!("`{program}` is not a program")),
+        Some(ExceptionCode::BudgetExhausted) => budget.refused(program),
+        _ => Trouble::Call(String::from(program), error),
+    })
 }
 
 /// Gives the process its capabilities and its words, and starts it.

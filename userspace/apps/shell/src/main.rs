@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod budget;
 mod commands;
 mod completion;
 mod held;
@@ -14,6 +15,7 @@ mod jobs;
 mod keyboard;
 mod launch;
 mod lend;
+mod names;
 mod screen;
 mod session;
 mod trouble;
@@ -27,7 +29,7 @@ fn run(env: Env) -> i64 {
         Ok(()) => 0,
         Err(error) => {
             log::error(format_args!("{error}"));
-            1
+            if matches!(error, trouble::Trouble::NotHeld(_)) { jobs::LACKING } else { 1 }
         }
     }
 }

@@ -5,8 +5,9 @@ use crate::completion;
 use crate::held::Held;
 use crate::jobs::{Job, Jobs};
 use crate::keyboard::Keyboard;
-use crate::launch;
+use crate::launch::{self, Stage};
 use crate::lend::Lender;
+use crate::names::Names;
 use crate::screen::{Screen, print};
 use crate::trouble::Trouble;
 use alloc::boxed::Box;
@@ -16,7 +17,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use capos_line::{Editor, History, Keys, MAX_LINE, Outcome};
 use capos_text::{duration, pages};
-use capos_words::{CommandLine, Launch, split};
+use capos_words::{CommandLine, split};
 use core::cell::Cell;
 use kit::service;
 use rt::generated::{BootPackageClient, ConsoleClient, EndpointFactoryClient, SystemInfoClient};
@@ -35,6 +36,7 @@ pub struct Session {
     pub keyboard: Rc<Keyboard>,
     pub lender: Rc<Lender>,
     pub jobs: Jobs,
+    pub names: Names,
     pub columns: usize,
     /// Set by `exit`.
     pub over: Cell<bool>,
@@ -56,9 +58,14 @@ pub async fn run(mut env: Env) -> Result<(), Trouble> {
         keyboard,
         console,
         jobs: Jobs::default(),
+        names: Names::default(),
         columns,
         over: Cell::new(false),
     };
+    // Those of services that will have been restarted when somebody reads the log.
+    if let Some(system) = session.client::<SystemInfoClient>("system") {
+        session.names.look(&system).await;
+    }
     session.converse().await
 }
 
@@ -104,7 +111,9 @@ impl Session {
         let mut keys = Keys::new();
         while !self.over.get() {
             for job in self.jobs.reap() {
-                print(&self.console, &format!("[{}] done\n{}", job.number, job.report())).await?;
+                if let Some(number) = job.number {
+                    print(&self.console, &format!("[{number}] done\n{}", job.report())).await?;
+                }
             }
             if let Some(line) = self.read_line(&mut editor, &mut history, &mut keys).await? {
                 match self.execute(&line).await {
@@ -194,27 +203,14 @@ impl Session {
             _ => None,
         };
         let programs = stages.get(usize::from(text.is_some())..).unwrap_or(&[]);
-        let launches =
-            programs.iter().map(|stage| launch_of(stage)).collect::<Result<Vec<Launch>, Trouble>>()?;
-        let job = launch::start(self, &launches, text, background).await?;
-        if background {
-            return print(&self.console, &format!("[{}] {}\n", job.number, pids(&job))).await;
+        let programs =
+            programs.iter().map(|stage| program_of(stage)).collect::<Result<Vec<Stage>, Trouble>>()?;
+        let job = launch::start(self, &programs, text, background).await?;
+        if let Some(number) = job.number {
+            return print(&self.console, &format!("[{number}] {}\n", pids(&job))).await;
         }
         launch::foreground(self, &job).await?;
-        self.jobs.reap();
-        print(&self.console, &self.outcome(&job, &launches)).await
-    }
-
-    /// What to say about a job that is over.
-    fn outcome(&self, job: &Job, launches: &[Launch]) -> String {
-        let report = job.report();
-        let lonely = launches.len() == 1 && launches.iter().all(|launch| launch.grants.is_empty());
-        match lonely && job.gave_up() {
-            true => {
-                format!("{report}It was given nothing; `with` gives it something: run NAME with console\n")
-            }
-            false => report,
-        }
+        print(&self.console, &job.report()).await
     }
 }
 
@@ -225,9 +221,9 @@ fn pids(job: &Job) -> String {
 }
 
 /// A stage of a pipeline as a program.
-fn launch_of(stage: &[String]) -> Result<Launch, Trouble> {
+fn program_of(stage: &[String]) -> Result<Stage, Trouble> {
     match stage.split_first() {
-        Some((run, words)) if run == "run" => Ok(Launch::parse(words)?),
+        Some((run, words)) if run == "run" => Stage::parse(words),
         Some((other, _)) => Err(Trouble::Say(format!("only programs read from a pipe: ... | run {other}"))),
         None => Err(Trouble::say("a program is missing")),
     }

@@ -1,9 +1,10 @@
 //! The log.
 
+use crate::names::Names;
 use crate::screen::print;
 use crate::session::Session;
 use crate::trouble::Trouble;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 use capos_text::duration;
@@ -29,15 +30,18 @@ pub async fn log(session: &Session, words: &[String]) -> Result<String, Trouble>
     let mut counts = words.iter().filter(|word| *word != "-f");
     let count = match (counts.next(), counts.next()) {
         (None, _) => USUAL,
-        (Some(word), None) => word.parse::<usize>().map_err(|_| USAGE)?.min(MOST),
+        (Some(word), None) => match word.parse::<usize>() {
+            Ok(0) if !follow => return Err(Trouble::say("COUNT is how many records to show: 1 or more")),
+            count => count.map_err(|_| USAGE)?.min(MOST),
+        },
         (Some(_), Some(_)) => return Err(USAGE),
     };
-    let mut view = View {
-        reader: session.held.client("log_reader")?,
-        system: session.client("system"),
-        names: BTreeMap::new(),
-        cursor: 0,
-    };
+    let system = session.client::<SystemInfoClient>("system");
+    if let Some(system) = &system {
+        session.names.look(system).await;
+    }
+    let mut view =
+        View { reader: session.held.client("log_reader")?, system, names: &session.names, cursor: 0 };
     let text = view.last(count).await.map_err(Trouble::about("log_reader"))?;
     if !follow {
         return Ok(text);
@@ -47,15 +51,14 @@ pub async fn log(session: &Session, words: &[String]) -> Result<String, Trouble>
 }
 
 /// A place in the log.
-struct View {
+struct View<'a> {
     reader: Lent<'static, LogReaderClient>,
     system: Option<Lent<'static, SystemInfoClient>>,
-    /// Names of processes that were asked for before.
-    names: BTreeMap<u64, String>,
+    names: &'a Names,
     cursor: u64,
 }
 
-impl View {
+impl View<'_> {
     /// The next record as a line; `None` at the end.
     async fn next(&mut self) -> Result<Option<String>, CallError> {
         let record = self.reader.read(self.cursor).await?;
@@ -104,21 +107,19 @@ impl View {
         }
     }
 
-    /// Name of a process; its number when it is not known or not there any more.
-    async fn name(&mut self, process: u64) -> String {
+    /// Name of a process; its number when nobody ever saw it run.
+    async fn name(&self, process: u64) -> String {
         if process == 0 {
             return String::from("kernel");
         }
-        if let Some(name) = self.names.get(&process) {
-            return name.clone();
+        if let (None, Some(system)) = (self.names.find(process), &self.system) {
+            self.names.look(system).await;
         }
-        let found = match &self.system {
-            Some(system) => system.process(process).await.ok().filter(|found| found.id == process),
-            None => None,
-        };
-        let name = found.map_or_else(|| format!("{process}"), |found| found.name);
-        self.names.insert(process, name.clone());
-        name
+        self.names.find(process).unwrap_or_else(|| {
+            let unknown = format!("process {process}");
+            self.names.note(process, &unknown);
+            unknown
+        })
     }
 }
 

@@ -104,8 +104,9 @@ pub async fn services(session: &Session) -> Result<String, Trouble> {
 pub fn jobs(session: &Session) -> String {
     let mut table = Table::new(&[("JOB", Align::Right), ("PID", Align::Right), ("NAME", Align::Left)]);
     for job in session.jobs.running() {
+        let Some(number) = job.number else { continue };
         for child in &job.children {
-            table.row([format!("{}", job.number), format!("{}", child.pid), child.name.clone()]);
+            table.row([format!("{number}"), format!("{}", child.pid), child.name.clone()]);
         }
     }
     if table.is_empty() { String::from("nothing runs in the background\n") } else { table.render() }

@@ -1,9 +1,11 @@
-//! What the shell serves to the programs it starts: a console of its own making, and the two ends of a pipe.
+//! What the shell serves to the programs it starts: a console of its own making, the two ends of a pipe, and the screen as the
+//! end of a pipeline.
 //!
 //! All facets are of one endpoint of the shell; the upper half of the badge says what, the lower half which.
 
 mod console;
 mod pipe;
+mod text;
 
 pub use console::LentConsole;
 pub use pipe::LentPipe;
@@ -19,10 +21,12 @@ use rt::generated::byte_stream::serve_byte_stream;
 use rt::generated::console::serve_console;
 use rt::generated::{ByteStreamClient, ConsoleClient, EndpointClient};
 use rt::{CallError, Cap, Client, Exception, ExceptionCode, Request};
+use text::LentText;
 
 const CONSOLE: u64 = 1 << 32;
 const WRITER: u64 = 2 << 32;
 const READER: u64 = 3 << 32;
+const TEXT: u64 = 4 << 32;
 
 /// The endpoint and everything behind it.
 pub struct Lender {
@@ -31,6 +35,7 @@ pub struct Lender {
     keyboard: Rc<Keyboard>,
     consoles: RefCell<BTreeMap<u64, Rc<LentConsole>>>,
     pipes: RefCell<BTreeMap<u64, Rc<LentPipe>>>,
+    texts: RefCell<BTreeMap<u64, Rc<LentText>>>,
     next: Cell<u32>,
 }
 
@@ -43,6 +48,7 @@ impl Lender {
             keyboard,
             consoles: RefCell::default(),
             pipes: RefCell::default(),
+            texts: RefCell::default(),
             next: Cell::new(0),
         }
     }
@@ -62,6 +68,13 @@ impl Lender {
         let badge = CONSOLE | self.number();
         self.consoles.borrow_mut().insert(badge, Rc::clone(console));
         self.endpoint.mint(badge, ConsoleClient::ID).await
+    }
+
+    /// A stream that shows what is written to it where `console` shows its text.
+    pub async fn text(&self, console: &Rc<LentConsole>) -> Result<Cap, CallError> {
+        let badge = TEXT | self.number();
+        self.texts.borrow_mut().insert(badge, Rc::new(LentText::new(Rc::clone(console))));
+        self.endpoint.mint(badge, ByteStreamClient::ID).await
     }
 
     /// The writing end of a pipe.
@@ -87,22 +100,21 @@ fn kind(badge: u64) -> u64 {
 impl Handler for Lender {
     async fn call(self: Rc<Self>, request: Request) {
         let badge = request.context().badge();
-        if kind(badge) == CONSOLE {
-            let console = self.consoles.borrow().get(&badge).cloned();
-            match console {
-                Some(console) => serve_console(&*console, request).await,
-                None => request.fail(Exception::from(ExceptionCode::Disconnected)),
-            }
-            return;
-        }
+        let console = self.consoles.borrow().get(&badge).cloned();
+        let text = self.texts.borrow().get(&badge).cloned();
         let pipe = self.pipes.borrow().get(&badge).cloned();
-        match pipe {
-            Some(pipe) => serve_byte_stream(&PipeEnd { pipe, writes: kind(badge) == WRITER }, request).await,
-            None => request.fail(Exception::from(ExceptionCode::Disconnected)),
+        match (console, text, pipe) {
+            (Some(console), ..) => serve_console(&*console, request).await,
+            (_, Some(text), _) => serve_byte_stream(&*text, request).await,
+            (.., Some(pipe)) => {
+                serve_byte_stream(&PipeEnd { pipe, writes: kind(badge) == WRITER }, request).await
+            }
+            _ => request.fail(Exception::from(ExceptionCode::Disconnected)),
         }
     }
 
     fn gone(&self, badge: u64) {
+        self.texts.borrow_mut().remove(&badge);
         if let Some(console) = self.consoles.borrow_mut().remove(&badge) {
             console.gone(badge);
         }

@@ -1,0 +1,159 @@
+//! What there is to type, and what for.
+
+use crate::session::Session;
+use crate::trouble::Trouble;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use capos_text::{Align, Table};
+
+/// One command, as `help` shows it.
+pub struct Command {
+    pub name: &'static str,
+    /// What follows the name.
+    usage: &'static str,
+    tells: &'static str,
+    /// Capabilities that it can not do without: one of these sets. Without a set it needs nothing.
+    needs: &'static [&'static [&'static str]],
+}
+
+const fn command(
+    name: &'static str,
+    usage: &'static str,
+    tells: &'static str,
+    needs: &'static [&'static [&'static str]],
+) -> Command {
+    Command { name, usage, tells, needs }
+}
+
+/// What starting programs takes.
+const PROGRAMS: &[&str] = &["spawner", "boot"];
+
+/// Every command.
+pub const COMMANDS: [Command; 20] = [
+    command("help", "[COMMAND]", "this list, or more about one command", &[]),
+    command("caps", "", "the capabilities you hold", &[]),
+    command(
+        "run",
+        "[mem=SIZE] NAME [ARG ...] [with CAP[=MINE] ...] [| run ...] [&]",
+        "start a program",
+        &[PROGRAMS],
+    ),
+    command("jobs", "", "programs in the background", &[PROGRAMS]),
+    command("kill", "PID | SERVICE", "end a program started here, or a service", &[&["services"], PROGRAMS]),
+    command("services", "", "what init started", &[&["services"]]),
+    command("start", "SERVICE", "start a service that has ended", &[&["services"]]),
+    command("ps", "", "processes", &[&["system"]]),
+    command("mem", "", "memory", &[&["system"]]),
+    command("ls", "", "boot files", &[&["boot"]]),
+    command("cat", "FILE", "show a boot file", &[&["boot"]]),
+    command("log", "[-f] [COUNT]", "last log records; -f goes on until a key is pressed", &[&["log_reader"]]),
+    command("time", "", "time of day and time since boot", &[&["wall_clock"], &["timer"]]),
+    command("echo", "[WORD ...]", "show words", &[]),
+    command("clear", "", "clear the screen", &[]),
+    command("diag", "[COMMAND] [--json]", "diagnostics; `diag help` lists them", &[&["system"]]),
+    command("reboot", "", "reset the machine", &[&["power"]]),
+    command("halt", "", "turn the machine off", &[&["power"]]),
+    command("exit", "", "leave the shell", &[]),
+    command("version", "", "what this is", &[&["system"]]),
+];
+
+/// More about `run`.
+const RUN: &str = "    \
+    NAME is a boot file (`ls`). It is given what stands behind `with` and nothing else; spaces or commas separate:
+        run hello with console
+        run diag with console,system timer
+    CAP=MINE gives it what you hold as MINE (`caps`), and it finds it under the name CAP.
+    A pipe connects the output of one program, its `stdout`, to the `stdin` of the next; the last one writes to the screen.
+    What a command shows can go into a pipe as well:
+        run hello | run upper | run wc
+        help | run wc
+    `&` at the end starts it in the background, where it can write and reads find no input; `jobs` lists it, `kill PID` ends it.
+    Ctrl-C ends what runs in the foreground.
+    It may use 2 MiB of memory out of the shell's budget; mem=SIZE in front of NAME gives it more, and more of all else with it:
+        run mem=16M shell with console spawner boot
+";
+
+impl Command {
+    /// Its name and what follows.
+    pub fn usage(&self) -> String {
+        String::from(format!("{} {}", self.name, self.usage).trim_end())
+    }
+
+    /// What of its capabilities this shell lacks; nothing when it can be done.
+    fn missing(&self, held: impl Fn(&str) -> bool) -> Option<String> {
+        let lacks = |set: &&[&str]| set.iter().any(|name| !held(name));
+        if self.needs.is_empty() || !self.needs.iter().all(lacks) {
+            return None;
+        }
+        let sets: Vec<String> = self.needs.iter().map(|set| set.join(" and ")).collect();
+        Some(sets.join(", or "))
+    }
+}
+
+/// Commands that can be done with what is held, and what that is.
+pub fn all(session: &Session) -> String {
+    let mut table = Table::new(&[("COMMAND", Align::Left), ("", Align::Left)]);
+    let mut lacking = String::new();
+    for command in &COMMANDS {
+        match command.missing(|name| session.held.find(name).is_some()) {
+            None => table.row([format!("{} {}", command.name, command.usage), String::from(command.tells)]),
+            Some(missing) => lacking.push_str(&format!("    {} (needs {missing})\n", command.name)),
+        }
+    }
+    let names: Vec<&str> = session.held.all().map(|granted| granted.name).collect();
+    let mut out = table.render();
+    out.push_str(&format!("You hold: {}\n", names.join(", ")));
+    if !lacking.is_empty() {
+        out.push_str(&format!("Not without more:\n{lacking}"));
+    }
+    out
+}
+
+/// One command.
+pub fn about(name: &str) -> Result<String, Trouble> {
+    let command = COMMANDS.iter().find(|command| command.name == name);
+    let command = command.ok_or_else(|| Trouble::Say(format!("no command `{name}`; `help` lists them")))?;
+    let more = if command.name == "run" { RUN } else { "" };
+    Ok(format!("{}\n    {}\n{more}", command.usage(), command.tells))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COMMANDS, about};
+    use alloc::vec::Vec;
+
+    fn offered(held: &[&str]) -> Vec<&'static str> {
+        let can = COMMANDS.iter().filter(|command| command.missing(|name| held.contains(&name)).is_none());
+        can.map(|command| command.name).collect()
+    }
+
+    #[test]
+    fn a_bare_shell_offers_what_it_can_do() {
+        assert_eq!(offered(&["console", "log"]), ["help", "caps", "echo", "clear", "exit"]);
+    }
+
+    #[test]
+    fn one_of_several_is_enough() {
+        assert!(offered(&["timer"]).contains(&"time"));
+        assert!(offered(&["wall_clock"]).contains(&"time"));
+        assert!(offered(&["services"]).contains(&"kill"));
+        assert!(!offered(&["spawner"]).contains(&"kill"));
+        assert!(offered(&["spawner", "boot"]).contains(&"kill"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let kill = COMMANDS.iter().find(|command| command.name == "kill");
+        let missing = kill.and_then(|command| command.missing(|_| false));
+        assert_eq!(missing.as_deref(), Some("services, or spawner and boot"));
+    }
+
+    #[test]
+    fn help_about_run_explains_every_part() {
+        let text = about("run").unwrap_or_else(|_| panic!("no help"));
+        for part in ["CAP=MINE", "commas", "&", "|", "mem=", "Ctrl-C"] {
+            assert!(text.contains(part), "{part}");
+        }
+    }
+}
