@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+mod departure;
 pub mod irq;
 pub mod ports;
 pub mod service;
