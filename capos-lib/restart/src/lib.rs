@@ -1,8 +1,8 @@
 //! When a service that ended is started again, and when it is given up.
 //!
 //! Time and outcome come in, a decision comes out. A service that keeps dying is started ever later, and after
-//! [`MAX_RESTARTS`] restarts within [`WINDOW_NS`] not at all: a crash loop must not eat the machine. A service that lives long
-//! enough begins anew.
+//! [`MAX_RESTARTS`] restarts within [`WINDOW_NS`] not at all: a crash loop must not eat the machine. One that keeps ending well, a shell
+//! that is left again and again, is started ever later and never given up. A service that lives long enough begins anew.
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
@@ -52,14 +52,17 @@ pub enum Decision {
 #[derive(Clone, Copy, Debug)]
 pub struct Restarts {
     policy: Policy,
+    /// Restarts in a row after failures.
     in_a_row: u32,
+    /// And after good ends.
+    left_in_a_row: u32,
     started_ns: u64,
 }
 
 impl Restarts {
     /// A service that was never started.
     pub const fn new(policy: Policy) -> Self {
-        Restarts { policy, in_a_row: 0, started_ns: 0 }
+        Restarts { policy, in_a_row: 0, left_in_a_row: 0, started_ns: 0 }
     }
 
     /// It was started.
@@ -70,6 +73,7 @@ impl Restarts {
     /// A person started it: what happened before does not count any more.
     pub fn forgive(&mut self) {
         self.in_a_row = 0;
+        self.left_in_a_row = 0;
     }
 
     /// It ended.
@@ -86,7 +90,12 @@ impl Restarts {
             return Decision::StartAt(now_ns.saturating_add(FIRST_DELAY_NS));
         }
         if now_ns.saturating_sub(self.started_ns) >= WINDOW_NS {
-            self.in_a_row = 0;
+            self.forgive();
+        }
+        if outcome == Outcome::Success {
+            let delay = FIRST_DELAY_NS << self.left_in_a_row.min(MAX_RESTARTS);
+            self.left_in_a_row = self.left_in_a_row.saturating_add(1);
+            return Decision::StartAt(now_ns.saturating_add(delay));
         }
         if self.in_a_row >= MAX_RESTARTS {
             return Decision::GiveUp;
@@ -118,6 +127,18 @@ mod tests {
         for _ in 0..10 * MAX_RESTARTS {
             assert_eq!(service.ended(5, Outcome::Killed), Decision::StartAt(5 + FIRST_DELAY_NS));
         }
+    }
+
+    #[test]
+    fn what_ends_well_is_slowed_down_and_never_given_up() {
+        let mut service = Restarts::new(Policy::Always);
+        let mut delays = (0..10 * MAX_RESTARTS).map(|_| match service.ended(5, Outcome::Success) {
+            Decision::StartAt(at) => at - 5,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(delays.next(), Some(FIRST_DELAY_NS));
+        assert_eq!(delays.next(), Some(2 * FIRST_DELAY_NS));
+        assert_eq!(delays.last(), Some(FIRST_DELAY_NS << MAX_RESTARTS));
     }
 
     #[test]

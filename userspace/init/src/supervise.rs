@@ -90,13 +90,21 @@ async fn decide(state: &Rc<State>, index: usize, entry: &Entry, end: End) {
         }
         Decision::StartAt(time) => {
             *entry.phase.borrow_mut() = Phase::Waiting;
-            // Without a clock it is started at once; the count still bounds it.
+            // Should the clock fail, it is started at once.
             let _ = state.kernel.timer.sleep_until(time).await;
             if entry.starts.get() == starts {
-                log::warn(format_args!("{} is started again", entry.service.name));
+                report_restart(&entry.service.name, end.outcome());
                 launch(state, index).await;
             }
         }
+    }
+}
+
+/// Who left a service and gets it again knows that; everything else a person should hear of.
+fn report_restart(name: &str, outcome: Outcome) {
+    match outcome {
+        Outcome::Success => log::info(format_args!("{name} was left and is started again")),
+        Outcome::Failure | Outcome::Killed => log::warn(format_args!("{name} is started again")),
     }
 }
 

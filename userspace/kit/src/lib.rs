@@ -6,7 +6,6 @@
 
 extern crate alloc;
 
-mod departure;
 pub mod irq;
 pub mod ports;
 pub mod service;

@@ -1,10 +1,9 @@
 //! The loop of a server whose answers may take time.
 
-use crate::departure::Departure;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use rt::serve::{Event, Receiver, Request};
-use rt::{CallError, Env, EnvError, select, spawn};
+use rt::{CallError, Env, EnvError, Signal, select, spawn};
 
 /// Receives outstanding at a time.
 const DEPTH: usize = 3;
@@ -28,8 +27,8 @@ pub fn export_of(badge: u64) -> u32 {
     (badge >> 32) as u32
 }
 
-/// Who may leave: every badge that ever called.
-type Leaving = BTreeMap<u64, Rc<Departure>>;
+/// Who left: one signal per badge that ever called.
+type Leaving = BTreeMap<u64, Rc<Signal>>;
 
 /// Serves until receiving fails, and gives the reason.
 ///
@@ -41,11 +40,11 @@ pub async fn serve<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H>)
         match receiver.next().await {
             Ok(Event::Call(request)) => {
                 let left = leaving.entry(request.context().badge()).or_default();
-                spawn(answer(Rc::clone(&handler), request, Rc::clone(left)));
+                spawn(answer(Rc::clone(&handler), request, Rc::clone(left), left.epoch()));
             }
             Ok(Event::Unreferenced(badge)) => {
                 if let Some(left) = leaving.remove(&badge) {
-                    left.happen();
+                    left.notify();
                 }
                 handler.gone(badge);
             }
@@ -55,6 +54,6 @@ pub async fn serve<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H>)
 }
 
 /// One call, as long as its client is there.
-async fn answer<H: Handler + 'static>(handler: Rc<H>, request: Request, left: Rc<Departure>) {
-    select(handler.call(request), left.wait()).await;
+async fn answer<H: Handler + 'static>(handler: Rc<H>, request: Request, left: Rc<Signal>, seen: u64) {
+    select(handler.call(request), left.since(seen)).await;
 }

@@ -6,7 +6,7 @@
 
 use crate::thread;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
@@ -185,25 +185,28 @@ pub async fn select<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Ou
 #[derive(Default)]
 pub struct Signal {
     epoch: Cell<u64>,
-    waiting: RefCell<Vec<Waker>>,
+    /// Who waits, by the number of the wait. A wait that is over takes its entry away: one that loses against another in
+    /// [`select`] again and again would otherwise fill the memory of a server that is never notified.
+    waiting: RefCell<BTreeMap<u64, Waker>>,
+    next: Cell<u64>,
 }
 
 impl Signal {
     /// With nobody waiting.
     pub const fn new() -> Self {
-        Signal { epoch: Cell::new(0), waiting: RefCell::new(Vec::new()) }
+        Signal { epoch: Cell::new(0), waiting: RefCell::new(BTreeMap::new()), next: Cell::new(0) }
     }
 
     /// Wakes everybody who waits.
     pub fn notify(&self) {
         self.epoch.set(self.epoch.get().wrapping_add(1));
-        for waker in self.waiting.take() {
+        for waker in self.waiting.take().into_values() {
             waker.wake();
         }
     }
 
     /// Waits for the next [`Signal::notify`] after this call.
-    pub fn wait(&self) -> impl Future<Output = ()> + '_ {
+    pub fn wait(&self) -> Since<'_> {
         self.since(self.epoch.get())
     }
 
@@ -213,14 +216,35 @@ impl Signal {
     }
 
     /// Waits for the next [`Signal::notify`] after the count was `seen`.
-    pub fn since(&self, seen: u64) -> impl Future<Output = ()> + '_ {
-        poll_fn(move |cx| {
-            if self.epoch.get() != seen {
-                return Poll::Ready(());
-            }
-            self.waiting.borrow_mut().push(cx.waker().clone());
-            Poll::Pending
-        })
+    pub fn since(&self, seen: u64) -> Since<'_> {
+        let number = self.next.get();
+        self.next.set(number.wrapping_add(1));
+        Since { signal: self, seen, number }
+    }
+}
+
+/// A wait for a notification.
+pub struct Since<'a> {
+    signal: &'a Signal,
+    seen: u64,
+    number: u64,
+}
+
+impl Future for Since<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.signal.epoch.get() != self.seen {
+            return Poll::Ready(());
+        }
+        self.signal.waiting.borrow_mut().insert(self.number, cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Since<'_> {
+    fn drop(&mut self) {
+        self.signal.waiting.borrow_mut().remove(&self.number);
     }
 }
 
@@ -253,5 +277,37 @@ impl Drop for TurnGuard<'_> {
     fn drop(&mut self) {
         self.0.taken.set(false);
         self.0.over.notify();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Signal;
+    use core::pin::pin;
+    use core::task::{Context, Waker};
+
+    #[test]
+    fn waits_that_are_over_leave_nothing_behind() {
+        let signal = Signal::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..1000 {
+            let mut wait = pin!(signal.wait());
+            assert!(wait.as_mut().poll(&mut cx).is_pending());
+            assert!(wait.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(signal.waiting.borrow().len(), 1);
+        }
+        assert!(signal.waiting.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_notification_ends_the_waits_before_it_and_no_later_one() {
+        let signal = Signal::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut early = pin!(signal.wait());
+        assert!(early.as_mut().poll(&mut cx).is_pending());
+        signal.notify();
+        assert!(early.poll(&mut cx).is_ready());
+        assert!(pin!(signal.since(0)).poll(&mut cx).is_ready());
+        assert!(pin!(signal.wait()).poll(&mut cx).is_pending());
     }
 }
