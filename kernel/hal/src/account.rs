@@ -79,13 +79,25 @@ impl Deref for Account {
     }
 }
 
-impl Drop for Account {
-    fn drop(&mut self) {
-        let Some(parent) = &self.parent else { return };
+impl Account {
+    /// Refunds to the parent what it has not got back yet, and lets it go.
+    fn give_back(&mut self) -> Option<Ref<Account>> {
+        let parent = self.parent.take()?;
         for ((resource, limit), returned) in
             Resource::ALL.into_iter().zip(self.limits).zip(&mut self.returned)
         {
             parent.refund(resource, limit - *returned.get_mut());
+        }
+        Some(parent)
+    }
+}
+
+impl Drop for Account {
+    /// In a loop and not one inside the other: programs decide how long a chain of accounts is.
+    fn drop(&mut self) {
+        let mut next = self.give_back();
+        while let Some(mut account) = next.and_then(Ref::into_inner) {
+            next = account.give_back();
         }
     }
 }

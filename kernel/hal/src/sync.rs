@@ -89,6 +89,23 @@ impl<T> Ref<T> {
         this.counted().count.load(Ordering::Relaxed)
     }
 
+    /// The object itself, if this is the last `Ref` to it. For who must not drop it in the middle of something else.
+    pub fn into_inner(self) -> Option<T> {
+        let raw = self.into_raw();
+        // SAFETY: the count still includes what was `self`, so the cell lives.
+        let before = unsafe { (*raw).count.fetch_sub(1, Ordering::Release) };
+        if before != 1 {
+            return None;
+        }
+        core::sync::atomic::fence(Ordering::Acquire);
+        // SAFETY: nobody else can reach the cell any more; the value is moved out once, and then only the memory is freed.
+        unsafe {
+            let value = ptr::read(&raw const (*raw).value);
+            dealloc(raw.cast(), Layout::new::<Counted<T>>());
+            Some(value)
+        }
+    }
+
     #[inline]
     fn counted(&self) -> &Counted<T> {
         // SAFETY: the cell lives while any `Ref` to it does, and `self` is one.

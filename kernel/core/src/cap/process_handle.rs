@@ -1,6 +1,6 @@
 //! `ProcessHandle`: authority over one process.
 
-use super::{Call, Outcome};
+use super::{Call, Object, Outcome};
 use crate::ipc::ops::Waiting;
 use crate::task::create;
 use crate::task::end;
@@ -40,6 +40,10 @@ impl ProcessHandle {
         &self.owner.process
     }
 
+    fn is_started(&self) -> bool {
+        self.process().threads.lock().started
+    }
+
     pub(super) fn grant(&self, call: &mut Call<'_>) -> Outcome {
         let object = match call.transferable(0) {
             Ok(object) => object,
@@ -50,6 +54,12 @@ impl ProcessHandle {
             if threads.started || threads.closed {
                 return Outcome::exception(ExceptionCode::WrongState);
             }
+        }
+        if let Object::ProcessHandle(handle) = &object
+            && !handle.is_started()
+        {
+            // Two that were never started could hold each other's handles, or one its own, and nobody could reach them any more.
+            return Outcome::exception(ExceptionCode::InvalidArgument);
         }
         match self.process().insert(object, Mobility::Free) {
             Ok(id) => {
@@ -107,7 +117,7 @@ impl ProcessHandle {
     }
 
     pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {
-        let started = self.process().threads.lock().started;
+        let started = self.is_started();
         let ended = self.process().exit.lock().done;
         call.reply(&InfoResults { id: self.process().id, started, ended })
     }

@@ -8,6 +8,7 @@ use crate::ipc::endpoint::{Arrival, Endpoint, QueuedCall, ReceiveRight};
 use crate::ipc::ops::{Buffers, OpId, Ticket, Waiting};
 use crate::ipc::replies::{Received, RepliesError, Token};
 use crate::ipc::transfer::{self, TransferFault};
+use crate::task::process::Process;
 use crate::task::thread::{self, Thread};
 use capos_abi::ring::{cqe_flags, sqe_flags};
 use capos_abi::{CapId, Cqe, Sqe, TransportError};
@@ -44,7 +45,7 @@ fn send(
         let call = QueuedCall { caller: Ticket { thread: caller.clone(), id }, badge };
         let park = || caller.ops.lock().park(id, Waiting::Queued(endpoint.clone()));
         let Some((receiver, call)) = endpoint.meet_receiver(call, park)? else { return Ok(()) };
-        let Some((room, waiting)) = receiver.claim() else { continue };
+        let Some((room, _)) = receiver.claim() else { continue };
         match hand_over(&call, endpoint, buffers, &receiver.thread, &room) {
             Ok(cqe) => {
                 receiver.finish(&cqe);
@@ -54,13 +55,24 @@ fn send(
                 receiver.finish(&Cqe { user_data: room.user_data, result: OUT_OF_MEMORY, ..Cqe::default() });
             }
             Err(Refusal::Call(error)) => {
-                receiver.park(waiting);
-                if let Err(receiver) = endpoint.receiver_back(receiver) {
-                    receiver.fail(TransportError::InvalidCap);
-                }
+                wait_on(endpoint, &receiver, &room);
                 return Err(error);
             }
         }
+    }
+}
+
+/// A receiver that was claimed for a call that could not be delivered waits on, or takes what came meanwhile.
+#[cold]
+pub(crate) fn wait_on(endpoint: &Ref<Endpoint>, receiver: &Ticket, room: &Buffers) {
+    let park = || receiver.park(Waiting::Message(endpoint.clone()));
+    let found = take_arrival(endpoint, receiver, room, || Ok(endpoint.receiver_back(receiver, park)));
+    let failed =
+        |error: TransportError| Cqe { user_data: room.user_data, result: error.code(), ..Cqe::default() };
+    match found {
+        Ok(None) => {}
+        Ok(Some(cqe)) => receiver.finish(&cqe),
+        Err(error) => receiver.finish(&failed(error)),
     }
 }
 
@@ -106,7 +118,7 @@ fn hand_over(
         })
     })?;
     copy(&caller.ring, from.msg_off, &receiver.ring, to.msg_off, from.msg_len);
-    call.caller.park(Waiting::Answer(server.clone(), token));
+    await_answer(&call.caller, server, token);
     Ok(Cqe {
         user_data: to.user_data,
         result: from.msg_len as i32,
@@ -116,6 +128,16 @@ fn hand_over(
         token: token.raw(),
         badge: call.badge,
     })
+}
+
+/// From now on the call waits for its answer.
+#[inline]
+pub(crate) fn await_answer(caller: &Ticket, server: &Ref<Process>, token: Token) {
+    caller.park(Waiting::Answer(server.clone(), token));
+    if server.replies.lock().is_closed() {
+        // The server ended meanwhile. Whoever took its calls back could not end this one, which was not waiting yet.
+        caller.fail(TransportError::Disconnected);
+    }
 }
 
 /// Both ranges were checked against their arenas when the operations were taken, and shapes never change.
@@ -156,36 +178,47 @@ fn receive_right(thread: &Ref<Thread>, id: CapId) -> Result<ReceiveRight, Transp
 
 #[inline]
 fn accept(endpoint: &Ref<Endpoint>, ticket: &Ticket, room: &Buffers) -> Result<Option<Cqe>, TransportError> {
+    let park = || ticket.park(Waiting::Message(endpoint.clone()));
+    take_arrival(endpoint, ticket, room, || endpoint.meet_call(ticket, park))
+}
+
+/// Takes what `look` finds at the endpoint, until something can be taken or the receiver was queued (`Ok(None)`).
+#[inline]
+fn take_arrival(
+    endpoint: &Ref<Endpoint>,
+    ticket: &Ticket,
+    room: &Buffers,
+    look: impl Fn() -> Result<Arrival, TransportError>,
+) -> Result<Option<Cqe>, TransportError> {
     loop {
-        let park = || ticket.park(Waiting::Message(endpoint.clone()));
-        match endpoint.meet_call(ticket, park)? {
+        match look()? {
             Arrival::Nothing => return Ok(None),
             Arrival::Closed => return Err(TransportError::InvalidCap),
             Arrival::Unreferenced(badge) => return Ok(Some(thread::unreferenced(room.user_data, badge))),
             Arrival::Call(call) => {
-                let Some((buffers, waiting)) = call.caller.claim() else {
+                let Some((buffers, _)) = call.caller.claim() else {
                     endpoint.discharge();
                     continue;
                 };
                 match hand_over(&call, endpoint, &buffers, &ticket.thread, room) {
                     Ok(cqe) => return Ok(Some(cqe)),
+                    // Both hear of it: a call put back might be there while another receiver waits, and neither would learn of the
+                    // other.
                     Err(Refusal::Receiver) => {
-                        call.caller.park(waiting);
-                        endpoint.call_back(call);
+                        end_call(endpoint, &call, &buffers, TransportError::OutOfMemory);
                         return Err(TransportError::OutOfMemory);
                     }
-                    Err(Refusal::Call(error)) => {
-                        endpoint.discharge();
-                        call.caller.finish(&Cqe {
-                            user_data: buffers.user_data,
-                            result: error.code(),
-                            ..Cqe::default()
-                        });
-                    }
+                    Err(Refusal::Call(error)) => end_call(endpoint, &call, &buffers, error),
                 }
             }
         }
     }
+}
+
+#[cold]
+fn end_call(endpoint: &Endpoint, call: &QueuedCall, buffers: &Buffers, error: TransportError) {
+    endpoint.discharge();
+    call.caller.finish(&Cqe { user_data: buffers.user_data, result: error.code(), ..Cqe::default() });
 }
 
 /// `RETURN`. `Ok` means that the call has ended, one way or the other.

@@ -29,6 +29,26 @@ struct State {
     facets: usize,
 }
 
+impl State {
+    /// What a receiver finds.
+    #[inline]
+    fn next_arrival(&mut self) -> Arrival {
+        if self.closed {
+            return Arrival::Closed;
+        }
+        if let Some(call) = self.calls.pop_front() {
+            return Arrival::Call(call);
+        }
+        match self.dropped.pop_front() {
+            Some(badge) => {
+                self.facets -= 1;
+                Arrival::Unreferenced(badge)
+            }
+            None => Arrival::Nothing,
+        }
+    }
+}
+
 /// A rendezvous of bounded depth.
 pub(crate) struct Endpoint {
     state: Lock<State>,
@@ -46,7 +66,7 @@ pub(crate) enum Arrival {
     Call(QueuedCall),
     /// The last facet with this badge is gone.
     Unreferenced(u64),
-    /// Nothing; the receiver was queued.
+    /// Nothing: the receiver is queued.
     Nothing,
     /// The endpoint is closed.
     Closed,
@@ -127,27 +147,16 @@ impl Endpoint {
         Ok(None)
     }
 
-    /// Puts a receiver back that turned out not to be the one.
-    pub fn receiver_back(&self, receiver: Ticket) -> Result<(), Ticket> {
+    /// Puts a receiver back that turned out not to be the one. While it was out others may have queued a call, or a facet may have
+    /// gone, without finding it: then it gets that, as in [`Endpoint::meet_call`].
+    pub fn receiver_back(&self, receiver: &Ticket, park: impl FnOnce()) -> Arrival {
         let mut state = self.state.lock();
-        if state.closed {
-            return Err(receiver);
+        let arrival = state.next_arrival();
+        if matches!(arrival, Arrival::Nothing) {
+            park();
+            state.receivers.push_front(receiver.clone());
         }
-        state.receivers.push_front(receiver);
-        Ok(())
-    }
-
-    /// Puts a call back that its receiver could not take.
-    pub fn call_back(&self, call: QueuedCall) {
-        let mut state = self.state.lock();
-        if state.closed {
-            drop(state);
-            if call.caller.fail(TransportError::Disconnected) {
-                self.discharge();
-            }
-            return;
-        }
-        state.calls.push_front(call);
+        arrival
     }
 
     /// The call that waited longest, or a facet that went; if there is neither `receiver` is queued, and `park` runs before
@@ -155,15 +164,9 @@ impl Endpoint {
     #[inline]
     pub fn meet_call(&self, receiver: &Ticket, park: impl FnOnce()) -> Result<Arrival, TransportError> {
         let mut state = self.state.lock();
-        if state.closed {
-            return Ok(Arrival::Closed);
-        }
-        if let Some(call) = state.calls.pop_front() {
-            return Ok(Arrival::Call(call));
-        }
-        if let Some(badge) = state.dropped.pop_front() {
-            state.facets -= 1;
-            return Ok(Arrival::Unreferenced(badge));
+        let arrival = state.next_arrival();
+        if !matches!(arrival, Arrival::Nothing) {
+            return Ok(arrival);
         }
         if state.receivers.len() >= self.depth as usize {
             return Err(TransportError::TooManyInFlight);
@@ -207,23 +210,19 @@ impl Endpoint {
     }
 
     fn facet_gone(&self, badge: u64) {
-        let mut state = self.state.lock();
-        if state.closed {
-            return;
-        }
-        let receiver = state.receivers.pop_front();
-        match receiver {
-            Some(receiver) => {
-                state.facets -= 1;
-                drop(state);
-                if !receiver.complete_unreferenced(badge) {
-                    // That receiver was cancelled meanwhile; ask again.
-                    let mut state = self.state.lock();
-                    state.facets += 1;
-                    state.dropped.push_back(badge);
-                }
+        loop {
+            let mut state = self.state.lock();
+            if state.closed {
+                return;
             }
-            None => state.dropped.push_back(badge),
+            let Some(receiver) = state.receivers.pop_front() else { return state.dropped.push_back(badge) };
+            drop(state);
+            // One that was cancelled meanwhile is none: the next, then. The facet counts until somebody has heard of it, so that
+            // there is room for it in the list.
+            if receiver.complete_unreferenced(badge) {
+                self.state.lock().facets -= 1;
+                return;
+            }
         }
     }
 

@@ -125,6 +125,11 @@ impl Replies {
         }
     }
 
+    /// Whether the process is ending and its calls were taken back.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// Refuses further calls and hands out those that wait, one by one.
     pub fn close(&mut self) -> Option<Received> {
         self.closed = true;

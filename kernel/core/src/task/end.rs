@@ -2,12 +2,14 @@
 
 use crate::boot;
 use crate::ipc::ops::{OpId, Ticket, Waiting};
+use crate::task::cpu::{self, Cpu};
 use crate::task::process::{Process, Status, Wants};
 use crate::task::thread::Thread;
-use crate::task::{cpu, create, registry, schedule, timers};
+use crate::task::{create, registry, schedule, timers};
 use capos_abi::TransportError;
 use capos_mem::Resource;
 use capos_schema::process_handle::{ExitReason, WaitResults};
+use core::sync::atomic::Ordering;
 use kernel_hal::cpu as machine;
 use kernel_hal::sync::Ref;
 
@@ -144,8 +146,35 @@ pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId) -> bool {
     true
 }
 
-/// Takes back what a process without threads has, and tells those who wait for it.
+/// Has a process without threads taken apart.
+///
+/// Its capabilities may be the last to others that were never started and end with it, and so on; programs decide how long such a
+/// chain is. So the first on a CPU takes apart whatever comes up meanwhile, one after the other, instead of one inside the other.
 fn dismantle(process: &Ref<Process>) {
+    let cpu = cpu::here();
+    enqueue_dying(cpu, process.clone());
+    if cpu.dismantling.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    while let Some(process) = cpu.dying.take() {
+        if let Some(next) = process.next_dying.take() {
+            drop(cpu.dying.put(next));
+        }
+        take_apart(&process);
+    }
+    cpu.dismantling.store(false, Ordering::Relaxed);
+}
+
+fn enqueue_dying(cpu: &Cpu, process: Ref<Process>) {
+    if let Some(first) = cpu.dying.take() {
+        // Nothing was there before: a process ends once.
+        drop(process.next_dying.put(first));
+    }
+    drop(cpu.dying.put(process));
+}
+
+/// Takes back what a process has, and tells those who wait for it.
+fn take_apart(process: &Ref<Process>) {
     process.release_all();
     loop {
         let received = process.replies.lock().close();

@@ -11,7 +11,7 @@ use capos_mem::Resource;
 use core::sync::atomic::AtomicU64;
 use kernel_hal::Fault;
 use kernel_hal::account::Account;
-use kernel_hal::sync::{Lock, OutOfMemory, Ref};
+use kernel_hal::sync::{Lock, OutOfMemory, Ref, RefSlot};
 use kernel_hal::vm::AddressSpace;
 
 /// Longest process name, bytes.
@@ -129,6 +129,8 @@ pub(crate) struct Process {
     pub cpu_ns: AtomicU64,
     /// Ring blocks handed out; each gets an address of its own.
     pub rings: AtomicU64,
+    /// The next process that the same CPU is to take apart.
+    pub next_dying: RefSlot<Process>,
     /// How much it may still write to the log.
     pub log: Lock<capos_log::LogBudget>,
 }
@@ -157,6 +159,7 @@ impl Process {
             priority,
             cpu_ns: AtomicU64::new(0),
             rings: AtomicU64::new(0),
+            next_dying: RefSlot::empty(),
             log: Lock::new(log),
         })
     }

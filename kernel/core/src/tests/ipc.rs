@@ -2,6 +2,10 @@
 
 use super::{CAPS, MSG, REPLY, User, World, call_sqe, error, recv_sqe, return_sqe};
 use crate::cap::Object;
+use crate::ipc::deliver;
+use crate::ipc::endpoint::{Endpoint, QueuedCall};
+use crate::ipc::ops::{Buffers, Ticket};
+use crate::ipc::replies::Received;
 use crate::task::end;
 use crate::task::process::Status;
 use capos_abi::ring::{cqe_flags, sqe_flags};
@@ -360,4 +364,68 @@ fn only_the_receive_right_receives_and_only_facets_are_called() {
     let pair = Pair::new(&world, 4);
     assert_eq!(error(&pair.client.one(recv_sqe(pair.facet))), Some(TransportError::WrongKind));
     assert_eq!(error(&pair.client.one(recv_sqe(CapId::NULL))), Some(TransportError::InvalidCap));
+}
+
+/// A call that `thread` has begun and that was handed to the kernel by another CPU: ticket and all.
+fn begun(user: &User) -> Ticket {
+    let id = user.thread.ops.lock().begin(Buffers::of(&Sqe::default())).expect("room");
+    Ticket { thread: user.thread.clone(), id }
+}
+
+#[test]
+fn a_receiver_that_was_out_meets_what_came_meanwhile() {
+    let world = World::new();
+    let (server, honest) = (world.start("server"), world.start("honest"));
+    let right = Endpoint::create(8, &server.process().account).expect("memory");
+    let endpoint = right.endpoint.clone();
+    let right = server.hold(Object::Endpoint(right));
+    let facet = honest.hold(Object::Client(Endpoint::mint(&endpoint, 1, 0x77).expect("memory")));
+    server.submit(recv_sqe(right));
+    server.enter(1, u64::MAX);
+    // Another CPU takes the receiver for a call that will turn out to be undeliverable.
+    let call = QueuedCall { caller: begun(&honest), badge: 9 };
+    let (receiver, _) = endpoint.meet_receiver(call, || ()).ok().flatten().expect("a receiver");
+    let (room, _) = receiver.claim().expect("it waits");
+    // Meanwhile an honest call comes.
+    honest.submit(call_sqe(facet, 0x77, 1, 0));
+    honest.poll();
+    deliver::wait_on(&endpoint, &receiver, &room);
+    assert!(!server.is_blocked());
+    server.run();
+    assert_eq!(server.pop().badge, 1);
+}
+
+#[test]
+fn a_receiver_that_was_out_hears_of_facets_that_went_meanwhile() {
+    let world = World::new();
+    let server = world.start("server");
+    let right = Endpoint::create(8, &server.process().account).expect("memory");
+    let endpoint = right.endpoint.clone();
+    let right = server.hold(Object::Endpoint(right));
+    let facet = Endpoint::mint(&endpoint, 5, 0x77).expect("memory");
+    server.submit(recv_sqe(right));
+    server.enter(1, u64::MAX);
+    let call = QueuedCall { caller: begun(&server), badge: 9 };
+    let (receiver, _) = endpoint.meet_receiver(call, || ()).ok().flatten().expect("a receiver");
+    let (room, _) = receiver.claim().expect("it waits");
+    drop(facet);
+    deliver::wait_on(&endpoint, &receiver, &room);
+    server.run();
+    assert_eq!(server.pop().badge, 5);
+}
+
+#[test]
+fn a_call_handed_to_a_server_that_dies_at_that_moment_ends() {
+    let world = World::new();
+    let (server, caller) = (world.start("server"), world.start("caller"));
+    let right = Endpoint::create(8, &server.process().account).expect("memory");
+    let endpoint = right.endpoint.clone();
+    let process = server.process().clone();
+    let call = begun(&caller);
+    let received = Received { caller: call.clone(), endpoint };
+    let token = process.replies.lock().insert(received).ok().expect("room");
+    end::end_process(&process, Status::Killed);
+    deliver::await_answer(&call, &process, token);
+    caller.run();
+    assert_eq!(error(&caller.pop()), Some(TransportError::Disconnected));
 }

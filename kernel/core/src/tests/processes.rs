@@ -1,14 +1,15 @@
 //! Processes and threads: how they start, end and leave nothing behind.
 
-use super::{LIMITS, User, World, error, here, tiny_elf};
+use super::{CAPS, LIMITS, User, World, call_sqe, error, here, tiny_elf};
 use crate::cap::Object;
+use crate::cap::process_handle::ProcessHandle;
 use crate::cap::process_spawner::ProcessSpawner;
 use crate::task::create::{self, CreateError, Limits, NewThread};
 use crate::task::process::{Name, Status};
 use crate::task::thread::Run;
 use crate::task::{end, registry};
 use crate::trap::HANDLERS;
-use capos_abi::{CapId, ExceptionCode, RingShape, Sqe, TransportError, layout, syscall};
+use capos_abi::{CapId, ExceptionCode, RingShape, Sqe, TransferSlot, TransportError, layout, syscall};
 use capos_mem::Resource;
 use capos_schema::process_handle::{self, ExitReason, WaitResults};
 use capos_schema::{Empty, boot_package, memory_object, process_spawner, virtual_memory};
@@ -423,4 +424,47 @@ fn capability_slots_run_out_with_a_typed_error() {
         1,
     );
     assert_eq!(error(&cqe), Some(TransportError::BudgetExhausted));
+}
+
+#[test]
+fn a_process_that_was_never_started_holds_no_handle_of_another() {
+    let world = World::new();
+    let parent = world.start("parent");
+    let handle = |process| {
+        let handle = ProcessHandle::new(process).expect("memory");
+        parent.hold(Object::ProcessHandle(handle))
+    };
+    let (first, second) = (handle(world.process("first")), handle(world.process("second")));
+    for (target, given) in [(first, first), (first, second)] {
+        parent.set_word(CAPS, TransferSlot::copy(given).0);
+        let sqe = call_sqe(target, process_handle::INTERFACE_ID, process_handle::GRANT, 0);
+        let cqe = parent.one(Sqe { caps_send: 1, ..sqe });
+        assert_eq!(cqe.method, ExceptionCode::InvalidArgument.code());
+    }
+}
+
+#[test]
+fn a_long_chain_of_processes_ends_without_a_deep_stack() {
+    let world = World::new();
+    let limits = Limits {
+        memory_pages: 20,
+        cap_slots: 4,
+        calls_in_flight: 8,
+        threads: 1,
+        endpoint_entries: 0,
+        log_bytes: 0,
+        priority: 1,
+    };
+    let first = world.process_with("first", &limits);
+    let id = first.id;
+    let mut last = first;
+    for _ in 0..10_000 {
+        let next = world.process_with("next", &limits);
+        let handle = ProcessHandle::new(last).expect("memory");
+        next.insert(Object::ProcessHandle(handle), capos_cap::Mobility::Free).expect("a free slot");
+        last = next;
+    }
+    end::end_process(&last, Status::Killed);
+    drop(last);
+    assert!(registry::at_or_after(id).is_none());
 }
