@@ -81,10 +81,42 @@ struct Place {
 
 #[panic_handler]
 fn on_panic(info: &PanicInfo<'_>) -> ! {
-    let rbp: u64;
-    // SAFETY: reads a register.
-    unsafe { asm!("mov {}, rbp", out(reg) rbp, options(nomem, nostack, preserves_flags)) };
-    report(Place { rip: None, rbp }, |out| writeln!(out, "{info}"))
+    let registers = Kept::read();
+    report(Place { rip: None, rbp: registers.rbp }, |out| {
+        writeln!(out, "{info}")?;
+        registers.write(out)
+    })
+}
+
+/// What a function call leaves in the registers: those that callees preserve still hold values of whoever panicked.
+struct Kept {
+    rsp: u64,
+    rbp: u64,
+    rbx: u64,
+    r12_to_r15: [u64; 4],
+    rflags: u64,
+}
+
+impl Kept {
+    #[inline(always)]
+    fn read() -> Kept {
+        let mut kept = Kept { rsp: 0, rbp: 0, rbx: 0, r12_to_r15: [0; 4], rflags: 0 };
+        // SAFETY: reads registers, and the flags by way of the stack.
+        unsafe {
+            asm!("mov {}, rsp", "mov {}, rbp", "mov {}, rbx", out(reg) kept.rsp, out(reg) kept.rbp, out(reg) kept.rbx);
+            let [r12, r13, r14, r15] = &mut kept.r12_to_r15;
+            asm!("mov {}, r12", "mov {}, r13", out(reg) * r12, out(reg) * r13);
+            asm!("mov {}, r14", "mov {}, r15", out(reg) * r14, out(reg) * r15);
+            asm!("pushfq", "pop {}", out(reg) kept.rflags);
+        }
+        kept
+    }
+
+    fn write(&self, out: &mut dyn Write) -> fmt::Result {
+        let [r12, r13, r14, r15] = self.r12_to_r15;
+        write_row(out, &[("rsp", self.rsp), ("rbp", self.rbp), ("rbx", self.rbx), ("rfl", self.rflags)])?;
+        write_row(out, &[("r12", r12), ("r13", r13), ("r14", r14), ("r15", r15)])
+    }
 }
 
 /// Privilege level in a code selector.
@@ -161,12 +193,13 @@ fn write_frame(out: &mut dyn Write, frame: &Frame) -> fmt::Result {
         [("r10", frame.r10), ("r11", frame.r11), ("r12", frame.r12), ("r13", frame.r13)],
         [("r14", frame.r14), ("r15", frame.r15), ("cs ", frame.cs), ("ss ", frame.ss)],
     ];
-    for row in rows {
-        write!(out, " ")?;
-        row.iter().try_for_each(|(name, value)| write!(out, " {name}={value:#018x}"))?;
-        writeln!(out)?;
-    }
-    Ok(())
+    rows.iter().try_for_each(|row| write_row(out, row))
+}
+
+fn write_row(out: &mut dyn Write, row: &[(&str, u64)]) -> fmt::Result {
+    write!(out, " ")?;
+    row.iter().try_for_each(|(name, value)| write!(out, " {name}={value:#018x}"))?;
+    writeln!(out)
 }
 
 fn finish(out: &mut Emergency) -> ! {
