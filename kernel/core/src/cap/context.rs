@@ -55,6 +55,13 @@ impl Outcome {
     }
 }
 
+/// A capability beside a message. The word that named it was read once: the array is the caller's memory, and the answer's
+/// capabilities come to the same place.
+pub(crate) struct Sent {
+    pub object: Object,
+    pub slot: TransferSlot,
+}
+
 /// One call.
 pub(crate) struct Call<'a> {
     thread: &'a Ref<Thread>,
@@ -131,31 +138,29 @@ impl<'a> Call<'a> {
     }
 
     /// The object behind the `n`th capability beside the message, whatever it is.
-    pub fn object(&self, n: u8) -> Result<Object, Outcome> {
+    pub fn object(&self, n: u8) -> Result<Sent, Outcome> {
         let slot = self.sent(n)?;
         let table = self.process().table.lock();
-        table
-            .lookup(slot.id())
-            .map(|entry| entry.object.clone())
-            .map_err(|error| Outcome::error(refusal(error)))
+        let entry = table.lookup(slot.id()).map_err(|error| Outcome::error(refusal(error)))?;
+        Ok(Sent { object: entry.object.clone(), slot })
     }
 
     /// The object behind the `n`th capability, if it may be given to somebody else in the way it was sent.
-    pub fn transferable(&self, n: u8) -> Result<Object, Outcome> {
+    pub fn transferable(&self, n: u8) -> Result<Sent, Outcome> {
         let slot = self.sent(n)?;
         let table = self.process().table.lock();
         let entry = table.lookup(slot.id()).map_err(|error| Outcome::error(refusal(error)))?;
         match (entry.mobility, slot.mode()) {
-            (Mobility::Free, _) | (Mobility::MoveOnly, Some(TransferMode::Move)) => Ok(entry.object.clone()),
+            (Mobility::Free, _) | (Mobility::MoveOnly, Some(TransferMode::Move)) => {
+                Ok(Sent { object: entry.object.clone(), slot })
+            }
             _ => Err(Outcome::error(TransportError::NotTransferable)),
         }
     }
 
-    /// Empties the caller's entry of the `n`th capability if it was sent as a move. For the end of a successful call.
-    pub fn consume(&self, n: u8) {
-        if let Ok(slot) = self.sent(n)
-            && slot.mode() == Some(TransferMode::Move)
-        {
+    /// Empties the caller's entry of a capability that was sent as a move. For the end of a successful call.
+    pub fn consume(&self, slot: TransferSlot) {
+        if slot.mode() == Some(TransferMode::Move) {
             let entry = self.process().release(slot.id());
             drop(entry);
         }

@@ -25,7 +25,7 @@ pub(crate) mod wall_clock;
 
 mod context;
 
-pub(crate) use context::{Call, Outcome};
+pub(crate) use context::{Call, Outcome, Sent};
 pub(crate) use dispatch::interface_id;
 
 use crate::ipc::endpoint::{Facet, ReceiveRight};

@@ -1,6 +1,6 @@
 //! `ProcessHandle`: authority over one process.
 
-use super::{Call, Object, Outcome};
+use super::{Call, Object, Outcome, Sent};
 use crate::ipc::ops::Waiting;
 use crate::task::create;
 use crate::task::end;
@@ -45,8 +45,8 @@ impl ProcessHandle {
     }
 
     pub(super) fn grant(&self, call: &mut Call<'_>) -> Outcome {
-        let object = match call.transferable(0) {
-            Ok(object) => object,
+        let Sent { object, slot } = match call.transferable(0) {
+            Ok(sent) => sent,
             Err(outcome) => return outcome,
         };
         {
@@ -63,7 +63,7 @@ impl ProcessHandle {
         }
         match self.process().insert(object, Mobility::Free) {
             Ok(id) => {
-                call.consume(0);
+                call.consume(slot);
                 call.reply(&GrantResults { slot: id.index() - CapId::FIRST_GRANT })
             }
             Err(_) => Outcome::error(TransportError::PeerBudgetExhausted),

@@ -1,7 +1,7 @@
 //! `ProcessSpawner`: makes processes at the expense of the caller.
 
 use super::process_handle::ProcessHandle;
-use super::{Call, Object, Outcome};
+use super::{Call, Object, Outcome, Sent};
 use crate::task::create::{self, Limits};
 use crate::task::process::Name;
 use capos_abi::{ExceptionCode, MAX_CAP_SLOTS, PRIORITIES};
@@ -13,8 +13,8 @@ pub(crate) struct ProcessSpawner;
 
 impl ProcessSpawner {
     pub(super) fn create(&self, call: &mut Call<'_>, params: CreateParams<'_>) -> Outcome {
-        let binary = match call.object(0) {
-            Ok(Object::MemoryObject(binary)) => binary,
+        let (binary, sent) = match call.object(0) {
+            Ok(Sent { object: Object::MemoryObject(binary), slot }) => (binary, slot),
             Ok(_) => return Outcome::exception(ExceptionCode::InvalidArgument),
             Err(outcome) => return outcome,
         };
@@ -35,7 +35,7 @@ impl ProcessSpawner {
         };
         match call.give(Object::ProcessHandle(handle)) {
             Ok(()) => {
-                call.consume(0);
+                call.consume(sent);
                 call.reply(&CreateResults)
             }
             Err(outcome) => outcome,

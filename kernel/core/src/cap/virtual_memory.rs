@@ -1,7 +1,7 @@
 //! `VirtualMemory`: the address space of one process.
 
 use super::memory_object::MemoryObject;
-use super::{Call, Object, Outcome};
+use super::{Call, Object, Outcome, Sent};
 use crate::task::process::whole_pages;
 use capos_abi::ExceptionCode;
 use capos_schema::virtual_memory::{
@@ -64,8 +64,8 @@ impl VirtualMemory {
     }
 
     pub(super) fn map(&self, call: &mut Call<'_>, params: MapParams) -> Outcome {
-        let object = match call.object(0) {
-            Ok(Object::MemoryObject(object)) => object,
+        let (object, sent) = match call.object(0) {
+            Ok(Sent { object: Object::MemoryObject(object), slot }) => (object, slot),
             Ok(_) => return INVALID,
             Err(outcome) => return outcome,
         };
@@ -78,7 +78,7 @@ impl VirtualMemory {
         // The mapping remembers whether it came from a read-only facet, or `protect` could widen it.
         match self.space.map(object.frames(), first, pages, protection, object.writable()) {
             Ok(address) => {
-                call.consume(0);
+                call.consume(sent);
                 call.reply(&MapResults { address })
             }
             Err(error) => refuse(error),

@@ -429,3 +429,22 @@ fn a_call_handed_to_a_server_that_dies_at_that_moment_ends() {
     caller.run();
     assert_eq!(error(&caller.pop()), Some(TransportError::Disconnected));
 }
+
+#[test]
+fn a_token_of_an_answered_call_does_not_answer_the_next() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    let served = || {
+        pair.client.submit(pair.call(b""));
+        pair.client.poll();
+        pair.receive().token
+    };
+    let first = served();
+    assert_eq!(error(&pair.server.one(return_sqe(first, 0))), None);
+    pair.client.pop();
+    let second = served();
+    // The slot is the same, the call another one.
+    assert_eq!(first & 0xffff_ffff, second & 0xffff_ffff);
+    assert_eq!(error(&pair.server.one(return_sqe(first, 0))), Some(TransportError::StaleToken));
+    assert_eq!(error(&pair.server.one(return_sqe(second, 0))), None);
+}

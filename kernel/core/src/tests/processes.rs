@@ -1,7 +1,8 @@
 //! Processes and threads: how they start, end and leave nothing behind.
 
-use super::{CAPS, LIMITS, User, World, call_sqe, error, here, tiny_elf};
+use super::{CAPS, LIMITS, MSG, User, World, call_sqe, error, here, tiny_elf};
 use crate::cap::Object;
+use crate::cap::memory_object::MemoryObject;
 use crate::cap::process_handle::ProcessHandle;
 use crate::cap::process_spawner::ProcessSpawner;
 use crate::task::create::{self, CreateError, Limits, NewThread};
@@ -467,4 +468,22 @@ fn a_long_chain_of_processes_ends_without_a_deep_stack() {
     end::end_process(&last, Status::Killed);
     drop(last);
     assert!(registry::at_or_after(id).is_none());
+}
+
+#[test]
+fn a_program_that_is_moved_to_the_spawner_is_gone_from_the_caller() {
+    let world = World::new();
+    let parent = world.start("parent");
+    let spawner = parent.hold(Object::ProcessSpawner(ProcessSpawner));
+    let binary = parent.hold(Object::MemoryObject(MemoryObject::read_only_of(Frames::module(&tiny_elf()))));
+    let mut message = [0; 256];
+    let len = capos_schema::Encode::encode(&params("child"), &mut message).expect("it fits");
+    parent.put(MSG, &message[..len]);
+    // The handle comes back to the very place that names the program.
+    parent.set_word(CAPS, TransferSlot::moved(binary).0);
+    let sqe = call_sqe(spawner, process_spawner::INTERFACE_ID, process_spawner::CREATE, len as u32);
+    let cqe = parent.one(Sqe { caps_send: 1, caps_recv: 1, ..sqe });
+    assert_eq!((cqe.flags, cqe.caps), (0, 1));
+    assert!(parent.process().release(binary).is_err());
+    assert!(parent.process().release(CapId::from_raw(parent.word(CAPS))).is_ok());
 }
