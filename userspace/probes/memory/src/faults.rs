@@ -1,12 +1,15 @@
 //! What is forbidden ends the process that does it, with a record that says where; its parent sees it.
 
 use crate::Setup;
+use alloc::format;
+use alloc::sync::Arc;
 use probe::{Fields, Limits};
 use rt::CallError;
 use rt::abi::PAGE_SIZE;
 use rt::region::Region;
 use rt::schema::process_handle::ExitReason;
 use rt::schema::virtual_memory::Protection;
+use rt::{sys, threads};
 
 const PAGE: u64 = PAGE_SIZE as u64;
 /// The processor's number of a page fault.
@@ -16,12 +19,54 @@ const PAGE_FAULT: i64 = 14;
 const ROLES: [(&str, bool); 5] =
     [("reserved", false), ("none", false), ("read-only", true), ("execute", true), ("unmapped", false)];
 
+/// Programs of `probe-fault` and the exception that each ends with.
+const MISDEEDS: [(&str, u32); 11] = [
+    ("read-null", 14),
+    ("read-kernel", 14),
+    ("read-noncanonical", 13),
+    ("write-text", 14),
+    ("execute-data", 14),
+    ("cli", 13),
+    ("hlt", 13),
+    ("out", 13),
+    ("undefined", 6),
+    ("divide", 0),
+    ("stack", 14),
+];
+
+/// The role of a child whose second thread goes on using a page that the first one takes away.
+const STALE: &str = "stale";
+/// How long a processor with a stale translation may go on before that counts.
+const STALE_NS: u64 = 50_000_000;
+
 /// A child that does one forbidden thing. Does not return if the kernel is right.
 pub fn die(role: &str) -> i64 {
-    match touch(role) {
+    let done = if role == STALE { lose_a_page_in_use() } else { touch(role) };
+    match done {
         Ok(()) => 1,
         Err(_) => 2,
     }
+}
+
+/// One thread writes to a page without a pause, so that its processor knows the translation; the other forbids it.
+fn lose_a_page_in_use() -> Result<(), CallError> {
+    let region = Arc::new(Region::reserve(PAGE)?);
+    region.commit(0, PAGE, Protection::ReadWrite)?;
+    let theirs = region.clone();
+    // Never joined: it ends with the process.
+    threads::spawn(10, move || {
+        loop {
+            let count = theirs.load(0).unwrap_or(0);
+            theirs.store(0, count + 1);
+        }
+    })?;
+    while region.load(0).unwrap_or(0) < 1000 {
+        threads::yield_now();
+    }
+    region.protect(0, PAGE, Protection::Read)?;
+    sys::cap_enter(u64::from(u32::MAX), STALE_NS);
+    // Still here: the writer writes on.
+    Ok(())
 }
 
 fn touch(role: &str) -> Result<(), CallError> {
@@ -51,10 +96,9 @@ fn touch(role: &str) -> Result<(), CallError> {
 /// Starts one child for each way to die.
 pub fn all(setup: &Setup) -> Result<(), CallError> {
     let program = setup.nursery.program("probe-memory")?;
-    for (role, write) in ROLES {
-        let mut arg = alloc::string::String::from("--role=");
-        arg.push_str(role);
-        let child = setup.nursery.child(&program, &Limits::SMALL, role)?.arg(&arg).start()?;
+    for (role, write) in ROLES.into_iter().chain([(STALE, true)]) {
+        let arg = format!("--role={role}");
+        let child = setup.nursery.child(&program, &Limits::threads(2), role)?.arg(&arg).start()?;
         let end = child.wait_blocking()?;
         let crash = child.crash_blocking();
         let (vector, wrote) = crash.map_or((0, false), |crash| (crash.vector, crash.error_code & 2 != 0));
@@ -65,6 +109,18 @@ pub fn all(setup: &Setup) -> Result<(), CallError> {
             .value("vector", vector)
             .value("as_expected", wrote == write);
         setup.report.event("fault.seen", fields);
+    }
+    misdeeds(setup)
+}
+
+/// What a program must not do at all, whatever it holds.
+fn misdeeds(setup: &Setup) -> Result<(), CallError> {
+    let program = setup.nursery.program("probe-fault")?;
+    for (name, vector) in MISDEEDS {
+        let child = setup.nursery.child(&program, &Limits::SMALL, name)?.arg(name).start()?;
+        let end = child.wait_blocking()?;
+        let faulted = end.reason == ExitReason::Faulted && end.code == i64::from(vector);
+        setup.report.event("misdeed.seen", Fields::new().text("kind", name).value("killed", faulted));
     }
     Ok(())
 }
