@@ -20,7 +20,7 @@ pub const KERNEL_OBJECTS: &[(&str, &str)] = &[
 /// I/O ports that the kernel keeps for itself, ends included: DMA controllers and their page registers, interrupt controllers,
 /// timer, clock chip, keyboard controller's command port and port A, PCI configuration. The kernel refuses them whatever a manifest
 /// says (kernel/hal has its own list; a test in tools/cap compares both); here the refusal has a line.
-pub const RESERVED_PORTS: [(u16, u16); 10] = [
+pub const RESERVED_PORTS: [(u16, u16); 11] = [
     (0x0000, 0x001f),
     (0x00c0, 0x00df),
     (0x0080, 0x008f),
@@ -30,6 +30,7 @@ pub const RESERVED_PORTS: [(u16, u16); 10] = [
     (0x0070, 0x0071),
     (0x0064, 0x0064),
     (0x0092, 0x0092),
+    (0x0510, 0x051b),
     (0x0cf8, 0x0cff),
 ];
 

@@ -18,6 +18,6 @@ fn of_kernel() -> BTreeSet<(u16, u16)> {
 #[test]
 fn manifest_and_kernel_reserve_the_same_ports() {
     let kernel = of_kernel();
-    assert!(kernel.contains(&(0x0cf8, 0x0cff)) && kernel.len() == 10, "{kernel:x?}");
+    assert!(kernel.contains(&(0x0cf8, 0x0cff)) && kernel.len() == 11, "{kernel:x?}");
     assert_eq!(RESERVED_PORTS.into_iter().collect::<BTreeSet<_>>(), kernel);
 }

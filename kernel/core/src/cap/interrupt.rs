@@ -1,12 +1,13 @@
 //! `Interrupt`: one interrupt line.
 
 use super::{Call, Outcome};
-use crate::ipc::ops::{Ticket, Waiting};
+use crate::ipc::ops::{OpId, Ticket, Waiting};
+use crate::task::thread::Thread;
 use alloc::vec::Vec;
 use capos_abi::{ExceptionCode, TransportError};
 use capos_schema::interrupt::WaitResults;
 use kernel_hal::irq;
-use kernel_hal::sync::{Lock, OutOfMemory, Ref};
+use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
 use kernel_hal::{IrqError, IrqLine};
 
 struct State {
@@ -41,19 +42,23 @@ impl Line {
         self.answer(state);
     }
 
-    fn answer(&self, mut state: kernel_hal::sync::Guard<'_, State>) {
-        let Some(ticket) = state.waiter.take() else { return };
-        let count = state.count;
-        state.pending = false;
-        drop(state);
-        if !ticket.reply(&WaitResults { count }) {
-            self.state.lock().pending = true;
+    fn answer<'a>(&'a self, mut state: Guard<'a, State>) {
+        while let Some(ticket) = state.waiter.take() {
+            let count = state.count;
+            state.pending = false;
+            drop(state);
+            if ticket.reply(&WaitResults { count }) {
+                return;
+            }
+            // That wait was cancelled meanwhile, and somebody else may wait by now.
+            state = self.state.lock();
+            state.pending = true;
         }
     }
 
-    /// Forgets who waits: the wait was cancelled.
-    pub fn withdraw(&self) {
-        let waiter = self.state.lock().waiter.take();
+    /// Forgets a wait that was cancelled. Another one may have taken its place already.
+    pub fn withdraw(&self, thread: &Ref<Thread>, id: OpId) {
+        let waiter = self.state.lock().waiter.take_if(|waiter| waiter.is(thread, id));
         drop(waiter);
     }
 }

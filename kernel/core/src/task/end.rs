@@ -133,7 +133,7 @@ pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId) -> bool {
             drop(threads);
             drop(gone);
         }
-        Waiting::Line(line) => line.withdraw(),
+        Waiting::Line(line) => line.withdraw(thread, id),
         Waiting::Claimed => {}
     }
     let ticket = Ticket { thread: thread.clone(), id };

@@ -2,7 +2,7 @@
 
 /// Ranges that no process gets, ends included. Giving one away would give the machine away: who can reset it, move its interrupts
 /// or start its DMA controllers is not confined any more.
-pub const RESERVED: [(u16, u16); 9] = [
+pub const RESERVED: [(u16, u16); 10] = [
     // DMA controllers.
     (0x0000, 0x001f),
     (0x00c0, 0x00df),
@@ -18,6 +18,8 @@ pub const RESERVED: [(u16, u16); 9] = [
     // Keyboard controller's command port and port A: both can reset the processor.
     (0x0064, 0x0064),
     (0x0092, 0x0092),
+    // QEMU's firmware configuration device, which copies to any address that it is told.
+    (0x0510, 0x051b),
 ];
 /// PCI configuration, with the reset register in the middle.
 pub const PCI_CONFIG: (u16, u16) = (0x0cf8, 0x0cff);
@@ -60,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_could_take_the_machine_is_not() {
-        for port in [0x00, 0x20, 0x43, 0x64, 0x70, 0x71, 0x80, 0x92, 0xa1, 0xc0, 0xcf8, 0xcf9, 0xcff] {
+        for port in [0x00, 0x20, 0x43, 0x64, 0x70, 0x71, 0x80, 0x92, 0xa1, 0xc0, 0xcf8, 0xcf9, 0xcff, 0x514] {
             assert!(is_reserved((port, port)), "{port:#x}");
         }
         assert!(is_reserved((0, 0xffff)) && is_reserved((0x60, 0x64)));
