@@ -423,7 +423,7 @@ fn a_call_handed_to_a_server_that_dies_at_that_moment_ends() {
     let process = server.process().clone();
     let call = begun(&caller);
     let received = Received { caller: call.clone(), endpoint };
-    let token = process.replies.lock().insert(received).ok().expect("room");
+    let Ok(token) = process.replies.lock().insert(received) else { panic!("no room") };
     end::end_process(&process, Status::Killed);
     deliver::await_answer(&call, &process, token);
     caller.run();
