@@ -15,38 +15,33 @@ pub struct ControlWords {
 /// Works for `rounds` rounds under these control words, sleeps for `sleep_ns`, works again, and says which words it found then. The
 /// caller's own are in force again afterwards.
 pub fn hold(words: ControlWords, rounds: u64, sleep_ns: u64) -> ControlWords {
-    let mut own = ControlWords { x87: 0, mxcsr: 0 };
-    let mut found = own;
+    let none = ControlWords { x87: 0, mxcsr: 0 };
+    // The caller's own, those to hold, those found.
+    let mut all = [none, words, none];
     // SAFETY: Rust code runs under its own control words again behind the block, and there is none inside. The system call is
-    // `cap_enter`: what it takes and leaves is as in `sys::cap_enter`.
+    // `cap_enter`, and keeps what the block keeps its operands in.
     unsafe {
         asm!(
             "fnstcw [r12]", "stmxcsr [r12 + 4]",
-            "fldcw [r13]", "ldmxcsr [r13 + 4]",
-            "mov rcx, r14", "2: dec rcx", "jnz 2b",
-            "xor eax, eax", "mov rdi, 0xffffffff", "mov rsi, r15", "syscall",
-            "mov rcx, r14", "3: dec rcx", "jnz 3b",
-            "fnstcw [{found}]", "stmxcsr [{found} + 4]",
+            "fldcw [r12 + 8]", "ldmxcsr [r12 + 12]",
+            "mov rcx, r13", "2: dec rcx", "jnz 2b",
+            "xor eax, eax", "mov edi, 0xffffffff", "mov rsi, r14", "syscall",
+            "mov rcx, r13", "3: dec rcx", "jnz 3b",
+            "fnstcw [r12 + 16]", "stmxcsr [r12 + 20]",
             "fldcw [r12]", "ldmxcsr [r12 + 4]",
-            // A callee-saved register that is nobody else's: the system call keeps it.
-            found = in(reg) &raw mut found,
-            in("r12") &raw mut own, in("r13") &raw const words, in("r14") rounds.max(1), in("r15") sleep_ns,
-            out("rax") _, out("rdi") _, out("rsi") _, out("rdx") _, out("rcx") _, out("r8") _, out("r9") _,
-            out("r10") _, out("r11") _,
-            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
-            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+            in("r12") all.as_mut_ptr(), in("r13") rounds.max(1), in("r14") sleep_ns,
+            clobber_abi("sysv64"),
             options(nostack),
         );
     }
+    let [_, _, found] = all;
     found
 }
 
 /// Clears the vector registers, sleeps, and gives all bits that are set in any of them then: bits of somebody else's.
 pub fn leftovers(sleep_ns: u64) -> u64 {
     let found: u64;
-    // SAFETY: as in `sys::cap_enter`; the registers are named as changed.
+    // SAFETY: the system call is `cap_enter`; what it and the block change is named.
     unsafe {
         asm!(
             "pxor xmm0, xmm0",
@@ -65,7 +60,7 @@ pub fn leftovers(sleep_ns: u64) -> u64 {
             "pxor xmm13, xmm13",
             "pxor xmm14, xmm14",
             "pxor xmm15, xmm15",
-            "xor eax, eax", "mov rdi, 0xffffffff", "syscall",
+            "xor eax, eax", "mov edi, 0xffffffff", "syscall",
             "por xmm0, xmm1",
             "por xmm0, xmm2",
             "por xmm0, xmm3",
@@ -82,12 +77,8 @@ pub fn leftovers(sleep_ns: u64) -> u64 {
             "por xmm0, xmm14",
             "por xmm0, xmm15",
             "movhlps xmm1, xmm0", "por xmm0, xmm1", "movq rax, xmm0",
-            out("rax") found, out("rdi") _, inout("rsi") sleep_ns => _,
-            out("rdx") _, out("rcx") _, out("r8") _, out("r9") _, out("r10") _, out("r11") _,
-            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
-            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+            lateout("rax") found, inlateout("rsi") sleep_ns => _,
+            clobber_abi("sysv64"),
             options(nostack),
         );
     }

@@ -52,7 +52,7 @@ fn send(
                 return Ok(());
             }
             Err(Refusal::Receiver) => {
-                receiver.finish(&Cqe { user_data: room.user_data, result: OUT_OF_MEMORY, ..Cqe::default() });
+                receiver.finish(&thread::failed(room.user_data, TransportError::OutOfMemory));
             }
             Err(Refusal::Call(error)) => {
                 wait_on(endpoint, &receiver, &room);
@@ -67,16 +67,12 @@ fn send(
 pub(crate) fn wait_on(endpoint: &Ref<Endpoint>, receiver: &Ticket, room: &Buffers) {
     let park = || receiver.park(Waiting::Message(endpoint.clone()));
     let found = take_arrival(endpoint, receiver, room, || Ok(endpoint.receiver_back(receiver, park)));
-    let failed =
-        |error: TransportError| Cqe { user_data: room.user_data, result: error.code(), ..Cqe::default() };
     match found {
         Ok(None) => {}
         Ok(Some(cqe)) => receiver.finish(&cqe),
-        Err(error) => receiver.finish(&failed(error)),
+        Err(error) => receiver.finish(&thread::failed(room.user_data, error)),
     }
 }
-
-const OUT_OF_MEMORY: i32 = TransportError::OutOfMemory.code();
 
 /// Why a claimed call and a claimed receive did not come together.
 enum Refusal {
@@ -218,7 +214,7 @@ fn take_arrival(
 #[cold]
 fn end_call(endpoint: &Endpoint, call: &QueuedCall, buffers: &Buffers, error: TransportError) {
     endpoint.discharge();
-    call.caller.finish(&Cqe { user_data: buffers.user_data, result: error.code(), ..Cqe::default() });
+    call.caller.finish(&thread::failed(buffers.user_data, error));
 }
 
 /// `RETURN`. `Ok` means that the call has ended, one way or the other.
@@ -261,8 +257,7 @@ fn give_answer(
     caller: &Ref<Thread>,
     to: &Buffers,
 ) -> Result<Cqe, TransportError> {
-    let failed =
-        |error: TransportError| Cqe { user_data: to.user_data, result: error.code(), ..Cqe::default() };
+    let failed = |error| thread::failed(to.user_data, error);
     let exception = sqe.flags & sqe_flags::EXCEPTION != 0;
     // An exception's text is a courtesy: it is cut to what the caller has room for.
     let len = if exception { sqe.msg_len.min(to.reply_len) } else { sqe.msg_len };

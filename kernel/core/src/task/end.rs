@@ -4,7 +4,7 @@ use crate::boot;
 use crate::ipc::ops::{OpId, Ticket, Waiting};
 use crate::task::cpu::{self, Cpu};
 use crate::task::process::{Process, Status, Wants};
-use crate::task::thread::Thread;
+use crate::task::thread::{self, Thread};
 use crate::task::{create, registry, schedule, timers};
 use capos_abi::TransportError;
 use capos_mem::Resource;
@@ -137,12 +137,7 @@ pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId) -> bool {
         Waiting::Claimed => {}
     }
     let ticket = Ticket { thread: thread.clone(), id };
-    let cqe = capos_abi::Cqe {
-        user_data: buffers.user_data,
-        result: TransportError::Canceled.code(),
-        ..capos_abi::Cqe::default()
-    };
-    ticket.finish(&cqe);
+    ticket.finish(&thread::failed(buffers.user_data, TransportError::Canceled));
     true
 }
 

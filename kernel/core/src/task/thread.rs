@@ -290,7 +290,7 @@ impl Ticket {
     /// Ends a waiting operation with a transport error. False when it was gone.
     pub fn fail(&self, error: TransportError) -> bool {
         let Some((buffers, _)) = self.claim() else { return false };
-        self.finish(&Cqe { user_data: buffers.user_data, result: error.code(), ..Cqe::default() });
+        self.finish(&failed(buffers.user_data, error));
         true
     }
 
@@ -331,6 +331,12 @@ impl Ticket {
         self.finish(&unreferenced(buffers.user_data, badge));
         true
     }
+}
+
+/// The completion of an operation that ended in a transport error.
+#[inline]
+pub(crate) fn failed(user_data: u64, error: TransportError) -> Cqe {
+    Cqe { user_data, result: error.code(), ..Cqe::default() }
 }
 
 /// The completion of a call that ended in an exception.
