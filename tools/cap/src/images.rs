@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use image::grub;
 use image::limine::Limine;
 
-use crate::build::{self, Scope, write_if_new};
+use crate::build::{self, Programs, Scope, write_if_new};
 use crate::exec::{Context, Failure};
 use crate::house::House;
 use crate::package::Package;
@@ -44,20 +44,32 @@ impl Images {
 
 /// Builds everything and makes the images.
 pub fn make(house: &House) -> Result<Images, Failure> {
-    build::build(house, Scope::Shipped)?;
-    of(house)
+    let (programs, systems) = build::build(house, Scope::Shipped)?;
+    of_built(house, &programs, &systems)
 }
 
-/// Makes the images of what is built, unless they are of the same contents already.
+/// Makes the images of what was just built, unless they are of the same contents already.
+pub fn of_built(house: &House, programs: &Programs, systems: &Systems) -> Result<Images, Failure> {
+    write(house, programs, systems, &image_folder(house))
+}
+
+fn image_folder(house: &House) -> PathBuf {
+    house.target().join("image")
+}
+
+/// Makes the images of what was built before, perhaps with more than ships.
 pub fn of(house: &House) -> Result<Images, Failure> {
-    into(house, &house.target().join("image"))
+    into(house, &image_folder(house))
 }
 
 /// Makes the images in a folder.
 pub fn into(house: &House, folder: &Path) -> Result<Images, Failure> {
     let programs = build::programs(house, Scope::Shipped)?;
-    let systems = Systems::load(house, &programs)?;
-    let contents = Package::new(house, &programs, systems.manifest(SHIPPED)?)?.contents("")?;
+    write(house, &programs, &Systems::load(house, &programs)?, folder)
+}
+
+fn write(house: &House, programs: &Programs, systems: &Systems, folder: &Path) -> Result<Images, Failure> {
+    let contents = Package::new(house, programs, systems.manifest(SHIPPED)?)?.contents("")?;
     let loader = house.boot().join("handoff.elf");
     let handoff = fs::read(&loader).context(loader.display())?;
     let limine = Limine::find();

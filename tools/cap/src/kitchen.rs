@@ -27,8 +27,7 @@ pub struct Pantry {
 impl Pantry {
     /// Builds what `cases` boot from.
     pub fn stock(house: &House, cases: &[SubCase]) -> Result<Pantry, Failure> {
-        let programs = build::build(house, Scope::All)?;
-        let systems = Systems::load(house, &programs)?;
+        let (programs, systems) = build::build(house, Scope::All)?;
         let from_image = cases.iter().any(|case| case.case.machine.boot != Boot::Pvh);
         let images = from_image.then(|| images::of(house)).transpose()?;
         Ok(Pantry { house: house.clone(), programs, systems, images })

@@ -5,7 +5,7 @@ use std::process::Command;
 use lab::case::parse_mebibytes;
 use lab::machine::{firmware, kvm, qemu};
 
-use crate::build::{self, Scope};
+use crate::build::{self, Programs, Scope};
 use crate::command_line::RunOptions;
 use crate::exec::{Context, Failure};
 use crate::house::House;
@@ -16,7 +16,10 @@ use crate::{images, package};
 pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
     let memory = parse_mebibytes(&options.memory)
         .ok_or_else(|| Failure::new(format!("`{}` is not a memory size like 256M or 6G", options.memory)))?;
-    let systems = Systems::load(house, &build::programs(house, Scope::All)?)?;
+    // Only what ships, if that is enough: a change of the runtime makes all programs anew.
+    let scope = if options.system == "default" { Scope::Shipped } else { Scope::All };
+    let programs = build::programs(house, scope)?;
+    let systems = Systems::load(house, &programs)?;
     let way_out = systems.way_out(&options.system)?;
     let mut command = Command::new(qemu());
     command.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "mon:stdio"]);
@@ -35,7 +38,7 @@ pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
     if options.uefi {
         command.arg("-bios").arg(firmware::ovmf().map_err(Failure::new)?);
     }
-    medium(house, options, &mut command)?;
+    medium(house, options, &programs, &systems, &mut command)?;
     eprintln!("{}", hint(way_out));
     let status = command.status().context(qemu())?;
     Ok(status.success())
@@ -48,19 +51,24 @@ fn hint(way_out: Option<&str>) -> String {
 }
 
 /// The ISO ships the default system; any other one boots as a package.
-fn medium(house: &House, options: &RunOptions, command: &mut Command) -> Result<(), Failure> {
-    if options.system == "default" && !options.pvh {
-        command.arg("-cdrom").arg(images::make(house)?.preferred()).args(["-boot", "d"]);
-        return Ok(());
-    }
-    if options.uefi {
+fn medium(
+    house: &House,
+    options: &RunOptions,
+    programs: &Programs,
+    systems: &Systems,
+    command: &mut Command,
+) -> Result<(), Failure> {
+    let from_iso = options.system == "default" && !options.pvh;
+    if options.uefi && !from_iso {
         return Err(Failure::new("UEFI boots the ISO only; leave --pvh and --system out"));
     }
-    // Only what ships, if that is enough: a change of the runtime makes all programs anew.
-    let scope = if options.system == "default" { Scope::Shipped } else { Scope::All };
-    let programs = build::build(house, scope)?;
-    let manifest = Systems::load(house, &programs)?.manifest(&options.system)?;
-    let bytes = package::Package::new(house, &programs, manifest)?.bytes()?;
+    build::compile(house, programs, systems)?;
+    if from_iso {
+        let images = images::of_built(house, programs, systems)?;
+        command.arg("-cdrom").arg(images.preferred()).args(["-boot", "d"]);
+        return Ok(());
+    }
+    let bytes = package::Package::new(house, programs, systems.manifest(&options.system)?)?.bytes()?;
     let path = house.boot().join(format!("{}.cpio", options.system));
     build::write_if_new(&path, &bytes)?;
     command.arg("-kernel").arg(house.boot().join("handoff.elf")).arg("-initrd").arg(path);

@@ -15,15 +15,20 @@ use crate::systems::Systems;
 
 pub use metadata::{Programs, Scope, packages, programs, userspace};
 
-/// Checks system.cue, builds the kernel, the loader and the programs in scope, and puts them into `target/boot/`. Returns the programs' names.
-pub fn build(house: &House, scope: Scope) -> Result<Programs, Failure> {
+/// Checks system.cue, builds the kernel, the loader and the programs in scope, and puts them into `target/boot/`. Returns the
+/// programs' names, and the systems as they were checked.
+pub fn build(house: &House, scope: Scope) -> Result<(Programs, Systems), Failure> {
     let programs = metadata::programs(house, scope)?;
-    // Before the long part: what is built would not start.
-    Systems::load(house, &programs)?;
+    let systems = Systems::load(house, &programs)?;
+    compile(house, &programs, &systems)?;
+    Ok((programs, systems))
+}
+
+/// The long part. It takes the systems as a sign that they were loaded, and so found sound: else what is built would not start.
+pub fn compile(house: &House, programs: &Programs, _sound: &Systems) -> Result<(), Failure> {
     cargo::kernel(house)?;
-    cargo::user(house, &programs)?;
-    stage::binaries(house, &programs)?;
-    Ok(programs)
+    cargo::user(house, programs)?;
+    stage::binaries(house, programs)
 }
 
 /// A file of the host's toolchain: `llvm-objcopy` and its like.
