@@ -6,7 +6,7 @@ use capos_schema::services::ServiceState;
 use capos_schema::virtual_memory::Protection;
 use capos_schema::{
     Decode, DecodeError, Encode, io_port, log_reader, log_sink, process_handle, process_spawner, services,
-    system_info, test_port, timer, virtual_memory,
+    system_info, test_port, thread_control, timer, virtual_memory,
 };
 use proptest::prelude::{any, prop};
 use proptest::{prop_assert_eq, proptest};
@@ -206,7 +206,8 @@ proptest! {
 
 #[test]
 fn a_struct_of_defaults_is_no_bytes_for_us_and_one_null_word_for_them() {
-    assert!(encoded(&timer::SleepUntilParams::default()).is_empty());
+    assert!(encoded(&thread_control::CreateParams::default()).is_empty());
+    assert_eq!(encoded(&timer::SleepUntilParams::default()).len(), 16, "a single word is written as it is");
     assert!(encoded(&log_sink::WriteParams::default()).is_empty());
     assert_eq!(peer::read(&[], |read| read.0.get_data_field::<u64>(0)), 0);
     let theirs = peer::write::<0, 0>(|_| ());

@@ -21,9 +21,12 @@ impl CapId {
     /// Slot of the first capability granted by the parent; grant `n` has id `CapId::granted(n)`.
     pub const FIRST_GRANT: u32 = 3;
 
+    /// Bits of the slot index, below those of the generation.
+    pub const INDEX_BITS: u32 = 24;
+
     /// Builds an id; only the low 24 bits of `index` count.
     pub const fn new(index: u32, generation: u32) -> Self {
-        CapId(((index as u64) & 0xff_ffff) | ((generation as u64) << 24))
+        CapId(((index as u64) & 0xff_ffff) | ((generation as u64) << Self::INDEX_BITS))
     }
 
     /// The id under which a new process finds the `n`th capability its parent granted.
@@ -48,7 +51,7 @@ impl CapId {
 
     /// Generation that the slot had when the id was made.
     pub const fn generation(self) -> u32 {
-        (self.0 >> 24) as u32
+        (self.0 >> Self::INDEX_BITS) as u32
     }
 }
 

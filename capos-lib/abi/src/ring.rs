@@ -117,6 +117,32 @@ pub struct Cqe {
     pub badge: u64,
 }
 
+impl Cqe {
+    /// How it went, as one word: [`Cqe::result`] in the low half, then flags, capabilities and method. Below 2^31 it is a plain
+    /// success: its length and nothing else.
+    #[inline]
+    pub const fn outcome(&self) -> u64 {
+        self.result.cast_unsigned() as u64
+            | (self.flags as u64) << 32
+            | (self.caps as u64) << 40
+            | (self.method as u64) << 48
+    }
+
+    /// The completion of a call with such an outcome.
+    #[inline]
+    pub const fn of_outcome(user_data: u64, outcome: u64) -> Cqe {
+        Cqe {
+            user_data,
+            result: (outcome as u32).cast_signed(),
+            flags: (outcome >> 32) as u8,
+            caps: (outcome >> 40) as u8,
+            method: (outcome >> 48) as u16,
+            token: 0,
+            badge: 0,
+        }
+    }
+}
+
 const _: () = assert!(size_of::<Sqe>() == SQE_SIZE && align_of::<Sqe>() == 8);
 const _: () = assert!(size_of::<Cqe>() == CQE_SIZE && align_of::<Cqe>() == 8);
 
@@ -265,6 +291,14 @@ mod tests {
         ];
         assert_eq!(head, [0, 8, 12, 13]);
         assert_eq!([offset_of!(Cqe, method), offset_of!(Cqe, token), offset_of!(Cqe, badge)], [14, 16, 24]);
+    }
+
+    #[test]
+    fn an_outcome_is_the_second_word_of_a_completion() {
+        let cqe = Cqe { user_data: 7, result: -3, flags: 2, caps: 5, method: 0x1234, ..Cqe::default() };
+        assert_eq!(cqe.outcome(), 0x1234_0502_ffff_fffd);
+        assert_eq!(Cqe::of_outcome(7, cqe.outcome()), cqe);
+        assert_eq!(Cqe { result: i32::MAX, ..Cqe::default() }.outcome(), 0x7fff_ffff);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! lies inside the block, because indices are masked, and arena ranges are checked against the length that the kernel chose.
 
 mod arena;
+mod lone;
 mod nops;
 
 pub use arena::OutOfArena;
@@ -36,11 +37,14 @@ impl RingFault {
 
 /// A ring block as the kernel sees it.
 pub struct KernelRing {
+    /// Header and submission queue.
     block: Block,
-    shape: RingShape,
-    cq_off: usize,
-    arena_off: usize,
+    completions: Block,
+    arena: Block,
     arena_len: usize,
+    sq_mask: u32,
+    cq_mask: u32,
+    shape: RingShape,
 }
 
 impl KernelRing {
@@ -50,13 +54,18 @@ impl KernelRing {
     /// `shape` is valid. `shape.pages()` pages from `start` on, page aligned, stay valid as long as the `KernelRing` lives, and the
     /// program accesses them only through `KernelRing`s, `UserRing`s and other atomics.
     pub unsafe fn new(start: NonNull<u8>, shape: RingShape) -> Self {
+        // SAFETY: the caller's promise.
+        let block = unsafe { Block::new(start) };
+        // SAFETY: queue and arena begin inside the block, on words.
+        let part = |offset| unsafe { block.part(offset) };
         KernelRing {
-            // SAFETY: the caller's promise.
-            block: unsafe { Block::new(start) },
-            shape,
-            cq_off: shape.cq_off(),
-            arena_off: shape.arena_off(),
+            completions: part(shape.cq_off()),
+            arena: part(shape.arena_off()),
+            block,
             arena_len: shape.arena_len(),
+            sq_mask: shape.sq_entries - 1,
+            cq_mask: shape.cq_entries - 1,
+            shape,
         }
     }
 
@@ -99,7 +108,7 @@ impl KernelRing {
     /// A private copy of submission `index` (free running), each word read exactly once.
     #[inline]
     pub fn read_sqe(&self, index: u32) -> Sqe {
-        let slot = (index & (self.shape.sq_entries - 1)) as usize;
+        let slot = (index & self.sq_mask) as usize;
         let offset = self.shape.sq_off() + slot * SQE_SIZE;
         let mut words = [0; SQE_WORDS];
         for (n, word) in words.iter_mut().enumerate() {
@@ -116,15 +125,30 @@ impl KernelRing {
         self.store_header(header::SQ_HEAD, head, Ordering::Release);
     }
 
+    /// How far the user says that it has taken completions: any number at all. [`KernelRing::cq_between`] judges it.
+    #[inline]
+    pub fn cq_head(&self) -> u32 {
+        // Acquire: the user has read the entries below its head, and they may be overwritten.
+        self.load_header(header::CQ_HEAD, Ordering::Acquire)
+    }
+
+    /// How many completions lie from the user's head, once read, to `tail`.
+    ///
+    /// # Errors
+    /// [`RingFault::CqHead`] when the head is impossible.
+    #[inline]
+    pub fn cq_between(&self, head: u32, tail: u32) -> Result<u32, RingFault> {
+        let waiting = tail.wrapping_sub(head);
+        if waiting <= self.shape.cq_entries { Ok(waiting) } else { Err(RingFault::CqHead) }
+    }
+
     /// How many completions the user has not taken, when the kernel has written all below `tail`.
     ///
     /// # Errors
     /// [`RingFault::CqHead`] when the user's head is impossible.
     #[inline]
     pub fn cq_waiting(&self, tail: u32) -> Result<u32, RingFault> {
-        // Acquire: the user has read the entries below its head, and they may be overwritten.
-        let waiting = tail.wrapping_sub(self.load_header(header::CQ_HEAD, Ordering::Acquire));
-        if waiting <= self.shape.cq_entries { Ok(waiting) } else { Err(RingFault::CqHead) }
+        self.cq_between(self.cq_head(), tail)
     }
 
     /// How many completions there is room for, when the kernel has written all below `tail`.
@@ -139,12 +163,11 @@ impl KernelRing {
     /// Writes completion `index` (free running). The user does not look at it before [`KernelRing::publish_cq_tail`].
     #[inline]
     pub fn write_cqe(&self, index: u32, cqe: &Cqe) {
-        let slot = (index & (self.shape.cq_entries - 1)) as usize;
-        let offset = self.cq_off + slot * CQE_SIZE;
+        let offset = (index & self.cq_mask) as usize * CQE_SIZE;
         let words: [u64; CQE_WORDS] = cqe_to_words(cqe);
         for (n, word) in words.into_iter().enumerate() {
             // SAFETY: the slot is masked, so the entry lies inside the queue; queue and entries are 8-byte aligned.
-            unsafe { self.block.store_u64(offset + n * 8, word) };
+            unsafe { self.completions.store_u64(offset + n * 8, word) };
         }
     }
 

@@ -25,4 +25,4 @@ mod models;
 mod tests;
 
 pub use kernel::{KernelRing, OutOfArena, RingFault};
-pub use user::{QueueFull, UserRing};
+pub use user::{QueueFull, UserRing, Vacancy};

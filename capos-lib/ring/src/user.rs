@@ -14,11 +14,31 @@ use core::ptr::NonNull;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QueueFull;
 
+/// A free place of the submission queue.
+pub struct Vacancy<'a> {
+    ring: &'a UserRing,
+    tail: u32,
+}
+
+impl Vacancy<'_> {
+    /// Fills it. The kernel takes the submission at the next `cap_enter`.
+    #[inline]
+    pub fn fill(self, sqe: &Sqe) {
+        let Vacancy { ring, tail } = self;
+        ring.write_sqe(tail, sqe);
+        ring.sq_tail.set(tail.wrapping_add(1));
+        // Release: the entry comes before the tail, and so does what was put into the arena.
+        ring.store_header(header::SQ_TAIL, tail.wrapping_add(1), Ordering::Release);
+    }
+}
+
 /// A ring block as its thread sees it.
 pub struct UserRing {
     pub(crate) block: Block,
+    completions: Block,
     shape: RingShape,
-    cq_off: usize,
+    sq_mask: u32,
+    cq_mask: u32,
     pub(crate) arena_off: usize,
     arena_len: usize,
     sq_tail: Cell<u32>,
@@ -43,9 +63,12 @@ impl UserRing {
         let (sq_tail, sq_head) = (index(header::SQ_TAIL), index(header::SQ_HEAD));
         let cq_head = index(header::CQ_HEAD);
         UserRing {
+            // SAFETY: the queue begins inside the block, on a word.
+            completions: unsafe { block.part(shape.cq_off()) },
             block,
             shape,
-            cq_off: shape.cq_off(),
+            sq_mask: shape.sq_entries - 1,
+            cq_mask: shape.cq_entries - 1,
             arena_off: shape.arena_off(),
             arena_len: shape.arena_len(),
             sq_tail,
@@ -82,12 +105,12 @@ impl UserRing {
         self.shape
     }
 
-    /// Puts one submission into the queue. The kernel takes it at the next `cap_enter`.
+    /// The next free place of the submission queue.
     ///
     /// # Errors
     /// [`QueueFull`].
     #[inline]
-    pub fn submit(&self, sqe: &Sqe) -> Result<(), QueueFull> {
+    pub fn vacancy(&self) -> Result<Vacancy<'_>, QueueFull> {
         let tail = self.sq_tail.get();
         if tail.wrapping_sub(self.sq_head.get()) >= self.shape.sq_entries {
             // Acquire: the kernel has read the entries below its head, and they may be overwritten.
@@ -96,11 +119,16 @@ impl UserRing {
                 return Err(QueueFull);
             }
         }
-        self.write_sqe(tail, sqe);
-        self.sq_tail.set(tail.wrapping_add(1));
-        // Release: the entry comes before the tail, and so does what was put into the arena.
-        self.store_header(header::SQ_TAIL, tail.wrapping_add(1), Ordering::Release);
-        Ok(())
+        Ok(Vacancy { ring: self, tail })
+    }
+
+    /// Puts one submission into the queue. The kernel takes it at the next `cap_enter`.
+    ///
+    /// # Errors
+    /// [`QueueFull`].
+    #[inline]
+    pub fn submit(&self, sqe: &Sqe) -> Result<(), QueueFull> {
+        self.vacancy().map(|vacancy| vacancy.fill(sqe))
     }
 
     /// How many submissions the kernel has not taken.
@@ -120,11 +148,20 @@ impl UserRing {
     /// Takes the oldest completion.
     #[inline]
     pub fn pop(&self) -> Option<Cqe> {
+        self.pop_if(|_| true)
+    }
+
+    /// Takes the oldest completion if it is one that is wanted.
+    #[inline]
+    pub fn pop_if(&self, wanted: impl FnOnce(&Cqe) -> bool) -> Option<Cqe> {
         if self.completions() == 0 {
             return None;
         }
         let head = self.cq_head.get();
         let cqe = self.read_cqe(head);
+        if !wanted(&cqe) {
+            return None;
+        }
         self.cq_head.set(head.wrapping_add(1));
         // Release: the entry was read before the kernel may overwrite it.
         self.store_header(header::CQ_HEAD, head.wrapping_add(1), Ordering::Release);
@@ -138,7 +175,7 @@ impl UserRing {
 
     #[inline]
     pub(crate) fn write_sqe(&self, index: u32, sqe: &Sqe) {
-        let slot = (index & (self.shape.sq_entries - 1)) as usize;
+        let slot = (index & self.sq_mask) as usize;
         let offset = self.shape.sq_off() + slot * SQE_SIZE;
         // SAFETY: the slot is masked, so the entry lies inside the queue, which is 8-byte aligned as entries are. Until the tail is
         // published it is ours, and the kernel takes it before it says so by its head.
@@ -147,10 +184,9 @@ impl UserRing {
 
     #[inline]
     pub(crate) fn read_cqe(&self, index: u32) -> Cqe {
-        let slot = (index & (self.shape.cq_entries - 1)) as usize;
-        let offset = self.cq_off + slot * CQE_SIZE;
+        let offset = (index & self.cq_mask) as usize * CQE_SIZE;
         // SAFETY: as in `write_sqe`. The kernel published the entry, and writes it again only when our head has passed it.
-        let words = unsafe { self.block.read_words(offset) };
+        let words = unsafe { self.completions.read_words(offset) };
         cqe_from_words(words)
     }
 

@@ -15,19 +15,19 @@ fn timer() {
     cpu::count(&cpu::here().interrupts);
     timers::run_due();
     schedule::check_slice();
-    schedule::settle();
+    schedule::settle(cpu::here());
 }
 
 fn kick() {
     cpu::count(&cpu::here().kicks);
     schedule::ask_for_rotation();
-    schedule::settle();
+    schedule::settle(cpu::here());
 }
 
 fn irq(line: IrqLine) {
     cpu::count(&cpu::here().interrupts);
     interrupt::fired(line);
-    schedule::settle();
+    schedule::settle(cpu::here());
 }
 
 /// User code did what the processor does not allow: its process ends and leaves a record of it.
@@ -50,7 +50,7 @@ fn fault(fault: Fault) {
             end::stop_current(thread);
         }
     }
-    schedule::settle();
+    schedule::settle(cpu::here());
 }
 
 fn record(thread: &Thread, fault: Fault) -> Crash {

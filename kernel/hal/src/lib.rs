@@ -13,6 +13,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod account;
+pub mod own;
 pub mod sync;
 mod types;
 

@@ -37,6 +37,15 @@ impl<T> Lock<T> {
     /// Waits for the lock.
     #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
+        match self.0.try_lock() {
+            Some(guard) => guard,
+            None => self.wait(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait(&self) -> Guard<'_, T> {
         self.0.lock()
     }
 

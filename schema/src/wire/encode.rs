@@ -32,14 +32,15 @@ impl Pointer<'_> {
     }
 }
 
-/// Writes a message of these data words and pointers; of length zero when there is nothing but defaults.
+/// Writes a message of these data words and pointers; of length zero when there is nothing but defaults. (A single word is not
+/// looked at: that would cost more than writing it.)
 #[inline]
 pub fn write<const D: usize, const P: usize>(
     out: &mut [u8],
     data: [u64; D],
     pointers: [Pointer<'_>; P],
 ) -> Result<usize, EncodeError> {
-    if data.iter().all(|word| *word == 0) && pointers.iter().all(Pointer::is_null) {
+    if D + P != 1 && data.iter().all(|word| *word == 0) && pointers.iter().all(Pointer::is_null) {
         return Ok(0);
     }
     let (words, _) = out.as_chunks_mut::<8>();

@@ -1,12 +1,12 @@
-//! Calls: blocking on the shortest path, or as futures.
+//! Calls as futures, and what comes of a call.
 //!
-//! Generated clients come through [`call`] and [`call_blocking`]; by hand one uses the clients.
+//! Generated clients come through [`call`], [`call_blocking`] and [`ask`]; by hand one uses the clients.
 
 use crate::arena;
 use crate::cap::Cap;
 use crate::op::Operation;
 use crate::serve::Exception;
-use crate::thread::{self, BLOCKING, Thread};
+use crate::thread::{self, Thread};
 use alloc::boxed::Box;
 use capos_abi::ring::cqe_flags;
 use capos_abi::{
@@ -134,6 +134,21 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// What a completion says of the answer at `offset`, whose capabilities lie at `caps`.
+    #[inline]
+    pub(crate) fn of(
+        thread: &'static Thread,
+        cqe: &Cqe,
+        offset: u32,
+        caps: u32,
+        run: Option<Run>,
+    ) -> Result<Reply, CallError> {
+        let (count, len) = (cqe.caps.min(MAX_CAPS as u8), cqe.result.max(0) as u32);
+        let reply = Reply { thread, offset, len, caps, count, run };
+        let refused = cqe.result < 0 || cqe.flags & cqe_flags::EXCEPTION != 0;
+        if refused { Err(error_of(cqe, reply)) } else { Ok(reply) }
+    }
+
     /// The message.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
@@ -175,11 +190,6 @@ impl Reply {
     }
 }
 
-#[inline]
-fn is_error(cqe: &Cqe) -> bool {
-    cqe.result < 0 || cqe.flags & cqe_flags::EXCEPTION != 0
-}
-
 /// The error that a completion stands for; `reply` holds its text, and is dropped.
 #[cold]
 fn error_of(cqe: &Cqe, reply: Reply) -> CallError {
@@ -191,82 +201,6 @@ fn error_of(cqe: &Cqe, reply: Reply) -> CallError {
     let text = core::str::from_utf8(reply.bytes()).unwrap_or("");
     let text = if text.is_empty() { None } else { Some(Box::from(text)) };
     CallError::Exception(Exception::with_text(ExceptionCode::from_code(cqe.method), text))
-}
-
-/// Calls a method and waits for its answer without an executor.
-///
-/// `encode` writes the parameters, `send` goes along, `recv_caps` capabilities and `reply_max` bytes may come back.
-#[inline]
-pub fn call_blocking<E>(
-    cap: &Cap,
-    interface: u64,
-    method: u16,
-    encode: E,
-    send: &[TransferSlot],
-    recv_caps: usize,
-    reply_max: usize,
-) -> Result<Reply, CallError>
-where
-    E: FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
-{
-    let thread = thread::current();
-    if !thread.scratch.claim() {
-        let operation = start(thread, cap, interface, method, encode, send, recv_caps, reply_max)?;
-        return answer(thread, operation.finish_blocking());
-    }
-    // From here on the scratch place is ours, until an error or the drop of the answer gives it back.
-    // SAFETY: the scratch place is claimed, and nothing in flight names it.
-    let encoded = encode(unsafe { arena::bytes_mut(thread, thread.scratch.request, MAX_MESSAGE) });
-    let msg_len = encoded.inspect_err(|_| thread.scratch.release())?;
-    let send = send.get(..MAX_CAPS).unwrap_or(send);
-    // SAFETY: as above; at most MAX_CAPS words.
-    unsafe { arena::put_caps(thread, thread.scratch.caps, send) };
-    thread.submit(&Sqe {
-        op: Op::Call as u8,
-        method,
-        caps_send: send.len() as u8,
-        caps_recv: recv_caps.min(MAX_CAPS) as u8,
-        user_data: BLOCKING,
-        cap: cap.id().raw(),
-        interface,
-        msg_off: thread.scratch.request,
-        msg_len: msg_len as u32,
-        reply_off: thread.scratch.reply,
-        reply_len: MAX_MESSAGE as u32,
-        caps_off: thread.scratch.caps,
-        ..Sqe::default()
-    });
-    let cqe = wait_for(thread, BLOCKING);
-    let count = cqe.caps.min(MAX_CAPS as u8);
-    let len = cqe.result.max(0) as u32;
-    let reply =
-        Reply { thread, offset: thread.scratch.reply, len, caps: thread.scratch.caps, count, run: None };
-    if is_error(&cqe) { Err(error_of(&cqe, reply)) } else { Ok(reply) }
-}
-
-/// Enters until the completion with this `user_data` is there; others are handed to their owners meanwhile.
-#[inline]
-pub(crate) fn wait_for(thread: &Thread, user_data: u64) -> Cqe {
-    thread.wait();
-    match thread.ring.pop() {
-        Some(cqe) if cqe.user_data == user_data => cqe,
-        other => wait_longer(thread, user_data, other),
-    }
-}
-
-#[inline(never)]
-fn wait_longer(thread: &Thread, user_data: u64, mut other: Option<Cqe>) -> Cqe {
-    loop {
-        while let Some(cqe) = other {
-            if cqe.user_data == user_data {
-                return cqe;
-            }
-            thread.complete(cqe);
-            other = thread.ring.pop();
-        }
-        thread.wait();
-        other = thread.ring.pop();
-    }
 }
 
 /// Calls a method; the answer comes as a future. Dropping the future cancels the call.
@@ -311,7 +245,7 @@ impl Layout {
 
 /// Encodes and submits a call that somebody will await.
 #[expect(clippy::too_many_arguments, reason = "the parameters of a call; see `call`")]
-fn start<E>(
+pub(crate) fn start<E>(
     thread: &'static Thread,
     cap: &Cap,
     interface: u64,
@@ -350,13 +284,12 @@ where
 }
 
 /// Turns the completion of an asynchronous call into an answer.
-fn answer(thread: &'static Thread, (cqe, operation): (Cqe, Finished)) -> Result<Reply, CallError> {
+pub(crate) fn answer(thread: &'static Thread, (cqe, operation): (Cqe, Finished)) -> Result<Reply, CallError> {
     let Finished { run, caps, reply } = operation;
-    let count = cqe.caps.min(MAX_CAPS as u8);
-    let reply = Reply { thread, offset: reply, len: cqe.result.max(0) as u32, caps, count, run: Some(run) };
-    if is_error(&cqe) { Err(error_of(&cqe, reply)) } else { Ok(reply) }
+    Reply::of(thread, &cqe, reply, caps, Some(run))
 }
 
+pub use crate::blocking::{ask, call_blocking};
 pub(crate) use crate::op::Finished;
 
 /// A message in the making, in the scratch place or, while that is taken, in a run of its own.

@@ -11,6 +11,7 @@
 extern crate alloc;
 
 mod arena;
+mod blocking;
 pub mod cap;
 mod emergency;
 pub mod entry;

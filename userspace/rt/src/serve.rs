@@ -6,8 +6,9 @@
 //! `cap_enter`, which is the direct hand-off of the architecture's section 5.
 
 use crate::arena;
+use crate::blocking::wait_for;
 use crate::cap::Cap;
-use crate::ipc::{CallError, encode_somewhere, wait_for};
+use crate::ipc::{CallError, encode_somewhere};
 use crate::op::Operation;
 use crate::thread::{self, RECEIVE, Thread};
 use alloc::collections::VecDeque;

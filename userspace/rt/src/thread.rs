@@ -10,7 +10,7 @@ use crate::sys;
 use alloc::vec::Vec;
 use capos_abi::{CapId, Cqe, Op, RingShape, Sqe};
 use capos_arena::{ArenaMap, Run};
-use capos_ring::UserRing;
+use capos_ring::{QueueFull, UserRing, Vacancy};
 use core::cell::{Cell, RefCell};
 use core::ptr::NonNull;
 
@@ -79,18 +79,17 @@ impl Thread {
     /// Queues a submission, handing the queue to the kernel first when it is full.
     #[inline]
     pub(crate) fn submit(&self, sqe: &Sqe) {
-        if self.ring.submit(sqe).is_err() {
-            self.submit_full(sqe);
-        }
+        self.ring.vacancy().unwrap_or_else(|QueueFull| self.make_room()).fill(sqe);
     }
 
     #[cold]
-    fn submit_full(&self, sqe: &Sqe) {
+    #[inline(never)]
+    fn make_room(&self) -> Vacancy<'_> {
         loop {
             self.enter(0, 0);
             self.drain();
-            if self.ring.submit(sqe).is_ok() {
-                return;
+            if let Ok(vacancy) = self.ring.vacancy() {
+                return vacancy;
             }
         }
     }
@@ -190,6 +189,7 @@ impl Thread {
     }
 
     #[cold]
+    #[inline(never)]
     fn free_deferred(&self) {
         let mut arena = self.arena.borrow_mut();
         for run in self.deferred.borrow_mut().drain(..) {

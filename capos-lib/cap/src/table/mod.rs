@@ -81,6 +81,15 @@ impl<O: Clone> Table<O> {
         self.slots.get(id).ok_or(TableError::InvalidCap)
     }
 
+    /// What a word names that somebody else wrote. Only an id names anything: its top byte is zero.
+    ///
+    /// # Errors
+    /// [`TableError::InvalidCap`].
+    #[inline]
+    pub fn lookup_word(&self, word: u64) -> Result<&Entry<O>, TableError> {
+        self.slots.get_word(word).ok_or(TableError::InvalidCap)
+    }
+
     /// How many capabilities are in the table.
     #[inline]
     pub fn len(&self) -> usize {

@@ -36,8 +36,14 @@ impl<O> Slots<O> {
 
     #[inline]
     pub(super) fn get(&self, id: CapId) -> Option<&Entry<O>> {
-        let slot = self.all.get(id.index() as usize)?;
-        if slot.generation == id.generation() { slot.entry.as_ref() } else { None }
+        self.get_word(id.raw())
+    }
+
+    /// The entry that a word names, if the word is an id: what lies above the generation makes it another generation here.
+    #[inline]
+    pub(super) fn get_word(&self, word: u64) -> Option<&Entry<O>> {
+        let slot = self.all.get(CapId::from_raw(word).index() as usize)?;
+        if u64::from(slot.generation) == word >> CapId::INDEX_BITS { slot.entry.as_ref() } else { None }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (CapId, &Entry<O>)> {

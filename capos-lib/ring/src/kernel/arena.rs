@@ -38,12 +38,12 @@ impl KernelRing {
         let (words, bytes) = if aligned { out.as_chunks_mut::<WORD>() } else { (&mut [][..], out) };
         for word in words {
             // SAFETY: `place_slice` checked the range, and it is aligned here.
-            *word = unsafe { self.block.load_u64(at) }.to_le_bytes();
+            *word = unsafe { self.arena.load_u64(at) }.to_le_bytes();
             at += WORD;
         }
         for byte in bytes {
             // SAFETY: `place_slice` checked the range.
-            *byte = unsafe { self.block.load_u8(at) };
+            *byte = unsafe { self.arena.load_u8(at) };
             at += 1;
         }
         Ok(())
@@ -60,12 +60,12 @@ impl KernelRing {
         let (words, bytes) = if aligned { bytes.as_chunks::<WORD>() } else { (&[][..], bytes) };
         for word in words {
             // SAFETY: `place_slice` checked the range, and it is aligned here.
-            unsafe { self.block.store_u64(at, u64::from_le_bytes(*word)) };
+            unsafe { self.arena.store_u64(at, u64::from_le_bytes(*word)) };
             at += WORD;
         }
         for byte in bytes {
             // SAFETY: `place_slice` checked the range.
-            unsafe { self.block.store_u8(at, *byte) };
+            unsafe { self.arena.store_u8(at, *byte) };
             at += 1;
         }
         Ok(())
@@ -79,7 +79,7 @@ impl KernelRing {
     pub fn arena_load(&self, off: u32) -> Result<u64, OutOfArena> {
         let at = self.place_word(off)?;
         // SAFETY: `place_word` checked range and alignment.
-        Ok(unsafe { self.block.load_u64(at) })
+        Ok(unsafe { self.arena.load_u64(at) })
     }
 
     /// Writes one aligned word.
@@ -90,7 +90,7 @@ impl KernelRing {
     pub fn arena_store(&self, off: u32, word: u64) -> Result<(), OutOfArena> {
         let at = self.place_word(off)?;
         // SAFETY: `place_word` checked range and alignment.
-        unsafe { self.block.store_u64(at, word) };
+        unsafe { self.arena.store_u64(at, word) };
         Ok(())
     }
 
@@ -112,20 +112,20 @@ impl KernelRing {
         let len = len as usize;
         if (from | to | len).is_multiple_of(WORD) && len <= SHORT {
             // SAFETY: `place` checked both ranges, and they are whole words.
-            unsafe { src.block.copy_words(from, &dst.block, to, len / WORD) };
+            unsafe { src.arena.copy_words(from, &dst.arena, to, len / WORD) };
         } else {
             // SAFETY: `place` checked both ranges.
-            unsafe { src.block.copy_bytes(from, &dst.block, to, len) };
+            unsafe { src.arena.copy_bytes(from, &dst.arena, to, len) };
         }
         Ok(())
     }
 
-    /// Offset in the block of a range of the arena.
+    /// A range of the arena, found to lie in it.
     #[inline]
     fn place(&self, off: u32, len: u32) -> Result<usize, OutOfArena> {
         // Cannot wrap: both are 32 bits wide and the sum is 64.
         let end = u64::from(off) + u64::from(len);
-        if end <= self.arena_len as u64 { Ok(self.arena_off + off as usize) } else { Err(OutOfArena) }
+        if end <= self.arena_len as u64 { Ok(off as usize) } else { Err(OutOfArena) }
     }
 
     /// The same for as many bytes as a slice has.

@@ -16,8 +16,8 @@ impl KernelRing {
     pub fn take_nops(&self, head: u32, tail: u32, limit: u32) -> u32 {
         let mut taken = 0;
         while taken < limit {
-            let sq_slot = head.wrapping_add(taken) & (self.shape.sq_entries - 1);
-            let cq_slot = tail.wrapping_add(taken) & (self.shape.cq_entries - 1);
+            let sq_slot = head.wrapping_add(taken) & self.sq_mask;
+            let cq_slot = tail.wrapping_add(taken) & self.cq_mask;
             // As far as neither queue wraps.
             let ahead =
                 (self.shape.sq_entries - sq_slot).min(self.shape.cq_entries - cq_slot).min(limit - taken);
@@ -33,17 +33,17 @@ impl KernelRing {
     #[inline]
     fn nops_ahead(&self, sq_slot: usize, cq_slot: usize, ahead: u32) -> u32 {
         let mut sqe = self.shape.sq_off() + sq_slot * SQE_SIZE;
-        let mut cqe = self.cq_off + cq_slot * CQE_SIZE;
+        let mut cqe = cq_slot * CQE_SIZE;
         for run in 0..ahead {
             // SAFETY: both slots are masked and stay below the ends of their queues, which are 8-byte aligned, as entries are.
             unsafe {
                 if self.block.load_u64(sqe) != 0 || self.block.load_u64(sqe + RESERVED1) >> 32 != 0 {
                     return run;
                 }
-                self.block.store_u64(cqe, self.block.load_u64(sqe + USER_DATA));
-                self.block.store_u64(cqe + 8, 0);
-                self.block.store_u64(cqe + 16, 0);
-                self.block.store_u64(cqe + 24, 0);
+                self.completions.store_u64(cqe, self.block.load_u64(sqe + USER_DATA));
+                self.completions.store_u64(cqe + 8, 0);
+                self.completions.store_u64(cqe + 16, 0);
+                self.completions.store_u64(cqe + 24, 0);
             }
             sqe += SQE_SIZE;
             cqe += CQE_SIZE;

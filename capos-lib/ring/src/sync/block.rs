@@ -28,6 +28,16 @@ impl Block {
         Block { start }
     }
 
+    /// What begins at `offset`, as a block of its own.
+    ///
+    /// # Safety
+    /// `offset` is inside the block and 8-byte aligned.
+    #[inline]
+    pub(crate) unsafe fn part(&self, offset: usize) -> Block {
+        // SAFETY: the caller's promise; the rest is that of `new`.
+        unsafe { Block::new(self.pointer(offset)) }
+    }
+
     /// Address of a byte of the block.
     ///
     /// # Safety

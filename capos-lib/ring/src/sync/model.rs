@@ -34,6 +34,8 @@ impl Memory {
 /// See `block.rs`; the same interface.
 pub(crate) struct Block {
     memory: NonNull<Memory>,
+    /// Word that offset 0 of the cells means.
+    first: usize,
 }
 
 // SAFETY: the memory consists of atomics and of cells whose races loom reports.
@@ -45,7 +47,11 @@ impl Block {
     /// # Safety
     /// `start` is from [`Memory::start`], and the memory outlives the `Block`.
     pub(crate) unsafe fn new(start: NonNull<u8>) -> Self {
-        Block { memory: start.cast() }
+        Block { memory: start.cast(), first: 0 }
+    }
+
+    pub(crate) unsafe fn part(&self, offset: usize) -> Block {
+        Block { memory: self.memory, first: self.first + offset / 8 }
     }
 
     fn memory(&self) -> &Memory {
@@ -67,12 +73,12 @@ impl Block {
 
     pub(crate) unsafe fn load_u64(&self, offset: usize) -> u64 {
         // SAFETY: the pointer is valid; loom fails the model when somebody writes at the same time.
-        self.memory().words[offset / 8].with(|word| unsafe { *word })
+        self.memory().words[self.first + offset / 8].with(|word| unsafe { *word })
     }
 
     pub(crate) unsafe fn store_u64(&self, offset: usize, value: u64) {
         // SAFETY: as in `load_u64`.
-        self.memory().words[offset / 8].with_mut(|word| unsafe { *word = value });
+        self.memory().words[self.first + offset / 8].with_mut(|word| unsafe { *word = value });
     }
 
     pub(crate) unsafe fn read_words<const N: usize>(&self, offset: usize) -> [u64; N] {

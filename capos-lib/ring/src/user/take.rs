@@ -16,10 +16,10 @@ impl UserRing {
             .map(|n| head.wrapping_add(n))
             .find(|n| self.read_cqe(*n).user_data == user_data)?;
         let cqe = self.read_cqe(index);
-        let slot = (index & (self.shape.cq_entries - 1)) as usize;
+        let offset = (index & self.cq_mask) as usize * CQE_SIZE;
         // SAFETY: the slot is masked, so the entry lies inside the queue; `user_data` is its first word. The kernel writes an
         // entry again only after the head has passed it.
-        unsafe { self.block.store_u64(self.cq_off + slot * CQE_SIZE, instead) };
+        unsafe { self.completions.store_u64(offset, instead) };
         Some(cqe)
     }
 

@@ -10,8 +10,7 @@ use capos_cap::{Mobility, TableError};
 use capos_schema::Encode;
 use kernel_hal::sync::Ref;
 
-/// How a call of a kernel object went: the second word of its completion, result in the low half, then flags, capabilities, code.
-/// So nothing has to be taken apart and put together again on the way to the completion queue.
+/// How a call of a kernel object went: the second word of its completion, [`Cqe::outcome`]. So nothing has to be taken apart and put together again on the way to the completion queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub(crate) struct Outcome(u64);
@@ -43,15 +42,7 @@ impl Outcome {
     /// The completion that says so.
     #[inline]
     pub fn completion(self, user_data: u64) -> Cqe {
-        let [result, rest] = [self.0 as u32, (self.0 >> 32) as u32];
-        Cqe {
-            user_data,
-            result: result.cast_signed(),
-            flags: rest as u8,
-            caps: (rest >> 8) as u8,
-            method: (rest >> 16) as u16,
-            ..Cqe::default()
-        }
+        Cqe::of_outcome(user_data, self.0)
     }
 }
 
@@ -76,6 +67,12 @@ impl<'a> Call<'a> {
         Call { thread, sqe, given: 0 }
     }
 
+    /// The same call for somebody else to answer, as long as nothing was given.
+    #[inline]
+    pub fn anew(&self) -> Call<'a> {
+        Call::new(self.thread, self.sqe)
+    }
+
     /// Who calls.
     pub fn thread(&self) -> &'a Ref<Thread> {
         self.thread
@@ -87,7 +84,7 @@ impl<'a> Call<'a> {
     }
 
     /// Answers with a message of at most 64 bytes.
-    #[inline]
+    #[inline(always)]
     pub fn reply(&mut self, message: &impl Encode) -> Outcome {
         self.reply_through(message, &mut [0; 64])
     }
@@ -98,16 +95,21 @@ impl<'a> Call<'a> {
         self.reply_through(message, &mut [0; MAX_MESSAGE])
     }
 
-    #[inline]
+    #[inline(always)]
     fn reply_through(&mut self, message: &impl Encode, buffer: &mut [u8]) -> Outcome {
         let encoded = message.encode(buffer).ok().and_then(|len| buffer.get(..len));
         let Some(bytes) = encoded.filter(|bytes| bytes.len() <= self.sqe.reply_len as usize) else {
-            return self.take_back(TransportError::ReplyTooLarge);
+            return self.refuse(TransportError::ReplyTooLarge);
         };
         if self.thread.ring.arena_write(self.sqe.reply_off, bytes).is_err() {
-            return self.take_back(TransportError::InvalidArgument);
+            return self.refuse(TransportError::InvalidArgument);
         }
         Outcome::done(bytes.len(), self.given)
+    }
+
+    #[inline]
+    fn refuse(&mut self, error: TransportError) -> Outcome {
+        if self.given == 0 { Outcome::error(error) } else { self.take_back(error) }
     }
 
     /// The answer did not fit: capabilities given with it are taken back, so that nothing is half done.

@@ -3,18 +3,122 @@
 //! An interface that says `kernelHosted` must be a variant of [`Object`] and have all its methods, or this does not
 //! compile.
 
-use capos_abi::TransportError;
+use capos_abi::{Sqe, TransportError};
 use capos_schema::{
-    Decode, DecodeError, Empty, boot_package, endpoint, endpoint_factory, entropy_source, interrupt,
-    interrupt_controller, io_port, log_reader, log_sink, memory_object, power, process_handle,
-    process_spawner, system_info, thread_control, timer, virtual_memory, wall_clock,
+    Empty, boot_package, endpoint, endpoint_factory, entropy_source, interrupt, interrupt_controller,
+    io_port, log_reader, log_sink, memory_object, power, process_handle, process_spawner, system_info,
+    thread_control, timer, virtual_memory, wall_clock,
 };
 
-use super::{Call, Object, Outcome};
+use super::{Call, Object, Outcome, Ref, Serve, Thread, forward, named, serve, with};
 
-/// Lets an object carry out `method` on `message`, the private copy of the caller's parameters.
-pub(crate) fn dispatch(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> Outcome {
-    route(object, method, message, call).unwrap_or(Outcome::error(TransportError::BadMessage))
+/// Calls the object that a checked submission names, or hands the call to its server. `plain` says that it has no message, where
+/// that is known.
+#[inline(always)]
+pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool) -> Outcome {
+    let table = thread.process.table.lock();
+    let object = match named(&table, sqe) {
+        Ok(object) => object,
+        Err(error) => return Outcome::error(error),
+    };
+    // Each arm opens the table again before the object does anything: it may want to look into it.
+    match object {
+        Object::BootPackage(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::Endpoint(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::EndpointFactory(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::EntropySource(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::Interrupt(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::InterruptController(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::IoPort(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::LogReader(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::LogSink(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::MemoryObject(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::Power(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::ProcessHandle(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::ProcessSpawner(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::SystemInfo(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::ThreadControl(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::Timer(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::VirtualMemory(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::WallClock(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::Client(facet) => {
+            let facet = facet.clone();
+            drop(table);
+            forward(thread, &facet, sqe)
+        }
+    }
 }
 
 /// The interface that an object has for whoever holds it.
@@ -42,194 +146,282 @@ pub(crate) fn interface_id(object: &Object) -> u64 {
     }
 }
 
-fn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> Result<Outcome, DecodeError> {
-    Ok(match object {
-        Object::BootPackage(object) => match method {
-            boot_package::COUNT => {
-                Empty::decode(message)?;
-                object.count(call)
-            }
-            boot_package::INFO => object.info(call, boot_package::InfoParams::decode(message)?),
-            boot_package::OPEN => object.open(call, boot_package::OpenParams::decode(message)?),
+impl Serve for super::boot_package::BootPackage {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            boot_package::COUNT => with(message, |Empty| self.count(call)),
+            boot_package::INFO => with(message, |params: boot_package::InfoParams| self.info(call, params)),
+            boot_package::OPEN => with(message, |params: boot_package::OpenParams| self.open(call, params)),
             _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::Endpoint(object) => match method {
-            endpoint::MINT => object.mint(call, endpoint::MintParams::decode(message)?),
+        }
+    }
+}
+
+impl Serve for super::endpoint::Endpoint {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            endpoint::MINT => with(message, |params: endpoint::MintParams| self.mint(call, params)),
             _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::EndpointFactory(object) => match method {
-            endpoint_factory::CREATE => object.create(call, endpoint_factory::CreateParams::decode(message)?),
-            _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::EntropySource(object) => match method {
-            entropy_source::FILL => object.fill(call, entropy_source::FillParams::decode(message)?),
-            _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::Interrupt(object) => match method {
-            interrupt::WAIT => {
-                Empty::decode(message)?;
-                object.wait(call)
-            }
-            interrupt::MASK => {
-                Empty::decode(message)?;
-                object.mask(call)
-            }
-            _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::InterruptController(object) => match method {
-            interrupt_controller::ISA => object.isa(call, interrupt_controller::IsaParams::decode(message)?),
-            _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::IoPort(object) => match method {
-            io_port::READ8 => object.read8(call, io_port::Read8Params::decode(message)?),
-            io_port::WRITE8 => object.write8(call, io_port::Write8Params::decode(message)?),
-            io_port::READ16 => object.read16(call, io_port::Read16Params::decode(message)?),
-            io_port::WRITE16 => object.write16(call, io_port::Write16Params::decode(message)?),
-            io_port::READ32 => object.read32(call, io_port::Read32Params::decode(message)?),
-            io_port::WRITE32 => object.write32(call, io_port::Write32Params::decode(message)?),
-            io_port::WRITE_BYTES => object.write_bytes(call, io_port::WriteBytesParams::decode(message)?),
-            io_port::READ_BYTES => object.read_bytes(call, io_port::ReadBytesParams::decode(message)?),
-            io_port::INFO => {
-                Empty::decode(message)?;
-                object.info(call)
-            }
-            io_port::SUBRANGE => object.subrange(call, io_port::SubrangeParams::decode(message)?),
-            _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::LogReader(object) => match method {
-            log_reader::READ => object.read(call, log_reader::ReadParams::decode(message)?),
-            _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::LogSink(object) => match method {
-            log_sink::WRITE => object.write(call, log_sink::WriteParams::decode(message)?),
-            _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::MemoryObject(object) => match method {
-            memory_object::INFO => {
-                Empty::decode(message)?;
-                object.info(call)
-            }
-            memory_object::READ => object.read(call, memory_object::ReadParams::decode(message)?),
-            memory_object::WRITE => object.write(call, memory_object::WriteParams::decode(message)?),
-            memory_object::READ_ONLY => {
-                Empty::decode(message)?;
-                object.read_only(call)
+        }
+    }
+}
+
+impl Serve for super::endpoint_factory::EndpointFactory {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            endpoint_factory::CREATE => {
+                with(message, |params: endpoint_factory::CreateParams| self.create(call, params))
             }
             _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::Power(object) => match method {
-            power::REBOOT => {
-                Empty::decode(message)?;
-                object.reboot(call)
-            }
-            power::HALT => {
-                Empty::decode(message)?;
-                object.halt(call)
-            }
-            _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::ProcessHandle(object) => match method {
-            process_handle::GRANT => {
-                process_handle::GrantParams::decode(message)?;
-                object.grant(call)
-            }
-            process_handle::START => object.start(call, process_handle::StartParams::decode(message)?),
-            process_handle::WAIT => {
-                Empty::decode(message)?;
-                object.wait(call)
-            }
-            process_handle::KILL => {
-                Empty::decode(message)?;
-                object.kill(call)
-            }
-            process_handle::INFO => {
-                Empty::decode(message)?;
-                object.info(call)
-            }
-            process_handle::CRASH => {
-                Empty::decode(message)?;
-                object.crash(call)
+        }
+    }
+}
+
+impl Serve for super::entropy_source::EntropySource {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            entropy_source::FILL => {
+                with(message, |params: entropy_source::FillParams| self.fill(call, params))
             }
             _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::ProcessSpawner(object) => match method {
-            process_spawner::CREATE => object.create(call, process_spawner::CreateParams::decode(message)?),
+        }
+    }
+}
+
+impl Serve for super::interrupt::Interrupt {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            interrupt::WAIT => with(message, |Empty| self.wait(call)),
+            interrupt::MASK => with(message, |Empty| self.mask(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::SystemInfo(object) => match method {
-            system_info::SYSTEM => {
-                Empty::decode(message)?;
-                object.system(call)
+        }
+    }
+}
+
+impl Serve for super::interrupt_controller::InterruptController {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            interrupt_controller::ISA => {
+                with(message, |params: interrupt_controller::IsaParams| self.isa(call, params))
             }
-            system_info::CPU => object.cpu(call, system_info::CpuParams::decode(message)?),
-            system_info::FEATURES => {
-                Empty::decode(message)?;
-                object.features(call)
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::io_port::IoPort {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            io_port::READ8 => with(message, |params: io_port::Read8Params| self.read8(call, params)),
+            io_port::WRITE8 => with(message, |params: io_port::Write8Params| self.write8(call, params)),
+            io_port::READ16 => with(message, |params: io_port::Read16Params| self.read16(call, params)),
+            io_port::WRITE16 => with(message, |params: io_port::Write16Params| self.write16(call, params)),
+            io_port::READ32 => with(message, |params: io_port::Read32Params| self.read32(call, params)),
+            io_port::WRITE32 => with(message, |params: io_port::Write32Params| self.write32(call, params)),
+            io_port::WRITE_BYTES => {
+                with(message, |params: io_port::WriteBytesParams| self.write_bytes(call, params))
             }
-            system_info::PROCESS => object.process(call, system_info::ProcessParams::decode(message)?),
+            io_port::READ_BYTES => {
+                with(message, |params: io_port::ReadBytesParams| self.read_bytes(call, params))
+            }
+            io_port::INFO => with(message, |Empty| self.info(call)),
+            io_port::SUBRANGE => with(message, |params: io_port::SubrangeParams| self.subrange(call, params)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::log_reader::LogReader {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            log_reader::READ => with(message, |params: log_reader::ReadParams| self.read(call, params)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::log_sink::LogSink {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            log_sink::WRITE => with(message, |params: log_sink::WriteParams| self.write(call, params)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::memory_object::MemoryObject {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            memory_object::INFO => with(message, |Empty| self.info(call)),
+            memory_object::READ => with(message, |params: memory_object::ReadParams| self.read(call, params)),
+            memory_object::WRITE => {
+                with(message, |params: memory_object::WriteParams| self.write(call, params))
+            }
+            memory_object::READ_ONLY => with(message, |Empty| self.read_only(call)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::power::Power {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            power::REBOOT => with(message, |Empty| self.reboot(call)),
+            power::HALT => with(message, |Empty| self.halt(call)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::process_handle::ProcessHandle {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            process_handle::GRANT => with(message, |_: process_handle::GrantParams| self.grant(call)),
+            process_handle::START => {
+                with(message, |params: process_handle::StartParams| self.start(call, params))
+            }
+            process_handle::WAIT => with(message, |Empty| self.wait(call)),
+            process_handle::KILL => with(message, |Empty| self.kill(call)),
+            process_handle::INFO => with(message, |Empty| self.info(call)),
+            process_handle::CRASH => with(message, |Empty| self.crash(call)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::process_spawner::ProcessSpawner {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            process_spawner::CREATE => {
+                with(message, |params: process_spawner::CreateParams| self.create(call, params))
+            }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::system_info::SystemInfo {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            system_info::SYSTEM => with(message, |Empty| self.system(call)),
+            system_info::CPU => with(message, |params: system_info::CpuParams| self.cpu(call, params)),
+            system_info::FEATURES => with(message, |Empty| self.features(call)),
+            system_info::PROCESS => {
+                with(message, |params: system_info::ProcessParams| self.process(call, params))
+            }
             system_info::MEMORY_RANGE => {
-                object.memory_range(call, system_info::MemoryRangeParams::decode(message)?)
+                with(message, |params: system_info::MemoryRangeParams| self.memory_range(call, params))
             }
             system_info::ACPI_TABLE => {
-                object.acpi_table(call, system_info::AcpiTableParams::decode(message)?)
+                with(message, |params: system_info::AcpiTableParams| self.acpi_table(call, params))
             }
             system_info::PCI_FUNCTION => {
-                object.pci_function(call, system_info::PciFunctionParams::decode(message)?)
+                with(message, |params: system_info::PciFunctionParams| self.pci_function(call, params))
             }
-            system_info::IRQ => object.irq(call, system_info::IrqParams::decode(message)?),
-            system_info::TIMERS => {
-                Empty::decode(message)?;
-                object.timers(call)
-            }
-            system_info::BOOT => {
-                Empty::decode(message)?;
-                object.boot(call)
-            }
+            system_info::IRQ => with(message, |params: system_info::IrqParams| self.irq(call, params)),
+            system_info::TIMERS => with(message, |Empty| self.timers(call)),
+            system_info::BOOT => with(message, |Empty| self.boot(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::ThreadControl(object) => match method {
-            thread_control::CREATE => object.create(call, thread_control::CreateParams::decode(message)?),
+        }
+    }
+}
+
+impl Serve for super::thread_control::ThreadControl {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            thread_control::CREATE => {
+                with(message, |params: thread_control::CreateParams| self.create(call, params))
+            }
             thread_control::SET_FS_BASE => {
-                object.set_fs_base(call, thread_control::SetFsBaseParams::decode(message)?)
+                with(message, |params: thread_control::SetFsBaseParams| self.set_fs_base(call, params))
             }
-            thread_control::EXIT => {
-                Empty::decode(message)?;
-                object.exit(call)
+            thread_control::EXIT => with(message, |Empty| self.exit(call)),
+            thread_control::JOIN => {
+                with(message, |params: thread_control::JoinParams| self.join(call, params))
             }
-            thread_control::JOIN => object.join(call, thread_control::JoinParams::decode(message)?),
-            thread_control::YIELD => {
-                Empty::decode(message)?;
-                object.yield_(call)
+            thread_control::YIELD => with(message, |Empty| self.yield_(call)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::timer::Timer {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            timer::NOW => with(message, |Empty| self.now(call)),
+            timer::SLEEP_UNTIL => {
+                with(message, |params: timer::SleepUntilParams| self.sleep_until(call, params))
             }
             _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::Timer(object) => match method {
-            timer::NOW => {
-                Empty::decode(message)?;
-                object.now(call)
+        }
+    }
+}
+
+impl Serve for super::virtual_memory::VirtualMemory {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            virtual_memory::RESERVE => {
+                with(message, |params: virtual_memory::ReserveParams| self.reserve(call, params))
             }
-            timer::SLEEP_UNTIL => object.sleep_until(call, timer::SleepUntilParams::decode(message)?),
-            _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::VirtualMemory(object) => match method {
-            virtual_memory::RESERVE => object.reserve(call, virtual_memory::ReserveParams::decode(message)?),
-            virtual_memory::COMMIT => object.commit(call, virtual_memory::CommitParams::decode(message)?),
-            virtual_memory::PROTECT => object.protect(call, virtual_memory::ProtectParams::decode(message)?),
-            virtual_memory::UNMAP => object.unmap(call, virtual_memory::UnmapParams::decode(message)?),
+            virtual_memory::COMMIT => {
+                with(message, |params: virtual_memory::CommitParams| self.commit(call, params))
+            }
+            virtual_memory::PROTECT => {
+                with(message, |params: virtual_memory::ProtectParams| self.protect(call, params))
+            }
+            virtual_memory::UNMAP => {
+                with(message, |params: virtual_memory::UnmapParams| self.unmap(call, params))
+            }
             virtual_memory::CREATE_OBJECT => {
-                object.create_object(call, virtual_memory::CreateObjectParams::decode(message)?)
+                with(message, |params: virtual_memory::CreateObjectParams| self.create_object(call, params))
             }
-            virtual_memory::MAP => object.map(call, virtual_memory::MapParams::decode(message)?),
+            virtual_memory::MAP => with(message, |params: virtual_memory::MapParams| self.map(call, params)),
             _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        Object::WallClock(object) => match method {
-            wall_clock::NOW => {
-                Empty::decode(message)?;
-                object.now(call)
-            }
+        }
+    }
+}
+
+impl Serve for super::wall_clock::WallClock {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            wall_clock::NOW => with(message, |Empty| self.now(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
-        },
-        // Calls of endpoint clients go to their server and not here.
-        Object::Client(_) => Outcome::error(TransportError::WrongKind),
-    })
+        }
+    }
 }

@@ -26,11 +26,15 @@ pub(crate) mod wall_clock;
 mod context;
 
 pub(crate) use context::{Call, Outcome, Sent};
-pub(crate) use dispatch::interface_id;
+pub(crate) use dispatch::{dispatch, interface_id};
 
-use crate::ipc::endpoint::{Facet, ReceiveRight};
+use crate::ipc::deliver;
+use crate::ipc::endpoint::Facet;
+use crate::ipc::ops::Buffers;
 use crate::task::thread::Thread;
 use capos_abi::{MAX_MESSAGE, Sqe, TransportError};
+use capos_cap::Table;
+use capos_schema::Decode;
 use kernel_hal::sync::Ref;
 
 /// What a capability can stand for. Cloning one never allocates.
@@ -43,7 +47,7 @@ pub(crate) enum Object {
     VirtualMemory(virtual_memory::VirtualMemory),
     ThreadControl(thread_control::ThreadControl),
     EndpointFactory(endpoint_factory::EndpointFactory),
-    Endpoint(ReceiveRight),
+    Endpoint(endpoint::Endpoint),
     ProcessSpawner(process_spawner::ProcessSpawner),
     ProcessHandle(process_handle::ProcessHandle),
     Timer(timer::Timer),
@@ -58,34 +62,76 @@ pub(crate) enum Object {
     Client(Ref<Facet>),
 }
 
+/// A kernel object's methods. Generated for each interface.
+pub(crate) trait Serve {
+    /// Carries out the method that `thread` calls with `sqe`, on `message`: the private copy of its parameters.
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome;
+
+    /// The same without a message. A function of its own, since most of `serve` is about messages.
+    #[inline(never)]
+    fn serve_plain(&self, thread: &Ref<Thread>, sqe: &Sqe) -> Outcome {
+        self.serve(thread, sqe, &[])
+    }
+}
+
+/// What the capability that a call names stands for, if it is of the interface that the call names.
+#[inline]
+fn named<'a>(table: &'a Table<Object>, sqe: &Sqe) -> Result<&'a Object, TransportError> {
+    let entry = table.lookup_word(sqe.cap).map_err(|_| TransportError::InvalidCap)?;
+    if entry.interface == sqe.interface { Ok(&entry.object) } else { Err(TransportError::WrongInterface) }
+}
+
+/// Hands a call to the process that serves it.
+#[inline(never)]
+fn forward(thread: &Ref<Thread>, facet: &Ref<Facet>, sqe: &Sqe) -> Outcome {
+    let sent = deliver::call(thread, facet.endpoint.clone(), facet.badge, Buffers::of(sqe));
+    sent.map_or_else(Outcome::error, |()| Outcome::PENDING)
+}
+
+/// Calls a kernel object; `plain` when it is known that there is no message.
+#[inline(always)]
+fn serve(thread: &Ref<Thread>, object: &impl Serve, sqe: &Sqe, plain: bool) -> Outcome {
+    if plain || sqe.msg_len == 0 {
+        object.serve_plain(thread, sqe)
+    } else {
+        serve_message(thread, object, sqe)
+    }
+}
+
+/// Reads the parameters of a method and carries it out.
+#[inline]
+fn with<'a, P: Decode<'a>>(message: &'a [u8], method: impl FnOnce(P) -> Outcome) -> Outcome {
+    match P::decode(message) {
+        Ok(params) => method(params),
+        Err(_) => Outcome::error(TransportError::BadMessage),
+    }
+}
+
 /// Messages up to this size are copied to a small buffer, so that an ordinary call need not clear a large one.
 const SMALL: usize = 128;
 
-/// Calls a kernel object for `thread`. The message is copied once before anything in it is looked at.
-#[inline]
-pub(crate) fn call(thread: &Ref<Thread>, object: &Object, sqe: &Sqe) -> Outcome {
-    let len = sqe.msg_len as usize;
-    if len == 0 {
-        dispatch::dispatch(object, sqe.method, &[], &mut Call::new(thread, sqe))
-    } else if len <= SMALL {
-        call_with(thread, object, sqe, &mut [0; SMALL])
+/// Calls a kernel object with a message, which is copied once before anything in it is looked at.
+#[inline(never)]
+fn serve_message(thread: &Ref<Thread>, object: &dyn Serve, sqe: &Sqe) -> Outcome {
+    if sqe.msg_len as usize <= SMALL {
+        serve_from(thread, object, sqe, &mut [0; SMALL])
     } else {
-        call_large(thread, object, sqe)
+        serve_large(thread, object, sqe)
     }
 }
 
 #[inline(never)]
-fn call_large(thread: &Ref<Thread>, object: &Object, sqe: &Sqe) -> Outcome {
-    call_with(thread, object, sqe, &mut [0; MAX_MESSAGE])
+fn serve_large(thread: &Ref<Thread>, object: &dyn Serve, sqe: &Sqe) -> Outcome {
+    serve_from(thread, object, sqe, &mut [0; MAX_MESSAGE])
 }
 
 #[inline]
-fn call_with(thread: &Ref<Thread>, object: &Object, sqe: &Sqe, buffer: &mut [u8]) -> Outcome {
+fn serve_from(thread: &Ref<Thread>, object: &dyn Serve, sqe: &Sqe, buffer: &mut [u8]) -> Outcome {
     let Some(message) = buffer.get_mut(..sqe.msg_len as usize) else {
         return Outcome::error(TransportError::InvalidArgument);
     };
     if thread.ring.arena_read(sqe.msg_off, message).is_err() {
         return Outcome::error(TransportError::InvalidArgument);
     }
-    dispatch::dispatch(object, sqe.method, message, &mut Call::new(thread, sqe))
+    object.serve(thread, sqe, message)
 }

@@ -65,10 +65,10 @@ fn buffer(ring: &KernelRing, off: u32, len: u32) -> Result<(), TransportError> {
 
 #[inline]
 fn caps(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError> {
-    let words = sqe.caps_send.max(sqe.caps_recv);
-    if words == 0 {
+    if sqe.caps_send | sqe.caps_recv == 0 {
         return Ok(());
     }
+    let words = sqe.caps_send.max(sqe.caps_recv);
     if usize::from(words) > MAX_CAPS {
         return Err(TransportError::InvalidArgument);
     }

@@ -5,34 +5,40 @@ use crate::task::process::Status;
 use crate::task::thread::{Block, Thread};
 use crate::task::{cpu, end, schedule};
 use capos_abi::{Op, TransportError, syscall};
+use capos_ring::RingFault;
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 use kernel_hal::time;
 
-/// Handles a system call of the current thread.
-pub(crate) fn syscall(number: u64, a0: u64, a1: u64) {
-    cpu::count(&cpu::here().syscalls);
+/// Handles a system call of the current thread: its two arguments and its number.
+pub(crate) fn syscall(a0: u64, a1: u64, number: u64) {
+    let cpu = cpu::here();
+    let current = cpu::current();
+    cpu::count(&cpu.syscalls);
     // Only a current thread makes system calls; without one there is nobody to answer.
-    let Some(thread) = cpu::current() else { return schedule::settle() };
-    match number {
-        syscall::CAP_ENTER => cap_enter(&thread, a0, a1),
-        syscall::EXIT => end::end_process(&thread.process, Status::Exited(a0.cast_signed())),
-        _ => answer(&thread, Err(TransportError::UnknownOp)),
+    if let Some(thread) = current {
+        match number {
+            syscall::CAP_ENTER => cap_enter(&thread, a0, a1),
+            syscall::EXIT => end::end_process(&thread.process, Status::Exited(a0.cast_signed())),
+            _ => answer(&thread, Err(TransportError::UnknownOp)),
+        }
     }
-    drop(thread);
-    schedule::settle();
+    schedule::settle(cpu);
 }
 
 #[inline]
 fn cap_enter(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
-    if let Err(error) = take_submissions(thread) {
-        return answer(thread, Err(error));
+    if submit::lone_call(thread) && min_complete <= 1 {
+        return answer(thread, Ok(1));
     }
-    if thread.is_doomed() {
-        // It ended itself with one of its submissions, or somebody else is about to; `settle` sees to it.
-        return;
-    }
-    match thread.waiting() {
+    cap_enter_any(thread, min_complete, timeout_ns);
+}
+
+#[inline(never)]
+fn cap_enter_any(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
+    // The program may change its head at any time; what it was at first counts for the whole of this call.
+    let taken = thread.ring.cq_head();
+    match take_submissions(thread, taken).and_then(|()| thread.waiting_from(taken)) {
         Err(fault) => answer(thread, Err(thread.corrupt(fault))),
         Ok(waiting) if timeout_ns == 0 || u64::from(waiting) >= min_complete => answer(thread, Ok(waiting)),
         Ok(_) => sleep(thread, min_complete, timeout_ns),
@@ -57,16 +63,14 @@ fn answer(thread: &Ref<Thread>, result: Result<u32, TransportError>) {
     thread.context.set_return(value);
 }
 
-/// Takes submissions in order until none is left or the completion queue might overflow.
+/// Takes submissions in order until none is left or the completion queue, of which the program has read all below `taken`, might
+/// overflow.
 #[inline]
-fn take_submissions(thread: &Ref<Thread>) -> Result<(), TransportError> {
+fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<(), RingFault> {
     let mut head = thread.sq_head.load(Ordering::Relaxed);
-    let pending = thread.ring.sq_pending(head).map_err(|fault| thread.corrupt(fault))?;
-    if pending == 0 {
-        return Ok(());
-    }
     // Every operation takes up one place, whether it completes at once or later.
-    let room = thread.completion_room(head)?;
+    let room = thread.shape.cq_entries - thread.ring.cq_between(taken, head)?;
+    let pending = thread.ring.sq_pending(head)?;
     let end = head.wrapping_add(pending.min(room));
     while head != end {
         let sqe = thread.ring.read_sqe(head);
@@ -81,7 +85,12 @@ fn take_submissions(thread: &Ref<Thread>) -> Result<(), TransportError> {
         }
         head = head.wrapping_add(1);
         thread.sq_head.store(head, Ordering::Relaxed);
-        submit::submit(thread, &sqe);
+        // Calls apart from the rest, so that it does not weigh on them.
+        if sqe.op == Op::Call as u8 {
+            submit::call(thread, &sqe)
+        } else {
+            submit::other(thread, &sqe)
+        }
         if thread.is_doomed() {
             break;
         }

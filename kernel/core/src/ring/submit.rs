@@ -1,28 +1,18 @@
 //! One submission, from its operation code to its completion.
 
-use crate::cap::{self, Object, Outcome};
+use crate::cap::{self, Outcome};
 use crate::ipc::deliver;
-use crate::ipc::endpoint::Endpoint;
 use crate::ipc::ops::Buffers;
 use crate::ring::check;
 use crate::task::end;
 use crate::task::thread::Thread;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransportError};
+use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 
-/// Carries out one submission of the current thread. Its completion is either posted or under way afterwards.
-#[inline]
-pub(crate) fn submit(thread: &Ref<Thread>, sqe: &Sqe) {
-    // Apart from the others, so that they do not weigh on it.
-    if sqe.op == Op::Call as u8 {
-        finish_call(thread, sqe, call(thread, sqe));
-    } else {
-        submit_other(thread, sqe);
-    }
-}
-
+/// Carries out one submission of the current thread that is no call. Its completion is either posted or under way afterwards.
 #[inline(never)]
-fn submit_other(thread: &Ref<Thread>, sqe: &Sqe) {
+pub(crate) fn other(thread: &Ref<Thread>, sqe: &Sqe) {
     let result = match Op::from_u8(sqe.op) {
         Some(Op::Nop) => check::plain(sqe).map(|()| 0),
         Some(Op::Recv) => match recv(thread, sqe) {
@@ -62,44 +52,34 @@ fn cancel(thread: &Ref<Thread>, user_data: u64) -> Result<(), TransportError> {
     if end::withdraw(thread, id) { Ok(()) } else { Err(TransportError::InvalidArgument) }
 }
 
-/// Whom a call is for.
-enum Target {
-    Endpoint(Ref<Endpoint>, u64),
-    Object(Object),
-}
-
+/// The shortest way of all: takes what waits if it is a single plain call, all before it is done and the program has seen all of it.
+/// True when the call is done, too. Otherwise there is more to look at; what was taken is under way.
 #[inline]
-fn call(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Outcome, TransportError> {
-    check::call(&thread.ring, sqe)?;
-    match target(thread, sqe)? {
-        Target::Endpoint(endpoint, badge) => {
-            deliver::call(thread, endpoint, badge, Buffers::of(sqe)).map(|()| Outcome::PENDING)
-        }
-        Target::Object(object) => Ok(cap::call(thread, &object, sqe)),
+pub(crate) fn lone_call(thread: &Ref<Thread>) -> bool {
+    let head = thread.sq_head.load(Ordering::Relaxed);
+    if thread.ring.cq_head() != head || !thread.has_completed_all(head) {
+        return false;
     }
-}
-
-#[inline]
-fn target(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Target, TransportError> {
-    let id = check::named(sqe)?;
-    let table = thread.process.table.lock();
-    let entry = table.lookup(id).map_err(|_| TransportError::InvalidCap)?;
-    if entry.interface != sqe.interface {
-        return Err(TransportError::WrongInterface);
-    }
-    Ok(match &entry.object {
-        Object::Client(facet) => Target::Endpoint(facet.endpoint.clone(), facet.badge),
-        object => Target::Object(object.clone()),
-    })
-}
-
-#[inline]
-fn finish_call(thread: &Ref<Thread>, sqe: &Sqe, result: Result<Outcome, TransportError>) {
-    let outcome = result.unwrap_or_else(Outcome::error);
+    let Some(sqe) = thread.ring.lone_call(head) else { return false };
+    let next = head.wrapping_add(1);
+    thread.sq_head.store(next, Ordering::Relaxed);
+    thread.ring.publish_sq_head(next);
+    let outcome = cap::dispatch(thread, &sqe, true);
     if outcome == Outcome::PENDING {
-        return;
+        return false;
     }
-    if !thread.is_doomed() {
+    thread.post_alone(head, &outcome.completion(sqe.user_data));
+    true
+}
+
+/// Calls a kernel object, or a server. The completion comes now or later.
+#[inline(never)]
+pub(crate) fn call(thread: &Ref<Thread>, sqe: &Sqe) {
+    let outcome = match check::call(&thread.ring, sqe) {
+        Ok(()) => cap::dispatch(thread, sqe, false),
+        Err(error) => Outcome::error(error),
+    };
+    if outcome != Outcome::PENDING {
         thread.post_own(&outcome.completion(sqe.user_data));
     }
 }

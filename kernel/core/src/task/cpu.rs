@@ -1,4 +1,4 @@
-//! What each processor keeps for itself. Only its own CPU changes `current`; queues are open to the others.
+//! What each processor keeps for itself. Queues are open to the others.
 
 use crate::task::process::Process;
 use crate::task::thread::Thread;
@@ -6,13 +6,12 @@ use crate::task::timers::Due;
 use capos_sched::{Deadlines, RunQueue};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel_hal::cpu::{self, MAX_CPUS};
+use kernel_hal::own::Own;
 use kernel_hal::sync::{Lock, Ref, RefSlot};
 
 /// One processor. Aligned so that no two share a cache line and the way to one is a shift.
 #[repr(align(512))]
 pub(crate) struct Cpu {
-    /// Who runs here; `None` while idle.
-    pub current: Lock<Option<Ref<Thread>>>,
     /// Who else is ready here.
     pub queue: Lock<RunQueue<Ref<Thread>>>,
     /// Whom the event being handled made ready last: the one to switch to directly.
@@ -45,7 +44,6 @@ pub(crate) struct Cpu {
 impl Cpu {
     const fn new() -> Self {
         Cpu {
-            current: Lock::new(None),
             queue: Lock::new(RunQueue::new()),
             handoff: RefSlot::empty(),
             unsettled: AtomicBool::new(true),
@@ -67,6 +65,9 @@ impl Cpu {
 }
 
 static CPUS: [Cpu; MAX_CPUS] = [const { Cpu::new() }; MAX_CPUS];
+
+/// Who runs; `None` while idle.
+pub(crate) static CURRENT: Own<Thread> = Own::empty();
 
 /// The processors with nothing to do, one bit each. A hint: whoever acts on it also kicks.
 pub(crate) static IDLE: AtomicU64 = AtomicU64::new(0);
@@ -93,5 +94,5 @@ pub(crate) fn count(counter: &AtomicU64) {
 /// The thread that made the system call or fault being handled.
 #[inline]
 pub(crate) fn current() -> Option<Ref<Thread>> {
-    here().current.lock().clone()
+    CURRENT.get()
 }

@@ -4,7 +4,7 @@
 //! [`settle`], which alone decides what this CPU resumes. The thread made ready last is not queued but kept at hand: if the caller
 //! goes to sleep, as a client and a server do in turn, the CPU switches to it directly.
 
-use crate::task::cpu::{self, Cpu, IDLE};
+use crate::task::cpu::{self, CURRENT, Cpu, IDLE};
 use crate::task::end;
 use crate::task::process::Process;
 use crate::task::thread::{Run, Thread};
@@ -33,23 +33,22 @@ pub(crate) fn make_ready(thread: &Ref<Thread>) {
 pub(crate) fn give_up_current() {
     let cpu = cpu::here();
     cpu.unsettled.store(true, Ordering::Relaxed);
-    let gone = cpu.current.lock().take();
+    let gone = CURRENT.replace(None);
     drop(gone);
 }
 
 /// Decides what this CPU resumes. Every handler ends with it.
 #[inline]
-pub(crate) fn settle() {
-    let cpu = cpu::here();
+pub(crate) fn settle(cpu: &'static Cpu) {
     if cpu.unsettled.load(Ordering::Relaxed) {
         cpu.unsettled.store(false, Ordering::Relaxed);
         decide(cpu);
     }
 }
 
+#[inline(never)]
 fn decide(cpu: &'static Cpu) {
-    let running = cpu.current.lock().clone();
-    match running {
+    match cpu::current() {
         None => run_next(cpu),
         Some(current) if current.is_doomed() => {
             end::stop_current(current);
@@ -152,7 +151,8 @@ fn switch_to(cpu: &Cpu, thread: Ref<Thread>) -> bool {
     account(cpu, Some(&thread.process));
     cpu::count(&cpu.switches);
     user::run(&thread.context, &thread.process.space);
-    *cpu.current.lock() = Some(thread);
+    let left = CURRENT.replace(Some(thread));
+    drop(left);
     true
 }
 

@@ -6,6 +6,7 @@ use crate::task::schedule;
 use crate::task::timers::{self, Alarm};
 use capos_abi::ring::cqe_flags;
 use capos_abi::{Cqe, ExceptionCode, RingShape, TransportError};
+use capos_ring::RingFault;
 use capos_sched::{Handle, Priority};
 use capos_schema::Encode;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -49,7 +50,7 @@ pub(crate) struct Thread {
     pub id: u64,
     pub process: Ref<Process>,
     pub context: Ref<UserContext>,
-    pub ring: Ref<RingBlock>,
+    pub ring: RingBlock,
     pub ring_address: u64,
     pub shape: RingShape,
     pub priority: Priority,
@@ -62,7 +63,8 @@ pub(crate) struct Thread {
     /// Our own count of submissions taken. Each gives one completion, so this is also how many completions there will have been
     /// when all pending operations are done.
     pub sq_head: AtomicU32,
-    /// Our own count of completions written; the user's copy is never read back. Changes under the lock of `state` only.
+    /// Our own count of completions written; the user's copy is never read back. Changes under the lock of `state`, or while no operation is
+    /// pending.
     cq_tail: AtomicU32,
 }
 
@@ -71,7 +73,7 @@ pub(crate) struct Parts {
     pub id: u64,
     pub process: Ref<Process>,
     pub context: Ref<UserContext>,
-    pub ring: Ref<RingBlock>,
+    pub ring: RingBlock,
     pub ring_address: u64,
     pub shape: RingShape,
     pub priority: Priority,
@@ -107,16 +109,9 @@ impl Thread {
         }
     }
 
-    /// How many operations can be taken after the first `taken` without overrunning the completion queue, also when all that are
-    /// pending complete.
-    #[inline]
-    pub fn completion_room(&self, taken: u32) -> Result<u32, TransportError> {
-        self.ring.cq_space(taken).map_err(|fault| self.corrupt(fault))
-    }
-
     /// Marks the ring as corrupt for its owner to see.
     #[cold]
-    pub fn corrupt(&self, fault: capos_ring::RingFault) -> TransportError {
+    pub fn corrupt(&self, fault: RingFault) -> TransportError {
         self.ring.set_fault(fault.code());
         TransportError::CorruptRing
     }
@@ -126,6 +121,16 @@ impl Thread {
     pub fn post_own(&self, cqe: &Cqe) {
         let state = self.state.lock();
         self.append(&state, cqe);
+    }
+
+    /// The same for operation number `tail` when all before it are complete. Nobody else can have anything to complete then, so
+    /// there is nobody to lock out.
+    #[inline]
+    pub fn post_alone(&self, tail: u32, cqe: &Cqe) {
+        self.ring.write_cqe(tail, cqe);
+        let tail = tail.wrapping_add(1);
+        self.cq_tail.store(tail, Ordering::Relaxed);
+        self.ring.publish_cq_tail(tail);
     }
 
     /// Completes a pending operation, and wakes the thread if that was what it waited for.
@@ -162,10 +167,22 @@ impl Thread {
         self.ring.publish_cq_tail(tail);
     }
 
+    /// Whether every one of the first `submitted` submissions has its completion.
+    #[inline]
+    pub fn has_completed_all(&self, submitted: u32) -> bool {
+        self.cq_tail.load(Ordering::Relaxed) == submitted
+    }
+
     /// Completions that the program has not taken yet.
     #[inline]
-    pub fn waiting(&self) -> Result<u32, capos_ring::RingFault> {
-        self.ring.cq_waiting(self.cq_tail.load(Ordering::Relaxed))
+    fn waiting(&self) -> Result<u32, RingFault> {
+        self.waiting_from(self.ring.cq_head())
+    }
+
+    /// The same when the program has taken all below `taken`.
+    #[inline]
+    pub fn waiting_from(&self, taken: u32) -> Result<u32, RingFault> {
+        self.ring.cq_between(taken, self.cq_tail.load(Ordering::Relaxed))
     }
 
     #[inline]

@@ -22,7 +22,6 @@ use capos_schema::{Decode, Encode};
 use kernel_hal::account::Account;
 use kernel_hal::fake::{self, Session};
 use kernel_hal::mem::Frames;
-use kernel_hal::ring::RingBlock;
 use kernel_hal::sync::Ref;
 use std::vec::Vec;
 
@@ -94,7 +93,6 @@ impl Drop for World {
 struct User {
     thread: Ref<Thread>,
     ring: UserRing,
-    block: Ref<RingBlock>,
 }
 
 impl User {
@@ -107,8 +105,7 @@ impl User {
     }
 
     fn playing(thread: Ref<Thread>) -> Self {
-        let block = thread.ring.clone();
-        User { ring: block.user(), thread, block }
+        User { ring: thread.ring.user(), thread }
     }
 
     fn process(&self) -> &Ref<Process> {
@@ -127,7 +124,7 @@ impl User {
     /// Makes the system call, after waiting (by letting others go idle) until this thread runs.
     fn enter(&self, min: u64, timeout_ns: u64) {
         self.run();
-        (HANDLERS.syscall)(syscall::CAP_ENTER, min, timeout_ns);
+        (HANDLERS.syscall)(min, timeout_ns, syscall::CAP_ENTER);
     }
 
     /// Polls: takes submissions, never sleeps.
@@ -176,21 +173,21 @@ impl User {
     }
 
     fn put(&self, off: u32, bytes: &[u8]) {
-        self.block.arena_write(off, bytes).expect("inside the arena");
+        self.thread.ring.arena_write(off, bytes).expect("inside the arena");
     }
 
     fn get(&self, off: u32, len: usize) -> Vec<u8> {
         let mut out = std::vec![0; len];
-        self.block.arena_read(off, &mut out).expect("inside the arena");
+        self.thread.ring.arena_read(off, &mut out).expect("inside the arena");
         out
     }
 
     fn word(&self, off: u32) -> u64 {
-        self.block.arena_load(off).expect("inside the arena")
+        self.thread.ring.arena_load(off).expect("inside the arena")
     }
 
     fn set_word(&self, off: u32, value: u64) {
-        self.block.arena_store(off, value).expect("inside the arena");
+        self.thread.ring.arena_store(off, value).expect("inside the arena");
     }
 
     /// Calls a kernel object and decodes the answer.

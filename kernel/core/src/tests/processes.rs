@@ -75,7 +75,7 @@ fn a_child_runs_exits_and_is_waited_for() {
     parent.submit(wait);
     parent.enter(1, syscall::FOREVER);
     user.run();
-    (HANDLERS.syscall)(syscall::EXIT, 7, 0);
+    (HANDLERS.syscall)(7, 0, syscall::EXIT);
     parent.run();
     let cqe = parent.pop();
     let status =
@@ -263,12 +263,12 @@ fn a_thread_that_is_to_end_neither_sleeps_nor_waits_in_a_queue_first() {
     let waiting = create::first_thread(&world.process("waiting"), &[]).expect("a thread");
     end::end_process(crew[0].process(), Status::Killed);
     fake::cpu::become_cpu(1);
-    (HANDLERS.syscall)(syscall::CAP_ENTER, 1, syscall::FOREVER);
+    (HANDLERS.syscall)(1, syscall::FOREVER, syscall::CAP_ENTER);
     assert!(!crew[0].is_blocked());
     fake::cpu::become_cpu(2);
     create::run(&waiting);
     crate::task::schedule::ask_for_rotation();
-    crate::task::schedule::settle();
+    crate::task::schedule::settle(crate::task::cpu::here());
     assert!(crew[1].thread.is_dead());
     fake::cpu::become_cpu(1);
     (HANDLERS.kick)();

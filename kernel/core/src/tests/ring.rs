@@ -1,8 +1,12 @@
 //! The ring itself: batches, backpressure, corrupt indices, cancellation.
 
 use super::{World, call_sqe, error};
-use capos_abi::{CapId, Op, Sqe, TransportError, syscall};
-use capos_schema::timer;
+use crate::cap::Object;
+use crate::cap::boot_package::BootPackage;
+use crate::cap::timer::Timer;
+use capos_abi::{CapId, Cqe, Op, Sqe, TransportError, syscall};
+use capos_schema::{Encode, boot_package, timer};
+use std::vec::Vec;
 
 fn nop(user_data: u64) -> Sqe {
     Sqe { op: Op::Nop as u8, user_data, ..Sqe::default() }
@@ -45,12 +49,12 @@ fn corrupt_indices_are_told_to_their_owner_only() {
     let world = World::new();
     let user = world.start("a");
     let bystander = world.start("b");
-    user.block.frames().write(capos_abi::ring::header::SQ_TAIL, &1000u32.to_le_bytes()).unwrap();
+    user.thread.ring.frames().write(capos_abi::ring::header::SQ_TAIL, &1000u32.to_le_bytes()).unwrap();
     user.poll();
     assert_eq!(user.returned(), i64::from(TransportError::CorruptRing.code()));
     assert_eq!(user.ring.fault(), capos_abi::ring::fault::SQ_TAIL);
-    user.block.frames().write(capos_abi::ring::header::SQ_TAIL, &0u32.to_le_bytes()).unwrap();
-    user.block.frames().write(capos_abi::ring::header::CQ_HEAD, &7u32.to_le_bytes()).unwrap();
+    user.thread.ring.frames().write(capos_abi::ring::header::SQ_TAIL, &0u32.to_le_bytes()).unwrap();
+    user.thread.ring.frames().write(capos_abi::ring::header::CQ_HEAD, &7u32.to_le_bytes()).unwrap();
     user.poll();
     assert_eq!(user.returned(), i64::from(TransportError::CorruptRing.code()));
     assert_eq!(user.ring.fault(), capos_abi::ring::fault::CQ_HEAD);
@@ -174,6 +178,76 @@ fn an_unknown_system_call_is_an_error() {
     let world = World::new();
     let user = world.start("a");
     user.run();
-    (crate::trap::HANDLERS.syscall)(77, 0, 0);
+    (crate::trap::HANDLERS.syscall)(0, 0, 77);
     assert_eq!(user.returned(), i64::from(TransportError::UnknownOp.code()));
+}
+
+/// What a call ends in, and what it leaves where its answer comes.
+fn ending(user: &super::User, call: Sqe, company: bool) -> (Cqe, Vec<u8>) {
+    user.put(super::REPLY, &[0xa5; 64]);
+    if company {
+        user.submit(nop(99));
+    }
+    user.submit(call);
+    user.poll();
+    if company {
+        assert_eq!(user.pop().user_data, 99);
+    }
+    let cqe = user.pop();
+    user.nothing();
+    (cqe, user.get(super::REPLY, 64))
+}
+
+#[test]
+fn a_lone_call_ends_like_the_same_call_in_company() {
+    let world = World::new();
+    let user = world.start("a");
+    let files = user.hold(Object::BootPackage(BootPackage));
+    let good = call_sqe(files, boot_package::INTERFACE_ID, boot_package::COUNT, 0);
+    let calls = [
+        good,
+        Sqe { cap: files.raw() | 1 << 56, ..good },
+        Sqe { cap: files.raw() + (1 << 24), ..good },
+        Sqe { cap: 0xff_ffff, ..good },
+        Sqe { interface: timer::INTERFACE_ID, ..good },
+        Sqe { method: 77, ..good },
+        Sqe { method: boot_package::OPEN, ..good },
+        Sqe { reply_len: 8, ..good },
+        Sqe { reply_len: u32::MAX, ..good },
+        Sqe { reply_off: super::REPLY + 4, ..good },
+        Sqe { msg_off: 4, ..good },
+        Sqe { msg_off: u32::MAX - 7, ..good },
+        Sqe { flags: 1, ..good },
+        Sqe { reserved0: 1, ..good },
+        Sqe { reserved1: 1, ..good },
+        Sqe { caps_recv: 1, ..good },
+        Sqe { caps_send: 255, ..good },
+        Sqe { msg_len: 8, ..good },
+        Sqe { aux: u64::MAX, ..good },
+    ];
+    for call in calls {
+        let (lone, company) = (ending(&user, call, false), ending(&user, call, true));
+        assert_eq!(lone, company, "{call:?}");
+    }
+    assert_eq!(ending(&user, good, false).0.result, 16, "it does reach the object");
+}
+
+#[test]
+fn a_lone_call_that_has_to_wait_completes_later_and_only_once() {
+    let world = World::new();
+    let user = world.start("a");
+    let cap = user.hold(Object::Timer(Timer));
+    let params = timer::SleepUntilParams { ns: u64::MAX / 2 };
+    let mut message = [0; 16];
+    let len = params.encode(&mut message).unwrap();
+    user.put(super::MSG, &message[..len]);
+    user.submit(Sqe { user_data: 5, ..call_sqe(cap, timer::INTERFACE_ID, timer::SLEEP_UNTIL, len as u32) });
+    user.poll();
+    user.nothing();
+    // With one under way, a plain call goes the long way and leaves it alone.
+    let now = user.one(Sqe { user_data: 6, ..call_sqe(cap, timer::INTERFACE_ID, timer::NOW, 0) });
+    assert_eq!((now.user_data, now.result), (6, 16));
+    assert_eq!(user.one(Sqe { op: Op::Cancel as u8, aux: 5, user_data: 7, ..Sqe::default() }).user_data, 5);
+    assert_eq!(user.pop().user_data, 7);
+    user.nothing();
 }

@@ -17,11 +17,11 @@ pub struct RingBlock {
 
 impl RingBlock {
     /// A zeroed block of that shape, charged to `budget`.
-    pub fn new(shape: RingShape, budget: &Ref<Account>) -> Result<Ref<RingBlock>, MemError> {
+    pub fn new(shape: RingShape, budget: &Ref<Account>) -> Result<RingBlock, MemError> {
         let frames = Frames::contiguous(shape.pages(), budget)?;
         // SAFETY: the block is as long as the shape says, and `frames` keeps it alive as long as the ring.
         let ring = unsafe { KernelRing::new(frames.start(), shape) };
-        Ok(Ref::try_new(RingBlock { ring, frames, shape })?)
+        Ok(RingBlock { ring, frames, shape })
     }
 
     /// The pages, for mapping.

@@ -28,7 +28,7 @@ impl Rate {
     #[inline]
     pub fn convert(self, ticks: u64) -> u64 {
         let wide = (u128::from(ticks) * u128::from(self.factor)) >> 32;
-        if wide > u128::from(u64::MAX) { u64::MAX } else { wide as u64 }
+        if wide >> 64 == 0 { wide as u64 } else { u64::MAX }
     }
 }
 

@@ -17,7 +17,7 @@ pub struct RingBlock {
 
 impl RingBlock {
     /// A zeroed block of that shape, charged to `budget`.
-    pub fn new(shape: RingShape, budget: &Ref<Account>) -> Result<Ref<RingBlock>, MemError> {
+    pub fn new(shape: RingShape, budget: &Ref<Account>) -> Result<RingBlock, MemError> {
         if !shape.is_valid() {
             return Err(MemError::OutOfMemory);
         }
@@ -27,7 +27,7 @@ impl RingBlock {
         // SAFETY: the frames are contiguous, as many as the shape says, zeroed, never hold Rust objects, and live as long as
         // `frames`.
         let ring = unsafe { KernelRing::new(start, shape) };
-        Ok(Ref::try_new(RingBlock { ring, frames })?)
+        Ok(RingBlock { ring, frames })
     }
 
     /// The pages, for mapping.

@@ -20,6 +20,8 @@ pub(super) const BY_INTERRUPT: u64 = 1;
 
 /// Interrupts on, and the bit that is always one.
 const INITIAL_FLAGS: u64 = 0x202;
+/// [`Local::entered`] when the registers are no longer those of a system call. Not null, which would be the idle CPU's context.
+pub(super) const NOBODY_ENTERED: *mut SavedState = ptr::dangling_mut();
 /// No CPU has the context loaded.
 const NOBODY: usize = usize::MAX;
 
@@ -145,7 +147,8 @@ impl UserContext {
 
     /// Takes the CPU's vector registers along. The thread may be entered on another CPU from here on.
     #[inline]
-    fn leave(&self) {
+    fn leave(&self, local: &Local) {
+        local.entered.set(NOBODY_ENTERED);
         // SAFETY: this CPU owns the context.
         if unsafe { (*self.state.get()).kind } == BY_SYSCALL {
             self.vectors.save_control();
@@ -192,7 +195,7 @@ pub fn run(context: &Ref<UserContext>, space: &Ref<AddressSpace>) {
     let mut old_context = None;
     if !ptr::eq(local.context.get(), context.state.get()) {
         if let Some(current) = &running.context {
-            current.leave();
+            current.leave(local);
         }
         context.enter(local);
         old_context = running.context.replace(context.clone());
@@ -216,7 +219,7 @@ pub fn run_idle() {
     let running = unsafe { &mut *local.running.get() };
     let old_context = running.context.take();
     if let Some(current) = &old_context {
-        current.leave();
+        current.leave(local);
     }
     local.context.set(ptr::null_mut());
     let old_space = running.space.take();

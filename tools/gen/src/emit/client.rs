@@ -104,6 +104,11 @@ fn body(method: &Method, function: &str, wait: &str) -> String {
         &params
     };
     let ordinal = upper(&method.name);
+    let reader = reader_path(method);
+    if wait.is_empty() && caps.is_empty() && !gives_capabilities(method) {
+        let _ = writeln!(out, "ask(&self.cap, {ordinal}, &{params}, {reader})");
+        return out;
+    }
     let _ = writeln!(
         out,
         "let reply = {function}(&self.cap, {ordinal}, &{params}, &[{}]){wait}?;",
@@ -112,16 +117,28 @@ fn body(method: &Method, function: &str, wait: &str) -> String {
     for cap in &caps {
         let _ = writeln!(out, "{cap}.delivered();");
     }
-    let _ = writeln!(out, "{}_reply(&reply)", reader_name(method));
+    let _ = if gives_capabilities(method) {
+        writeln!(out, "{reader}(&reply)")
+    } else {
+        writeln!(out, "Ok({reader}(reply.bytes())?)")
+    };
     out
 }
 
-/// The function that reads a method's results: one of its own, or a common one.
-fn reader_name(method: &Method) -> String {
+fn gives_capabilities(method: &Method) -> bool {
+    method.results.capabilities().next().is_some()
+}
+
+/// The function that reads a method's results: from the bytes of the answer, or from the whole answer if capabilities come along.
+fn reader_path(method: &Method) -> String {
     match Answer::of(method) {
-        Answer::Unit => "empty".to_owned(),
-        Answer::Plain(_) => "plain".to_owned(),
-        Answer::Single(_) | Answer::Owned(_) => identifier(&method.name).trim_end_matches('_').to_owned(),
+        Answer::Unit => "empty_results".to_owned(),
+        Answer::Plain(_) => "plain_results".to_owned(),
+        Answer::Single(_) | Answer::Owned(_) => {
+            let name = identifier(&method.name);
+            let name = name.trim_end_matches('_');
+            if gives_capabilities(method) { format!("{name}_reply") } else { format!("{name}_results") }
+        }
     }
 }
 
@@ -165,14 +182,19 @@ pub(super) fn message_value(method: &Method, role: Role, source: &str) -> String
     if fields.is_empty() { name } else { format!("{name} {{ {} }}", fields.join(", ")) }
 }
 
-/// The function that makes the answer from the reply; both functions of a method share it.
+/// The function that makes the answer from what came; both functions of a method share it.
 fn reader(out: &mut String, method: &Method) {
     let results = format!("schema::{}", struct_name(method, Role::Results));
     let answer = Answer::of(method);
+    let (source, bytes, error) = if gives_capabilities(method) {
+        ("reply: &Reply", "reply.bytes()", "CallError")
+    } else {
+        ("bytes: &[u8]", "bytes", "DecodeError")
+    };
     let _ = writeln!(
         out,
-        "fn {}_reply(reply: &Reply) -> Result<{}, CallError> {{",
-        identifier(&method.name).trim_end_matches('_'),
+        "fn {}({source}) -> Result<{}, {error}> {{",
+        reader_path(method),
         answer.rust_type(None)
     );
     let has_values = method.results.values().next().is_some();
@@ -190,7 +212,7 @@ fn reader(out: &mut String, method: &Method) {
             format!("Ok({name} {{ {} }})", fields.join(", "))
         }
     };
-    let body = format!("{binding}{results}::decode(reply.bytes())?;\n{value}\n");
+    let body = format!("{binding}{results}::decode({bytes})?;\n{value}\n");
     let _ = writeln!(out, "{body}}}\n");
 }
 

@@ -7,11 +7,18 @@ use super::{HEADER, Role, struct_name};
 use crate::model::{Interface, Method, Schema};
 use crate::names::{identifier, upper};
 
-const FUNCTIONS: &str = "
-/// Lets an object carry out `method` on `message`, the private copy of the caller's parameters.
-pub(crate) fn dispatch(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) -> Outcome {
-    route(object, method, message, call).unwrap_or(Outcome::error(TransportError::BadMessage))
-}
+const DISPATCH: &str = "
+/// Calls the object that a checked submission names, or hands the call to its server. `plain` says that it has no message, where
+/// that is known.
+#[inline(always)]
+pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool) -> Outcome {
+    let table = thread.process.table.lock();
+    let object = match named(&table, sqe) {
+        Ok(object) => object,
+        Err(error) => return Outcome::error(error),
+    };
+    // Each arm opens the table again before the object does anything: it may want to look into it.
+    match object {
 ";
 
 /// All of `kernel/core/src/cap/dispatch.rs`.
@@ -24,9 +31,11 @@ pub fn dispatch(schema: &Schema) -> String {
          //! compile.\n\n"
     );
     imports(&mut out, &hosted);
-    out.push_str(FUNCTIONS);
+    table(&mut out, &hosted);
     interface_ids(&mut out, &hosted);
-    route(&mut out, &hosted);
+    for interface in hosted {
+        serve(&mut out, interface);
+    }
     out
 }
 
@@ -34,10 +43,25 @@ fn imports(out: &mut String, hosted: &[&Interface]) {
     let modules: BTreeSet<&str> = hosted.iter().map(|interface| interface.module.as_str()).collect();
     let modules: Vec<&str> = modules.into_iter().collect();
     let empty = hosted.iter().flat_map(|interface| &interface.methods).any(|method| method.params.is_empty());
-    let empty = if empty { " Empty," } else { "" };
-    out.push_str("use capos_abi::TransportError;\n");
-    let _ = writeln!(out, "use capos_schema::{{Decode, DecodeError,{empty} {}}};\n", modules.join(", "));
-    out.push_str("use super::{Call, Object, Outcome};\n");
+    let empty = if empty { "Empty, " } else { "" };
+    out.push_str("use capos_abi::{Sqe, TransportError};\n");
+    let _ = writeln!(out, "use capos_schema::{{{empty}{}}};\n", modules.join(", "));
+    out.push_str("use super::{Call, Object, Outcome, Ref, Serve, Thread, forward, named, serve, with};\n");
+}
+
+/// The one place where it is decided whom a call is for.
+fn table(out: &mut String, hosted: &[&Interface]) {
+    out.push_str(DISPATCH);
+    for interface in hosted {
+        let _ = writeln!(
+            out,
+            "Object::{}(object) => {{\nlet object = object.clone();\ndrop(table);\nserve(thread, &object, sqe, plain)\n}}",
+            interface.name
+        );
+    }
+    out.push_str(
+        "Object::Client(facet) => {\nlet facet = facet.clone();\ndrop(table);\nforward(thread, &facet, sqe)\n}\n}\n}\n",
+    );
 }
 
 fn interface_ids(out: &mut String, hosted: &[&Interface]) {
@@ -49,20 +73,20 @@ fn interface_ids(out: &mut String, hosted: &[&Interface]) {
     out.push_str("Object::Client(client) => client.interface(),\n}\n}\n");
 }
 
-fn route(out: &mut String, hosted: &[&Interface]) {
-    out.push_str(
-        "\nfn route(object: &Object, method: u16, message: &[u8], call: &mut Call<'_>) \
-         -> Result<Outcome, DecodeError> {\nOk(match object {\n",
+/// The methods of one interface.
+fn serve(out: &mut String, interface: &Interface) {
+    let Interface { name, module, .. } = interface;
+    let _ = writeln!(
+        out,
+        "\nimpl Serve for super::{module}::{name} {{\n\
+         #[inline(always)]\n\
+         fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {{\n\
+         let call = &mut Call::new(thread, sqe);\nmatch sqe.method {{"
     );
-    for interface in hosted {
-        let _ = writeln!(out, "Object::{}(object) => match method {{", interface.name);
-        for method in &interface.methods {
-            arm(out, interface, method);
-        }
-        out.push_str("_ => Outcome::error(TransportError::UnknownMethod),\n},\n");
+    for method in &interface.methods {
+        arm(out, interface, method);
     }
-    out.push_str("// Calls of endpoint clients go to their server and not here.\n");
-    out.push_str("Object::Client(_) => Outcome::error(TransportError::WrongKind),\n})\n}\n");
+    out.push_str("_ => Outcome::error(TransportError::UnknownMethod),\n}\n}\n}\n");
 }
 
 /// One method: reads its parameters and calls it. What has no value is only checked.
@@ -70,11 +94,12 @@ fn arm(out: &mut String, interface: &Interface, method: &Method) {
     let (module, name) = (&interface.module, identifier(&method.name));
     let ordinal = format!("{module}::{}", upper(&method.name));
     let params = format!("{module}::{}", struct_name(method, Role::Params));
-    let _ = if method.params.is_empty() {
-        writeln!(out, "{ordinal} => {{\nEmpty::decode(message)?;\nobject.{name}(call)\n}}")
+    let (pattern, argument) = if method.params.is_empty() {
+        ("Empty".to_owned(), "")
     } else if method.params.values().next().is_none() {
-        writeln!(out, "{ordinal} => {{\n{params}::decode(message)?;\nobject.{name}(call)\n}}")
+        (format!("_: {params}"), "")
     } else {
-        writeln!(out, "{ordinal} => object.{name}(call, {params}::decode(message)?),")
+        (format!("params: {params}"), ", params")
     };
+    let _ = writeln!(out, "{ordinal} => with(message, |{pattern}| self.{name}(call{argument})),");
 }

@@ -10,7 +10,7 @@ use crate::names::{identifier, snake};
 /// What all clients share.
 const COMMON: &str = "
 use capos_abi::TransferSlot;
-use capos_schema::{Decode, Empty, Encode};
+use capos_schema::{Decode, DecodeError, Empty, Encode};
 
 use crate::cap::Cap;
 use crate::ipc::{self, CallError, Reply};
@@ -44,17 +44,27 @@ fn call_blocking(
     ipc::call_blocking(cap, interface, ordinal, |out| params.encode(out), send, caps, bytes)
 }
 
-fn plain_reply<T: for<'a> Decode<'a>>(reply: &Reply) -> Result<T, CallError> {
-    Ok(T::decode(reply.bytes())?)
+/// A call without capabilities on either way.
+fn ask<R>(
+    cap: &Cap,
+    method: Method,
+    params: &impl Encode,
+    read: impl FnOnce(&[u8]) -> Result<R, DecodeError>,
+) -> Result<R, CallError> {
+    ipc::ask(cap, method.interface, method.ordinal, |out| params.encode(out), read)
 }
 
-fn empty_reply(reply: &Reply) -> Result<(), CallError> {
-    plain_reply::<Empty>(reply).map(|Empty| ())
+fn plain_results<R: for<'a> Decode<'a>>(bytes: &[u8]) -> Result<R, DecodeError> {
+    R::decode(bytes)
+}
+
+fn empty_results(bytes: &[u8]) -> Result<(), DecodeError> {
+    Empty::decode(bytes).map(|Empty| ())
 }
 ";
 
 /// Words of generated code, and what has to be imported where they occur.
-const IMPORTS: [(&str, &str, &str); 17] = [
+const IMPORTS: [(&str, &str, &str); 20] = [
     ("String", "alloc::string", "String"),
     ("Vec", "alloc::vec", "Vec"),
     ("ExceptionCode", "capos_abi", "ExceptionCode"),
@@ -70,8 +80,11 @@ const IMPORTS: [(&str, &str, &str); 17] = [
     ("Exception", "crate::serve", "Exception"),
     ("Request", "crate::serve", "Request"),
     ("Client", "crate::cap", "Client"),
-    ("empty_reply", "super", "empty_reply"),
-    ("plain_reply", "super", "plain_reply"),
+    ("DecodeError", "capos_schema", "DecodeError"),
+    ("ask", "super", "ask"),
+    ("call_blocking", "super", "call_blocking"),
+    ("empty_results", "super", "empty_results"),
+    ("plain_results", "super", "plain_results"),
 ];
 
 /// The list of modules.
@@ -116,7 +129,6 @@ fn imports(interface: &Interface, body: &str) -> String {
     if !interface.methods.is_empty() {
         add("super", "Method");
         add("super", "call");
-        add("super", "call_blocking");
     }
     add("capos_schema", &format!("{} as schema", interface.module));
     for message in interface.methods.iter().flat_map(|method| [&method.params, &method.results]) {

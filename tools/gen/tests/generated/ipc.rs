@@ -109,3 +109,14 @@ pub async fn call<E: FnOnce(&mut [u8]) -> Result<usize, EncodeError>>(
 ) -> Result<Reply, CallError> {
     call_blocking(cap, interface, method, encode, send, room_for_caps, room)
 }
+
+/// A call without capabilities.
+pub fn ask<E, D, R>(cap: &Cap, interface: u64, method: u16, encode: E, decode: D) -> Result<R, CallError>
+where
+    E: FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
+    D: FnOnce(&[u8]) -> Result<R, DecodeError>,
+{
+    let reply = call_blocking(cap, interface, method, encode, &[], 0, 4096)?;
+    assert!(reply.slots.is_empty(), "no capability was asked for");
+    Ok(decode(reply.bytes())?)
+}

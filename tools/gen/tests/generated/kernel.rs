@@ -1,22 +1,26 @@
 //! The kernel's dispatch table, with an object that notes how it was called.
 
-use capos_abi::{ExceptionCode, TransportError};
-use capos_schema::{Encode, gate};
+use capos_abi::{ExceptionCode, Sqe, TransportError};
+use capos_schema::{Decode, Encode, gate as params};
+use std::cell::{RefCell, RefMut};
+use std::rc::Rc as Ref;
 
 #[path = "../fixture/kernel/core/src/cap/dispatch.rs"]
 mod dispatch;
+mod gate;
 
 use dispatch::{dispatch, interface_id};
+use gate::Gate;
 
 /// The objects of this kernel.
+#[derive(Clone)]
 enum Object {
     Gate(Gate),
     Client(Client),
 }
 
-struct Gate;
-
 /// A client facet of an endpoint.
+#[derive(Clone)]
 struct Client(u64);
 
 impl Client {
@@ -25,15 +29,70 @@ impl Client {
     }
 }
 
+/// Who calls: its table, the message that it wrote, and what the objects noted.
+struct Thread {
+    process: Process,
+    message: Vec<u8>,
+    seen: RefCell<Vec<String>>,
+}
+
+struct Process {
+    table: Table,
+}
+
+/// One capability, under a lock that notices when it is taken twice.
+struct Table(RefCell<Object>);
+
+impl Table {
+    fn lock(&self) -> RefMut<'_, Object> {
+        self.0.borrow_mut()
+    }
+}
+
 /// A call under way; the real one borrows from the caller's ring.
 struct Call<'a> {
-    seen: &'a mut Vec<String>,
+    thread: &'a Thread,
+}
+
+impl<'a> Call<'a> {
+    fn new(thread: &'a Ref<Thread>, _: &'a Sqe) -> Self {
+        Call { thread }
+    }
+
+    fn note(&self, what: impl Into<String>) {
+        assert!(
+            self.thread.process.table.0.try_borrow_mut().is_ok(),
+            "the table is open while an object works"
+        );
+        self.thread.seen.borrow_mut().push(what.into());
+    }
+}
+
+trait Serve {
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome;
+}
+
+fn named<'a>(table: &'a Object, sqe: &Sqe) -> Result<&'a Object, TransportError> {
+    if sqe.cap == 1 { Ok(table) } else { Err(TransportError::InvalidCap) }
+}
+
+fn forward(_: &Ref<Thread>, facet: &Client, _: &Sqe) -> Outcome {
+    Outcome::Forwarded(facet.0)
+}
+
+fn serve(thread: &Ref<Thread>, object: &impl Serve, sqe: &Sqe, plain: bool) -> Outcome {
+    object.serve(thread, sqe, if plain { &[] } else { &thread.message })
+}
+
+fn with<'a, P: Decode<'a>>(message: &'a [u8], method: impl FnOnce(P) -> Outcome) -> Outcome {
+    P::decode(message).map_or(Outcome::error(TransportError::BadMessage), method)
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Done,
     Pending,
+    Forwarded(u64),
     Exception(ExceptionCode),
     Error(TransportError),
 }
@@ -51,36 +110,15 @@ impl Outcome {
     }
 }
 
-impl Gate {
-    fn plain(&self, call: &mut Call<'_>) -> Outcome {
-        call.seen.push("plain".into());
-        Outcome::Done
-    }
-
-    fn add(&self, call: &mut Call<'_>, params: gate::AddParams) -> Outcome {
-        call.seen.push(format!("{} + {}", params.left, params.right));
-        Outcome::PENDING
-    }
-
-    fn say(&self, call: &mut Call<'_>, params: gate::SayParams<'_>) -> Outcome {
-        call.seen.push(params.text.into());
-        Outcome::exception(ExceptionCode::Denied)
-    }
-
-    fn take(&self, call: &mut Call<'_>) -> Outcome {
-        call.seen.push("take".into());
-        Outcome::Done
-    }
-
-    fn label(&self, call: &mut Call<'_>, params: gate::LabelParams<'_>) -> Outcome {
-        call.seen.push(params.name.into());
-        Outcome::Done
-    }
+fn thread(object: Object, message: &[u8]) -> Ref<Thread> {
+    let process = Process { table: Table(RefCell::new(object)) };
+    Ref::new(Thread { process, message: message.to_vec(), seen: RefCell::default() })
 }
 
 fn run(object: &Object, method: u16, message: &[u8]) -> (Outcome, Vec<String>) {
-    let mut seen = Vec::new();
-    let outcome = dispatch(object, method, message, &mut Call { seen: &mut seen });
+    let thread = thread(object.clone(), message);
+    let outcome = dispatch(&thread, &Sqe { cap: 1, method, ..Sqe::default() }, message.is_empty());
+    let seen = thread.seen.take();
     (outcome, seen)
 }
 
@@ -96,12 +134,12 @@ const GATE: Object = Object::Gate(Gate);
 #[test]
 fn methods_get_their_parameters() {
     assert_eq!(run(&GATE, 0, &[]), (Outcome::Done, vec!["plain".into()]));
-    let add = encoded(&gate::AddParams { left: 2, right: 3 });
+    let add = encoded(&params::AddParams { left: 2, right: 3 });
     assert_eq!(run(&GATE, 1, &add), (Outcome::PENDING, vec!["2 + 3".into()]));
-    let say = encoded(&gate::SayParams { text: "hello" });
+    let say = encoded(&params::SayParams { text: "hello" });
     assert_eq!(run(&GATE, 2, &say), (Outcome::exception(ExceptionCode::Denied), vec!["hello".into()]));
-    assert_eq!(run(&GATE, 3, &encoded(&gate::TakeParams)), (Outcome::Done, vec!["take".into()]));
-    let label = encoded(&gate::LabelParams { name: "door" });
+    assert_eq!(run(&GATE, 3, &encoded(&params::TakeParams)), (Outcome::Done, vec!["take".into()]));
+    let label = encoded(&params::LabelParams { name: "door" });
     assert_eq!(run(&GATE, 4, &label), (Outcome::Done, vec!["door".into()]));
 }
 
@@ -120,9 +158,17 @@ fn malformed_messages_reach_no_object() {
 }
 
 #[test]
-fn clients_of_endpoints_are_not_dispatched() {
+fn what_is_not_held_is_not_reached() {
+    let thread = thread(GATE, &[]);
+    let outcome = dispatch(&thread, &Sqe { cap: 2, ..Sqe::default() }, true);
+    assert_eq!(outcome, Outcome::error(TransportError::InvalidCap));
+    assert!(thread.seen.borrow().is_empty());
+}
+
+#[test]
+fn calls_of_endpoints_clients_go_to_their_server() {
     let client = Object::Client(Client(0x77));
-    assert_eq!(run(&client, 0, &[]), (Outcome::error(TransportError::WrongKind), vec![]));
+    assert_eq!(run(&client, 0, &[]), (Outcome::Forwarded(0x77), vec![]));
     assert_eq!(interface_id(&client), 0x77);
-    assert_eq!(interface_id(&GATE), gate::INTERFACE_ID);
+    assert_eq!(interface_id(&GATE), params::INTERFACE_ID);
 }

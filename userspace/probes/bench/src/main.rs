@@ -47,7 +47,8 @@ fn setup(env: &mut Env) -> Result<Bench, EnvError> {
 
 fn all(bench: &Bench) -> Result<(), CallError> {
     primitives::nops(bench)?;
-    primitives::null_calls(bench)?;
+    primitives::null_call(bench)?;
+    primitives::typed_calls(bench)?;
     calls::single(bench)?;
     calls::batched(bench)?;
     primitives::spawn(bench)?;

@@ -7,8 +7,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use probe::Limits;
 use probe::bare::Bare;
 use rt::CallError;
-use rt::abi::{PAGE_SIZE, RingShape, Sqe};
+use rt::abi::{Op, PAGE_SIZE, RingShape, Sqe};
 use rt::region::Region;
+use rt::schema::timer;
 use rt::schema::virtual_memory::Protection;
 use rt::threads;
 use rt::time::ticks;
@@ -48,10 +49,51 @@ fn nop_batch(bare: &mut Bare<'_>) -> u64 {
     if taken == BATCH { ticks() - start } else { 0 }
 }
 
-/// `call.kernel_null`: `Timer.now` through the typed client, the cheapest call with an answer; and `ThreadControl.yield` alone.
-pub fn null_calls(bench: &Bench) -> Result<(), CallError> {
+/// `call.kernel_null`: a call that carries nothing and gets nothing, `Timer.sleepUntil` of what has passed, on a bare ring.
+pub fn null_call(bench: &Bench) -> Result<(), CallError> {
+    let name = "call.kernel_null";
+    if !bench.wants(name) {
+        return Ok(());
+    }
+    let cap = bench.audit.timer().cap().id().raw();
+    let found = Arc::new(AtomicU64::new(0));
+    let (theirs, samples) = (found.clone(), bench.samples);
+    let mut costs = Vec::with_capacity(samples);
+    let thread = rt::raw::spawn(RingShape::DEFAULT, 10, move |ring| {
+        let mut bare = Bare::new(ring);
+        for _ in 0..samples.max(1) {
+            costs.push(calls_of_nothing(&mut bare, cap) / BATCH);
+        }
+        theirs.store(middle(&mut costs), Ordering::Relaxed);
+    })?;
+    thread.join()?;
+    bench.report.figure(name, found.load(Ordering::Relaxed));
+    Ok(())
+}
+
+fn calls_of_nothing(bare: &mut Bare<'_>, cap: u64) -> u64 {
+    let call = Sqe {
+        op: Op::Call as u8,
+        method: timer::SLEEP_UNTIL,
+        cap,
+        interface: timer::INTERFACE_ID,
+        ..Sqe::default()
+    };
+    let start = ticks();
+    let mut done = 0;
+    for user_data in 0..BATCH {
+        bare.submit(&Sqe { user_data, ..call });
+        bare.ring.enter(1, rt::sys::FOREVER);
+        done += u64::from(bare.pop().is_some_and(|cqe| cqe.user_data == user_data && cqe.outcome() == 0));
+    }
+    // Calls that did not do their work have no cost worth reporting.
+    if done == BATCH { ticks() - start } else { 0 }
+}
+
+/// `call.kernel_typed`: `Timer.now` through the typed client, the cheapest call with an answer; and `ThreadControl.yield` alone.
+pub fn typed_calls(bench: &Bench) -> Result<(), CallError> {
     let timer = bench.audit.timer();
-    bench.figure("call.kernel_null", || timer.now_blocking().map(|_| ()))?;
+    bench.figure("call.kernel_typed", || timer.now_blocking().map(|_| ()))?;
     bench.figure("call.yield_alone", || {
         threads::yield_now();
         Ok(())

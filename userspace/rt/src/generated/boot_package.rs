@@ -5,10 +5,10 @@
 use alloc::string::String;
 
 use capos_abi::MAX_MESSAGE;
-use capos_schema::{Decode, Empty, boot_package as schema};
+use capos_schema::{Decode, DecodeError, Empty, boot_package as schema};
 
 use super::memory_object::MemoryObjectClient;
-use super::{Method, call, call_blocking};
+use super::{Method, ask, call, call_blocking};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::{CallError, Reply};
 
@@ -58,27 +58,25 @@ impl BootPackageClient {
     /// How many files there are.
     pub async fn count(&self) -> Result<u32, CallError> {
         let reply = call(&self.cap, COUNT, &Empty, &[]).await?;
-        count_reply(&reply)
+        Ok(count_results(reply.bytes())?)
     }
 
     /// Like `count`, but the thread waits for the answer.
     pub fn count_blocking(&self) -> Result<u32, CallError> {
-        let reply = call_blocking(&self.cap, COUNT, &Empty, &[])?;
-        count_reply(&reply)
+        ask(&self.cap, COUNT, &Empty, count_results)
     }
 
     /// Size in bytes and name of file number `index`; `notFound` beyond the last.
     pub async fn info(&self, index: u32) -> Result<InfoReply, CallError> {
         let params = schema::InfoParams { index };
         let reply = call(&self.cap, INFO, &params, &[]).await?;
-        info_reply(&reply)
+        Ok(info_results(reply.bytes())?)
     }
 
     /// Like `info`, but the thread waits for the answer.
     pub fn info_blocking(&self, index: u32) -> Result<InfoReply, CallError> {
         let params = schema::InfoParams { index };
-        let reply = call_blocking(&self.cap, INFO, &params, &[])?;
-        info_reply(&reply)
+        ask(&self.cap, INFO, &params, info_results)
     }
 
     /// The file of that name, read-only; `notFound` if there is none. `size` is the exact length, the object is whole pages.
@@ -96,8 +94,8 @@ impl BootPackageClient {
     }
 }
 
-fn count_reply(reply: &Reply) -> Result<u32, CallError> {
-    let results = schema::CountResults::decode(reply.bytes())?;
+fn count_results(bytes: &[u8]) -> Result<u32, DecodeError> {
+    let results = schema::CountResults::decode(bytes)?;
     Ok(results.files)
 }
 
@@ -108,8 +106,8 @@ pub struct InfoReply {
     pub name: String,
 }
 
-fn info_reply(reply: &Reply) -> Result<InfoReply, CallError> {
-    let results = schema::InfoResults::decode(reply.bytes())?;
+fn info_results(bytes: &[u8]) -> Result<InfoReply, DecodeError> {
+    let results = schema::InfoResults::decode(bytes)?;
     Ok(InfoReply { size: results.size, name: String::from(results.name) })
 }
 

@@ -5,11 +5,11 @@
 use alloc::vec::Vec;
 
 use capos_abi::{ExceptionCode, MAX_MESSAGE};
-use capos_schema::{Decode, Empty, Encode, byte_stream as schema};
+use capos_schema::{Decode, DecodeError, Empty, Encode, byte_stream as schema};
 
-use super::{Method, call, call_blocking, empty_reply};
+use super::{Method, ask, call, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::{CallError, Reply};
+use crate::ipc::CallError;
 use crate::serve::{CallContext, Exception, Request};
 
 /// A capability for `ByteStream`.
@@ -58,33 +58,31 @@ impl ByteStreamClient {
     pub async fn read(&self, max: u32) -> Result<Vec<u8>, CallError> {
         let params = schema::ReadParams { max };
         let reply = call(&self.cap, READ, &params, &[]).await?;
-        read_reply(&reply)
+        Ok(read_results(reply.bytes())?)
     }
 
     /// Like `read`, but the thread waits for the answer.
     pub fn read_blocking(&self, max: u32) -> Result<Vec<u8>, CallError> {
         let params = schema::ReadParams { max };
-        let reply = call_blocking(&self.cap, READ, &params, &[])?;
-        read_reply(&reply)
+        ask(&self.cap, READ, &params, read_results)
     }
 
     /// Completes when all bytes are taken.
     pub async fn write(&self, data: &[u8]) -> Result<(), CallError> {
         let params = schema::WriteParams { data };
         let reply = call(&self.cap, WRITE, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `write`, but the thread waits for the answer.
     pub fn write_blocking(&self, data: &[u8]) -> Result<(), CallError> {
         let params = schema::WriteParams { data };
-        let reply = call_blocking(&self.cap, WRITE, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, WRITE, &params, empty_results)
     }
 }
 
-fn read_reply(reply: &Reply) -> Result<Vec<u8>, CallError> {
-    let results = schema::ReadResults::decode(reply.bytes())?;
+fn read_results(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let results = schema::ReadResults::decode(bytes)?;
     Ok(Vec::from(results.data))
 }
 

@@ -6,11 +6,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use capos_abi::{ExceptionCode, MAX_MESSAGE};
-use capos_schema::{Decode, Empty, Encode, console as schema};
+use capos_schema::{Decode, DecodeError, Empty, Encode, console as schema};
 
-use super::{Method, call, call_blocking, empty_reply, plain_reply};
+use super::{Method, ask, call, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::{CallError, Reply};
+use crate::ipc::CallError;
 use crate::serve::{CallContext, Exception, Request};
 
 /// A capability for `Console`.
@@ -62,64 +62,60 @@ impl ConsoleClient {
     pub async fn write(&self, text: &str) -> Result<(), CallError> {
         let params = schema::WriteParams { text };
         let reply = call(&self.cap, WRITE, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `write`, but the thread waits for the answer.
     pub fn write_blocking(&self, text: &str) -> Result<(), CallError> {
         let params = schema::WriteParams { text };
-        let reply = call_blocking(&self.cap, WRITE, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, WRITE, &params, empty_results)
     }
 
     /// Raw bytes as typed, at least one, for line editors. Taking the input away from the client that has it is up to the console.
     pub async fn read_keys(&self, max: u32) -> Result<Vec<u8>, CallError> {
         let params = schema::ReadKeysParams { max };
         let reply = call(&self.cap, READ_KEYS, &params, &[]).await?;
-        read_keys_reply(&reply)
+        Ok(read_keys_results(reply.bytes())?)
     }
 
     /// Like `read_keys`, but the thread waits for the answer.
     pub fn read_keys_blocking(&self, max: u32) -> Result<Vec<u8>, CallError> {
         let params = schema::ReadKeysParams { max };
-        let reply = call_blocking(&self.cap, READ_KEYS, &params, &[])?;
-        read_keys_reply(&reply)
+        ask(&self.cap, READ_KEYS, &params, read_keys_results)
     }
 
     /// One edited line without its end, for programs that do not edit themselves. Ctrl-D on an empty line ends the stream.
     pub async fn read_line(&self, prompt: &str) -> Result<String, CallError> {
         let params = schema::ReadLineParams { prompt };
         let reply = call(&self.cap, READ_LINE, &params, &[]).await?;
-        read_line_reply(&reply)
+        Ok(read_line_results(reply.bytes())?)
     }
 
     /// Like `read_line`, but the thread waits for the answer.
     pub fn read_line_blocking(&self, prompt: &str) -> Result<String, CallError> {
         let params = schema::ReadLineParams { prompt };
-        let reply = call_blocking(&self.cap, READ_LINE, &params, &[])?;
-        read_line_reply(&reply)
+        ask(&self.cap, READ_LINE, &params, read_line_results)
     }
 
     /// The terminal's size; 80 x 24 when it does not say.
     pub async fn size(&self) -> Result<schema::SizeResults, CallError> {
         let reply = call(&self.cap, SIZE, &Empty, &[]).await?;
-        plain_reply(&reply)
+        Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `size`, but the thread waits for the answer.
     pub fn size_blocking(&self) -> Result<schema::SizeResults, CallError> {
-        let reply = call_blocking(&self.cap, SIZE, &Empty, &[])?;
-        plain_reply(&reply)
+        ask(&self.cap, SIZE, &Empty, plain_results)
     }
 }
 
-fn read_keys_reply(reply: &Reply) -> Result<Vec<u8>, CallError> {
-    let results = schema::ReadKeysResults::decode(reply.bytes())?;
+fn read_keys_results(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let results = schema::ReadKeysResults::decode(bytes)?;
     Ok(Vec::from(results.data))
 }
 
-fn read_line_reply(reply: &Reply) -> Result<String, CallError> {
-    let results = schema::ReadLineResults::decode(reply.bytes())?;
+fn read_line_results(bytes: &[u8]) -> Result<String, DecodeError> {
+    let results = schema::ReadLineResults::decode(bytes)?;
     Ok(String::from(results.line))
 }
 

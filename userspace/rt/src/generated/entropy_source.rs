@@ -5,11 +5,11 @@
 use alloc::vec::Vec;
 
 use capos_abi::MAX_MESSAGE;
-use capos_schema::{Decode, entropy_source as schema};
+use capos_schema::{Decode, DecodeError, entropy_source as schema};
 
-use super::{Method, call, call_blocking};
+use super::{Method, ask, call};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::{CallError, Reply};
+use crate::ipc::CallError;
 
 /// A capability for `EntropySource`.
 pub struct EntropySourceClient {
@@ -56,18 +56,17 @@ impl EntropySourceClient {
     pub async fn fill(&self, length: u32) -> Result<Vec<u8>, CallError> {
         let params = schema::FillParams { length };
         let reply = call(&self.cap, FILL, &params, &[]).await?;
-        fill_reply(&reply)
+        Ok(fill_results(reply.bytes())?)
     }
 
     /// Like `fill`, but the thread waits for the answer.
     pub fn fill_blocking(&self, length: u32) -> Result<Vec<u8>, CallError> {
         let params = schema::FillParams { length };
-        let reply = call_blocking(&self.cap, FILL, &params, &[])?;
-        fill_reply(&reply)
+        ask(&self.cap, FILL, &params, fill_results)
     }
 }
 
-fn fill_reply(reply: &Reply) -> Result<Vec<u8>, CallError> {
-    let results = schema::FillResults::decode(reply.bytes())?;
+fn fill_results(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let results = schema::FillResults::decode(bytes)?;
     Ok(Vec::from(results.data))
 }

@@ -3,11 +3,11 @@
 //! One interrupt line. Masked until the first `wait`; each `wait` unmasks it, and its firing masks it again, so a driver that
 //! stops answering can not be flooded.
 
-use capos_schema::{Decode, Empty, interrupt as schema};
+use capos_schema::{Decode, DecodeError, Empty, interrupt as schema};
 
-use super::{Method, call, call_blocking, empty_reply};
+use super::{Method, ask, call, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::{CallError, Reply};
+use crate::ipc::CallError;
 
 /// A capability for `Interrupt`.
 pub struct InterruptClient {
@@ -53,29 +53,27 @@ impl InterruptClient {
     /// Completes when the line has fired; `count` is how often it has in all. One wait at a time: another is `wrongState`.
     pub async fn wait(&self) -> Result<u64, CallError> {
         let reply = call(&self.cap, WAIT, &Empty, &[]).await?;
-        wait_reply(&reply)
+        Ok(wait_results(reply.bytes())?)
     }
 
     /// Like `wait`, but the thread waits for the answer.
     pub fn wait_blocking(&self) -> Result<u64, CallError> {
-        let reply = call_blocking(&self.cap, WAIT, &Empty, &[])?;
-        wait_reply(&reply)
+        ask(&self.cap, WAIT, &Empty, wait_results)
     }
 
     /// Masks the line and ends a pending wait with `canceled`.
     pub async fn mask(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, MASK, &Empty, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `mask`, but the thread waits for the answer.
     pub fn mask_blocking(&self) -> Result<(), CallError> {
-        let reply = call_blocking(&self.cap, MASK, &Empty, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, MASK, &Empty, empty_results)
     }
 }
 
-fn wait_reply(reply: &Reply) -> Result<u64, CallError> {
-    let results = schema::WaitResults::decode(reply.bytes())?;
+fn wait_results(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let results = schema::WaitResults::decode(bytes)?;
     Ok(results.count)
 }

@@ -6,9 +6,9 @@
 use alloc::vec::Vec;
 
 use capos_abi::MAX_MESSAGE;
-use capos_schema::{Decode, Empty, io_port as schema};
+use capos_schema::{Decode, DecodeError, Empty, io_port as schema};
 
-use super::{Method, call, call_blocking, empty_reply, plain_reply};
+use super::{Method, ask, call, call_blocking, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::{CallError, Reply};
 
@@ -72,124 +72,115 @@ impl IoPortClient {
     pub async fn read8(&self, offset: u16) -> Result<u8, CallError> {
         let params = schema::Read8Params { offset };
         let reply = call(&self.cap, READ8, &params, &[]).await?;
-        read8_reply(&reply)
+        Ok(read8_results(reply.bytes())?)
     }
 
     /// Like `read8`, but the thread waits for the answer.
     pub fn read8_blocking(&self, offset: u16) -> Result<u8, CallError> {
         let params = schema::Read8Params { offset };
-        let reply = call_blocking(&self.cap, READ8, &params, &[])?;
-        read8_reply(&reply)
+        ask(&self.cap, READ8, &params, read8_results)
     }
 
     /// One byte out.
     pub async fn write8(&self, offset: u16, value: u8) -> Result<(), CallError> {
         let params = schema::Write8Params { offset, value };
         let reply = call(&self.cap, WRITE8, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `write8`, but the thread waits for the answer.
     pub fn write8_blocking(&self, offset: u16, value: u8) -> Result<(), CallError> {
         let params = schema::Write8Params { offset, value };
-        let reply = call_blocking(&self.cap, WRITE8, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, WRITE8, &params, empty_results)
     }
 
     /// Two bytes in.
     pub async fn read16(&self, offset: u16) -> Result<u16, CallError> {
         let params = schema::Read16Params { offset };
         let reply = call(&self.cap, READ16, &params, &[]).await?;
-        read16_reply(&reply)
+        Ok(read16_results(reply.bytes())?)
     }
 
     /// Like `read16`, but the thread waits for the answer.
     pub fn read16_blocking(&self, offset: u16) -> Result<u16, CallError> {
         let params = schema::Read16Params { offset };
-        let reply = call_blocking(&self.cap, READ16, &params, &[])?;
-        read16_reply(&reply)
+        ask(&self.cap, READ16, &params, read16_results)
     }
 
     /// Two bytes out.
     pub async fn write16(&self, offset: u16, value: u16) -> Result<(), CallError> {
         let params = schema::Write16Params { offset, value };
         let reply = call(&self.cap, WRITE16, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `write16`, but the thread waits for the answer.
     pub fn write16_blocking(&self, offset: u16, value: u16) -> Result<(), CallError> {
         let params = schema::Write16Params { offset, value };
-        let reply = call_blocking(&self.cap, WRITE16, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, WRITE16, &params, empty_results)
     }
 
     /// Four bytes in.
     pub async fn read32(&self, offset: u16) -> Result<u32, CallError> {
         let params = schema::Read32Params { offset };
         let reply = call(&self.cap, READ32, &params, &[]).await?;
-        read32_reply(&reply)
+        Ok(read32_results(reply.bytes())?)
     }
 
     /// Like `read32`, but the thread waits for the answer.
     pub fn read32_blocking(&self, offset: u16) -> Result<u32, CallError> {
         let params = schema::Read32Params { offset };
-        let reply = call_blocking(&self.cap, READ32, &params, &[])?;
-        read32_reply(&reply)
+        ask(&self.cap, READ32, &params, read32_results)
     }
 
     /// Four bytes out.
     pub async fn write32(&self, offset: u16, value: u32) -> Result<(), CallError> {
         let params = schema::Write32Params { offset, value };
         let reply = call(&self.cap, WRITE32, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `write32`, but the thread waits for the answer.
     pub fn write32_blocking(&self, offset: u16, value: u32) -> Result<(), CallError> {
         let params = schema::Write32Params { offset, value };
-        let reply = call_blocking(&self.cap, WRITE32, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, WRITE32, &params, empty_results)
     }
 
     /// All bytes out through the one port at `offset`, in order: fills a FIFO in one call.
     pub async fn write_bytes(&self, offset: u16, data: &[u8]) -> Result<(), CallError> {
         let params = schema::WriteBytesParams { offset, data };
         let reply = call(&self.cap, WRITE_BYTES, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `write_bytes`, but the thread waits for the answer.
     pub fn write_bytes_blocking(&self, offset: u16, data: &[u8]) -> Result<(), CallError> {
         let params = schema::WriteBytesParams { offset, data };
-        let reply = call_blocking(&self.cap, WRITE_BYTES, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, WRITE_BYTES, &params, empty_results)
     }
 
     /// `length` bytes (at most 1,024) in from the one port at `offset`.
     pub async fn read_bytes(&self, offset: u16, length: u16) -> Result<Vec<u8>, CallError> {
         let params = schema::ReadBytesParams { offset, length };
         let reply = call(&self.cap, READ_BYTES, &params, &[]).await?;
-        read_bytes_reply(&reply)
+        Ok(read_bytes_results(reply.bytes())?)
     }
 
     /// Like `read_bytes`, but the thread waits for the answer.
     pub fn read_bytes_blocking(&self, offset: u16, length: u16) -> Result<Vec<u8>, CallError> {
         let params = schema::ReadBytesParams { offset, length };
-        let reply = call_blocking(&self.cap, READ_BYTES, &params, &[])?;
-        read_bytes_reply(&reply)
+        ask(&self.cap, READ_BYTES, &params, read_bytes_results)
     }
 
     /// The range.
     pub async fn info(&self) -> Result<schema::InfoResults, CallError> {
         let reply = call(&self.cap, INFO, &Empty, &[]).await?;
-        plain_reply(&reply)
+        Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `info`, but the thread waits for the answer.
     pub fn info_blocking(&self) -> Result<schema::InfoResults, CallError> {
-        let reply = call_blocking(&self.cap, INFO, &Empty, &[])?;
-        plain_reply(&reply)
+        ask(&self.cap, INFO, &Empty, plain_results)
     }
 
     /// A facet of part of this range, `base` absolute. `denied` when some of it is the kernel's own (interrupt controllers, timers,
@@ -208,23 +199,23 @@ impl IoPortClient {
     }
 }
 
-fn read8_reply(reply: &Reply) -> Result<u8, CallError> {
-    let results = schema::Read8Results::decode(reply.bytes())?;
+fn read8_results(bytes: &[u8]) -> Result<u8, DecodeError> {
+    let results = schema::Read8Results::decode(bytes)?;
     Ok(results.value)
 }
 
-fn read16_reply(reply: &Reply) -> Result<u16, CallError> {
-    let results = schema::Read16Results::decode(reply.bytes())?;
+fn read16_results(bytes: &[u8]) -> Result<u16, DecodeError> {
+    let results = schema::Read16Results::decode(bytes)?;
     Ok(results.value)
 }
 
-fn read32_reply(reply: &Reply) -> Result<u32, CallError> {
-    let results = schema::Read32Results::decode(reply.bytes())?;
+fn read32_results(bytes: &[u8]) -> Result<u32, DecodeError> {
+    let results = schema::Read32Results::decode(bytes)?;
     Ok(results.value)
 }
 
-fn read_bytes_reply(reply: &Reply) -> Result<Vec<u8>, CallError> {
-    let results = schema::ReadBytesResults::decode(reply.bytes())?;
+fn read_bytes_results(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let results = schema::ReadBytesResults::decode(bytes)?;
     Ok(Vec::from(results.data))
 }
 

@@ -6,11 +6,11 @@ use alloc::string::String;
 
 use capos_abi::MAX_MESSAGE;
 use capos_schema::log_sink::LogLevel;
-use capos_schema::{Decode, log_reader as schema};
+use capos_schema::{Decode, DecodeError, log_reader as schema};
 
-use super::{Method, call, call_blocking};
+use super::{Method, ask, call};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::{CallError, Reply};
+use crate::ipc::CallError;
 
 /// A capability for `LogReader`.
 pub struct LogReaderClient {
@@ -58,14 +58,13 @@ impl LogReaderClient {
     pub async fn read(&self, cursor: u64) -> Result<ReadReply, CallError> {
         let params = schema::ReadParams { cursor };
         let reply = call(&self.cap, READ, &params, &[]).await?;
-        read_reply(&reply)
+        Ok(read_results(reply.bytes())?)
     }
 
     /// Like `read`, but the thread waits for the answer.
     pub fn read_blocking(&self, cursor: u64) -> Result<ReadReply, CallError> {
         let params = schema::ReadParams { cursor };
-        let reply = call_blocking(&self.cap, READ, &params, &[])?;
-        read_reply(&reply)
+        ask(&self.cap, READ, &params, read_results)
     }
 }
 
@@ -81,8 +80,8 @@ pub struct ReadReply {
     pub text: String,
 }
 
-fn read_reply(reply: &Reply) -> Result<ReadReply, CallError> {
-    let results = schema::ReadResults::decode(reply.bytes())?;
+fn read_results(bytes: &[u8]) -> Result<ReadReply, DecodeError> {
+    let results = schema::ReadResults::decode(bytes)?;
     Ok(ReadReply {
         found: results.found,
         next: results.next,

@@ -5,7 +5,7 @@
 use capos_schema::log_sink as schema;
 use capos_schema::log_sink::LogLevel;
 
-use super::{Method, call, call_blocking, empty_reply};
+use super::{Method, ask, call, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::CallError;
 
@@ -54,13 +54,12 @@ impl LogSinkClient {
     pub async fn write(&self, level: LogLevel, text: &str) -> Result<(), CallError> {
         let params = schema::WriteParams { level, text };
         let reply = call(&self.cap, WRITE, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `write`, but the thread waits for the answer.
     pub fn write_blocking(&self, level: LogLevel, text: &str) -> Result<(), CallError> {
         let params = schema::WriteParams { level, text };
-        let reply = call_blocking(&self.cap, WRITE, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, WRITE, &params, empty_results)
     }
 }

@@ -5,9 +5,9 @@
 use alloc::vec::Vec;
 
 use capos_abi::MAX_MESSAGE;
-use capos_schema::{Decode, Empty, memory_object as schema};
+use capos_schema::{Decode, DecodeError, Empty, memory_object as schema};
 
-use super::{Method, call, call_blocking, empty_reply, plain_reply};
+use super::{Method, ask, call, call_blocking, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::{CallError, Reply};
 
@@ -59,41 +59,38 @@ impl MemoryObjectClient {
     /// Length in bytes, whole pages; whether this facet allows writing.
     pub async fn info(&self) -> Result<schema::InfoResults, CallError> {
         let reply = call(&self.cap, INFO, &Empty, &[]).await?;
-        plain_reply(&reply)
+        Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `info`, but the thread waits for the answer.
     pub fn info_blocking(&self) -> Result<schema::InfoResults, CallError> {
-        let reply = call_blocking(&self.cap, INFO, &Empty, &[])?;
-        plain_reply(&reply)
+        ask(&self.cap, INFO, &Empty, plain_results)
     }
 
     /// Copies at most 4,000 bytes out. Shorter at the end of the object, empty behind it.
     pub async fn read(&self, offset: u64, length: u32) -> Result<Vec<u8>, CallError> {
         let params = schema::ReadParams { offset, length };
         let reply = call(&self.cap, READ, &params, &[]).await?;
-        read_reply(&reply)
+        Ok(read_results(reply.bytes())?)
     }
 
     /// Like `read`, but the thread waits for the answer.
     pub fn read_blocking(&self, offset: u64, length: u32) -> Result<Vec<u8>, CallError> {
         let params = schema::ReadParams { offset, length };
-        let reply = call_blocking(&self.cap, READ, &params, &[])?;
-        read_reply(&reply)
+        ask(&self.cap, READ, &params, read_results)
     }
 
     /// Copies bytes in. `invalidArgument` when they do not fit, `denied` on a read-only facet.
     pub async fn write(&self, offset: u64, data: &[u8]) -> Result<(), CallError> {
         let params = schema::WriteParams { offset, data };
         let reply = call(&self.cap, WRITE, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `write`, but the thread waits for the answer.
     pub fn write_blocking(&self, offset: u64, data: &[u8]) -> Result<(), CallError> {
         let params = schema::WriteParams { offset, data };
-        let reply = call_blocking(&self.cap, WRITE, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, WRITE, &params, empty_results)
     }
 
     /// A facet of the same memory that can be neither written nor mapped writable.
@@ -109,8 +106,8 @@ impl MemoryObjectClient {
     }
 }
 
-fn read_reply(reply: &Reply) -> Result<Vec<u8>, CallError> {
-    let results = schema::ReadResults::decode(reply.bytes())?;
+fn read_results(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let results = schema::ReadResults::decode(bytes)?;
     Ok(Vec::from(results.data))
 }
 

@@ -48,7 +48,7 @@ pub use virtual_memory::VirtualMemoryClient;
 pub use wall_clock::WallClockClient;
 
 use capos_abi::TransferSlot;
-use capos_schema::{Decode, Empty, Encode};
+use capos_schema::{Decode, DecodeError, Empty, Encode};
 
 use crate::cap::Cap;
 use crate::ipc::{self, CallError, Reply};
@@ -82,10 +82,20 @@ fn call_blocking(
     ipc::call_blocking(cap, interface, ordinal, |out| params.encode(out), send, caps, bytes)
 }
 
-fn plain_reply<T: for<'a> Decode<'a>>(reply: &Reply) -> Result<T, CallError> {
-    Ok(T::decode(reply.bytes())?)
+/// A call without capabilities on either way.
+fn ask<R>(
+    cap: &Cap,
+    method: Method,
+    params: &impl Encode,
+    read: impl FnOnce(&[u8]) -> Result<R, DecodeError>,
+) -> Result<R, CallError> {
+    ipc::ask(cap, method.interface, method.ordinal, |out| params.encode(out), read)
 }
 
-fn empty_reply(reply: &Reply) -> Result<(), CallError> {
-    plain_reply::<Empty>(reply).map(|Empty| ())
+fn plain_results<R: for<'a> Decode<'a>>(bytes: &[u8]) -> Result<R, DecodeError> {
+    R::decode(bytes)
+}
+
+fn empty_results(bytes: &[u8]) -> Result<(), DecodeError> {
+    Empty::decode(bytes).map(|Empty| ())
 }

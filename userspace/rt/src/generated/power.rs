@@ -4,7 +4,7 @@
 
 use capos_schema::{Empty, power as schema};
 
-use super::{Method, call, call_blocking, empty_reply};
+use super::{Method, ask, call, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::CallError;
 
@@ -52,24 +52,22 @@ impl PowerClient {
     /// Resets the machine; does not answer.
     pub async fn reboot(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, REBOOT, &Empty, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `reboot`, but the thread waits for the answer.
     pub fn reboot_blocking(&self) -> Result<(), CallError> {
-        let reply = call_blocking(&self.cap, REBOOT, &Empty, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, REBOOT, &Empty, empty_results)
     }
 
     /// Turns the machine off where ACPI says how, else stops all processors; does not answer.
     pub async fn halt(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, HALT, &Empty, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `halt`, but the thread waits for the answer.
     pub fn halt_blocking(&self) -> Result<(), CallError> {
-        let reply = call_blocking(&self.cap, HALT, &Empty, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, HALT, &Empty, empty_results)
     }
 }

@@ -5,11 +5,11 @@
 use alloc::vec::Vec;
 
 use capos_abi::MAX_MESSAGE;
-use capos_schema::{Decode, Empty, process_handle as schema};
+use capos_schema::{Decode, DecodeError, Empty, process_handle as schema};
 
-use super::{Method, call, call_blocking, empty_reply, plain_reply};
+use super::{Method, ask, call, call_blocking, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::{CallError, Reply};
+use crate::ipc::CallError;
 
 /// A capability for `ProcessHandle`.
 pub struct ProcessHandleClient {
@@ -62,7 +62,7 @@ impl ProcessHandleClient {
         let capability = capability.into();
         let reply = call(&self.cap, GRANT, &schema::GrantParams, &[capability.slot()]).await?;
         capability.delivered();
-        grant_reply(&reply)
+        Ok(grant_results(reply.bytes())?)
     }
 
     /// Like `grant`, but the thread waits for the answer.
@@ -70,74 +70,69 @@ impl ProcessHandleClient {
         let capability = capability.into();
         let reply = call_blocking(&self.cap, GRANT, &schema::GrantParams, &[capability.slot()])?;
         capability.delivered();
-        grant_reply(&reply)
+        Ok(grant_results(reply.bytes())?)
     }
 
     /// Starts the first thread. `startup` is left unread at the beginning of its message arena.
     pub async fn start(&self, startup: &[u8]) -> Result<(), CallError> {
         let params = schema::StartParams { startup };
         let reply = call(&self.cap, START, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `start`, but the thread waits for the answer.
     pub fn start_blocking(&self, startup: &[u8]) -> Result<(), CallError> {
         let params = schema::StartParams { startup };
-        let reply = call_blocking(&self.cap, START, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, START, &params, empty_results)
     }
 
     /// Completes when the process has ended and everything it held is taken back.
     pub async fn wait(&self) -> Result<schema::WaitResults, CallError> {
         let reply = call(&self.cap, WAIT, &Empty, &[]).await?;
-        plain_reply(&reply)
+        Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `wait`, but the thread waits for the answer.
     pub fn wait_blocking(&self) -> Result<schema::WaitResults, CallError> {
-        let reply = call_blocking(&self.cap, WAIT, &Empty, &[])?;
-        plain_reply(&reply)
+        ask(&self.cap, WAIT, &Empty, plain_results)
     }
 
     /// Ends it now, whatever it is doing. Completes when all is taken back; harmless if it has ended already.
     pub async fn kill(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, KILL, &Empty, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `kill`, but the thread waits for the answer.
     pub fn kill_blocking(&self) -> Result<(), CallError> {
-        let reply = call_blocking(&self.cap, KILL, &Empty, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, KILL, &Empty, empty_results)
     }
 
     /// What it is doing.
     pub async fn info(&self) -> Result<schema::InfoResults, CallError> {
         let reply = call(&self.cap, INFO, &Empty, &[]).await?;
-        plain_reply(&reply)
+        Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `info`, but the thread waits for the answer.
     pub fn info_blocking(&self) -> Result<schema::InfoResults, CallError> {
-        let reply = call_blocking(&self.cap, INFO, &Empty, &[])?;
-        plain_reply(&reply)
+        ask(&self.cap, INFO, &Empty, plain_results)
     }
 
     /// The record of the fault that ended it; `notFound` if it did not end by one. `backtrace` is return addresses, 8 bytes each.
     pub async fn crash(&self) -> Result<CrashReply, CallError> {
         let reply = call(&self.cap, CRASH, &Empty, &[]).await?;
-        crash_reply(&reply)
+        Ok(crash_results(reply.bytes())?)
     }
 
     /// Like `crash`, but the thread waits for the answer.
     pub fn crash_blocking(&self) -> Result<CrashReply, CallError> {
-        let reply = call_blocking(&self.cap, CRASH, &Empty, &[])?;
-        crash_reply(&reply)
+        ask(&self.cap, CRASH, &Empty, crash_results)
     }
 }
 
-fn grant_reply(reply: &Reply) -> Result<u32, CallError> {
-    let results = schema::GrantResults::decode(reply.bytes())?;
+fn grant_results(bytes: &[u8]) -> Result<u32, DecodeError> {
+    let results = schema::GrantResults::decode(bytes)?;
     Ok(results.slot)
 }
 
@@ -154,8 +149,8 @@ pub struct CrashReply {
     pub backtrace: Vec<u8>,
 }
 
-fn crash_reply(reply: &Reply) -> Result<CrashReply, CallError> {
-    let results = schema::CrashResults::decode(reply.bytes())?;
+fn crash_results(bytes: &[u8]) -> Result<CrashReply, DecodeError> {
+    let results = schema::CrashResults::decode(bytes)?;
     Ok(CrashReply {
         vector: results.vector,
         error_code: results.error_code,

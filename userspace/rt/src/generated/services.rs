@@ -6,11 +6,11 @@ use alloc::string::String;
 
 use capos_abi::{ExceptionCode, MAX_MESSAGE};
 use capos_schema::services::ServiceState;
-use capos_schema::{Decode, Empty, Encode, services as schema};
+use capos_schema::{Decode, DecodeError, Empty, Encode, services as schema};
 
-use super::{Method, call, call_blocking, empty_reply};
+use super::{Method, ask, call, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::{CallError, Reply};
+use crate::ipc::CallError;
 use crate::serve::{CallContext, Exception, Request};
 
 /// A capability for `Services`.
@@ -60,42 +60,39 @@ impl ServicesClient {
     pub async fn list(&self, cursor: u32) -> Result<ListReply, CallError> {
         let params = schema::ListParams { cursor };
         let reply = call(&self.cap, LIST, &params, &[]).await?;
-        list_reply(&reply)
+        Ok(list_results(reply.bytes())?)
     }
 
     /// Like `list`, but the thread waits for the answer.
     pub fn list_blocking(&self, cursor: u32) -> Result<ListReply, CallError> {
         let params = schema::ListParams { cursor };
-        let reply = call_blocking(&self.cap, LIST, &params, &[])?;
-        list_reply(&reply)
+        ask(&self.cap, LIST, &params, list_results)
     }
 
     /// Ends a service; `notFound` if there is none of that name, `wrongState` if it is not running.
     pub async fn kill(&self, name: &str) -> Result<(), CallError> {
         let params = schema::KillParams { name };
         let reply = call(&self.cap, KILL, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `kill`, but the thread waits for the answer.
     pub fn kill_blocking(&self, name: &str) -> Result<(), CallError> {
         let params = schema::KillParams { name };
-        let reply = call_blocking(&self.cap, KILL, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, KILL, &params, empty_results)
     }
 
     /// Starts a service that has ended, with exactly the capabilities that the manifest gives it.
     pub async fn start(&self, name: &str) -> Result<(), CallError> {
         let params = schema::StartParams { name };
         let reply = call(&self.cap, START, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `start`, but the thread waits for the answer.
     pub fn start_blocking(&self, name: &str) -> Result<(), CallError> {
         let params = schema::StartParams { name };
-        let reply = call_blocking(&self.cap, START, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, START, &params, empty_results)
     }
 }
 
@@ -109,8 +106,8 @@ pub struct ListReply {
     pub name: String,
 }
 
-fn list_reply(reply: &Reply) -> Result<ListReply, CallError> {
-    let results = schema::ListResults::decode(reply.bytes())?;
+fn list_results(bytes: &[u8]) -> Result<ListReply, DecodeError> {
+    let results = schema::ListResults::decode(bytes)?;
     Ok(ListReply {
         next: results.next,
         state: results.state,

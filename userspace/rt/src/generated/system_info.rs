@@ -6,11 +6,11 @@ use alloc::string::String;
 
 use capos_abi::MAX_MESSAGE;
 use capos_schema::system_info::ProcessState;
-use capos_schema::{Decode, Empty, system_info as schema};
+use capos_schema::{Decode, DecodeError, Empty, system_info as schema};
 
-use super::{Method, call, call_blocking, plain_reply};
+use super::{Method, ask, call, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::{CallError, Reply};
+use crate::ipc::CallError;
 
 /// A capability for `SystemInfo`.
 pub struct SystemInfoClient {
@@ -73,133 +73,123 @@ impl SystemInfoClient {
     /// The whole at a glance.
     pub async fn system(&self) -> Result<SystemReply, CallError> {
         let reply = call(&self.cap, SYSTEM, &Empty, &[]).await?;
-        system_reply(&reply)
+        Ok(system_results(reply.bytes())?)
     }
 
     /// Like `system`, but the thread waits for the answer.
     pub fn system_blocking(&self) -> Result<SystemReply, CallError> {
-        let reply = call_blocking(&self.cap, SYSTEM, &Empty, &[])?;
-        system_reply(&reply)
+        ask(&self.cap, SYSTEM, &Empty, system_results)
     }
 
     /// One processor's counters; `notFound` beyond the last.
     pub async fn cpu(&self, index: u32) -> Result<schema::CpuResults, CallError> {
         let params = schema::CpuParams { index };
         let reply = call(&self.cap, CPU, &params, &[]).await?;
-        plain_reply(&reply)
+        Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `cpu`, but the thread waits for the answer.
     pub fn cpu_blocking(&self, index: u32) -> Result<schema::CpuResults, CallError> {
         let params = schema::CpuParams { index };
-        let reply = call_blocking(&self.cap, CPU, &params, &[])?;
-        plain_reply(&reply)
+        ask(&self.cap, CPU, &params, plain_results)
     }
 
     /// What the processor reports and what the kernel made of it, in words: `nx=on smep=on x2apic=absent ...`.
     pub async fn features(&self) -> Result<String, CallError> {
         let reply = call(&self.cap, FEATURES, &Empty, &[]).await?;
-        features_reply(&reply)
+        Ok(features_results(reply.bytes())?)
     }
 
     /// Like `features`, but the thread waits for the answer.
     pub fn features_blocking(&self) -> Result<String, CallError> {
-        let reply = call_blocking(&self.cap, FEATURES, &Empty, &[])?;
-        features_reply(&reply)
+        ask(&self.cap, FEATURES, &Empty, features_results)
     }
 
     /// The first process whose id is at or after `cursor`; `notFound` when there is none.
     pub async fn process(&self, cursor: u64) -> Result<ProcessReply, CallError> {
         let params = schema::ProcessParams { cursor };
         let reply = call(&self.cap, PROCESS, &params, &[]).await?;
-        process_reply(&reply)
+        Ok(process_results(reply.bytes())?)
     }
 
     /// Like `process`, but the thread waits for the answer.
     pub fn process_blocking(&self, cursor: u64) -> Result<ProcessReply, CallError> {
         let params = schema::ProcessParams { cursor };
-        let reply = call_blocking(&self.cap, PROCESS, &params, &[])?;
-        process_reply(&reply)
+        ask(&self.cap, PROCESS, &params, process_results)
     }
 
     /// One range of the firmware's memory map; `notFound` beyond the last.
     pub async fn memory_range(&self, index: u32) -> Result<MemoryRangeReply, CallError> {
         let params = schema::MemoryRangeParams { index };
         let reply = call(&self.cap, MEMORY_RANGE, &params, &[]).await?;
-        memory_range_reply(&reply)
+        Ok(memory_range_results(reply.bytes())?)
     }
 
     /// Like `memory_range`, but the thread waits for the answer.
     pub fn memory_range_blocking(&self, index: u32) -> Result<MemoryRangeReply, CallError> {
         let params = schema::MemoryRangeParams { index };
-        let reply = call_blocking(&self.cap, MEMORY_RANGE, &params, &[])?;
-        memory_range_reply(&reply)
+        ask(&self.cap, MEMORY_RANGE, &params, memory_range_results)
     }
 
     /// One ACPI table; `notFound` beyond the last, `unsupported` on a machine without ACPI.
     pub async fn acpi_table(&self, index: u32) -> Result<AcpiTableReply, CallError> {
         let params = schema::AcpiTableParams { index };
         let reply = call(&self.cap, ACPI_TABLE, &params, &[]).await?;
-        acpi_table_reply(&reply)
+        Ok(acpi_table_results(reply.bytes())?)
     }
 
     /// Like `acpi_table`, but the thread waits for the answer.
     pub fn acpi_table_blocking(&self, index: u32) -> Result<AcpiTableReply, CallError> {
         let params = schema::AcpiTableParams { index };
-        let reply = call_blocking(&self.cap, ACPI_TABLE, &params, &[])?;
-        acpi_table_reply(&reply)
+        ask(&self.cap, ACPI_TABLE, &params, acpi_table_results)
     }
 
     /// The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none.
     pub async fn pci_function(&self, cursor: u32) -> Result<schema::PciFunctionResults, CallError> {
         let params = schema::PciFunctionParams { cursor };
         let reply = call(&self.cap, PCI_FUNCTION, &params, &[]).await?;
-        plain_reply(&reply)
+        Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `pci_function`, but the thread waits for the answer.
     pub fn pci_function_blocking(&self, cursor: u32) -> Result<schema::PciFunctionResults, CallError> {
         let params = schema::PciFunctionParams { cursor };
-        let reply = call_blocking(&self.cap, PCI_FUNCTION, &params, &[])?;
-        plain_reply(&reply)
+        ask(&self.cap, PCI_FUNCTION, &params, plain_results)
     }
 
     /// One routed interrupt line; `notFound` beyond the last.
     pub async fn irq(&self, index: u32) -> Result<IrqReply, CallError> {
         let params = schema::IrqParams { index };
         let reply = call(&self.cap, IRQ, &params, &[]).await?;
-        irq_reply(&reply)
+        Ok(irq_results(reply.bytes())?)
     }
 
     /// Like `irq`, but the thread waits for the answer.
     pub fn irq_blocking(&self, index: u32) -> Result<IrqReply, CallError> {
         let params = schema::IrqParams { index };
-        let reply = call_blocking(&self.cap, IRQ, &params, &[])?;
-        irq_reply(&reply)
+        ask(&self.cap, IRQ, &params, irq_results)
     }
 
     /// Clock source, its frequency and how it was calibrated, in words.
     pub async fn timers(&self) -> Result<String, CallError> {
         let reply = call(&self.cap, TIMERS, &Empty, &[]).await?;
-        timers_reply(&reply)
+        Ok(timers_results(reply.bytes())?)
     }
 
     /// Like `timers`, but the thread waits for the answer.
     pub fn timers_blocking(&self) -> Result<String, CallError> {
-        let reply = call_blocking(&self.cap, TIMERS, &Empty, &[])?;
-        timers_reply(&reply)
+        ask(&self.cap, TIMERS, &Empty, timers_results)
     }
 
     /// How we were booted: loader, firmware, command line, in words.
     pub async fn boot(&self) -> Result<String, CallError> {
         let reply = call(&self.cap, BOOT, &Empty, &[]).await?;
-        boot_reply(&reply)
+        Ok(boot_results(reply.bytes())?)
     }
 
     /// Like `boot`, but the thread waits for the answer.
     pub fn boot_blocking(&self) -> Result<String, CallError> {
-        let reply = call_blocking(&self.cap, BOOT, &Empty, &[])?;
-        boot_reply(&reply)
+        ask(&self.cap, BOOT, &Empty, boot_results)
     }
 }
 
@@ -217,8 +207,8 @@ pub struct SystemReply {
     pub version: String,
 }
 
-fn system_reply(reply: &Reply) -> Result<SystemReply, CallError> {
-    let results = schema::SystemResults::decode(reply.bytes())?;
+fn system_results(bytes: &[u8]) -> Result<SystemReply, DecodeError> {
+    let results = schema::SystemResults::decode(bytes)?;
     Ok(SystemReply {
         cpus: results.cpus,
         uptime_ns: results.uptime_ns,
@@ -232,8 +222,8 @@ fn system_reply(reply: &Reply) -> Result<SystemReply, CallError> {
     })
 }
 
-fn features_reply(reply: &Reply) -> Result<String, CallError> {
-    let results = schema::FeaturesResults::decode(reply.bytes())?;
+fn features_results(bytes: &[u8]) -> Result<String, DecodeError> {
+    let results = schema::FeaturesResults::decode(bytes)?;
     Ok(String::from(results.text))
 }
 
@@ -251,8 +241,8 @@ pub struct ProcessReply {
     pub name: String,
 }
 
-fn process_reply(reply: &Reply) -> Result<ProcessReply, CallError> {
-    let results = schema::ProcessResults::decode(reply.bytes())?;
+fn process_results(bytes: &[u8]) -> Result<ProcessReply, DecodeError> {
+    let results = schema::ProcessResults::decode(bytes)?;
     Ok(ProcessReply {
         id: results.id,
         state: results.state,
@@ -273,8 +263,8 @@ pub struct MemoryRangeReply {
     pub kind: String,
 }
 
-fn memory_range_reply(reply: &Reply) -> Result<MemoryRangeReply, CallError> {
-    let results = schema::MemoryRangeResults::decode(reply.bytes())?;
+fn memory_range_results(bytes: &[u8]) -> Result<MemoryRangeReply, DecodeError> {
+    let results = schema::MemoryRangeResults::decode(bytes)?;
     Ok(MemoryRangeReply { pages: results.pages, kind: String::from(results.kind) })
 }
 
@@ -286,8 +276,8 @@ pub struct AcpiTableReply {
     pub signature: String,
 }
 
-fn acpi_table_reply(reply: &Reply) -> Result<AcpiTableReply, CallError> {
-    let results = schema::AcpiTableResults::decode(reply.bytes())?;
+fn acpi_table_results(bytes: &[u8]) -> Result<AcpiTableReply, DecodeError> {
+    let results = schema::AcpiTableResults::decode(bytes)?;
     Ok(AcpiTableReply {
         length: results.length,
         revision: results.revision,
@@ -305,8 +295,8 @@ pub struct IrqReply {
     pub owner: String,
 }
 
-fn irq_reply(reply: &Reply) -> Result<IrqReply, CallError> {
-    let results = schema::IrqResults::decode(reply.bytes())?;
+fn irq_results(bytes: &[u8]) -> Result<IrqReply, DecodeError> {
+    let results = schema::IrqResults::decode(bytes)?;
     Ok(IrqReply {
         gsi: results.gsi,
         vector: results.vector,
@@ -316,12 +306,12 @@ fn irq_reply(reply: &Reply) -> Result<IrqReply, CallError> {
     })
 }
 
-fn timers_reply(reply: &Reply) -> Result<String, CallError> {
-    let results = schema::TimersResults::decode(reply.bytes())?;
+fn timers_results(bytes: &[u8]) -> Result<String, DecodeError> {
+    let results = schema::TimersResults::decode(bytes)?;
     Ok(String::from(results.source))
 }
 
-fn boot_reply(reply: &Reply) -> Result<String, CallError> {
-    let results = schema::BootResults::decode(reply.bytes())?;
+fn boot_results(bytes: &[u8]) -> Result<String, DecodeError> {
+    let results = schema::BootResults::decode(bytes)?;
     Ok(String::from(results.text))
 }

@@ -5,7 +5,7 @@
 use capos_abi::ExceptionCode;
 use capos_schema::{Decode, Empty, Encode, test_port as schema};
 
-use super::{Method, call, call_blocking, empty_reply};
+use super::{Method, ask, call, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::CallError;
 use crate::serve::{CallContext, Exception, Request};
@@ -55,28 +55,26 @@ impl TestPortClient {
     pub async fn event(&self, name: &str, fields: &str) -> Result<(), CallError> {
         let params = schema::EventParams { name, fields };
         let reply = call(&self.cap, EVENT, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `event`, but the thread waits for the answer.
     pub fn event_blocking(&self, name: &str, fields: &str) -> Result<(), CallError> {
         let params = schema::EventParams { name, fields };
-        let reply = call_blocking(&self.cap, EVENT, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, EVENT, &params, empty_results)
     }
 
     /// Ends the run: the machine leaves with that code.
     pub async fn finish(&self, code: u8) -> Result<(), CallError> {
         let params = schema::FinishParams { code };
         let reply = call(&self.cap, FINISH, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `finish`, but the thread waits for the answer.
     pub fn finish_blocking(&self, code: u8) -> Result<(), CallError> {
         let params = schema::FinishParams { code };
-        let reply = call_blocking(&self.cap, FINISH, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, FINISH, &params, empty_results)
     }
 }
 

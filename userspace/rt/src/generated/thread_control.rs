@@ -4,7 +4,7 @@
 
 use capos_schema::{Empty, thread_control as schema};
 
-use super::{Method, call, call_blocking, empty_reply, plain_reply};
+use super::{Method, ask, call, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::CallError;
 
@@ -58,64 +58,59 @@ impl ThreadControlClient {
     /// given shape; zeroes mean the default one. `priority` may not exceed the process's.
     pub async fn create(&self, params: schema::CreateParams) -> Result<schema::CreateResults, CallError> {
         let reply = call(&self.cap, CREATE, &params, &[]).await?;
-        plain_reply(&reply)
+        Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `create`, but the thread waits for the answer.
     pub fn create_blocking(&self, params: schema::CreateParams) -> Result<schema::CreateResults, CallError> {
-        let reply = call_blocking(&self.cap, CREATE, &params, &[])?;
-        plain_reply(&reply)
+        ask(&self.cap, CREATE, &params, plain_results)
     }
 
     /// Sets the calling thread's FS base.
     pub async fn set_fs_base(&self, base: u64) -> Result<(), CallError> {
         let params = schema::SetFsBaseParams { base };
         let reply = call(&self.cap, SET_FS_BASE, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `set_fs_base`, but the thread waits for the answer.
     pub fn set_fs_base_blocking(&self, base: u64) -> Result<(), CallError> {
         let params = schema::SetFsBaseParams { base };
-        let reply = call_blocking(&self.cap, SET_FS_BASE, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, SET_FS_BASE, &params, empty_results)
     }
 
     /// Ends the calling thread. The last one to go ends the process with code 0.
     pub async fn exit(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, EXIT, &Empty, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `exit`, but the thread waits for the answer.
     pub fn exit_blocking(&self) -> Result<(), CallError> {
-        let reply = call_blocking(&self.cap, EXIT, &Empty, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, EXIT, &Empty, empty_results)
     }
 
     /// Completes when that thread of this process has ended; at once if it is gone, `notFound` if it never was.
     pub async fn join(&self, thread: u64) -> Result<(), CallError> {
         let params = schema::JoinParams { thread };
         let reply = call(&self.cap, JOIN, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `join`, but the thread waits for the answer.
     pub fn join_blocking(&self, thread: u64) -> Result<(), CallError> {
         let params = schema::JoinParams { thread };
-        let reply = call_blocking(&self.cap, JOIN, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, JOIN, &params, empty_results)
     }
 
     /// Lets others of the same priority run first.
     pub async fn yield_(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, YIELD, &Empty, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `yield_`, but the thread waits for the answer.
     pub fn yield_blocking(&self) -> Result<(), CallError> {
-        let reply = call_blocking(&self.cap, YIELD, &Empty, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, YIELD, &Empty, empty_results)
     }
 }

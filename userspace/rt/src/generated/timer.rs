@@ -2,11 +2,11 @@
 //!
 //! Monotonic time since boot.
 
-use capos_schema::{Decode, Empty, timer as schema};
+use capos_schema::{Decode, DecodeError, Empty, timer as schema};
 
-use super::{Method, call, call_blocking, empty_reply};
+use super::{Method, ask, call, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::{CallError, Reply};
+use crate::ipc::CallError;
 
 /// A capability for `Timer`.
 pub struct TimerClient {
@@ -53,31 +53,29 @@ impl TimerClient {
     /// Nanoseconds since boot.
     pub async fn now(&self) -> Result<u64, CallError> {
         let reply = call(&self.cap, NOW, &Empty, &[]).await?;
-        now_reply(&reply)
+        Ok(now_results(reply.bytes())?)
     }
 
     /// Like `now`, but the thread waits for the answer.
     pub fn now_blocking(&self) -> Result<u64, CallError> {
-        let reply = call_blocking(&self.cap, NOW, &Empty, &[])?;
-        now_reply(&reply)
+        ask(&self.cap, NOW, &Empty, now_results)
     }
 
     /// Completes at or after that time; at once if it has passed.
     pub async fn sleep_until(&self, ns: u64) -> Result<(), CallError> {
         let params = schema::SleepUntilParams { ns };
         let reply = call(&self.cap, SLEEP_UNTIL, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `sleep_until`, but the thread waits for the answer.
     pub fn sleep_until_blocking(&self, ns: u64) -> Result<(), CallError> {
         let params = schema::SleepUntilParams { ns };
-        let reply = call_blocking(&self.cap, SLEEP_UNTIL, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, SLEEP_UNTIL, &params, empty_results)
     }
 }
 
-fn now_reply(reply: &Reply) -> Result<u64, CallError> {
-    let results = schema::NowResults::decode(reply.bytes())?;
+fn now_results(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let results = schema::NowResults::decode(bytes)?;
     Ok(results.ns)
 }

@@ -3,10 +3,10 @@
 //! The address space of one process. Nothing is ever writable and executable. All addresses and sizes are whole pages.
 
 use capos_schema::virtual_memory::Protection;
-use capos_schema::{Decode, virtual_memory as schema};
+use capos_schema::{Decode, DecodeError, virtual_memory as schema};
 
 use super::memory_object::MemoryObjectClient;
-use super::{Method, call, call_blocking, empty_reply};
+use super::{Method, ask, call, call_blocking, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::{CallError, Reply};
 
@@ -62,56 +62,52 @@ impl VirtualMemoryClient {
     pub async fn reserve(&self, size: u64) -> Result<u64, CallError> {
         let params = schema::ReserveParams { size };
         let reply = call(&self.cap, RESERVE, &params, &[]).await?;
-        reserve_reply(&reply)
+        Ok(reserve_results(reply.bytes())?)
     }
 
     /// Like `reserve`, but the thread waits for the answer.
     pub fn reserve_blocking(&self, size: u64) -> Result<u64, CallError> {
         let params = schema::ReserveParams { size };
-        let reply = call_blocking(&self.cap, RESERVE, &params, &[])?;
-        reserve_reply(&reply)
+        ask(&self.cap, RESERVE, &params, reserve_results)
     }
 
     /// Backs part of one reservation with zeroed memory. All or nothing; `exists` if some of it is already backed.
     pub async fn commit(&self, address: u64, size: u64, protection: Protection) -> Result<(), CallError> {
         let params = schema::CommitParams { address, size, protection };
         let reply = call(&self.cap, COMMIT, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `commit`, but the thread waits for the answer.
     pub fn commit_blocking(&self, address: u64, size: u64, protection: Protection) -> Result<(), CallError> {
         let params = schema::CommitParams { address, size, protection };
-        let reply = call_blocking(&self.cap, COMMIT, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, COMMIT, &params, empty_results)
     }
 
     /// Changes the protection of committed or mapped pages. Write access to a mapped read-only object is `denied`.
     pub async fn protect(&self, address: u64, size: u64, protection: Protection) -> Result<(), CallError> {
         let params = schema::ProtectParams { address, size, protection };
         let reply = call(&self.cap, PROTECT, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `protect`, but the thread waits for the answer.
     pub fn protect_blocking(&self, address: u64, size: u64, protection: Protection) -> Result<(), CallError> {
         let params = schema::ProtectParams { address, size, protection };
-        let reply = call_blocking(&self.cap, PROTECT, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, PROTECT, &params, empty_results)
     }
 
     /// Gives pages back, reservation included; whole regions or parts of them. Freed memory is uncharged at once.
     pub async fn unmap(&self, address: u64, size: u64) -> Result<(), CallError> {
         let params = schema::UnmapParams { address, size };
         let reply = call(&self.cap, UNMAP, &params, &[]).await?;
-        empty_reply(&reply)
+        Ok(empty_results(reply.bytes())?)
     }
 
     /// Like `unmap`, but the thread waits for the answer.
     pub fn unmap_blocking(&self, address: u64, size: u64) -> Result<(), CallError> {
         let params = schema::UnmapParams { address, size };
-        let reply = call_blocking(&self.cap, UNMAP, &params, &[])?;
-        empty_reply(&reply)
+        ask(&self.cap, UNMAP, &params, empty_results)
     }
 
     /// New zeroed shareable memory, charged to the caller.
@@ -140,7 +136,7 @@ impl VirtualMemoryClient {
         let params = schema::MapParams { offset, size, protection };
         let reply = call(&self.cap, MAP, &params, &[object.slot()]).await?;
         object.delivered();
-        map_reply(&reply)
+        Ok(map_results(reply.bytes())?)
     }
 
     /// Like `map`, but the thread waits for the answer.
@@ -155,12 +151,12 @@ impl VirtualMemoryClient {
         let params = schema::MapParams { offset, size, protection };
         let reply = call_blocking(&self.cap, MAP, &params, &[object.slot()])?;
         object.delivered();
-        map_reply(&reply)
+        Ok(map_results(reply.bytes())?)
     }
 }
 
-fn reserve_reply(reply: &Reply) -> Result<u64, CallError> {
-    let results = schema::ReserveResults::decode(reply.bytes())?;
+fn reserve_results(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let results = schema::ReserveResults::decode(bytes)?;
     Ok(results.address)
 }
 
@@ -169,7 +165,7 @@ fn create_object_reply(reply: &Reply) -> Result<MemoryObjectClient, CallError> {
     Ok(reply.take_cap(0)?.into())
 }
 
-fn map_reply(reply: &Reply) -> Result<u64, CallError> {
-    let results = schema::MapResults::decode(reply.bytes())?;
+fn map_results(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let results = schema::MapResults::decode(bytes)?;
     Ok(results.address)
 }

@@ -4,7 +4,7 @@
 
 use capos_schema::{Empty, wall_clock as schema};
 
-use super::{Method, call, call_blocking, plain_reply};
+use super::{Method, ask, call, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::CallError;
 
@@ -51,12 +51,11 @@ impl WallClockClient {
     /// Nanoseconds since 1970-01-01 UTC, and where that knowledge comes from.
     pub async fn now(&self) -> Result<schema::NowResults, CallError> {
         let reply = call(&self.cap, NOW, &Empty, &[]).await?;
-        plain_reply(&reply)
+        Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `now`, but the thread waits for the answer.
     pub fn now_blocking(&self) -> Result<schema::NowResults, CallError> {
-        let reply = call_blocking(&self.cap, NOW, &Empty, &[])?;
-        plain_reply(&reply)
+        ask(&self.cap, NOW, &Empty, plain_results)
     }
 }

@@ -3,10 +3,11 @@
 use super::MAX_CPUS;
 use super::tables::Tables;
 use crate::sync::Ref;
-use crate::x86::user::{SavedState, UserContext};
+use crate::x86::user::{NOBODY_ENTERED, SavedState, UserContext};
 use crate::x86::vm::AddressSpace;
 use core::arch::asm;
 use core::cell::{Cell, UnsafeCell};
+use core::mem::offset_of;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use x86_64::VirtAddr;
@@ -23,6 +24,9 @@ pub struct Local {
     pub context: Cell<*mut SavedState>,
     /// Holds the user's stack pointer for a few instructions.
     pub scratch: Cell<u64>,
+    /// Whose system call is being handled, as long as its registers have not left the CPU: then those that a function keeps need
+    /// not be loaded again.
+    pub entered: Cell<*mut SavedState>,
     /// Number of this CPU.
     pub id: Cell<usize>,
     /// What keeps the thread and its address space alive.
@@ -63,6 +67,7 @@ impl Local {
             stack: Cell::new(0),
             context: Cell::new(ptr::null_mut()),
             scratch: Cell::new(0),
+            entered: Cell::new(NOBODY_ENTERED),
             id: Cell::new(0),
             running: UnsafeCell::new(Running { context: None, space: None }),
             bit: Cell::new(0),
@@ -111,6 +116,22 @@ pub fn this() -> &'static Local {
     unsafe { asm!("mov {}, gs:[0]", out(reg) local, options(nostack, preserves_flags, pure, readonly)) };
     // SAFETY: it lies in a static.
     unsafe { &*local }
+}
+
+/// Its number, in one instruction: every system call begins with it.
+#[inline]
+pub fn id() -> usize {
+    let id;
+    // SAFETY: as in `this`; only `adopt` changes the field, before anybody asks.
+    unsafe {
+        asm!(
+            "mov {}, gs:[{}]",
+            out(reg) id,
+            const offset_of!(Local, id),
+            options(nostack, preserves_flags, pure, readonly),
+        )
+    };
+    id
 }
 
 /// Like [`this`], for code that may run before the CPU was adopted: panics.

@@ -22,7 +22,7 @@ pub(super) fn set_count(count: usize) {
 /// The processor this code runs on.
 #[inline]
 pub fn id() -> usize {
-    local::this().id.get()
+    local::id()
 }
 
 /// How many processors run.

@@ -9,8 +9,8 @@ use crate::x86::{apic, irq, start, time, vm};
 use x86_64::registers::control::Cr2;
 
 /// A system call of the current thread.
-pub(super) extern "sysv64" fn capos_on_syscall(number: u64, first: u64, second: u64) {
-    (start::handlers().syscall)(number, first, second);
+pub(super) extern "sysv64" fn capos_on_syscall(first: u64, second: u64, number: u64) {
+    (start::handlers().syscall)(first, second, number);
 }
 
 /// The current thread was interrupted or raised an exception.

@@ -39,7 +39,7 @@ const _: () = assert!(offset_of!(SavedState, ss) == 184 && size_of::<SavedState>
 
 global_asm!(
     ".section .text.entry, \"ax\", @progbits",
-    // --- system call: rax = number, rdi, rsi = arguments, rcx = return address, r11 = flags ---
+    // --- system call: rax = number, rdi, rsi = arguments, rcx = return address, r11 = flags; handled as (rdi, rsi, number) ---
     ".balign 64",
     ".global capos_syscall_entry",
     ".type capos_syscall_entry, @function",
@@ -58,12 +58,17 @@ global_asm!(
     "mov [rsp + {r15}], r15",
     "mov [rsp + {rsp_}], rcx",
     "mov qword ptr [rsp + {kind}], {by_syscall}",
+    "mov gs:[{entered}], rsp",
     "mov rsp, gs:[{stack}]",
-    "mov rdx, rsi",
-    "mov rsi, rdi",
-    "mov rdi, rax",
+    "mov rdx, rax",
     "xor ebp, ebp",
     "call {on_syscall}",
+    // The same thread goes on, and this CPU never let go of it: the registers that a function keeps still have its values.
+    "mov rsp, gs:[{context}]",
+    "cmp rsp, gs:[{entered}]",
+    "jne capos_resume",
+    "mov rbp, [rsp + {rbp}]",
+    "jmp 1f",
     ".size capos_syscall_entry, . - capos_syscall_entry",
     // --- out again ---
     ".global capos_resume",
@@ -75,15 +80,16 @@ global_asm!(
     "cmp qword ptr [rsp + {kind}], {by_syscall}",
     "jne 2f",
     // By SYSRET. The return address is canonical: user code ends a page below the hole.
-    "mov rcx, [rsp + {rip}]",
-    "mov r11, [rsp + {rflags}]",
-    "mov rax, [rsp + {rax}]",
     "mov rbx, [rsp + {rbx}]",
     "mov rbp, [rsp + {rbp}]",
     "mov r12, [rsp + {r12}]",
     "mov r13, [rsp + {r13}]",
     "mov r14, [rsp + {r14}]",
     "mov r15, [rsp + {r15}]",
+    "1:",
+    "mov rcx, [rsp + {rip}]",
+    "mov r11, [rsp + {rflags}]",
+    "mov rax, [rsp + {rax}]",
     "mov rsp, [rsp + {rsp_}]",
     "xor edx, edx",
     "xor esi, esi",
@@ -252,6 +258,7 @@ global_asm!(
     scratch = const offset_of!(Local, scratch),
     context = const offset_of!(Local, context),
     stack = const offset_of!(Local, stack),
+    entered = const offset_of!(Local, entered),
     kind = const offset_of!(SavedState, kind),
     rip = const offset_of!(SavedState, rip),
     rflags = const offset_of!(SavedState, rflags),
