@@ -3,7 +3,7 @@
 
 use crate::arena;
 use crate::cap::Cap;
-use crate::ipc::{CallError, Reply, answer, start};
+use crate::ipc::{CallError, Encoder, Reply, answer, once, start};
 use crate::thread::{self, BLOCKING, Thread};
 use capos_abi::{Cqe, MAX_CAPS, MAX_MESSAGE, Op, Sqe, TransferSlot};
 use capos_schema::{DecodeError, EncodeError};
@@ -25,8 +25,7 @@ where
 {
     let thread = thread::current();
     if !thread.scratch.claim() {
-        let operation = start(thread, cap, interface, method, encode, send, recv_caps, reply_max)?;
-        return answer(thread, operation.finish_blocking());
+        return call_elsewhere(cap, interface, method, &mut once(encode), send, recv_caps, reply_max);
     }
     // From here on the scratch place is ours, until an error or the drop of the answer gives it back.
     let len = encode_in_scratch(thread, encode)?;
@@ -46,7 +45,8 @@ where
 {
     let thread = thread::current();
     if !thread.scratch.claim() {
-        return ask_elsewhere(thread, cap, interface, method, encode, decode);
+        let reply = call_elsewhere(cap, interface, method, &mut once(encode), &[], 0, MAX_MESSAGE)?;
+        return Ok(decode(reply.bytes())?);
     }
     let len = encode_in_scratch(thread, encode)?;
     let outcome = exchange(thread, kind(method, 0, 0), cap.id().raw(), interface, len);
@@ -59,24 +59,21 @@ where
     Ok(results?)
 }
 
-/// The same while somebody still reads an answer in the scratch place.
+/// A blocking call while somebody still reads an answer in the scratch place.
 #[cold]
 #[inline(never)]
-fn ask_elsewhere<E, D, R>(
-    thread: &'static Thread,
+fn call_elsewhere(
     cap: &Cap,
     interface: u64,
     method: u16,
-    encode: E,
-    decode: D,
-) -> Result<R, CallError>
-where
-    E: FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
-    D: FnOnce(&[u8]) -> Result<R, DecodeError>,
-{
-    let operation = start(thread, cap, interface, method, encode, &[], 0, MAX_MESSAGE)?;
-    let reply = answer(thread, operation.finish_blocking())?;
-    Ok(decode(reply.bytes())?)
+    encode: Encoder<'_>,
+    send: &[TransferSlot],
+    recv_caps: usize,
+    reply_max: usize,
+) -> Result<Reply, CallError> {
+    let thread = thread::current();
+    let operation = start(thread, cap, interface, method, encode, send, recv_caps, reply_max)?;
+    answer(thread, operation.finish_blocking())
 }
 
 /// The first word of a call's submission.

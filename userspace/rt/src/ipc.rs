@@ -217,8 +217,25 @@ where
     E: FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
 {
     let thread = thread::current();
-    let operation = start(thread, cap, interface, method, encode, send, recv_caps, reply_max)?;
+    let operation = start(thread, cap, interface, method, &mut once(encode), send, recv_caps, reply_max)?;
+    outcome(thread, operation).await
+}
+
+async fn outcome(thread: &'static Thread, operation: Operation) -> Result<Reply, CallError> {
     answer(thread, operation.finish().await)
+}
+
+/// Writes a message, and says how long it became. Behind a pointer: what is not the shortest path is compiled once and not anew
+/// for every method.
+pub(crate) type Encoder<'a> = &'a mut dyn FnMut(&mut [u8]) -> Result<usize, EncodeError>;
+
+/// An encoder that is called once.
+pub(crate) fn once<E>(encode: E) -> impl FnMut(&mut [u8]) -> Result<usize, EncodeError>
+where
+    E: FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
+{
+    let mut encode = Some(encode);
+    move |out| encode.take().map_or(Err(EncodeError::NoRoom), |encode| encode(out))
 }
 
 /// Where request, capabilities and answer lie in one run, in this order.
@@ -245,19 +262,16 @@ impl Layout {
 
 /// Encodes and submits a call that somebody will await.
 #[expect(clippy::too_many_arguments, reason = "the parameters of a call; see `call`")]
-pub(crate) fn start<E>(
+pub(crate) fn start(
     thread: &'static Thread,
     cap: &Cap,
     interface: u64,
     method: u16,
-    encode: E,
+    encode: Encoder<'_>,
     send: &[TransferSlot],
     recv_caps: usize,
     reply_max: usize,
-) -> Result<Operation, CallError>
-where
-    E: FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
-{
+) -> Result<Operation, CallError> {
     let (message, msg_len) = encode_somewhere(thread, encode)?;
     let send = send.get(..MAX_CAPS).unwrap_or(send);
     let recv_caps = recv_caps.min(MAX_CAPS);
@@ -323,10 +337,10 @@ impl Drop for Draft {
 }
 
 /// Lets `encode` write where there is room for the largest message, and says how long it became.
-pub(crate) fn encode_somewhere<E>(thread: &'static Thread, encode: E) -> Result<(Draft, usize), CallError>
-where
-    E: FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
-{
+pub(crate) fn encode_somewhere(
+    thread: &'static Thread,
+    encode: Encoder<'_>,
+) -> Result<(Draft, usize), CallError> {
     let draft = if thread.scratch.claim() {
         Draft { thread, offset: thread.scratch.request, run: None }
     } else {

@@ -19,6 +19,9 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// A ring block, every word of it.
 pub struct RawRing {
     block: NonNull<u8>,
+    sq_mask: u32,
+    cq_mask: u32,
+    cq_off: usize,
     shape: RingShape,
 }
 
@@ -57,7 +60,7 @@ pub fn spawn(
 extern "C" fn born(block: NonNull<u8>, birth: *mut Birth) -> ! {
     // SAFETY: `spawn` made it for this thread alone. It is never freed: the heap may have to grow for that.
     let birth = unsafe { &mut *birth };
-    let ring = RawRing { block, shape: birth.shape };
+    let ring = RawRing::new(block, birth.shape);
     let work = core::mem::replace(&mut birth.work, Box::new(|_| ()));
     // The box of a closure is freed behind its call; that never grows the heap.
     work(&ring);
@@ -65,6 +68,11 @@ extern "C" fn born(block: NonNull<u8>, birth: *mut Birth) -> ! {
 }
 
 impl RawRing {
+    fn new(block: NonNull<u8>, shape: RingShape) -> RawRing {
+        let (sq_mask, cq_mask) = (shape.sq_entries - 1, shape.cq_entries - 1);
+        RawRing { block, sq_mask, cq_mask, cq_off: shape.cq_off(), shape }
+    }
+
     /// Its shape.
     pub fn shape(&self) -> RingShape {
         self.shape
@@ -85,7 +93,7 @@ impl RawRing {
     /// Writes submission slot `index` (masked into the queue).
     #[inline]
     pub fn write_sqe(&self, index: u32, words: &[u64; SQE_SIZE / 8]) {
-        let slot = (index & (self.shape.sq_entries - 1)) as usize;
+        let slot = (index & self.sq_mask) as usize;
         let place = self.shape.sq_off() + slot * SQE_SIZE;
         // SAFETY: inside the block and aligned. The kernel reads submissions only in a system call of this very thread.
         unsafe { self.block.as_ptr().add(place).cast::<[u64; SQE_SIZE / 8]>().write(*words) };
@@ -117,8 +125,7 @@ impl RawRing {
 
     #[inline]
     fn cqe_place(&self, index: u32) -> usize {
-        let slot = (index & (self.shape.cq_entries - 1)) as usize;
-        self.shape.cq_off() + slot * CQE_SIZE
+        self.cq_off + (index & self.cq_mask) as usize * CQE_SIZE
     }
 
     /// The arena word at byte `offset` (masked into the arena).

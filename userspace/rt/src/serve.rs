@@ -8,7 +8,7 @@
 use crate::arena;
 use crate::blocking::wait_for;
 use crate::cap::Cap;
-use crate::ipc::{CallError, encode_somewhere};
+use crate::ipc::{CallError, Encoder, encode_somewhere, once};
 use crate::op::Operation;
 use crate::thread::{self, RECEIVE, Thread};
 use alloc::collections::VecDeque;
@@ -141,7 +141,7 @@ impl Request {
         let send = send.get(..MAX_CAPS).unwrap_or(send);
         let sent = match core::mem::replace(&mut self.body, Body::Heap(Vec::new(), Vec::new())) {
             Body::Arena(run) => self.reply_in_place(run, encode, send),
-            Body::Heap(..) => self.reply_anew(encode, send),
+            Body::Heap(..) => self.reply_anew(&mut once(encode), send),
         };
         if sent.is_err() {
             self.queue_exception(&Exception::from(ExceptionCode::Failed));
@@ -167,10 +167,7 @@ impl Request {
     }
 
     /// Encodes into a run of the right size.
-    fn reply_anew<E>(&self, encode: E, send: &[TransferSlot]) -> Result<(), CallError>
-    where
-        E: FnOnce(&mut [u8]) -> Result<usize, EncodeError>,
-    {
+    fn reply_anew(&self, encode: Encoder<'_>, send: &[TransferSlot]) -> Result<(), CallError> {
         let (draft, len) = encode_somewhere(self.thread, encode)?;
         let caps_at = len.next_multiple_of(8) as u32;
         let run = self.thread.take_arena(caps_at + 8 * send.len() as u32).ok_or(CallError::ArenaFull)?;

@@ -62,7 +62,7 @@ pub fn kernel(house: &House) -> Result<(), Failure> {
 /// Builds all programs.
 pub fn user(house: &House, programs: &Programs) -> Result<(), Failure> {
     let mut command = cargo(house);
-    command.args(["build", "--release", "--target", HOST]);
+    command.args(["build", "--profile", "program", "--target", HOST]);
     command.arg("--target-dir").arg(house.target().join("user"));
     command.arg("--config").arg(user_config(house)?);
     for package in &programs.packages {

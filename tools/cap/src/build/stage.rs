@@ -16,7 +16,7 @@ pub fn binaries(house: &House, programs: &Programs) -> Result<(), Failure> {
     let kernel = house.target().join("kernel").join(KERNEL_TARGET).join("release");
     copy(&kernel.join("kernel"), &boot.join("kernel.elf"))?;
     copy(&kernel.join("handoff"), &boot.join("handoff.elf"))?;
-    let user = house.target().join("user").join(HOST).join("release");
+    let user = house.target().join("user").join(HOST).join("program");
     for name in &programs.binaries {
         copy(&user.join(name), &files.join(name))?;
     }

@@ -1,35 +1,4 @@
-//! The shell: every command is a typed call on a capability that the shell holds.
-//!
-//! What it holds was granted by name; what it lacks, it can not do, and says so. Programs that it starts get exactly what is
-//! granted on the command line (`run NAME with CAP`): a console lent that way is a facet that the shell itself serves, so the
-//! input comes back when the program ends and Ctrl-C stays with the person.
+//! The shell as a program. All of it is in the library, which is compiled while the runtime still is.
 #![cfg_attr(capos, no_std, no_main)]
 
-extern crate alloc;
-
-mod budget;
-mod commands;
-mod completion;
-mod held;
-mod jobs;
-mod keyboard;
-mod launch;
-mod lend;
-mod names;
-mod screen;
-mod session;
-mod trouble;
-
-use rt::{Env, block_on, log};
-
-rt::main!(run);
-
-fn run(env: Env) -> i64 {
-    match block_on(session::run(env)) {
-        Ok(()) => 0,
-        Err(error) => {
-            log::error(format_args!("{error}"));
-            if matches!(error, trouble::Trouble::NotHeld(_)) { jobs::LACKING } else { 1 }
-        }
-    }
-}
+rt::main!(shell::run);
