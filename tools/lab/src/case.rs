@@ -195,6 +195,8 @@ pub struct Step {
     /// Does something to the machine.
     #[serde(rename = "do")]
     pub action: Option<Action>,
+    /// Looks into the machine from outside; what is seen there arrives as text.
+    pub look: Option<Look>,
     /// How long a waiting step may take.
     #[serde(deserialize_with = "maybe_duration", serialize_with = "seconds")]
     pub within: Option<Duration>,
@@ -214,6 +216,16 @@ pub enum Action {
     Stop,
     /// Lets them go on.
     Continue,
+}
+
+/// Where a step can look, past everything that the system says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Look {
+    /// Registers of all processors, as QEMU writes them.
+    Registers,
+    /// The page tables in use by the first processor: how many pages, and how many of them are as no page should be.
+    Pages,
 }
 
 /// Damage to one boot file.

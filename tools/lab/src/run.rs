@@ -244,6 +244,7 @@ impl<'a> Watch<'a> {
             match self.session.next(now) {
                 Next::Send(bytes) => drop(guest.send(&bytes)),
                 Next::Do(action) => drop(guest.command(&monitor::action(action))),
+                Next::Look(look) => drop(guest.command(&monitor::look(look))),
                 Next::Wait(until) => return Ok(Some(until)),
                 Next::Done => return Ok(None),
                 Next::Failed(reason) => return Err(reason),
@@ -290,6 +291,10 @@ impl<'a> Watch<'a> {
 
     fn notice(&mut self, line: &str) {
         self.accepted |= line.contains("\"return\"");
+        if let Some(text) = monitor::seen(line) {
+            // Not the machine's own words: they are no part of `serial.log`, nor of what the rules are applied to.
+            self.session.feed(text.as_bytes());
+        }
         match monitor::notice(line) {
             Some(Notice::Reset) => self.seen.reset = true,
             Some(Notice::Poweroff) => self.poweroff = true,

@@ -6,6 +6,7 @@ pub mod firmware;
 pub mod guest;
 pub mod kvm;
 pub mod monitor;
+pub mod pages;
 
 /// The program that makes machines.
 pub fn qemu() -> String {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::case::Action;
+use super::pages;
+use crate::case::{Action, Look};
 
 /// Must be the first command of a connection.
 pub fn hello() -> String {
@@ -23,6 +24,30 @@ pub fn action(action: Action) -> String {
         Action::Stop => "stop",
         Action::Continue => "cont",
     })
+}
+
+/// The command for a look; the answer comes with the look's name.
+pub fn look(look: Look) -> String {
+    let (line, id) = match look {
+        Look::Registers => ("info registers -a", REGISTERS),
+        Look::Pages => ("info tlb", PAGES),
+    };
+    let arguments = json!({ "command-line": line });
+    format!("{}\n", json!({ "execute": "human-monitor-command", "arguments": arguments, "id": id }))
+}
+
+const REGISTERS: &str = "registers";
+const PAGES: &str = "pages";
+
+/// What a look showed, as text for the session.
+pub fn seen(line: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    let text = value.get("return")?.as_str()?.replace('\r', "");
+    match value.get("id")?.as_str()? {
+        REGISTERS => Some(text),
+        PAGES => Some(pages::digest(&text)),
+        _ => None,
+    }
 }
 
 fn command(name: &str) -> String {
@@ -67,6 +92,16 @@ mod tests {
         assert_eq!(notice(&line("STOP", "")), None);
         assert_eq!(notice(r#"{"return":{}}"#), None);
         assert_eq!(notice("garbage"), None);
+    }
+
+    #[test]
+    fn looks_come_back_as_text() {
+        assert!(look(Look::Registers).contains("info registers -a"));
+        let answer = |id: &str| format!(r#"{{"return": "CR4=00300800\r\nx\r\n", "id": "{id}"}}"#);
+        assert_eq!(seen(&answer("registers")).as_deref(), Some("CR4=00300800\nx\n"));
+        assert!(seen(&answer("pages")).unwrap().contains("pages"));
+        assert_eq!(seen(&answer("else")), None);
+        assert_eq!(seen(r#"{"return": {}, "id": "pages"}"#), None);
     }
 
     #[test]

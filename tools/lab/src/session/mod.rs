@@ -10,7 +10,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::case::{Action, Step};
+use crate::case::{Action, Look, Step};
 use crate::expect::fields_match;
 pub use plain::Plain;
 
@@ -27,6 +27,8 @@ pub enum Next {
     Send(Vec<u8>),
     /// Do this to the machine, then ask again.
     Do(Action),
+    /// Look there, feed what is seen, ask again.
+    Look(Look),
     /// Ask again when more bytes have arrived, or at this time (since the start of the run) at the latest.
     Wait(Duration),
     /// All steps are done.
@@ -89,6 +91,9 @@ impl Session {
         }
         if let Some(action) = step.action {
             return self.advance(Next::Do(action));
+        }
+        if let Some(look) = step.look {
+            return self.advance(Next::Look(look));
         }
         if let Some(text) = &step.absent {
             if self.passed.contains(text.as_str()) {

@@ -22,7 +22,7 @@ fn talk(session: &mut Session, mut peer: impl FnMut(&str) -> String) -> Next {
     loop {
         match session.next(now) {
             Next::Send(bytes) => session.feed(peer(&String::from_utf8_lossy(&bytes)).as_bytes()),
-            Next::Do(_) => {}
+            Next::Do(_) | Next::Look(_) => {}
             Next::Wait(until) => now = until,
             end => return end,
         }
@@ -41,6 +41,15 @@ fn typing_ends_with_a_return_and_sending_does_not() {
     assert_eq!(session.next(ZERO), Next::Send(vec![3]));
     assert_eq!(session.next(ZERO), Next::Done);
     assert!(session.is_done());
+}
+
+#[test]
+fn what_was_looked_at_arrives_as_text() {
+    let mut session = session("session = [{ look = 'pages' }, { match = 'writable (\\d)' }]");
+    assert_eq!(session.next(ZERO), Next::Look(Look::Pages));
+    assert!(matches!(session.next(ZERO), Next::Wait(_)));
+    session.feed(b"writable 0");
+    assert_eq!(session.next(ZERO), Next::Done);
 }
 
 #[test]
