@@ -16,15 +16,15 @@ use capos_schema::{endpoint, endpoint_factory};
 const FACE: u64 = 0x77;
 
 /// A server with an endpoint and a client with a facet of it.
-struct Pair {
-    server: User,
-    client: User,
-    right: CapId,
-    facet: CapId,
+pub(super) struct Pair {
+    pub(super) server: User,
+    pub(super) client: User,
+    pub(super) right: CapId,
+    pub(super) facet: CapId,
 }
 
 impl Pair {
-    fn new(world: &World, depth: u32) -> Self {
+    pub(super) fn new(world: &World, depth: u32) -> Self {
         let server = world.start("server");
         let client = world.start("client");
         let right = make_endpoint(&server, depth);
@@ -32,13 +32,13 @@ impl Pair {
         Pair { server, client, right, facet }
     }
 
-    fn call(&self, message: &[u8]) -> Sqe {
+    pub(super) fn call(&self, message: &[u8]) -> Sqe {
         self.client.put(MSG, message);
         call_sqe(self.facet, FACE, 5, message.len() as u32)
     }
 
     /// Lets the server receive one call.
-    fn receive(&self) -> Cqe {
+    pub(super) fn receive(&self) -> Cqe {
         self.server.one(recv_sqe(self.right))
     }
 }

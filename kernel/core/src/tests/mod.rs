@@ -1,6 +1,7 @@
 //! Host tests of the kernel on the fake machine. A test plays user programs: it writes into their rings and makes system calls.
 
 mod abuse;
+mod accounts;
 mod ipc;
 mod memory;
 mod processes;
