@@ -10,9 +10,9 @@ const HEAD: &str = "\
 # Figures
 
 Written by `make bench`; do not edit. Guest instructions count everything: all processes and the kernel, under QEMU TCG with
-`-icount shift=0 -cpu max,-erms -smp 1`, where one TSC tick is one instruction. They repeat exactly; `make bench CHECK=1` fails when one
-is more than 3 % worse than here. The anchors were recorded on machines of the same kind. Instructions hide the cost of crossings:
-fewer instructions are not in proportion faster.
+`-icount shift=0 -cpu max,-erms -smp 1`, where one TSC tick is one instruction. They repeat exactly (the boot within some hundred:
+the hour that it reads differs); `make bench CHECK=1` fails when one is more than 3 % worse than here. The anchors were recorded on
+machines of the same kind. Instructions hide the cost of crossings: fewer instructions are not in proportion faster.
 
 ";
 

@@ -1,13 +1,11 @@
 //! Calls to another process.
 
-use crate::measure::{Bench, middle};
+use crate::measure::Bench;
+use crate::primitives::bare_figure;
 use crate::servers::{self, BATCH, BYTES, INTERFACE, NOTHING, TYPED, typed};
-use alloc::sync::Arc;
-use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
 use probe::Limits;
 use probe::bare::Bare;
-use rt::abi::{Op, RingShape, Sqe, TransferSlot};
+use rt::abi::{Op, Sqe, TransferSlot};
 use rt::generated::{EndpointClient, EndpointFactoryClient, ProcessHandleClient};
 use rt::ipc::call_blocking;
 use rt::schema::log_reader::ReadResults;
@@ -67,18 +65,8 @@ pub fn batched(bench: &Bench) -> Result<(), CallError> {
         return Ok(());
     }
     let (handle, facet) = server(bench, "--role=batch")?;
-    let found = Arc::new(AtomicU64::new(0));
-    let (theirs, id, samples) = (found.clone(), facet.id(), bench.samples);
-    let mut costs = Vec::with_capacity(samples);
-    let thread = rt::raw::spawn(RingShape::DEFAULT, 10, move |ring| {
-        let mut bare = Bare::new(ring);
-        for _ in 0..samples.max(1) {
-            costs.push(batch(&mut bare, id) / u64::from(BATCH));
-        }
-        theirs.store(middle(&mut costs), Ordering::Relaxed);
-    })?;
-    thread.join()?;
-    bench.report.figure(name, found.load(Ordering::Relaxed));
+    let id = facet.id();
+    bare_figure(bench, name, move |bare| batch(bare, id) / u64::from(BATCH))?;
     handle.kill_blocking()
 }
 

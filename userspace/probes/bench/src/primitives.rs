@@ -19,7 +19,15 @@ const BATCH: u64 = 32;
 
 /// `ring.nop.batch32`: 32 NOPs in one `cap_enter`, completions taken, each.
 pub fn nops(bench: &Bench) -> Result<(), CallError> {
-    let name = "ring.nop.batch32";
+    bare_figure(bench, "ring.nop.batch32", |bare| nop_batch(bare) / BATCH)
+}
+
+/// The median of what `cost` finds on a bare thread.
+pub fn bare_figure(
+    bench: &Bench,
+    name: &'static str,
+    cost: impl Fn(&mut Bare<'_>) -> u64 + Send + 'static,
+) -> Result<(), CallError> {
     if !bench.wants(name) {
         return Ok(());
     }
@@ -30,7 +38,7 @@ pub fn nops(bench: &Bench) -> Result<(), CallError> {
     let thread = rt::raw::spawn(RingShape::DEFAULT, 10, move |ring| {
         let mut bare = Bare::new(ring);
         for _ in 0..samples.max(1) {
-            costs.push(nop_batch(&mut bare) / BATCH);
+            costs.push(cost(&mut bare));
         }
         theirs.store(middle(&mut costs), Ordering::Relaxed);
     })?;
@@ -51,24 +59,8 @@ fn nop_batch(bare: &mut Bare<'_>) -> u64 {
 
 /// `call.kernel_null`: a call that carries nothing and gets nothing, `Timer.sleepUntil` of what has passed, on a bare ring.
 pub fn null_call(bench: &Bench) -> Result<(), CallError> {
-    let name = "call.kernel_null";
-    if !bench.wants(name) {
-        return Ok(());
-    }
     let cap = bench.audit.timer().cap().id().raw();
-    let found = Arc::new(AtomicU64::new(0));
-    let (theirs, samples) = (found.clone(), bench.samples);
-    let mut costs = Vec::with_capacity(samples);
-    let thread = rt::raw::spawn(RingShape::DEFAULT, 10, move |ring| {
-        let mut bare = Bare::new(ring);
-        for _ in 0..samples.max(1) {
-            costs.push(calls_of_nothing(&mut bare, cap) / BATCH);
-        }
-        theirs.store(middle(&mut costs), Ordering::Relaxed);
-    })?;
-    thread.join()?;
-    bench.report.figure(name, found.load(Ordering::Relaxed));
-    Ok(())
+    bare_figure(bench, "call.kernel_null", move |bare| calls_of_nothing(bare, cap) / BATCH)
 }
 
 fn calls_of_nothing(bare: &mut Bare<'_>, cap: u64) -> u64 {
