@@ -38,7 +38,11 @@ fn cap_enter(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
 fn cap_enter_any(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
     // The program may change its head at any time; what it was at first counts for the whole of this call.
     let taken = thread.ring.cq_head();
-    match take_submissions(thread, taken).and_then(|()| thread.waiting_from(taken)) {
+    let more = take_submissions(thread, taken);
+    if more == Ok(true) {
+        return thread.context.repeat_syscall(min_complete, timeout_ns, syscall::CAP_ENTER);
+    }
+    match more.and_then(|_| thread.waiting_from(taken)) {
         Err(fault) => answer(thread, Err(thread.corrupt(fault))),
         Ok(waiting) if timeout_ns == 0 || u64::from(waiting) >= min_complete => answer(thread, Ok(waiting)),
         Ok(_) => sleep(thread, min_complete, timeout_ns),
@@ -63,15 +67,23 @@ fn answer(thread: &Ref<Thread>, result: Result<u32, TransportError>) {
     thread.context.set_return(value);
 }
 
-/// Takes submissions in order until none is left or the completion queue, of which the program has read all below `taken`, might
-/// overflow.
+/// Operations between two looks at the clock.
+const STRIDE: u32 = 16;
+/// How long submissions are taken in one go while interrupts have to wait, nanoseconds. What is left when it is over is for the same
+/// system call made anew: see [`kernel_hal::user::UserContext::repeat_syscall`].
+const LONG_NS: u64 = 200_000;
+
+/// Takes submissions in order until none is left, or the completion queue, of which the program has read all below `taken`, might
+/// overflow, or it takes long: then there is more (`true`).
 #[inline]
-fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<(), RingFault> {
+fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault> {
     let mut head = thread.sq_head.load(Ordering::Relaxed);
     // Every operation takes up one place, whether it completes at once or later.
     let room = thread.shape.cq_entries - thread.ring.cq_between(taken, head)?;
     let pending = thread.ring.sq_pending(head)?;
     let end = head.wrapping_add(pending.min(room));
+    let began = (pending > STRIDE).then(time::now_ns);
+    let mut done = 0;
     while head != end {
         let sqe = thread.ring.read_sqe(head);
         if sqe.op == Op::Nop as u8 {
@@ -94,7 +106,12 @@ fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<(), RingFault> {
         if thread.is_doomed() {
             break;
         }
+        done += 1;
+        if done % STRIDE == 0 && began.is_some_and(|began| time::now_ns().saturating_sub(began) > LONG_NS) {
+            thread.ring.publish_sq_head(head);
+            return Ok(head != end);
+        }
     }
     thread.ring.publish_sq_head(head);
-    Ok(())
+    Ok(false)
 }

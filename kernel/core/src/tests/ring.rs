@@ -6,6 +6,7 @@ use crate::cap::boot_package::BootPackage;
 use crate::cap::timer::Timer;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransportError, syscall};
 use capos_schema::{Encode, boot_package, timer};
+use kernel_hal::fake;
 use std::vec::Vec;
 
 fn nop(user_data: u64) -> Sqe {
@@ -250,4 +251,42 @@ fn a_lone_call_that_has_to_wait_completes_later_and_only_once() {
     assert_eq!(user.one(Sqe { op: Op::Cancel as u8, aux: 5, user_data: 7, ..Sqe::default() }).user_data, 5);
     assert_eq!(user.pop().user_data, 7);
     user.nothing();
+}
+
+#[test]
+fn a_batch_that_takes_long_goes_on_in_the_same_system_call_made_anew() {
+    let world = World::new();
+    let user = world.start("a");
+    let cap = user.hold(Object::Timer(Timer));
+    for user_data in 0..60 {
+        user.submit(Sqe { user_data, ..call_sqe(cap, timer::INTERFACE_ID, timer::NOW, 0) });
+    }
+    // Each operation looks at the clock once: 16 of them take longer than one go may.
+    fake::time::pass_with_each_look(20_000);
+    let mut left = Vec::new();
+    loop {
+        user.enter(60, syscall::FOREVER);
+        left.push(user.ring.submitted());
+        match user.thread.context.take_repeated() {
+            Some(call) => assert_eq!(call, [60, syscall::FOREVER, syscall::CAP_ENTER]),
+            None => break,
+        }
+    }
+    assert_eq!(left, [44, 28, 12, 0], "so many at a time, and never two looks at one");
+    assert_eq!(user.returned(), 60);
+    (0..60).for_each(|n| assert_eq!(user.pop().user_data, n));
+    user.nothing();
+}
+
+#[test]
+fn a_short_batch_is_taken_whole_however_long_it_takes() {
+    let world = World::new();
+    let user = world.start("a");
+    let cap = user.hold(Object::Timer(Timer));
+    for user_data in 0..16 {
+        user.submit(Sqe { user_data, ..call_sqe(cap, timer::INTERFACE_ID, timer::NOW, 0) });
+    }
+    fake::time::pass_with_each_look(1_000_000);
+    user.poll();
+    assert_eq!((user.returned(), user.thread.context.take_repeated()), (16, None));
 }

@@ -4,16 +4,18 @@ use super::cpu;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 static NOW: AtomicU64 = AtomicU64::new(0);
+static STEP: AtomicU64 = AtomicU64::new(0);
 static ARMED: [AtomicU64; cpu::MAX_CPUS] = [const { AtomicU64::new(u64::MAX) }; cpu::MAX_CPUS];
 
 pub(super) fn reset() {
     NOW.store(0, SeqCst);
+    STEP.store(0, SeqCst);
     ARMED.iter().for_each(|armed| armed.store(u64::MAX, SeqCst));
 }
 
 /// Nanoseconds since boot.
 pub fn now_ns() -> u64 {
-    NOW.load(SeqCst)
+    NOW.fetch_add(STEP.load(SeqCst), SeqCst)
 }
 
 /// Asks for the timer handler at `deadline_ns` on this CPU; `u64::MAX` asks for none.
@@ -29,6 +31,11 @@ pub fn wall_clock_ns() -> Option<u64> {
 /// The clock, in words.
 pub fn describe() -> &'static str {
     "source=fake"
+}
+
+/// From now on so much time passes whenever somebody looks at the clock.
+pub fn pass_with_each_look(ns: u64) {
+    STEP.store(ns, SeqCst);
 }
 
 /// Lets time pass.

@@ -12,18 +12,29 @@ pub struct UserContext {
     start: Start,
     result: AtomicU64,
     fs_base: AtomicU64,
+    repeated: Mutex<Option<[u64; 3]>>,
 }
 
 impl UserContext {
     /// A context that will begin at `start`.
     pub fn new(start: Start) -> Result<Ref<UserContext>, OutOfMemory> {
         let fs_base = AtomicU64::new(start.fs_base);
-        Ref::try_new(UserContext { start, result: AtomicU64::new(0), fs_base })
+        Ref::try_new(UserContext { start, result: AtomicU64::new(0), fs_base, repeated: Mutex::new(None) })
     }
 
     /// What the system call answers.
     pub fn set_return(&self, value: u64) {
         self.result.store(value, SeqCst);
+    }
+
+    /// The thread makes its system call anew when it runs again: a test sees it with [`UserContext::take_repeated`].
+    pub fn repeat_syscall(&self, first: u64, second: u64, number: u64) {
+        *self.repeated.lock().expect("no test panics inside") = Some([first, second, number]);
+    }
+
+    /// The system call that the thread would make anew.
+    pub fn take_repeated(&self) -> Option<[u64; 3]> {
+        self.repeated.lock().expect("no test panics inside").take()
     }
 
     /// Sets FS base.

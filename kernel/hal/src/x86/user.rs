@@ -18,6 +18,8 @@ pub(super) const BY_SYSCALL: u64 = 0;
 /// [`SavedState::kind`]: interrupted (or not begun); all registers are valid.
 pub(super) const BY_INTERRUPT: u64 = 1;
 
+/// Length of the SYSCALL instruction, bytes.
+const SYSCALL_LEN: u64 = 2;
 /// Interrupts on, and the bit that is always one.
 const INITIAL_FLAGS: u64 = 0x202;
 /// [`Local::entered`] when the registers are no longer those of a system call. Not null, which would be the idle CPU's context.
@@ -117,6 +119,21 @@ impl UserContext {
     pub fn set_return(&self, value: u64) {
         // SAFETY: one word of our own; see `Sync`.
         unsafe { ptr::write_volatile(&raw mut (*self.state.get()).rax, value) };
+    }
+
+    /// The thread makes the system call that is being handled anew when it runs again, after whatever interrupts are waiting.
+    pub fn repeat_syscall(&self, first: u64, second: u64, number: u64) {
+        // The CPU has what it needs for the way out by IRET only from here on.
+        local::this().entered.set(NOBODY_ENTERED);
+        let state = self.state.get();
+        // SAFETY: this CPU owns the context, as it handles its system call; nobody else writes these words.
+        unsafe {
+            (*state).kind = BY_INTERRUPT;
+            (*state).rip = (*state).rip.wrapping_sub(SYSCALL_LEN);
+            ((*state).rdi, (*state).rsi, (*state).rax) = (first, second, number);
+            ((*state).rcx, (*state).rdx) = (0, 0);
+            ((*state).r8, (*state).r9, (*state).r10, (*state).r11) = (0, 0, 0, 0);
+        }
     }
 
     /// Sets FS base; addresses beyond user space become 0. Takes effect at once if the thread is the current one.

@@ -1,10 +1,12 @@
-//! Checks threads: counting together, preemption of one that never stops, registers that survive both.
+//! Checks threads: counting together, preemption of one that never stops, registers that survive both; and that nobody waits for
+//! another's long batch.
 //!
-//! `--threads=N --rounds=N`
+//! `--threads=N --rounds=N --batch=PAGES`
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
 
+mod batches;
 mod counting;
 mod floats;
 mod spinning;
@@ -19,6 +21,8 @@ struct Setup {
     audit: Audit,
     threads: u64,
     rounds: u64,
+    /// Pages that each operation of the long batch concerns; none: no such batch.
+    batch: u64,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -36,10 +40,14 @@ fn run(mut env: Env) -> i64 {
 
 fn setup(env: &mut Env) -> Result<Setup, EnvError> {
     let (threads, rounds) = (number(env, "threads", 4), number(env, "rounds", 100_000));
-    Ok(Setup { report: Report::new(env)?, audit: Audit::new(env)?, threads, rounds })
+    let batch = number(env, "batch", 0);
+    Ok(Setup { report: Report::new(env)?, audit: Audit::new(env)?, threads, rounds, batch })
 }
 
 fn all(setup: &Setup) -> Result<(), CallError> {
+    if setup.batch > 0 {
+        return batches::all(setup);
+    }
     counting::all(setup)?;
     spinning::all(setup)?;
     floats::all(setup)?;
