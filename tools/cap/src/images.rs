@@ -59,13 +59,8 @@ fn image_folder(house: &House) -> PathBuf {
 
 /// Makes the images of what was built before, perhaps with more than ships.
 pub fn of(house: &House) -> Result<Images, Failure> {
-    into(house, &image_folder(house))
-}
-
-/// Makes the images in a folder.
-pub fn into(house: &House, folder: &Path) -> Result<Images, Failure> {
     let programs = build::programs(house, Scope::Shipped)?;
-    write(house, &programs, &Systems::load(house, &programs)?, folder)
+    of_built(house, &programs, &Systems::load(house, &programs)?)
 }
 
 fn write(house: &House, programs: &Programs, systems: &Systems, folder: &Path) -> Result<Images, Failure> {

@@ -10,7 +10,7 @@ use super::{Outcome, Tally};
 use crate::build::{self, cargo};
 use crate::exec::{self, Context, Failure, observe};
 use crate::house::House;
-use crate::{export, images, lint as house_lint, smoke};
+use crate::{export, git, images, lint as house_lint, smoke};
 
 /// Seconds for each fuzz target.
 const FUZZ_SECONDS: &str = "10";
@@ -38,13 +38,11 @@ pub fn cue(house: &House) -> Result<Outcome, Failure> {
     })
 }
 
-/// Makes the images twice from the same inputs, and compares them byte for byte.
+/// Builds everything twice, the second time from nothing and in another folder, and compares what comes of it byte for byte.
 pub fn image(house: &House) -> Result<Outcome, Failure> {
     let first = images::make(house)?;
-    let folder = house.target().join("image-again");
-    // Images of an earlier run would be taken for the second ones.
-    let _ = fs::remove_dir_all(&folder);
-    let second = images::into(house, &folder)?;
+    let twin = twin(house)?;
+    let second = images::make(&twin)?;
     let mut outcome = Outcome::from(Tally::default());
     for (one, other) in [(&first.iso, &second.iso), (&first.raw, &second.raw)] {
         let read = |path: &Path| fs::read(path).context(path.display());
@@ -55,7 +53,30 @@ pub fn image(house: &House) -> Result<Outcome, Failure> {
             outcome.report.push_str(&format!("{} and {} differ\n", one.display(), other.display()));
         }
     }
+    if outcome.tally.failed == 0 {
+        // Two different builds are kept for whoever looks into it; two equal ones need the room for nothing.
+        let _ = fs::remove_dir_all(&twin.root);
+    }
     Ok(outcome)
+}
+
+/// A copy of the tree in another folder, with nothing built in it.
+fn twin(house: &House) -> Result<House, Failure> {
+    let root = house.target().join("image-again");
+    // What an earlier run built would be taken for the second build.
+    let _ = fs::remove_dir_all(&root);
+    for path in git::files(&house.root)? {
+        let (from, to) = (house.root.join(&path), root.join(&path));
+        // A file that is deleted and not yet committed is still on the list.
+        if !from.is_file() {
+            continue;
+        }
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).context(folder.display())?;
+        }
+        fs::copy(&from, &to).context(from.display())?;
+    }
+    Ok(House { root })
 }
 
 pub fn deny(house: &House) -> Result<Outcome, Failure> {
