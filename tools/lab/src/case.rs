@@ -274,10 +274,8 @@ pub struct Allow {
 pub enum Rule {
     /// The kernel panicked.
     Panic,
-    /// A warning or error in the system's log.
+    /// A warning or error in the system's log. That a service died and is started again is one.
     Warning,
-    /// A service was started again.
-    Restart,
     /// An audit counted something that nobody owns.
     Leak,
 }
