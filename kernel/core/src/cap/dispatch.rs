@@ -151,9 +151,13 @@ impl Serve for super::boot_package::BootPackage {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            boot_package::COUNT => with(message, |Empty| self.count(call)),
-            boot_package::INFO => with(message, |params: boot_package::InfoParams| self.info(call, params)),
-            boot_package::OPEN => with(message, |params: boot_package::OpenParams| self.open(call, params)),
+            boot_package::COUNT => with(message, sqe.reply_len >= 16, |Empty| self.count(call)),
+            boot_package::INFO => {
+                with(message, sqe.reply_len >= 24, |params: boot_package::InfoParams| self.info(call, params))
+            }
+            boot_package::OPEN => {
+                with(message, sqe.reply_len >= 24, |params: boot_package::OpenParams| self.open(call, params))
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -164,7 +168,9 @@ impl Serve for super::endpoint::Endpoint {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            endpoint::MINT => with(message, |params: endpoint::MintParams| self.mint(call, params)),
+            endpoint::MINT => {
+                with(message, sqe.reply_len >= 16, |params: endpoint::MintParams| self.mint(call, params))
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -176,7 +182,9 @@ impl Serve for super::endpoint_factory::EndpointFactory {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
             endpoint_factory::CREATE => {
-                with(message, |params: endpoint_factory::CreateParams| self.create(call, params))
+                with(message, sqe.reply_len >= 16, |params: endpoint_factory::CreateParams| {
+                    self.create(call, params)
+                })
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -189,7 +197,9 @@ impl Serve for super::entropy_source::EntropySource {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
             entropy_source::FILL => {
-                with(message, |params: entropy_source::FillParams| self.fill(call, params))
+                with(message, sqe.reply_len >= 16, |params: entropy_source::FillParams| {
+                    self.fill(call, params)
+                })
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -201,8 +211,8 @@ impl Serve for super::interrupt::Interrupt {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            interrupt::WAIT => with(message, |Empty| self.wait(call)),
-            interrupt::MASK => with(message, |Empty| self.mask(call)),
+            interrupt::WAIT => with(message, sqe.reply_len >= 16, |Empty| self.wait(call)),
+            interrupt::MASK => with(message, true, |Empty| self.mask(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -214,7 +224,9 @@ impl Serve for super::interrupt_controller::InterruptController {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
             interrupt_controller::ISA => {
-                with(message, |params: interrupt_controller::IsaParams| self.isa(call, params))
+                with(message, sqe.reply_len >= 16, |params: interrupt_controller::IsaParams| {
+                    self.isa(call, params)
+                })
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -226,20 +238,32 @@ impl Serve for super::io_port::IoPort {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            io_port::READ8 => with(message, |params: io_port::Read8Params| self.read8(call, params)),
-            io_port::WRITE8 => with(message, |params: io_port::Write8Params| self.write8(call, params)),
-            io_port::READ16 => with(message, |params: io_port::Read16Params| self.read16(call, params)),
-            io_port::WRITE16 => with(message, |params: io_port::Write16Params| self.write16(call, params)),
-            io_port::READ32 => with(message, |params: io_port::Read32Params| self.read32(call, params)),
-            io_port::WRITE32 => with(message, |params: io_port::Write32Params| self.write32(call, params)),
+            io_port::READ8 => {
+                with(message, sqe.reply_len >= 16, |params: io_port::Read8Params| self.read8(call, params))
+            }
+            io_port::WRITE8 => with(message, true, |params: io_port::Write8Params| self.write8(call, params)),
+            io_port::READ16 => {
+                with(message, sqe.reply_len >= 16, |params: io_port::Read16Params| self.read16(call, params))
+            }
+            io_port::WRITE16 => {
+                with(message, true, |params: io_port::Write16Params| self.write16(call, params))
+            }
+            io_port::READ32 => {
+                with(message, sqe.reply_len >= 16, |params: io_port::Read32Params| self.read32(call, params))
+            }
+            io_port::WRITE32 => {
+                with(message, true, |params: io_port::Write32Params| self.write32(call, params))
+            }
             io_port::WRITE_BYTES => {
-                with(message, |params: io_port::WriteBytesParams| self.write_bytes(call, params))
+                with(message, true, |params: io_port::WriteBytesParams| self.write_bytes(call, params))
             }
-            io_port::READ_BYTES => {
-                with(message, |params: io_port::ReadBytesParams| self.read_bytes(call, params))
-            }
-            io_port::INFO => with(message, |Empty| self.info(call)),
-            io_port::SUBRANGE => with(message, |params: io_port::SubrangeParams| self.subrange(call, params)),
+            io_port::READ_BYTES => with(message, sqe.reply_len >= 16, |params: io_port::ReadBytesParams| {
+                self.read_bytes(call, params)
+            }),
+            io_port::INFO => with(message, sqe.reply_len >= 16, |Empty| self.info(call)),
+            io_port::SUBRANGE => with(message, sqe.reply_len >= 16, |params: io_port::SubrangeParams| {
+                self.subrange(call, params)
+            }),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -250,7 +274,9 @@ impl Serve for super::log_reader::LogReader {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            log_reader::READ => with(message, |params: log_reader::ReadParams| self.read(call, params)),
+            log_reader::READ => {
+                with(message, sqe.reply_len >= 56, |params: log_reader::ReadParams| self.read(call, params))
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -261,7 +287,7 @@ impl Serve for super::log_sink::LogSink {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            log_sink::WRITE => with(message, |params: log_sink::WriteParams| self.write(call, params)),
+            log_sink::WRITE => with(message, true, |params: log_sink::WriteParams| self.write(call, params)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -272,12 +298,14 @@ impl Serve for super::memory_object::MemoryObject {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            memory_object::INFO => with(message, |Empty| self.info(call)),
-            memory_object::READ => with(message, |params: memory_object::ReadParams| self.read(call, params)),
+            memory_object::INFO => with(message, sqe.reply_len >= 24, |Empty| self.info(call)),
+            memory_object::READ => with(message, sqe.reply_len >= 16, |params: memory_object::ReadParams| {
+                self.read(call, params)
+            }),
             memory_object::WRITE => {
-                with(message, |params: memory_object::WriteParams| self.write(call, params))
+                with(message, true, |params: memory_object::WriteParams| self.write(call, params))
             }
-            memory_object::READ_ONLY => with(message, |Empty| self.read_only(call)),
+            memory_object::READ_ONLY => with(message, sqe.reply_len >= 16, |Empty| self.read_only(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -288,8 +316,8 @@ impl Serve for super::power::Power {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            power::REBOOT => with(message, |Empty| self.reboot(call)),
-            power::HALT => with(message, |Empty| self.halt(call)),
+            power::REBOOT => with(message, true, |Empty| self.reboot(call)),
+            power::HALT => with(message, true, |Empty| self.halt(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -300,14 +328,16 @@ impl Serve for super::process_handle::ProcessHandle {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            process_handle::GRANT => with(message, |_: process_handle::GrantParams| self.grant(call)),
-            process_handle::START => {
-                with(message, |params: process_handle::StartParams| self.start(call, params))
+            process_handle::GRANT => {
+                with(message, sqe.reply_len >= 16, |_: process_handle::GrantParams| self.grant(call))
             }
-            process_handle::WAIT => with(message, |Empty| self.wait(call)),
-            process_handle::KILL => with(message, |Empty| self.kill(call)),
-            process_handle::INFO => with(message, |Empty| self.info(call)),
-            process_handle::CRASH => with(message, |Empty| self.crash(call)),
+            process_handle::START => {
+                with(message, true, |params: process_handle::StartParams| self.start(call, params))
+            }
+            process_handle::WAIT => with(message, sqe.reply_len >= 24, |Empty| self.wait(call)),
+            process_handle::KILL => with(message, true, |Empty| self.kill(call)),
+            process_handle::INFO => with(message, sqe.reply_len >= 24, |Empty| self.info(call)),
+            process_handle::CRASH => with(message, sqe.reply_len >= 72, |Empty| self.crash(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -319,7 +349,9 @@ impl Serve for super::process_spawner::ProcessSpawner {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
             process_spawner::CREATE => {
-                with(message, |params: process_spawner::CreateParams| self.create(call, params))
+                with(message, sqe.reply_len >= 16, |params: process_spawner::CreateParams| {
+                    self.create(call, params)
+                })
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -331,24 +363,36 @@ impl Serve for super::system_info::SystemInfo {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            system_info::SYSTEM => with(message, |Empty| self.system(call)),
-            system_info::CPU => with(message, |params: system_info::CpuParams| self.cpu(call, params)),
-            system_info::FEATURES => with(message, |Empty| self.features(call)),
+            system_info::SYSTEM => with(message, sqe.reply_len >= 72, |Empty| self.system(call)),
+            system_info::CPU => {
+                with(message, sqe.reply_len >= 56, |params: system_info::CpuParams| self.cpu(call, params))
+            }
+            system_info::FEATURES => with(message, sqe.reply_len >= 16, |Empty| self.features(call)),
             system_info::PROCESS => {
-                with(message, |params: system_info::ProcessParams| self.process(call, params))
+                with(message, sqe.reply_len >= 64, |params: system_info::ProcessParams| {
+                    self.process(call, params)
+                })
             }
             system_info::MEMORY_RANGE => {
-                with(message, |params: system_info::MemoryRangeParams| self.memory_range(call, params))
+                with(message, sqe.reply_len >= 24, |params: system_info::MemoryRangeParams| {
+                    self.memory_range(call, params)
+                })
             }
             system_info::ACPI_TABLE => {
-                with(message, |params: system_info::AcpiTableParams| self.acpi_table(call, params))
+                with(message, sqe.reply_len >= 24, |params: system_info::AcpiTableParams| {
+                    self.acpi_table(call, params)
+                })
             }
             system_info::PCI_FUNCTION => {
-                with(message, |params: system_info::PciFunctionParams| self.pci_function(call, params))
+                with(message, sqe.reply_len >= 32, |params: system_info::PciFunctionParams| {
+                    self.pci_function(call, params)
+                })
             }
-            system_info::IRQ => with(message, |params: system_info::IrqParams| self.irq(call, params)),
-            system_info::TIMERS => with(message, |Empty| self.timers(call)),
-            system_info::BOOT => with(message, |Empty| self.boot(call)),
+            system_info::IRQ => {
+                with(message, sqe.reply_len >= 32, |params: system_info::IrqParams| self.irq(call, params))
+            }
+            system_info::TIMERS => with(message, sqe.reply_len >= 16, |Empty| self.timers(call)),
+            system_info::BOOT => with(message, sqe.reply_len >= 16, |Empty| self.boot(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -360,16 +404,18 @@ impl Serve for super::thread_control::ThreadControl {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
             thread_control::CREATE => {
-                with(message, |params: thread_control::CreateParams| self.create(call, params))
+                with(message, sqe.reply_len >= 24, |params: thread_control::CreateParams| {
+                    self.create(call, params)
+                })
             }
             thread_control::SET_FS_BASE => {
-                with(message, |params: thread_control::SetFsBaseParams| self.set_fs_base(call, params))
+                with(message, true, |params: thread_control::SetFsBaseParams| self.set_fs_base(call, params))
             }
-            thread_control::EXIT => with(message, |Empty| self.exit(call)),
+            thread_control::EXIT => with(message, true, |Empty| self.exit(call)),
             thread_control::JOIN => {
-                with(message, |params: thread_control::JoinParams| self.join(call, params))
+                with(message, true, |params: thread_control::JoinParams| self.join(call, params))
             }
-            thread_control::YIELD => with(message, |Empty| self.yield_(call)),
+            thread_control::YIELD => with(message, true, |Empty| self.yield_(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -380,9 +426,9 @@ impl Serve for super::timer::Timer {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            timer::NOW => with(message, |Empty| self.now(call)),
+            timer::NOW => with(message, sqe.reply_len >= 16, |Empty| self.now(call)),
             timer::SLEEP_UNTIL => {
-                with(message, |params: timer::SleepUntilParams| self.sleep_until(call, params))
+                with(message, true, |params: timer::SleepUntilParams| self.sleep_until(call, params))
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -395,21 +441,27 @@ impl Serve for super::virtual_memory::VirtualMemory {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
             virtual_memory::RESERVE => {
-                with(message, |params: virtual_memory::ReserveParams| self.reserve(call, params))
+                with(message, sqe.reply_len >= 16, |params: virtual_memory::ReserveParams| {
+                    self.reserve(call, params)
+                })
             }
             virtual_memory::COMMIT => {
-                with(message, |params: virtual_memory::CommitParams| self.commit(call, params))
+                with(message, true, |params: virtual_memory::CommitParams| self.commit(call, params))
             }
             virtual_memory::PROTECT => {
-                with(message, |params: virtual_memory::ProtectParams| self.protect(call, params))
+                with(message, true, |params: virtual_memory::ProtectParams| self.protect(call, params))
             }
             virtual_memory::UNMAP => {
-                with(message, |params: virtual_memory::UnmapParams| self.unmap(call, params))
+                with(message, true, |params: virtual_memory::UnmapParams| self.unmap(call, params))
             }
             virtual_memory::CREATE_OBJECT => {
-                with(message, |params: virtual_memory::CreateObjectParams| self.create_object(call, params))
+                with(message, sqe.reply_len >= 16, |params: virtual_memory::CreateObjectParams| {
+                    self.create_object(call, params)
+                })
             }
-            virtual_memory::MAP => with(message, |params: virtual_memory::MapParams| self.map(call, params)),
+            virtual_memory::MAP => {
+                with(message, sqe.reply_len >= 16, |params: virtual_memory::MapParams| self.map(call, params))
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -420,7 +472,7 @@ impl Serve for super::wall_clock::WallClock {
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, sqe);
         match sqe.method {
-            wall_clock::NOW => with(message, |Empty| self.now(call)),
+            wall_clock::NOW => with(message, sqe.reply_len >= 24, |Empty| self.now(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

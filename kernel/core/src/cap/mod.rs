@@ -98,9 +98,12 @@ fn serve(thread: &Ref<Thread>, object: &impl Serve, sqe: &Sqe, plain: bool) -> O
     }
 }
 
-/// Reads the parameters of a method and carries it out.
+/// Reads the parameters of a method and carries it out, if there is `room` for its answer.
 #[inline]
-fn with<'a, P: Decode<'a>>(message: &'a [u8], method: impl FnOnce(P) -> Outcome) -> Outcome {
+fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P) -> Outcome) -> Outcome {
+    if !room {
+        return Outcome::error(TransportError::ReplyTooLarge);
+    }
     match P::decode(message) {
         Ok(params) => method(params),
         Err(_) => Outcome::error(TransportError::BadMessage),

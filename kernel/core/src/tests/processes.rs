@@ -487,3 +487,23 @@ fn a_program_that_is_moved_to_the_spawner_is_gone_from_the_caller() {
     assert!(parent.process().release(binary).is_err());
     assert!(parent.process().release(CapId::from_raw(parent.word(CAPS))).is_ok());
 }
+
+#[test]
+fn a_grant_whose_answer_would_not_fit_does_not_happen() {
+    let world = World::new();
+    let parent = world.start("parent");
+    let handle = spawn(&parent, &params("child")).expect("a child");
+    let timer = parent.hold(Object::Timer(crate::cap::timer::Timer));
+    let before = parent.process().table.lock().len();
+    parent.set_word(CAPS, TransferSlot::moved(timer).0);
+    let grant =
+        Sqe { caps_send: 1, ..call_sqe(handle, process_handle::INTERFACE_ID, process_handle::GRANT, 0) };
+    let refused = parent.one(Sqe { reply_len: 8, ..grant });
+    assert_eq!(error(&refused), Some(TransportError::ReplyTooLarge));
+    assert_eq!(parent.process().table.lock().len(), before, "the capability stays");
+    parent.set_word(CAPS, TransferSlot::moved(timer).0);
+    assert_eq!(parent.one(grant).result, 16, "and can be granted as the first one");
+    let answer = parent.get(super::REPLY, 16);
+    let granted: process_handle::GrantResults = capos_schema::Decode::decode(&answer).expect("an answer");
+    assert_eq!(granted.slot, 0);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{HEADER, Role, struct_name};
-use crate::model::{Interface, Method, Schema};
+use crate::model::{Interface, Message, Method, Schema};
 use crate::names::{identifier, upper};
 
 const DISPATCH: &str = "
@@ -89,6 +89,14 @@ fn serve(out: &mut String, interface: &Interface) {
     out.push_str("_ => Outcome::error(TransportError::UnknownMethod),\n}\n}\n}\n");
 }
 
+/// Whether there is room for the answer, as far as its length is known. Asked first: what was done can not be answered otherwise.
+fn room(results: &Message) -> String {
+    if results.is_empty() {
+        return "true".to_owned();
+    }
+    format!("sqe.reply_len >= {}", 8 * (1 + u32::from(results.data_words) + u32::from(results.pointers)))
+}
+
 /// One method: reads its parameters and calls it. What has no value is only checked.
 fn arm(out: &mut String, interface: &Interface, method: &Method) {
     let (module, name) = (&interface.module, identifier(&method.name));
@@ -101,5 +109,9 @@ fn arm(out: &mut String, interface: &Interface, method: &Method) {
     } else {
         (format!("params: {params}"), ", params")
     };
-    let _ = writeln!(out, "{ordinal} => with(message, |{pattern}| self.{name}(call{argument})),");
+    let _ = writeln!(
+        out,
+        "{ordinal} => with(message, {}, |{pattern}| self.{name}(call{argument})),",
+        room(&method.results)
+    );
 }

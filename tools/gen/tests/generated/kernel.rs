@@ -84,7 +84,10 @@ fn serve(thread: &Ref<Thread>, object: &impl Serve, sqe: &Sqe, plain: bool) -> O
     object.serve(thread, sqe, if plain { &[] } else { &thread.message })
 }
 
-fn with<'a, P: Decode<'a>>(message: &'a [u8], method: impl FnOnce(P) -> Outcome) -> Outcome {
+fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P) -> Outcome) -> Outcome {
+    if !room {
+        return Outcome::error(TransportError::ReplyTooLarge);
+    }
     P::decode(message).map_or(Outcome::error(TransportError::BadMessage), method)
 }
 
@@ -117,7 +120,8 @@ fn thread(object: Object, message: &[u8]) -> Ref<Thread> {
 
 fn run(object: &Object, method: u16, message: &[u8]) -> (Outcome, Vec<String>) {
     let thread = thread(object.clone(), message);
-    let outcome = dispatch(&thread, &Sqe { cap: 1, method, ..Sqe::default() }, message.is_empty());
+    let outcome =
+        dispatch(&thread, &Sqe { cap: 1, method, reply_len: 4096, ..Sqe::default() }, message.is_empty());
     let seen = thread.seen.take();
     (outcome, seen)
 }
@@ -154,6 +158,23 @@ fn unknown_methods_reach_no_object() {
 fn malformed_messages_reach_no_object() {
     for method in 0..5 {
         assert_eq!(run(&GATE, method, &[9; 5]), (Outcome::error(TransportError::BadMessage), vec![]));
+    }
+}
+
+#[test]
+fn what_could_not_be_answered_is_not_done() {
+    // Method, and bytes of its answer: one word for the root, and the fields.
+    for (method, least) in [(0, 0), (1, 16), (2, 16), (3, 16), (4, 0)] {
+        for reply_len in [0, 8, 15, 16, 4096] {
+            let thread = thread(GATE, &[]);
+            let outcome = dispatch(&thread, &Sqe { cap: 1, method, reply_len, ..Sqe::default() }, true);
+            let refused = outcome == Outcome::error(TransportError::ReplyTooLarge);
+            assert_eq!(
+                (refused, thread.seen.borrow().is_empty()),
+                (reply_len < least, reply_len < least),
+                "{method}"
+            );
+        }
     }
 }
 
