@@ -6,6 +6,7 @@ enum ServiceState {
   running @1;
   ended @2;
   failed @3;
+  killed @4;
 }
 
 interface Services {

@@ -87,6 +87,14 @@ pub(crate) fn start() -> Result<(), BootError> {
         mem::free_pages() / 256,
         boot::info().modules.len(),
     ));
+    if machine::present() > machine::count() {
+        log::warn(format_args!(
+            "{} of {} CPUs are used: there are more than {}, or one did not come up",
+            machine::count(),
+            machine::present(),
+            machine::MAX_CPUS,
+        ));
+    }
     create::run(&thread);
     Ok(())
 }

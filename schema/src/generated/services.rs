@@ -26,12 +26,18 @@ pub enum ServiceState {
     Running = 1,
     Ended = 2,
     Failed = 3,
+    Killed = 4,
 }
 
 impl ServiceState {
     /// All of them.
-    pub const ALL: [ServiceState; 4] =
-        [ServiceState::Waiting, ServiceState::Running, ServiceState::Ended, ServiceState::Failed];
+    pub const ALL: [ServiceState; 5] = [
+        ServiceState::Waiting,
+        ServiceState::Running,
+        ServiceState::Ended,
+        ServiceState::Failed,
+        ServiceState::Killed,
+    ];
 
     /// The number on the wire.
     #[inline]
@@ -47,6 +53,7 @@ impl ServiceState {
             1 => Ok(ServiceState::Running),
             2 => Ok(ServiceState::Ended),
             3 => Ok(ServiceState::Failed),
+            4 => Ok(ServiceState::Killed),
             _ => Err(DecodeError::UnknownEnumerant(raw)),
         }
     }
@@ -58,6 +65,7 @@ impl ServiceState {
             ServiceState::Running => "running",
             ServiceState::Ended => "ended",
             ServiceState::Failed => "failed",
+            ServiceState::Killed => "killed",
         }
     }
 }

@@ -88,7 +88,7 @@ pub struct RunOptions {
     #[arg(long)]
     pub uefi: bool,
     /// Processors
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=255))]
     pub cpus: u32,
     /// Memory
     #[arg(long, default_value = "512M")]

@@ -71,8 +71,8 @@ fn check(case: &Case) -> Result<(), String> {
     if case.why.trim().is_empty() {
         return Err("`why` is empty".into());
     }
-    if !(1..=64).contains(&case.machine.cpus) {
-        return Err(format!("{} processors: 1 to 64 are possible", case.machine.cpus));
+    if !(1..=255).contains(&case.machine.cpus) {
+        return Err(format!("{} processors: 1 to 255 are possible", case.machine.cpus));
     }
     if case.machine.kind == Kind::Microvm && case.machine.boot != Boot::Pvh {
         return Err("microvm boots by PVH only".into());

@@ -3,6 +3,7 @@
 use crate::state::{Phase, State};
 use crate::supervise;
 use alloc::rc::Rc;
+use capos_restart::Outcome;
 use kit::service::Handler;
 use rt::generated::services::{ListReply, ServicesServer, serve_services};
 use rt::schema::services::ServiceState;
@@ -34,6 +35,7 @@ impl ServicesServer for Server {
         let (state, process, exit_code) = match &*entry.phase.borrow() {
             Phase::Waiting => (ServiceState::Waiting, 0, 0),
             Phase::Running(instance) => (ServiceState::Running, instance.pid, 0),
+            Phase::Ended(end) if end.outcome() == Outcome::Killed => (ServiceState::Killed, 0, 0),
             Phase::Ended(end) => (ServiceState::Ended, 0, end.code),
             Phase::Failed(code) => (ServiceState::Failed, 0, *code),
         };

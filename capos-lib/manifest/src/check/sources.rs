@@ -83,7 +83,9 @@ fn offered<'a>(
                     Field::Caps,
                     &grant.name,
                     format!("there is no service {service:?}"),
-                    did_you_mean(service, others),
+                    did_you_mean(service, others).or_else(|| {
+                        Some(String::from("a service that others need is to be in the system's `use`, too"))
+                    }),
                 );
                 None
             }

@@ -31,6 +31,11 @@ pub fn count() -> usize {
     COUNT.load(SeqCst)
 }
 
+/// How many processors there are.
+pub fn present() -> usize {
+    count()
+}
+
 /// Asks `cpu` to call its kick handler; a test sees it with [`take_kicks`], or has it answered with [`answer_kicks`].
 pub fn kick(cpu: usize) {
     KICKED.fetch_or(1 << cpu, SeqCst);

@@ -105,7 +105,7 @@ pub fn start_others() -> bool {
         }
         count += 1;
     }
-    cpu::set_count(count);
+    cpu::set_count(count, response.cpus().len());
     count >= response.cpus().len()
 }
 

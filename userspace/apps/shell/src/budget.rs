@@ -81,9 +81,9 @@ impl Budget {
     pub fn refused(&self, program: &str) -> Trouble {
         let Budget(asked) = self;
         Trouble::Say(format!(
-            "{program}: this shell's own budget does not cover what the program is to get: {} of memory, {} capabilities, \
-             {} threads, {} calls in flight, {} calls waiting, {} of log.\nEnd something (`jobs`), or start this shell with more \
-             (run {WORD}16M shell ...); `help run` says how.",
+            "{program} was to get {} of memory, {} capabilities, {} threads, {} calls in flight, {} calls waiting, {} of log. \
+             Either that is more than this shell's own budget has left (`mem`; `jobs` shows what could end), or too little for \
+             the program to start at all: `run {WORD}2M {program} ...` gives it more.",
             pages(u64::from(asked.memory_pages)),
             asked.cap_slots,
             asked.threads,

@@ -146,7 +146,12 @@ async fn child(
         Err(trouble) => {
             // Dropping the handle would leave a process that never starts.
             let _ = handle.kill().await;
-            Err(trouble)
+            match trouble {
+                Trouble::Call(_, error) if error.exception() == Some(ExceptionCode::BudgetExhausted) => {
+                    Err(stage.budget.refused(&launch.program))
+                }
+                other => Err(other),
+            }
         }
     }
 }
@@ -166,6 +171,9 @@ async fn create(session: &Session, program: &str, budget: &Budget) -> Result<Pro
     created.map_err(|error| match error.exception() {
         Some(ExceptionCode::Malformed) => Trouble::Say(format!("`{program}` is not a program")),
         Some(ExceptionCode::BudgetExhausted) => budget.refused(program),
+        Some(ExceptionCode::InvalidArgument) => {
+            Trouble::Say(format!("`{program}` can not get that much: no machine has it"))
+        }
         _ => Trouble::Call(String::from(program), error),
     })
 }

@@ -194,6 +194,12 @@ impl Session {
         let Some(first) = stages.first() else { return Ok(()) };
         let text = match first.split_first() {
             Some((command, words)) if command != "run" => {
+                if background {
+                    return Err(Trouble::say("only programs run in the background: run NAME ... &"));
+                }
+                if stages.len() > 1 && commands::is_endless(command, words) {
+                    return Err(Trouble::say("it has no end that a program could read to: leave -f out"));
+                }
                 let text = commands::run(self, command, words).await?;
                 if stages.len() == 1 {
                     return print(&self.console, &text).await;

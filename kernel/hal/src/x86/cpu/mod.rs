@@ -15,8 +15,16 @@ pub const MAX_CPUS: usize = 64;
 
 static COUNT: AtomicUsize = AtomicUsize::new(1);
 
-pub(super) fn set_count(count: usize) {
+static PRESENT: AtomicUsize = AtomicUsize::new(1);
+
+pub(super) fn set_count(count: usize, present: usize) {
     COUNT.store(count, Ordering::Release);
+    PRESENT.store(present, Ordering::Release);
+}
+
+/// How many processors the machine has, those that are left alone included.
+pub fn present() -> usize {
+    PRESENT.load(Ordering::Relaxed)
 }
 
 /// The processor this code runs on.

@@ -59,6 +59,11 @@ async fn unknown(session: &Session, name: &str) -> Trouble {
     }
 }
 
+/// Whether a command shows things until a key is pressed.
+pub fn is_endless(command: &str, words: &[String]) -> bool {
+    command == "log" && words.iter().any(|word| word == "-f")
+}
+
 async fn diagnose(session: &Session, words: &[String]) -> String {
     let system = session.client::<SystemInfoClient>("system");
     let wall_clock = session.client::<WallClockClient>("wall_clock");

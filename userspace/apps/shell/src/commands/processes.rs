@@ -92,6 +92,7 @@ pub async fn services(session: &Session) -> Result<String, Trouble> {
         let (state, pid, exit) = match service.state {
             ServiceState::Waiting => ("waiting", String::new(), String::new()),
             ServiceState::Running => ("running", format!("{}", service.process), String::new()),
+            ServiceState::Killed => ("killed", String::new(), String::new()),
             ServiceState::Ended => ("ended", String::new(), format!("{}", service.exit_code)),
             ServiceState::Failed => ("failed", String::new(), format!("{}", service.exit_code)),
         };
