@@ -5,12 +5,11 @@
 #![no_main]
 
 use capos_abi::ring::{CQE_SIZE, SQE_SIZE, header};
-use capos_abi::{Cqe, RingShape};
+use capos_abi::{Cqe, Op, RingShape, Sqe};
 use capos_mem::RESOURCES;
 use capos_ring::KernelRing;
 use kernel_hal::account::Account;
 use kernel_hal::ring::RingBlock;
-use kernel_hal::sync::Ref;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 
@@ -18,7 +17,7 @@ const SHAPE: RingShape = RingShape { sq_entries: 8, cq_entries: 16, arena_pages:
 
 /// The kernel's own knowledge of a ring.
 struct Kernel {
-    block: Ref<RingBlock>,
+    block: RingBlock,
     sq_head: u32,
     cq_tail: u32,
 }
@@ -97,6 +96,7 @@ fn take(ring: &mut Kernel) {
         }
         Ok(pending) => {
             assert_eq!(pending, distance);
+            lone_call(ring, pending);
             for n in 0..pending {
                 let index = ring.sq_head.wrapping_add(n);
                 let sqe = ring.block.read_sqe(index);
@@ -111,6 +111,19 @@ fn take(ring: &mut Kernel) {
             ring.block.publish_sq_head(ring.sq_head);
         }
     }
+}
+
+/// The shortest way takes what the long one would find to be a plain call, and only when it is alone.
+fn lone_call(ring: &Kernel, pending: u32) {
+    let Some(call) = ring.block.lone_call(ring.sq_head) else { return };
+    assert_eq!(pending, 1);
+    let sqe = ring.block.read_sqe(ring.sq_head);
+    assert_eq!(call, Sqe { aux: 0, ..sqe });
+    assert_eq!((sqe.op, sqe.flags, sqe.caps_send, sqe.caps_recv), (Op::Call as u8, 0, 0, 0));
+    assert_eq!((sqe.msg_len, sqe.reserved0, sqe.reserved1), (0, 0, 0));
+    assert!((sqe.msg_off | sqe.reply_off).is_multiple_of(8));
+    assert!(ring.block.check_range(sqe.msg_off, 0).is_ok());
+    assert!(ring.block.check_range(sqe.reply_off, sqe.reply_len).is_ok());
 }
 
 /// Writes one completion if there is room; the neighbours stay as they are.
