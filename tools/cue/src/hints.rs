@@ -11,7 +11,10 @@ pub fn with_hints(errors: &str, source: &str) -> String {
     let labels = Labels::of(source);
     let mut out = errors.to_owned();
     let mut told: Vec<String> = Vec::new();
-    for hint in errors.lines().filter_map(|line| hint(line, &labels)) {
+    let first: Vec<String> = errors.lines().filter_map(|line| hint(line, &labels)).collect();
+    // A wrong word among several right ones also conflicts with each of them.
+    let second = errors.lines().filter_map(|line| said_twice(line, &labels)).filter(|_| first.is_empty());
+    for hint in first.iter().cloned().chain(second) {
         if !told.contains(&hint) {
             out.push_str("\nhint: ");
             out.push_str(&hint);
@@ -31,6 +34,28 @@ fn hint(line: &str, labels: &Labels) -> Option<String> {
         }
         None => wrong_choice(line),
     }
+}
+
+/// `a.b: conflicting values 1 and 2:`, `a.b: incompatible list lengths (3 and 4)`: an overlay adds, and changes nothing.
+fn said_twice(line: &str, labels: &Labels) -> Option<String> {
+    let (path, text) = line.split_once(": ")?;
+    let text = text.trim_end_matches(':');
+    let values = text.strip_prefix("conflicting values ").and_then(|values| values.split_once(" and "));
+    // A type in place of a value is a mistake of another kind, and says so itself.
+    let is_type = |value: &str| value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let twice = match values {
+        Some((one, other)) => {
+            [one, other].iter().all(|value| !is_type(value) || value.parse::<u64>().is_ok())
+        }
+        None => text.starts_with("incompatible list lengths"),
+    };
+    let at = labels.find(&path.split('.').collect::<Vec<_>>())?.line;
+    twice.then(|| {
+        format!(
+            "system.cue:{at} says `{path}` already; name a system of your own and say it there: systems: NAME: {{use: [...], \
+             services: ...}}"
+        )
+    })
 }
 
 /// `a.b: field x not allowed:` of older evaluators, `a.b.x: field not allowed:` of newer ones.
@@ -80,6 +105,19 @@ mod tests {
             "services.serial.restart: 3 errors in empty disjunction:\nservices.serial.restart: conflicting values \"a\" and \"b\":",
             "`services.serial.restart` can be said once, as one of never, onFailure, always",
         );
+    }
+
+    #[test]
+    fn what_is_said_twice_has_its_place_and_a_way_out() {
+        let way =
+            "already; name a system of your own and say it there: systems: NAME: {use: [...], services: ...}";
+        for errors in [
+            "services.x: conflicting values 77 and 6000:\n    ./system.cue:5:2",
+            "services.x: incompatible list lengths (3 and 4)",
+            "services.x: conflicting values \"a\" and \"b\":",
+        ] {
+            hinted(errors, &format!("system.cue:5 says `services.x` {way}"));
+        }
     }
 
     #[test]
