@@ -36,6 +36,11 @@ fn cap_enter(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
 
 #[inline(never)]
 fn cap_enter_any(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
+    // What was taken may have ended the thread, and another one may have written to its queue since. What a dead thread begins
+    // nobody takes back.
+    if thread.is_doomed() {
+        return;
+    }
     // The program may change its head at any time; what it was at first counts for the whole of this call.
     let taken = thread.ring.cq_head();
     let more = take_submissions(thread, taken);

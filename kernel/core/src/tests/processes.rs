@@ -7,15 +7,19 @@ use crate::cap::process_handle::ProcessHandle;
 use crate::cap::process_spawner::ProcessSpawner;
 use crate::task::create::{self, CreateError, Limits, NewThread};
 use crate::task::process::{Name, Status};
-use crate::task::thread::Run;
+use crate::task::thread::{Run, Thread};
 use crate::task::{end, registry};
 use crate::trap::HANDLERS;
+use capos_abi::ring::header;
 use capos_abi::{CapId, ExceptionCode, RingShape, Sqe, TransferSlot, TransportError, layout, syscall};
 use capos_mem::Resource;
 use capos_schema::process_handle::{self, ExitReason, WaitResults};
 use capos_schema::{Empty, boot_package, memory_object, process_spawner, virtual_memory};
+use core::sync::atomic::Ordering;
 use kernel_hal::mem::Frames;
+use kernel_hal::sync::Ref;
 use kernel_hal::{Fault, cpu as machine, fake};
+use std::sync::Mutex;
 use std::vec::Vec;
 
 fn params(name: &str) -> process_spawner::CreateParams<'_> {
@@ -506,4 +510,32 @@ fn a_grant_whose_answer_would_not_fit_does_not_happen() {
     let answer = parent.get(super::REPLY, 16);
     let granted: process_handle::GrantResults = capos_schema::Decode::decode(&answer).expect("an answer");
     assert_eq!(granted.slot, 0);
+}
+
+/// Whose queue the sibling of [`sibling_adds_a_submission`] writes to.
+static VICTIM: Mutex<Option<Ref<Thread>>> = Mutex::new(None);
+
+/// A thread of the same process, still running when it is kicked, says that there is another submission.
+fn sibling_adds_a_submission() {
+    let victim = VICTIM.lock().expect("nobody panics with it").take();
+    if let Some(victim) = victim {
+        assert!(victim.is_dead());
+        victim.ring.frames().write(header::SQ_TAIL, &2u32.to_le_bytes()).expect("inside the header");
+    }
+}
+
+#[test]
+fn a_thread_that_a_lone_call_ended_takes_nothing_more() {
+    let world = World::with_cpus(3);
+    let (_killer, crew) = crew(&world, 3);
+    let victim = &crew[0];
+    let own = ProcessHandle::new(victim.process().clone()).expect("memory");
+    let handle = victim.hold(Object::ProcessHandle(own));
+    victim.submit(call_sqe(handle, process_handle::INTERFACE_ID, process_handle::KILL, 0));
+    *VICTIM.lock().expect("nobody panics with it") = Some(victim.thread.clone());
+    fake::cpu::answer_kicks(sibling_adds_a_submission);
+    fake::cpu::become_cpu(1);
+    (HANDLERS.syscall)(2, 0, syscall::CAP_ENTER);
+    assert!(VICTIM.lock().expect("nobody panics with it").is_none(), "the sibling was kicked");
+    assert_eq!(victim.thread.sq_head.load(Ordering::Relaxed), 1);
 }
