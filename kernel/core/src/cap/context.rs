@@ -83,6 +83,12 @@ impl<'a> Call<'a> {
         &self.thread.process
     }
 
+    /// Whether the caller has room for an answer of `len` bytes, rounded up to words. For methods whose answer has no fixed size, before
+    /// they do what cannot be undone.
+    pub fn has_room(&self, len: usize) -> bool {
+        len.next_multiple_of(8) <= self.sqe.reply_len as usize
+    }
+
     /// Answers with a message of at most 64 bytes.
     #[inline(always)]
     pub fn reply(&mut self, message: &impl Encode) -> Outcome {

@@ -1,14 +1,15 @@
 //! `IoPort`: a range of I/O ports.
 
 use super::{Call, Object, Outcome};
-use capos_abi::ExceptionCode;
+use capos_abi::{ExceptionCode, TransportError};
 use capos_schema::io_port::{
     InfoResults, Read8Params, Read8Results, Read16Params, Read16Results, Read32Params, Read32Results,
     ReadBytesParams, ReadBytesResults, SubrangeParams, SubrangeResults, Write8Params, Write16Params,
     Write32Params, WriteBytesParams,
 };
+use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_hal::port::PortRange;
-use kernel_hal::sync::Ref;
+use kernel_hal::sync::{Lock, Ref};
 use kernel_hal::{OutOfRange, PortError, console};
 
 /// Most bytes of one `readBytes`.
@@ -17,16 +18,43 @@ const READ_MAX: usize = 1024;
 /// COM1, which the kernel's own console uses until a driver takes it.
 const COM1: core::ops::Range<u32> = 0x3f8..0x400;
 
+/// How many hold ports of COM1.
+static COM1_HOLDERS: Lock<u32> = Lock::new(0);
+
 /// Ports that were claimed, given back by the last holder.
 pub(crate) struct Claim {
     ports: PortRange,
-    has_com1: bool,
+    /// Whether it keeps the kernel from COM1.
+    holds_com1: AtomicBool,
+}
+
+impl Claim {
+    fn has_com1(&self) -> bool {
+        let first = u32::from(self.ports.base());
+        first < COM1.end && first + self.ports.length() > COM1.start
+    }
+
+    /// Somebody has got the ports: if they are COM1's, the first such claim sends the kernel away and the end of the last brings it
+    /// back.
+    fn take_effect(&self) {
+        if self.has_com1() && !self.holds_com1.swap(true, Ordering::Relaxed) {
+            let mut holders = COM1_HOLDERS.lock();
+            if *holders == 0 {
+                console::release();
+            }
+            *holders += 1;
+        }
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if self.has_com1 {
-            console::retake();
+        if *self.holds_com1.get_mut() {
+            let mut holders = COM1_HOLDERS.lock();
+            *holders -= 1;
+            if *holders == 0 {
+                console::retake();
+            }
         }
     }
 }
@@ -97,6 +125,9 @@ impl IoPort {
     }
 
     pub(super) fn read_bytes(&self, call: &mut Call<'_>, params: ReadBytesParams) -> Outcome {
+        if !call.has_room(16 + usize::from(params.length)) {
+            return Outcome::error(TransportError::ReplyTooLarge);
+        }
         let mut buffer = [0; READ_MAX];
         let Some(data) = buffer.get_mut(..usize::from(params.length)) else {
             return Outcome::exception(ExceptionCode::InvalidArgument);
@@ -122,15 +153,12 @@ impl IoPort {
             Err(PortError::Reserved) => return Outcome::exception(ExceptionCode::Denied),
             Err(PortError::InvalidRange) => return Outcome::exception(ExceptionCode::InvalidArgument),
         };
-        let has_com1 = first < COM1.end && end > COM1.start;
-        let Ok(claim) = Ref::try_new(Claim { ports, has_com1 }) else {
+        let Ok(claim) = Ref::try_new(Claim { ports, holds_com1: AtomicBool::new(false) }) else {
             return Outcome::exception(ExceptionCode::OutOfMemory);
         };
-        match call.give(Object::IoPort(IoPort { base, length, claim: Some(claim) })) {
+        match call.give(Object::IoPort(IoPort { base, length, claim: Some(claim.clone()) })) {
             Ok(()) => {
-                if has_com1 {
-                    console::release();
-                }
+                claim.take_effect();
                 call.reply(&SubrangeResults)
             }
             Err(outcome) => outcome,

@@ -15,7 +15,6 @@ use capos_cap::{Mobility, Table, TableError};
 use capos_log::LogBudget;
 use capos_mem::Resource;
 use capos_sched::Priority;
-use core::sync::atomic::Ordering;
 use kernel_hal::account::{Account, AccountError};
 use kernel_hal::mem::Frames;
 use kernel_hal::ring::RingBlock;
@@ -194,8 +193,8 @@ pub(crate) fn thread(process: &Ref<Process>, new: &NewThread<'_>) -> Result<Ref<
     ring.arena_write(0, new.startup).map_err(|_| CreateError::InvalidArgument)?;
     let capacity = u16::try_from(new.shape.sq_entries).map_err(|_| CreateError::InvalidArgument)?;
     let ops = Ops::new(capacity)?;
-    let number = process.rings.fetch_add(1, Ordering::Relaxed);
-    let ring_address = layout::RING_BASE + number * layout::RING_STRIDE;
+    let place = Place::take(process)?;
+    let ring_address = place.address;
     let context = UserContext::new(Start {
         entry: new.entry,
         stack: new.stack,
@@ -219,6 +218,7 @@ pub(crate) fn thread(process: &Ref<Process>, new: &NewThread<'_>) -> Result<Ref<
         let _ = process.space.unmap(ring_address, new.shape.pages());
     })?;
     charge.keep();
+    place.keep();
     Ok(thread)
 }
 
@@ -263,6 +263,29 @@ pub(crate) fn leave_queues() {
 /// Lets a new thread run.
 pub(crate) fn run(thread: &Ref<Thread>) {
     schedule::make_ready(thread);
+}
+
+/// The place of a new thread's ring block, given back unless kept.
+struct Place<'a> {
+    process: &'a Process,
+    address: u64,
+}
+
+impl<'a> Place<'a> {
+    fn take(process: &'a Process) -> Result<Self, OutOfMemory> {
+        Ok(Place { process, address: process.threads.lock().rings.take()? })
+    }
+
+    /// From now on the thread's end gives it back.
+    fn keep(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.process.threads.lock().rings.give_back(self.address);
+    }
 }
 
 /// The part of a budget that a thread takes up, given back unless kept.

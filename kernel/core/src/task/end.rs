@@ -77,6 +77,7 @@ fn clean_up(thread: &Ref<Thread>) {
     let last = {
         let mut threads = process.threads.lock();
         threads.list.retain(|other| !Ref::ptr_eq(other, thread));
+        threads.rings.give_back(thread.ring_address);
         threads.closed |= threads.list.is_empty();
         threads.all_gone()
     };

@@ -5,7 +5,7 @@ use crate::ipc::ops::Ticket;
 use crate::ipc::replies::Replies;
 use crate::task::thread::Thread;
 use alloc::vec::Vec;
-use capos_abi::{CapId, PAGE_SIZE};
+use capos_abi::{CapId, PAGE_SIZE, layout};
 use capos_cap::{Entry, Mobility, Table, TableError};
 use capos_mem::Resource;
 use core::sync::atomic::AtomicU64;
@@ -100,6 +100,7 @@ pub(crate) struct Threads {
     pub newest: u64,
     /// Waits for the end of single threads: thread id, who waits.
     pub joiners: Vec<(u64, Ticket)>,
+    pub rings: RingPlaces,
 }
 
 impl Threads {
@@ -109,6 +110,37 @@ impl Threads {
         let first = self.closed && self.list.is_empty() && !self.dismantled;
         self.dismantled |= first;
         first
+    }
+}
+
+/// Where ring blocks lie: each has a place of its own, which is used again when its thread has ended.
+pub(crate) struct RingPlaces {
+    /// Places used at least once.
+    used: u64,
+    free: Vec<u64>,
+}
+
+impl RingPlaces {
+    const fn new() -> Self {
+        RingPlaces { used: 0, free: Vec::new() }
+    }
+
+    /// The address of a free place.
+    pub fn take(&mut self) -> Result<u64, OutOfMemory> {
+        if let Some(address) = self.free.pop() {
+            return Ok(address);
+        }
+        // Room for all of them to be free at once: giving one back must not allocate.
+        let used = usize::try_from(self.used).map_err(|_| OutOfMemory)?;
+        self.free.try_reserve(used + 1).map_err(|_| OutOfMemory)?;
+        let address = layout::RING_BASE + self.used * layout::RING_STRIDE;
+        self.used += 1;
+        Ok(address)
+    }
+
+    /// Nothing lies at the place at `address` any more.
+    pub fn give_back(&mut self, address: u64) {
+        self.free.push(address);
     }
 }
 
@@ -127,8 +159,6 @@ pub(crate) struct Process {
     /// Highest priority of its threads.
     pub priority: u8,
     pub cpu_ns: AtomicU64,
-    /// Ring blocks handed out; each gets an address of its own.
-    pub rings: AtomicU64,
     /// The next process that the same CPU is to take apart.
     pub next_dying: RefSlot<Process>,
     /// How much it may still write to the log.
@@ -153,12 +183,12 @@ impl Process {
                 dismantled: false,
                 newest: 0,
                 joiners: Vec::new(),
+                rings: RingPlaces::new(),
             }),
             exit: Lock::new(Exit { status: None, done: false, crash: None, waiters: Vec::new() }),
             entry,
             priority,
             cpu_ns: AtomicU64::new(0),
-            rings: AtomicU64::new(0),
             next_dying: RefSlot::empty(),
             log: Lock::new(log),
         })

@@ -4,6 +4,7 @@ mod abuse;
 mod accounts;
 mod ipc;
 mod memory;
+mod ports;
 mod processes;
 mod ring;
 mod shortage;
@@ -24,6 +25,7 @@ use kernel_hal::account::Account;
 use kernel_hal::fake::{self, Session};
 use kernel_hal::mem::Frames;
 use kernel_hal::sync::Ref;
+use std::sync::Mutex;
 use std::vec::Vec;
 
 /// A machine with nothing on it, for one test at a time.
@@ -305,4 +307,25 @@ fn tiny_elf() -> Vec<u8> {
 /// The CPU whose turn it is.
 fn here() -> &'static cpu::Cpu {
     cpu::here()
+}
+
+/// What a sibling of a running thread does when it is kicked: thread, header field, value.
+static MEDDLING: Mutex<Option<(Ref<Thread>, usize, u32)>> = Mutex::new(None);
+
+/// When somebody is kicked next, somebody else of the same process writes to `thread`'s ring, as it may at any moment.
+fn on_kick(thread: &Ref<Thread>, field: usize, value: u32) {
+    *MEDDLING.lock().expect("nobody panics with it") = Some((thread.clone(), field, value));
+    fake::cpu::answer_kicks(meddle);
+}
+
+fn meddle() {
+    let meddling = MEDDLING.lock().expect("nobody panics with it").take();
+    if let Some((thread, field, value)) = meddling {
+        thread.ring.frames().write(field, &value.to_le_bytes()).expect("inside the header");
+    }
+}
+
+/// Whether what [`on_kick`] asked for has happened.
+fn was_kicked() -> bool {
+    MEDDLING.lock().expect("nobody panics with it").is_none()
 }

@@ -1,13 +1,13 @@
 //! Processes and threads: how they start, end and leave nothing behind.
 
-use super::{CAPS, LIMITS, MSG, User, World, call_sqe, error, here, tiny_elf};
+use super::{CAPS, LIMITS, MSG, User, World, call_sqe, error, here, on_kick, tiny_elf};
 use crate::cap::Object;
 use crate::cap::memory_object::MemoryObject;
 use crate::cap::process_handle::ProcessHandle;
 use crate::cap::process_spawner::ProcessSpawner;
 use crate::task::create::{self, CreateError, Limits, NewThread};
 use crate::task::process::{Name, Status};
-use crate::task::thread::{Run, Thread};
+use crate::task::thread::Run;
 use crate::task::{end, registry};
 use crate::trap::HANDLERS;
 use capos_abi::ring::header;
@@ -17,9 +17,7 @@ use capos_schema::process_handle::{self, ExitReason, WaitResults};
 use capos_schema::{Empty, boot_package, memory_object, process_spawner, virtual_memory};
 use core::sync::atomic::Ordering;
 use kernel_hal::mem::Frames;
-use kernel_hal::sync::Ref;
 use kernel_hal::{Fault, cpu as machine, fake};
-use std::sync::Mutex;
 use std::vec::Vec;
 
 fn params(name: &str) -> process_spawner::CreateParams<'_> {
@@ -221,7 +219,7 @@ fn killing_a_thread_on_another_cpu_stops_it_there() {
 }
 
 /// A process with a thread on each of the other processors, and one on this that is not of it.
-fn crew(world: &World, cpus: usize) -> (User, Vec<User>) {
+pub(super) fn crew(world: &World, cpus: usize) -> (User, Vec<User>) {
     let killer = world.start("killer");
     let process = world.process("crew");
     process.threads.lock().started = true;
@@ -512,18 +510,6 @@ fn a_grant_whose_answer_would_not_fit_does_not_happen() {
     assert_eq!(granted.slot, 0);
 }
 
-/// Whose queue the sibling of [`sibling_adds_a_submission`] writes to.
-static VICTIM: Mutex<Option<Ref<Thread>>> = Mutex::new(None);
-
-/// A thread of the same process, still running when it is kicked, says that there is another submission.
-fn sibling_adds_a_submission() {
-    let victim = VICTIM.lock().expect("nobody panics with it").take();
-    if let Some(victim) = victim {
-        assert!(victim.is_dead());
-        victim.ring.frames().write(header::SQ_TAIL, &2u32.to_le_bytes()).expect("inside the header");
-    }
-}
-
 #[test]
 fn a_thread_that_a_lone_call_ended_takes_nothing_more() {
     let world = World::with_cpus(3);
@@ -532,10 +518,64 @@ fn a_thread_that_a_lone_call_ended_takes_nothing_more() {
     let own = ProcessHandle::new(victim.process().clone()).expect("memory");
     let handle = victim.hold(Object::ProcessHandle(own));
     victim.submit(call_sqe(handle, process_handle::INTERFACE_ID, process_handle::KILL, 0));
-    *VICTIM.lock().expect("nobody panics with it") = Some(victim.thread.clone());
-    fake::cpu::answer_kicks(sibling_adds_a_submission);
+    // A sibling that still runs when it is kicked says that there is another submission.
+    on_kick(&victim.thread, header::SQ_TAIL, 2);
     fake::cpu::become_cpu(1);
     (HANDLERS.syscall)(2, 0, syscall::CAP_ENTER);
-    assert!(VICTIM.lock().expect("nobody panics with it").is_none(), "the sibling was kicked");
+    assert!(super::was_kicked());
     assert_eq!(victim.thread.sq_head.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn rings_lie_where_those_of_ended_threads_lay() {
+    let world = World::with_cpus(2);
+    let (_killer, first) = crew(&world, 2);
+    let process = first[0].process().clone();
+    let new = |_| {
+        let new = NewThread {
+            entry: layout::IMAGE_BASE,
+            stack: layout::STACK_TOP,
+            argument: 0,
+            fs_base: 0,
+            shape: RingShape { sq_entries: 8, cq_entries: 16, arena_pages: 8 },
+            priority: 10,
+            startup: &[],
+        };
+        create::thread(&process, &new).expect("a thread")
+    };
+    let mut crew: Vec<_> = (0..3).map(new).collect();
+    let mut places: Vec<u64> = crew.iter().map(|thread| thread.ring_address).collect();
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), 3, "each has its own");
+    for round in 0..100 {
+        let user = User::playing(crew.remove(round % 3));
+        create::run(&user.thread);
+        user.run();
+        end::stop_current(user.thread.clone());
+        (HANDLERS.kick)();
+        let thread = new(0);
+        assert_eq!(thread.ring_address, user.thread.ring_address);
+        crew.push(thread);
+    }
+}
+
+#[test]
+fn a_thread_that_was_not_made_leaves_its_place_to_the_next() {
+    let world = World::new();
+    let process = world.process("a");
+    let new = |priority| NewThread {
+        entry: layout::IMAGE_BASE,
+        stack: layout::STACK_TOP,
+        argument: 0,
+        fs_base: 0,
+        shape: RingShape::DEFAULT,
+        priority,
+        startup: &[],
+    };
+    for _ in 0..4 {
+        assert!(create::thread(&process, &new(200)).is_err(), "no such priority");
+    }
+    let thread = create::thread(&process, &new(5)).expect("a thread");
+    assert_eq!(thread.ring_address, layout::RING_BASE);
 }

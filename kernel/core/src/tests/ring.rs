@@ -1,11 +1,17 @@
 //! The ring itself: batches, backpressure, corrupt indices, cancellation.
 
-use super::{World, call_sqe, error};
+use super::{World, call_sqe, error, on_kick};
 use crate::cap::Object;
 use crate::cap::boot_package::BootPackage;
+use crate::cap::process_handle::ProcessHandle;
 use crate::cap::timer::Timer;
-use capos_abi::{CapId, Cqe, Op, Sqe, TransportError, syscall};
-use capos_schema::{Encode, boot_package, timer};
+use crate::task::process::Status;
+use crate::task::thread::Thread;
+use crate::task::{end, timers};
+use capos_abi::ring::header;
+use capos_abi::{CapId, Cqe, Op, RingShape, Sqe, TransportError, syscall};
+use capos_schema::{Encode, boot_package, process_handle, timer};
+use core::sync::atomic::Ordering;
 use kernel_hal::fake;
 use std::vec::Vec;
 
@@ -183,20 +189,21 @@ fn an_unknown_system_call_is_an_error() {
     assert_eq!(user.returned(), i64::from(TransportError::UnknownOp.code()));
 }
 
-/// What a call ends in, and what it leaves where its answer comes.
-fn ending(user: &super::User, call: Sqe, company: bool) -> (Cqe, Vec<u8>) {
+/// What a call ends in: its completion, what it leaves where its answer comes, and what the program sees of its queues.
+fn ending(user: &super::User, call: Sqe, company: bool) -> (Cqe, Vec<u8>, i64, u32) {
     user.put(super::REPLY, &[0xa5; 64]);
     if company {
         user.submit(nop(99));
     }
     user.submit(call);
     user.poll();
+    let returned = user.returned() - i64::from(company);
     if company {
         assert_eq!(user.pop().user_data, 99);
     }
     let cqe = user.pop();
     user.nothing();
-    (cqe, user.get(super::REPLY, 64))
+    (cqe, user.get(super::REPLY, 64), returned, user.ring.submitted())
 }
 
 #[test]
@@ -289,4 +296,126 @@ fn a_short_batch_is_taken_whole_however_long_it_takes() {
     fake::time::pass_with_each_look(1_000_000);
     user.poll();
     assert_eq!((user.returned(), user.thread.context.take_repeated()), (16, None));
+}
+
+#[test]
+fn lone_calls_whose_completions_nobody_reads_fill_the_queue_and_no_more() {
+    let world = World::new();
+    let user = world.start("a");
+    let files = user.hold(Object::BootPackage(BootPackage));
+    let good = call_sqe(files, boot_package::INTERFACE_ID, boot_package::COUNT, 0);
+    let room = i64::from(RingShape::DEFAULT.cq_entries);
+    for n in 0..room {
+        user.submit(Sqe { user_data: n as u64, ..good });
+        user.poll();
+        assert_eq!((user.returned(), user.ring.submitted()), (n + 1, 0));
+    }
+    user.submit(good);
+    user.poll();
+    assert_eq!((user.returned(), user.ring.submitted()), (room, 1), "it would not fit");
+    assert_eq!(user.pop().user_data, 0);
+}
+
+#[test]
+fn a_lone_call_waits_for_as_many_completions_as_any() {
+    let world = World::new();
+    let user = world.start("a");
+    let files = user.hold(Object::BootPackage(BootPackage));
+    let good = call_sqe(files, boot_package::INTERFACE_ID, boot_package::COUNT, 0);
+    for (min, waits) in [(0, false), (1, false), (2, true)] {
+        user.submit(good);
+        user.enter(min, syscall::FOREVER);
+        assert_eq!(user.is_blocked(), waits, "for {min}");
+        user.pop();
+    }
+}
+
+/// Writes a head of our own making to the completion queue.
+fn forge_cq_head(user: &super::User, value: u32) {
+    user.thread.ring.frames().write(header::CQ_HEAD, &value.to_le_bytes()).expect("inside the header");
+}
+
+#[test]
+fn a_lone_call_with_a_forged_head_and_another_under_way_goes_the_ordinary_way() {
+    let world = World::new();
+    let user = world.start("a");
+    let cap = user.hold(Object::Timer(Timer));
+    let params = timer::SleepUntilParams { ns: u64::MAX / 2 };
+    let mut message = [0; 16];
+    let len = params.encode(&mut message).expect("it fits");
+    user.put(super::MSG, &message[..len]);
+    user.submit(call_sqe(cap, timer::INTERFACE_ID, timer::SLEEP_UNTIL, len as u32));
+    user.poll();
+    // One was taken and none has completed, but the program says that it has read one.
+    forge_cq_head(&user, 1);
+    user.submit(Sqe { user_data: 6, ..call_sqe(cap, timer::INTERFACE_ID, timer::NOW, 0) });
+    user.poll();
+    assert_eq!(user.returned(), 0, "it has read all that there is");
+    forge_cq_head(&user, 0);
+    user.poll();
+    assert_eq!((user.returned(), user.pop().user_data), (1, 6));
+}
+
+#[test]
+fn a_head_that_changes_during_a_batch_counts_as_it_was() {
+    let world = World::with_cpus(3);
+    let (user, others) = super::processes::crew(&world, 3);
+    let handle = ProcessHandle::new(others[0].process().clone()).expect("memory");
+    let cap = user.hold(Object::ProcessHandle(handle));
+    (0..4).for_each(|n| user.submit(nop(n)));
+    user.submit(call_sqe(cap, process_handle::INTERFACE_ID, process_handle::KILL, 0));
+    // During the call a sibling says that all is read that was written so far.
+    on_kick(&user.thread, header::CQ_HEAD, 4);
+    fake::cpu::become_cpu(0);
+    (crate::trap::HANDLERS.syscall)(4, 0, syscall::CAP_ENTER);
+    assert_eq!(user.returned(), 4);
+}
+
+#[test]
+fn a_thread_that_a_batch_ended_takes_nothing_more_of_it() {
+    let world = World::new();
+    let (user, _other) = (world.start("a"), world.start("b"));
+    let handle = ProcessHandle::new(user.process().clone()).expect("memory");
+    let cap = user.hold(Object::ProcessHandle(handle));
+    user.submit(nop(1));
+    user.submit(call_sqe(cap, process_handle::INTERFACE_ID, process_handle::KILL, 0));
+    user.submit(nop(3));
+    user.poll();
+    assert_eq!(user.thread.sq_head.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn nothing_is_posted_to_a_dead_thread() {
+    let world = World::new();
+    let user = world.start("a");
+    end::end_process(user.process(), Status::Killed);
+    Thread::post(&user.thread, &Cqe { user_data: 9, ..Cqe::default() });
+    user.nothing();
+    assert!(user.thread.is_dead());
+}
+
+#[test]
+fn a_wait_that_cannot_be_armed_ends_at_once() {
+    let world = World::new();
+    let user = world.start("a");
+    user.run();
+    let mut alarms = Vec::new();
+    let without_memory = |work: &mut dyn FnMut()| {
+        fake::fail_nth_allocation(0);
+        work();
+        fake::never_fail();
+    };
+    // As many as there is room for.
+    loop {
+        let mut armed = None;
+        without_memory(&mut || armed = timers::arm_wait(&user.thread, u64::MAX, u64::MAX - 1).ok());
+        let Some(alarm) = armed else { break };
+        alarms.push(alarm);
+    }
+    without_memory(&mut || user.enter(1, 1_000_000));
+    assert!(!user.is_blocked());
+    assert_eq!(user.returned(), 0);
+    alarms.into_iter().for_each(timers::disarm);
+    user.enter(1, 1_000_000);
+    assert!(user.is_blocked(), "with room it does wait");
 }

@@ -2,10 +2,19 @@
 
 use crate::types::{OutOfRange, PortError};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::vec::Vec;
 
 /// Every byte written so far: port, value.
 static WRITTEN: Mutex<Vec<(u16, u8)>> = Mutex::new(Vec::new());
+
+/// How many bytes were read so far.
+static READS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many bytes were read from all ports so far.
+pub fn reads() -> usize {
+    READS.load(SeqCst)
+}
 
 /// A range of ports.
 #[derive(Debug)]
@@ -41,6 +50,7 @@ impl PortRange {
     /// One byte in: what was last written there.
     pub fn read8(&self, offset: u16) -> Result<u8, OutOfRange> {
         let port = self.port(offset, 1)?;
+        READS.fetch_add(1, SeqCst);
         let written = WRITTEN.lock().expect("no test panics inside");
         Ok(written.iter().rev().find(|(at, _)| *at == port).map_or(0xff, |(_, value)| *value))
     }
