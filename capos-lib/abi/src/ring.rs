@@ -16,7 +16,7 @@ pub enum Op {
     Call = 1,
     /// Waits for one call on the receive right `cap`; message into `msg`, capabilities into `caps`.
     Recv = 2,
-    /// Answers the call named by the token in `cap`.
+    /// Answers the call that the token in `cap` names at the endpoint of the receive right `interface`.
     Return = 3,
     /// Gives the capability `cap` up.
     Release = 4,
@@ -26,6 +26,9 @@ pub enum Op {
     Park = 6,
     /// Unparks the thread `cap` (reserved; refused as `UnknownOp` today).
     Unpark = 7,
+    /// `Return`, and then `Recv` on the same right: the next message comes into `reply`, its capabilities into the array. Completes once,
+    /// with the next message, or with the error of either half.
+    ReturnRecv = 8,
 }
 
 impl Op {
@@ -40,6 +43,7 @@ impl Op {
             5 => Op::Cancel,
             6 => Op::Park,
             7 => Op::Unpark,
+            8 => Op::ReturnRecv,
             _ => return None,
         })
     }
@@ -47,7 +51,7 @@ impl Op {
 
 /// Bits of [`Sqe::flags`]. Unknown bits are refused.
 pub mod sqe_flags {
-    /// `Return`: the payload is an exception; `method` carries the [`crate::ExceptionCode`].
+    /// `Return`, `ReturnRecv`: the payload is an exception; `method` carries the [`crate::ExceptionCode`].
     pub const EXCEPTION: u8 = 1 << 0;
 }
 
@@ -67,25 +71,26 @@ pub struct Sqe {
     pub op: u8,
     /// [`sqe_flags`].
     pub flags: u8,
-    /// Method ordinal (`Call`), or exception code (`Return` with `EXCEPTION`).
+    /// Method ordinal (`Call`), or exception code (`Return`, `ReturnRecv` with `EXCEPTION`).
     pub method: u16,
     /// Number of [`crate::TransferSlot`]s at `caps_off` to send.
     pub caps_send: u8,
-    /// Room, in words at `caps_off`, for capabilities that come back (`Call`) or in (`Recv`).
+    /// Room, in words at `caps_off`, for capabilities that come back (`Call`) or in (`Recv`, `ReturnRecv`).
     pub caps_recv: u8,
     /// Must be zero.
     pub reserved0: u16,
     /// Comes back in the completion.
     pub user_data: u64,
-    /// Target: a [`crate::CapId`], or the token of a received call (`Return`).
+    /// Target: a [`crate::CapId`], or the token of a received call (`Return`, `ReturnRecv`).
     pub cap: u64,
-    /// Interface id the caller believes `cap` to have (`Call`); checked against the capability table.
+    /// Interface id the caller believes `cap` to have (`Call`), checked against the capability table; or the [`crate::CapId`] of the
+    /// receive right through which the call came (`Return`, `ReturnRecv`).
     pub interface: u64,
-    /// Outgoing message (`Call`, `Return`), or buffer for the incoming one (`Recv`); offset 8-byte aligned.
+    /// Outgoing message (`Call`, `Return`, `ReturnRecv`), or buffer for the incoming one (`Recv`); offset 8-byte aligned.
     pub msg_off: u32,
     /// Its length in bytes, at most [`crate::MAX_MESSAGE`].
     pub msg_len: u32,
-    /// Buffer for the answer (`Call`); offset 8-byte aligned.
+    /// Buffer for the answer (`Call`) or for the next message (`ReturnRecv`); offset 8-byte aligned.
     pub reply_off: u32,
     /// Its length in bytes.
     pub reply_len: u32,
@@ -254,7 +259,7 @@ mod tests {
     #[test]
     fn operations_have_the_numbers_of_their_first_byte() {
         for raw in 0..=255 {
-            assert_eq!(Op::from_u8(raw).map(|op| op as u8), (raw < 8).then_some(raw));
+            assert_eq!(Op::from_u8(raw).map(|op| op as u8), (raw < 9).then_some(raw));
         }
     }
 

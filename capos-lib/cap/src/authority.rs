@@ -83,7 +83,8 @@ impl World {
     fn grant(&mut self, choices: &mut Choices) {
         let process = choices.below(PROCESSES);
         let mobility =
-            [Mobility::Free, Mobility::Free, Mobility::MoveOnly, Mobility::Fixed][choices.below(4)];
+            [Mobility::Free, Mobility::Free, Mobility::MoveOnly, Mobility::CopyOnly, Mobility::Fixed]
+                [choices.below(5)];
         let serial = self.serial();
         let object = serial as u32;
         let node = self.tree.root(Place { table: process as u64, cap: CapId::NULL }).expect("memory");
@@ -106,7 +107,9 @@ impl World {
             let mode = slot.mode().ok_or(TransferError::BadSlot)?;
             let held = self.model.get(&(from, slot.id())).ok_or(TransferError::InvalidCap)?;
             match (held.mobility, mode) {
-                (Mobility::Free, _) | (Mobility::MoveOnly, TransferMode::Move) => {}
+                (Mobility::Free, _)
+                | (Mobility::MoveOnly, TransferMode::Move)
+                | (Mobility::CopyOnly, TransferMode::Copy) => {}
                 _ => return Err(TransferError::NotTransferable),
             }
             let moves =

@@ -136,10 +136,10 @@ fn prepare<'i, O: Clone>(
 #[inline]
 fn check_mobility(mobility: Mobility, mode: TransferMode) -> Result<(), TransferError> {
     match (mobility, mode) {
-        (Mobility::Free, _) | (Mobility::MoveOnly, TransferMode::Move) => Ok(()),
-        (Mobility::Fixed, _) | (Mobility::MoveOnly, TransferMode::Copy) => {
-            Err(TransferError::NotTransferable)
-        }
+        (Mobility::Free, _)
+        | (Mobility::MoveOnly, TransferMode::Move)
+        | (Mobility::CopyOnly, TransferMode::Copy) => Ok(()),
+        _ => Err(TransferError::NotTransferable),
     }
 }
 

@@ -118,27 +118,30 @@ impl<'a> Knowledge<'a> {
             0 => Op::Nop,
             1..10 => Op::Call,
             10..12 => Op::Recv,
-            12..14 => Op::Return,
+            12 => Op::Return,
+            13 => Op::ReturnRecv,
             14 => Op::Release,
             _ => Op::Cancel,
         };
+        let answers = op == Op::Return || op == Op::ReturnRecv;
+        let receives_too = op == Op::Call || op == Op::ReturnRecv;
         let (cap, interface) = self.cap(rng);
         let message = if rng.chance(1, 8) { rng.below(MAX_MESSAGE as u32) } else { 8 * rng.below(9) };
         let caps = if rng.chance(1, 2) { 0 } else { rng.below(MAX_CAPS as u32 + 1) as u8 };
         Sqe {
             op: op as u8,
-            flags: u8::from(op == Op::Return && rng.chance(1, 4)),
+            flags: u8::from(answers && rng.chance(1, 4)),
             method: rng.below(11) as u16,
             caps_send: if rng.chance(1, 2) { caps } else { 0 },
             caps_recv: caps,
             reserved0: 0,
             user_data: u64::from(rng.below(64)),
             cap,
-            interface: if op == Op::Call { interface } else { 0 },
+            interface: if answers { self.cap(rng).0 } else { interface * u64::from(op == Op::Call) },
             msg_off: self.message_spot(rng),
             msg_len: message,
-            reply_off: if op == Op::Call { self.place(rng) } else { 0 },
-            reply_len: if op == Op::Call { 8 * rng.below(64) } else { 0 },
+            reply_off: if receives_too { self.place(rng) } else { 0 },
+            reply_len: if receives_too { 8 * rng.below(64) } else { 0 },
             caps_off: self.caps_spot(rng),
             reserved1: 0,
             aux: if op == Op::Cancel { u64::from(rng.below(64)) } else { 0 },
@@ -194,8 +197,8 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn every_operation_and_every_kind_of_spoilt_field_comes_up() {
-        for op in 0..8 {
-            let enough = if op > Op::Cancel as u8 { 1 } else { 300 };
+        for op in 0..9 {
+            let enough = if op == Op::Park as u8 || op == Op::Unpark as u8 { 1 } else { 300 };
             assert!(many().filter(|sqe| sqe.op == op).count() >= enough, "{op}");
         }
         assert!(many().any(|sqe| sqe.reserved0 != 0));

@@ -2,6 +2,7 @@
 
 mod arena;
 mod hostile;
+mod join;
 mod lone;
 mod nops;
 mod queues;

@@ -1,6 +1,7 @@
 //! The user's end of a ring block: one thread's, so it is `Send` and not `Sync`.
 
 mod arena;
+mod join;
 mod take;
 
 use crate::entry::{cqe_from_words, sqe_to_words};

@@ -17,7 +17,6 @@ use crate::task::create::{self, CreateError, Limits};
 use crate::task::process::{Name, Process};
 use capos_abi::startup::{Record, Writer};
 use capos_abi::{MAX_CAP_SLOTS, PRIORITIES};
-use capos_cap::Mobility;
 use capos_mem::RESOURCES;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -125,7 +124,7 @@ fn grant_everything(process: &Ref<Process>, startup: &mut [u8]) -> Result<usize,
     writer.push(Record::Name(INIT)).map_err(too_long)?;
     for (name, object) in everything() {
         let interface = interface_id(&object);
-        process.insert(object, Mobility::Free).map_err(CreateError::from)?;
+        process.insert(object).map_err(CreateError::from)?;
         writer.push(Record::Cap { name, interface }).map_err(too_long)?;
     }
     Ok(writer.len())

@@ -21,6 +21,7 @@ enum Slot {
     Orphan {
         run: Run,
         caps: u32,
+        right: CapId,
     },
 }
 
@@ -77,9 +78,9 @@ impl Operations {
                 }
                 None
             }
-            Slot::Orphan { run, caps } => {
+            Slot::Orphan { run, caps, right } => {
                 self.close(index);
-                Some(Abandoned { run, caps, cqe })
+                Some(Abandoned { run, caps, right, cqe })
             }
             was => {
                 self.put(index, was);
@@ -104,19 +105,20 @@ impl Operations {
 pub(crate) struct Abandoned {
     run: Run,
     caps: u32,
+    right: CapId,
     cqe: Cqe,
 }
 
 impl Abandoned {
     /// Gives everything back.
     pub(crate) fn clean_up(self, thread: &Thread) {
-        give_back(thread, &self.cqe, self.caps);
+        give_back(thread, &self.cqe, self.caps, self.right);
         thread.free_arena(self.run);
     }
 }
 
 /// Gives back what a completion brought that nobody wants: capabilities, and a call that waits for an answer.
-fn give_back(thread: &Thread, cqe: &Cqe, caps: u32) {
+fn give_back(thread: &Thread, cqe: &Cqe, caps: u32, right: CapId) {
     if cqe.result < 0 {
         return;
     }
@@ -133,6 +135,7 @@ fn give_back(thread: &Thread, cqe: &Cqe, caps: u32) {
             flags: sqe_flags::EXCEPTION,
             method: ExceptionCode::Disconnected.code(),
             cap: cqe.token,
+            interface: right.raw(),
             ..Sqe::default()
         });
     }
@@ -154,6 +157,8 @@ pub(crate) struct Operation {
     run: Option<Run>,
     caps: u32,
     reply: u32,
+    /// Of a receive: its right.
+    right: CapId,
 }
 
 impl Operation {
@@ -161,7 +166,8 @@ impl Operation {
     pub(crate) fn submit(thread: &'static Thread, sqe: &Sqe, run: Run) -> Operation {
         let index = thread.operations.borrow_mut().open();
         thread.submit(&Sqe { user_data: u64::from(index), ..*sqe });
-        Operation { thread, index, run: Some(run), caps: sqe.caps_off, reply: sqe.reply_off }
+        let right = CapId::from_raw(sqe.cap);
+        Operation { thread, index, run: Some(run), caps: sqe.caps_off, reply: sqe.reply_off, right }
     }
 
     /// Waits for the completion and hands the memory over.
@@ -205,11 +211,11 @@ impl Drop for Operation {
             Slot::Done(cqe) => {
                 operations.close(self.index);
                 drop(operations);
-                give_back(self.thread, &cqe, self.caps);
+                give_back(self.thread, &cqe, self.caps, self.right);
                 self.thread.free_arena(run);
             }
             _ => {
-                operations.put(self.index, Slot::Orphan { run, caps: self.caps });
+                operations.put(self.index, Slot::Orphan { run, caps: self.caps, right: self.right });
                 drop(operations);
                 cancel(thread::current(), self.index);
             }

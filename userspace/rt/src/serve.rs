@@ -64,13 +64,16 @@ pub struct Request {
     caps: u8,
     method: u16,
     badge: u64,
+    /// The receive right through which it came.
+    right: CapId,
     token: u64,
 }
 
 impl Request {
-    fn in_arena(thread: &'static Thread, cqe: &Cqe, run: Run) -> Request {
+    fn in_arena(thread: &'static Thread, right: CapId, cqe: &Cqe, run: Run) -> Request {
         Request {
             thread,
+            right,
             body: Body::Arena(run),
             len: (cqe.result.max(0) as u32).min(MAX_MESSAGE as u32),
             caps: cqe.caps.min(MAX_CAPS as u8),
@@ -203,6 +206,7 @@ impl Request {
             flags: sqe_flags::EXCEPTION,
             method: exception.code().code(),
             cap: self.token,
+            interface: self.right.raw(),
             msg_off: offset,
             msg_len: len as u32,
             ..Sqe::default()
@@ -218,6 +222,7 @@ impl Request {
             op: Op::Return as u8,
             caps_send: caps as u8,
             cap: self.token,
+            interface: self.right.raw(),
             msg_off,
             msg_len: msg_len as u32,
             caps_off: if caps == 0 { 0 } else { caps_off },
@@ -265,7 +270,7 @@ fn receive_sqe(endpoint: &Cap, run: &Run) -> Sqe {
 
 /// What a completed receive means.
 #[inline]
-fn event(thread: &'static Thread, cqe: &Cqe, run: Run) -> Result<Event, CallError> {
+fn event(thread: &'static Thread, right: CapId, cqe: &Cqe, run: Run) -> Result<Event, CallError> {
     if cqe.result < 0 {
         thread.keep_receive_buffer(run);
         return Err(CallError::Transport(
@@ -276,7 +281,7 @@ fn event(thread: &'static Thread, cqe: &Cqe, run: Run) -> Result<Event, CallErro
         thread.keep_receive_buffer(run);
         return Ok(Event::Unreferenced(cqe.badge));
     }
-    Ok(Event::Call(Request::in_arena(thread, cqe, run)))
+    Ok(Event::Call(Request::in_arena(thread, right, cqe, run)))
 }
 
 /// Serves an endpoint on this thread without executor and without heap, until receiving fails; gives the reason.
@@ -286,9 +291,18 @@ pub fn run_blocking(endpoint: &Cap, mut handle: impl FnMut(Event)) -> CallError 
     let thread = thread::current();
     loop {
         let Some(run) = thread.receive_buffer(BUFFER) else { return CallError::ArenaFull };
-        thread.submit(&receive_sqe(endpoint, &run));
+        let receive = receive_sqe(endpoint, &run);
+        let with_answer = thread.receive_with_answer(&receive);
+        if !with_answer {
+            thread.submit(&receive);
+        }
         let cqe = wait_for(thread, RECEIVE);
-        match event(thread, &cqe, run) {
+        if with_answer && cqe.result < 0 {
+            // Whose answer it was does not wait for it any more, say. What concerns the receive comes again without one.
+            thread.keep_receive_buffer(run);
+            continue;
+        }
+        match event(thread, endpoint.id(), &cqe, run) {
             Ok(event) => handle(event),
             Err(error) => return error,
         }
@@ -333,7 +347,7 @@ impl Receiver {
             return Err(CallError::ArenaFull);
         }
         let (cqe, run) = poll_fn(|cx| self.poll_first(cx)).await;
-        match event(thread, &cqe, run)? {
+        match event(thread, self.endpoint.id(), &cqe, run)? {
             Event::Call(request) => Ok(Event::Call(request.into_heap())),
             other => Ok(other),
         }

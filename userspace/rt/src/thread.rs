@@ -101,6 +101,17 @@ impl Thread {
         self.immediate.set(self.immediate.get() + 1);
     }
 
+    /// Lets a receive travel with the answer that was queued last, if there is one and the kernel has not taken it yet: they cost one
+    /// submission instead of two, and one completion.
+    #[inline]
+    pub(crate) fn receive_with_answer(&self, receive: &Sqe) -> bool {
+        let joined = self.ring.join_receive(receive);
+        if joined {
+            self.immediate.set(self.immediate.get() - 1);
+        }
+        joined
+    }
+
     /// Queues the release of a capability.
     pub(crate) fn release(&self, id: CapId) {
         self.submit_ignored(&Sqe { op: Op::Release as u8, cap: id.raw(), ..Sqe::default() });

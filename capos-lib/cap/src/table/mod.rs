@@ -18,6 +18,8 @@ pub enum Mobility {
     Fixed,
     /// By moving only: there is never a second one.
     MoveOnly,
+    /// By copying only: giving it up sets off what must not happen in the middle of a transfer.
+    CopyOnly,
     /// By copying and by moving.
     Free,
 }

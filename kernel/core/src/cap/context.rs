@@ -134,7 +134,7 @@ impl<'a> Call<'a> {
         if self.given >= self.sqe.caps_recv {
             return Err(self.take_back(TransportError::ReplyTooLarge));
         }
-        match self.process().insert(object, Mobility::Free) {
+        match self.process().insert(object) {
             Ok(id) => {
                 // The array was checked against the arena with the submission.
                 let _ = self.thread.ring.arena_store(self.slot(self.given), id.raw());
@@ -153,13 +153,14 @@ impl<'a> Call<'a> {
         Ok(Sent { object: entry.object.clone(), slot })
     }
 
-    /// The object behind the `n`th capability, if it may be given to somebody else in the way it was sent.
+    /// The object behind the `n`th capability, if it may be given to somebody else in the way it was sent. One that is to be copied only
+    /// may be sent away here all the same: [`Call::consume`] gives it up in order.
     pub fn transferable(&self, n: u8) -> Result<Sent, Outcome> {
         let slot = self.sent(n)?;
         let table = self.process().table.lock();
         let entry = table.lookup(slot.id()).map_err(|error| Outcome::error(refusal(error)))?;
         match (entry.mobility, slot.mode()) {
-            (Mobility::Free, _) | (Mobility::MoveOnly, Some(TransferMode::Move)) => {
+            (Mobility::Free | Mobility::CopyOnly, _) | (Mobility::MoveOnly, Some(TransferMode::Move)) => {
                 Ok(Sent { object: entry.object.clone(), slot })
             }
             _ => Err(Outcome::error(TransportError::NotTransferable)),
@@ -187,27 +188,21 @@ impl<'a> Call<'a> {
         self.sqe.caps_off.wrapping_add(u32::from(n) * 8)
     }
 
-    /// Leaves the call unanswered for now: it is parked as `waiting`, then `enter` puts its ticket wherever it is to be found
-    /// later. An error of `enter` ends the call at once.
+    /// Leaves the call unanswered for now: `enter` puts its ticket where `waiting` says that it is to be found later. An error of
+    /// `enter` ends the call at once.
     pub fn defer(
         &mut self,
         waiting: Waiting,
         enter: impl FnOnce(Ticket) -> Result<(), ExceptionCode>,
     ) -> Outcome {
-        let id = {
-            let mut ops = self.thread.ops.lock();
-            match ops.begin(Buffers::of(self.sqe)) {
-                Ok(id) => {
-                    ops.park(id, waiting);
-                    id
-                }
-                Err(error) => return Outcome::error(error),
-            }
+        let id = match self.thread.begin(Buffers::of(self.sqe), waiting) {
+            Ok(id) => id,
+            Err(error) => return Outcome::error(error),
         };
         match enter(Ticket { thread: self.thread.clone(), id }) {
             Ok(()) => Outcome::PENDING,
             Err(code) => {
-                self.thread.ops.lock().finish(id);
+                self.thread.end(id);
                 Outcome::exception(code)
             }
         }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use capos_abi::{ExceptionCode, TransportError};
 use capos_schema::interrupt::WaitResults;
 use kernel_hal::irq;
-use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
+use kernel_hal::sync::{Lock, OutOfMemory, Ref};
 use kernel_hal::{IrqError, IrqLine};
 
 struct State {
@@ -38,28 +38,17 @@ impl Line {
     fn fire(&self) {
         let mut state = self.state.lock();
         state.count += 1;
-        state.pending = true;
-        self.answer(state);
-    }
-
-    fn answer<'a>(&'a self, mut state: Guard<'a, State>) {
-        while let Some(ticket) = state.waiter.take() {
-            let count = state.count;
-            state.pending = false;
-            drop(state);
-            if ticket.reply(&WaitResults { count }) {
-                return;
-            }
-            // That wait was cancelled meanwhile, and somebody else may wait by now.
-            state = self.state.lock();
-            state.pending = true;
+        let (waiter, count) = (state.waiter.take(), state.count);
+        state.pending = waiter.is_none();
+        drop(state);
+        if let Some(ticket) = waiter {
+            ticket.reply(&WaitResults { count });
         }
     }
 
-    /// Forgets a wait that was cancelled. Another one may have taken its place already.
-    pub fn withdraw(&self, thread: &Ref<Thread>, id: OpId) {
-        let waiter = self.state.lock().waiter.take_if(|waiter| waiter.is(thread, id));
-        drop(waiter);
+    /// Takes back the ticket of a wait that is cancelled. Another one may have taken its place already.
+    pub fn withdraw(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
+        self.state.lock().waiter.take_if(|waiter| waiter.is(thread, id))
     }
 }
 

@@ -30,10 +30,9 @@ pub(crate) use dispatch::{dispatch, interface_id};
 
 use crate::ipc::deliver;
 use crate::ipc::endpoint::Facet;
-use crate::ipc::ops::Buffers;
 use crate::task::thread::Thread;
 use capos_abi::{MAX_MESSAGE, Sqe, TransportError};
-use capos_cap::Table;
+use capos_cap::{Mobility, Table};
 use capos_schema::Decode;
 use kernel_hal::sync::Ref;
 
@@ -62,6 +61,17 @@ pub(crate) enum Object {
     Client(Ref<Facet>),
 }
 
+impl Object {
+    /// How a capability for it leaves its holder's table.
+    pub fn mobility(&self) -> Mobility {
+        match self {
+            // The calls that its holder has received end when it is given up.
+            Object::Endpoint(_) => Mobility::CopyOnly,
+            _ => Mobility::Free,
+        }
+    }
+}
+
 /// A kernel object's methods. Generated for each interface.
 pub(crate) trait Serve {
     /// Carries out the method that `thread` calls with `sqe`, on `message`: the private copy of its parameters.
@@ -84,7 +94,7 @@ fn named<'a>(table: &'a Table<Object>, sqe: &Sqe) -> Result<&'a Object, Transpor
 /// Hands a call to the process that serves it.
 #[inline(never)]
 fn forward(thread: &Ref<Thread>, facet: &Ref<Facet>, sqe: &Sqe) -> Outcome {
-    let sent = deliver::call(thread, facet.endpoint.clone(), facet.badge, Buffers::of(sqe));
+    let sent = deliver::call(thread, &facet.endpoint, facet.badge, sqe);
     sent.map_or_else(Outcome::error, |()| Outcome::PENDING)
 }
 

@@ -6,7 +6,6 @@ use crate::task::create;
 use crate::task::end;
 use crate::task::process::{BACKTRACE_MAX, Process, Status, Wants};
 use capos_abi::{CapId, ExceptionCode, TransportError};
-use capos_cap::Mobility;
 use capos_schema::process_handle::{CrashResults, GrantResults, InfoResults, StartParams};
 use kernel_hal::sync::{OutOfMemory, Ref};
 
@@ -61,7 +60,7 @@ impl ProcessHandle {
             // Two that were never started could hold each other's handles, or one its own, and nobody could reach them any more.
             return Outcome::exception(ExceptionCode::InvalidArgument);
         }
-        match self.process().insert(object, Mobility::Free) {
+        match self.process().insert(object) {
             Ok(id) => {
                 call.consume(slot);
                 call.reply(&GrantResults { slot: id.index() - CapId::FIRST_GRANT })

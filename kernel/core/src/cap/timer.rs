@@ -24,10 +24,12 @@ impl Timer {
 
 #[inline(never)]
 fn sleep(mut call: Call<'_>, ns: u64) -> Outcome {
-    // Parked by `arm_sleep`, as the alarm has no name before it is set.
-    call.defer(Waiting::Claimed, |ticket| {
-        let parked = ticket.clone();
-        let armed = timers::arm_sleep(ticket, ns, |alarm| parked.park(Waiting::Time(alarm)));
-        armed.map_err(|_| ExceptionCode::OutOfMemory)
+    let thread = call.thread();
+    call.defer(Waiting::Time(None), |ticket| {
+        let id = ticket.id;
+        let alarm = timers::arm_sleep(ticket, ns).map_err(|_| ExceptionCode::OutOfMemory)?;
+        // The alarm has no name before it is set.
+        thread.state.lock().ops.moved(id, Waiting::Time(Some(alarm)));
+        Ok(())
     })
 }

@@ -2,13 +2,16 @@
 //!
 //! A message is copied once, arena to arena, between two pinned ring blocks. Nothing is buffered in the kernel: a call that finds no
 //! receiver stays where it is, and its sender may not expect the kernel to notice if it changes meanwhile.
+//!
+//! Whatever happens at an endpoint happens under its lock, delivery included, with the lock of one thread after the other inside.
+//! Tickets taken out and threads made ready are dealt with after it.
 
 use crate::cap::Object;
-use crate::ipc::endpoint::{Arrival, Endpoint, QueuedCall, ReceiveRight};
-use crate::ipc::ops::{Buffers, OpId, Ticket, Waiting};
-use crate::ipc::replies::{Received, RepliesError, Token};
+use crate::ipc::calls::Token;
+use crate::ipc::endpoint::Endpoint;
+use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ipc::transfer::{self, TransferFault};
-use crate::task::process::Process;
+use crate::task::schedule;
 use crate::task::thread::{self, Thread};
 use capos_abi::ring::{cqe_flags, sqe_flags};
 use capos_abi::{CapId, Cqe, Sqe, TransportError};
@@ -19,120 +22,90 @@ use kernel_hal::sync::Ref;
 #[inline]
 pub(crate) fn call(
     caller: &Ref<Thread>,
-    endpoint: Ref<Endpoint>,
+    endpoint: &Ref<Endpoint>,
     badge: u64,
-    buffers: Buffers,
+    sqe: &Sqe,
 ) -> Result<(), TransportError> {
-    endpoint.admit()?;
-    let id = caller.ops.lock().begin(buffers).inspect_err(|_| endpoint.discharge())?;
-    let result = send(caller, &endpoint, badge, id, &buffers);
-    if result.is_err() {
-        endpoint.discharge();
-        caller.ops.lock().finish(id);
+    let buffers = Buffers::of(sqe);
+    let id = caller.begin(buffers, Waiting::Call(endpoint.clone()))?;
+    let server = send(caller, endpoint, badge, Ticket { thread: caller.clone(), id }, &buffers);
+    if let Some(server) = server.inspect_err(|_| caller.end(id))? {
+        schedule::make_ready(server);
     }
-    result
+    Ok(())
 }
 
+/// Hands a call to a receiver that waits, and gives the receiver if that wakes it; or queues the call.
 #[inline]
 fn send(
     caller: &Ref<Thread>,
     endpoint: &Ref<Endpoint>,
     badge: u64,
-    id: OpId,
-    buffers: &Buffers,
-) -> Result<(), TransportError> {
+    ticket: Ticket,
+    from: &Buffers,
+) -> Result<Option<Ref<Thread>>, TransportError> {
     loop {
-        let call = QueuedCall { caller: Ticket { thread: caller.clone(), id }, badge };
-        let park = || caller.ops.lock().park(id, Waiting::Queued(endpoint.clone()));
-        let Some((receiver, call)) = endpoint.meet_receiver(call, park)? else { return Ok(()) };
-        let Some((room, _)) = receiver.claim() else { continue };
-        match hand_over(&call, endpoint, buffers, &receiver.thread, &room) {
-            Ok(cqe) => {
-                receiver.finish(&cqe);
-                return Ok(());
-            }
-            Err(Refusal::Receiver) => {
-                receiver.finish(&thread::failed(room.user_data, TransportError::OutOfMemory));
-            }
-            Err(Refusal::Call(error)) => {
-                wait_on(endpoint, &receiver, &room);
-                return Err(error);
-            }
+        let mut state = endpoint.lock();
+        if state.closed {
+            return Err(TransportError::Disconnected);
         }
+        let vacancy = state.calls.vacancy().ok_or(TransportError::QueueFull)?;
+        let Some(receiver) = state.receivers.last() else {
+            state.calls.push(ticket, badge);
+            return Ok(None);
+        };
+        let server = &receiver.thread;
+        let mut serving = server.state.lock();
+        if let Some(room) = serving.receives(receiver.id) {
+            let caps = hand_over(caller, from, server, &room)?;
+            let token = state.calls.token(vacancy);
+            let woken = serving.complete(server, receiver.id, &arrival(from, &room, caps, token, badge));
+            drop(serving);
+            let process = server.process.id;
+            let receiver = state.receivers.pop();
+            state.calls.put_received(ticket, badge, process);
+            drop(state);
+            return Ok(receiver.map(|receiver| receiver.thread).filter(|_| woken));
+        }
+        // It has just been killed; whoever did that will not find its ticket any more.
+        drop(serving);
+        let gone = state.receivers.pop();
+        drop(state);
+        drop(gone);
     }
 }
 
-/// A receiver that was claimed for a call that could not be delivered waits on, or takes what came meanwhile.
-#[cold]
-pub(crate) fn wait_on(endpoint: &Ref<Endpoint>, receiver: &Ticket, room: &Buffers) {
-    let park = || receiver.park(Waiting::Message(endpoint.clone()));
-    let found = take_arrival(endpoint, receiver, room, || Ok(endpoint.receiver_back(receiver, park)));
-    match found {
-        Ok(None) => {}
-        Ok(Some(cqe)) => receiver.finish(&cqe),
-        Err(error) => receiver.finish(&thread::failed(room.user_data, error)),
-    }
-}
-
-/// Why a claimed call and a claimed receive did not come together.
-enum Refusal {
-    /// The call cannot be delivered to this receiver; it ends with that error and the receiver waits on.
-    Call(TransportError),
-    /// The receiver cannot take any call now; it hears of it and the call waits on.
-    Receiver,
-}
-
-/// Copies message and capabilities over and notes the call with the receiver. The call is left waiting for its answer.
+/// Copies message and capabilities over. An error is for the caller to hear: nothing has changed.
 #[inline]
 fn hand_over(
-    call: &QueuedCall,
-    endpoint: &Ref<Endpoint>,
+    caller: &Ref<Thread>,
     from: &Buffers,
     receiver: &Ref<Thread>,
     to: &Buffers,
-) -> Result<Cqe, Refusal> {
+) -> Result<u8, TransportError> {
     if from.msg_len > to.msg_len {
-        return Err(Refusal::Call(TransportError::MessageTooLarge));
+        return Err(TransportError::MessageTooLarge);
     }
-    let caller = &call.caller.thread;
-    let server = &receiver.process;
-    let received = Received { caller: call.caller.clone(), endpoint: endpoint.clone() };
-    let token = server.replies.lock().insert(received).map_err(|error| match error {
-        RepliesError::Closed => Refusal::Call(TransportError::Disconnected),
-        RepliesError::OutOfMemory => Refusal::Receiver,
-    })?;
     let caps = transfer::send(caller, from.caps_off, from.caps_send, receiver, to.caps_off, to.caps_recv);
-    let caps = caps.map_err(|fault| {
-        let mut replies = server.replies.lock();
-        let taken = replies.take(token);
-        replies.retire(token);
-        drop(replies);
-        drop(taken);
-        Refusal::Call(match fault {
-            TransferFault::Sender(error) => error,
-            TransferFault::Receiver => TransportError::PeerBudgetExhausted,
-        })
+    let caps = caps.map_err(|fault| match fault {
+        TransferFault::Sender(error) => error,
+        TransferFault::Receiver => TransportError::PeerBudgetExhausted,
     })?;
     copy(&caller.ring, from.msg_off, &receiver.ring, to.msg_off, from.msg_len);
-    await_answer(&call.caller, server, token);
-    Ok(Cqe {
+    Ok(caps)
+}
+
+/// The completion of a receive that brought a call.
+#[inline]
+fn arrival(from: &Buffers, to: &Buffers, caps: u8, token: Token, badge: u64) -> Cqe {
+    Cqe {
         user_data: to.user_data,
         result: from.msg_len as i32,
         flags: 0,
         caps,
         method: from.method,
         token: token.raw(),
-        badge: call.badge,
-    })
-}
-
-/// From now on the call waits for its answer.
-#[inline]
-pub(crate) fn await_answer(caller: &Ticket, server: &Ref<Process>, token: Token) {
-    caller.park(Waiting::Answer(server.clone(), token));
-    if server.replies.lock().is_closed() {
-        // The server ended meanwhile. Whoever took its calls back could not end this one, which was not waiting yet.
-        caller.fail(TransportError::Disconnected);
+        badge,
     }
 }
 
@@ -144,110 +117,88 @@ fn copy(from: &KernelRing, from_off: u32, to: &KernelRing, to_off: u32, len: u32
     }
 }
 
-/// `RECV`. `Ok(None)` means that the receive waits.
+/// The endpoint whose right to receive a submission names, and how many rights had been given up there when `thread` had this one.
 #[inline]
-pub(crate) fn recv(
-    receiver: &Ref<Thread>,
-    buffers: Buffers,
-    right: CapId,
-) -> Result<Option<Cqe>, TransportError> {
-    // The right is kept for the whole operation, so that a release by another thread cannot close the endpoint under it unseen.
-    let right = receive_right(receiver, right)?;
-    let endpoint = &right.endpoint;
-    let id = receiver.ops.lock().begin(buffers)?;
-    let ticket = Ticket { thread: receiver.clone(), id };
-    let found = accept(endpoint, &ticket, &buffers);
-    if !matches!(found, Ok(None)) {
-        receiver.ops.lock().finish(id);
-    }
-    found
-}
-
-fn receive_right(thread: &Ref<Thread>, id: CapId) -> Result<ReceiveRight, TransportError> {
+pub(crate) fn held(thread: &Ref<Thread>, right: CapId) -> Result<(Ref<Endpoint>, u64), TransportError> {
     let table = thread.process.table.lock();
-    match table.lookup(id).map(|entry| &entry.object) {
+    match table.lookup(right).map(|entry| &entry.object) {
         Err(_) => Err(TransportError::InvalidCap),
-        Ok(Object::Endpoint(right)) => Ok(right.clone()),
+        Ok(Object::Endpoint(right)) => Ok((right.endpoint.clone(), right.endpoint.given_up())),
         Ok(_) => Err(TransportError::WrongKind),
     }
 }
 
+/// `RECV` into the message buffer of `room`. `Ok(None)` means that the receive waits.
 #[inline]
-fn accept(endpoint: &Ref<Endpoint>, ticket: &Ticket, room: &Buffers) -> Result<Option<Cqe>, TransportError> {
-    let park = || ticket.park(Waiting::Message(endpoint.clone()));
-    take_arrival(endpoint, ticket, room, || endpoint.meet_call(ticket, park))
-}
-
-/// Takes what `look` finds at the endpoint, until something can be taken or the receiver was queued (`Ok(None)`).
-#[inline]
-fn take_arrival(
-    endpoint: &Ref<Endpoint>,
-    ticket: &Ticket,
+pub(crate) fn recv(
+    receiver: &Ref<Thread>,
+    right: CapId,
     room: &Buffers,
-    look: impl Fn() -> Result<Arrival, TransportError>,
 ) -> Result<Option<Cqe>, TransportError> {
     loop {
-        match look()? {
-            Arrival::Nothing => return Ok(None),
-            Arrival::Closed => return Err(TransportError::InvalidCap),
-            Arrival::Unreferenced(badge) => return Ok(Some(thread::unreferenced(room.user_data, badge))),
-            Arrival::Call(call) => {
-                let Some((buffers, _)) = call.caller.claim() else {
-                    endpoint.discharge();
-                    continue;
-                };
-                match hand_over(&call, endpoint, &buffers, &ticket.thread, room) {
-                    Ok(cqe) => return Ok(Some(cqe)),
-                    // Both hear of it: a call put back might be there while another receiver waits, and neither would learn of the
-                    // other.
-                    Err(Refusal::Receiver) => {
-                        end_call(endpoint, &call, &buffers, TransportError::OutOfMemory);
-                        return Err(TransportError::OutOfMemory);
-                    }
-                    Err(Refusal::Call(error)) => end_call(endpoint, &call, &buffers, error),
+        let (endpoint, given_up) = held(receiver, right)?;
+        let mut state = endpoint.lock();
+        // Another thread may have given the right up meanwhile, and what was received and waited here has ended: look again.
+        if endpoint.given_up() != given_up {
+            continue;
+        }
+        let Some(call) = state.calls.first() else {
+            if let Some(badge) = state.pop_dropped() {
+                return Ok(Some(thread::unreferenced(room.user_data, badge)));
+            }
+            if state.receivers.len() >= endpoint.depth() as usize {
+                return Err(TransportError::TooManyInFlight);
+            }
+            let id = receiver.begin(*room, Waiting::Message(endpoint.clone()))?;
+            state.receivers.push(Ticket { thread: receiver.clone(), id });
+            return Ok(None);
+        };
+        let (caller, badge) = (&call.caller.thread, call.badge);
+        let mut calling = caller.state.lock();
+        let mut woken = false;
+        if let Some(from) = calling.receives(call.caller.id) {
+            match hand_over(caller, &from, receiver, room) {
+                Ok(caps) => {
+                    drop(calling);
+                    let token = state.calls.receive_first(receiver.process.id);
+                    let token = token.ok_or(TransportError::Disconnected)?;
+                    return Ok(Some(arrival(&from, room, caps, token, badge)));
+                }
+                Err(error) => {
+                    let failed = thread::failed(from.user_data, error);
+                    woken = calling.complete(caller, call.caller.id, &failed);
                 }
             }
         }
+        drop(calling);
+        let gone = state.calls.pop_first();
+        drop(state);
+        if let Some(call) = gone.filter(|_| woken) {
+            schedule::make_ready(call.caller.thread);
+        }
     }
 }
 
-#[cold]
-fn end_call(endpoint: &Endpoint, call: &QueuedCall, buffers: &Buffers, error: TransportError) {
-    endpoint.discharge();
-    call.caller.finish(&thread::failed(buffers.user_data, error));
-}
-
-/// `RETURN`. `Ok` means that the call has ended, one way or the other.
+/// `RETURN` to a call that came through the receive right `right`. `Ok` means that the call has ended, one way or the other; after an error it goes on waiting, so that the server can answer
+/// otherwise.
 #[inline]
-pub(crate) fn answer(server: &Ref<Thread>, sqe: &Sqe) -> Result<(), TransportError> {
+pub(crate) fn answer(server: &Ref<Thread>, right: CapId, sqe: &Sqe) -> Result<(), TransportError> {
+    let (endpoint, _) = held(server, right)?;
     let token = Token::from_raw(sqe.cap);
-    let received = server.process.replies.lock().take(token).ok_or(TransportError::StaleToken)?;
-    let Some((buffers, waiting)) = received.caller.claim() else {
-        retire(server, token, &received);
-        return Err(TransportError::StaleToken);
-    };
-    match give_answer(server, sqe, &received.caller.thread, &buffers) {
-        Ok(cqe) => {
-            retire(server, token, &received);
-            received.caller.finish(&cqe);
-            Ok(())
-        }
-        Err(error) => {
-            // The server's own mistake: the call goes on waiting, so that it can answer otherwise.
-            received.caller.park(waiting);
-            let lost = server.process.replies.lock().put_back(token, received);
-            if let Err(received) = lost {
-                received.endpoint.discharge();
-                received.caller.fail(TransportError::Disconnected);
-            }
-            Err(error)
-        }
+    let mut state = endpoint.lock();
+    let ticket = &state.calls.received(token).ok_or(TransportError::StaleToken)?.caller;
+    let caller = &ticket.thread;
+    let mut calling = caller.state.lock();
+    let to = calling.receives(ticket.id).ok_or(TransportError::StaleToken)?;
+    let completion = give_answer(server, sqe, caller, &to)?;
+    let woken = calling.complete(caller, ticket.id, &completion);
+    drop(calling);
+    let ended = state.calls.remove(token);
+    drop(state);
+    if let Some(call) = ended.filter(|_| woken) {
+        schedule::make_ready(call.caller.thread);
     }
-}
-
-fn retire(server: &Ref<Thread>, token: Token, received: &Received) {
-    server.process.replies.lock().retire(token);
-    received.endpoint.discharge();
+    Ok(())
 }
 
 #[inline]

@@ -1,28 +1,26 @@
 //! Endpoints: where calls meet receivers.
 //!
 //! An endpoint belongs to whoever holds its receive right. Clients hold facets, each with a badge of the server's choice. When the
-//! last receive right is gone the endpoint closes and everything queued ends with a typed error; when the last copy of a facet is
+//! last receive right is gone the endpoint closes and every call at it ends with a typed error; when the last copy of a facet is
 //! gone the server hears of it.
 
+use crate::ipc::calls::{Arrived, Calls};
 use crate::ipc::ops::{OpId, Ticket};
 use crate::task::thread::Thread;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use capos_abi::TransportError;
 use capos_mem::Resource;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use kernel_hal::account::Account;
-use kernel_hal::sync::{Lock, OutOfMemory, Ref};
+use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
 
-/// A call in the queue.
-pub(crate) struct QueuedCall {
-    pub caller: Ticket,
-    pub badge: u64,
-}
-
-struct State {
-    closed: bool,
-    calls: VecDeque<QueuedCall>,
-    receivers: VecDeque<Ticket>,
+/// What meets here. Whoever holds its lock may take the lock of one thread after the other: a message is delivered under it.
+pub(crate) struct State {
+    pub closed: bool,
+    pub calls: Calls,
+    /// Who waits for a call. The one that came last gets it: its memory is the warmest.
+    pub receivers: Vec<Ticket>,
     /// Badges whose last facet is gone and of which no receiver heard yet.
     dropped: VecDeque<u64>,
     /// Facets alive or in `dropped`; `dropped` has room for all of them.
@@ -30,22 +28,12 @@ struct State {
 }
 
 impl State {
-    /// What a receiver finds.
+    /// The badge of a facet that went, if no call waits that may have come through it.
     #[inline]
-    fn next_arrival(&mut self) -> Arrival {
-        if self.closed {
-            return Arrival::Closed;
-        }
-        if let Some(call) = self.calls.pop_front() {
-            return Arrival::Call(call);
-        }
-        match self.dropped.pop_front() {
-            Some(badge) => {
-                self.facets -= 1;
-                Arrival::Unreferenced(badge)
-            }
-            None => Arrival::Nothing,
-        }
+    pub fn pop_dropped(&mut self) -> Option<u64> {
+        let badge = self.dropped.pop_front()?;
+        self.facets -= 1;
+        Some(badge)
     }
 }
 
@@ -53,23 +41,11 @@ impl State {
 pub(crate) struct Endpoint {
     state: Lock<State>,
     depth: u32,
-    /// Calls queued or awaiting their answer.
-    outstanding: AtomicU32,
+    /// How often somebody gave a receive right up. Changes under the lock of `state`.
+    given_up: AtomicU64,
     /// Holders of the receive right.
     owners: AtomicU32,
     account: Ref<Account>,
-}
-
-/// What a receiver found.
-pub(crate) enum Arrival {
-    /// A call.
-    Call(QueuedCall),
-    /// The last facet with this badge is gone.
-    Unreferenced(u64),
-    /// Nothing: the receiver is queued.
-    Nothing,
-    /// The endpoint is closed.
-    Closed,
 }
 
 /// Why no endpoint was made.
@@ -79,120 +55,69 @@ pub(crate) enum CreateError {
     BudgetExhausted,
 }
 
+impl From<OutOfMemory> for CreateError {
+    fn from(_: OutOfMemory) -> Self {
+        CreateError::OutOfMemory
+    }
+}
+
 impl Endpoint {
     /// An endpoint that holds at most `depth` calls, charged to `account`, and its first receive right.
     pub fn create(depth: u32, account: &Ref<Account>) -> Result<ReceiveRight, CreateError> {
         account
             .charge(Resource::EndpointEntries, u64::from(depth))
             .map_err(|_| CreateError::BudgetExhausted)?;
-        let state = State {
-            closed: false,
-            calls: VecDeque::new(),
-            receivers: VecDeque::new(),
-            dropped: VecDeque::new(),
-            facets: 0,
-        };
-        let endpoint = Endpoint {
-            state: Lock::new(state),
+        // From here on the endpoint's own drop gives the charge back.
+        let endpoint = Ref::try_new(Endpoint {
+            state: Lock::new(State {
+                closed: false,
+                calls: Calls::empty(),
+                receivers: Vec::new(),
+                dropped: VecDeque::new(),
+                facets: 0,
+            }),
             depth,
-            outstanding: AtomicU32::new(0),
+            given_up: AtomicU64::new(0),
             owners: AtomicU32::new(1),
             account: account.clone(),
-        };
+        })?;
         {
             let mut state = endpoint.state.lock();
-            let room = depth as usize;
-            let reserved =
-                state.calls.try_reserve_exact(room).and_then(|()| state.receivers.try_reserve_exact(room));
-            reserved.map_err(|_| CreateError::OutOfMemory)?;
+            state.calls = Calls::new(depth)?;
+            state.receivers.try_reserve_exact(depth as usize).map_err(|_| OutOfMemory)?;
         }
-        let endpoint = Ref::try_new(endpoint).map_err(|OutOfMemory| CreateError::OutOfMemory)?;
         Ok(ReceiveRight { endpoint })
     }
 
-    /// Counts a new call against the depth.
+    /// What meets here.
     #[inline]
-    pub fn admit(&self) -> Result<(), TransportError> {
-        let before = self.outstanding.fetch_add(1, Ordering::Relaxed);
-        if before >= self.depth {
-            self.outstanding.fetch_sub(1, Ordering::Relaxed);
-            return Err(TransportError::QueueFull);
-        }
-        Ok(())
+    pub fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
-    /// A call counted by [`Endpoint::admit`] has ended.
+    /// How often somebody has given a receive right up.
     #[inline]
-    pub fn discharge(&self) {
-        self.outstanding.fetch_sub(1, Ordering::Relaxed);
+    pub fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Relaxed)
     }
 
-    /// The receiver that waited longest; if there is none `call` is queued, and `park` runs before anybody can find it there.
+    /// Most receivers that may wait.
     #[inline]
-    pub fn meet_receiver(
-        &self,
-        call: QueuedCall,
-        park: impl FnOnce(),
-    ) -> Result<Option<(Ticket, QueuedCall)>, TransportError> {
-        let mut state = self.state.lock();
-        if state.closed {
-            return Err(TransportError::Disconnected);
-        }
-        if let Some(receiver) = state.receivers.pop_front() {
-            return Ok(Some((receiver, call)));
-        }
-        park();
-        // Never grows: `admit` keeps the number of calls within the depth.
-        state.calls.push_back(call);
-        Ok(None)
+    pub fn depth(&self) -> u32 {
+        self.depth
     }
 
-    /// Puts a receiver back that turned out not to be the one. While it was out others may have queued a call, or a facet may have
-    /// gone, without finding it: then it gets that, as in [`Endpoint::meet_call`].
-    pub fn receiver_back(&self, receiver: &Ticket, park: impl FnOnce()) -> Arrival {
-        let mut state = self.state.lock();
-        let arrival = state.next_arrival();
-        if matches!(arrival, Arrival::Nothing) {
-            park();
-            state.receivers.push_front(receiver.clone());
-        }
-        arrival
+    /// Takes back the ticket of a call, queued or received, if it is still here.
+    pub fn withdraw_call(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
+        let call = self.state.lock().calls.withdraw(thread, id);
+        call.map(|call| call.caller)
     }
 
-    /// The call that waited longest, or a facet that went; if there is neither `receiver` is queued, and `park` runs before
-    /// anybody can find it there.
-    #[inline]
-    pub fn meet_call(&self, receiver: &Ticket, park: impl FnOnce()) -> Result<Arrival, TransportError> {
+    /// Takes back the ticket of a receive, if it is still here.
+    pub fn withdraw_receiver(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
         let mut state = self.state.lock();
-        let arrival = state.next_arrival();
-        if !matches!(arrival, Arrival::Nothing) {
-            return Ok(arrival);
-        }
-        if state.receivers.len() >= self.depth as usize {
-            return Err(TransportError::TooManyInFlight);
-        }
-        park();
-        state.receivers.push_back(receiver.clone());
-        Ok(Arrival::Nothing)
-    }
-
-    /// Takes a cancelled call out of the queue. False when it is not there (any more).
-    pub fn withdraw_call(&self, thread: &Ref<Thread>, id: OpId) -> bool {
-        let mut state = self.state.lock();
-        let position = state.calls.iter().position(|call| call.caller.is(thread, id));
-        let call = position.and_then(|at| state.calls.remove(at));
-        drop(state);
-        call.is_some()
-    }
-
-    /// Takes a cancelled receive out of the queue.
-    pub fn withdraw_receiver(&self, thread: &Ref<Thread>, id: OpId) {
-        let mut state = self.state.lock();
-        let position = state.receivers.iter().position(|receiver| receiver.is(thread, id));
-        let receiver = position.and_then(|at| state.receivers.remove(at));
-        // The ticket may be the last to hold its thread: let go of it outside of the lock.
-        drop(state);
-        drop(receiver);
+        let at = state.receivers.iter().position(|receiver| receiver.is(thread, id))?;
+        Some(state.receivers.remove(at))
     }
 
     /// A new client facet.
@@ -210,35 +135,54 @@ impl Endpoint {
     }
 
     fn facet_gone(&self, badge: u64) {
-        loop {
-            let mut state = self.state.lock();
-            if state.closed {
-                return;
-            }
-            let Some(receiver) = state.receivers.pop_front() else { return state.dropped.push_back(badge) };
-            drop(state);
-            // One that was cancelled meanwhile is none: the next, then. The facet counts until somebody has heard of it, so that
-            // there is room for it in the list.
-            if receiver.complete_unreferenced(badge) {
-                self.state.lock().facets -= 1;
-                return;
+        let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
+        match state.receivers.pop() {
+            None => state.dropped.push_back(badge),
+            Some(receiver) => {
+                state.facets -= 1;
+                drop(state);
+                receiver.complete_unreferenced(badge);
             }
         }
     }
 
-    /// Ends everything that is queued. Runs when the last receive right goes.
+    /// A process has taken a receive right out of its table: what it has received and not answered ends, and so do its receives. If
+    /// another thread of it is about to receive, it finds that out by [`Endpoint::given_up`].
+    pub fn give_up(&self, process: u64) {
+        {
+            let _state = self.state.lock();
+            self.given_up.fetch_add(1, Ordering::Relaxed);
+        }
+        self.end_calls(|state| state.calls.pop_received_by(process));
+        self.end_receives(|receiver| receiver.thread.process.id == process);
+    }
+
+    /// Ends everything that is here. Runs when the last receive right goes.
     fn close(&self) {
         self.state.lock().closed = true;
+        self.end_calls(|state| state.calls.pop_any());
+        self.end_receives(|_| true);
+    }
+
+    fn end_calls(&self, take: impl Fn(&mut State) -> Option<Arrived>) {
         loop {
-            let call = self.state.lock().calls.pop_front();
-            let Some(call) = call else { break };
-            if call.caller.fail(TransportError::Disconnected) {
-                self.discharge();
-            }
+            let call = take(&mut self.state.lock());
+            let Some(call) = call else { return };
+            call.caller.fail(TransportError::Disconnected);
         }
+    }
+
+    fn end_receives(&self, which: impl Fn(&Ticket) -> bool) {
         loop {
-            let receiver = self.state.lock().receivers.pop_front();
-            let Some(receiver) = receiver else { break };
+            let receiver = {
+                let mut state = self.state.lock();
+                let at = state.receivers.iter().position(&which);
+                at.map(|at| state.receivers.swap_remove(at))
+            };
+            let Some(receiver) = receiver else { return };
             receiver.fail(TransportError::InvalidCap);
         }
     }

@@ -1,11 +1,10 @@
 //! A thread's pending operations: a fixed table made with the thread, so that nothing on the IPC path allocates.
 //!
-//! Whoever is to complete an operation later (an endpoint's queue, a timer, another process) holds a [`Ticket`]: thread, slot and
-//! generation. A cancelled or completed operation changes the slot's generation, so a late ticket finds nothing.
+//! Whoever is to complete an operation later (an endpoint, a timer, another process) holds its [`Ticket`]. There is one of each and it
+//! lies in one place, so whoever takes it out of there, under that place's lock, completes the operation, and nobody else can.
 
 use crate::cap::interrupt::Line;
 use crate::ipc::endpoint::Endpoint;
-use crate::ipc::replies::Token;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use crate::task::timers::Alarm;
@@ -15,13 +14,16 @@ use kernel_hal::sync::{OutOfMemory, Ref};
 
 /// Names one pending operation of one thread.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct OpId {
-    slot: u16,
-    generation: u32,
+pub(crate) struct OpId(u32);
+
+impl OpId {
+    /// The slot behind its own.
+    pub fn following(self) -> u32 {
+        self.0 + 1
+    }
 }
 
-/// The right to complete one pending operation.
-#[derive(Clone)]
+/// The right, and the duty, to complete one pending operation.
 pub(crate) struct Ticket {
     /// Whose operation.
     pub thread: Ref<Thread>,
@@ -29,18 +31,25 @@ pub(crate) struct Ticket {
     pub id: OpId,
 }
 
+impl Ticket {
+    /// Whether this is operation `id` of `thread`.
+    pub fn is(&self, thread: &Ref<Thread>, id: OpId) -> bool {
+        self.id == id && Ref::ptr_eq(&self.thread, thread)
+    }
+}
+
 /// Where a message, its answer and its capabilities lie in the submitter's arena. Checked when the operation was taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Buffers {
     pub user_data: u64,
     pub method: u16,
+    pub caps_send: u8,
+    pub caps_recv: u8,
+    pub caps_off: u32,
     pub msg_off: u32,
     pub msg_len: u32,
     pub reply_off: u32,
     pub reply_len: u32,
-    pub caps_off: u32,
-    pub caps_send: u8,
-    pub caps_recv: u8,
 }
 
 impl Buffers {
@@ -50,35 +59,32 @@ impl Buffers {
         Buffers {
             user_data: sqe.user_data,
             method: sqe.method,
+            caps_send: sqe.caps_send,
+            caps_recv: sqe.caps_recv,
+            caps_off: sqe.caps_off,
             msg_off: sqe.msg_off,
             msg_len: sqe.msg_len,
             reply_off: sqe.reply_off,
             reply_len: sqe.reply_len,
-            caps_off: sqe.caps_off,
-            caps_send: sqe.caps_send,
-            caps_recv: sqe.caps_recv,
         }
     }
 }
 
-/// What a pending operation waits for; tells a cancellation where to take the ticket back.
+/// Where the ticket of a pending operation lies: where a cancellation takes it back.
+#[derive(Clone)]
 pub(crate) enum Waiting {
-    /// A call in an endpoint's queue.
-    Queued(Ref<Endpoint>),
-    /// A call that a server has received and not answered.
-    Answer(Ref<Process>, Token),
-    /// A receive in an endpoint's queue.
+    /// A call: at an endpoint, queued or received.
+    Call(Ref<Endpoint>),
+    /// A receive: at an endpoint.
     Message(Ref<Endpoint>),
-    /// A point in time.
-    Time(Alarm),
+    /// A point in time; the alarm has a name as soon as it is set.
+    Time(Option<Alarm>),
     /// The end of a process.
     Exit(Ref<Process>),
     /// The end of a thread of the own process.
     Join,
     /// An interrupt.
     Line(Ref<Line>),
-    /// Somebody is completing it right now; too late to cancel.
-    Claimed,
 }
 
 struct Pending {
@@ -86,90 +92,79 @@ struct Pending {
     waiting: Waiting,
 }
 
+/// Link that leads nowhere.
+const NONE: u32 = u32::MAX;
+
 struct Slot {
-    generation: u32,
+    /// The next free slot, while this one is free.
+    next_free: u32,
     pending: Option<Pending>,
 }
 
 /// The table.
 pub(crate) struct Ops {
     slots: Vec<Slot>,
-    free: Vec<u16>,
+    first_free: u32,
 }
 
 impl Ops {
     /// A table for `capacity` operations.
-    pub fn new(capacity: u16) -> Result<Self, OutOfMemory> {
+    pub fn new(capacity: u32) -> Result<Self, OutOfMemory> {
         let mut slots = Vec::new();
-        let mut free = Vec::new();
-        slots.try_reserve_exact(usize::from(capacity)).map_err(|_| OutOfMemory)?;
-        free.try_reserve_exact(usize::from(capacity)).map_err(|_| OutOfMemory)?;
-        slots.extend((0..capacity).map(|_| Slot { generation: 1, pending: None }));
-        free.extend((0..capacity).rev());
-        Ok(Ops { slots, free })
+        slots.try_reserve_exact(capacity as usize).map_err(|_| OutOfMemory)?;
+        let next = |slot: u32| if slot + 1 < capacity { slot + 1 } else { NONE };
+        slots.extend((0..capacity).map(|slot| Slot { next_free: next(slot), pending: None }));
+        Ok(Ops { slots, first_free: if capacity > 0 { 0 } else { NONE } })
     }
 
-    /// Opens an operation that is already being completed: see [`Ops::park`].
+    /// Opens an operation whose ticket is about to be put where `waiting` says.
     #[inline]
-    pub fn begin(&mut self, buffers: Buffers) -> Result<OpId, TransportError> {
-        let slot = self.free.pop().ok_or(TransportError::TooManyInFlight)?;
-        let Some(entry) = self.slots.get_mut(usize::from(slot)) else {
-            return Err(TransportError::TooManyInFlight);
-        };
-        entry.pending = Some(Pending { buffers, waiting: Waiting::Claimed });
-        Ok(OpId { slot, generation: entry.generation })
+    pub fn begin(&mut self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
+        let id = self.first_free;
+        let slot = self.slots.get_mut(id as usize).ok_or(TransportError::TooManyInFlight)?;
+        self.first_free = slot.next_free;
+        slot.pending = Some(Pending { buffers, waiting });
+        Ok(OpId(id))
     }
 
-    /// Lets a claimed operation wait.
+    /// What the submitter asked for.
     #[inline]
-    pub fn park(&mut self, id: OpId, waiting: Waiting) {
-        if let Some(pending) = self.find(id) {
+    pub fn buffers(&self, id: OpId) -> Option<&Buffers> {
+        Some(&self.slots.get(id.0 as usize)?.pending.as_ref()?.buffers)
+    }
+
+    /// Ends an operation; gives what it asked for and where its ticket was, for the caller to drop outside of any lock.
+    #[inline]
+    pub fn end(&mut self, id: OpId) -> Option<(Buffers, Waiting)> {
+        let slot = self.slots.get_mut(id.0 as usize)?;
+        let pending = slot.pending.take()?;
+        slot.next_free = self.first_free;
+        self.first_free = id.0;
+        Some((pending.buffers, pending.waiting))
+    }
+
+    /// Notes where the ticket lies now.
+    pub fn moved(&mut self, id: OpId, waiting: Waiting) {
+        let slot = self.slots.get_mut(id.0 as usize);
+        if let Some(pending) = slot.and_then(|slot| slot.pending.as_mut()) {
             pending.waiting = waiting;
         }
     }
 
-    /// Claims a waiting operation for completion. `None` when it is gone or somebody else has claimed it.
-    #[inline]
-    pub fn claim(&mut self, id: OpId) -> Option<(Buffers, Waiting)> {
-        let pending = self.find(id)?;
-        match core::mem::replace(&mut pending.waiting, Waiting::Claimed) {
-            Waiting::Claimed => None,
-            waiting => Some((pending.buffers, waiting)),
-        }
+    /// The first pending operation with that user data, and where its ticket lies.
+    pub fn find(&self, user_data: u64) -> Option<(OpId, Waiting)> {
+        self.search(0, |pending| pending.buffers.user_data == user_data)
     }
 
-    /// Ends a claimed operation; its id becomes stale.
-    #[inline]
-    pub fn finish(&mut self, id: OpId) {
-        let Some(entry) = self.slots.get_mut(usize::from(id.slot)) else { return };
-        if entry.generation == id.generation && entry.pending.take().is_some() {
-            entry.generation = entry.generation.wrapping_add(1);
-            // Never grows: the list was made with room for every slot.
-            self.free.push(id.slot);
-        }
+    /// The first pending operation from slot `from` on, and where its ticket lies.
+    pub fn next_from(&self, from: u32) -> Option<(OpId, Waiting)> {
+        self.search(from, |_| true)
     }
 
-    /// The waiting operation with that user data, if there is one.
-    pub fn find_by_user_data(&self, user_data: u64) -> Option<OpId> {
-        (0u16..).zip(&self.slots).find_map(|(slot, entry)| {
-            let pending = entry.pending.as_ref()?;
-            let waits = !matches!(pending.waiting, Waiting::Claimed);
-            (waits && pending.buffers.user_data == user_data)
-                .then_some(OpId { slot, generation: entry.generation })
+    fn search(&self, from: u32, wanted: impl Fn(&Pending) -> bool) -> Option<(OpId, Waiting)> {
+        (0u32..).zip(&self.slots).skip(from as usize).find_map(|(slot, entry)| {
+            let pending = entry.pending.as_ref().filter(|pending| wanted(pending))?;
+            Some((OpId(slot), pending.waiting.clone()))
         })
-    }
-
-    /// Any operation that waits; for the thread's end.
-    pub fn any_waiting(&self) -> Option<OpId> {
-        (0u16..).zip(&self.slots).find_map(|(slot, entry)| {
-            let pending = entry.pending.as_ref()?;
-            let waits = !matches!(pending.waiting, Waiting::Claimed);
-            waits.then_some(OpId { slot, generation: entry.generation })
-        })
-    }
-
-    fn find(&mut self, id: OpId) -> Option<&mut Pending> {
-        let entry = self.slots.get_mut(usize::from(id.slot))?;
-        if entry.generation == id.generation { entry.pending.as_mut() } else { None }
     }
 }

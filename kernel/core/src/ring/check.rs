@@ -6,7 +6,7 @@ use capos_ring::KernelRing;
 
 const WORD: u32 = 8;
 
-/// `CALL`: message, reply buffer and capability array inside the arena.
+/// `CALL`: message, buffer for the answer and capability array inside the arena.
 #[inline]
 pub(crate) fn call(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError> {
     reserved(sqe, 0)?;
@@ -31,11 +31,18 @@ pub(crate) fn answer(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError>
     caps(ring, sqe)
 }
 
-/// The capability that a submission names. Only an array beside a message may use the id's top byte.
+/// `RETURN` and `RECV` in one: message, buffer for the next and capability array inside the arena.
 #[inline]
-pub(crate) fn named(sqe: &Sqe) -> Result<CapId, TransportError> {
-    let id = CapId::from_raw(sqe.cap);
-    if id.raw() == sqe.cap { Ok(id) } else { Err(TransportError::InvalidCap) }
+pub(crate) fn answer_recv(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError> {
+    answer(ring, sqe)?;
+    buffer(ring, sqe.reply_off, sqe.reply_len)
+}
+
+/// The capability that a word of a submission names. Only an array beside a message may use the id's top byte.
+#[inline]
+pub(crate) fn named(word: u64) -> Result<CapId, TransportError> {
+    let id = CapId::from_raw(word);
+    if id.raw() == word { Ok(id) } else { Err(TransportError::InvalidCap) }
 }
 
 /// Operations without a message.

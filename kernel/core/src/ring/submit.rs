@@ -15,15 +15,12 @@ use kernel_hal::sync::Ref;
 pub(crate) fn other(thread: &Ref<Thread>, sqe: &Sqe) {
     let result = match Op::from_u8(sqe.op) {
         Some(Op::Nop) => check::plain(sqe).map(|()| 0),
-        Some(Op::Recv) => match recv(thread, sqe) {
-            Ok(Some(cqe)) => return thread.post_own(&cqe),
-            Ok(None) => return,
-            Err(error) => Err(error),
-        },
-        Some(Op::Return) => {
-            check::answer(&thread.ring, sqe).and_then(|()| deliver::answer(thread, sqe)).map(|()| 0)
+        Some(Op::Recv) => return received(thread, sqe, recv(thread, sqe)),
+        Some(Op::ReturnRecv) => return received(thread, sqe, answer_recv(thread, sqe)),
+        Some(Op::Return) => answer(thread, sqe).map(|()| 0),
+        Some(Op::Release) => {
+            check::plain(sqe).and_then(|()| release(thread, check::named(sqe.cap)?)).map(|()| 0)
         }
-        Some(Op::Release) => check::plain(sqe).and_then(|()| release(thread, check::named(sqe)?)).map(|()| 0),
         Some(Op::Cancel) => check::plain(sqe).and_then(|()| cancel(thread, sqe.aux)).map(|()| 0),
         Some(Op::Call | Op::Park | Op::Unpark) | None => Err(TransportError::UnknownOp),
     };
@@ -36,10 +33,35 @@ fn complete(thread: &Ref<Thread>, user_data: u64, result: Result<i32, TransportE
     thread.post_own(&Cqe { user_data, result, ..Cqe::default() });
 }
 
+/// What came of a receive: a message at once, a wait, or an error.
+#[inline]
+fn received(thread: &Ref<Thread>, sqe: &Sqe, found: Result<Option<Cqe>, TransportError>) {
+    match found {
+        Ok(Some(cqe)) => thread.post_own(&cqe),
+        Ok(None) => {}
+        Err(error) => complete(thread, sqe.user_data, Err(error)),
+    }
+}
+
 #[inline]
 fn recv(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Option<Cqe>, TransportError> {
     check::recv(&thread.ring, sqe)?;
-    deliver::recv(thread, Buffers::of(sqe), check::named(sqe)?)
+    deliver::recv(thread, check::named(sqe.cap)?, &Buffers::of(sqe))
+}
+
+#[inline]
+fn answer(thread: &Ref<Thread>, sqe: &Sqe) -> Result<(), TransportError> {
+    check::answer(&thread.ring, sqe)?;
+    deliver::answer(thread, check::named(sqe.interface)?, sqe)
+}
+
+#[inline]
+fn answer_recv(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Option<Cqe>, TransportError> {
+    check::answer_recv(&thread.ring, sqe)?;
+    let right = check::named(sqe.interface)?;
+    deliver::answer(thread, right, sqe)?;
+    let room = Buffers { msg_off: sqe.reply_off, msg_len: sqe.reply_len, ..Buffers::of(sqe) };
+    deliver::recv(thread, right, &room)
 }
 
 /// Gives a capability up. What that sets off (an endpoint that closes, say) happens here, outside of the table's lock.
@@ -48,8 +70,9 @@ fn release(thread: &Ref<Thread>, id: CapId) -> Result<(), TransportError> {
 }
 
 fn cancel(thread: &Ref<Thread>, user_data: u64) -> Result<(), TransportError> {
-    let id = thread.ops.lock().find_by_user_data(user_data).ok_or(TransportError::InvalidArgument)?;
-    if end::withdraw(thread, id) { Ok(()) } else { Err(TransportError::InvalidArgument) }
+    let found = thread.state.lock().ops.find(user_data);
+    let (id, waiting) = found.ok_or(TransportError::InvalidArgument)?;
+    if end::withdraw(thread, id, waiting) { Ok(()) } else { Err(TransportError::InvalidArgument) }
 }
 
 /// The shortest way of all: takes what waits if it is a single plain call, all before it is done and the program has seen all of it.

@@ -143,7 +143,7 @@ fn give_self_capabilities(process: &Ref<Process>) -> Result<(), CreateError> {
         Object::EndpointFactory(EndpointFactory),
     ];
     for object in own {
-        process.insert(object, Mobility::Fixed)?;
+        process.insert_as(object, Mobility::Fixed)?;
     }
     Ok(())
 }
@@ -191,8 +191,7 @@ pub(crate) fn thread(process: &Ref<Process>, new: &NewThread<'_>) -> Result<Ref<
     let ring = RingBlock::new(new.shape, &process.account)?;
     ring.init_header(id, process.id, new.startup.len() as u32);
     ring.arena_write(0, new.startup).map_err(|_| CreateError::InvalidArgument)?;
-    let capacity = u16::try_from(new.shape.sq_entries).map_err(|_| CreateError::InvalidArgument)?;
-    let ops = Ops::new(capacity)?;
+    let ops = Ops::new(new.shape.sq_entries)?;
     let place = Place::take(process)?;
     let ring_address = place.address;
     let context = UserContext::new(Start {
@@ -262,7 +261,7 @@ pub(crate) fn leave_queues() {
 
 /// Lets a new thread run.
 pub(crate) fn run(thread: &Ref<Thread>) {
-    schedule::make_ready(thread);
+    schedule::make_ready(thread.clone());
 }
 
 /// The place of a new thread's ring block, given back unless kept.

@@ -1,10 +1,10 @@
 //! The one path by which threads and processes end: exit, kill and fault all come through here, and everything is taken back.
 
 use crate::boot;
-use crate::ipc::ops::{OpId, Ticket, Waiting};
+use crate::ipc::ops::{OpId, Waiting};
 use crate::task::cpu::{self, Cpu};
 use crate::task::process::{Process, Status, Wants};
-use crate::task::thread::{self, Thread};
+use crate::task::thread::Thread;
 use crate::task::{create, registry, schedule, timers};
 use capos_abi::TransportError;
 use capos_mem::Resource;
@@ -62,10 +62,13 @@ pub(crate) fn stop_current(thread: Ref<Thread>) {
 
 /// Takes back everything a dead thread had; the last one of a process dismantles it.
 fn clean_up(thread: &Ref<Thread>) {
+    let mut from = 0;
     loop {
-        let id = thread.ops.lock().any_waiting();
-        let Some(id) = id else { break };
-        withdraw(thread, id);
+        let pending = thread.state.lock().ops.next_from(from);
+        let Some((id, waiting)) = pending else { break };
+        // What somebody is completing right now is theirs to end.
+        withdraw(thread, id, waiting);
+        from = id.following();
     }
     let process = &thread.process;
     // The address and size are the kernel's own, so this cannot be refused; if the process unmapped its ring itself, so be it.
@@ -100,45 +103,26 @@ fn wake_joiners(process: &Ref<Process>, id: u64) {
     }
 }
 
-/// Cancels one operation and takes its ticket back from wherever it waits. False when it was too late.
-pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId) -> bool {
-    let claimed = thread.ops.lock().claim(id);
-    let Some((buffers, waiting)) = claimed else { return false };
-    match waiting {
-        Waiting::Queued(endpoint) => {
-            // When it is not in the queue a receiver is at it, will find it gone and let the count go.
-            if endpoint.withdraw_call(thread, id) {
-                endpoint.discharge();
-            }
-        }
-        Waiting::Answer(server, token) => {
-            let received = server.replies.lock().take(token);
-            if let Some(received) = received {
-                server.replies.lock().retire(token);
-                received.endpoint.discharge();
-            }
-        }
+/// Cancels one operation: takes its ticket back from where it lies and completes it. False when it was too late.
+pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> bool {
+    let ticket = match waiting {
+        Waiting::Call(endpoint) => endpoint.withdraw_call(thread, id),
         Waiting::Message(endpoint) => endpoint.withdraw_receiver(thread, id),
-        Waiting::Time(alarm) => timers::disarm(alarm),
+        Waiting::Time(alarm) => alarm.and_then(timers::take_back),
         Waiting::Exit(process) => {
             let mut exit = process.exit.lock();
             let at = exit.waiters.iter().position(|(ticket, _)| ticket.is(thread, id));
-            let gone = at.map(|at| exit.waiters.swap_remove(at));
-            drop(exit);
-            drop(gone);
+            at.map(|at| exit.waiters.swap_remove(at).0)
         }
         Waiting::Join => {
             let mut threads = thread.process.threads.lock();
             let at = threads.joiners.iter().position(|(_, ticket)| ticket.is(thread, id));
-            let gone = at.map(|at| threads.joiners.swap_remove(at));
-            drop(threads);
-            drop(gone);
+            at.map(|at| threads.joiners.swap_remove(at).1)
         }
         Waiting::Line(line) => line.withdraw(thread, id),
-        Waiting::Claimed => {}
-    }
-    let ticket = Ticket { thread: thread.clone(), id };
-    ticket.finish(&thread::failed(buffers.user_data, TransportError::Canceled));
+    };
+    let Some(ticket) = ticket else { return false };
+    ticket.fail(TransportError::Canceled);
     true
 }
 
@@ -172,12 +156,6 @@ fn enqueue_dying(cpu: &Cpu, process: Ref<Process>) {
 /// Takes back what a process has, and tells those who wait for it.
 fn take_apart(process: &Ref<Process>) {
     process.release_all();
-    loop {
-        let received = process.replies.lock().close();
-        let Some(received) = received else { break };
-        received.endpoint.discharge();
-        received.caller.fail(TransportError::Disconnected);
-    }
     process.space.clear();
     process.account.close();
     registry::leave(process.id);

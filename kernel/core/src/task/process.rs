@@ -2,7 +2,6 @@
 
 use crate::cap::{Object, interface_id};
 use crate::ipc::ops::Ticket;
-use crate::ipc::replies::Replies;
 use crate::task::thread::Thread;
 use alloc::vec::Vec;
 use capos_abi::{CapId, PAGE_SIZE, layout};
@@ -151,7 +150,6 @@ pub(crate) struct Process {
     pub account: Ref<Account>,
     pub space: Ref<AddressSpace>,
     pub table: Lock<Table<Object>>,
-    pub replies: Lock<Replies>,
     pub threads: Lock<Threads>,
     pub exit: Lock<Exit>,
     /// First instruction of the first thread.
@@ -175,7 +173,6 @@ impl Process {
             account,
             space,
             table: Lock::new(table),
-            replies: Lock::new(Replies::new()),
             threads: Lock::new(Threads {
                 list: Vec::new(),
                 started: false,
@@ -197,7 +194,13 @@ impl Process {
 
 impl Process {
     /// Puts a capability for `object` into the table, charged to the process.
-    pub fn insert(&self, object: Object, mobility: Mobility) -> Result<CapId, TableError> {
+    pub fn insert(&self, object: Object) -> Result<CapId, TableError> {
+        let mobility = object.mobility();
+        self.insert_as(object, mobility)
+    }
+
+    /// The same for one that leaves the table in ways of its own.
+    pub fn insert_as(&self, object: Object, mobility: Mobility) -> Result<CapId, TableError> {
         self.account.charge(Resource::CapSlots, 1).map_err(|_| TableError::Full)?;
         let entry = Entry { interface: interface_id(&object), object, mobility, node: None };
         let inserted = self.table.lock().insert(entry);
@@ -211,7 +214,7 @@ impl Process {
     /// Takes a capability out of the table. The caller drops it, outside of any lock.
     pub fn release(&self, id: CapId) -> Result<Entry<Object>, TableError> {
         let entry = self.table.lock().release(id)?;
-        self.account.refund(Resource::CapSlots, 1);
+        self.given_up(&entry.object);
         Ok(entry)
     }
 
@@ -220,8 +223,16 @@ impl Process {
         loop {
             let entry = self.table.lock().dismantle();
             let Some(entry) = entry else { return };
-            self.account.refund(Resource::CapSlots, 1);
+            self.given_up(&entry.object);
             drop(entry);
+        }
+    }
+
+    /// What follows from having taken a capability out of the table for good.
+    fn given_up(&self, object: &Object) {
+        self.account.refund(Resource::CapSlots, 1);
+        if let Object::Endpoint(right) = object {
+            right.endpoint.give_up(self.id);
         }
     }
 }

@@ -20,10 +20,10 @@ const SLICE_NS: u64 = 10_000_000;
 
 /// A thread that was blocked or new can run.
 #[inline]
-pub(crate) fn make_ready(thread: &Ref<Thread>) {
+pub(crate) fn make_ready(thread: Ref<Thread>) {
     let cpu = cpu::here();
     cpu.unsettled.store(true, Ordering::Relaxed);
-    if let Some(displaced) = cpu.handoff.put(thread.clone()) {
+    if let Some(displaced) = cpu.handoff.put(thread) {
         place(displaced);
     }
 }

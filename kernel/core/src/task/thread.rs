@@ -11,7 +11,7 @@ use capos_sched::{Handle, Priority};
 use capos_schema::Encode;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel_hal::ring::RingBlock;
-use kernel_hal::sync::{Guard, Lock, Ref};
+use kernel_hal::sync::{Lock, Ref};
 use kernel_hal::user::UserContext;
 
 /// Whether a thread runs.
@@ -27,22 +27,62 @@ pub(crate) enum Run {
     Dead,
 }
 
-/// What a blocked thread waits for.
-pub(crate) struct Wait {
-    /// Completions that wake it.
-    min: u32,
-    /// Its timeout.
-    alarm: Option<Alarm>,
-}
-
-/// The part of a thread that others change: run state and completion queue, under one lock.
+/// The part of a thread that others change: run state, pending operations, completion queue, under one lock.
 pub(crate) struct State {
     pub run: Run,
     /// Its place in a CPU's run queue.
     pub queued: Option<(usize, Handle)>,
-    wait: Option<Wait>,
+    /// Completions that wake it; 0 while it does not wait.
+    wanted: u32,
+    /// The timeout of its wait.
+    alarm: Option<Alarm>,
     /// Tells one wait from the next, so that a late alarm finds nothing.
     epoch: u64,
+    pub ops: Ops,
+}
+
+impl State {
+    /// What a pending operation asked for; `None` when the thread is dead.
+    #[inline]
+    pub fn receives(&self, id: OpId) -> Option<Buffers> {
+        if self.run == Run::Dead { None } else { self.ops.buffers(id).copied() }
+    }
+
+    /// Ends a pending operation of `thread`. True when that was what it waited for: then it is to be made ready.
+    #[inline]
+    pub fn complete(&mut self, thread: &Thread, id: OpId, cqe: &Cqe) -> bool {
+        self.ops.end(id);
+        self.post(thread, cqe)
+    }
+
+    #[inline]
+    fn post(&mut self, thread: &Thread, cqe: &Cqe) -> bool {
+        if self.run == Run::Dead {
+            return false;
+        }
+        thread.append(self, cqe);
+        if self.wanted == 0 {
+            return false;
+        }
+        // A corrupt head counts as served: the thread finds out at its next submission.
+        let waiting = thread.waiting().unwrap_or(u32::MAX);
+        let served = waiting >= self.wanted;
+        if served {
+            if let Some(alarm) = self.end_wait() {
+                timers::disarm(alarm);
+            }
+            thread.context.set_return(u64::from(waiting));
+        }
+        served
+    }
+
+    #[inline]
+    fn end_wait(&mut self) -> Option<Alarm> {
+        self.run = Run::Ready;
+        self.epoch += 1;
+        self.wanted = 0;
+        self.alarm.take()
+    }
 }
 
 /// One thread of one process.
@@ -58,7 +98,6 @@ pub(crate) struct Thread {
     pub home: AtomicU32,
     /// Set when it must not return to user mode.
     doomed: AtomicBool,
-    pub ops: Lock<Ops>,
     pub state: Lock<State>,
     /// Our own count of submissions taken. Each gives one completion, so this is also how many completions there will have been
     /// when all pending operations are done.
@@ -102,8 +141,7 @@ impl Thread {
             priority,
             home: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
-            ops: Lock::new(ops),
-            state: Lock::new(State { run: Run::Ready, queued: None, wait: None, epoch: 0 }),
+            state: Lock::new(State { run: Run::Ready, queued: None, wanted: 0, alarm: None, epoch: 0, ops }),
             sq_head: AtomicU32::new(0),
             cq_tail: AtomicU32::new(0),
         }
@@ -133,15 +171,17 @@ impl Thread {
         self.ring.publish_cq_tail(tail);
     }
 
-    /// Completes a pending operation, and wakes the thread if that was what it waited for.
+    /// Opens an operation whose ticket is about to be put where `waiting` says.
     #[inline]
-    pub fn post(this: &Ref<Self>, cqe: &Cqe) {
-        let state = this.state.lock();
-        if state.run == Run::Dead {
-            return;
-        }
-        this.append(&state, cqe);
-        Self::wake_if_served(this, state);
+    pub fn begin(&self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
+        self.state.lock().ops.begin(buffers, waiting)
+    }
+
+    /// Ends an operation without a completion: it could not begin after all.
+    #[cold]
+    pub fn end(&self, id: OpId) {
+        let ended = self.state.lock().ops.end(id);
+        drop(ended);
     }
 
     /// Takes and completes a run of NOPs from submission `head` on, under one lock; see [`capos_ring::KernelRing::take_nops`].
@@ -185,28 +225,6 @@ impl Thread {
         self.ring.cq_between(taken, self.cq_tail.load(Ordering::Relaxed))
     }
 
-    #[inline]
-    fn wake_if_served(this: &Ref<Self>, mut state: Guard<'_, State>) {
-        let Some(wait) = &state.wait else { return };
-        // A corrupt head counts as served: the thread finds out at its next submission.
-        let waiting = this.waiting().unwrap_or(u32::MAX);
-        if waiting >= wait.min {
-            let alarm = Self::end_wait(&mut state);
-            this.context.set_return(u64::from(waiting));
-            drop(state);
-            if let Some(alarm) = alarm {
-                timers::disarm(alarm);
-            }
-            schedule::make_ready(this);
-        }
-    }
-
-    fn end_wait(state: &mut State) -> Option<Alarm> {
-        state.run = Run::Ready;
-        state.epoch += 1;
-        state.wait.take().and_then(|wait| wait.alarm)
-    }
-
     /// Puts the running thread to sleep until `min` completions are there or `deadline_ns` has come.
     ///
     /// From the moment this answers `Blocked` another CPU may run the thread: the caller must not touch its registers any more.
@@ -226,7 +244,8 @@ impl Thread {
                 Err(_) => return Block::Ready(waiting),
             },
         };
-        state.wait = Some(Wait { min, alarm });
+        state.alarm = alarm;
+        state.wanted = min;
         state.run = Run::Blocked;
         Block::Blocked
     }
@@ -234,15 +253,15 @@ impl Thread {
     /// The alarm of wait number `epoch` went off.
     pub fn time_out(this: &Ref<Self>, epoch: u64) {
         let mut state = this.state.lock();
-        if state.epoch != epoch || state.wait.is_none() {
+        if state.epoch != epoch || state.wanted == 0 {
             return;
         }
         // The alarm itself has just gone off; there is nothing to disarm.
-        Self::end_wait(&mut state);
+        state.end_wait();
         let waiting = this.waiting().unwrap_or(0);
         this.context.set_return(u64::from(waiting));
         drop(state);
-        schedule::make_ready(this);
+        schedule::make_ready(this.clone());
     }
 
     /// Marks the thread dead. `Err(cpu)` when it is running there and has to be stopped first; `Ok(false)` when it was dead before.
@@ -254,7 +273,7 @@ impl Thread {
             Run::Running(cpu) if here != Some(cpu) => return Err(cpu),
             _ => {}
         }
-        let alarm = Self::end_wait(&mut state);
+        let alarm = state.end_wait();
         state.run = Run::Dead;
         let queued = state.queued.take();
         drop(state);
@@ -280,61 +299,37 @@ impl Thread {
 }
 
 impl Ticket {
-    /// Whether this is operation `id` of `thread`.
-    pub fn is(&self, thread: &Ref<Thread>, id: OpId) -> bool {
-        self.id == id && Ref::ptr_eq(&self.thread, thread)
-    }
-
-    /// Claims the operation. `None` when it is gone.
+    /// Completes the operation with what `make` makes of it.
     #[inline]
-    pub fn claim(&self) -> Option<(Buffers, Waiting)> {
-        self.thread.ops.lock().claim(self.id)
+    fn complete(self, make: impl FnOnce(&Thread, &Buffers) -> Cqe) {
+        let Ticket { thread, id } = self;
+        let mut state = thread.state.lock();
+        let Some((buffers, waiting)) = state.ops.end(id) else { return };
+        let woken = state.post(&thread, &make(&thread, &buffers));
+        drop(state);
+        drop(waiting);
+        if woken {
+            schedule::make_ready(thread);
+        }
     }
 
-    /// Lets a claimed operation wait again.
-    #[inline]
-    pub fn park(&self, waiting: Waiting) {
-        self.thread.ops.lock().park(self.id, waiting);
+    /// Ends the operation with a transport error.
+    pub fn fail(self, error: TransportError) {
+        self.complete(|_, buffers| failed(buffers.user_data, error));
     }
 
-    /// Completes a claimed operation.
-    #[inline]
-    pub fn finish(&self, cqe: &Cqe) {
-        self.thread.ops.lock().finish(self.id);
-        Thread::post(&self.thread, cqe);
+    /// Ends a call with an exception.
+    pub fn except(self, code: ExceptionCode) {
+        self.complete(|_, buffers| exception(buffers.user_data, code));
     }
 
-    /// Ends a waiting operation with a transport error. False when it was gone.
-    pub fn fail(&self, error: TransportError) -> bool {
-        let Some((buffers, _)) = self.claim() else { return false };
-        self.finish(&failed(buffers.user_data, error));
-        true
+    /// Ends a call of a kernel object with `message`.
+    pub fn answer(self, message: &[u8]) {
+        self.complete(|thread, buffers| answered(thread, buffers, message));
     }
 
-    /// Ends a waiting call with an exception. False when it was gone.
-    pub fn except(&self, code: ExceptionCode) -> bool {
-        let Some((buffers, _)) = self.claim() else { return false };
-        self.finish(&exception(buffers.user_data, code));
-        true
-    }
-
-    /// Ends a waiting call of a kernel object with `message`. False when it was gone.
-    pub fn answer(&self, message: &[u8]) -> bool {
-        let Some((buffers, _)) = self.claim() else { return false };
-        let result = match i32::try_from(message.len()) {
-            Ok(len) if message.len() <= buffers.reply_len as usize => self
-                .thread
-                .ring
-                .arena_write(buffers.reply_off, message)
-                .map_or(TransportError::ReplyTooLarge.code(), |()| len),
-            _ => TransportError::ReplyTooLarge.code(),
-        };
-        self.finish(&Cqe { user_data: buffers.user_data, result, ..Cqe::default() });
-        true
-    }
-
-    /// Ends a waiting call of a kernel object with a small message. False when it was gone.
-    pub fn reply(&self, message: &impl Encode) -> bool {
+    /// Ends a call of a kernel object with a small message.
+    pub fn reply(self, message: &impl Encode) {
         let mut buffer = [0; 64];
         match message.encode(&mut buffer) {
             Ok(len) => self.answer(buffer.get(..len).unwrap_or_default()),
@@ -342,12 +337,21 @@ impl Ticket {
         }
     }
 
-    /// Completes a receive with the news that a facet is gone. False when the receive was gone.
-    pub fn complete_unreferenced(&self, badge: u64) -> bool {
-        let Some((buffers, _)) = self.claim() else { return false };
-        self.finish(&unreferenced(buffers.user_data, badge));
-        true
+    /// Completes a receive with the news that a facet is gone.
+    pub fn complete_unreferenced(self, badge: u64) {
+        self.complete(|_, buffers| unreferenced(buffers.user_data, badge));
     }
+}
+
+fn answered(thread: &Thread, buffers: &Buffers, message: &[u8]) -> Cqe {
+    let result = match i32::try_from(message.len()) {
+        Ok(len) if message.len() <= buffers.reply_len as usize => thread
+            .ring
+            .arena_write(buffers.reply_off, message)
+            .map_or(TransportError::ReplyTooLarge.code(), |()| len),
+        _ => TransportError::ReplyTooLarge.code(),
+    };
+    Cqe { user_data: buffers.user_data, result, ..Cqe::default() }
 }
 
 /// The completion of an operation that ended in a transport error.

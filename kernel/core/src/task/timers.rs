@@ -26,30 +26,35 @@ pub(crate) struct Alarm {
 
 /// Sets the alarm that ends wait number `epoch` of `thread`.
 pub(crate) fn arm_wait(thread: &Ref<Thread>, epoch: u64, at_ns: u64) -> Result<Alarm, OutOfMemory> {
-    arm(Due::Wait(thread.clone(), epoch), at_ns, |_| ())
+    arm(Due::Wait(thread.clone(), epoch), at_ns)
 }
 
-/// Sets the alarm that ends a sleep; `note` learns its name before it can go off.
-pub(crate) fn arm_sleep(ticket: Ticket, at_ns: u64, note: impl FnOnce(Alarm)) -> Result<(), OutOfMemory> {
-    arm(Due::Sleep(ticket), at_ns, note).map(|_| ())
+/// Sets the alarm that ends a sleep of the current thread. It goes off on this CPU, so not before the event being handled is over.
+pub(crate) fn arm_sleep(ticket: Ticket, at_ns: u64) -> Result<Alarm, OutOfMemory> {
+    arm(Due::Sleep(ticket), at_ns)
 }
 
-fn arm(due: Due, at_ns: u64, note: impl FnOnce(Alarm)) -> Result<Alarm, OutOfMemory> {
+fn arm(due: Due, at_ns: u64) -> Result<Alarm, OutOfMemory> {
     let cpu = machine::id();
-    let mut deadlines = cpu::of(cpu).deadlines.lock();
-    let key = deadlines.insert(at_ns, due).map_err(|_| OutOfMemory)?;
-    let alarm = Alarm { cpu, key };
-    note(alarm);
-    drop(deadlines);
+    let inserted = cpu::of(cpu).deadlines.lock().insert(at_ns, due);
+    let key = inserted.map_err(|_| OutOfMemory)?;
     ensure_armed(at_ns);
-    Ok(alarm)
+    Ok(Alarm { cpu, key })
 }
 
-/// Takes an alarm back; nothing happens when it has gone off.
+/// Takes the alarm of a wait back; nothing happens when it has gone off.
 pub(crate) fn disarm(alarm: Alarm) {
     let due = cpu::of(alarm.cpu).deadlines.lock().remove(alarm.key);
     // The alarm may be the last to hold a thread: let go of it outside of the lock.
     drop(due);
+}
+
+/// Takes the alarm of a sleep back, and its ticket out of it. `None` when it has gone off.
+pub(crate) fn take_back(alarm: Alarm) -> Option<Ticket> {
+    match cpu::of(alarm.cpu).deadlines.lock().remove(alarm.key)? {
+        Due::Sleep(ticket) => Some(ticket),
+        Due::Wait(..) => None,
+    }
 }
 
 /// Makes sure that this CPU's timer goes off at `at_ns` or earlier.
@@ -69,9 +74,7 @@ pub(crate) fn run_due() {
         let due = cpu.deadlines.lock().pop_due(time::now_ns());
         match due {
             Some(Due::Wait(thread, epoch)) => Thread::time_out(&thread, epoch),
-            Some(Due::Sleep(ticket)) => {
-                ticket.answer(&[]);
-            }
+            Some(Due::Sleep(ticket)) => ticket.answer(&[]),
             None => break,
         }
     }

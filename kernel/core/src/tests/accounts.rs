@@ -31,7 +31,7 @@ fn slots_follow_capabilities_that_move() {
         assert!(got.caps == 1 && both(), "{transfer:?} with the call");
         let received = CapId::from_raw(pair.server.word(CAPS));
         pair.server.set_word(CAPS, TransferSlot::moved(received).0);
-        pair.server.one(Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(got.token, 0) });
+        pair.server.one(Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(pair.right, got.token, 0) });
         assert!(pair.client.pop().caps == 1 && both(), "{transfer:?} and back");
     }
 }

@@ -2,12 +2,9 @@
 
 use super::{CAPS, MSG, REPLY, User, World, call_sqe, error, recv_sqe, return_sqe};
 use crate::cap::Object;
-use crate::ipc::deliver;
-use crate::ipc::endpoint::{Endpoint, QueuedCall};
-use crate::ipc::ops::{Buffers, Ticket};
-use crate::ipc::replies::Received;
 use crate::task::end;
 use crate::task::process::Status;
+use crate::task::thread::Run;
 use capos_abi::ring::{cqe_flags, sqe_flags};
 use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransferSlot, TransportError, syscall};
 use capos_mem::Resource;
@@ -84,7 +81,7 @@ fn a_call_that_finds_a_receiver_is_handed_over_and_answered() {
     assert_eq!((got.user_data, got.result, got.method, got.badge), (2, 8, 5, 42));
     assert_eq!(pair.server.get(REPLY, 8), b"question");
     pair.server.put(MSG, b"answer!!");
-    pair.server.submit(return_sqe(got.token, 8));
+    pair.server.submit(return_sqe(pair.right, got.token, 8));
     pair.server.submit(recv_sqe(pair.right));
     pair.server.enter(2, syscall::FOREVER);
     assert!(kernel_hal::user::is_running(0, &pair.client.thread.context));
@@ -102,7 +99,7 @@ fn a_call_without_a_receiver_waits_for_one() {
     pair.client.nothing();
     let got = pair.receive();
     assert_eq!((got.result, got.badge), (8, 42));
-    assert_eq!(pair.server.one(return_sqe(got.token, 0)).result, 0);
+    assert_eq!(pair.server.one(return_sqe(pair.right, got.token, 0)).result, 0);
     assert_eq!(pair.client.pop().result, 0);
 }
 
@@ -119,7 +116,7 @@ fn calls_are_received_in_order_and_the_depth_bounds_them() {
     let first = pair.receive();
     // Received but not answered still counts against the depth.
     assert_eq!(error(&pair.client.one(pair.call(b""))), Some(TransportError::QueueFull));
-    pair.server.one(return_sqe(first.token, 0));
+    pair.server.one(return_sqe(pair.right, first.token, 0));
     assert_eq!(pair.client.pop().user_data, 0);
     pair.client.submit(pair.call(b""));
     pair.client.poll();
@@ -134,7 +131,7 @@ fn an_exception_travels_with_its_code_and_text() {
     pair.client.poll();
     let got = pair.receive();
     pair.server.put(MSG, b"no such thing");
-    let sqe = return_sqe(got.token, 13);
+    let sqe = return_sqe(pair.right, got.token, 13);
     pair.server.one(Sqe { flags: sqe_flags::EXCEPTION, method: ExceptionCode::NotFound.code(), ..sqe });
     let answer = pair.client.pop();
     assert_eq!(
@@ -165,7 +162,7 @@ fn an_answer_larger_than_the_callers_buffer_is_the_callers_error() {
     pair.client.submit(Sqe { reply_len: 8, ..pair.call(b"") });
     pair.client.poll();
     let got = pair.receive();
-    assert_eq!(pair.server.one(return_sqe(got.token, 16)).result, 0);
+    assert_eq!(pair.server.one(return_sqe(pair.right, got.token, 16)).result, 0);
     assert_eq!(error(&pair.client.pop()), Some(TransportError::ReplyTooLarge));
 }
 
@@ -176,16 +173,27 @@ fn a_token_answers_once() {
     pair.client.submit(pair.call(b""));
     pair.client.poll();
     let got = pair.receive();
-    assert_eq!(pair.server.one(return_sqe(got.token, 0)).result, 0);
+    assert_eq!(pair.server.one(return_sqe(pair.right, got.token, 0)).result, 0);
     for token in [got.token, 0, u64::MAX, got.token + (1 << 32)] {
-        assert_eq!(error(&pair.server.one(return_sqe(token, 0))), Some(TransportError::StaleToken));
+        assert_eq!(
+            error(&pair.server.one(return_sqe(pair.right, token, 0))),
+            Some(TransportError::StaleToken)
+        );
     }
-    // Another process's token means nothing here.
+    // A token is nothing without the right to receive, nor with another endpoint's.
     pair.client.pop();
     pair.client.submit(pair.call(b""));
     pair.client.poll();
     let got = pair.receive();
-    assert_eq!(error(&pair.client.one(return_sqe(got.token, 0))), Some(TransportError::StaleToken));
+    let own = make_endpoint(&pair.client, 4);
+    let attempts = [
+        (CapId::NULL, TransportError::InvalidCap),
+        (pair.facet, TransportError::WrongKind),
+        (own, TransportError::StaleToken),
+    ];
+    for (right, expected) in attempts {
+        assert_eq!(error(&pair.client.one(return_sqe(right, got.token, 0))), Some(expected));
+    }
 }
 
 #[test]
@@ -203,7 +211,10 @@ fn a_cancelled_call_frees_its_place_wherever_it_was() {
         assert_eq!((call.user_data, error(&call)), (1, Some(TransportError::Canceled)));
         assert_eq!((done.user_data, done.result), (9, 0));
         if let Some(got) = got {
-            assert_eq!(error(&pair.server.one(return_sqe(got.token, 0))), Some(TransportError::StaleToken));
+            assert_eq!(
+                error(&pair.server.one(return_sqe(pair.right, got.token, 0))),
+                Some(TransportError::StaleToken)
+            );
         }
     }
     // The endpoint of depth 1 is empty again.
@@ -239,7 +250,10 @@ fn when_the_caller_dies_its_calls_vanish() {
     pair.client.poll();
     let got = pair.receive();
     end::end_process(pair.client.process(), Status::Killed);
-    assert_eq!(error(&pair.server.one(return_sqe(got.token, 0))), Some(TransportError::StaleToken));
+    assert_eq!(
+        error(&pair.server.one(return_sqe(pair.right, got.token, 0))),
+        Some(TransportError::StaleToken)
+    );
     // What is left to receive is the news that the client's facet is gone.
     let news = pair.receive();
     assert_eq!((news.flags, news.badge), (cqe_flags::UNREFERENCED, 42));
@@ -302,7 +316,7 @@ fn capabilities_travel_with_a_call_and_its_answer() {
     ));
     // Back again as a copy.
     pair.server.set_word(CAPS, TransferSlot::copy(received).0);
-    pair.server.one(Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(got.token, 0) });
+    pair.server.one(Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(pair.right, got.token, 0) });
     let answer = pair.client.pop();
     assert_eq!(answer.caps, 1);
     let back = CapId::from_raw(pair.client.word(CAPS));
@@ -351,10 +365,10 @@ fn an_answer_with_a_bad_capability_is_the_servers_error_and_can_be_made_good() {
     pair.client.poll();
     let got = pair.receive();
     pair.server.set_word(CAPS, TransferSlot::copy(CapId::new(30, 3)).0);
-    let bad = Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(got.token, 0) };
+    let bad = Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(pair.right, got.token, 0) };
     assert_eq!(error(&pair.server.one(bad)), Some(TransportError::InvalidCap));
     pair.client.nothing();
-    assert_eq!(pair.server.one(return_sqe(got.token, 0)).result, 0);
+    assert_eq!(pair.server.one(return_sqe(pair.right, got.token, 0)).result, 0);
     assert_eq!(pair.client.pop().result, 0);
 }
 
@@ -366,68 +380,139 @@ fn only_the_receive_right_receives_and_only_facets_are_called() {
     assert_eq!(error(&pair.client.one(recv_sqe(CapId::NULL))), Some(TransportError::InvalidCap));
 }
 
-/// A call that `thread` has begun and that was handed to the kernel by another CPU: ticket and all.
-fn begun(user: &User) -> Ticket {
-    let id = user.thread.ops.lock().begin(Buffers::of(&Sqe::default())).expect("room");
-    Ticket { thread: user.thread.clone(), id }
+/// A message that answers one call and asks for the next.
+fn return_recv_sqe(right: CapId, token: u64, msg_len: u32) -> Sqe {
+    let answer = return_sqe(right, token, msg_len);
+    let next = recv_sqe(right);
+    Sqe {
+        op: Op::ReturnRecv as u8,
+        reply_off: next.msg_off,
+        reply_len: next.msg_len,
+        caps_off: next.caps_off,
+        caps_recv: next.caps_recv,
+        user_data: 4,
+        ..answer
+    }
 }
 
 #[test]
-fn a_receiver_that_was_out_meets_what_came_meanwhile() {
+fn an_answer_and_the_next_receive_are_one_submission_with_one_completion() {
     let world = World::new();
-    let (server, honest) = (world.start("server"), world.start("honest"));
-    let right = Endpoint::create(8, &server.process().account).expect("memory");
-    let endpoint = right.endpoint.clone();
-    let right = server.hold(Object::Endpoint(right));
-    let facet = honest.hold(Object::Client(Endpoint::mint(&endpoint, 1, 0x77).expect("memory")));
-    server.submit(recv_sqe(right));
-    server.enter(1, u64::MAX);
-    // Another CPU takes the receiver for a call that will turn out to be undeliverable.
-    let call = QueuedCall { caller: begun(&honest), badge: 9 };
-    let (receiver, _) = endpoint.meet_receiver(call, || ()).ok().flatten().expect("a receiver");
-    let (room, _) = receiver.claim().expect("it waits");
-    // Meanwhile an honest call comes.
-    honest.submit(call_sqe(facet, 0x77, 1, 0));
-    honest.poll();
-    deliver::wait_on(&endpoint, &receiver, &room);
-    assert!(!server.is_blocked());
-    server.run();
-    assert_eq!(server.pop().badge, 1);
+    let pair = Pair::new(&world, 4);
+    pair.client.submit(Sqe { user_data: 11, ..pair.call(b"first") });
+    pair.client.submit(Sqe { user_data: 12, ..pair.call(b"first") });
+    pair.client.poll();
+    let first = pair.receive();
+    pair.server.put(MSG, b"answer");
+    // The second call is there already.
+    let second = pair.server.one(return_recv_sqe(pair.right, first.token, 6));
+    assert_eq!((second.user_data, second.result, second.method, second.badge), (4, 5, 5, 42));
+    assert_eq!(pair.server.get(REPLY, 5), b"first");
+    assert_eq!((pair.client.pop().user_data, pair.client.get(REPLY, 6)), (11, b"answer".to_vec()));
+    // The third is still to come.
+    pair.server.submit(return_recv_sqe(pair.right, second.token, 0));
+    pair.server.enter(1, syscall::FOREVER);
+    assert!(pair.server.is_blocked());
+    assert_eq!(pair.client.pop().user_data, 12);
+    pair.client.submit(pair.call(b"third"));
+    pair.client.enter(1, syscall::FOREVER);
+    assert!(kernel_hal::user::is_running(0, &pair.server.thread.context));
+    assert_eq!((pair.server.returned(), pair.server.pop().result), (1, 5));
+    pair.server.nothing();
 }
 
 #[test]
-fn a_receiver_that_was_out_hears_of_facets_that_went_meanwhile() {
+fn an_answer_that_is_refused_receives_nothing() {
     let world = World::new();
-    let server = world.start("server");
-    let right = Endpoint::create(8, &server.process().account).expect("memory");
-    let endpoint = right.endpoint.clone();
-    let right = server.hold(Object::Endpoint(right));
-    let facet = Endpoint::mint(&endpoint, 5, 0x77).expect("memory");
-    server.submit(recv_sqe(right));
-    server.enter(1, u64::MAX);
-    let call = QueuedCall { caller: begun(&server), badge: 9 };
-    let (receiver, _) = endpoint.meet_receiver(call, || ()).ok().flatten().expect("a receiver");
-    let (room, _) = receiver.claim().expect("it waits");
-    drop(facet);
-    deliver::wait_on(&endpoint, &receiver, &room);
-    server.run();
-    assert_eq!(server.pop().badge, 5);
+    let pair = Pair::new(&world, 4);
+    for _ in 0..2 {
+        pair.client.submit(pair.call(b""));
+    }
+    pair.client.poll();
+    let got = pair.receive();
+    let refused = [
+        (Sqe { cap: 77, ..return_recv_sqe(pair.right, got.token, 0) }, TransportError::StaleToken),
+        (return_recv_sqe(CapId::NULL, got.token, 0), TransportError::InvalidCap),
+        (Sqe { reply_off: 4, ..return_recv_sqe(pair.right, got.token, 0) }, TransportError::InvalidArgument),
+        (
+            Sqe { reply_len: u32::MAX, ..return_recv_sqe(pair.right, got.token, 0) },
+            TransportError::InvalidArgument,
+        ),
+        (Sqe { flags: 2, ..return_recv_sqe(pair.right, got.token, 0) }, TransportError::InvalidArgument),
+    ];
+    for (sqe, expected) in refused {
+        assert_eq!(error(&pair.server.one(sqe)), Some(expected));
+        pair.client.nothing();
+    }
+    assert_eq!(pair.server.one(return_recv_sqe(pair.right, got.token, 0)).result, 0);
 }
 
 #[test]
-fn a_call_handed_to_a_server_that_dies_at_that_moment_ends() {
+fn a_receiver_that_was_just_killed_is_passed_over() {
     let world = World::new();
-    let (server, caller) = (world.start("server"), world.start("caller"));
-    let right = Endpoint::create(8, &server.process().account).expect("memory");
-    let endpoint = right.endpoint.clone();
-    let process = server.process().clone();
-    let call = begun(&caller);
-    let received = Received { caller: call.clone(), endpoint };
-    let Ok(token) = process.replies.lock().insert(received) else { panic!("no room") };
-    end::end_process(&process, Status::Killed);
-    deliver::await_answer(&call, &process, token);
-    caller.run();
-    assert_eq!(error(&caller.pop()), Some(TransportError::Disconnected));
+    let pair = Pair::new(&world, 4);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, syscall::FOREVER);
+    // As another CPU leaves it between the mark and the clean-up.
+    pair.server.thread.state.lock().run = Run::Dead;
+    pair.client.submit(pair.call(b""));
+    pair.client.poll();
+    pair.client.nothing();
+    assert!(kernel_hal::user::is_running(0, &pair.client.thread.context));
+    // The call waits for a receiver that lives.
+    let entry = pair.server.process().table.lock().lookup(pair.right).map(|entry| entry.object.clone());
+    let heir = world.start("heir");
+    let right = heir.hold(entry.expect("held"));
+    assert_eq!(heir.one(recv_sqe(right)).badge, 42);
+    pair.server.thread.state.lock().run = Run::Blocked;
+}
+
+#[test]
+fn whoever_gives_its_right_up_leaves_nothing_half_done() {
+    let world = World::new();
+    let pair = Pair::new(&world, 8);
+    let object = pair.server.process().table.lock().lookup(pair.right).map(|entry| entry.object.clone());
+    let heir = world.start("heir");
+    let right = heir.hold(object.expect("held"));
+    // One call is received by the old server, one by the heir; both wait for more.
+    for user_data in [21, 22] {
+        pair.client.submit(Sqe { user_data, ..pair.call(b"") });
+    }
+    pair.client.poll();
+    let (old, new) = (pair.receive(), heir.one(recv_sqe(right)));
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.poll();
+    let release = Sqe { op: Op::Release as u8, cap: pair.right.raw(), user_data: 8, ..Sqe::default() };
+    pair.server.submit(release);
+    pair.server.poll();
+    assert_eq!(error(&pair.server.pop()), Some(TransportError::InvalidCap), "its receive");
+    assert_eq!((pair.server.pop().user_data, old.token != new.token), (8, true));
+    let gone = pair.client.pop();
+    assert_eq!((gone.user_data, error(&gone)), (21, Some(TransportError::Disconnected)));
+    pair.client.nothing();
+    assert_eq!(heir.one(return_sqe(right, new.token, 0)).result, 0);
+    assert_eq!(pair.client.pop().user_data, 22);
+    // The endpoint lives on.
+    pair.client.submit(pair.call(b""));
+    pair.client.poll();
+    assert_eq!(heir.one(recv_sqe(right)).badge, 42);
+}
+
+#[test]
+fn a_receive_right_travels_by_copy_only() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    let own = make_endpoint(&pair.client, 2);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.poll();
+    for (slot, expected) in
+        [(TransferSlot::moved(own), Some(TransportError::NotTransferable)), (TransferSlot::copy(own), None)]
+    {
+        pair.client.set_word(CAPS, slot.0);
+        pair.client.submit(Sqe { caps_send: 1, ..pair.call(b"") });
+        pair.client.poll();
+        assert_eq!(pair.client.ring.pop().and_then(|cqe| error(&cqe)), expected);
+    }
 }
 
 #[test]
@@ -440,11 +525,11 @@ fn a_token_of_an_answered_call_does_not_answer_the_next() {
         pair.receive().token
     };
     let first = served();
-    assert_eq!(error(&pair.server.one(return_sqe(first, 0))), None);
+    assert_eq!(error(&pair.server.one(return_sqe(pair.right, first, 0))), None);
     pair.client.pop();
     let second = served();
     // The slot is the same, the call another one.
     assert_eq!(first & 0xffff_ffff, second & 0xffff_ffff);
-    assert_eq!(error(&pair.server.one(return_sqe(first, 0))), Some(TransportError::StaleToken));
-    assert_eq!(error(&pair.server.one(return_sqe(second, 0))), None);
+    assert_eq!(error(&pair.server.one(return_sqe(pair.right, first, 0))), Some(TransportError::StaleToken));
+    assert_eq!(error(&pair.server.one(return_sqe(pair.right, second, 0))), None);
 }

@@ -17,7 +17,6 @@ use crate::task::thread::{Run, Thread};
 use crate::task::{end, registry};
 use crate::trap::HANDLERS;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransportError, layout, syscall};
-use capos_cap::Mobility;
 use capos_mem::RESOURCES;
 use capos_ring::UserRing;
 use capos_schema::{Decode, Encode};
@@ -117,7 +116,7 @@ impl User {
 
     /// Puts a capability into this process's table from outside.
     fn hold(&self, object: Object) -> CapId {
-        self.process().insert(object, Mobility::Free).expect("a free slot")
+        self.process().insert(object).expect("a free slot")
     }
 
     fn submit(&self, sqe: Sqe) {
@@ -265,8 +264,9 @@ fn recv_sqe(cap: CapId) -> Sqe {
     }
 }
 
-fn return_sqe(token: u64, msg_len: u32) -> Sqe {
-    Sqe { op: Op::Return as u8, cap: token, msg_off: MSG, msg_len, user_data: 3, ..Sqe::default() }
+fn return_sqe(right: CapId, token: u64, msg_len: u32) -> Sqe {
+    let interface = right.raw();
+    Sqe { op: Op::Return as u8, cap: token, interface, msg_off: MSG, msg_len, user_data: 3, ..Sqe::default() }
 }
 
 fn error(cqe: &Cqe) -> Option<TransportError> {

@@ -464,7 +464,7 @@ fn a_long_chain_of_processes_ends_without_a_deep_stack() {
     for _ in 0..10_000 {
         let next = world.process_with("next", &limits);
         let handle = ProcessHandle::new(last).expect("memory");
-        next.insert(Object::ProcessHandle(handle), capos_cap::Mobility::Free).expect("a free slot");
+        next.insert(Object::ProcessHandle(handle)).expect("a free slot");
         last = next;
     }
     end::end_process(&last, Status::Killed);

@@ -5,8 +5,8 @@ use crate::cap::Object;
 use crate::cap::boot_package::BootPackage;
 use crate::cap::process_handle::ProcessHandle;
 use crate::cap::timer::Timer;
+use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::task::process::Status;
-use crate::task::thread::Thread;
 use crate::task::{end, timers};
 use capos_abi::ring::header;
 use capos_abi::{CapId, Cqe, Op, RingShape, Sqe, TransportError, syscall};
@@ -388,8 +388,11 @@ fn a_thread_that_a_batch_ended_takes_nothing_more_of_it() {
 fn nothing_is_posted_to_a_dead_thread() {
     let world = World::new();
     let user = world.start("a");
+    user.run();
+    let id = user.thread.begin(Buffers::of(&nop(9)), Waiting::Time(None)).expect("room");
+    let ticket = Ticket { thread: user.thread.clone(), id };
     end::end_process(user.process(), Status::Killed);
-    Thread::post(&user.thread, &Cqe { user_data: 9, ..Cqe::default() });
+    ticket.fail(TransportError::Canceled);
     user.nothing();
     assert!(user.thread.is_dead());
 }

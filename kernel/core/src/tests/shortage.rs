@@ -253,7 +253,7 @@ fn delivering_a_call_with_capabilities() {
         match delivered {
             Some(cqe) => {
                 assert_eq!(after, (before.0 - 1, before.1 + 2));
-                assert_eq!(server.one(return_sqe(cqe.token, 0)).result, 0);
+                assert_eq!(server.one(return_sqe(right, cqe.token, 0)).result, 0);
             }
             None => assert_eq!(after, before, "allocation {n}"),
         }

@@ -92,6 +92,7 @@ fn typed_answer(bare: &Bare<'_>, cqe: &Cqe, place: u32) -> Sqe {
         op: Op::Return as u8,
         user_data: u64::MAX,
         cap: cqe.token,
+        interface: CapId::granted(0).raw(),
         msg_off: place,
         msg_len: len,
         ..Sqe::default()

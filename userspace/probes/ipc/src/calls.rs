@@ -49,7 +49,7 @@ fn round_trip(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
         notes.note("call: words at the receiver", sum.cast_signed(), 66);
         notes.note("call: not complete before its answer", i64::from(bare.poll(number).is_some()), 0);
         bare.put(MESSAGE, &[44]);
-        notes.note("return completes with 0", code(&bare.run(&answer(arrival.token, 8))), 0);
+        notes.note("return completes with 0", code(&bare.run(&answer(right, arrival.token, 8))), 0);
         let reply = bare.wait(number);
         notes.note("answer: length at the caller", code(&reply), 8);
         notes.note("answer: word at the caller", bare.ring.arena(REPLY).cast_signed(), 44);
@@ -62,7 +62,7 @@ fn exceptions(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
     let number = bare.start(&sqe);
     let arrival = received(bare, right);
     bare.put(MESSAGE, &[u64::from_le_bytes(*b"no such ")]);
-    let refusal = answer(arrival.token, 8);
+    let refusal = answer(right, arrival.token, 8);
     let refusal = Sqe { flags: sqe_flags::EXCEPTION, method: ExceptionCode::NotFound.code(), ..refusal };
     notes.note("an exception can be returned", code(&bare.run(&refusal)), 0);
     let reply = bare.wait(number);
@@ -87,13 +87,17 @@ fn sizes(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
     let number = bare.start(&sqe);
     let arrival = bare.wait(wait);
     notes.note("and gets the next one", code(&arrival), 8);
-    bare.run(&answer(arrival.token, 0));
+    bare.run(&answer(right, arrival.token, 0));
     notes.note("an answer of no bytes", code(&bare.wait(number)), 0);
 
     let sqe = Sqe { reply_len: 8, ..call(bare, facet, &[]) };
     let number = bare.start(&sqe);
     let arrival = received(bare, right);
-    notes.note("a too large answer is the caller's fault", code(&bare.run(&answer(arrival.token, 16))), 0);
+    notes.note(
+        "a too large answer is the caller's fault",
+        code(&bare.run(&answer(right, arrival.token, 16))),
+        0,
+    );
     notes.note("who hears of it", code(&bare.wait(number)), TransportError::ReplyTooLarge.code());
 }
 
@@ -102,10 +106,14 @@ fn tokens(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
     let sqe = call(bare, facet, &[]);
     let number = bare.start(&sqe);
     let arrival = received(bare, right);
-    notes.note("a token that was never given", code(&bare.run(&answer(arrival.token ^ 1 << 40, 0))), stale);
-    notes.note("token zero", code(&bare.run(&answer(0, 0))), stale);
-    notes.note("the right token", code(&bare.run(&answer(arrival.token, 0))), 0);
-    notes.note("the same token again", code(&bare.run(&answer(arrival.token, 0))), stale);
+    notes.note(
+        "a token that was never given",
+        code(&bare.run(&answer(right, arrival.token ^ 1 << 40, 0))),
+        stale,
+    );
+    notes.note("token zero", code(&bare.run(&answer(right, 0, 0))), stale);
+    notes.note("the right token", code(&bare.run(&answer(right, arrival.token, 0))), 0);
+    notes.note("the same token again", code(&bare.run(&answer(right, arrival.token, 0))), stale);
     notes.note("the call was answered once", code(&bare.wait(number)), 0);
 }
 

@@ -39,7 +39,7 @@ fn cancellation(bare: &mut Bare<'_>, notes: &Notes) {
     notes.note("the cancelled call was not received", code(&arrival), 8);
     notes.note("cancel of a received call", cancel(bare, number), 0);
     notes.note("its caller is free at once", code(&bare.wait(number)), canceled);
-    let late = code(&bare.run(&answer(arrival.token, 0)));
+    let late = code(&bare.run(&answer(right, arrival.token, 0)));
     notes.note("and the answer comes too late", late, TransportError::StaleToken.code());
     bare.release(facet);
     bare.release(right);
@@ -56,13 +56,13 @@ fn full_queue(bare: &mut Bare<'_>, notes: &Notes) {
     notes.note("a call too many for the queue", code(&bare.run(&sqe)), full);
     let arrival = received(bare, right);
     notes.note("a received call still counts", code(&bare.run(&sqe)), full);
-    bare.run(&answer(arrival.token, 0));
+    bare.run(&answer(right, arrival.token, 0));
     notes.note("the oldest comes first", code(&bare.wait(first)), 0);
     let third = bare.start(&sqe);
     bare.flush();
     for number in [second, third] {
         let arrival = received(bare, right);
-        bare.run(&answer(arrival.token, 0));
+        bare.run(&answer(right, arrival.token, 0));
         notes.note("then there is room again", code(&bare.wait(number)), 0);
     }
     bare.release(facet);

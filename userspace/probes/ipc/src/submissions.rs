@@ -24,7 +24,7 @@ fn operations(bare: &mut Bare<'_>, notes: &Notes) {
     for (name, op) in [
         ("op.park is reserved", Op::Park as u8),
         ("op.unpark is reserved", Op::Unpark as u8),
-        ("op.8 is unknown", 8),
+        ("op.9 is unknown", 9),
         ("op.255 is unknown", 255),
     ] {
         notes.note(name, with(op), TransportError::UnknownOp.code());
@@ -37,7 +37,7 @@ fn operations(bare: &mut Bare<'_>, notes: &Notes) {
 
 fn reserved_fields(bare: &mut Bare<'_>, notes: &Notes) {
     let invalid = TransportError::InvalidArgument.code();
-    for op in [Op::Nop, Op::Call, Op::Recv, Op::Return, Op::Release, Op::Cancel] {
+    for op in [Op::Nop, Op::Call, Op::Recv, Op::Return, Op::ReturnRecv, Op::Release, Op::Cancel] {
         let op = op as u8;
         let mut with = |sqe: Sqe| code(&bare.run(&Sqe { op, ..sqe }));
         notes.note("reserved0 must be zero", with(Sqe { reserved0: 1, ..Sqe::default() }), invalid);

@@ -290,7 +290,8 @@ pub fn recv(right: CapId, caps: u8) -> Sqe {
     }
 }
 
-/// An answer to `token` with `len` bytes from [`MESSAGE`].
-pub fn answer(token: u64, len: u32) -> Sqe {
-    Sqe { op: Op::Return as u8, cap: token, msg_off: MESSAGE, msg_len: len, ..Sqe::default() }
+/// An answer to `token`, a call that came through `right`, with `len` bytes from [`MESSAGE`].
+pub fn answer(right: CapId, token: u64, len: u32) -> Sqe {
+    let interface = right.raw();
+    Sqe { op: Op::Return as u8, cap: token, interface, msg_off: MESSAGE, msg_len: len, ..Sqe::default() }
 }

@@ -22,11 +22,11 @@ fn received(bare: &mut Bare<'_>, world: &World, room: u8) -> (u64, u64) {
 }
 
 /// An answer with that capability array, which must not lie where the caller's is.
-fn with(bare: &Bare<'_>, token: u64, slots: &[TransferSlot]) -> Sqe {
+fn with(bare: &Bare<'_>, world: &World, token: u64, slots: &[TransferSlot]) -> Sqe {
     for (n, slot) in (0u32..).zip(slots) {
         bare.put(SPARE + 8 * n, &[slot.0]);
     }
-    Sqe { caps_off: SPARE, caps_send: slots.len() as u8, ..answer(token, 0) }
+    Sqe { caps_off: SPARE, caps_send: slots.len() as u8, ..answer(world.right, token, 0) }
 }
 
 /// The server's own mistake is the server's to hear of: the call waits on.
@@ -37,11 +37,11 @@ fn bad_slots(bare: &mut Bare<'_>, notes: &Notes, world: &World) {
         if let Some(place) = slots.get_mut(position) {
             *place = TransferSlot(0);
         }
-        let bad = with(bare, token, &slots);
+        let bad = with(bare, world, token, &slots);
         notes.note("an answer with a bad id", bare.run(&bad).result, TransportError::InvalidCap.code());
         notes.note("the call waits on", i32::from(bare.poll(number).is_some()), 0);
         notes.note("bad answer: all is where it was", i32::from(world.is_intact(bare)), 1);
-        let empty = answer(token, 0);
+        let empty = answer(world.right, token, 0);
         notes.note("another answer is taken", bare.run(&empty).result, 0);
         notes.note("and arrives", bare.wait(number).result, 0);
     }
@@ -51,7 +51,7 @@ fn bad_slots(bare: &mut Bare<'_>, notes: &Notes, world: &World) {
 fn no_room(bare: &mut Bare<'_>, notes: &Notes, world: &World) {
     for room in 0..OBJECTS as u8 {
         let (number, token) = received(bare, world, room);
-        let large = with(bare, token, &world.moved());
+        let large = with(bare, world, token, &world.moved());
         notes.note("an answer without room at the caller", bare.run(&large).result, 0);
         let heard = bare.wait(number).result;
         notes.note("who hears of it", heard, TransportError::BudgetExhausted.code());
@@ -62,7 +62,7 @@ fn no_room(bare: &mut Bare<'_>, notes: &Notes, world: &World) {
 fn moves(bare: &mut Bare<'_>, notes: &Notes, world: &mut World) {
     let before = world.objects;
     let (number, token) = received(bare, world, 16);
-    let good = with(bare, token, &world.moved());
+    let good = with(bare, world, token, &world.moved());
     notes.note("an answer with capabilities", bare.run(&good).result, 0);
     let reply = bare.wait(number);
     notes.note("as many as were sent", reply.caps, OBJECTS as u8);

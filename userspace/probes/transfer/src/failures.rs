@@ -155,7 +155,7 @@ fn copies(bare: &mut Bare<'_>, notes: &Notes, world: &World) {
         let arrival = arrival.unwrap_or_default();
         let ids = arrived(bare, &arrival);
         notes.note("copies arrive in order", i32::from(world.are_the_objects(bare, &ids)), 1);
-        bare.run(&answer(arrival.token, 0));
+        bare.run(&answer(world.right, arrival.token, 0));
         notes.note("the call is answered", bare.wait(outcome.user_data).result, 0);
         for id in ids {
             bare.release(id);
@@ -173,7 +173,7 @@ fn moves(bare: &mut Bare<'_>, notes: &Notes, world: &mut World) {
         let ids = arrived(bare, &arrival);
         notes.note("moved objects arrive in order", i32::from(world.are_the_objects(bare, &ids)), 1);
         notes.note("their old ids are stale", i32::from(World::are_gone(bare, &before)), 1);
-        bare.run(&answer(arrival.token, 0));
+        bare.run(&answer(world.right, arrival.token, 0));
         notes.note("the call is answered, too", bare.wait(outcome.user_data).result, 0);
         world.objects = ids;
         notes.note("moved: as many slots as before", i32::from(world.is_intact(bare)), 1);
