@@ -9,6 +9,7 @@ mod lone;
 mod nops;
 
 pub use arena::OutOfArena;
+pub use lone::Lone;
 
 use crate::entry::{CQE_WORDS, SQE_WORDS, cqe_to_words, sqe_from_words};
 use crate::sync::{Block, Ordering};

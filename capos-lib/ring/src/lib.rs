@@ -24,5 +24,5 @@ mod models;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use kernel::{KernelRing, OutOfArena, RingFault};
+pub use kernel::{KernelRing, Lone, OutOfArena, RingFault};
 pub use user::{QueueFull, UserRing, Vacancy};

@@ -188,6 +188,12 @@ impl<T> RefSlot<T> {
         Self::wrap(self.raw.swap(value.into_raw(), Ordering::AcqRel))
     }
 
+    /// Whether `value` is what is there, at this moment.
+    #[inline]
+    pub fn holds(&self, value: &Ref<T>) -> bool {
+        ptr::eq(self.raw.load(Ordering::Relaxed), value.cell.as_ptr())
+    }
+
     /// Takes out what is there.
     #[inline]
     pub fn take(&self) -> Option<Ref<T>> {

@@ -7,7 +7,7 @@
 use capos_abi::ring::{CQE_SIZE, SQE_SIZE, header};
 use capos_abi::{Cqe, Op, RingShape, Sqe};
 use capos_mem::RESOURCES;
-use capos_ring::KernelRing;
+use capos_ring::{KernelRing, Lone};
 use kernel_hal::account::Account;
 use kernel_hal::ring::RingBlock;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
@@ -115,9 +115,14 @@ fn take(ring: &mut Kernel) {
 
 /// The shortest way takes what the long one would find to be a plain call, and only when it is alone.
 fn lone_call(ring: &Kernel, pending: u32) {
-    let Some(call) = ring.block.lone_call(ring.sq_head) else { return };
-    assert_eq!(pending, 1);
+    let lone = ring.block.lone(ring.sq_head);
+    assert_eq!(lone.is_some(), pending == 1);
     let sqe = ring.block.read_sqe(ring.sq_head);
+    let call = match lone {
+        None => return,
+        Some(Lone::Other(other)) => return assert_eq!(other, sqe),
+        Some(Lone::Plain(call)) => call,
+    };
     assert_eq!(call, Sqe { aux: 0, ..sqe });
     assert_eq!((sqe.op, sqe.flags, sqe.caps_send, sqe.caps_recv), (Op::Call as u8, 0, 0, 0));
     assert_eq!((sqe.msg_len, sqe.reserved0, sqe.reserved1), (0, 0, 0));

@@ -20,6 +20,14 @@ impl Outcome {
     pub const EMPTY: Outcome = Outcome(0);
     /// Will be answered through its ticket. No completion looks like this: its flags are unknown ones.
     pub const PENDING: Outcome = Outcome(u64::MAX);
+    /// The same, and the caller sleeps already while another thread runs.
+    pub const AWAY: Outcome = Outcome(u64::MAX - 1);
+
+    /// Whether there is no completion to post.
+    #[inline]
+    pub fn is_none_yet(self) -> bool {
+        self.0 >= Outcome::AWAY.0
+    }
 
     /// Answered: bytes in the reply buffer, capabilities in the array.
     #[inline]

@@ -10,12 +10,12 @@ use capos_schema::{
     thread_control, timer, virtual_memory, wall_clock,
 };
 
-use super::{Call, Object, Outcome, Ref, Serve, Thread, forward, named, serve, with};
+use super::{Call, Object, Outcome, Ref, Serve, Thread, Wait, forward, forward_directly, named, serve, with};
 
 /// Calls the object that a checked submission names, or hands the call to its server. `plain` says that it has no message, where
-/// that is known.
+/// that is known; `wait` how long the thread is to sleep afterwards.
 #[inline(always)]
-pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool) -> Outcome {
+pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool, wait: Wait) -> Outcome {
     let table = thread.process.table.lock();
     let object = match named(&table, sqe) {
         Ok(object) => object,
@@ -114,6 +114,9 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool) -> Outcome 
             serve(thread, &object, sqe, plain)
         }
         Object::Client(facet) => {
+            if forward_directly(thread, facet, sqe, wait) {
+                return Outcome::AWAY;
+            }
             let facet = facet.clone();
             drop(table);
             forward(thread, &facet, sqe)

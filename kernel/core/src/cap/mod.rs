@@ -28,8 +28,9 @@ mod context;
 pub(crate) use context::{Call, Outcome, Sent};
 pub(crate) use dispatch::{dispatch, interface_id};
 
-use crate::ipc::deliver;
 use crate::ipc::endpoint::Facet;
+use crate::ipc::{deliver, direct};
+use crate::ring::submit::Wait;
 use crate::task::thread::Thread;
 use capos_abi::{MAX_MESSAGE, Sqe, TransportError};
 use capos_cap::{Mobility, Table};
@@ -89,6 +90,12 @@ pub(crate) trait Serve {
 fn named<'a>(table: &'a Table<Object>, sqe: &Sqe) -> Result<&'a Object, TransportError> {
     let entry = table.lookup_word(sqe.cap).map_err(|_| TransportError::InvalidCap)?;
     if entry.interface == sqe.interface { Ok(&entry.object) } else { Err(TransportError::WrongInterface) }
+}
+
+/// Calls a server that waits and lets it run at once, if nothing stands in the way. With the caller's table locked.
+#[inline(always)]
+fn forward_directly(thread: &Ref<Thread>, facet: &Ref<Facet>, sqe: &Sqe, wait: Wait) -> bool {
+    wait.is_for_one() && sqe.caps_send == 0 && direct::call(thread, facet, sqe)
 }
 
 /// Hands a call to the process that serves it.

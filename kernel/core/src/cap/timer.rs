@@ -25,11 +25,11 @@ impl Timer {
 #[inline(never)]
 fn sleep(mut call: Call<'_>, ns: u64) -> Outcome {
     let thread = call.thread();
-    call.defer(Waiting::Time(None), |ticket| {
+    call.defer(Waiting::Nowhere, |ticket| {
         let id = ticket.id;
         let alarm = timers::arm_sleep(ticket, ns).map_err(|_| ExceptionCode::OutOfMemory)?;
         // The alarm has no name before it is set.
-        thread.state.lock().ops.moved(id, Waiting::Time(Some(alarm)));
+        thread.state.lock().ops.moved(id, Waiting::Time(alarm));
         Ok(())
     })
 }

@@ -82,14 +82,14 @@ impl Calls {
     }
 
     /// The token that a call put there will have.
-    #[inline]
+    #[inline(always)]
     pub fn token(&self, at: Vacancy) -> Token {
         let generation = self.slots.get(at.0 as usize).map_or(0, |slot| slot.generation);
         Token(u64::from(at.0) | u64::from(generation) << 32)
     }
 
     /// Notes a call that process number `receiver` has received.
-    #[inline]
+    #[inline(always)]
     pub fn put_received(&mut self, caller: Ticket, badge: u64, receiver: u64) {
         self.fill(Arrived { caller, badge, receiver });
     }
@@ -105,7 +105,7 @@ impl Calls {
         self.last = slot;
     }
 
-    #[inline]
+    #[inline(always)]
     fn fill(&mut self, call: Arrived) -> Option<u32> {
         let at = self.first_free;
         let slot = self.slots.get_mut(at as usize)?;
@@ -137,11 +137,11 @@ impl Calls {
     /// Takes the first call out.
     pub fn pop_first(&mut self) -> Option<Arrived> {
         let token = self.receive_first(1)?;
-        self.remove(token)
+        self.vacate(token.slot())
     }
 
     /// The received call of that token.
-    #[inline]
+    #[inline(always)]
     pub fn received(&self, token: Token) -> Option<&Arrived> {
         let slot = self.slots.get(token.slot() as usize)?;
         if slot.generation == token.generation() {
@@ -151,10 +151,9 @@ impl Calls {
         }
     }
 
-    /// Takes a received call out; its token becomes stale.
-    #[inline]
+    /// Takes a call that [`Calls::received`] found out; its token becomes stale.
+    #[inline(always)]
     pub fn remove(&mut self, token: Token) -> Option<Arrived> {
-        self.received(token)?;
         self.vacate(token.slot())
     }
 
@@ -188,7 +187,7 @@ impl Calls {
     }
 
     /// Frees a slot that is not in the queue.
-    #[inline]
+    #[inline(always)]
     fn vacate(&mut self, at: u32) -> Option<Arrived> {
         let slot = self.slots.get_mut(at as usize)?;
         slot.generation = slot.generation.wrapping_add(1);

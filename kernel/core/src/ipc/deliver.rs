@@ -27,7 +27,7 @@ pub(crate) fn call(
     sqe: &Sqe,
 ) -> Result<(), TransportError> {
     let buffers = Buffers::of(sqe);
-    let id = caller.begin(buffers, Waiting::Call(endpoint.clone()))?;
+    let id = caller.begin(buffers, Waiting::Endpoint(endpoint.clone()))?;
     let server = send(caller, endpoint, badge, Ticket { thread: caller.clone(), id }, &buffers);
     if let Some(server) = server.inspect_err(|_| caller.end(id))? {
         schedule::make_ready(server);
@@ -97,7 +97,7 @@ fn hand_over(
 
 /// The completion of a receive that brought a call.
 #[inline]
-fn arrival(from: &Buffers, to: &Buffers, caps: u8, token: Token, badge: u64) -> Cqe {
+pub(crate) fn arrival(from: &Buffers, to: &Buffers, caps: u8, token: Token, badge: u64) -> Cqe {
     Cqe {
         user_data: to.user_data,
         result: from.msg_len as i32,
@@ -111,7 +111,7 @@ fn arrival(from: &Buffers, to: &Buffers, caps: u8, token: Token, badge: u64) -> 
 
 /// Both ranges were checked against their arenas when the operations were taken, and shapes never change.
 #[inline]
-fn copy(from: &KernelRing, from_off: u32, to: &KernelRing, to_off: u32, len: u32) {
+pub(crate) fn copy(from: &KernelRing, from_off: u32, to: &KernelRing, to_off: u32, len: u32) {
     if len > 0 {
         let _ = KernelRing::arena_copy(from, from_off, to, to_off, len);
     }
@@ -149,7 +149,7 @@ pub(crate) fn recv(
             if state.receivers.len() >= endpoint.depth() as usize {
                 return Err(TransportError::TooManyInFlight);
             }
-            let id = receiver.begin(*room, Waiting::Message(endpoint.clone()))?;
+            let id = receiver.begin(*room, Waiting::Endpoint(endpoint.clone()))?;
             state.receivers.push(Ticket { thread: receiver.clone(), id });
             return Ok(None);
         };

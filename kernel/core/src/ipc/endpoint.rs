@@ -28,6 +28,12 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Whether a receiver would find nothing.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        self.calls.first().is_none() && self.dropped.is_empty()
+    }
+
     /// The badge of a facet that went, if no call waits that may have come through it.
     #[inline]
     pub fn pop_dropped(&mut self) -> Option<u64> {
@@ -95,6 +101,12 @@ impl Endpoint {
         self.state.lock()
     }
 
+    /// The same if nobody has the lock.
+    #[inline]
+    pub fn try_lock(&self) -> Option<Guard<'_, State>> {
+        self.state.try_lock()
+    }
+
     /// How often somebody has given a receive right up.
     #[inline]
     pub fn given_up(&self) -> u64 {
@@ -107,15 +119,12 @@ impl Endpoint {
         self.depth
     }
 
-    /// Takes back the ticket of a call, queued or received, if it is still here.
-    pub fn withdraw_call(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
-        let call = self.state.lock().calls.withdraw(thread, id);
-        call.map(|call| call.caller)
-    }
-
-    /// Takes back the ticket of a receive, if it is still here.
-    pub fn withdraw_receiver(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
+    /// Takes back the ticket of a call or a receive, if it is still here.
+    pub fn withdraw(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
         let mut state = self.state.lock();
+        if let Some(call) = state.calls.withdraw(thread, id) {
+            return Some(call.caller);
+        }
         let at = state.receivers.iter().position(|receiver| receiver.is(thread, id))?;
         Some(state.receivers.remove(at))
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod deliver;
+pub(crate) mod direct;
 pub(crate) mod endpoint;
 pub(crate) mod ops;
 pub(crate) mod transfer;

@@ -38,18 +38,20 @@ impl Ticket {
     }
 }
 
-/// Where a message, its answer and its capabilities lie in the submitter's arena. Checked when the operation was taken.
+/// Where a message, its answer and its capabilities lie in the submitter's arena. Checked when the operation was taken. In the order of the
+/// submission's own fields, so that they are copied by the word.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Buffers {
     pub user_data: u64,
-    pub method: u16,
-    pub caps_send: u8,
-    pub caps_recv: u8,
-    pub caps_off: u32,
     pub msg_off: u32,
     pub msg_len: u32,
     pub reply_off: u32,
     pub reply_len: u32,
+    pub caps_off: u32,
+    pub method: u16,
+    pub caps_send: u8,
+    pub caps_recv: u8,
 }
 
 impl Buffers {
@@ -58,14 +60,14 @@ impl Buffers {
     pub fn of(sqe: &Sqe) -> Self {
         Buffers {
             user_data: sqe.user_data,
-            method: sqe.method,
-            caps_send: sqe.caps_send,
-            caps_recv: sqe.caps_recv,
-            caps_off: sqe.caps_off,
             msg_off: sqe.msg_off,
             msg_len: sqe.msg_len,
             reply_off: sqe.reply_off,
             reply_len: sqe.reply_len,
+            caps_off: sqe.caps_off,
+            method: sqe.method,
+            caps_send: sqe.caps_send,
+            caps_recv: sqe.caps_recv,
         }
     }
 }
@@ -73,12 +75,12 @@ impl Buffers {
 /// Where the ticket of a pending operation lies: where a cancellation takes it back.
 #[derive(Clone)]
 pub(crate) enum Waiting {
-    /// A call: at an endpoint, queued or received.
-    Call(Ref<Endpoint>),
-    /// A receive: at an endpoint.
-    Message(Ref<Endpoint>),
-    /// A point in time; the alarm has a name as soon as it is set.
-    Time(Option<Alarm>),
+    /// At an endpoint: a call, queued or received, or a receive.
+    Endpoint(Ref<Endpoint>),
+    /// With an alarm that is about to be set.
+    Nowhere,
+    /// With an alarm.
+    Time(Alarm),
     /// The end of a process.
     Exit(Ref<Process>),
     /// The end of a thread of the own process.
@@ -87,9 +89,10 @@ pub(crate) enum Waiting {
     Line(Ref<Line>),
 }
 
-struct Pending {
-    buffers: Buffers,
-    waiting: Waiting,
+/// One pending operation.
+pub(crate) struct Pending {
+    pub buffers: Buffers,
+    pub waiting: Waiting,
 }
 
 /// Link that leads nowhere.
@@ -118,29 +121,36 @@ impl Ops {
     }
 
     /// Opens an operation whose ticket is about to be put where `waiting` says.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
         let id = self.first_free;
         let slot = self.slots.get_mut(id as usize).ok_or(TransportError::TooManyInFlight)?;
         self.first_free = slot.next_free;
-        slot.pending = Some(Pending { buffers, waiting });
+        // A free slot holds nothing that would have to be dropped, and the compiler does not know it.
+        core::mem::forget(slot.pending.replace(Pending { buffers, waiting }));
         Ok(OpId(id))
     }
 
+    /// Whether one more may begin.
+    #[inline(always)]
+    pub fn has_room(&self) -> bool {
+        (self.first_free as usize) < self.slots.len()
+    }
+
     /// What the submitter asked for.
-    #[inline]
+    #[inline(always)]
     pub fn buffers(&self, id: OpId) -> Option<&Buffers> {
         Some(&self.slots.get(id.0 as usize)?.pending.as_ref()?.buffers)
     }
 
     /// Ends an operation; gives what it asked for and where its ticket was, for the caller to drop outside of any lock.
-    #[inline]
-    pub fn end(&mut self, id: OpId) -> Option<(Buffers, Waiting)> {
+    #[inline(always)]
+    pub fn end(&mut self, id: OpId) -> Option<Pending> {
         let slot = self.slots.get_mut(id.0 as usize)?;
         let pending = slot.pending.take()?;
         slot.next_free = self.first_free;
         self.first_free = id.0;
-        Some((pending.buffers, pending.waiting))
+        Some(pending)
     }
 
     /// Notes where the ticket lies now.

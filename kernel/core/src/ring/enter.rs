@@ -1,6 +1,6 @@
 //! The system calls: `cap_enter` and `exit`.
 
-use crate::ring::submit;
+use crate::ring::submit::{self, Alone, Wait};
 use crate::task::process::Status;
 use crate::task::thread::{Block, Thread};
 use crate::task::{cpu, end, schedule};
@@ -28,10 +28,13 @@ pub(crate) fn syscall(a0: u64, a1: u64, number: u64) {
 
 #[inline]
 fn cap_enter(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
-    if submit::lone_call(thread) && min_complete <= 1 {
+    let taken = submit::alone(thread, Wait { min_complete, timeout_ns });
+    if taken == Alone::Done && min_complete <= 1 {
         return answer(thread, Ok(1));
     }
-    cap_enter_any(thread, min_complete, timeout_ns);
+    if taken != Alone::Away {
+        cap_enter_any(thread, min_complete, timeout_ns);
+    }
 }
 
 #[inline(never)]

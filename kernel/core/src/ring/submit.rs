@@ -1,12 +1,14 @@
 //! One submission, from its operation code to its completion.
 
-use crate::cap::{self, Outcome};
+use crate::cap::{self, Object, Outcome};
 use crate::ipc::deliver;
+use crate::ipc::direct;
 use crate::ipc::ops::Buffers;
 use crate::ring::check;
 use crate::task::end;
 use crate::task::thread::Thread;
-use capos_abi::{CapId, Cqe, Op, Sqe, TransportError};
+use capos_abi::{CapId, Cqe, Op, Sqe, TransportError, syscall};
+use capos_ring::Lone;
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 
@@ -75,34 +77,107 @@ fn cancel(thread: &Ref<Thread>, user_data: u64) -> Result<(), TransportError> {
     if end::withdraw(thread, id, waiting) { Ok(()) } else { Err(TransportError::InvalidArgument) }
 }
 
-/// The shortest way of all: takes what waits if it is a single plain call, all before it is done and the program has seen all of it.
-/// True when the call is done, too. Otherwise there is more to look at; what was taken is under way.
-#[inline]
-pub(crate) fn lone_call(thread: &Ref<Thread>) -> bool {
+/// How long a thread is to sleep in its system call.
+#[derive(Clone, Copy)]
+pub(crate) struct Wait {
+    pub min_complete: u64,
+    pub timeout_ns: u64,
+}
+
+impl Wait {
+    /// Not at all.
+    pub const NO: Wait = Wait { min_complete: 0, timeout_ns: 0 };
+
+    /// Whether that is until one operation is done, without an end.
+    #[inline(always)]
+    pub fn is_for_one(self) -> bool {
+        self.min_complete == 1 && self.timeout_ns == syscall::FOREVER
+    }
+}
+
+/// What became of a submission that is all there is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// Nothing was taken: there is none, or there is more.
+    No,
+    /// It is done.
+    Done,
+    /// It is under way, or done.
+    Taken,
+    /// The thread sleeps until it is done, and another one runs.
+    Away,
+}
+
+/// The shortest way of all: takes the submission that waits, if it is the only one, all before it are done and the program has seen all of
+/// it. `wait` says how long the thread is to sleep afterwards.
+#[inline(always)]
+pub(crate) fn alone(thread: &Ref<Thread>, wait: Wait) -> Alone {
     let head = thread.sq_head.load(Ordering::Relaxed);
     if thread.ring.cq_head() != head || !thread.has_completed_all(head) {
-        return false;
+        return Alone::No;
     }
-    let Some(sqe) = thread.ring.lone_call(head) else { return false };
+    let Some(lone) = thread.ring.lone(head) else { return Alone::No };
     let next = head.wrapping_add(1);
     thread.sq_head.store(next, Ordering::Relaxed);
     thread.ring.publish_sq_head(next);
-    let outcome = cap::dispatch(thread, &sqe, true);
-    if outcome == Outcome::PENDING {
+    match lone {
+        Lone::Plain(sqe) => {
+            let outcome = cap::dispatch(thread, &sqe, true, wait);
+            if outcome.is_none_yet() {
+                return if outcome == Outcome::AWAY { Alone::Away } else { Alone::Taken };
+            }
+            thread.post_alone(head, &outcome.completion(sqe.user_data));
+            Alone::Done
+        }
+        Lone::Other(sqe) => with_message(thread, &sqe, wait),
+    }
+}
+
+/// A call with a message, an answer with the next receive, or anything else.
+#[inline(never)]
+fn with_message(thread: &Ref<Thread>, sqe: &Sqe, wait: Wait) -> Alone {
+    if sqe.op == Op::ReturnRecv as u8 && wait.is_for_one() && answer_directly(thread, sqe) {
+        return Alone::Away;
+    }
+    if sqe.op == Op::Call as u8 { call_waiting(thread, sqe, wait) } else { other_alone(thread, sqe) }
+}
+
+#[inline(never)]
+fn other_alone(thread: &Ref<Thread>, sqe: &Sqe) -> Alone {
+    other(thread, sqe);
+    Alone::Taken
+}
+
+#[inline(never)]
+fn call_waiting(thread: &Ref<Thread>, sqe: &Sqe, wait: Wait) -> Alone {
+    let outcome = match check::call(&thread.ring, sqe) {
+        Ok(()) => cap::dispatch(thread, sqe, false, wait),
+        Err(error) => Outcome::error(error),
+    };
+    if outcome == Outcome::AWAY {
+        return Alone::Away;
+    }
+    if !outcome.is_none_yet() {
+        thread.post_own(&outcome.completion(sqe.user_data));
+    }
+    Alone::Taken
+}
+
+/// An answer without capabilities, and the next receive, if the caller can be resumed at once.
+#[inline(always)]
+fn answer_directly(thread: &Ref<Thread>, sqe: &Sqe) -> bool {
+    if sqe.flags != 0 || sqe.caps_send != 0 || check::answer_recv(&thread.ring, sqe).is_err() {
         return false;
     }
-    thread.post_alone(head, &outcome.completion(sqe.user_data));
-    true
+    let table = thread.process.table.lock();
+    match table.lookup_word(sqe.interface).map(|entry| &entry.object) {
+        Ok(Object::Endpoint(right)) => direct::answer_recv(thread, &right.endpoint, sqe),
+        _ => false,
+    }
 }
 
 /// Calls a kernel object, or a server. The completion comes now or later.
 #[inline(never)]
 pub(crate) fn call(thread: &Ref<Thread>, sqe: &Sqe) {
-    let outcome = match check::call(&thread.ring, sqe) {
-        Ok(()) => cap::dispatch(thread, sqe, false),
-        Err(error) => Outcome::error(error),
-    };
-    if outcome != Outcome::PENDING {
-        thread.post_own(&outcome.completion(sqe.user_data));
-    }
+    call_waiting(thread, sqe, Wait::NO);
 }

@@ -194,12 +194,15 @@ pub(crate) fn thread(process: &Ref<Process>, new: &NewThread<'_>) -> Result<Ref<
     let ops = Ops::new(new.shape.sq_entries)?;
     let place = Place::take(process)?;
     let ring_address = place.address;
-    let context = UserContext::new(Start {
-        entry: new.entry,
-        stack: new.stack,
-        args: [ring_address, new.argument, 0],
-        fs_base: new.fs_base,
-    })?;
+    let context = UserContext::new(
+        Start {
+            entry: new.entry,
+            stack: new.stack,
+            args: [ring_address, new.argument, 0],
+            fs_base: new.fs_base,
+        },
+        &process.space,
+    )?;
     let thread = Ref::try_new(Thread::new(thread::Parts {
         id,
         process: process.clone(),

@@ -106,9 +106,9 @@ fn wake_joiners(process: &Ref<Process>, id: u64) {
 /// Cancels one operation: takes its ticket back from where it lies and completes it. False when it was too late.
 pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> bool {
     let ticket = match waiting {
-        Waiting::Call(endpoint) => endpoint.withdraw_call(thread, id),
-        Waiting::Message(endpoint) => endpoint.withdraw_receiver(thread, id),
-        Waiting::Time(alarm) => alarm.and_then(timers::take_back),
+        Waiting::Endpoint(endpoint) => endpoint.withdraw(thread, id),
+        Waiting::Nowhere => None,
+        Waiting::Time(alarm) => timers::take_back(alarm),
         Waiting::Exit(process) => {
             let mut exit = process.exit.lock();
             let at = exit.waiters.iter().position(|(ticket, _)| ticket.is(thread, id));

@@ -150,10 +150,28 @@ fn switch_to(cpu: &Cpu, thread: Ref<Thread>) -> bool {
     thread.home.store(id as u32, Ordering::Relaxed);
     account(cpu, Some(&thread.process));
     cpu::count(&cpu.switches);
-    user::run(&thread.context, &thread.process.space);
+    user::run(&thread.context);
     let left = CURRENT.replace(Some(thread));
     drop(left);
     true
+}
+
+/// Makes `next`, whose state says so already, what this CPU resumes, in the time of whoever pays now; gives the thread that was current.
+#[inline(always)]
+pub(crate) fn switch_directly(next: Ref<Thread>) -> Option<Ref<Thread>> {
+    cpu::count(&cpu::here().switches);
+    user::run(&next.context);
+    CURRENT.replace(Some(next))
+}
+
+/// Whether the CPU may go back from `server` to `caller` without choosing: nobody is waiting who would go first, and the time that passes is
+/// the caller's.
+#[inline(always)]
+pub(crate) fn may_resume(caller: &Thread, server: &Thread) -> bool {
+    let cpu = cpu::here();
+    let first = caller.priority >= server.priority
+        || cpu.queue.lock().highest().is_none_or(|top| top <= caller.priority);
+    first && cpu.payer.holds(&caller.process)
 }
 
 /// Nothing to do here. False when there is after all.

@@ -1,6 +1,6 @@
 //! A thread: saved registers, a ring block, pending operations. It has no kernel stack; the kernel runs to completion.
 
-use crate::ipc::ops::{Buffers, OpId, Ops, Ticket, Waiting};
+use crate::ipc::ops::{Buffers, OpId, Ops, Pending, Ticket, Waiting};
 use crate::task::process::Process;
 use crate::task::schedule;
 use crate::task::timers::{self, Alarm};
@@ -10,6 +10,7 @@ use capos_ring::RingFault;
 use capos_sched::{Handle, Priority};
 use capos_schema::Encode;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use kernel_hal::cpu as machine;
 use kernel_hal::ring::RingBlock;
 use kernel_hal::sync::{Lock, Ref};
 use kernel_hal::user::UserContext;
@@ -53,6 +54,43 @@ impl State {
     pub fn complete(&mut self, thread: &Thread, id: OpId, cqe: &Cqe) -> bool {
         self.ops.end(id);
         self.post(thread, cqe)
+    }
+
+    /// What a pending operation asked for, if the thread sleeps without an end until any one operation is done.
+    #[inline(always)]
+    pub fn sleeps_for(&self, id: OpId) -> Option<Buffers> {
+        let certain = self.run == Run::Blocked && self.wanted == 1 && self.alarm.is_none();
+        if certain { self.ops.buffers(id).copied() } else { None }
+    }
+
+    /// Whether the running `thread` may go to sleep with one more operation pending.
+    #[inline(always)]
+    pub fn may_sleep(&self, thread: &Thread) -> bool {
+        // Who marked it found it running and has kicked this CPU, which is to find it here.
+        self.ops.has_room() && !thread.is_doomed()
+    }
+
+    /// Opens an operation of the running thread, for which [`State::may_sleep`] found room, and puts it to sleep until that is done.
+    #[inline(always)]
+    pub fn sleep_with(&mut self, buffers: Buffers, waiting: Waiting) -> Option<OpId> {
+        let id = self.ops.begin(buffers, waiting).ok()?;
+        self.wanted = 1;
+        self.run = Run::Blocked;
+        Some(id)
+    }
+
+    /// Ends what [`State::sleeps_for`] found, and with it the sleep: from now on `thread` runs on this CPU. Gives where the ticket lay.
+    #[inline(always)]
+    pub fn resume_with(&mut self, thread: &Thread, id: OpId, cqe: &Cqe) -> Option<Waiting> {
+        let cpu = machine::id();
+        let ended = self.ops.end(id);
+        thread.append(self, cqe);
+        self.epoch += 1;
+        self.wanted = 0;
+        self.run = Run::Running(cpu);
+        thread.home.store(cpu as u32, Ordering::Relaxed);
+        thread.context.set_return(u64::from(thread.waiting().unwrap_or(u32::MAX)));
+        ended.map(|ended| ended.waiting)
     }
 
     #[inline]
@@ -304,7 +342,7 @@ impl Ticket {
     fn complete(self, make: impl FnOnce(&Thread, &Buffers) -> Cqe) {
         let Ticket { thread, id } = self;
         let mut state = thread.state.lock();
-        let Some((buffers, waiting)) = state.ops.end(id) else { return };
+        let Some(Pending { buffers, waiting }) = state.ops.end(id) else { return };
         let woken = state.post(&thread, &make(&thread, &buffers));
         drop(state);
         drop(waiting);

@@ -20,7 +20,7 @@ pub(crate) enum Due {
 /// Names an alarm that was set.
 #[derive(Clone, Copy)]
 pub(crate) struct Alarm {
-    cpu: usize,
+    cpu: u32,
     key: Key,
 }
 
@@ -39,19 +39,19 @@ fn arm(due: Due, at_ns: u64) -> Result<Alarm, OutOfMemory> {
     let inserted = cpu::of(cpu).deadlines.lock().insert(at_ns, due);
     let key = inserted.map_err(|_| OutOfMemory)?;
     ensure_armed(at_ns);
-    Ok(Alarm { cpu, key })
+    Ok(Alarm { cpu: cpu as u32, key })
 }
 
 /// Takes the alarm of a wait back; nothing happens when it has gone off.
 pub(crate) fn disarm(alarm: Alarm) {
-    let due = cpu::of(alarm.cpu).deadlines.lock().remove(alarm.key);
+    let due = cpu::of(alarm.cpu as usize).deadlines.lock().remove(alarm.key);
     // The alarm may be the last to hold a thread: let go of it outside of the lock.
     drop(due);
 }
 
 /// Takes the alarm of a sleep back, and its ticket out of it. `None` when it has gone off.
 pub(crate) fn take_back(alarm: Alarm) -> Option<Ticket> {
-    match cpu::of(alarm.cpu).deadlines.lock().remove(alarm.key)? {
+    match cpu::of(alarm.cpu as usize).deadlines.lock().remove(alarm.key)? {
         Due::Sleep(ticket) => Some(ticket),
         Due::Wait(..) => None,
     }

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod accounts;
+mod direct;
 mod ipc;
 mod memory;
 mod ports;

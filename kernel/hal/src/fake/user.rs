@@ -10,16 +10,23 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 /// Saved registers of one thread.
 pub struct UserContext {
     start: Start,
+    _space: Ref<AddressSpace>,
     result: AtomicU64,
     fs_base: AtomicU64,
     repeated: Mutex<Option<[u64; 3]>>,
 }
 
 impl UserContext {
-    /// A context that will begin at `start`.
-    pub fn new(start: Start) -> Result<Ref<UserContext>, OutOfMemory> {
+    /// A context that will begin at `start` in `space`.
+    pub fn new(start: Start, space: &Ref<AddressSpace>) -> Result<Ref<UserContext>, OutOfMemory> {
         let fs_base = AtomicU64::new(start.fs_base);
-        Ref::try_new(UserContext { start, result: AtomicU64::new(0), fs_base, repeated: Mutex::new(None) })
+        Ref::try_new(UserContext {
+            start,
+            _space: space.clone(),
+            result: AtomicU64::new(0),
+            fs_base,
+            repeated: Mutex::new(None),
+        })
     }
 
     /// What the system call answers.
@@ -59,7 +66,7 @@ impl UserContext {
     }
 }
 
-type Loaded = Option<(Ref<UserContext>, Ref<AddressSpace>)>;
+type Loaded = Option<Ref<UserContext>>;
 static LOADED: Mutex<[Loaded; cpu::MAX_CPUS]> = Mutex::new([const { None }; cpu::MAX_CPUS]);
 
 pub(super) fn reset() {
@@ -75,8 +82,8 @@ fn load(cpu: usize, next: Loaded) {
 }
 
 /// What this CPU resumes when the handler returns.
-pub fn run(context: &Ref<UserContext>, space: &Ref<AddressSpace>) {
-    load(cpu::id(), Some((context.clone(), space.clone())));
+pub fn run(context: &Ref<UserContext>) {
+    load(cpu::id(), Some(context.clone()));
 }
 
 /// Nothing to run on this CPU.
@@ -88,7 +95,7 @@ pub fn run_idle() {
 pub fn is_running(cpu: usize, context: &Ref<UserContext>) -> bool {
     LOADED.lock().expect("no test panics inside")[cpu]
         .as_ref()
-        .is_some_and(|(loaded, _)| Ref::ptr_eq(loaded, context))
+        .is_some_and(|loaded| Ref::ptr_eq(loaded, context))
 }
 
 /// Whether `cpu` would idle.

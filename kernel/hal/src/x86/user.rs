@@ -56,9 +56,10 @@ pub(super) struct SavedState {
     pub ss: u64,
 }
 
-/// Saved registers of one thread.
+/// Saved registers of one thread, and the address space that it runs in.
 pub struct UserContext {
     state: UnsafeCell<SavedState>,
+    space: Ref<AddressSpace>,
     vectors: VectorState,
     fs_base: AtomicU64,
     owner: AtomicUsize,
@@ -77,8 +78,8 @@ fn user_address(address: u64) -> u64 {
 }
 
 impl UserContext {
-    /// A context that will begin at `start`.
-    pub fn new(start: Start) -> Result<Ref<UserContext>, OutOfMemory> {
+    /// A context that will begin at `start` in `space`.
+    pub fn new(start: Start, space: &Ref<AddressSpace>) -> Result<Ref<UserContext>, OutOfMemory> {
         let [rdi, rsi, rdx] = start.args;
         let state = SavedState {
             padding: 0,
@@ -108,6 +109,7 @@ impl UserContext {
         };
         Ref::try_new(UserContext {
             state: UnsafeCell::new(state),
+            space: space.clone(),
             vectors: VectorState::new()?,
             fs_base: AtomicU64::new(user_address(start.fs_base)),
             owner: AtomicUsize::new(NOBODY),
@@ -205,28 +207,26 @@ fn write_fs_base(local: &Local, base: u64) {
 
 /// What this CPU resumes when the handler returns.
 #[inline]
-pub fn run(context: &Ref<UserContext>, space: &Ref<AddressSpace>) {
+pub fn run(context: &Ref<UserContext>) {
     let local = local::this();
+    if ptr::eq(local.context.get(), context.state.get()) {
+        return;
+    }
     // SAFETY: only the owning CPU uses this cell, with interrupts off, and nothing below comes back here.
     let running = unsafe { &mut *local.running.get() };
-    let mut old_context = None;
-    if !ptr::eq(local.context.get(), context.state.get()) {
-        if let Some(current) = &running.context {
-            current.leave(local);
-        }
-        context.enter(local);
-        old_context = running.context.replace(context.clone());
+    let old = running.replace(context.clone());
+    if let Some(old) = &old {
+        old.leave(local);
     }
-    let mut old_space = None;
-    if local.top.get() != space.top() {
-        space.load(local);
-        old_space = running.space.replace(space.clone());
-        if let Some(old) = &old_space {
-            old.unloaded(local);
+    context.enter(local);
+    if local.top.get() != context.space.top() {
+        context.space.load(local);
+        if let Some(old) = &old {
+            old.space.unloaded(local);
         }
     }
-    // Dropped last, when the CPU no longer needs them: this may free tables and frames.
-    drop((old_context, old_space));
+    // Dropped last, when the CPU no longer needs it: this may free tables and frames.
+    drop(old);
 }
 
 /// Nothing to run on this CPU: it waits for an event that makes somebody run.
@@ -234,15 +234,12 @@ pub fn run_idle() {
     let local = local::this();
     // SAFETY: as in `run`.
     let running = unsafe { &mut *local.running.get() };
-    let old_context = running.context.take();
-    if let Some(current) = &old_context {
-        current.leave(local);
-    }
+    let old = running.take();
     local.context.set(ptr::null_mut());
-    let old_space = running.space.take();
-    if let Some(old) = &old_space {
+    if let Some(old) = &old {
+        old.leave(local);
         vm::load_kernel_space(local);
-        old.unloaded(local);
+        old.space.unloaded(local);
     }
-    drop((old_context, old_space));
+    drop(old);
 }

@@ -9,9 +9,9 @@ use crate::names::{identifier, upper};
 
 const DISPATCH: &str = "
 /// Calls the object that a checked submission names, or hands the call to its server. `plain` says that it has no message, where
-/// that is known.
+/// that is known; `wait` how long the thread is to sleep afterwards.
 #[inline(always)]
-pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool) -> Outcome {
+pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool, wait: Wait) -> Outcome {
     let table = thread.process.table.lock();
     let object = match named(&table, sqe) {
         Ok(object) => object,
@@ -46,7 +46,9 @@ fn imports(out: &mut String, hosted: &[&Interface]) {
     let empty = if empty { "Empty, " } else { "" };
     out.push_str("use capos_abi::{Sqe, TransportError};\n");
     let _ = writeln!(out, "use capos_schema::{{{empty}{}}};\n", modules.join(", "));
-    out.push_str("use super::{Call, Object, Outcome, Ref, Serve, Thread, forward, named, serve, with};\n");
+    out.push_str(
+        "use super::{\nCall, Object, Outcome, Ref, Serve, Thread, Wait, forward, forward_directly, named, serve, with,\n};\n",
+    );
 }
 
 /// The one place where it is decided whom a call is for.
@@ -60,7 +62,7 @@ fn table(out: &mut String, hosted: &[&Interface]) {
         );
     }
     out.push_str(
-        "Object::Client(facet) => {\nlet facet = facet.clone();\ndrop(table);\nforward(thread, &facet, sqe)\n}\n}\n}\n",
+        "Object::Client(facet) => {\nif forward_directly(thread, facet, sqe, wait) {\nreturn Outcome::AWAY;\n}\nlet facet = facet.clone();\ndrop(table);\nforward(thread, &facet, sqe)\n}\n}\n}\n",
     );
 }
 

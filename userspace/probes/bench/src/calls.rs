@@ -28,11 +28,37 @@ fn server(bench: &Bench, role: &str) -> Result<(ProcessHandleClient, Cap), CallE
     Ok((handle, facet))
 }
 
+/// Calls of one sample.
+const CALLS: u64 = 32;
+
+/// `ipc.call_reply.0B`: nothing there and nothing back, on bare rings on both sides.
+pub fn bare(bench: &Bench) -> Result<(), CallError> {
+    let name = "ipc.call_reply.0B";
+    if !bench.wants(name) {
+        return Ok(());
+    }
+    let (handle, facet) = server(bench, "--role=bare")?;
+    let cap = facet.id().raw();
+    bare_figure(bench, name, move |bare| {
+        let call = Sqe { op: Op::Call as u8, cap, interface: INTERFACE, ..Sqe::default() };
+        let start = ticks();
+        let mut done = 0;
+        for user_data in 0..CALLS {
+            bare.submit(&Sqe { user_data, ..call });
+            bare.ring.enter(1, rt::sys::FOREVER);
+            done += u64::from(bare.pop().is_some_and(|cqe| cqe.user_data == user_data && cqe.outcome() == 0));
+        }
+        // Calls without an answer have no cost worth reporting.
+        if done == CALLS { (ticks() - start) / CALLS } else { 0 }
+    })?;
+    handle.kill_blocking()
+}
+
 /// `ipc.call_reply.*` and `cap.transfer_copy`: the runtime on both sides, one call at a time.
 pub fn single(bench: &Bench) -> Result<(), CallError> {
     let (handle, facet) = server(bench, "--role=server")?;
     let empty = || call_blocking(&facet, INTERFACE, NOTHING, |_| Ok(0), &[], 0, 0).map(|_| ());
-    bench.figure("ipc.call_reply.0B", empty)?;
+    bench.figure("ipc.call_reply.0B_runtime", empty)?;
     bench.figure("ipc.call_reply.64B", || typed_call(&facet))?;
     let kilobyte = [0x5a; 1024];
     bench.figure("ipc.call_reply.1KiB", || {

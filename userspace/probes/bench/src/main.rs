@@ -20,6 +20,7 @@ rt::main!(run);
 fn run(mut env: Env) -> i64 {
     match options::text(&env, "role") {
         Some("server") => servers::serve(env),
+        Some("bare") => servers::serve_bare(),
         Some("batch") => servers::serve_batches(),
         Some("yield") => servers::yield_forever(),
         _ => match setup(&mut env) {
@@ -49,6 +50,7 @@ fn all(bench: &Bench) -> Result<(), CallError> {
     primitives::nops(bench)?;
     primitives::null_call(bench)?;
     primitives::typed_calls(bench)?;
+    calls::bare(bench)?;
     calls::single(bench)?;
     calls::batched(bench)?;
     primitives::spawn(bench)?;

@@ -1,6 +1,6 @@
 //! The other processes of the measurements.
 
-use probe::bare::{Bare, recv};
+use probe::bare::{Bare, INBOX, recv};
 use probe::echo;
 use rt::abi::{Cqe, Op, RingShape, Sqe};
 use rt::schema::log_reader::ReadResults;
@@ -51,6 +51,31 @@ fn answer(request: Request) {
     }
 }
 
+/// Answers calls one by one with nothing, by hand: one submission and one `cap_enter` each.
+pub fn serve_bare() -> i64 {
+    let served = rt::raw::spawn(RingShape::DEFAULT, 10, |ring| {
+        let mut bare = Bare::new(ring);
+        let right = CapId::granted(0);
+        bare.submit(&Sqe { user_data: NEXT, ..recv(right, 0) });
+        while bare.ring.enter(1, rt::sys::FOREVER) >= 0 {
+            let Some(cqe) = bare.pop().filter(|cqe| cqe.user_data == NEXT && cqe.result == 0) else { return };
+            bare.submit(&Sqe {
+                op: Op::ReturnRecv as u8,
+                user_data: NEXT,
+                cap: cqe.token,
+                interface: right.raw(),
+                reply_off: INBOX,
+                reply_len: 0x1000,
+                ..Sqe::default()
+            });
+        }
+    });
+    i64::from(served.and_then(rt::threads::JoinHandle::join).is_err())
+}
+
+/// `user_data` of a receive.
+const NEXT: u64 = 7;
+
 /// Answers typed calls as they come, several in one `cap_enter`, by hand.
 pub fn serve_batches() -> i64 {
     let served = rt::raw::spawn(RingShape::DEFAULT, 10, |ring| batches(&mut Bare::new(ring)));
@@ -64,19 +89,9 @@ fn batches(bare: &mut Bare<'_>) {
     for n in 0..u64::from(BATCH) {
         bare.submit(&receive(n));
     }
-    let mut wanted = 1;
-    loop {
-        if bare.ring.enter(wanted, rt::sys::FOREVER) < 0 {
-            return;
-        }
-        // The RETURNs complete with the `cap_enter` that submits them: so many completions mean nothing new.
-        wanted = 1;
+    while bare.ring.enter(1, rt::sys::FOREVER) >= 0 {
         while let Some(cqe) = bare.pop() {
-            if cqe.user_data < u64::from(BATCH) {
-                bare.submit(&typed_answer(bare, &cqe, place(cqe.user_data)));
-                bare.submit(&receive(cqe.user_data));
-                wanted += 1;
-            }
+            bare.submit(&typed_answer(bare, &cqe, place(cqe.user_data)));
         }
     }
 }
@@ -89,12 +104,14 @@ fn typed_answer(bare: &Bare<'_>, cqe: &Cqe, place: u32) -> Sqe {
     let next = ReadResults::decode(&buffer).map_or(0, |results| results.next + 1);
     let len = store(bare, place, next);
     Sqe {
-        op: Op::Return as u8,
-        user_data: u64::MAX,
+        op: Op::ReturnRecv as u8,
+        user_data: cqe.user_data,
         cap: cqe.token,
         interface: CapId::granted(0).raw(),
         msg_off: place,
         msg_len: len,
+        reply_off: place,
+        reply_len: 0x200,
         ..Sqe::default()
     }
 }

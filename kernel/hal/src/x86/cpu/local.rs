@@ -4,7 +4,6 @@ use super::MAX_CPUS;
 use super::tables::Tables;
 use crate::sync::Ref;
 use crate::x86::user::{NOBODY_ENTERED, SavedState, UserContext};
-use crate::x86::vm::AddressSpace;
 use core::arch::asm;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::offset_of;
@@ -29,8 +28,8 @@ pub struct Local {
     pub entered: Cell<*mut SavedState>,
     /// Number of this CPU.
     pub id: Cell<usize>,
-    /// What keeps the thread and its address space alive.
-    pub running: UnsafeCell<Running>,
+    /// What keeps the registers of the thread, and its address space, alive.
+    pub running: UnsafeCell<Option<Ref<UserContext>>>,
     /// Bit number [`Local::id`].
     pub bit: Cell<u64>,
     /// Top page table in use, 0 for the kernel's own.
@@ -51,12 +50,6 @@ pub struct Local {
     pub online: AtomicBool,
 }
 
-/// What a CPU resumes when the kernel is done.
-pub struct Running {
-    pub context: Option<Ref<UserContext>>,
-    pub space: Option<Ref<AddressSpace>>,
-}
-
 // SAFETY: the cells are used by the owning CPU alone, with interrupts off; the atomics by everybody.
 unsafe impl Sync for Local {}
 
@@ -69,7 +62,7 @@ impl Local {
             scratch: Cell::new(0),
             entered: Cell::new(NOBODY_ENTERED),
             id: Cell::new(0),
-            running: UnsafeCell::new(Running { context: None, space: None }),
+            running: UnsafeCell::new(None),
             bit: Cell::new(0),
             top: Cell::new(0),
             fs_base: Cell::new(0),

@@ -1,0 +1,183 @@
+//! The shortest way of calls and answers against the ordinary one: what both sides see is the same.
+
+use super::ipc::Pair;
+use super::{CAPS, MSG, REPLY, User, World, error, recv_sqe, return_sqe};
+use crate::task::end;
+use crate::task::process::Status;
+use crate::task::thread::Run;
+use capos_abi::{Cqe, Op, Sqe, TransportError, syscall};
+use kernel_hal::user::is_running;
+use std::vec::Vec;
+
+/// A wait that never ends: short. One that ends in centuries: ordinary.
+const WAYS: [u64; 2] = [syscall::FOREVER, syscall::FOREVER / 2];
+
+fn return_recv(pair: &Pair, token: u64, msg_len: u32) -> Sqe {
+    let next = recv_sqe(pair.right);
+    Sqe {
+        op: Op::ReturnRecv as u8,
+        reply_off: next.msg_off,
+        reply_len: next.msg_len,
+        caps_off: CAPS,
+        caps_recv: 4,
+        user_data: 4,
+        ..return_sqe(pair.right, token, msg_len)
+    }
+}
+
+/// What one side sees: its completion, what its system call answered, the bytes that came.
+type Seen = (Cqe, i64, Vec<u8>);
+
+fn seen(user: &User, len: usize) -> Seen {
+    (user.pop(), user.returned(), user.get(REPLY, len))
+}
+
+/// A call of `len` bytes and its answer, twice; everything that both sides see.
+fn exchange(way: u64, call_len: u32, answer_len: u32) -> Vec<Seen> {
+    let world = World::new();
+    let pair = Pair::new(&world, 2);
+    let mut found = Vec::new();
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, syscall::FOREVER);
+    for round in 0..2 {
+        let bytes: Vec<u8> = (0..call_len).map(|n| n as u8 ^ round).collect();
+        pair.client.submit(pair.call(&bytes));
+        pair.client.enter(1, way);
+        assert!(pair.client.is_blocked() && is_running(0, &pair.server.thread.context));
+        let call = seen(&pair.server, call_len as usize);
+        let token = call.0.token;
+        found.push(call);
+        let bytes: Vec<u8> = (0..answer_len).map(|n| n as u8 ^ 0x80 ^ round).collect();
+        pair.server.put(MSG, &bytes);
+        pair.server.submit(return_recv(&pair, token, answer_len));
+        pair.server.enter(1, way);
+        assert!(pair.server.is_blocked() && is_running(0, &pair.client.thread.context));
+        found.push(seen(&pair.client, answer_len as usize));
+        pair.client.nothing();
+        pair.server.nothing();
+    }
+    found
+}
+
+#[test]
+fn both_ways_bring_the_same_to_both_sides() {
+    for (call, answer) in [(0, 0), (8, 0), (0, 8), (64, 64), (13, 27), (256, 264), (4096, 4096)] {
+        let [direct, ordinary] = WAYS.map(|way| exchange(way, call, answer));
+        assert_eq!(direct, ordinary, "{call} there, {answer} back");
+        assert_eq!((direct.len(), direct[1].0.result), (4, answer as i32));
+    }
+}
+
+#[test]
+fn both_ways_refuse_the_same() {
+    for way in WAYS {
+        let world = World::new();
+        let pair = Pair::new(&world, 1);
+        pair.server.submit(Sqe { msg_len: 8, ..recv_sqe(pair.right) });
+        pair.server.enter(1, syscall::FOREVER);
+        let refused = |sqe: Sqe| {
+            pair.client.submit(sqe);
+            pair.client.enter(1, way);
+            assert!(pair.server.is_blocked(), "the receiver waits on");
+            error(&pair.client.pop())
+        };
+        let good = pair.call(b"12345678");
+        assert_eq!(refused(Sqe { msg_len: 9, ..good }), Some(TransportError::MessageTooLarge));
+        assert_eq!(refused(Sqe { msg_off: 4, ..good }), Some(TransportError::InvalidArgument));
+        assert_eq!(refused(Sqe { flags: 1, ..good }), Some(TransportError::InvalidArgument));
+        assert_eq!(refused(Sqe { interface: 1, ..good }), Some(TransportError::WrongInterface));
+        assert_eq!(refused(Sqe { caps_send: 17, ..good }), Some(TransportError::InvalidArgument));
+        // An answer too large is the caller's error, and the server waits for the next.
+        pair.client.submit(Sqe { reply_len: 8, ..good });
+        pair.client.enter(1, way);
+        let token = pair.server.pop().token;
+        pair.server.submit(return_recv(&pair, token, 16));
+        pair.server.enter(1, way);
+        assert_eq!(error(&pair.client.pop()), Some(TransportError::ReplyTooLarge));
+        assert!(pair.server.is_blocked());
+        // A token answers once.
+        pair.client.submit(good);
+        pair.client.enter(1, way);
+        pair.server.pop();
+        pair.server.submit(return_recv(&pair, token, 0));
+        pair.server.enter(1, way);
+        assert_eq!(error(&pair.server.pop()), Some(TransportError::StaleToken));
+    }
+}
+
+#[test]
+fn what_the_shortest_way_leaves_can_be_taken_back() {
+    for way in WAYS {
+        let world = World::new();
+        let pair = Pair::new(&world, 1);
+        let resting = || {
+            (
+                pair.server.thread.state.lock().ops.next_from(0).is_some(),
+                pair.client.thread.state.lock().ops.next_from(0).is_some(),
+            )
+        };
+        pair.server.submit(recv_sqe(pair.right));
+        pair.server.enter(1, syscall::FOREVER);
+        assert_eq!(resting(), (true, false));
+        pair.client.submit(pair.call(b""));
+        pair.client.enter(1, way);
+        assert_eq!(resting(), (false, true));
+        let token = pair.server.pop().token;
+        pair.server.submit(return_recv(&pair, token, 0));
+        pair.server.enter(1, way);
+        assert_eq!(resting(), (true, false));
+        pair.client.pop();
+        // The client dies with its call received: the server's answer comes too late. Depth 1 has room again.
+        pair.client.submit(pair.call(b""));
+        pair.client.enter(1, way);
+        let token = pair.server.pop().token;
+        end::end_process(pair.client.process(), Status::Killed);
+        assert_eq!(
+            error(&pair.server.one(return_sqe(pair.right, token, 0))),
+            Some(TransportError::StaleToken)
+        );
+        assert_eq!(resting(), (false, false));
+    }
+    for way in WAYS {
+        // The server dies with a call received.
+        let world = World::new();
+        let pair = Pair::new(&world, 1);
+        pair.server.submit(recv_sqe(pair.right));
+        pair.server.enter(1, syscall::FOREVER);
+        pair.client.submit(pair.call(b""));
+        pair.client.enter(1, way);
+        end::end_process(pair.server.process(), Status::Killed);
+        (crate::trap::HANDLERS.kick)();
+        pair.client.run();
+        assert_eq!(error(&pair.client.pop()), Some(TransportError::Disconnected));
+    }
+}
+
+#[test]
+fn a_server_of_lower_priority_and_one_that_wants_more_go_the_ordinary_way() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    // It waits for two completions: a call is one.
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(2, syscall::FOREVER);
+    pair.client.submit(pair.call(b""));
+    pair.client.enter(1, syscall::FOREVER);
+    assert!(pair.server.is_blocked() && pair.client.is_blocked());
+    assert_eq!(pair.client.thread.state.lock().run, Run::Blocked);
+}
+
+#[test]
+fn a_call_of_ones_own_endpoint_by_another_thread_s_receive_is_found() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    // The only receiver is the caller itself: its receive is served while it sleeps for any one completion.
+    let object = pair.client.process().table.lock().lookup(pair.facet).map(|entry| entry.object.clone());
+    let own = pair.server.hold(object.expect("held"));
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.poll();
+    pair.server.submit(super::call_sqe(own, 0x77, 5, 0));
+    pair.server.enter(1, syscall::FOREVER);
+    assert!(!pair.server.is_blocked());
+    assert_eq!((pair.server.returned(), pair.server.pop().badge), (1, 42));
+}
