@@ -1,11 +1,15 @@
 //! The shortest way of calls and answers against the ordinary one: what both sides see is the same.
 
-use super::ipc::Pair;
-use super::{CAPS, MSG, REPLY, User, World, error, recv_sqe, return_sqe};
+use super::ipc::{Pair, make_endpoint, mint};
+use super::{CAPS, LIMITS, MSG, REPLY, User, World, error, here, recv_sqe, return_sqe};
+use crate::task::create::Limits;
 use crate::task::end;
 use crate::task::process::Status;
-use crate::task::thread::Run;
+use crate::trap::HANDLERS;
+use capos_abi::ring::cqe_flags;
 use capos_abi::{Cqe, Op, Sqe, TransportError, syscall};
+use core::sync::atomic::Ordering;
+use kernel_hal::fake;
 use kernel_hal::user::is_running;
 use std::vec::Vec;
 
@@ -153,18 +157,151 @@ fn what_the_shortest_way_leaves_can_be_taken_back() {
     }
 }
 
+/// A process with one thread of that priority.
+fn with_priority(world: &World, name: &str, priority: u8) -> User {
+    User::of(&world.process_with(name, &Limits { priority, ..LIMITS }))
+}
+
+/// A server that sleeps at its endpoint, and a client that runs, with their priorities.
+fn pair_of(world: &World, server: u8, client: u8) -> Pair {
+    let server = with_priority(world, "server", server);
+    let right = make_endpoint(&server, 4);
+    let facet = mint(&server, right, 42);
+    server.submit(recv_sqe(right));
+    server.enter(1, syscall::FOREVER);
+    let client = with_priority(world, "client", client);
+    let entry = server.process().release(facet).expect("just minted");
+    let facet = client.hold(entry.object);
+    Pair { server, client, right, facet }
+}
+
 #[test]
-fn a_server_of_lower_priority_and_one_that_wants_more_go_the_ordinary_way() {
-    let world = World::new();
-    let pair = Pair::new(&world, 4);
-    // It waits for two completions: a call is one.
+fn a_server_goes_on_with_what_waits_instead_of_sleeping() {
+    for facet_goes in [false, true] {
+        let world = World::new();
+        let pair = Pair::new(&world, 4);
+        pair.server.submit(recv_sqe(pair.right));
+        pair.server.enter(1, syscall::FOREVER);
+        pair.client.submit(pair.call(b""));
+        if !facet_goes {
+            pair.client.submit(pair.call(b"second"));
+        }
+        pair.client.enter(1, syscall::FOREVER);
+        let token = pair.server.pop().token;
+        if facet_goes {
+            drop(pair.client.process().release(pair.facet));
+        }
+        pair.server.submit(return_recv(&pair, token, 0));
+        pair.server.enter(1, syscall::FOREVER);
+        pair.server.run();
+        let expected = if facet_goes { (0, cqe_flags::UNREFERENCED) } else { (6, 0) };
+        let next = pair.server.pop();
+        assert_eq!((next.result, next.flags, next.badge), (expected.0, expected.1, 42));
+    }
+}
+
+#[test]
+fn no_more_receivers_wait_than_the_endpoint_is_deep() {
+    let world = World::with_cpus(2);
+    let pair = Pair::new(&world, 1);
+    let object = pair.server.process().table.lock().lookup(pair.right).map(|entry| entry.object.clone());
     pair.server.submit(recv_sqe(pair.right));
-    pair.server.submit(recv_sqe(pair.right));
-    pair.server.enter(2, syscall::FOREVER);
+    pair.server.enter(1, syscall::FOREVER);
     pair.client.submit(pair.call(b""));
     pair.client.enter(1, syscall::FOREVER);
-    assert!(pair.server.is_blocked() && pair.client.is_blocked());
-    assert_eq!(pair.client.thread.state.lock().run, Run::Blocked);
+    let token = pair.server.pop().token;
+    // Meanwhile somebody on the other CPU waits there, too.
+    fake::cpu::become_cpu(1 - kernel_hal::cpu::id());
+    let heir = world.start("heir");
+    let right = heir.hold(object.expect("held"));
+    heir.submit(recv_sqe(right));
+    heir.enter(1, syscall::FOREVER);
+    pair.server.submit(return_recv(&pair, token, 0));
+    pair.server.enter(1, syscall::FOREVER);
+    pair.server.run();
+    assert_eq!(error(&pair.server.pop()), Some(TransportError::TooManyInFlight));
+}
+
+#[test]
+fn a_server_of_lower_priority_does_not_go_before_others() {
+    let world = World::new();
+    let pair = pair_of(&world, 5, 9);
+    let other = with_priority(&world, "other", 7);
+    pair.client.submit(pair.call(b""));
+    pair.client.enter(1, syscall::FOREVER);
+    assert!(is_running(0, &other.thread.context));
+}
+
+#[test]
+fn a_caller_of_lower_priority_does_not_go_before_others() {
+    let world = World::new();
+    let pair = pair_of(&world, 9, 5);
+    pair.client.submit(pair.call(b""));
+    pair.client.enter(1, syscall::FOREVER);
+    let other = with_priority(&world, "other", 7);
+    assert!(is_running(0, &pair.server.thread.context));
+    let token = pair.server.pop().token;
+    pair.server.submit(return_recv(&pair, token, 0));
+    pair.server.enter(1, syscall::FOREVER);
+    assert!(is_running(0, &other.thread.context));
+}
+
+#[test]
+fn the_caller_pays_for_the_server_and_for_itself() {
+    let world = World::new();
+    let pair = pair_of(&world, 10, 10);
+    let spent = |user: &User| user.process().cpu_ns.load(Ordering::Relaxed);
+    pair.client.run();
+    pair.client.submit(pair.call(b""));
+    pair.client.enter(1, syscall::FOREVER);
+    let before = (spent(&pair.server), spent(&pair.client));
+    fake::time::advance(1000);
+    // Somebody else runs in between: then the server goes on in its own time.
+    let other = world.start("other");
+    other.run();
+    assert_eq!((spent(&pair.server), spent(&pair.client)), (before.0, before.1 + 1000));
+    pair.server.run();
+    let token = pair.server.pop().token;
+    fake::time::advance(200);
+    pair.server.submit(return_recv(&pair, token, 0));
+    pair.server.enter(1, syscall::FOREVER);
+    pair.client.run();
+    fake::time::advance(30);
+    pair.client.enter(1, syscall::FOREVER);
+    other.run();
+    assert_eq!((spent(&pair.server), spent(&pair.client)), (before.0 + 200, before.1 + 1030));
+}
+
+#[test]
+fn a_receiver_with_a_timeout_leaves_no_alarm_behind() {
+    let world = World::new();
+    let pair = Pair::new(&world, 4);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, 1_000_000);
+    assert!(here().deadlines.lock().next().is_some());
+    pair.client.submit(pair.call(b""));
+    pair.client.enter(1, syscall::FOREVER);
+    assert!(is_running(0, &pair.server.thread.context));
+    assert!(here().deadlines.lock().next().is_none());
+}
+
+#[test]
+fn a_caller_that_is_to_end_does_not_sleep_first() {
+    let world = World::with_cpus(2);
+    let pair = Pair::new(&world, 4);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, syscall::FOREVER);
+    pair.client.run();
+    pair.client.submit(pair.call(b""));
+    // Another CPU marks it and finds it running.
+    let here = kernel_hal::cpu::id();
+    fake::cpu::become_cpu(1 - here);
+    end::end_process(pair.client.process(), Status::Killed);
+    fake::cpu::become_cpu(here);
+    (HANDLERS.syscall)(1, syscall::FOREVER, syscall::CAP_ENTER);
+    assert!(!pair.client.is_blocked());
+    (HANDLERS.kick)();
+    assert!(pair.client.thread.is_dead());
 }
 
 #[test]

@@ -22,8 +22,7 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn new(world: &World, depth: u32) -> Self {
-        let server = world.start("server");
-        let client = world.start("client");
+        let (server, client) = (world.start("server"), world.start("client"));
         let right = make_endpoint(&server, depth);
         let facet = mint_for(&server, right, &client, 42);
         Pair { server, client, right, facet }
@@ -40,7 +39,7 @@ impl Pair {
     }
 }
 
-fn make_endpoint(server: &User, depth: u32) -> CapId {
+pub(super) fn make_endpoint(server: &User, depth: u32) -> CapId {
     let params = endpoint_factory::CreateParams { depth };
     server
         .call_for_cap(
@@ -52,7 +51,7 @@ fn make_endpoint(server: &User, depth: u32) -> CapId {
         .expect("an endpoint")
 }
 
-fn mint(server: &User, right: CapId, badge: u64) -> CapId {
+pub(super) fn mint(server: &User, right: CapId, badge: u64) -> CapId {
     let params = endpoint::MintParams { badge, interface: FACE };
     server.call_for_cap(right, endpoint::INTERFACE_ID, endpoint::MINT, &params).expect("a facet")
 }

@@ -91,10 +91,19 @@ fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P)
     P::decode(message).map_or(Outcome::error(TransportError::BadMessage), method)
 }
 
+/// Whether the caller's server waits for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Wait(bool);
+
+fn forward_directly(_: &Ref<Thread>, _: &Client, _: &Sqe, wait: Wait) -> bool {
+    wait.0
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Done,
     Pending,
+    Away,
     Forwarded(u64),
     Exception(ExceptionCode),
     Error(TransportError),
@@ -103,6 +112,7 @@ enum Outcome {
 /// By these names the generated table and the objects make outcomes; the real one packs them into a word.
 impl Outcome {
     const PENDING: Outcome = Outcome::Pending;
+    const AWAY: Outcome = Outcome::Away;
 
     fn exception(code: ExceptionCode) -> Outcome {
         Outcome::Exception(code)
@@ -120,8 +130,8 @@ fn thread(object: Object, message: &[u8]) -> Ref<Thread> {
 
 fn run(object: &Object, method: u16, message: &[u8]) -> (Outcome, Vec<String>) {
     let thread = thread(object.clone(), message);
-    let outcome =
-        dispatch(&thread, &Sqe { cap: 1, method, reply_len: 4096, ..Sqe::default() }, message.is_empty());
+    let sqe = Sqe { cap: 1, method, reply_len: 4096, ..Sqe::default() };
+    let outcome = dispatch(&thread, &sqe, message.is_empty(), Wait(false));
     let seen = thread.seen.take();
     (outcome, seen)
 }
@@ -167,7 +177,8 @@ fn what_could_not_be_answered_is_not_done() {
     for (method, least) in [(0, 0), (1, 16), (2, 16), (3, 16), (4, 0)] {
         for reply_len in [0, 8, 15, 16, 4096] {
             let thread = thread(GATE, &[]);
-            let outcome = dispatch(&thread, &Sqe { cap: 1, method, reply_len, ..Sqe::default() }, true);
+            let outcome =
+                dispatch(&thread, &Sqe { cap: 1, method, reply_len, ..Sqe::default() }, true, Wait(false));
             let refused = outcome == Outcome::error(TransportError::ReplyTooLarge);
             assert_eq!(
                 (refused, thread.seen.borrow().is_empty()),
@@ -181,7 +192,7 @@ fn what_could_not_be_answered_is_not_done() {
 #[test]
 fn what_is_not_held_is_not_reached() {
     let thread = thread(GATE, &[]);
-    let outcome = dispatch(&thread, &Sqe { cap: 2, ..Sqe::default() }, true);
+    let outcome = dispatch(&thread, &Sqe { cap: 2, ..Sqe::default() }, true, Wait(false));
     assert_eq!(outcome, Outcome::error(TransportError::InvalidCap));
     assert!(thread.seen.borrow().is_empty());
 }
@@ -190,6 +201,8 @@ fn what_is_not_held_is_not_reached() {
 fn calls_of_endpoints_clients_go_to_their_server() {
     let client = Object::Client(Client(0x77));
     assert_eq!(run(&client, 0, &[]), (Outcome::Forwarded(0x77), vec![]));
+    let sqe = Sqe { cap: 1, ..Sqe::default() };
+    assert_eq!(dispatch(&thread(client.clone(), &[]), &sqe, true, Wait(true)), Outcome::Away);
     assert_eq!(interface_id(&client), 0x77);
     assert_eq!(interface_id(&GATE), params::INTERFACE_ID);
 }
