@@ -12,10 +12,12 @@ pub mod io_port;
 pub mod log_reader;
 pub mod log_sink;
 pub mod memory_object;
+pub mod notification;
 pub mod power;
 pub mod process_handle;
 pub mod process_spawner;
 pub mod services;
+pub mod signaller;
 pub mod system_info;
 pub mod test_port;
 pub mod thread_control;
@@ -37,10 +39,12 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (log_reader::INTERFACE_NAME, log_reader::INTERFACE_ID),
     (log_sink::INTERFACE_NAME, log_sink::INTERFACE_ID),
     (memory_object::INTERFACE_NAME, memory_object::INTERFACE_ID),
+    (notification::INTERFACE_NAME, notification::INTERFACE_ID),
     (power::INTERFACE_NAME, power::INTERFACE_ID),
     (process_handle::INTERFACE_NAME, process_handle::INTERFACE_ID),
     (process_spawner::INTERFACE_NAME, process_spawner::INTERFACE_ID),
     (services::INTERFACE_NAME, services::INTERFACE_ID),
+    (signaller::INTERFACE_NAME, signaller::INTERFACE_ID),
     (system_info::INTERFACE_NAME, system_info::INTERFACE_ID),
     (test_port::INTERFACE_NAME, test_port::INTERFACE_ID),
     (thread_control::INTERFACE_NAME, thread_control::INTERFACE_ID),

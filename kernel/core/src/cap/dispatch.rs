@@ -6,8 +6,8 @@
 use capos_abi::{Sqe, TransportError};
 use capos_schema::{
     Empty, boot_package, endpoint, endpoint_factory, entropy_source, interrupt, interrupt_controller,
-    io_port, log_reader, log_sink, memory_object, power, process_handle, process_spawner, system_info,
-    thread_control, timer, virtual_memory, wall_clock,
+    io_port, log_reader, log_sink, memory_object, notification, power, process_handle, process_spawner,
+    signaller, system_info, thread_control, timer, virtual_memory, wall_clock,
 };
 
 use super::{Call, Object, Outcome, Ref, Serve, Thread, Wait, forward, forward_directly, named, serve, with};
@@ -73,6 +73,11 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool, wait: Wait)
             drop(table);
             serve(thread, &object, sqe, plain)
         }
+        Object::Notification(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
         Object::Power(object) => {
             let object = object.clone();
             drop(table);
@@ -84,6 +89,11 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool, wait: Wait)
             serve(thread, &object, sqe, plain)
         }
         Object::ProcessSpawner(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
+        Object::Signaller(object) => {
             let object = object.clone();
             drop(table);
             serve(thread, &object, sqe, plain)
@@ -137,9 +147,11 @@ pub(crate) fn interface_id(object: &Object) -> u64 {
         Object::LogReader(_) => log_reader::INTERFACE_ID,
         Object::LogSink(_) => log_sink::INTERFACE_ID,
         Object::MemoryObject(_) => memory_object::INTERFACE_ID,
+        Object::Notification(_) => notification::INTERFACE_ID,
         Object::Power(_) => power::INTERFACE_ID,
         Object::ProcessHandle(_) => process_handle::INTERFACE_ID,
         Object::ProcessSpawner(_) => process_spawner::INTERFACE_ID,
+        Object::Signaller(_) => signaller::INTERFACE_ID,
         Object::SystemInfo(_) => system_info::INTERFACE_ID,
         Object::ThreadControl(_) => thread_control::INTERFACE_ID,
         Object::Timer(_) => timer::INTERFACE_ID,
@@ -188,6 +200,9 @@ impl Serve for super::endpoint_factory::EndpointFactory {
                 with(message, sqe.reply_len >= 16, |params: endpoint_factory::CreateParams| {
                     self.create(call, params)
                 })
+            }
+            endpoint_factory::CREATE_NOTIFICATION => {
+                with(message, sqe.reply_len >= 16, |Empty| self.create_notification(call))
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -314,6 +329,21 @@ impl Serve for super::memory_object::MemoryObject {
     }
 }
 
+impl Serve for super::notification::Notification {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            notification::WAIT => with(message, sqe.reply_len >= 16, |Empty| self.wait(call)),
+            notification::POLL => with(message, sqe.reply_len >= 16, |Empty| self.poll(call)),
+            notification::MINT => {
+                with(message, sqe.reply_len >= 16, |params: notification::MintParams| self.mint(call, params))
+            }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
 impl Serve for super::power::Power {
     #[inline(always)]
     fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
@@ -356,6 +386,17 @@ impl Serve for super::process_spawner::ProcessSpawner {
                     self.create(call, params)
                 })
             }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::signaller::Signaller {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            signaller::SIGNAL => with(message, true, |Empty| self.signal(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

@@ -41,8 +41,9 @@ impl Line {
         let (waiter, count) = (state.waiter.take(), state.count);
         state.pending = waiter.is_none();
         drop(state);
-        if let Some(ticket) = waiter {
-            ticket.reply(&WaitResults { count });
+        if waiter.is_some_and(|ticket| !ticket.reply(&WaitResults { count })) {
+            // Who waited is dead: it is for the next who asks.
+            self.state.lock().pending = true;
         }
     }
 

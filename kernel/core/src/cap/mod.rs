@@ -14,9 +14,11 @@ pub(crate) mod io_port;
 pub(crate) mod log_reader;
 pub(crate) mod log_sink;
 pub(crate) mod memory_object;
+pub(crate) mod notification;
 pub(crate) mod power;
 pub(crate) mod process_handle;
 pub(crate) mod process_spawner;
+pub(crate) mod signaller;
 pub(crate) mod system_info;
 pub(crate) mod thread_control;
 pub(crate) mod timer;
@@ -57,6 +59,8 @@ pub(crate) enum Object {
     Power(power::Power),
     IoPort(io_port::IoPort),
     Interrupt(interrupt::Interrupt),
+    Notification(notification::Notification),
+    Signaller(signaller::Signaller),
     InterruptController(interrupt_controller::InterruptController),
     /// A facet of an endpoint: served by a process.
     Client(Ref<Facet>),

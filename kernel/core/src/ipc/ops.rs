@@ -4,6 +4,7 @@
 //! lies in one place, so whoever takes it out of there, under that place's lock, completes the operation, and nobody else can.
 
 use crate::cap::interrupt::Line;
+use crate::cap::notification::Event;
 use crate::ipc::endpoint::Endpoint;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
@@ -87,6 +88,8 @@ pub(crate) enum Waiting {
     Join,
     /// An interrupt.
     Line(Ref<Line>),
+    /// Bits of a notification.
+    Event(Ref<Event>),
 }
 
 /// One pending operation.

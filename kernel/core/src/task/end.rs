@@ -120,6 +120,7 @@ pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> bool
             at.map(|at| threads.joiners.swap_remove(at).1)
         }
         Waiting::Line(line) => line.withdraw(thread, id),
+        Waiting::Event(event) => event.withdraw(thread, id),
     };
     let Some(ticket) = ticket else { return false };
     ticket.fail(TransportError::Canceled);

@@ -337,18 +337,20 @@ impl Thread {
 }
 
 impl Ticket {
-    /// Completes the operation with what `make` makes of it.
+    /// Completes the operation with what `make` makes of it. False when the thread is dead and nobody hears of it.
     #[inline]
-    fn complete(self, make: impl FnOnce(&Thread, &Buffers) -> Cqe) {
+    fn complete(self, make: impl FnOnce(&Thread, &Buffers) -> Cqe) -> bool {
         let Ticket { thread, id } = self;
         let mut state = thread.state.lock();
-        let Some(Pending { buffers, waiting }) = state.ops.end(id) else { return };
+        let alive = state.run != Run::Dead;
+        let Some(Pending { buffers, waiting }) = state.ops.end(id) else { return alive };
         let woken = state.post(&thread, &make(&thread, &buffers));
         drop(state);
         drop(waiting);
         if woken {
             schedule::make_ready(thread);
         }
+        alive
     }
 
     /// Ends the operation with a transport error.
@@ -361,17 +363,20 @@ impl Ticket {
         self.complete(|_, buffers| exception(buffers.user_data, code));
     }
 
-    /// Ends a call of a kernel object with `message`.
-    pub fn answer(self, message: &[u8]) {
-        self.complete(|thread, buffers| answered(thread, buffers, message));
+    /// Ends a call of a kernel object with `message`. False when the thread is dead and nobody hears of it.
+    pub fn answer(self, message: &[u8]) -> bool {
+        self.complete(|thread, buffers| answered(thread, buffers, message))
     }
 
-    /// Ends a call of a kernel object with a small message.
-    pub fn reply(self, message: &impl Encode) {
+    /// Ends a call of a kernel object with a small message. False when the thread is dead and nobody hears of it.
+    pub fn reply(self, message: &impl Encode) -> bool {
         let mut buffer = [0; 64];
         match message.encode(&mut buffer) {
             Ok(len) => self.answer(buffer.get(..len).unwrap_or_default()),
-            Err(_) => self.except(ExceptionCode::Failed),
+            Err(_) => {
+                self.except(ExceptionCode::Failed);
+                true
+            }
         }
     }
 

@@ -74,7 +74,9 @@ pub(crate) fn run_due() {
         let due = cpu.deadlines.lock().pop_due(time::now_ns());
         match due {
             Some(Due::Wait(thread, epoch)) => Thread::time_out(&thread, epoch),
-            Some(Due::Sleep(ticket)) => ticket.answer(&[]),
+            Some(Due::Sleep(ticket)) => {
+                ticket.answer(&[]);
+            }
             None => break,
         }
     }

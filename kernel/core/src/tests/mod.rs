@@ -5,6 +5,7 @@ mod accounts;
 mod direct;
 mod ipc;
 mod memory;
+mod notification;
 mod ports;
 mod processes;
 mod ring;

@@ -9,7 +9,8 @@ use capos_abi::{CapId, Cqe, Sqe, TransferSlot};
 use capos_mem::Resource;
 use capos_schema::virtual_memory as vm;
 use capos_schema::{
-    Encode, endpoint, endpoint_factory, process_handle, process_spawner, thread_control, timer,
+    Empty, Encode, endpoint, endpoint_factory, notification, process_handle, process_spawner, thread_control,
+    timer,
 };
 use kernel_hal::fake::{fail_nth_allocation, never_fail};
 use kernel_hal::mem::Frames;
@@ -67,6 +68,26 @@ fn call(user: &User, cap: CapId, interface: u64, method: u16, params: &impl Enco
         caps_recv: sqe.caps_recv,
         ..call_sqe(cap, interface, method, len as u32)
     })
+}
+
+#[test]
+fn creating_a_notification_and_a_signaller() {
+    let receive = Sqe { caps_recv: 1, ..Sqe::default() };
+    let create = |user: &User| {
+        let target = (CapId::SELF_ENDPOINTS, endpoint_factory::INTERFACE_ID);
+        call(user, target.0, target.1, endpoint_factory::CREATE_NOTIFICATION, &Empty, receive)
+    };
+    assert!(exhaust(|world| world.start("a"), create) >= 3);
+    let prepare = |world: &World| {
+        let user = world.start("a");
+        assert_eq!(create(&user).caps, 1);
+        user
+    };
+    exhaust(prepare, |user| {
+        let event = CapId::from_raw(user.word(CAPS));
+        let params = notification::MintParams { bits: 1 };
+        call(user, event, notification::INTERFACE_ID, notification::MINT, &params, receive)
+    });
 }
 
 #[test]

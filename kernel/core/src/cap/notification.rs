@@ -1,0 +1,134 @@
+//! `Notification`: a word of bits to wait for.
+
+use super::signaller::Signaller;
+use super::{Call, Object, Outcome};
+use crate::ipc::ops::{OpId, Ticket, Waiting};
+use crate::task::thread::Thread;
+use alloc::vec::Vec;
+use capos_abi::{ExceptionCode, TransportError};
+use capos_mem::Resource;
+use capos_schema::notification::{MintParams, MintResults, PollResults, WaitResults};
+use kernel_hal::account::Account;
+use kernel_hal::sync::{Lock, OutOfMemory, Ref};
+
+/// Most that wait at a time: there is room for them from the beginning, so that waiting never allocates.
+const WAITERS_MAX: usize = 8;
+
+struct State {
+    bits: u64,
+    /// In the order in which they came.
+    waiters: Vec<Ticket>,
+    /// Nobody can wait any more.
+    closed: bool,
+}
+
+/// What signallers and waiters share.
+pub(crate) struct Event {
+    state: Lock<State>,
+    account: Ref<Account>,
+}
+
+impl Event {
+    /// Sets bits and wakes the first who waits. False when nobody ever will again.
+    #[inline]
+    pub fn signal(&self, bits: u64) -> bool {
+        let mut bits = bits;
+        loop {
+            let mut state = self.state.lock();
+            state.bits |= bits;
+            if state.waiters.is_empty() {
+                return !state.closed;
+            }
+            let waiter = state.waiters.remove(0);
+            bits = core::mem::take(&mut state.bits);
+            drop(state);
+            // When it is dead they are for the next.
+            if waiter.reply(&WaitResults { bits }) {
+                return true;
+            }
+        }
+    }
+
+    /// Takes back the ticket of a wait that is cancelled.
+    pub fn withdraw(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
+        let mut state = self.state.lock();
+        let at = state.waiters.iter().position(|waiter| waiter.is(thread, id))?;
+        Some(state.waiters.remove(at))
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        self.account.refund(Resource::EndpointEntries, 1);
+    }
+}
+
+/// The right to wait; when the last holder is gone nobody waits any more.
+pub(crate) struct Owner {
+    event: Ref<Event>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.event.state.lock().closed = true;
+        loop {
+            let waiter = self.event.state.lock().waiters.pop();
+            let Some(waiter) = waiter else { return };
+            waiter.fail(TransportError::Canceled);
+        }
+    }
+}
+
+/// A word of bits to wait for.
+#[derive(Clone)]
+pub(crate) struct Notification {
+    owner: Ref<Owner>,
+}
+
+impl Notification {
+    /// One without bits, charged to `account`.
+    pub fn create(account: &Ref<Account>) -> Result<Self, ExceptionCode> {
+        account.charge(Resource::EndpointEntries, 1).map_err(|_| ExceptionCode::BudgetExhausted)?;
+        Self::charged(account).map_err(|OutOfMemory| ExceptionCode::OutOfMemory)
+    }
+
+    fn charged(account: &Ref<Account>) -> Result<Self, OutOfMemory> {
+        let state = Lock::new(State { bits: 0, waiters: Vec::new(), closed: false });
+        // From here on the event's own drop gives the charge back, also when there is no room for it.
+        let event = Ref::try_new(Event { state, account: account.clone() })?;
+        event.state.lock().waiters.try_reserve_exact(WAITERS_MAX).map_err(|_| OutOfMemory)?;
+        Ok(Notification { owner: Ref::try_new(Owner { event })? })
+    }
+
+    pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
+        let event = &self.owner.event;
+        let mut state = event.state.lock();
+        if state.bits != 0 {
+            let bits = core::mem::take(&mut state.bits);
+            drop(state);
+            return call.reply(&WaitResults { bits });
+        }
+        if state.waiters.len() >= WAITERS_MAX {
+            return Outcome::exception(ExceptionCode::WrongState);
+        }
+        call.defer(Waiting::Event(event.clone()), |ticket| {
+            state.waiters.push(ticket);
+            Ok(())
+        })
+    }
+
+    pub(super) fn poll(&self, call: &mut Call<'_>) -> Outcome {
+        let bits = core::mem::take(&mut self.owner.event.state.lock().bits);
+        call.reply(&PollResults { bits })
+    }
+
+    pub(super) fn mint(&self, call: &mut Call<'_>, params: MintParams) -> Outcome {
+        if params.bits == 0 {
+            return Outcome::exception(ExceptionCode::InvalidArgument);
+        }
+        match call.give(Object::Signaller(Signaller::new(self.owner.event.clone(), params.bits))) {
+            Ok(()) => call.reply(&MintResults),
+            Err(outcome) => outcome,
+        }
+    }
+}
