@@ -7,6 +7,7 @@
 extern crate alloc;
 
 mod calls;
+mod events;
 mod measure;
 mod primitives;
 mod servers;
@@ -21,6 +22,7 @@ fn run(mut env: Env) -> i64 {
     match options::text(&env, "role") {
         Some("server") => servers::serve(env),
         Some("bare") => servers::serve_bare(),
+        Some("partner") => events::answer_forever(),
         Some("batch") => servers::serve_batches(),
         Some("yield") => servers::yield_forever(),
         _ => match setup(&mut env) {
@@ -53,6 +55,7 @@ fn all(bench: &Bench) -> Result<(), CallError> {
     calls::bare(bench)?;
     calls::single(bench)?;
     calls::batched(bench)?;
+    events::round_trip(bench)?;
     primitives::spawn(bench)?;
     primitives::yields(bench)?;
     primitives::memory(bench)

@@ -6,6 +6,7 @@
 
 mod calls;
 mod endings;
+mod notifications;
 mod peers;
 mod queues;
 mod submissions;
@@ -59,5 +60,6 @@ fn clauses(setup: &Setup, timer: CapId) -> Result<usize, CallError> {
     Ok(bare::run(report, 10, move |ring, notes| submissions::all(ring, notes, timer))?
         + bare::run(report, 10, move |ring, notes| queues::all(ring, notes, timer))?
         + bare::run(report, 10, calls::all)?
-        + bare::run(report, 10, endings::all)?)
+        + bare::run(report, 10, endings::all)?
+        + bare::run(report, 10, notifications::all)?)
 }
