@@ -42,7 +42,7 @@ impl SystemInfo {
         let cpu = cpu::of(id);
         call.reply(&CpuResults {
             apic_id: machine::apic_id(id),
-            idle_ns: cpu.idle_ns.load(Ordering::Relaxed),
+            idle_ns: time::ticks_to_ns(cpu.idle_ticks.load(Ordering::Relaxed)),
             switches: cpu.switches.load(Ordering::Relaxed),
             interrupts: cpu.interrupts.load(Ordering::Relaxed),
             syscalls: cpu.syscalls.load(Ordering::Relaxed),
@@ -142,7 +142,7 @@ fn describe(process: &Process) -> ProcessResults<'_> {
         page_limit: account.limit(Resource::MemoryPages),
         slots,
         slot_limit: u32::try_from(account.limit(Resource::CapSlots)).unwrap_or(u32::MAX),
-        cpu_ns: process.cpu_ns.load(Ordering::Relaxed),
+        cpu_ns: time::ticks_to_ns(process.cpu_ticks.load(Ordering::Relaxed)),
         name: process.name.as_str(),
     }
 }

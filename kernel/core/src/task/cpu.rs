@@ -32,9 +32,10 @@ pub(crate) struct Cpu {
     pub slice_end: AtomicU64,
     /// Whose time is passing; `None` while idle.
     pub payer: RefSlot<Process>,
-    /// Since when.
+    /// Since when, in ticks of the clock.
     pub since: AtomicU64,
-    pub idle_ns: AtomicU64,
+    /// Time without anybody, in ticks of the clock.
+    pub idle_ticks: AtomicU64,
     pub switches: AtomicU64,
     pub interrupts: AtomicU64,
     pub syscalls: AtomicU64,
@@ -55,7 +56,7 @@ impl Cpu {
             slice_end: AtomicU64::new(u64::MAX),
             payer: RefSlot::empty(),
             since: AtomicU64::new(0),
-            idle_ns: AtomicU64::new(0),
+            idle_ticks: AtomicU64::new(0),
             switches: AtomicU64::new(0),
             interrupts: AtomicU64::new(0),
             syscalls: AtomicU64::new(0),

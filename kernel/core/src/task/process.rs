@@ -156,7 +156,8 @@ pub(crate) struct Process {
     pub entry: u64,
     /// Highest priority of its threads.
     pub priority: u8,
-    pub cpu_ns: AtomicU64,
+    /// Processor time, in ticks of the clock.
+    pub cpu_ticks: AtomicU64,
     /// The next process that the same CPU is to take apart.
     pub next_dying: RefSlot<Process>,
     /// How much it may still write to the log.
@@ -185,7 +186,7 @@ impl Process {
             exit: Lock::new(Exit { status: None, done: false, crash: None, waiters: Vec::new() }),
             entry,
             priority,
-            cpu_ns: AtomicU64::new(0),
+            cpu_ticks: AtomicU64::new(0),
             next_dying: RefSlot::empty(),
             log: Lock::new(log),
         })

@@ -189,19 +189,24 @@ fn go_idle(cpu: &Cpu) -> bool {
 }
 
 /// Charges the time since the last switch to whoever had it; from now on `next` pays.
+#[inline]
 fn account(cpu: &Cpu, next: Option<&Ref<Process>>) {
-    let now = time::now_ns();
-    let spent = now.saturating_sub(cpu.since.swap(now, Ordering::Relaxed));
+    if next.is_some_and(|process| cpu.payer.holds(process)) {
+        return;
+    }
+    let now = time::ticks();
+    let spent = now.saturating_sub(cpu.since.load(Ordering::Relaxed));
+    cpu.since.store(now, Ordering::Relaxed);
     let payer = match next {
         Some(process) => cpu.payer.put(process.clone()),
         None => cpu.payer.take(),
     };
     match payer {
         Some(process) => {
-            process.cpu_ns.fetch_add(spent, Ordering::Relaxed);
+            process.cpu_ticks.fetch_add(spent, Ordering::Relaxed);
         }
         None => {
-            cpu.idle_ns.fetch_add(spent, Ordering::Relaxed);
+            cpu.idle_ticks.fetch_add(spent, Ordering::Relaxed);
             IDLE.fetch_and(!own_bit(), Ordering::SeqCst);
         }
     }

@@ -64,7 +64,7 @@ fn the_log_takes_a_budget_and_no_more_until_time_has_passed() {
 fn time_is_charged_to_whoever_had_the_processor() {
     let world = World::new();
     let (first, second) = (world.start("first"), world.start("second"));
-    let spent = |user: &User| user.process().cpu_ns.load(Ordering::Relaxed);
+    let spent = |user: &User| user.process().cpu_ticks.load(Ordering::Relaxed);
     first.run();
     let before = (spent(&first), spent(&second));
     fake::time::advance(700);

@@ -250,7 +250,7 @@ fn a_caller_of_lower_priority_does_not_go_before_others() {
 fn the_caller_pays_for_the_server_and_for_itself() {
     let world = World::new();
     let pair = pair_of(&world, 10, 10);
-    let spent = |user: &User| user.process().cpu_ns.load(Ordering::Relaxed);
+    let spent = |user: &User| user.process().cpu_ticks.load(Ordering::Relaxed);
     pair.client.run();
     pair.client.submit(pair.call(b""));
     pair.client.enter(1, syscall::FOREVER);

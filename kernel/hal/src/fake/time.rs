@@ -18,6 +18,16 @@ pub fn now_ns() -> u64 {
     NOW.fetch_add(STEP.load(SeqCst), SeqCst)
 }
 
+/// A count that goes up evenly: here as time does.
+pub fn ticks() -> u64 {
+    NOW.load(SeqCst)
+}
+
+/// How long so many ticks are, in nanoseconds.
+pub fn ticks_to_ns(ticks: u64) -> u64 {
+    ticks
+}
+
 /// Asks for the timer handler at `deadline_ns` on this CPU; `u64::MAX` asks for none.
 pub fn arm(deadline_ns: u64) {
     ARMED[cpu::id()].store(deadline_ns, SeqCst);

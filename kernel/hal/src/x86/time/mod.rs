@@ -80,6 +80,17 @@ pub(super) fn init_cpu() {
     }
 }
 
+/// A count that goes up evenly, for sums of small differences: see [`ticks_to_ns`].
+#[inline]
+pub fn ticks() -> u64 {
+    tsc().wrapping_sub(START.load(Ordering::Relaxed))
+}
+
+/// How long so many [`ticks`] are, in nanoseconds.
+pub fn ticks_to_ns(ticks: u64) -> u64 {
+    rate(&TO_NS).convert(ticks)
+}
+
 /// Nanoseconds since boot.
 #[inline]
 pub fn now_ns() -> u64 {
