@@ -97,7 +97,7 @@ fn hand_over(
 
 /// The completion of a receive that brought a call.
 #[inline]
-pub(crate) fn arrival(from: &Buffers, to: &Buffers, caps: u8, token: Token, badge: u64) -> Cqe {
+fn arrival(from: &Buffers, to: &Buffers, caps: u8, token: Token, badge: u64) -> Cqe {
     Cqe {
         user_data: to.user_data,
         result: from.msg_len as i32,

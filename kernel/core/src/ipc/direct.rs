@@ -8,7 +8,7 @@
 //! The processor's time goes on to be the caller's while the server works for it.
 
 use crate::ipc::calls::Token;
-use crate::ipc::deliver::{arrival, copy};
+use crate::ipc::deliver::copy;
 use crate::ipc::endpoint::{Endpoint, Facet};
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::task::schedule;
@@ -35,12 +35,18 @@ pub(crate) fn call(caller: &Ref<Thread>, facet: &Facet, sqe: &Sqe) -> bool {
         return false;
     }
     // From here on nothing can fail.
-    let from = Buffers::of(sqe);
-    copy(&caller.ring, from.msg_off, &server.ring, room.msg_off, from.msg_len);
-    let token = state.calls.token(vacancy);
-    let waited = serving.resume_with(server, wanted, &arrival(&from, &room, 0, token, facet.badge));
+    copy(&caller.ring, sqe.msg_off, &server.ring, room.msg_off, sqe.msg_len);
+    let cqe = Cqe {
+        user_data: room.user_data,
+        result: sqe.msg_len as i32,
+        method: sqe.method,
+        token: state.calls.token(vacancy).raw(),
+        badge: facet.badge,
+        ..Cqe::default()
+    };
+    let waited = serving.resume_with(server, wanted, &cqe);
     drop(serving);
-    let id = own.sleep_with(from, at(waited, &facet.endpoint));
+    let id = own.sleep_with(Buffers::of(sqe), at(waited, &facet.endpoint));
     drop(own);
     let process = server.process.id;
     if let (Some(id), Some(receiver)) = (id, state.receivers.pop())

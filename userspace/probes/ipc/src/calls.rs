@@ -18,6 +18,7 @@ pub fn all(bare: &mut Bare<'_>, notes: &Notes) {
     exceptions(bare, notes, right, facet);
     sizes(bare, notes, right, facet);
     tokens(bare, notes, right, facet);
+    answer_and_next(bare, notes, right, facet);
     sides(bare, notes, right, facet);
     bare.release(facet);
     bare.release(right);
@@ -132,4 +133,44 @@ fn sides(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
         code(&bare.run(&bad)),
         TransportError::InvalidArgument.code(),
     );
+}
+
+/// An answer that asks for the next call, too.
+fn answer_recv(right: CapId, token: u64, len: u32) -> Sqe {
+    let next = recv(right, 0);
+    Sqe {
+        op: Op::ReturnRecv as u8,
+        reply_off: next.msg_off,
+        reply_len: next.msg_len,
+        ..answer(right, token, len)
+    }
+}
+
+fn answer_and_next(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
+    let sqe = call(bare, facet, &[1]);
+    let (first, second) = (bare.start(&sqe), bare.start(&sqe));
+    let arrival = received(bare, right);
+    let next = bare.run(&answer_recv(right, arrival.token, 8));
+    notes.note("return_recv: the next call is its completion", code(&next), 8);
+    notes.note("return_recv: the first call is answered", code(&bare.wait(first)), 8);
+    notes.note("return_recv: the second waits", i64::from(bare.poll(second).is_some()), 0);
+    let waiting = bare.start(&answer_recv(right, next.token, 0));
+    notes.note("return_recv: the second is answered, too", code(&bare.wait(second)), 0);
+    notes.note("return_recv: and waits for the third", i64::from(bare.poll(waiting).is_some()), 0);
+    let third = bare.start(&sqe);
+    let arrival = bare.wait(waiting);
+    notes.note("return_recv: which comes", code(&arrival), 8);
+    let stale = answer_recv(right, arrival.token ^ 1 << 40, 0);
+    notes.note("return_recv: a wrong token", code(&bare.run(&stale)), TransportError::StaleToken.code());
+    let nobody = answer_recv(CapId::NULL, arrival.token, 0);
+    notes.note("return_recv: no right", code(&bare.run(&nobody)), TransportError::InvalidCap.code());
+    let facets = answer_recv(facet, arrival.token, 0);
+    notes.note(
+        "return_recv: a facet is no right",
+        code(&bare.run(&facets)),
+        TransportError::WrongKind.code(),
+    );
+    notes.note("return_recv: refused, nothing is answered", i64::from(bare.poll(third).is_some()), 0);
+    bare.run(&answer(right, arrival.token, 0));
+    notes.note("return_recv: and can be made good", code(&bare.wait(third)), 0);
 }
