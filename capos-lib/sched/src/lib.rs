@@ -9,10 +9,12 @@ extern crate alloc;
 extern crate std;
 
 pub mod deadlines;
+pub mod loans;
 pub mod priority;
 pub mod run_queue;
 
 pub use deadlines::{Deadlines, Key};
+pub use loans::Loans;
 pub use priority::{Priority, ReadyBitmap};
 pub use run_queue::{Handle, RunQueue};
 

@@ -11,6 +11,7 @@ use crate::cap::Cap;
 use crate::ipc::{CallError, Encoder, encode_somewhere, once};
 use crate::op::Operation;
 use crate::thread::{self, RECEIVE, Thread};
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use capos_abi::ring::{cqe_flags, sqe_flags};
@@ -52,8 +53,16 @@ pub enum Event {
 enum Body {
     /// In the receive buffer itself, which the request owns.
     Arena(Run),
-    /// Copied out, so that a request that waits long holds no arena memory.
-    Heap(Vec<u8>, Vec<Cell<CapId>>),
+    /// Copied out, so that a request that waits long holds no arena memory. Boxed, so that one that does not is small.
+    Heap(Box<Kept>),
+    /// Nowhere any more.
+    Gone,
+}
+
+/// A request that was copied out.
+struct Kept {
+    bytes: Vec<u8>,
+    caps: Vec<Cell<CapId>>,
 }
 
 /// One received call. Answer it with [`Request::reply`] or [`Request::fail`]; dropped unanswered, it fails.
@@ -70,6 +79,7 @@ pub struct Request {
 }
 
 impl Request {
+    #[inline(always)]
     fn in_arena(thread: &'static Thread, right: CapId, cqe: &Cqe, run: Run) -> Request {
         Request {
             thread,
@@ -87,7 +97,8 @@ impl Request {
     fn into_heap(mut self) -> Request {
         let bytes = Vec::from(self.bytes());
         let caps = (0..usize::from(self.caps)).map(|n| Cell::new(self.take_raw(n))).collect();
-        if let Body::Arena(run) = core::mem::replace(&mut self.body, Body::Heap(bytes, caps)) {
+        let kept = Body::Heap(Box::new(Kept { bytes, caps }));
+        if let Body::Arena(run) = core::mem::replace(&mut self.body, kept) {
             self.thread.free_arena(run);
         }
         self
@@ -105,7 +116,8 @@ impl Request {
         match &self.body {
             // SAFETY: the receive is complete and the run is this request's.
             Body::Arena(run) => unsafe { arena::bytes(self.thread, run.offset(), self.len as usize) },
-            Body::Heap(bytes, _) => bytes,
+            Body::Heap(kept) => &kept.bytes,
+            Body::Gone => &[],
         }
     }
 
@@ -129,8 +141,8 @@ impl Request {
                 // SAFETY: the array lies behind the message in this request's run, and the kernel wrote word `n`.
                 unsafe { arena::take_cap(self.thread, run.offset() + MAX_MESSAGE as u32, n) }
             }
-            Body::Arena(_) => CapId::NULL,
-            Body::Heap(_, caps) => caps.get(n).map_or(CapId::NULL, |cap| cap.replace(CapId::NULL)),
+            Body::Heap(kept) => kept.caps.get(n).map_or(CapId::NULL, |cap| cap.replace(CapId::NULL)),
+            Body::Arena(_) | Body::Gone => CapId::NULL,
         }
     }
 
@@ -142,14 +154,18 @@ impl Request {
     {
         self.release_caps();
         let send = send.get(..MAX_CAPS).unwrap_or(send);
-        let sent = match core::mem::replace(&mut self.body, Body::Heap(Vec::new(), Vec::new())) {
+        let sent = match core::mem::replace(&mut self.body, Body::Gone) {
             Body::Arena(run) => self.reply_in_place(run, encode, send),
-            Body::Heap(..) => self.reply_anew(&mut once(encode), send),
+            kept => {
+                drop(kept);
+                self.reply_anew(&mut once(encode), send)
+            }
         };
         if sent.is_err() {
             self.queue_exception(&Exception::from(ExceptionCode::Failed));
         }
-        self.token = 0;
+        // It is answered and holds nothing any more: there is nothing to drop.
+        core::mem::forget(self);
     }
 
     /// Encodes over the request, whose bytes nobody needs any more.
@@ -249,7 +265,7 @@ impl Drop for Request {
             self.release_caps();
             self.queue_exception(&Exception::from(ExceptionCode::Failed));
         }
-        if let Body::Arena(run) = core::mem::replace(&mut self.body, Body::Heap(Vec::new(), Vec::new())) {
+        if let Body::Arena(run) = core::mem::replace(&mut self.body, Body::Gone) {
             self.thread.keep_receive_buffer(run);
         }
     }

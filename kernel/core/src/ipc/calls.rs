@@ -1,8 +1,10 @@
 //! The calls of one endpoint, from their coming to their answer: those that wait in the queue and those that somebody has received.
 
 use crate::ipc::ops::{OpId, Ticket};
+use crate::task::schedule;
 use crate::task::thread::Thread;
 use alloc::vec::Vec;
+use capos_sched::Priority;
 use kernel_hal::sync::{OutOfMemory, Ref};
 
 /// Names a received call: slot and generation. Means something only together with the right to receive at its endpoint.
@@ -34,8 +36,28 @@ pub(crate) struct Arrived {
     pub caller: Ticket,
     /// What the server called the facet.
     pub badge: u64,
-    /// Id of the process that has received it; 0 while nobody has.
-    receiver: u64,
+    /// The thread that has received it; `None` while nobody has.
+    server: Option<Ref<Thread>>,
+    /// What that thread was lent for it.
+    loan: Option<Priority>,
+}
+
+impl Arrived {
+    /// The thread that has received it, and what it was lent.
+    #[inline(always)]
+    pub fn server(&self) -> Option<(&Ref<Thread>, Option<Priority>)> {
+        self.server.as_ref().map(|server| (server, self.loan))
+    }
+
+    /// It is over: the loan goes back. Outside of any lock.
+    #[inline]
+    pub fn settle(self) -> Ticket {
+        if let (Some(server), Some(loan)) = (&self.server, self.loan) {
+            server.state.lock().give_back(server, loan);
+            schedule::ask_for_rotation();
+        }
+        self.caller
+    }
 }
 
 /// Link that leads nowhere.
@@ -88,21 +110,59 @@ impl Calls {
         Token(u64::from(at.0) | u64::from(generation) << 32)
     }
 
-    /// Notes a call that process number `receiver` has received.
+    /// Notes a call that `server` has received, and what it was lent for it.
     #[inline(always)]
-    pub fn put_received(&mut self, caller: Ticket, badge: u64, receiver: u64) {
-        self.fill(Arrived { caller, badge, receiver });
+    pub fn put_received(&mut self, caller: Ticket, badge: u64, server: Ref<Thread>, loan: Option<Priority>) {
+        self.fill(Arrived { caller, badge, server: Some(server), loan });
     }
 
-    /// Puts a call behind all others.
-    #[inline]
+    /// Puts a call behind all others of its caller's priority.
     pub fn push(&mut self, caller: Ticket, badge: u64) {
-        let Some(slot) = self.fill(Arrived { caller, badge, receiver: 0 }) else { return };
-        match self.slots.get_mut(self.last as usize) {
-            Some(last) => last.next = slot,
-            None => self.first = slot,
+        let priority = caller.thread.priority();
+        let previous = self.last_not_below(priority);
+        let Some(slot) = self.fill(Arrived { caller, badge, server: None, loan: None }) else { return };
+        let next = match self.slots.get_mut(previous as usize) {
+            Some(previous) => core::mem::replace(&mut previous.next, slot),
+            None => core::mem::replace(&mut self.first, slot),
+        };
+        if let Some(entry) = self.slots.get_mut(slot as usize) {
+            entry.next = next;
         }
-        self.last = slot;
+        if next == NONE {
+            self.last = slot;
+        }
+    }
+
+    /// The last call in the queue whose caller's priority is not below `priority`.
+    fn last_not_below(&self, priority: Priority) -> u32 {
+        let not_below = |at: u32| {
+            let call = self.slots.get(at as usize).and_then(|slot| slot.call.as_ref());
+            call.is_some_and(|call| call.caller.thread.priority() >= priority)
+        };
+        // Most have the same priority.
+        if not_below(self.last) {
+            return self.last;
+        }
+        let (mut previous, mut here) = (NONE, self.first);
+        while not_below(here) {
+            previous = here;
+            here = self.slots.get(here as usize).map_or(NONE, |slot| slot.next);
+        }
+        previous
+    }
+
+    /// The next received call from slot `from` on whose server runs below `priority`: its slot, server and loan, which is `priority` from
+    /// now on.
+    pub fn lend_next(
+        &mut self,
+        from: u32,
+        priority: Priority,
+    ) -> Option<(u32, Ref<Thread>, Option<Priority>)> {
+        (0..).zip(&mut self.slots).skip(from as usize).find_map(|(at, slot)| {
+            let call = slot.call.as_mut()?;
+            let server = call.server.as_ref().filter(|server| server.priority() < priority)?.clone();
+            Some((at, server, call.loan.replace(priority)))
+        })
     }
 
     #[inline(always)]
@@ -121,12 +181,13 @@ impl Calls {
         self.slots.get(self.first as usize)?.call.as_ref()
     }
 
-    /// Process number `receiver` has received the first call; from now on it goes by its token.
+    /// `server` has received the first call, and was lent that for it; from now on the call goes by its token.
     #[inline]
-    pub fn receive_first(&mut self, receiver: u64) -> Option<Token> {
+    pub fn receive_first(&mut self, server: Ref<Thread>, loan: Option<Priority>) -> Option<Token> {
         let at = self.first;
         let slot = self.slots.get_mut(at as usize)?;
-        slot.call.as_mut()?.receiver = receiver;
+        let call = slot.call.as_mut()?;
+        (call.server, call.loan) = (Some(server), loan);
         self.first = slot.next;
         if self.first == NONE {
             self.last = NONE;
@@ -136,8 +197,8 @@ impl Calls {
 
     /// Takes the first call out.
     pub fn pop_first(&mut self) -> Option<Arrived> {
-        let token = self.receive_first(1)?;
-        self.vacate(token.slot())
+        let at = self.first;
+        self.take(at)
     }
 
     /// The received call of that token.
@@ -145,7 +206,7 @@ impl Calls {
     pub fn received(&self, token: Token) -> Option<&Arrived> {
         let slot = self.slots.get(token.slot() as usize)?;
         if slot.generation == token.generation() {
-            slot.call.as_ref().filter(|call| call.receiver != 0)
+            slot.call.as_ref().filter(|call| call.server.is_some())
         } else {
             None
         }
@@ -165,7 +226,8 @@ impl Calls {
 
     /// Takes out some call that process number `receiver` has received.
     pub fn pop_received_by(&mut self, receiver: u64) -> Option<Arrived> {
-        let at = self.find(|call| call.receiver == receiver)?;
+        let received = |server: &Ref<Thread>| server.process.id == receiver;
+        let at = self.find(|call| call.server.as_ref().is_some_and(received))?;
         self.take(at)
     }
 

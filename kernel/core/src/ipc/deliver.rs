@@ -7,8 +7,9 @@
 //! Tickets taken out and threads made ready are dealt with after it.
 
 use crate::cap::Object;
-use crate::ipc::calls::Token;
+use crate::ipc::calls::{Arrived, Token};
 use crate::ipc::endpoint::Endpoint;
+use crate::ipc::loans;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ipc::transfer::{self, TransferFault};
 use crate::task::schedule;
@@ -27,7 +28,7 @@ pub(crate) fn call(
     sqe: &Sqe,
 ) -> Result<(), TransportError> {
     let buffers = Buffers::of(sqe);
-    let id = caller.begin(buffers, Waiting::Endpoint(endpoint.clone()))?;
+    let id = caller.begin(buffers, Waiting::Call(endpoint.clone()))?;
     let server = send(caller, endpoint, badge, Ticket { thread: caller.clone(), id }, &buffers);
     if let Some(server) = server.inspect_err(|_| caller.end(id))? {
         schedule::make_ready(server);
@@ -52,6 +53,8 @@ fn send(
         let vacancy = state.calls.vacancy().ok_or(TransportError::QueueFull)?;
         let Some(receiver) = state.receivers.last() else {
             state.calls.push(ticket, badge);
+            drop(state);
+            loans::lend_at(endpoint, caller.priority());
             return Ok(None);
         };
         let server = &receiver.thread;
@@ -60,10 +63,11 @@ fn send(
             let caps = hand_over(caller, from, server, &room)?;
             let token = state.calls.token(vacancy);
             let woken = serving.complete(server, receiver.id, &arrival(from, &room, caps, token, badge));
+            let loan = loans::lend(&mut serving, server, caller.priority());
             drop(serving);
-            let process = server.process.id;
+            let server = server.clone();
             let receiver = state.receivers.pop();
-            state.calls.put_received(ticket, badge, process);
+            state.calls.put_received(ticket, badge, server, loan);
             drop(state);
             return Ok(receiver.map(|receiver| receiver.thread).filter(|_| woken));
         }
@@ -149,7 +153,7 @@ pub(crate) fn recv(
             if state.receivers.len() >= endpoint.depth() as usize {
                 return Err(TransportError::TooManyInFlight);
             }
-            let id = receiver.begin(*room, Waiting::Endpoint(endpoint.clone()))?;
+            let id = receiver.begin(*room, Waiting::Message(endpoint.clone()))?;
             state.receivers.push(Ticket { thread: receiver.clone(), id });
             return Ok(None);
         };
@@ -160,7 +164,8 @@ pub(crate) fn recv(
             match hand_over(caller, &from, receiver, room) {
                 Ok(caps) => {
                     drop(calling);
-                    let token = state.calls.receive_first(receiver.process.id);
+                    let loan = loans::lend(&mut receiver.state.lock(), receiver, caller.priority());
+                    let token = state.calls.receive_first(receiver.clone(), loan);
                     let token = token.ok_or(TransportError::Disconnected)?;
                     return Ok(Some(arrival(&from, room, caps, token, badge)));
                 }
@@ -173,8 +178,9 @@ pub(crate) fn recv(
         drop(calling);
         let gone = state.calls.pop_first();
         drop(state);
-        if let Some(call) = gone.filter(|_| woken) {
-            schedule::make_ready(call.caller.thread);
+        let caller = gone.map(Arrived::settle);
+        if let Some(caller) = caller.filter(|_| woken) {
+            schedule::make_ready(caller.thread);
         }
     }
 }
@@ -195,8 +201,9 @@ pub(crate) fn answer(server: &Ref<Thread>, right: CapId, sqe: &Sqe) -> Result<()
     drop(calling);
     let ended = state.calls.remove(token);
     drop(state);
-    if let Some(call) = ended.filter(|_| woken) {
-        schedule::make_ready(call.caller.thread);
+    let caller = ended.map(Arrived::settle);
+    if let Some(caller) = caller.filter(|_| woken) {
+        schedule::make_ready(caller.thread);
     }
     Ok(())
 }

@@ -10,6 +10,7 @@
 use crate::ipc::calls::Token;
 use crate::ipc::deliver::copy;
 use crate::ipc::endpoint::{Endpoint, Facet};
+use crate::ipc::loans;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::task::schedule;
 use crate::task::thread::Thread;
@@ -27,7 +28,7 @@ pub(crate) fn call(caller: &Ref<Thread>, facet: &Facet, sqe: &Sqe) -> bool {
     let (server, wanted) = (&receiver.thread, receiver.id);
     let Some(mut serving) = server.state.try_lock() else { return false };
     let Some(room) = serving.sleeps_for(wanted) else { return false };
-    if sqe.msg_len > room.msg_len || server.priority < caller.priority {
+    if sqe.msg_len > room.msg_len {
         return false;
     }
     let Some(mut own) = caller.state.try_lock() else { return false };
@@ -45,14 +46,15 @@ pub(crate) fn call(caller: &Ref<Thread>, facet: &Facet, sqe: &Sqe) -> bool {
         ..Cqe::default()
     };
     let waited = serving.resume_with(server, wanted, &cqe);
+    let loan = loans::lend(&mut serving, server, caller.priority());
     drop(serving);
-    let id = own.sleep_with(Buffers::of(sqe), at(waited, &facet.endpoint));
+    let id = own.sleep_with(Buffers::of(sqe), Waiting::Call(at(waited, &facet.endpoint)));
     drop(own);
-    let process = server.process.id;
+    let server = server.clone();
     if let (Some(id), Some(receiver)) = (id, state.receivers.pop())
         && let Some(thread) = schedule::switch_directly(receiver.thread)
     {
-        state.calls.put_received(Ticket { thread, id }, facet.badge, process);
+        state.calls.put_received(Ticket { thread, id }, facet.badge, server, loan);
     }
     true
 }
@@ -65,7 +67,12 @@ pub(crate) fn answer_recv(server: &Ref<Thread>, endpoint: &Ref<Endpoint>, sqe: &
     let Some(mut state) = endpoint.try_lock() else { return false };
     let Some(call) = state.calls.received(token) else { return false };
     let (caller, wanted) = (&call.caller.thread, call.caller.id);
-    if !state.is_quiet() || state.receivers.len() >= endpoint.depth() as usize {
+    // Who answers for another thread gives back what that one was lent: the ordinary way.
+    let Some((receiver, loan)) = call.server() else { return false };
+    if !Ref::ptr_eq(receiver, server)
+        || !state.is_quiet()
+        || state.receivers.len() >= endpoint.depth() as usize
+    {
         return false;
     }
     let Some(mut calling) = caller.state.try_lock() else { return false };
@@ -83,7 +90,10 @@ pub(crate) fn answer_recv(server: &Ref<Thread>, endpoint: &Ref<Endpoint>, sqe: &
     let waited = calling.resume_with(caller, wanted, &cqe);
     drop(calling);
     let room = Buffers { msg_off: sqe.reply_off, msg_len: sqe.reply_len, ..Buffers::of(sqe) };
-    let id = own.sleep_with(room, at(waited, endpoint));
+    let id = own.sleep_with(room, Waiting::Message(at(waited, endpoint)));
+    if let Some(loan) = loan {
+        own.give_back(server, loan);
+    }
     drop(own);
     if let (Some(id), Some(call)) = (id, state.calls.remove(token))
         && let Some(thread) = schedule::switch_directly(call.caller.thread)
@@ -93,11 +103,11 @@ pub(crate) fn answer_recv(server: &Ref<Thread>, endpoint: &Ref<Endpoint>, sqe: &
     true
 }
 
-/// What one side was found by at the endpoint the other side is found by from now on.
+/// The reference by which one side was found at the endpoint: the other side needs one from now on.
 #[inline(always)]
-fn at(waited: Option<Waiting>, endpoint: &Ref<Endpoint>) -> Waiting {
+fn at(waited: Option<Waiting>, endpoint: &Ref<Endpoint>) -> Ref<Endpoint> {
     match waited {
-        Some(Waiting::Endpoint(same)) => Waiting::Endpoint(same),
-        _ => Waiting::Endpoint(endpoint.clone()),
+        Some(Waiting::Call(same) | Waiting::Message(same)) => same,
+        _ => endpoint.clone(),
     }
 }

@@ -119,12 +119,15 @@ impl Endpoint {
         self.depth
     }
 
-    /// Takes back the ticket of a call or a receive, if it is still here.
-    pub fn withdraw(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
+    /// Takes back the ticket of a call, queued or received, if it is still here.
+    pub fn withdraw_call(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
+        let call = self.state.lock().calls.withdraw(thread, id);
+        call.map(Arrived::settle)
+    }
+
+    /// Takes back the ticket of a receive, if it is still here.
+    pub fn withdraw_receiver(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
         let mut state = self.state.lock();
-        if let Some(call) = state.calls.withdraw(thread, id) {
-            return Some(call.caller);
-        }
         let at = state.receivers.iter().position(|receiver| receiver.is(thread, id))?;
         Some(state.receivers.remove(at))
     }
@@ -180,7 +183,7 @@ impl Endpoint {
         loop {
             let call = take(&mut self.state.lock());
             let Some(call) = call else { return };
-            call.caller.fail(TransportError::Disconnected);
+            call.settle().fail(TransportError::Disconnected);
         }
     }
 

@@ -76,8 +76,10 @@ impl Buffers {
 /// Where the ticket of a pending operation lies: where a cancellation takes it back.
 #[derive(Clone)]
 pub(crate) enum Waiting {
-    /// At an endpoint: a call, queued or received, or a receive.
-    Endpoint(Ref<Endpoint>),
+    /// A call: at an endpoint, queued or received.
+    Call(Ref<Endpoint>),
+    /// A receive: at an endpoint.
+    Message(Ref<Endpoint>),
     /// With an alarm that is about to be set.
     Nowhere,
     /// With an alarm.
@@ -172,6 +174,14 @@ impl Ops {
     /// The first pending operation from slot `from` on, and where its ticket lies.
     pub fn next_from(&self, from: u32) -> Option<(OpId, Waiting)> {
         self.search(from, |_| true)
+    }
+
+    /// The endpoint of the first call.
+    pub fn called(&self) -> Option<Ref<Endpoint>> {
+        self.slots.iter().find_map(|slot| match &slot.pending.as_ref()?.waiting {
+            Waiting::Call(endpoint) => Some(endpoint.clone()),
+            _ => None,
+        })
     }
 
     fn search(&self, from: u32, wanted: impl Fn(&Pending) -> bool) -> Option<(OpId, Waiting)> {

@@ -106,7 +106,8 @@ fn wake_joiners(process: &Ref<Process>, id: u64) {
 /// Cancels one operation: takes its ticket back from where it lies and completes it. False when it was too late.
 pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> bool {
     let ticket = match waiting {
-        Waiting::Endpoint(endpoint) => endpoint.withdraw(thread, id),
+        Waiting::Call(endpoint) => endpoint.withdraw_call(thread, id),
+        Waiting::Message(endpoint) => endpoint.withdraw_receiver(thread, id),
         Waiting::Nowhere => None,
         Waiting::Time(alarm) => timers::take_back(alarm),
         Waiting::Exit(process) => {

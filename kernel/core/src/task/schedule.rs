@@ -9,7 +9,7 @@ use crate::task::end;
 use crate::task::process::Process;
 use crate::task::thread::{Run, Thread};
 use crate::task::timers;
-use capos_sched::Handle;
+use capos_sched::{Handle, Priority};
 use core::sync::atomic::Ordering;
 use kernel_hal::cpu as machine;
 use kernel_hal::sync::Ref;
@@ -56,7 +56,7 @@ fn decide(cpu: &'static Cpu) {
         }
         Some(current) => {
             if let Some(candidate) = cpu.handoff.take() {
-                if candidate.priority > current.priority {
+                if candidate.priority() > current.priority() {
                     preempt(current);
                     enqueue(machine::id(), candidate);
                     return run_next(cpu);
@@ -73,7 +73,7 @@ fn decide(cpu: &'static Cpu) {
 #[cold]
 fn rotate(cpu: &Cpu, current: Ref<Thread>) {
     cpu.rotate.store(false, Ordering::Relaxed);
-    let better = cpu.queue.lock().highest().is_some_and(|top| top >= current.priority);
+    let better = cpu.queue.lock().highest().is_some_and(|top| top >= current.priority());
     if better {
         preempt(current);
         run_next(cpu);
@@ -115,7 +115,7 @@ fn preempt(current: Ref<Thread>) {
 
 fn run_next(cpu: &Cpu) {
     if let Some(candidate) = cpu.handoff.take() {
-        let better = cpu.queue.lock().highest().is_some_and(|top| top > candidate.priority);
+        let better = cpu.queue.lock().highest().is_some_and(|top| top > candidate.priority());
         if better {
             enqueue(machine::id(), candidate);
         } else if switch_to(cpu, candidate) {
@@ -169,8 +169,8 @@ pub(crate) fn switch_directly(next: Ref<Thread>) -> Option<Ref<Thread>> {
 #[inline(always)]
 pub(crate) fn may_resume(caller: &Thread, server: &Thread) -> bool {
     let cpu = cpu::here();
-    let first = caller.priority >= server.priority
-        || cpu.queue.lock().highest().is_none_or(|top| top <= caller.priority);
+    let first = caller.priority() >= server.priority()
+        || cpu.queue.lock().highest().is_none_or(|top| top <= caller.priority());
     first && cpu.payer.holds(&caller.process)
 }
 
@@ -237,8 +237,16 @@ fn enqueue(id: usize, thread: Ref<Thread>) {
         return;
     }
     // Never refused: every queue has room for every thread, reserved when the thread was made.
-    let pushed = cpu::of(id).queue.lock().push(thread.priority, thread.clone());
+    let pushed = cpu::of(id).queue.lock().push(thread.priority(), thread.clone());
     state.queued = pushed.ok().map(|handle| (id, handle));
+}
+
+/// Puts a thread that is in the queue of CPU number `id` behind those of another priority. `None` when it has left the queue.
+pub(crate) fn requeue(id: usize, handle: Handle, priority: Priority) -> Option<Handle> {
+    let mut queue = cpu::of(id).queue.lock();
+    let thread = queue.remove(handle)?;
+    // Never refused: a place has just become free.
+    queue.push(priority, thread).ok()
 }
 
 /// Takes a thread that died out of its queue.

@@ -1,5 +1,6 @@
 //! A thread: saved registers, a ring block, pending operations. It has no kernel stack; the kernel runs to completion.
 
+use crate::ipc::endpoint::Endpoint;
 use crate::ipc::ops::{Buffers, OpId, Ops, Pending, Ticket, Waiting};
 use crate::task::process::Process;
 use crate::task::schedule;
@@ -7,9 +8,9 @@ use crate::task::timers::{self, Alarm};
 use capos_abi::ring::cqe_flags;
 use capos_abi::{Cqe, ExceptionCode, RingShape, TransportError};
 use capos_ring::RingFault;
-use capos_sched::{Handle, Priority};
+use capos_sched::{Handle, Loans, Priority};
 use capos_schema::Encode;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use kernel_hal::cpu as machine;
 use kernel_hal::ring::RingBlock;
 use kernel_hal::sync::{Lock, Ref};
@@ -40,9 +41,35 @@ pub(crate) struct State {
     /// Tells one wait from the next, so that a late alarm finds nothing.
     epoch: u64,
     pub ops: Ops,
+    loans: Loans,
 }
 
 impl State {
+    /// Somebody whom `thread` works for lends it a priority.
+    #[cold]
+    pub fn lend(&mut self, thread: &Thread, priority: Priority) {
+        self.loans.take(priority);
+        self.reconsider(thread);
+    }
+
+    /// A loan of `thread` is over.
+    #[cold]
+    pub fn give_back(&mut self, thread: &Thread, priority: Priority) {
+        self.loans.give_back(priority);
+        self.reconsider(thread);
+    }
+
+    fn reconsider(&mut self, thread: &Thread) {
+        let effective = self.loans.highest().map_or(thread.base, |loan| loan.max(thread.base));
+        if effective == thread.priority() {
+            return;
+        }
+        thread.effective.store(effective.number(), Ordering::Relaxed);
+        if let Some((cpu, handle)) = self.queued {
+            self.queued = schedule::requeue(cpu, handle, effective).map(|handle| (cpu, handle));
+        }
+    }
+
     /// What a pending operation asked for; `None` when the thread is dead.
     #[inline]
     pub fn receives(&self, id: OpId) -> Option<Buffers> {
@@ -131,7 +158,10 @@ pub(crate) struct Thread {
     pub ring: RingBlock,
     pub ring_address: u64,
     pub shape: RingShape,
-    pub priority: Priority,
+    /// The priority that it was made with.
+    base: Priority,
+    /// What it runs at: the highest of that and of its loans. Changes under the lock of `state`.
+    effective: AtomicU8,
     /// Where it ran last.
     pub home: AtomicU32,
     /// Set when it must not return to user mode.
@@ -176,13 +206,34 @@ impl Thread {
             ring,
             ring_address,
             shape,
-            priority,
+            base: priority,
+            effective: AtomicU8::new(priority.number()),
             home: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
-            state: Lock::new(State { run: Run::Ready, queued: None, wanted: 0, alarm: None, epoch: 0, ops }),
+            state: Lock::new(State {
+                run: Run::Ready,
+                queued: None,
+                wanted: 0,
+                alarm: None,
+                epoch: 0,
+                ops,
+                loans: Loans::none(),
+            }),
             sq_head: AtomicU32::new(0),
             cq_tail: AtomicU32::new(0),
         }
+    }
+
+    /// What it runs at.
+    #[inline]
+    pub fn priority(&self) -> Priority {
+        // Only priorities are ever stored.
+        Priority::new(self.effective.load(Ordering::Relaxed)).unwrap_or(self.base)
+    }
+
+    /// The first endpoint where it has called and not been answered.
+    pub fn calls_at(&self) -> Option<Ref<Endpoint>> {
+        self.state.lock().ops.called()
     }
 
     /// Marks the ring as corrupt for its owner to see.

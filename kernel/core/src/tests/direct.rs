@@ -223,16 +223,6 @@ fn no_more_receivers_wait_than_the_endpoint_is_deep() {
 }
 
 #[test]
-fn a_server_of_lower_priority_does_not_go_before_others() {
-    let world = World::new();
-    let pair = pair_of(&world, 5, 9);
-    let other = with_priority(&world, "other", 7);
-    pair.client.submit(pair.call(b""));
-    pair.client.enter(1, syscall::FOREVER);
-    assert!(is_running(0, &other.thread.context));
-}
-
-#[test]
 fn a_caller_of_lower_priority_does_not_go_before_others() {
     let world = World::new();
     let pair = pair_of(&world, 9, 5);

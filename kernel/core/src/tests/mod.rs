@@ -4,6 +4,7 @@ mod abuse;
 mod accounts;
 mod direct;
 mod ipc;
+mod loans;
 mod memory;
 mod notification;
 mod ports;

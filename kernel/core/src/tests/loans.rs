@@ -1,0 +1,229 @@
+//! Priorities along chains of calls.
+
+use super::ipc::{make_endpoint, mint};
+use super::{LIMITS, User, World, call_sqe, recv_sqe, return_sqe};
+use crate::task::create::Limits;
+use crate::task::end;
+use crate::task::process::Status;
+use crate::trap::HANDLERS;
+use capos_abi::{CapId, Op, Sqe, syscall};
+use kernel_hal::user::is_running;
+
+const FACE: u64 = 0x77;
+/// A wait that never ends goes the shortest way; one that ends in centuries the ordinary one.
+const WAYS: [u64; 2] = [syscall::FOREVER, syscall::FOREVER / 2];
+
+fn with_priority(world: &World, name: &str, priority: u8) -> User {
+    User::of(&world.process_with(name, &Limits { priority, ..LIMITS }))
+}
+
+/// A server that sleeps at its endpoint, with a facet for its one client.
+struct Service {
+    user: User,
+    right: CapId,
+    facet: CapId,
+}
+
+impl Service {
+    /// Started in order of falling priority, or it would not get to run.
+    fn new(world: &World, name: &str, priority: u8) -> Self {
+        let user = with_priority(world, name, priority);
+        let right = make_endpoint(&user, 4);
+        let facet = mint(&user, right, 42);
+        user.submit(recv_sqe(right));
+        user.enter(1, syscall::FOREVER);
+        assert!(user.is_blocked());
+        Service { user, right, facet }
+    }
+
+    /// Moves a facet to a client.
+    fn facet_for(&self, client: &User) -> CapId {
+        let object = self.user.process().table.lock().lookup(self.facet).map(|entry| entry.object.clone());
+        client.hold(object.expect("held"))
+    }
+
+    fn runs_at(&self) -> u8 {
+        self.user.thread.priority().number()
+    }
+
+    /// Takes the call that has come.
+    fn token(&self) -> u64 {
+        let got = self.user.pop();
+        assert_eq!((got.user_data, got.badge), (2, 42));
+        got.token
+    }
+
+    /// Answers, and waits for the next.
+    fn answer(&self, token: u64, way: u64) {
+        let next = recv_sqe(self.right);
+        let (reply_off, reply_len, user_data) = (next.msg_off, next.msg_len, next.user_data);
+        let answer = return_sqe(self.right, token, 0);
+        self.user.submit(Sqe { op: Op::ReturnRecv as u8, reply_off, reply_len, user_data, ..answer });
+        self.user.enter(1, way);
+    }
+}
+
+fn call(user: &User, facet: CapId, way: u64) {
+    user.submit(call_sqe(facet, FACE, 1, 0));
+    user.enter(1, way);
+}
+
+fn running(user: &User) -> bool {
+    is_running(0, &user.thread.context)
+}
+
+#[test]
+fn a_chain_of_three_servers_runs_at_the_priority_of_who_waits_for_it() {
+    for way in WAYS {
+        let world = World::new();
+        let [first, second, third] = [("first", 5), ("second", 4), ("third", 3)]
+            .map(|(name, priority)| Service::new(&world, name, priority));
+        let client = with_priority(&world, "client", 9);
+        let other = with_priority(&world, "other", 7);
+        call(&client, first.facet_for(&client), way);
+        assert!(running(&first.user) && first.runs_at() == 9, "before `other`, which is ready at 7");
+        let to_first = first.token();
+        call(&first.user, second.facet_for(&first.user), way);
+        assert!(running(&second.user) && second.runs_at() == 9);
+        let to_second = second.token();
+        call(&second.user, third.facet_for(&second.user), way);
+        assert!(running(&third.user) && third.runs_at() == 9);
+        let to_third = third.token();
+        // Back again: each gives back what it was lent.
+        third.answer(to_third, way);
+        assert!(running(&second.user) && (third.runs_at(), second.runs_at()) == (3, 9));
+        assert_eq!(second.user.pop().result, 0);
+        second.answer(to_second, way);
+        assert!(running(&first.user) && (second.runs_at(), first.runs_at()) == (4, 9));
+        assert_eq!(first.user.pop().result, 0);
+        first.answer(to_first, way);
+        assert!(running(&client) && first.runs_at() == 5);
+        assert_eq!(client.pop().result, 0);
+        client.enter(1, syscall::FOREVER);
+        assert!(running(&other));
+    }
+}
+
+/// A service that works for a client of low priority, and a client of high priority; both are about to be in each other's way.
+struct Inversion {
+    service: Service,
+    token: u64,
+    high: User,
+    facet: CapId,
+}
+
+impl Inversion {
+    fn new(world: &World) -> Self {
+        let service = Service::new(world, "service", 3);
+        let low = with_priority(world, "low", 3);
+        call(&low, service.facet_for(&low), syscall::FOREVER);
+        let token = service.token();
+        let high = with_priority(world, "high", 9);
+        let facet = service.facet_for(&high);
+        Inversion { service, token, high, facet }
+    }
+}
+
+#[test]
+fn a_call_that_queues_lends_to_who_works_on_the_one_before() {
+    let world = World::new();
+    let Inversion { service, token, high, facet } = Inversion::new(&world);
+    let medium = with_priority(&world, "medium", 5);
+    assert!(running(&high) && service.runs_at() == 3);
+    call(&high, facet, syscall::FOREVER);
+    assert!(running(&service.user) && service.runs_at() == 9, "`medium` would run for ever");
+    // The first call is over, and with it that loan; the second brings its own.
+    service.answer(token, syscall::FOREVER);
+    assert!(running(&service.user) && service.runs_at() == 9);
+    let token = service.token();
+    service.answer(token, syscall::FOREVER);
+    assert!(running(&high) && service.runs_at() == 3);
+    high.pop();
+    high.enter(1, syscall::FOREVER);
+    assert!(running(&medium));
+}
+
+#[test]
+fn a_call_that_queues_lends_along_the_chain() {
+    let world = World::new();
+    let behind = Service::new(&world, "behind", 2);
+    let Inversion { service, high, facet, .. } = Inversion::new(&world);
+    // The service itself waits for an answer.
+    high.enter(1, 1_000_000);
+    call(&service.user, behind.facet_for(&service.user), syscall::FOREVER);
+    assert!(running(&behind.user) && behind.runs_at() == 3);
+    let medium = with_priority(&world, "medium", 5);
+    assert!(running(&medium));
+    kernel_hal::fake::time::advance(2_000_000);
+    (HANDLERS.timer)();
+    assert!(running(&high));
+    call(&high, facet, syscall::FOREVER);
+    assert!(running(&behind.user) && (behind.runs_at(), service.runs_at()) == (9, 9));
+}
+
+#[test]
+fn more_urgent_calls_are_received_first() {
+    let world = World::new();
+    let Inversion { service, token, high, facet } = Inversion::new(&world);
+    for user_data in [30, 31] {
+        high.submit(Sqe { user_data, ..call_sqe(facet, FACE, 7, 0) });
+    }
+    high.enter(2, syscall::FOREVER);
+    assert!(running(&service.user) && service.runs_at() == 9);
+    let urgent = with_priority(&world, "urgent", 12);
+    assert!(running(&urgent));
+    call(&urgent, service.facet_for(&urgent), syscall::FOREVER);
+    assert!(running(&service.user) && service.runs_at() == 12);
+    service.answer(token, syscall::FOREVER);
+    let first = service.user.pop();
+    assert_eq!((first.method, service.runs_at()), (1, 12), "the urgent one");
+    service.answer(first.token, syscall::FOREVER);
+    assert!(running(&urgent));
+    urgent.pop();
+    urgent.enter(1, syscall::FOREVER);
+    let second = service.user.pop();
+    assert_eq!((second.method, service.runs_at()), (7, 9));
+}
+
+#[test]
+fn loans_end_with_the_calls_that_they_were_for() {
+    for way in WAYS {
+        let world = World::new();
+        let service = Service::new(&world, "service", 3);
+        let client = with_priority(&world, "client", 9);
+        let facet = service.facet_for(&client);
+        call(&client, facet, way);
+        assert_eq!(service.runs_at(), 9);
+        // Its caller dies.
+        end::end_process(client.process(), Status::Killed);
+        assert_eq!(service.runs_at(), 3);
+    }
+    // The right is given up.
+    let world = World::new();
+    let service = Service::new(&world, "service", 3);
+    let client = with_priority(&world, "client", 9);
+    let facet = service.facet_for(&client);
+    call(&client, facet, syscall::FOREVER);
+    let release = Sqe { op: Op::Release as u8, cap: service.right.raw(), ..Sqe::default() };
+    service.user.submit(release);
+    service.user.enter(0, 0);
+    assert_eq!(service.runs_at(), 3);
+    assert!(running(&client));
+}
+
+#[test]
+fn another_thread_that_answers_gives_back_what_the_receiver_was_lent() {
+    let world = World::new();
+    let service = Service::new(&world, "service", 3);
+    let client = with_priority(&world, "client", 9);
+    let facet = service.facet_for(&client);
+    call(&client, facet, syscall::FOREVER);
+    let token = service.token();
+    // A copy of the right lets another process answer.
+    let object = service.user.process().table.lock().lookup(service.right).map(|entry| entry.object.clone());
+    let helper = with_priority(&world, "helper", 10);
+    let right = helper.hold(object.expect("held"));
+    assert_eq!(service.runs_at(), 9);
+    assert_eq!(helper.one(return_sqe(right, token, 0)).result, 0);
+    assert_eq!(service.runs_at(), 3);
+}

@@ -1,0 +1,144 @@
+//! A chain of three servers of low priority, a client of still lower priority that keeps them busy, somebody of middle priority that never
+//! stops, and one of high priority that calls. On one processor the call comes back only if who works for it runs at its priority.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use probe::{Audit, Fields, Limits, Nursery, Report, echo, options};
+use rt::generated::{EndpointClient, EndpointFactoryClient, ProcessHandleClient};
+use rt::serve::{Event, run_blocking};
+use rt::{CallError, Cap, CapId, Client, Env, EnvError};
+
+rt::main!(run);
+
+/// Answers with the number of servers that took part.
+const WORK: u16 = 0;
+/// Turns of a loop that each server makes for a call: some milliseconds.
+const TURNS: u64 = 1_000_000;
+/// Calls of high priority, each into another moment of the others' work.
+const ROUNDS: u64 = 8;
+const SERVERS: [(&str, u8); 3] = [("third", 3), ("second", 4), ("first", 5)];
+const LOW: u8 = 2;
+const MIDDLE: u8 = 7;
+
+fn run(mut env: Env) -> i64 {
+    match options::text(&env, "role") {
+        Some("server") => serve(env),
+        Some("low") => keep_busy(env),
+        Some("spin") => loop {
+            core::hint::spin_loop();
+        },
+        _ => match setup(&mut env) {
+            Ok(setup) => {
+                let done = all(&setup);
+                if let Err(error) = &done {
+                    setup.report.check("chain", false, error);
+                }
+                setup.report.finish(u8::from(done.is_err()))
+            }
+            Err(_) => 2,
+        },
+    }
+}
+
+struct Setup {
+    report: Report,
+    nursery: Nursery,
+    audit: Audit,
+}
+
+fn setup(env: &mut Env) -> Result<Setup, EnvError> {
+    Ok(Setup { report: Report::new(env)?, nursery: Nursery::new(env)?, audit: Audit::new(env)? })
+}
+
+/// Works on one call after the other, each with a call of the next server, if there is one.
+fn serve(mut env: Env) -> i64 {
+    let Ok(endpoint) = env.cap("serve") else { return 2 };
+    let next = env.cap("next").ok();
+    run_blocking(&endpoint, |event| {
+        let Event::Call(request) = event else { return };
+        for turn in 0..TURNS {
+            core::hint::black_box(turn);
+        }
+        let behind = next.as_ref().map_or(Ok([0]), |next| echo::call::<1>(next, WORK, &[]));
+        echo::answer(request, &[behind.map_or(0, |[servers]| servers + 1)]);
+    });
+    0
+}
+
+fn keep_busy(mut env: Env) -> i64 {
+    let Ok(first) = env.cap("first") else { return 2 };
+    while echo::call::<1>(&first, WORK, &[]).is_ok() {}
+    0
+}
+
+fn all(setup: &Setup) -> Result<(), CallError> {
+    let mut children = Vec::new();
+    let mut next = None;
+    for (name, priority) in SERVERS {
+        let (child, facet) = server(setup, name, priority, next.take())?;
+        children.push(child);
+        next = Some(facet);
+    }
+    let Some(first) = next else { return Err(CallError::MissingCap) };
+    children.push(child(setup, "low", LOW, &[("first", echo::INTERFACE, &first)])?);
+    let (mut answers, mut slowest) = (0, 0);
+    for round in 0..ROUNDS {
+        // The others get on with the call of low priority for a while, and then somebody is in their way.
+        setup.audit.pause(500_000 + 700_000 * round);
+        let spinner = child(setup, "spin", MIDDLE, &[])?;
+        let start = setup.audit.timer().now_blocking()?;
+        let [servers] = echo::call::<1>(&first, WORK, &[])?;
+        slowest = slowest.max(setup.audit.timer().now_blocking()? - start);
+        answers += u64::from(servers == SERVERS.len() as u64);
+        spinner.kill_blocking()?;
+    }
+    for child in children {
+        child.kill_blocking()?;
+    }
+    let fields = Fields::new().value("answers", answers).value("slowest_ns", slowest);
+    setup.report.event("chain.done", fields);
+    Ok(())
+}
+
+fn server(
+    setup: &Setup,
+    name: &str,
+    priority: u8,
+    next: Option<Cap>,
+) -> Result<(ProcessHandleClient, Cap), CallError> {
+    let factory = EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS));
+    let endpoint = factory.create_blocking(8);
+    // Our own factory belongs to the process.
+    factory.into_cap().into_id();
+    let endpoint = endpoint?;
+    let facet = endpoint.mint_blocking(1, echo::INTERFACE)?;
+    let program = setup.nursery.program("probe-chain")?;
+    let limits = Limits { priority, ..Limits::SMALL };
+    let mut child = setup.nursery.child(&program, &limits, name)?.arg("--role=server");
+    child = child.give("serve", EndpointClient::ID, endpoint)?;
+    if let Some(next) = next {
+        child = child.give("next", echo::INTERFACE, next)?;
+    }
+    Ok((child.start()?, facet))
+}
+
+fn child(
+    setup: &Setup,
+    role: &str,
+    priority: u8,
+    caps: &[(&str, u64, &Cap)],
+) -> Result<ProcessHandleClient, CallError> {
+    let program = setup.nursery.program("probe-chain")?;
+    let limits = Limits { priority, ..Limits::SMALL };
+    let mut child = setup.nursery.child(&program, &limits, role)?;
+    child = match role {
+        "low" => child.arg("--role=low"),
+        _ => child.arg("--role=spin"),
+    };
+    for (name, interface, cap) in caps {
+        child = child.give(name, *interface, *cap)?;
+    }
+    child.start()
+}
