@@ -1,11 +1,14 @@
 //! Runs of NOPs, which cost what the queues themselves cost.
 
 use super::KernelRing;
+use capos_abi::Sqe;
 use capos_abi::ring::{CQE_SIZE, SQE_SIZE};
+use core::mem::offset_of;
 
 /// Offsets of the words of a submission that matter here.
-const USER_DATA: usize = 8;
-const RESERVED1: usize = 48;
+const USER_DATA: usize = offset_of!(Sqe, user_data);
+/// The word whose upper half is the reserved field.
+const CAPS: usize = offset_of!(Sqe, caps_off);
 
 impl KernelRing {
     /// Takes NOPs from submission `head` on, at most `limit`, and writes their completions from `tail` on. Gives how many.
@@ -37,7 +40,7 @@ impl KernelRing {
         for run in 0..ahead {
             // SAFETY: both slots are masked and stay below the ends of their queues, which are 8-byte aligned, as entries are.
             unsafe {
-                if self.block.load_u64(sqe) != 0 || self.block.load_u64(sqe + RESERVED1) >> 32 != 0 {
+                if self.block.load_u64(sqe) != 0 || self.block.load_u64(sqe + CAPS) >> 32 != 0 {
                     return run;
                 }
                 self.completions.store_u64(cqe, self.block.load_u64(sqe + USER_DATA));

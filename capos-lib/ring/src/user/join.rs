@@ -4,13 +4,14 @@ use super::UserRing;
 use crate::sync::Ordering;
 use capos_abi::ring::{SQE_SIZE, header};
 use capos_abi::{Op, Sqe};
+use core::mem::offset_of;
 
 /// Offsets of the words of a submission that change.
-const KIND: usize = 0;
-const USER_DATA: usize = 8;
-const RIGHT: usize = 24;
-const REPLY: usize = 40;
-const CAPS: usize = 48;
+const KIND: usize = offset_of!(Sqe, op);
+const USER_DATA: usize = offset_of!(Sqe, user_data);
+const RIGHT: usize = offset_of!(Sqe, interface);
+const REPLY: usize = offset_of!(Sqe, reply_off);
+const CAPS: usize = offset_of!(Sqe, caps_off);
 /// The operation and the number of capabilities to send, in the first word.
 const OP: u64 = 0xff;
 const CAPS_SEND: u64 = 0xff << 32;

@@ -51,9 +51,7 @@ impl Event {
 
     /// Takes back the ticket of a wait that is cancelled.
     pub fn withdraw(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
-        let mut state = self.state.lock();
-        let at = state.waiters.iter().position(|waiter| waiter.is(thread, id))?;
-        Some(state.waiters.remove(at))
+        Ticket::take(&mut self.state.lock().waiters, thread, id)
     }
 }
 

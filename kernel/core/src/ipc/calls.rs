@@ -22,6 +22,10 @@ impl Token {
         self.0
     }
 
+    const fn new(slot: u32, generation: u32) -> Self {
+        Token(slot as u64 | (generation as u64) << 32)
+    }
+
     const fn slot(self) -> u32 {
         self.0 as u32
     }
@@ -107,7 +111,7 @@ impl Calls {
     #[inline(always)]
     pub fn token(&self, at: Vacancy) -> Token {
         let generation = self.slots.get(at.0 as usize).map_or(0, |slot| slot.generation);
-        Token(u64::from(at.0) | u64::from(generation) << 32)
+        Token::new(at.0, generation)
     }
 
     /// Notes a call that `server` has received, and what it was lent for it.
@@ -192,7 +196,7 @@ impl Calls {
         if self.first == NONE {
             self.last = NONE;
         }
-        Some(Token(u64::from(at) | u64::from(slot.generation) << 32))
+        Some(Token::new(at, slot.generation))
     }
 
     /// Takes the first call out.

@@ -123,7 +123,7 @@ pub(crate) fn copy(from: &KernelRing, from_off: u32, to: &KernelRing, to_off: u3
 
 /// The endpoint whose right to receive a submission names, and how many rights had been given up there when `thread` had this one.
 #[inline]
-pub(crate) fn held(thread: &Ref<Thread>, right: CapId) -> Result<(Ref<Endpoint>, u64), TransportError> {
+fn held(thread: &Ref<Thread>, right: CapId) -> Result<(Ref<Endpoint>, u64), TransportError> {
     let table = thread.process.table.lock();
     match table.lookup(right).map(|entry| &entry.object) {
         Err(_) => Err(TransportError::InvalidCap),
@@ -150,7 +150,7 @@ pub(crate) fn recv(
             if let Some(badge) = state.pop_dropped() {
                 return Ok(Some(thread::unreferenced(room.user_data, badge)));
             }
-            if state.receivers.len() >= endpoint.depth() as usize {
+            if !endpoint.takes_receivers(&state) {
                 return Err(TransportError::TooManyInFlight);
             }
             let id = receiver.begin(*room, Waiting::Message(endpoint.clone()))?;
@@ -178,15 +178,21 @@ pub(crate) fn recv(
         drop(calling);
         let gone = state.calls.pop_first();
         drop(state);
-        let caller = gone.map(Arrived::settle);
-        if let Some(caller) = caller.filter(|_| woken) {
-            schedule::make_ready(caller.thread);
-        }
+        call_is_over(gone, woken);
     }
 }
 
-/// `RETURN` to a call that came through the receive right `right`. `Ok` means that the call has ended, one way or the other; after an error it goes on waiting, so that the server can answer
-/// otherwise.
+/// A completed call has left its endpoint: what was lent for it goes back, and its caller runs on if that `woke` it. Outside of any lock.
+#[inline]
+fn call_is_over(call: Option<Arrived>, woke: bool) {
+    let caller = call.map(Arrived::settle);
+    if let Some(caller) = caller.filter(|_| woke) {
+        schedule::make_ready(caller.thread);
+    }
+}
+
+/// `RETURN` to a call that came through the receive right `right`. `Ok` means that the call has ended, one way or the other; after an
+/// error it goes on waiting, so that the server can answer otherwise.
 #[inline]
 pub(crate) fn answer(server: &Ref<Thread>, right: CapId, sqe: &Sqe) -> Result<(), TransportError> {
     let (endpoint, _) = held(server, right)?;
@@ -201,10 +207,7 @@ pub(crate) fn answer(server: &Ref<Thread>, right: CapId, sqe: &Sqe) -> Result<()
     drop(calling);
     let ended = state.calls.remove(token);
     drop(state);
-    let caller = ended.map(Arrived::settle);
-    if let Some(caller) = caller.filter(|_| woken) {
-        schedule::make_ready(caller.thread);
-    }
+    call_is_over(ended, woken);
     Ok(())
 }
 

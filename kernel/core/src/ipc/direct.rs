@@ -69,10 +69,7 @@ pub(crate) fn answer_recv(server: &Ref<Thread>, endpoint: &Ref<Endpoint>, sqe: &
     let (caller, wanted) = (&call.caller.thread, call.caller.id);
     // Who answers for another thread gives back what that one was lent: the ordinary way.
     let Some((receiver, loan)) = call.server() else { return false };
-    if !Ref::ptr_eq(receiver, server)
-        || !state.is_quiet()
-        || state.receivers.len() >= endpoint.depth() as usize
-    {
+    if !Ref::ptr_eq(receiver, server) || !state.is_quiet() || !endpoint.takes_receivers(&state) {
         return false;
     }
     let Some(mut calling) = caller.state.try_lock() else { return false };
@@ -89,8 +86,7 @@ pub(crate) fn answer_recv(server: &Ref<Thread>, endpoint: &Ref<Endpoint>, sqe: &
     let cqe = Cqe { user_data: to.user_data, result: sqe.msg_len as i32, ..Cqe::default() };
     let waited = calling.resume_with(caller, wanted, &cqe);
     drop(calling);
-    let room = Buffers { msg_off: sqe.reply_off, msg_len: sqe.reply_len, ..Buffers::of(sqe) };
-    let id = own.sleep_with(room, Waiting::Message(at(waited, endpoint)));
+    let id = own.sleep_with(Buffers::of_next(sqe), Waiting::Message(at(waited, endpoint)));
     if let Some(loan) = loan {
         own.give_back(server, loan);
     }

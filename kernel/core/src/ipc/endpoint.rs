@@ -113,10 +113,10 @@ impl Endpoint {
         self.given_up.load(Ordering::Relaxed)
     }
 
-    /// Most receivers that may wait.
+    /// Whether one more receiver may wait.
     #[inline]
-    pub fn depth(&self) -> u32 {
-        self.depth
+    pub fn takes_receivers(&self, state: &State) -> bool {
+        state.receivers.len() < self.depth as usize
     }
 
     /// Takes back the ticket of a call, queued or received, if it is still here.
@@ -127,9 +127,7 @@ impl Endpoint {
 
     /// Takes back the ticket of a receive, if it is still here.
     pub fn withdraw_receiver(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
-        let mut state = self.state.lock();
-        let at = state.receivers.iter().position(|receiver| receiver.is(thread, id))?;
-        Some(state.receivers.remove(at))
+        Ticket::take(&mut self.state.lock().receivers, thread, id)
     }
 
     /// A new client facet.

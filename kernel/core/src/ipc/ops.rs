@@ -37,6 +37,12 @@ impl Ticket {
     pub fn is(&self, thread: &Ref<Thread>, id: OpId) -> bool {
         self.id == id && Ref::ptr_eq(&self.thread, thread)
     }
+
+    /// Takes that of operation `id` of `thread` out of a list, if it is there; the others keep their order.
+    pub fn take(list: &mut Vec<Ticket>, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
+        let at = list.iter().position(|ticket| ticket.is(thread, id))?;
+        Some(list.remove(at))
+    }
 }
 
 /// Where a message, its answer and its capabilities lie in the submitter's arena. Checked when the operation was taken. In the order of the
@@ -70,6 +76,12 @@ impl Buffers {
             caps_send: sqe.caps_send,
             caps_recv: sqe.caps_recv,
         }
+    }
+
+    /// What the receiving half of a `RETURN_RECV` asks for: the message comes where a call's answer would.
+    #[inline]
+    pub fn of_next(sqe: &Sqe) -> Self {
+        Buffers { msg_off: sqe.reply_off, msg_len: sqe.reply_len, ..Buffers::of(sqe) }
     }
 }
 

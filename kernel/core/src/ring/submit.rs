@@ -62,8 +62,7 @@ fn answer_recv(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Option<Cqe>, Transport
     check::answer_recv(&thread.ring, sqe)?;
     let right = check::named(sqe.interface)?;
     deliver::answer(thread, right, sqe)?;
-    let room = Buffers { msg_off: sqe.reply_off, msg_len: sqe.reply_len, ..Buffers::of(sqe) };
-    deliver::recv(thread, right, &room)
+    deliver::recv(thread, right, &Buffers::of_next(sqe))
 }
 
 /// Gives a capability up. What that sets off (an endpoint that closes, say) happens here, outside of the table's lock.
@@ -139,11 +138,9 @@ fn with_message(thread: &Ref<Thread>, sqe: &Sqe, wait: Wait) -> Alone {
     if sqe.op == Op::ReturnRecv as u8 && wait.is_for_one() && answer_directly(thread, sqe) {
         return Alone::Away;
     }
-    if sqe.op == Op::Call as u8 { call_waiting(thread, sqe, wait) } else { other_alone(thread, sqe) }
-}
-
-#[inline(never)]
-fn other_alone(thread: &Ref<Thread>, sqe: &Sqe) -> Alone {
+    if sqe.op == Op::Call as u8 {
+        return call_waiting(thread, sqe, wait);
+    }
     other(thread, sqe);
     Alone::Taken
 }

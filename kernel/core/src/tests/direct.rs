@@ -1,33 +1,16 @@
 //! The shortest way of calls and answers against the ordinary one: what both sides see is the same.
 
 use super::ipc::{Pair, make_endpoint, mint};
-use super::{CAPS, LIMITS, MSG, REPLY, User, World, error, here, recv_sqe, return_sqe};
-use crate::task::create::Limits;
+use super::{MSG, REPLY, User, WAYS, World, error, here, recv_sqe, return_recv_sqe, return_sqe};
 use crate::task::end;
 use crate::task::process::Status;
 use crate::trap::HANDLERS;
 use capos_abi::ring::cqe_flags;
-use capos_abi::{Cqe, Op, Sqe, TransportError, syscall};
+use capos_abi::{Cqe, Sqe, TransportError, syscall};
 use core::sync::atomic::Ordering;
 use kernel_hal::fake;
 use kernel_hal::user::is_running;
 use std::vec::Vec;
-
-/// A wait that never ends: short. One that ends in centuries: ordinary.
-const WAYS: [u64; 2] = [syscall::FOREVER, syscall::FOREVER / 2];
-
-fn return_recv(pair: &Pair, token: u64, msg_len: u32) -> Sqe {
-    let next = recv_sqe(pair.right);
-    Sqe {
-        op: Op::ReturnRecv as u8,
-        reply_off: next.msg_off,
-        reply_len: next.msg_len,
-        caps_off: CAPS,
-        caps_recv: 4,
-        user_data: 4,
-        ..return_sqe(pair.right, token, msg_len)
-    }
-}
 
 /// What one side sees: its completion, what its system call answered, the bytes that came.
 type Seen = (Cqe, i64, Vec<u8>);
@@ -53,7 +36,7 @@ fn exchange(way: u64, call_len: u32, answer_len: u32) -> Vec<Seen> {
         found.push(call);
         let bytes: Vec<u8> = (0..answer_len).map(|n| n as u8 ^ 0x80 ^ round).collect();
         pair.server.put(MSG, &bytes);
-        pair.server.submit(return_recv(&pair, token, answer_len));
+        pair.server.submit(return_recv_sqe(pair.right, token, answer_len));
         pair.server.enter(1, way);
         assert!(pair.server.is_blocked() && is_running(0, &pair.client.thread.context));
         found.push(seen(&pair.client, answer_len as usize));
@@ -95,7 +78,7 @@ fn both_ways_refuse_the_same() {
         pair.client.submit(Sqe { reply_len: 8, ..good });
         pair.client.enter(1, way);
         let token = pair.server.pop().token;
-        pair.server.submit(return_recv(&pair, token, 16));
+        pair.server.submit(return_recv_sqe(pair.right, token, 16));
         pair.server.enter(1, way);
         assert_eq!(error(&pair.client.pop()), Some(TransportError::ReplyTooLarge));
         assert!(pair.server.is_blocked());
@@ -103,7 +86,7 @@ fn both_ways_refuse_the_same() {
         pair.client.submit(good);
         pair.client.enter(1, way);
         pair.server.pop();
-        pair.server.submit(return_recv(&pair, token, 0));
+        pair.server.submit(return_recv_sqe(pair.right, token, 0));
         pair.server.enter(1, way);
         assert_eq!(error(&pair.server.pop()), Some(TransportError::StaleToken));
     }
@@ -127,7 +110,7 @@ fn what_the_shortest_way_leaves_can_be_taken_back() {
         pair.client.enter(1, way);
         assert_eq!(resting(), (false, true));
         let token = pair.server.pop().token;
-        pair.server.submit(return_recv(&pair, token, 0));
+        pair.server.submit(return_recv_sqe(pair.right, token, 0));
         pair.server.enter(1, way);
         assert_eq!(resting(), (true, false));
         pair.client.pop();
@@ -157,19 +140,14 @@ fn what_the_shortest_way_leaves_can_be_taken_back() {
     }
 }
 
-/// A process with one thread of that priority.
-fn with_priority(world: &World, name: &str, priority: u8) -> User {
-    User::of(&world.process_with(name, &Limits { priority, ..LIMITS }))
-}
-
 /// A server that sleeps at its endpoint, and a client that runs, with their priorities.
 fn pair_of(world: &World, server: u8, client: u8) -> Pair {
-    let server = with_priority(world, "server", server);
+    let server = world.start_at("server", server);
     let right = make_endpoint(&server, 4);
     let facet = mint(&server, right, 42);
     server.submit(recv_sqe(right));
     server.enter(1, syscall::FOREVER);
-    let client = with_priority(world, "client", client);
+    let client = world.start_at("client", client);
     let entry = server.process().release(facet).expect("just minted");
     let facet = client.hold(entry.object);
     Pair { server, client, right, facet }
@@ -191,7 +169,7 @@ fn a_server_goes_on_with_what_waits_instead_of_sleeping() {
         if facet_goes {
             drop(pair.client.process().release(pair.facet));
         }
-        pair.server.submit(return_recv(&pair, token, 0));
+        pair.server.submit(return_recv_sqe(pair.right, token, 0));
         pair.server.enter(1, syscall::FOREVER);
         pair.server.run();
         let expected = if facet_goes { (0, cqe_flags::UNREFERENCED) } else { (6, 0) };
@@ -204,7 +182,7 @@ fn a_server_goes_on_with_what_waits_instead_of_sleeping() {
 fn no_more_receivers_wait_than_the_endpoint_is_deep() {
     let world = World::with_cpus(2);
     let pair = Pair::new(&world, 1);
-    let object = pair.server.process().table.lock().lookup(pair.right).map(|entry| entry.object.clone());
+    let object = pair.server.object(pair.right);
     pair.server.submit(recv_sqe(pair.right));
     pair.server.enter(1, syscall::FOREVER);
     pair.client.submit(pair.call(b""));
@@ -213,10 +191,10 @@ fn no_more_receivers_wait_than_the_endpoint_is_deep() {
     // Meanwhile somebody on the other CPU waits there, too.
     fake::cpu::become_cpu(1 - kernel_hal::cpu::id());
     let heir = world.start("heir");
-    let right = heir.hold(object.expect("held"));
+    let right = heir.hold(object);
     heir.submit(recv_sqe(right));
     heir.enter(1, syscall::FOREVER);
-    pair.server.submit(return_recv(&pair, token, 0));
+    pair.server.submit(return_recv_sqe(pair.right, token, 0));
     pair.server.enter(1, syscall::FOREVER);
     pair.server.run();
     assert_eq!(error(&pair.server.pop()), Some(TransportError::TooManyInFlight));
@@ -228,10 +206,10 @@ fn a_caller_of_lower_priority_does_not_go_before_others() {
     let pair = pair_of(&world, 9, 5);
     pair.client.submit(pair.call(b""));
     pair.client.enter(1, syscall::FOREVER);
-    let other = with_priority(&world, "other", 7);
+    let other = world.start_at("other", 7);
     assert!(is_running(0, &pair.server.thread.context));
     let token = pair.server.pop().token;
-    pair.server.submit(return_recv(&pair, token, 0));
+    pair.server.submit(return_recv_sqe(pair.right, token, 0));
     pair.server.enter(1, syscall::FOREVER);
     assert!(is_running(0, &other.thread.context));
 }
@@ -253,7 +231,7 @@ fn the_caller_pays_for_the_server_and_for_itself() {
     pair.server.run();
     let token = pair.server.pop().token;
     fake::time::advance(200);
-    pair.server.submit(return_recv(&pair, token, 0));
+    pair.server.submit(return_recv_sqe(pair.right, token, 0));
     pair.server.enter(1, syscall::FOREVER);
     pair.client.run();
     fake::time::advance(30);
@@ -299,8 +277,8 @@ fn a_call_of_ones_own_endpoint_by_another_thread_s_receive_is_found() {
     let world = World::new();
     let pair = Pair::new(&world, 4);
     // The only receiver is the caller itself: its receive is served while it sleeps for any one completion.
-    let object = pair.client.process().table.lock().lookup(pair.facet).map(|entry| entry.object.clone());
-    let own = pair.server.hold(object.expect("held"));
+    let object = pair.client.object(pair.facet);
+    let own = pair.server.hold(object);
     pair.server.submit(recv_sqe(pair.right));
     pair.server.poll();
     pair.server.submit(super::call_sqe(own, 0x77, 5, 0));

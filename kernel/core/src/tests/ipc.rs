@@ -1,6 +1,6 @@
 //! Calls between processes.
 
-use super::{CAPS, MSG, REPLY, User, World, call_sqe, error, recv_sqe, return_sqe};
+use super::{CAPS, MSG, REPLY, User, World, call_sqe, error, recv_sqe, return_recv_sqe, return_sqe};
 use crate::cap::Object;
 use crate::task::end;
 use crate::task::process::Status;
@@ -263,8 +263,8 @@ fn the_last_copy_of_a_facet_tells_the_server() {
     let world = World::new();
     let pair = Pair::new(&world, 4);
     let copy = {
-        let object = pair.client.process().table.lock().lookup(pair.facet).map(|entry| entry.object.clone());
-        pair.client.hold(object.expect("held"))
+        let object = pair.client.object(pair.facet);
+        pair.client.hold(object)
     };
     pair.server.submit(recv_sqe(pair.right));
     pair.server.poll();
@@ -379,21 +379,6 @@ fn only_the_receive_right_receives_and_only_facets_are_called() {
     assert_eq!(error(&pair.client.one(recv_sqe(CapId::NULL))), Some(TransportError::InvalidCap));
 }
 
-/// A message that answers one call and asks for the next.
-fn return_recv_sqe(right: CapId, token: u64, msg_len: u32) -> Sqe {
-    let answer = return_sqe(right, token, msg_len);
-    let next = recv_sqe(right);
-    Sqe {
-        op: Op::ReturnRecv as u8,
-        reply_off: next.msg_off,
-        reply_len: next.msg_len,
-        caps_off: next.caps_off,
-        caps_recv: next.caps_recv,
-        user_data: 4,
-        ..answer
-    }
-}
-
 #[test]
 fn an_answer_and_the_next_receive_are_one_submission_with_one_completion() {
     let world = World::new();
@@ -459,9 +444,9 @@ fn a_receiver_that_was_just_killed_is_passed_over() {
     pair.client.nothing();
     assert!(kernel_hal::user::is_running(0, &pair.client.thread.context));
     // The call waits for a receiver that lives.
-    let entry = pair.server.process().table.lock().lookup(pair.right).map(|entry| entry.object.clone());
+    let entry = pair.server.object(pair.right);
     let heir = world.start("heir");
-    let right = heir.hold(entry.expect("held"));
+    let right = heir.hold(entry);
     assert_eq!(heir.one(recv_sqe(right)).badge, 42);
     pair.server.thread.state.lock().run = Run::Blocked;
 }
@@ -470,9 +455,9 @@ fn a_receiver_that_was_just_killed_is_passed_over() {
 fn whoever_gives_its_right_up_leaves_nothing_half_done() {
     let world = World::new();
     let pair = Pair::new(&world, 8);
-    let object = pair.server.process().table.lock().lookup(pair.right).map(|entry| entry.object.clone());
+    let object = pair.server.object(pair.right);
     let heir = world.start("heir");
-    let right = heir.hold(object.expect("held"));
+    let right = heir.hold(object);
     // One call is received by the old server, one by the heir; both wait for more.
     for user_data in [21, 22] {
         pair.client.submit(Sqe { user_data, ..pair.call(b"") });

@@ -1,8 +1,7 @@
 //! Priorities along chains of calls.
 
 use super::ipc::{make_endpoint, mint};
-use super::{LIMITS, User, World, call_sqe, recv_sqe, return_sqe};
-use crate::task::create::Limits;
+use super::{User, WAYS, World, call_sqe, recv_sqe, return_recv_sqe, return_sqe};
 use crate::task::end;
 use crate::task::process::Status;
 use crate::trap::HANDLERS;
@@ -10,12 +9,8 @@ use capos_abi::{CapId, Op, Sqe, syscall};
 use kernel_hal::user::is_running;
 
 const FACE: u64 = 0x77;
-/// A wait that never ends goes the shortest way; one that ends in centuries the ordinary one.
-const WAYS: [u64; 2] = [syscall::FOREVER, syscall::FOREVER / 2];
-
-fn with_priority(world: &World, name: &str, priority: u8) -> User {
-    User::of(&world.process_with(name, &Limits { priority, ..LIMITS }))
-}
+/// `user_data` of every receive.
+const RECEIVED: u64 = 2;
 
 /// A server that sleeps at its endpoint, with a facet for its one client.
 struct Service {
@@ -27,7 +22,7 @@ struct Service {
 impl Service {
     /// Started in order of falling priority, or it would not get to run.
     fn new(world: &World, name: &str, priority: u8) -> Self {
-        let user = with_priority(world, name, priority);
+        let user = world.start_at(name, priority);
         let right = make_endpoint(&user, 4);
         let facet = mint(&user, right, 42);
         user.submit(recv_sqe(right));
@@ -38,8 +33,8 @@ impl Service {
 
     /// Moves a facet to a client.
     fn facet_for(&self, client: &User) -> CapId {
-        let object = self.user.process().table.lock().lookup(self.facet).map(|entry| entry.object.clone());
-        client.hold(object.expect("held"))
+        let object = self.user.object(self.facet);
+        client.hold(object)
     }
 
     fn runs_at(&self) -> u8 {
@@ -49,16 +44,13 @@ impl Service {
     /// Takes the call that has come.
     fn token(&self) -> u64 {
         let got = self.user.pop();
-        assert_eq!((got.user_data, got.badge), (2, 42));
+        assert_eq!((got.user_data, got.badge), (RECEIVED, 42));
         got.token
     }
 
     /// Answers, and waits for the next.
     fn answer(&self, token: u64, way: u64) {
-        let next = recv_sqe(self.right);
-        let (reply_off, reply_len, user_data) = (next.msg_off, next.msg_len, next.user_data);
-        let answer = return_sqe(self.right, token, 0);
-        self.user.submit(Sqe { op: Op::ReturnRecv as u8, reply_off, reply_len, user_data, ..answer });
+        self.user.submit(Sqe { user_data: RECEIVED, ..return_recv_sqe(self.right, token, 0) });
         self.user.enter(1, way);
     }
 }
@@ -78,8 +70,8 @@ fn a_chain_of_three_servers_runs_at_the_priority_of_who_waits_for_it() {
         let world = World::new();
         let [first, second, third] = [("first", 5), ("second", 4), ("third", 3)]
             .map(|(name, priority)| Service::new(&world, name, priority));
-        let client = with_priority(&world, "client", 9);
-        let other = with_priority(&world, "other", 7);
+        let client = world.start_at("client", 9);
+        let other = world.start_at("other", 7);
         call(&client, first.facet_for(&client), way);
         assert!(running(&first.user) && first.runs_at() == 9, "before `other`, which is ready at 7");
         let to_first = first.token();
@@ -115,10 +107,10 @@ struct Inversion {
 impl Inversion {
     fn new(world: &World) -> Self {
         let service = Service::new(world, "service", 3);
-        let low = with_priority(world, "low", 3);
+        let low = world.start_at("low", 3);
         call(&low, service.facet_for(&low), syscall::FOREVER);
         let token = service.token();
-        let high = with_priority(world, "high", 9);
+        let high = world.start_at("high", 9);
         let facet = service.facet_for(&high);
         Inversion { service, token, high, facet }
     }
@@ -128,7 +120,7 @@ impl Inversion {
 fn a_call_that_queues_lends_to_who_works_on_the_one_before() {
     let world = World::new();
     let Inversion { service, token, high, facet } = Inversion::new(&world);
-    let medium = with_priority(&world, "medium", 5);
+    let medium = world.start_at("medium", 5);
     assert!(running(&high) && service.runs_at() == 3);
     call(&high, facet, syscall::FOREVER);
     assert!(running(&service.user) && service.runs_at() == 9, "`medium` would run for ever");
@@ -152,7 +144,7 @@ fn a_call_that_queues_lends_along_the_chain() {
     high.enter(1, 1_000_000);
     call(&service.user, behind.facet_for(&service.user), syscall::FOREVER);
     assert!(running(&behind.user) && behind.runs_at() == 3);
-    let medium = with_priority(&world, "medium", 5);
+    let medium = world.start_at("medium", 5);
     assert!(running(&medium));
     kernel_hal::fake::time::advance(2_000_000);
     (HANDLERS.timer)();
@@ -170,7 +162,7 @@ fn more_urgent_calls_are_received_first() {
     }
     high.enter(2, syscall::FOREVER);
     assert!(running(&service.user) && service.runs_at() == 9);
-    let urgent = with_priority(&world, "urgent", 12);
+    let urgent = world.start_at("urgent", 12);
     assert!(running(&urgent));
     call(&urgent, service.facet_for(&urgent), syscall::FOREVER);
     assert!(running(&service.user) && service.runs_at() == 12);
@@ -190,7 +182,7 @@ fn loans_end_with_the_calls_that_they_were_for() {
     for way in WAYS {
         let world = World::new();
         let service = Service::new(&world, "service", 3);
-        let client = with_priority(&world, "client", 9);
+        let client = world.start_at("client", 9);
         let facet = service.facet_for(&client);
         call(&client, facet, way);
         assert_eq!(service.runs_at(), 9);
@@ -201,7 +193,7 @@ fn loans_end_with_the_calls_that_they_were_for() {
     // The right is given up.
     let world = World::new();
     let service = Service::new(&world, "service", 3);
-    let client = with_priority(&world, "client", 9);
+    let client = world.start_at("client", 9);
     let facet = service.facet_for(&client);
     call(&client, facet, syscall::FOREVER);
     let release = Sqe { op: Op::Release as u8, cap: service.right.raw(), ..Sqe::default() };
@@ -215,14 +207,14 @@ fn loans_end_with_the_calls_that_they_were_for() {
 fn another_thread_that_answers_gives_back_what_the_receiver_was_lent() {
     let world = World::new();
     let service = Service::new(&world, "service", 3);
-    let client = with_priority(&world, "client", 9);
+    let client = world.start_at("client", 9);
     let facet = service.facet_for(&client);
     call(&client, facet, syscall::FOREVER);
     let token = service.token();
     // A copy of the right lets another process answer.
-    let object = service.user.process().table.lock().lookup(service.right).map(|entry| entry.object.clone());
-    let helper = with_priority(&world, "helper", 10);
-    let right = helper.hold(object.expect("held"));
+    let object = service.user.object(service.right);
+    let helper = world.start_at("helper", 10);
+    let right = helper.hold(object);
     assert_eq!(service.runs_at(), 9);
     assert_eq!(helper.one(return_sqe(right, token, 0)).result, 0);
     assert_eq!(service.runs_at(), 3);

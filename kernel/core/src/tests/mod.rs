@@ -81,6 +81,13 @@ impl World {
     }
 }
 
+impl World {
+    /// The same at that priority.
+    fn start_at(&self, name: &str, priority: u8) -> User {
+        User::of(&self.process_with(name, &Limits { priority, ..LIMITS }))
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         // Ends whatever the test left, so that the next test finds an empty machine.
@@ -115,6 +122,11 @@ impl User {
 
     fn process(&self) -> &Ref<Process> {
         &self.thread.process
+    }
+
+    /// What a capability of this process stands for.
+    fn object(&self, id: CapId) -> Object {
+        self.process().table.lock().lookup(id).expect("held").object.clone()
     }
 
     /// Puts a capability into this process's table from outside.
@@ -271,6 +283,23 @@ fn return_sqe(right: CapId, token: u64, msg_len: u32) -> Sqe {
     let interface = right.raw();
     Sqe { op: Op::Return as u8, cap: token, interface, msg_off: MSG, msg_len, user_data: 3, ..Sqe::default() }
 }
+
+/// An answer that asks for the next call, too.
+fn return_recv_sqe(right: CapId, token: u64, msg_len: u32) -> Sqe {
+    let (answer, next) = (return_sqe(right, token, msg_len), recv_sqe(right));
+    Sqe {
+        op: Op::ReturnRecv as u8,
+        reply_off: next.msg_off,
+        reply_len: next.msg_len,
+        caps_off: next.caps_off,
+        caps_recv: next.caps_recv,
+        user_data: 4,
+        ..answer
+    }
+}
+
+/// A wait that never ends goes the shortest way; one that ends in centuries the ordinary one.
+const WAYS: [u64; 2] = [syscall::FOREVER, syscall::FOREVER / 2];
 
 fn error(cqe: &Cqe) -> Option<TransportError> {
     TransportError::from_code(cqe.result)

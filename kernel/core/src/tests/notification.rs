@@ -138,9 +138,8 @@ fn bits_for_a_dead_waiter_are_for_the_next() {
     let world = World::new();
     let fixture = Fixture::new(&world);
     let heir = world.start("heir");
-    let object =
-        fixture.waiter.process().table.lock().lookup(fixture.event).map(|entry| entry.object.clone());
-    let event = heir.hold(object.expect("held"));
+    let object = fixture.waiter.object(fixture.event);
+    let event = heir.hold(object);
     fixture.wait(1);
     fixture.waiter.enter(1, syscall::FOREVER);
     heir.submit(wait_sqe(event));

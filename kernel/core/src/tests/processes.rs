@@ -218,6 +218,19 @@ fn killing_a_thread_on_another_cpu_stops_it_there() {
     killer.run();
 }
 
+/// A thread like any other, of that shape and priority.
+fn new_thread(shape: RingShape, priority: u8) -> NewThread<'static> {
+    NewThread {
+        entry: layout::IMAGE_BASE,
+        stack: layout::STACK_TOP,
+        argument: 0,
+        fs_base: 0,
+        shape,
+        priority,
+        startup: &[],
+    }
+}
+
 /// A process with a thread on each of the other processors, and one on this that is not of it.
 pub(super) fn crew(world: &World, cpus: usize) -> (User, Vec<User>) {
     let killer = world.start("killer");
@@ -225,16 +238,8 @@ pub(super) fn crew(world: &World, cpus: usize) -> (User, Vec<User>) {
     process.threads.lock().started = true;
     let shape = RingShape { sq_entries: 8, cq_entries: 16, arena_pages: 8 };
     let crew = (1..cpus).map(|cpu| {
-        let new = NewThread {
-            entry: layout::IMAGE_BASE,
-            stack: layout::STACK_TOP,
-            argument: 0,
-            fs_base: 0,
-            shape,
-            priority: 10,
-            startup: &[],
-        };
-        let thread = create::thread(&process, &new).unwrap_or_else(|error| panic!("{error:?}"));
+        let thread =
+            create::thread(&process, &new_thread(shape, 10)).unwrap_or_else(|error| panic!("{error:?}"));
         fake::cpu::become_cpu(cpu);
         create::run(&thread);
         (HANDLERS.kick)();
@@ -531,18 +536,8 @@ fn rings_lie_where_those_of_ended_threads_lay() {
     let world = World::with_cpus(2);
     let (_killer, first) = crew(&world, 2);
     let process = first[0].process().clone();
-    let new = |_| {
-        let new = NewThread {
-            entry: layout::IMAGE_BASE,
-            stack: layout::STACK_TOP,
-            argument: 0,
-            fs_base: 0,
-            shape: RingShape { sq_entries: 8, cq_entries: 16, arena_pages: 8 },
-            priority: 10,
-            startup: &[],
-        };
-        create::thread(&process, &new).expect("a thread")
-    };
+    let shape = RingShape { sq_entries: 8, cq_entries: 16, arena_pages: 8 };
+    let new = |_| create::thread(&process, &new_thread(shape, 10)).expect("a thread");
     let mut crew: Vec<_> = (0..3).map(new).collect();
     let mut places: Vec<u64> = crew.iter().map(|thread| thread.ring_address).collect();
     places.sort_unstable();
@@ -564,15 +559,7 @@ fn rings_lie_where_those_of_ended_threads_lay() {
 fn a_thread_that_was_not_made_leaves_its_place_to_the_next() {
     let world = World::new();
     let process = world.process("a");
-    let new = |priority| NewThread {
-        entry: layout::IMAGE_BASE,
-        stack: layout::STACK_TOP,
-        argument: 0,
-        fs_base: 0,
-        shape: RingShape::DEFAULT,
-        priority,
-        startup: &[],
-    };
+    let new = |priority| new_thread(RingShape::DEFAULT, priority);
     for _ in 0..4 {
         assert!(create::thread(&process, &new(200)).is_err(), "no such priority");
     }
