@@ -3,10 +3,10 @@
 use crate::measure::Bench;
 use crate::primitives::bare_figure;
 use crate::servers::{self, BATCH, BYTES, INTERFACE, NOTHING, TYPED, typed};
-use probe::Limits;
 use probe::bare::Bare;
+use probe::{Limits, factory};
 use rt::abi::{Op, Sqe, TransferSlot};
-use rt::generated::{EndpointClient, EndpointFactoryClient, ProcessHandleClient};
+use rt::generated::{EndpointClient, ProcessHandleClient};
 use rt::ipc::call_blocking;
 use rt::schema::log_reader::ReadResults;
 use rt::schema::{Decode, Encode};
@@ -15,11 +15,7 @@ use rt::{CallError, Cap, CapId, Client};
 
 /// A server process and a facet of its endpoint.
 fn server(bench: &Bench, role: &str) -> Result<(ProcessHandleClient, Cap), CallError> {
-    let factory = EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS));
-    let endpoint = factory.create_blocking(64);
-    // Our own factory belongs to the process.
-    factory.into_cap().into_id();
-    let endpoint = endpoint?;
+    let endpoint = factory().create_blocking(64)?;
     let facet = endpoint.mint_blocking(1, INTERFACE)?;
     let program = bench.nursery.program("probe-bench")?;
     let child = bench.nursery.child(&program, &Limits::threads(2), "server")?.arg(role);

@@ -2,13 +2,13 @@
 
 use crate::measure::Bench;
 use crate::primitives::bare_figure;
-use probe::Limits;
 use probe::bare::Bare;
+use probe::{Limits, factory};
 use rt::abi::{Op, RingShape, Sqe};
-use rt::generated::{EndpointFactoryClient, NotificationClient, ProcessHandleClient, SignallerClient};
+use rt::generated::{NotificationClient, ProcessHandleClient, SignallerClient};
 use rt::schema::{notification, signaller};
 use rt::time::ticks;
-use rt::{CallError, Cap, CapId, Client};
+use rt::{CallError, CapId, Client};
 
 /// Rounds of one sample.
 const ROUNDS: u64 = 32;
@@ -76,11 +76,7 @@ pub fn round_trip(bench: &Bench) -> Result<(), CallError> {
 }
 
 fn notification() -> Result<NotificationClient, CallError> {
-    let factory = EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS));
-    let made = factory.create_notification_blocking();
-    // Our own factory belongs to the process.
-    factory.into_cap().into_id();
-    made
+    factory().create_notification_blocking()
 }
 
 fn partner(

@@ -1,6 +1,6 @@
 //! The other processes of the measurements.
 
-use probe::bare::{Bare, INBOX, recv};
+use probe::bare::{Bare, answer_recv, recv};
 use probe::echo;
 use rt::abi::{Cqe, Op, RingShape, Sqe};
 use rt::schema::log_reader::ReadResults;
@@ -59,15 +59,7 @@ pub fn serve_bare() -> i64 {
         bare.submit(&Sqe { user_data: NEXT, ..recv(right, 0) });
         while bare.ring.enter(1, rt::sys::FOREVER) >= 0 {
             let Some(cqe) = bare.pop().filter(|cqe| cqe.user_data == NEXT && cqe.result == 0) else { return };
-            bare.submit(&Sqe {
-                op: Op::ReturnRecv as u8,
-                user_data: NEXT,
-                cap: cqe.token,
-                interface: right.raw(),
-                reply_off: INBOX,
-                reply_len: 0x1000,
-                ..Sqe::default()
-            });
+            bare.submit(&Sqe { user_data: NEXT, ..answer_recv(right, cqe.token, 0) });
         }
     });
     i64::from(served.and_then(rt::threads::JoinHandle::join).is_err())

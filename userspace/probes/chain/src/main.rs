@@ -5,10 +5,10 @@
 extern crate alloc;
 
 use alloc::vec::Vec;
-use probe::{Audit, Fields, Limits, Nursery, Report, echo, options};
-use rt::generated::{EndpointClient, EndpointFactoryClient, ProcessHandleClient};
+use probe::{Audit, Fields, Limits, Nursery, Report, echo, factory, options};
+use rt::generated::{EndpointClient, ProcessHandleClient};
 use rt::serve::{Event, run_blocking};
-use rt::{CallError, Cap, CapId, Client, Env, EnvError};
+use rt::{CallError, Cap, Client, Env, EnvError};
 
 rt::main!(run);
 
@@ -108,11 +108,7 @@ fn server(
     priority: u8,
     next: Option<Cap>,
 ) -> Result<(ProcessHandleClient, Cap), CallError> {
-    let factory = EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS));
-    let endpoint = factory.create_blocking(8);
-    // Our own factory belongs to the process.
-    factory.into_cap().into_id();
-    let endpoint = endpoint?;
+    let endpoint = factory().create_blocking(8)?;
     let facet = endpoint.mint_blocking(1, echo::INTERFACE)?;
     let program = setup.nursery.program("probe-chain")?;
     let limits = Limits { priority, ..Limits::SMALL };

@@ -1,7 +1,7 @@
 //! Calls that are answered.
 
 use crate::submissions::code;
-use probe::bare::{Bare, INBOX, MESSAGE, Notes, REPLY, answer, recv};
+use probe::bare::{Bare, INBOX, MESSAGE, Notes, REPLY, answer, answer_recv, recv};
 use probe::echo::INTERFACE;
 use rt::abi::ring::{cqe_flags, sqe_flags};
 use rt::abi::{Cqe, Op, Sqe};
@@ -133,17 +133,6 @@ fn sides(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
         code(&bare.run(&bad)),
         TransportError::InvalidArgument.code(),
     );
-}
-
-/// An answer that asks for the next call, too.
-fn answer_recv(right: CapId, token: u64, len: u32) -> Sqe {
-    let next = recv(right, 0);
-    Sqe {
-        op: Op::ReturnRecv as u8,
-        reply_off: next.msg_off,
-        reply_len: next.msg_len,
-        ..answer(right, token, len)
-    }
 }
 
 fn answer_and_next(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {

@@ -1,11 +1,11 @@
 //! What happens when the process at the other end dies.
 
 use crate::Setup;
-use probe::{Limits, echo};
-use rt::generated::{EndpointClient, EndpointFactoryClient, ProcessHandleClient};
+use probe::{Limits, echo, factory};
+use rt::generated::{EndpointClient, ProcessHandleClient};
 use rt::schema::process_handle::ExitReason;
 use rt::serve::{Event, Receiver, run_blocking};
-use rt::{CallError, Cap, CapId, Client, Either, Env, Request, TransportError, block_on, select};
+use rt::{CallError, Cap, Client, Either, Env, Request, TransportError, block_on, select};
 
 /// Answered with the number plus one.
 const ADD: u16 = 0;
@@ -40,11 +40,7 @@ pub fn call_forever(mut env: Env) -> i64 {
 
 /// A new endpoint of ours.
 fn endpoint() -> Result<EndpointClient, CallError> {
-    let factory = EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS));
-    let endpoint = factory.create_blocking(8);
-    // Our own factory belongs to the process.
-    factory.into_cap().into_id();
-    endpoint
+    factory().create_blocking(8)
 }
 
 fn server(setup: &Setup) -> Result<(ProcessHandleClient, Cap), CallError> {

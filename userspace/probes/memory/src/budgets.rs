@@ -3,9 +3,9 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
-use probe::Report;
+use probe::{Report, factory};
 use rt::abi::PAGE_SIZE;
-use rt::generated::{EndpointClient, EndpointFactoryClient, MemoryObjectClient};
+use rt::generated::{EndpointClient, MemoryObjectClient};
 use rt::region::Region;
 use rt::schema::virtual_memory::Protection;
 use rt::threads::{self, memory};
@@ -75,10 +75,6 @@ fn slots(report: &Report) -> Result<(), CallError> {
     report.fails("and the old id is refused", ghost.info_blocking(), TransportError::InvalidCap);
     ghost.into_cap().into_id();
     Ok(())
-}
-
-fn factory() -> core::mem::ManuallyDrop<EndpointFactoryClient> {
-    core::mem::ManuallyDrop::new(EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS)))
 }
 
 fn endpoint_entries(report: &Report) -> Result<(), CallError> {

@@ -6,15 +6,14 @@ use alloc::format;
 use core::mem::ManuallyDrop;
 use probe::child::Program;
 use probe::mutate::Rng;
-use probe::{Audit, Fields, Limits, Nursery, Report, echo, number};
+use probe::{Audit, Fields, Limits, Nursery, Report, echo, factory, number};
 use rt::generated::{
-    EndpointClient, EndpointFactoryClient, EntropySourceClient, LogReaderClient, ProcessHandleClient,
-    WallClockClient,
+    EndpointClient, EntropySourceClient, LogReaderClient, ProcessHandleClient, WallClockClient,
 };
 use rt::schema::process_handle::{ExitReason, WaitResults};
 use rt::serve::{Event, Receiver};
 use rt::threads::memory;
-use rt::{CallError, Cap, CapId, Client, Either, Env, EnvError, Request, TransportError, block_on, select};
+use rt::{CallError, Cap, Client, Either, Env, EnvError, Request, TransportError, block_on, select};
 
 /// Entries between two reports.
 const PROGRESS: u64 = 1_000_000;
@@ -188,11 +187,7 @@ impl Cast<'_> {
 }
 
 fn endpoint() -> Result<EndpointClient, CallError> {
-    let factory = EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS));
-    let endpoint = factory.create_blocking(DEPTH);
-    // Our own factory belongs to the process.
-    factory.into_cap().into_id();
-    endpoint
+    factory().create_blocking(DEPTH)
 }
 
 /// Lets the hostile process have its way until `entries` entries were taken.

@@ -295,3 +295,15 @@ pub fn answer(right: CapId, token: u64, len: u32) -> Sqe {
     let interface = right.raw();
     Sqe { op: Op::Return as u8, cap: token, interface, msg_off: MESSAGE, msg_len: len, ..Sqe::default() }
 }
+
+/// The same, and the wait for the next call, as [`recv`] without capabilities.
+pub fn answer_recv(right: CapId, token: u64, len: u32) -> Sqe {
+    let next = recv(right, 0);
+    Sqe {
+        op: Op::ReturnRecv as u8,
+        reply_off: next.msg_off,
+        reply_len: next.msg_len,
+        caps_off: next.caps_off,
+        ..answer(right, token, len)
+    }
+}

@@ -1,9 +1,12 @@
 //! Children: processes made from boot files.
 
+use core::mem::ManuallyDrop;
 use rt::abi::startup::{Record, Writer};
-use rt::generated::{BootPackageClient, MemoryObjectClient, ProcessHandleClient, ProcessSpawnerClient};
+use rt::generated::{
+    BootPackageClient, EndpointFactoryClient, MemoryObjectClient, ProcessHandleClient, ProcessSpawnerClient,
+};
 use rt::schema::process_spawner::CreateParams;
-use rt::{CallError, Client, Env, EnvError, Outgoing};
+use rt::{CallError, Cap, CapId, Client, Env, EnvError, Outgoing};
 
 /// What a child may use.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +65,11 @@ impl Limits {
             name,
         }
     }
+}
+
+/// Our own `EndpointFactory`; it belongs to the process, so it is never released.
+pub fn factory() -> ManuallyDrop<EndpointFactoryClient> {
+    ManuallyDrop::new(EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS)))
 }
 
 /// A program and its length.

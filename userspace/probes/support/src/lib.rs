@@ -14,6 +14,6 @@ pub mod report;
 
 pub use audit::Audit;
 pub use capos_mutate as mutate;
-pub use child::{Limits, Nursery};
+pub use child::{Limits, Nursery, factory};
 pub use options::number;
 pub use report::{Fields, Report};

@@ -2,13 +2,13 @@
 
 use crate::Setup;
 use alloc::vec::Vec;
-use probe::{Limits, echo};
+use probe::{Limits, echo, factory};
 use rt::abi::TransferSlot;
-use rt::generated::{EndpointClient, EndpointFactoryClient, MemoryObjectClient, ProcessHandleClient};
+use rt::generated::{EndpointClient, MemoryObjectClient, ProcessHandleClient};
 use rt::ipc::{call, call_blocking};
 use rt::serve::{Event, run_blocking};
 use rt::threads::memory;
-use rt::{CallError, Cap, CapId, Client, Either, Env, TransportError, block_on, select};
+use rt::{CallError, Cap, Client, Either, Env, TransportError, block_on, select};
 
 /// Keep what comes; answer with how many there are.
 const TAKE: u16 = 0;
@@ -53,11 +53,7 @@ fn number_of(object: &MemoryObjectClient) -> u64 {
 }
 
 fn receiver(setup: &Setup, role: &str) -> Result<(ProcessHandleClient, Cap), CallError> {
-    let factory = EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS));
-    let endpoint = factory.create_blocking(8);
-    // Our own factory belongs to the process.
-    factory.into_cap().into_id();
-    let endpoint = endpoint?;
+    let endpoint = factory().create_blocking(8)?;
     let facet = endpoint.mint_blocking(1, echo::INTERFACE)?;
     let program = setup.nursery.program("probe-transfer")?;
     let limits = Limits { cap_slots: SLOTS, memory_pages: 256, ..Limits::SMALL };
