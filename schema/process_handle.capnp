@@ -28,6 +28,9 @@ interface ProcessHandle $Capos.kernelHosted {
   info @4 () -> (id :UInt64, started :Bool, ended :Bool);
   # What it is doing.
 
-  crash @5 () -> (vector :UInt32, errorCode :UInt64, address :UInt64, rip :UInt64, rsp :UInt64, rbp :UInt64, thread :UInt64, backtrace :Data);
-  # The record of the fault that ended it; `notFound` if it did not end by one. `backtrace` is return addresses, 8 bytes each.
+  crash @5 () -> (vector :UInt32, errorCode :UInt64, address :UInt64, rip :UInt64, rsp :UInt64, rbp :UInt64, thread :UInt64, backtrace :Data,
+                  rflags :UInt64, fsBase :UInt64, rax :UInt64, rbx :UInt64, rcx :UInt64, rdx :UInt64, rsi :UInt64, rdi :UInt64,
+                  r8 :UInt64, r9 :UInt64, r10 :UInt64, r11 :UInt64, r12 :UInt64, r13 :UInt64, r14 :UInt64, r15 :UInt64);
+  # The record of the fault that ended it; `notFound` if it did not end by one. `address` is what a page fault was about, `backtrace`
+  # is return addresses, 8 bytes each, the innermost first. What it did before is in its trace.
 }

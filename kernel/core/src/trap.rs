@@ -40,7 +40,7 @@ fn fault(fault: Fault) {
             process.name.as_str(),
             process.id,
             fault.vector,
-            crash.rip,
+            crash.registers.rip,
             fault.address,
         ));
         process.exit.lock().crash.get_or_insert(crash);
@@ -54,12 +54,9 @@ fn fault(fault: Fault) {
 }
 
 fn record(thread: &Thread, fault: Fault) -> Crash {
-    let registers = thread.context.registers();
     let mut crash = Crash {
         fault,
-        rip: registers.rip,
-        rsp: registers.rsp,
-        rbp: registers.rbp,
+        registers: thread.context.registers(),
         thread: thread.id,
         backtrace: [0; BACKTRACE_MAX],
         depth: 0,
@@ -71,7 +68,7 @@ fn record(thread: &Thread, fault: Fault) -> Crash {
 /// Follows the chain of frame pointers: each frame holds its caller's and, above it, the return address. The chain is the
 /// program's own data and may be nonsense; it must rise, and it is read through the kernel's bookkeeping, not through its mapping.
 fn walk_frames(thread: &Thread, crash: &mut Crash) {
-    let mut frame = crash.rbp;
+    let mut frame = crash.registers.rbp;
     for place in &mut crash.backtrace {
         let mut words = [0; 16];
         if !frame.is_multiple_of(8) || thread.process.space.peek(frame, &mut words).is_err() {

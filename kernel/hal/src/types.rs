@@ -81,7 +81,8 @@ pub struct Start {
     pub fs_base: u64,
 }
 
-/// The registers of a stopped thread. After a system call only the preserved ones mean anything.
+/// The registers of a stopped thread. One that is in a system call has given up all but the preserved ones and `rax`: what it will
+/// find there is what is here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Registers {
     /// Instruction pointer.
@@ -92,8 +93,22 @@ pub struct Registers {
     pub rbp: u64,
     /// Flags.
     pub rflags: u64,
+    /// Base address of FS.
+    pub fs_base: u64,
     /// Result register.
     pub rax: u64,
+    /// Preserved.
+    pub rbx: u64,
+    /// Fourth argument; the return address in a system call.
+    pub rcx: u64,
+    /// Third argument.
+    pub rdx: u64,
+    /// Second argument.
+    pub rsi: u64,
+    /// First argument.
+    pub rdi: u64,
+    /// `r8` to `r15`.
+    pub high: [u64; 8],
 }
 
 /// An exception that user code raised.

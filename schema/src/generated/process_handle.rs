@@ -197,6 +197,22 @@ pub struct CrashResults<'a> {
     pub rbp: u64,
     pub thread: u64,
     pub backtrace: &'a [u8],
+    pub rflags: u64,
+    pub fs_base: u64,
+    pub rax: u64,
+    pub rbx: u64,
+    pub rcx: u64,
+    pub rdx: u64,
+    pub rsi: u64,
+    pub rdi: u64,
+    pub r8: u64,
+    pub r9: u64,
+    pub r10: u64,
+    pub r11: u64,
+    pub r12: u64,
+    pub r13: u64,
+    pub r14: u64,
+    pub r15: u64,
 }
 
 impl Encode for CrashResults<'_> {
@@ -212,6 +228,22 @@ impl Encode for CrashResults<'_> {
                 self.rsp,
                 self.rbp,
                 self.thread,
+                self.rflags,
+                self.fs_base,
+                self.rax,
+                self.rbx,
+                self.rcx,
+                self.rdx,
+                self.rsi,
+                self.rdi,
+                self.r8,
+                self.r9,
+                self.r10,
+                self.r11,
+                self.r12,
+                self.r13,
+                self.r14,
+                self.r15,
             ],
             [Pointer::Data(self.backtrace)],
         )
@@ -221,7 +253,7 @@ impl Encode for CrashResults<'_> {
 impl<'a> Decode<'a> for CrashResults<'a> {
     #[inline]
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let message = Message::<7, 1>::parse(message)?;
+        let message = Message::<23, 1>::parse(message)?;
         Ok(CrashResults {
             vector: message.data[0] as u32,
             error_code: message.data[1],
@@ -231,6 +263,22 @@ impl<'a> Decode<'a> for CrashResults<'a> {
             rbp: message.data[5],
             thread: message.data[6],
             backtrace: message.bytes(0)?,
+            rflags: message.data[7],
+            fs_base: message.data[8],
+            rax: message.data[9],
+            rbx: message.data[10],
+            rcx: message.data[11],
+            rdx: message.data[12],
+            rsi: message.data[13],
+            rdi: message.data[14],
+            r8: message.data[15],
+            r9: message.data[16],
+            r10: message.data[17],
+            r11: message.data[18],
+            r12: message.data[19],
+            r13: message.data[20],
+            r14: message.data[21],
+            r15: message.data[22],
         })
     }
 }

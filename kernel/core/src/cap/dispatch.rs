@@ -370,7 +370,7 @@ impl Serve for super::process_handle::ProcessHandle {
             process_handle::WAIT => with(message, sqe.reply_len >= 24, |Empty| self.wait(call)),
             process_handle::KILL => with(message, true, |Empty| self.kill(call)),
             process_handle::INFO => with(message, sqe.reply_len >= 24, |Empty| self.info(call)),
-            process_handle::CRASH => with(message, sqe.reply_len >= 72, |Empty| self.crash(call)),
+            process_handle::CRASH => with(message, sqe.reply_len >= 200, |Empty| self.crash(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

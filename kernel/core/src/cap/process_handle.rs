@@ -128,15 +128,33 @@ impl ProcessHandle {
         for (bytes, address) in addresses.chunks_exact_mut(8).zip(crash.backtrace) {
             bytes.copy_from_slice(&address.to_le_bytes());
         }
+        let it = &crash.registers;
+        let [r8, r9, r10, r11, r12, r13, r14, r15] = it.high;
         call.reply_large(&CrashResults {
             vector: u32::from(crash.fault.vector),
             error_code: crash.fault.error_code,
             address: crash.fault.address,
-            rip: crash.rip,
-            rsp: crash.rsp,
-            rbp: crash.rbp,
+            rip: it.rip,
+            rsp: it.rsp,
+            rbp: it.rbp,
             thread: crash.thread,
             backtrace: addresses.get(..crash.depth * 8).unwrap_or_default(),
+            rflags: it.rflags,
+            fs_base: it.fs_base,
+            rax: it.rax,
+            rbx: it.rbx,
+            rcx: it.rcx,
+            rdx: it.rdx,
+            rsi: it.rsi,
+            rdi: it.rdi,
+            r8,
+            r9,
+            r10,
+            r11,
+            r12,
+            r13,
+            r14,
+            r15,
         })
     }
 }

@@ -8,10 +8,10 @@ use capos_abi::{CapId, PAGE_SIZE, layout};
 use capos_cap::{Entry, Mobility, Table, TableError};
 use capos_mem::Resource;
 use core::sync::atomic::AtomicU64;
-use kernel_hal::Fault;
 use kernel_hal::account::Account;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref, RefSlot};
 use kernel_hal::vm::AddressSpace;
+use kernel_hal::{Fault, Registers};
 
 /// Longest process name, bytes.
 pub(crate) const NAME_MAX: usize = 31;
@@ -59,9 +59,7 @@ pub(crate) const BACKTRACE_MAX: usize = 32;
 #[derive(Clone, Copy)]
 pub(crate) struct Crash {
     pub fault: Fault,
-    pub rip: u64,
-    pub rsp: u64,
-    pub rbp: u64,
+    pub registers: Registers,
     pub thread: u64,
     pub backtrace: [u64; BACKTRACE_MAX],
     pub depth: usize,

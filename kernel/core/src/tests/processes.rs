@@ -186,7 +186,7 @@ fn a_fault_ends_the_process_and_leaves_a_record() {
     (HANDLERS.fault)(Fault { vector: 14, error_code: 6, address: 0x1234 });
     assert_eq!(process.exit.lock().status, Some(Status::Faulted(14)));
     let crash = process.exit.lock().crash.expect("a record");
-    assert_eq!((crash.fault.address, crash.rip), (0x1234, layout::IMAGE_BASE));
+    assert_eq!((crash.fault.address, crash.registers.rip), (0x1234, layout::IMAGE_BASE));
     assert!(victim.thread.is_dead());
     bystander.run();
     let handle = crate::cap::process_handle::ProcessHandle::new(process).unwrap_or_else(|_| panic!("memory"));

@@ -54,9 +54,10 @@ impl UserContext {
         Registers {
             rip: self.start.entry,
             rsp: self.start.stack,
-            rbp: 0,
             rflags: 0x202,
+            fs_base: self.fs_base.load(SeqCst),
             rax: self.result.load(SeqCst),
+            ..Registers::default()
         }
     }
 

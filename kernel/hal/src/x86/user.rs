@@ -147,21 +147,47 @@ impl UserContext {
         }
     }
 
-    /// The registers as they were when the thread last entered the kernel.
+    /// The registers that the thread will find when it runs again.
     pub fn registers(&self) -> Registers {
         let state = self.state.get();
         // SAFETY: words of our own; see `Sync`.
         let word = |field: *const u64| unsafe { ptr::read_volatile(field) };
         // SAFETY: computing addresses of fields of a live structure.
-        unsafe {
-            Registers {
+        let (mut registers, kind) = unsafe {
+            let high = [
+                &raw const (*state).r8,
+                &raw const (*state).r9,
+                &raw const (*state).r10,
+                &raw const (*state).r11,
+                &raw const (*state).r12,
+                &raw const (*state).r13,
+                &raw const (*state).r14,
+                &raw const (*state).r15,
+            ];
+            let registers = Registers {
                 rip: word(&raw const (*state).rip),
                 rsp: word(&raw const (*state).rsp),
                 rbp: word(&raw const (*state).rbp),
                 rflags: word(&raw const (*state).rflags),
+                fs_base: self.fs_base.load(Ordering::Relaxed),
                 rax: word(&raw const (*state).rax),
-            }
+                rbx: word(&raw const (*state).rbx),
+                rcx: word(&raw const (*state).rcx),
+                rdx: word(&raw const (*state).rdx),
+                rsi: word(&raw const (*state).rsi),
+                rdi: word(&raw const (*state).rdi),
+                high: high.map(word),
+            };
+            (registers, word(&raw const (*state).kind))
+        };
+        if kind == BY_SYSCALL {
+            // As the way out of a system call leaves them (traps/entry.rs).
+            let [r8, r9, r10, r11, ..] = &mut registers.high;
+            (*r8, *r9, *r10, *r11) = (0, 0, 0, registers.rflags);
+            registers.rcx = registers.rip;
+            (registers.rdx, registers.rsi, registers.rdi) = (0, 0, 0);
         }
+        registers
     }
 
     /// Takes the CPU's vector registers along. The thread may be entered on another CPU from here on.

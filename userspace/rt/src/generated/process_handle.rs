@@ -119,7 +119,8 @@ impl ProcessHandleClient {
         ask(&self.cap, INFO, &Empty, plain_results)
     }
 
-    /// The record of the fault that ended it; `notFound` if it did not end by one. `backtrace` is return addresses, 8 bytes each.
+    /// The record of the fault that ended it; `notFound` if it did not end by one. `address` is what a page fault was about, `backtrace`
+    /// is return addresses, 8 bytes each, the innermost first. What it did before is in its trace.
     pub async fn crash(&self) -> Result<CrashReply, CallError> {
         let reply = call(&self.cap, CRASH, &Empty, &[]).await?;
         Ok(crash_results(reply.bytes())?)
@@ -147,6 +148,22 @@ pub struct CrashReply {
     pub rbp: u64,
     pub thread: u64,
     pub backtrace: Vec<u8>,
+    pub rflags: u64,
+    pub fs_base: u64,
+    pub rax: u64,
+    pub rbx: u64,
+    pub rcx: u64,
+    pub rdx: u64,
+    pub rsi: u64,
+    pub rdi: u64,
+    pub r8: u64,
+    pub r9: u64,
+    pub r10: u64,
+    pub r11: u64,
+    pub r12: u64,
+    pub r13: u64,
+    pub r14: u64,
+    pub r15: u64,
 }
 
 fn crash_results(bytes: &[u8]) -> Result<CrashReply, DecodeError> {
@@ -160,5 +177,21 @@ fn crash_results(bytes: &[u8]) -> Result<CrashReply, DecodeError> {
         rbp: results.rbp,
         thread: results.thread,
         backtrace: Vec::from(results.backtrace),
+        rflags: results.rflags,
+        fs_base: results.fs_base,
+        rax: results.rax,
+        rbx: results.rbx,
+        rcx: results.rcx,
+        rdx: results.rdx,
+        rsi: results.rsi,
+        rdi: results.rdi,
+        r8: results.r8,
+        r9: results.r9,
+        r10: results.r10,
+        r11: results.r11,
+        r12: results.r12,
+        r13: results.r13,
+        r14: results.r14,
+        r15: results.r15,
     })
 }
