@@ -39,4 +39,17 @@ interface SystemInfo $Capos.kernelHosted {
 
   boot @9 () -> (text :Text);
   # How we were booted: loader, firmware, command line, in words.
+
+  audit @10 () -> (heapBytes :UInt64, processes :UInt64, threads :UInt64, endpoints :UInt64, facets :UInt64, notifications :UInt64, alarms :UInt64);
+  # What the kernel holds, for who compares before and after: bytes of its heap, and how many objects of each kind live, whoever can reach
+  # them. An ended process counts until the last handle of it is gone.
+
+  auditProcess @11 (cursor :UInt64) -> (id :UInt64, threads :UInt64, slots :UInt64, pending :UInt64, raised :UInt64, calls :UInt64, receives :UInt64, regions :UInt64, mappedPages :UInt64, ownPages :UInt64, lentPages :UInt64, orphanedPages :UInt64, ownEntries :UInt64, wrong :Text);
+  # Goes over the books of the first process whose id is at or after `cursor`; `notFound` when there is none. What its children were lent
+  # counts as `lent` and not as its `own`; `orphanedPages` of it belong to children that have ended. `calls` and `receives` are those at
+  # endpoints it has a right to. `wrong` names what cannot be: `threads slots calls lent pages ticket place stranger abandoned links`. On a
+  # machine that is not at rest it may be a change under way.
+
+  capability @12 (process :UInt64, slot :UInt32) -> (slot :UInt32, interface :UInt64);
+  # What a process holds in slot `slot` or the next one that is not empty; `notFound` when there is no such slot or process.
 }

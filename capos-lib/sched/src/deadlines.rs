@@ -105,6 +105,11 @@ impl<T> Deadlines<T> {
         Ok(self.key(slot))
     }
 
+    /// A member that has not left.
+    pub fn get(&self, key: Key) -> Option<&T> {
+        self.slots.get(key.slot as usize).filter(|slot| slot.generation == key.generation)?.value.as_ref()
+    }
+
     /// Takes a member out. `None` when it has left already.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         let slot = self.slots.get(key.slot as usize)?;

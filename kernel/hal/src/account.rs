@@ -14,6 +14,8 @@ pub struct Account {
     limits: [u64; RESOURCES],
     /// What the parent has got back already: see [`Account::close`].
     returned: [AtomicU64; RESOURCES],
+    /// How much of what is in use here is the limits of accounts opened under this one.
+    lent: [AtomicU64; RESOURCES],
     parent: Option<Ref<Account>>,
 }
 
@@ -40,14 +42,15 @@ impl Account {
                 return Err(AccountError::Exhausted(exhausted));
             }
         }
+        parent.lent.iter().zip(limits).for_each(|(lent, limit)| add(lent, limit));
         // From here on the account's own drop gives the charge back, also when there is no room for it.
         Ref::try_new(Account::new(limits, Some(parent.clone())))
             .map_err(|OutOfMemory| AccountError::OutOfMemory)
     }
 
     fn new(limits: [u64; RESOURCES], parent: Option<Ref<Account>>) -> Self {
-        let returned = [const { AtomicU64::new(0) }; RESOURCES];
-        Account { budget: Budget::new(limits), limits, returned, parent }
+        let zeros = || [const { AtomicU64::new(0) }; RESOURCES];
+        Account { budget: Budget::new(limits), limits, returned: zeros(), lent: zeros(), parent }
     }
 
     /// Gives the parent back what is not in use, for good: the process that it was for has ended. What still is in use follows
@@ -58,10 +61,38 @@ impl Account {
             let left = self.left(resource);
             // Charged to nobody: nothing more can be charged here, whatever is refunded meanwhile.
             if left > 0 && self.charge(resource, left).is_ok() {
-                returned.fetch_add(left, Ordering::Relaxed);
-                parent.refund(resource, left);
+                add(returned, left);
+                parent.get_back(resource, left);
             }
         }
+    }
+
+    /// What was lent to a child comes back.
+    fn get_back(&self, resource: Resource, amount: u64) {
+        // In bounds: the numbers of the resources are 0..RESOURCES.
+        self.lent[resource as usize].fetch_sub(amount, Ordering::Relaxed);
+        self.refund(resource, amount);
+    }
+
+    /// How much is in use by what was charged here itself, not by the limits of accounts under this one.
+    pub fn own(&self, resource: Resource) -> u64 {
+        self.used(resource).saturating_sub(self.lent(resource))
+    }
+
+    /// How much accounts under this one were lent.
+    pub fn lent(&self, resource: Resource) -> u64 {
+        self.lent[resource as usize].load(Ordering::Relaxed)
+    }
+
+    /// How much of its parent's this account has.
+    pub fn borrowed(&self, resource: Resource) -> u64 {
+        let n = resource as usize;
+        self.limits[n].saturating_sub(self.returned[n].load(Ordering::Relaxed))
+    }
+
+    /// Whether its limits were taken out of `other`.
+    pub fn is_under(&self, other: &Ref<Account>) -> bool {
+        self.parent.as_ref().is_some_and(|parent| Ref::ptr_eq(parent, other))
     }
 
     fn refund_first(&self, n: usize, amounts: &[u64; RESOURCES]) {
@@ -86,7 +117,7 @@ impl Account {
         for ((resource, limit), returned) in
             Resource::ALL.into_iter().zip(self.limits).zip(&mut self.returned)
         {
-            parent.refund(resource, limit - *returned.get_mut());
+            parent.get_back(resource, limit - *returned.get_mut());
         }
         Some(parent)
     }
@@ -100,4 +131,8 @@ impl Drop for Account {
             next = account.give_back();
         }
     }
+}
+
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.fetch_add(amount, Ordering::Relaxed);
 }

@@ -30,6 +30,12 @@ pub const IRQ: u16 = 7;
 pub const TIMERS: u16 = 8;
 /// `boot`: How we were booted: loader, firmware, command line, in words.
 pub const BOOT: u16 = 9;
+/// `audit`: What the kernel holds, for who compares before and after: bytes of its heap, and how many objects of each kind live, whoever can reach them.
+pub const AUDIT: u16 = 10;
+/// `auditProcess`: Goes over the books of the first process whose id is at or after `cursor`; `notFound` when there is none.
+pub const AUDIT_PROCESS: u16 = 11;
+/// `capability`: What a process holds in slot `slot` or the next one that is not empty; `notFound` when there is no such slot or process.
+pub const CAPABILITY: u16 = 12;
 
 /// `ProcessState`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -532,5 +538,184 @@ impl<'a> Decode<'a> for BootResults<'a> {
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
         let message = Message::<0, 1>::parse(message)?;
         Ok(BootResults { text: message.text(0)? })
+    }
+}
+
+/// Results of `audit`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AuditResults {
+    pub heap_bytes: u64,
+    pub processes: u64,
+    pub threads: u64,
+    pub endpoints: u64,
+    pub facets: u64,
+    pub notifications: u64,
+    pub alarms: u64,
+}
+
+impl Encode for AuditResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(
+            out,
+            [
+                self.heap_bytes,
+                self.processes,
+                self.threads,
+                self.endpoints,
+                self.facets,
+                self.notifications,
+                self.alarms,
+            ],
+            [],
+        )
+    }
+}
+
+impl Decode<'_> for AuditResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<7, 0>::parse(message)?;
+        Ok(AuditResults {
+            heap_bytes: message.data[0],
+            processes: message.data[1],
+            threads: message.data[2],
+            endpoints: message.data[3],
+            facets: message.data[4],
+            notifications: message.data[5],
+            alarms: message.data[6],
+        })
+    }
+}
+
+/// Parameters of `auditProcess`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AuditProcessParams {
+    pub cursor: u64,
+}
+
+impl Encode for AuditProcessParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.cursor], [])
+    }
+}
+
+impl Decode<'_> for AuditProcessParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(AuditProcessParams { cursor: message.data[0] })
+    }
+}
+
+/// Results of `auditProcess`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AuditProcessResults<'a> {
+    pub id: u64,
+    pub threads: u64,
+    pub slots: u64,
+    pub pending: u64,
+    pub raised: u64,
+    pub calls: u64,
+    pub receives: u64,
+    pub regions: u64,
+    pub mapped_pages: u64,
+    pub own_pages: u64,
+    pub lent_pages: u64,
+    pub orphaned_pages: u64,
+    pub own_entries: u64,
+    pub wrong: &'a str,
+}
+
+impl Encode for AuditProcessResults<'_> {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(
+            out,
+            [
+                self.id,
+                self.threads,
+                self.slots,
+                self.pending,
+                self.raised,
+                self.calls,
+                self.receives,
+                self.regions,
+                self.mapped_pages,
+                self.own_pages,
+                self.lent_pages,
+                self.orphaned_pages,
+                self.own_entries,
+            ],
+            [Pointer::Text(self.wrong)],
+        )
+    }
+}
+
+impl<'a> Decode<'a> for AuditProcessResults<'a> {
+    #[inline]
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<13, 1>::parse(message)?;
+        Ok(AuditProcessResults {
+            id: message.data[0],
+            threads: message.data[1],
+            slots: message.data[2],
+            pending: message.data[3],
+            raised: message.data[4],
+            calls: message.data[5],
+            receives: message.data[6],
+            regions: message.data[7],
+            mapped_pages: message.data[8],
+            own_pages: message.data[9],
+            lent_pages: message.data[10],
+            orphaned_pages: message.data[11],
+            own_entries: message.data[12],
+            wrong: message.text(0)?,
+        })
+    }
+}
+
+/// Parameters of `capability`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CapabilityParams {
+    pub process: u64,
+    pub slot: u32,
+}
+
+impl Encode for CapabilityParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.process, u64::from(self.slot)], [])
+    }
+}
+
+impl Decode<'_> for CapabilityParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<2, 0>::parse(message)?;
+        Ok(CapabilityParams { process: message.data[0], slot: message.data[1] as u32 })
+    }
+}
+
+/// Results of `capability`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CapabilityResults {
+    pub slot: u32,
+    pub interface: u64,
+}
+
+impl Encode for CapabilityResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.slot), self.interface], [])
+    }
+}
+
+impl Decode<'_> for CapabilityResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<2, 0>::parse(message)?;
+        Ok(CapabilityResults { slot: message.data[0] as u32, interface: message.data[1] })
     }
 }

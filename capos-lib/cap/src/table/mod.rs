@@ -115,6 +115,11 @@ impl<O: Clone> Table<O> {
         self.slots.iter()
     }
 
+    /// The first capability in slot `from` or behind it, and its id. For walks that let go of the table from step to step.
+    pub fn at_or_after(&self, from: u32) -> Option<(CapId, &Entry<O>)> {
+        self.slots.at_or_after(from)
+    }
+
     /// Makes sure that the next `more` insertions succeed.
     ///
     /// # Errors

@@ -47,9 +47,15 @@ impl<O> Slots<O> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (CapId, &Entry<O>)> {
-        (0..)
-            .zip(&self.all)
-            .filter_map(|(index, slot)| Some((CapId::new(index, slot.generation), slot.entry.as_ref()?)))
+        (0..).zip(&self.all).filter_map(Self::held)
+    }
+
+    pub(super) fn at_or_after(&self, from: u32) -> Option<(CapId, &Entry<O>)> {
+        (from..).zip(self.all.get(from as usize..)?).find_map(Self::held)
+    }
+
+    fn held((index, slot): (u32, &Slot<O>)) -> Option<(CapId, &Entry<O>)> {
+        Some((CapId::new(index, slot.generation), slot.entry.as_ref()?))
     }
 
     /// Makes room for `more` entries.

@@ -23,6 +23,22 @@ fn the_first_capabilities_get_the_first_slots_in_order() {
 }
 
 #[test]
+fn a_walk_finds_every_capability_once() {
+    let mut table = Table::new(10);
+    let ids: Vec<CapId> = (0..5).map(|n| table.insert(entry(n)).unwrap()).collect();
+    table.release(ids[0]).unwrap();
+    table.release(ids[3]).unwrap();
+    let mut from = 0;
+    let mut found = Vec::new();
+    while let Some((id, held)) = table.at_or_after(from) {
+        found.push((id, held.object));
+        from = id.index() + 1;
+    }
+    assert_eq!(found, [(ids[1], 1), (ids[2], 2), (ids[4], 4)]);
+    assert!(table.at_or_after(u32::MAX).is_none());
+}
+
+#[test]
 fn ids_that_were_never_given_out_name_nothing() {
     let mut table = Table::new(10);
     table.insert(entry(1)).unwrap();

@@ -54,6 +54,16 @@ fn any_member_can_be_taken_out() {
 }
 
 #[test]
+fn a_member_can_be_looked_at_until_it_leaves() {
+    let mut deadlines = Deadlines::new();
+    let keys = [3u64, 1].map(|deadline| deadlines.insert(deadline, deadline).unwrap());
+    assert_eq!(keys.map(|key| deadlines.get(key).copied()), [Some(3), Some(1)]);
+    assert_eq!(deadlines.pop_due(1), Some(1));
+    deadlines.insert(9, 9).unwrap();
+    assert_eq!(keys.map(|key| deadlines.get(key).copied()), [Some(3), None], "its slot has a new tenant");
+}
+
+#[test]
 fn a_key_is_good_once() {
     let mut deadlines = Deadlines::new();
     let first = deadlines.insert(1, 'a').unwrap();

@@ -437,6 +437,17 @@ impl Serve for super::system_info::SystemInfo {
             }
             system_info::TIMERS => with(message, sqe.reply_len >= 16, |Empty| self.timers(call)),
             system_info::BOOT => with(message, sqe.reply_len >= 16, |Empty| self.boot(call)),
+            system_info::AUDIT => with(message, sqe.reply_len >= 64, |Empty| self.audit(call)),
+            system_info::AUDIT_PROCESS => {
+                with(message, sqe.reply_len >= 120, |params: system_info::AuditProcessParams| {
+                    self.audit_process(call, params)
+                })
+            }
+            system_info::CAPABILITY => {
+                with(message, sqe.reply_len >= 24, |params: system_info::CapabilityParams| {
+                    self.capability(call, params)
+                })
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

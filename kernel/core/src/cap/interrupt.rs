@@ -47,6 +47,11 @@ impl Line {
         }
     }
 
+    /// Whether that wait is the one that waits here.
+    pub fn holds(&self, thread: &Ref<Thread>, id: OpId) -> bool {
+        self.state.lock().waiter.as_ref().is_some_and(|waiter| waiter.is(thread, id))
+    }
+
     /// Takes back the ticket of a wait that is cancelled. Another one may have taken its place already.
     pub fn withdraw(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
         self.state.lock().waiter.take_if(|waiter| waiter.is(thread, id))

@@ -2,6 +2,7 @@
 
 use super::signaller::Signaller;
 use super::{Call, Object, Outcome};
+use crate::audit::census::{Counted, Kind};
 use crate::ipc::ops::{OpId, Ticket, Waiting};
 use crate::task::thread::Thread;
 use alloc::vec::Vec;
@@ -26,6 +27,7 @@ struct State {
 pub(crate) struct Event {
     state: Lock<State>,
     account: Ref<Account>,
+    _counted: Counted,
 }
 
 impl Event {
@@ -47,6 +49,11 @@ impl Event {
                 return true;
             }
         }
+    }
+
+    /// Whether that wait is here.
+    pub fn holds(&self, thread: &Ref<Thread>, id: OpId) -> bool {
+        self.state.lock().waiters.iter().any(|waiter| waiter.is(thread, id))
     }
 
     /// Takes back the ticket of a wait that is cancelled.
@@ -92,8 +99,9 @@ impl Notification {
 
     fn charged(account: &Ref<Account>) -> Result<Self, OutOfMemory> {
         let state = Lock::new(State { bits: 0, waiters: Vec::new(), closed: false });
+        let _counted = Counted::new(Kind::Notification);
         // From here on the event's own drop gives the charge back, also when there is no room for it.
-        let event = Ref::try_new(Event { state, account: account.clone() })?;
+        let event = Ref::try_new(Event { state, account: account.clone(), _counted })?;
         event.state.lock().waiters.try_reserve_exact(WAITERS_MAX).map_err(|_| OutOfMemory)?;
         Ok(Notification { owner: Ref::try_new(Owner { event })? })
     }

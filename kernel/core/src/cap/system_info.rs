@@ -1,15 +1,17 @@
 //! `SystemInfo`: what this machine is and what it is doing.
 
 use super::{Call, Outcome};
-use crate::boot;
+use crate::audit::census::{self, Kind};
 use crate::task::process::Process;
-use crate::task::{cpu, registry};
+use crate::task::{cpu, registry, timers};
+use crate::{audit, boot};
 use capos_abi::ExceptionCode;
 use capos_mem::Resource;
 use capos_schema::Encode;
 use capos_schema::system_info::{
-    AcpiTableParams, AcpiTableResults, BootResults, CpuParams, CpuResults, FeaturesResults, IrqParams,
-    IrqResults, MemoryRangeParams, MemoryRangeResults, PciFunctionParams, PciFunctionResults, ProcessParams,
+    AcpiTableParams, AcpiTableResults, AuditProcessParams, AuditProcessResults, AuditResults, BootResults,
+    CapabilityParams, CapabilityResults, CpuParams, CpuResults, FeaturesResults, IrqParams, IrqResults,
+    MemoryRangeParams, MemoryRangeResults, PciFunctionParams, PciFunctionResults, ProcessParams,
     ProcessResults, ProcessState, SystemResults, TimersResults,
 };
 use core::sync::atomic::Ordering;
@@ -108,6 +110,46 @@ impl SystemInfo {
 
     pub(super) fn timers(&self, call: &mut Call<'_>) -> Outcome {
         call.reply_large(&TimersResults { source: time::describe() })
+    }
+
+    pub(super) fn audit(&self, call: &mut Call<'_>) -> Outcome {
+        call.reply_large(&AuditResults {
+            heap_bytes: mem::heap_bytes(),
+            processes: census::count(Kind::Process),
+            threads: census::count(Kind::Thread),
+            endpoints: census::count(Kind::Endpoint),
+            facets: census::count(Kind::Facet),
+            notifications: census::count(Kind::Notification),
+            alarms: timers::count() as u64,
+        })
+    }
+
+    pub(super) fn audit_process(&self, call: &mut Call<'_>, params: AuditProcessParams) -> Outcome {
+        let Some(process) = registry::at_or_after(params.cursor) else { return NOT_FOUND };
+        let found = audit::look_at(&process);
+        let (account, pages) = (&process.account, Resource::MemoryPages);
+        call.reply_large(&AuditProcessResults {
+            id: process.id,
+            threads: found.threads,
+            slots: found.slots,
+            pending: found.pending,
+            raised: found.raised,
+            calls: found.calls,
+            receives: found.receives,
+            regions: process.space.regions(),
+            mapped_pages: process.space.mapped_pages(),
+            own_pages: account.own(pages),
+            lent_pages: account.lent(pages),
+            orphaned_pages: found.orphaned_pages,
+            own_entries: account.own(Resource::EndpointEntries),
+            wrong: found.wrong().as_str(),
+        })
+    }
+
+    pub(super) fn capability(&self, call: &mut Call<'_>, params: CapabilityParams) -> Outcome {
+        let process = registry::at_or_after(params.process).filter(|process| process.id == params.process);
+        let held = process.and_then(|process| audit::held(&process, params.slot));
+        or_not_found(call, held.map(|held| CapabilityResults { slot: held.slot, interface: held.interface }))
     }
 
     pub(super) fn boot(&self, call: &mut Call<'_>) -> Outcome {

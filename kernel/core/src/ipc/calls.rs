@@ -241,6 +241,41 @@ impl Calls {
         self.take(at)
     }
 
+    /// Whether that call is here, queued or received.
+    pub fn holds(&self, thread: &Ref<Thread>, id: OpId) -> bool {
+        self.find(|call| call.caller.is(thread, id)).is_some()
+    }
+
+    /// The first call in slot `from` or behind it, and its slot. For walks that let go of the endpoint from step to step.
+    pub fn at_or_after(&self, from: u32) -> Option<(u32, &Arrived)> {
+        let mut slots = (from..).zip(self.slots.get(from as usize..)?);
+        slots.find_map(|(at, slot)| Some((at, slot.call.as_ref()?)))
+    }
+
+    /// Whether the queue leads through every call that nobody has received and nothing else, and all other slots are free or received.
+    pub fn is_linked(&self) -> bool {
+        let waits = |slot: &Slot| slot.call.as_ref().is_some_and(|call| call.server.is_none());
+        let (mut at, mut last, mut queued) = (self.first, NONE, 0);
+        while let Some(slot) = self.slots.get(at as usize).filter(|slot| waits(slot)) {
+            (last, at, queued) = (at, slot.next, queued + 1);
+            // A circle.
+            if queued > self.slots.len() {
+                return false;
+            }
+        }
+        let (mut spare, mut free) = (self.first_free, 0);
+        while let Some(slot) = self.slots.get(spare as usize).filter(|slot| slot.call.is_none()) {
+            (spare, free) = (slot.next, free + 1);
+            if free > self.slots.len() {
+                return false;
+            }
+        }
+        let count = |wanted: &dyn Fn(&Slot) -> bool| self.slots.iter().filter(|slot| wanted(slot)).count();
+        (at, spare, last) == (NONE, NONE, self.last)
+            && queued == count(&waits)
+            && free == count(&|slot| slot.call.is_none())
+    }
+
     fn find(&self, wanted: impl Fn(&Arrived) -> bool) -> Option<u32> {
         (0..)
             .zip(&self.slots)

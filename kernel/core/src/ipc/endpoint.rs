@@ -4,6 +4,7 @@
 //! last receive right is gone the endpoint closes and every call at it ends with a typed error; when the last copy of a facet is
 //! gone the server hears of it.
 
+use crate::audit::census::{Counted, Kind};
 use crate::ipc::calls::{Arrived, Calls};
 use crate::ipc::ops::{OpId, Ticket};
 use crate::task::thread::Thread;
@@ -52,6 +53,7 @@ pub(crate) struct Endpoint {
     /// Holders of the receive right.
     owners: AtomicU32,
     account: Ref<Account>,
+    _counted: Counted,
 }
 
 /// Why no endpoint was made.
@@ -86,6 +88,7 @@ impl Endpoint {
             given_up: AtomicU64::new(0),
             owners: AtomicU32::new(1),
             account: account.clone(),
+            _counted: Counted::new(Kind::Endpoint),
         })?;
         {
             let mut state = endpoint.state.lock();
@@ -138,7 +141,9 @@ impl Endpoint {
         state.dropped.try_reserve(more).map_err(|_| OutOfMemory)?;
         state.facets = wanted;
         drop(state);
-        let facet = Facet { endpoint: this.clone(), badge, interface, minted: AtomicBool::new(false) };
+        let minted = AtomicBool::new(false);
+        let _counted = Counted::new(Kind::Facet);
+        let facet = Facet { endpoint: this.clone(), badge, interface, minted, _counted };
         let facet = Ref::try_new(facet)?;
         facet.minted.store(true, Ordering::Relaxed);
         Ok(facet)
@@ -231,6 +236,7 @@ pub(crate) struct Facet {
     interface: u64,
     /// Whether anybody ever got to hold it: a facet that failed to be made goes without a word.
     minted: AtomicBool,
+    _counted: Counted,
 }
 
 impl Facet {

@@ -160,6 +160,11 @@ impl Ops {
         Some(&self.slots.get(id.0 as usize)?.pending.as_ref()?.buffers)
     }
 
+    /// Where the ticket lies.
+    pub fn waiting(&self, id: OpId) -> Option<&Waiting> {
+        Some(&self.slots.get(id.0 as usize)?.pending.as_ref()?.waiting)
+    }
+
     /// Ends an operation; gives what it asked for and where its ticket was, for the caller to drop outside of any lock.
     #[inline(always)]
     pub fn end(&mut self, id: OpId) -> Option<Pending> {

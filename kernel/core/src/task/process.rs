@@ -1,5 +1,6 @@
 //! A process: address space, capability table, budget, threads.
 
+use crate::audit::census::{Counted, Kind};
 use crate::cap::{Object, interface_id};
 use crate::ipc::ops::Ticket;
 use crate::task::thread::Thread;
@@ -160,6 +161,7 @@ pub(crate) struct Process {
     pub next_dying: RefSlot<Process>,
     /// How much it may still write to the log.
     pub log: Lock<capos_log::LogBudget>,
+    _counted: Counted,
 }
 
 impl Process {
@@ -187,6 +189,7 @@ impl Process {
             cpu_ticks: AtomicU64::new(0),
             next_dying: RefSlot::empty(),
             log: Lock::new(log),
+            _counted: Counted::new(Kind::Process),
         })
     }
 }

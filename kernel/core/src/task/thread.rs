@@ -1,5 +1,6 @@
 //! A thread: saved registers, a ring block, pending operations. It has no kernel stack; the kernel runs to completion.
 
+use crate::audit::census::{Counted, Kind};
 use crate::ipc::endpoint::Endpoint;
 use crate::ipc::ops::{Buffers, OpId, Ops, Pending, Ticket, Waiting};
 use crate::task::process::Process;
@@ -68,6 +69,11 @@ impl State {
         if let Some((cpu, handle)) = self.queued {
             self.queued = schedule::requeue(cpu, handle, effective).map(|handle| (cpu, handle));
         }
+    }
+
+    /// Whether it waits for completions.
+    pub fn is_waiting(&self) -> bool {
+        self.wanted > 0
     }
 
     /// What a pending operation asked for; `None` when the thread is dead.
@@ -173,6 +179,7 @@ pub(crate) struct Thread {
     /// Our own count of completions written; the user's copy is never read back. Changes under the lock of `state`, or while no operation is
     /// pending.
     cq_tail: AtomicU32,
+    _counted: Counted,
 }
 
 /// What a new thread consists of.
@@ -221,6 +228,7 @@ impl Thread {
             }),
             sq_head: AtomicU32::new(0),
             cq_tail: AtomicU32::new(0),
+            _counted: Counted::new(Kind::Thread),
         }
     }
 
@@ -229,6 +237,11 @@ impl Thread {
     pub fn priority(&self) -> Priority {
         // Only priorities are ever stored.
         Priority::new(self.effective.load(Ordering::Relaxed)).unwrap_or(self.base)
+    }
+
+    /// Whether that is more than its own.
+    pub fn is_raised(&self) -> bool {
+        self.priority() != self.base
     }
 
     /// The first endpoint where it has called and not been answered.

@@ -1,6 +1,6 @@
 //! Alarms: ends of waits and of sleeps, kept per CPU.
 
-use crate::ipc::ops::Ticket;
+use crate::ipc::ops::{OpId, Ticket};
 use crate::task::cpu;
 use crate::task::thread::Thread;
 use capos_sched::Key;
@@ -47,6 +47,17 @@ pub(crate) fn disarm(alarm: Alarm) {
     let due = cpu::of(alarm.cpu as usize).deadlines.lock().remove(alarm.key);
     // The alarm may be the last to hold a thread: let go of it outside of the lock.
     drop(due);
+}
+
+/// Whether that alarm is still set and wakes operation `id` of `thread`.
+pub(crate) fn holds(alarm: Alarm, thread: &Ref<Thread>, id: OpId) -> bool {
+    let deadlines = cpu::of(alarm.cpu as usize).deadlines.lock();
+    matches!(deadlines.get(alarm.key), Some(Due::Sleep(ticket)) if ticket.is(thread, id))
+}
+
+/// How many alarms are set.
+pub(crate) fn count() -> usize {
+    (0..machine::count()).map(|id| cpu::of(id).deadlines.lock().len()).sum()
 }
 
 /// Takes the alarm of a sleep back, and its ticket out of it. `None` when it has gone off.

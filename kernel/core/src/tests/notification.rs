@@ -145,6 +145,7 @@ fn bits_for_a_dead_waiter_are_for_the_next() {
     heir.submit(wait_sqe(event));
     heir.enter(1, syscall::FOREVER);
     // As another CPU leaves it between the mark and the clean-up.
+    super::audit::from_now_on(false);
     fixture.waiter.thread.state.lock().run = Run::Dead;
     assert_eq!(fixture.signal().outcome(), 0);
     heir.run();

@@ -6,6 +6,7 @@ use std::alloc::System;
 
 std::thread_local! {
     static COUNTDOWN: Cell<Option<u64>> = const { Cell::new(None) };
+    static USED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Makes the `n`th allocation of this thread from now on (0 is the next) fail, once.
@@ -43,6 +44,16 @@ pub(super) fn unfailing<R>(run: impl FnOnce() -> R) -> R {
     result
 }
 
+/// Bytes that this thread has allocated and not freed. What it frees of another's counts against it.
+pub(super) fn used() -> u64 {
+    USED.get()
+}
+
+fn count(change: impl FnOnce(u64) -> u64) {
+    // A thread that ends frees what it had after the counter is gone.
+    let _ = USED.try_with(|used| used.set(change(used.get())));
+}
+
 struct Faulty;
 
 #[global_allocator]
@@ -54,11 +65,13 @@ unsafe impl GlobalAlloc for Faulty {
         if fails() {
             return core::ptr::null_mut();
         }
+        count(|used| used.wrapping_add(layout.size() as u64));
         // SAFETY: the caller keeps the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        count(|used| used.wrapping_sub(layout.size() as u64));
         // SAFETY: the caller keeps the contract; all our memory is the system allocator's.
         unsafe { System.dealloc(ptr, layout) }
     }
@@ -67,6 +80,7 @@ unsafe impl GlobalAlloc for Faulty {
         if fails() {
             return core::ptr::null_mut();
         }
+        count(|used| used.wrapping_add(size as u64).wrapping_sub(layout.size() as u64));
         // SAFETY: as above.
         unsafe { System.realloc(ptr, layout, size) }
     }

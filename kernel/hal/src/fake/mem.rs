@@ -33,6 +33,11 @@ pub fn kernel_pages() -> u64 {
     0
 }
 
+/// Bytes of the heap that the test's thread uses, the test's own included.
+pub fn heap_bytes() -> u64 {
+    heap::used()
+}
+
 /// Zeroed pages that may be mapped into user space; never holds Rust objects.
 pub struct Frames {
     start: NonNull<u8>,

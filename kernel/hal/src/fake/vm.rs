@@ -129,6 +129,11 @@ impl AddressSpace {
         drop(all);
     }
 
+    /// How many regions there are: here each page is one.
+    pub fn regions(&self) -> u64 {
+        self.pages.lock().len() as u64
+    }
+
     /// How many pages are backed.
     pub fn mapped_pages(&self) -> u64 {
         self.pages.lock().values().filter(|page| page.backing.is_some()).count() as u64

@@ -58,6 +58,11 @@ const TIMERS: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::TIMERS, caps: 0, bytes: MAX_MESSAGE };
 const BOOT: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::BOOT, caps: 0, bytes: MAX_MESSAGE };
+const AUDIT: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::AUDIT, caps: 0, bytes: 64 };
+const AUDIT_PROCESS: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::AUDIT_PROCESS, caps: 0, bytes: MAX_MESSAGE };
+const CAPABILITY: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::CAPABILITY, caps: 0, bytes: 24 };
 
 impl SystemInfoClient {
     /// The capability.
@@ -191,6 +196,51 @@ impl SystemInfoClient {
     pub fn boot_blocking(&self) -> Result<String, CallError> {
         ask(&self.cap, BOOT, &Empty, boot_results)
     }
+
+    /// What the kernel holds, for who compares before and after: bytes of its heap, and how many objects of each kind live, whoever can reach
+    /// them. An ended process counts until the last handle of it is gone.
+    pub async fn audit(&self) -> Result<schema::AuditResults, CallError> {
+        let reply = call(&self.cap, AUDIT, &Empty, &[]).await?;
+        Ok(plain_results(reply.bytes())?)
+    }
+
+    /// Like `audit`, but the thread waits for the answer.
+    pub fn audit_blocking(&self) -> Result<schema::AuditResults, CallError> {
+        ask(&self.cap, AUDIT, &Empty, plain_results)
+    }
+
+    /// Goes over the books of the first process whose id is at or after `cursor`; `notFound` when there is none. What its children were lent
+    /// counts as `lent` and not as its `own`; `orphanedPages` of it belong to children that have ended. `calls` and `receives` are those at
+    /// endpoints it has a right to. `wrong` names what cannot be: `threads slots calls lent pages ticket place stranger abandoned links`. On a
+    /// machine that is not at rest it may be a change under way.
+    pub async fn audit_process(&self, cursor: u64) -> Result<AuditProcessReply, CallError> {
+        let params = schema::AuditProcessParams { cursor };
+        let reply = call(&self.cap, AUDIT_PROCESS, &params, &[]).await?;
+        Ok(audit_process_results(reply.bytes())?)
+    }
+
+    /// Like `audit_process`, but the thread waits for the answer.
+    pub fn audit_process_blocking(&self, cursor: u64) -> Result<AuditProcessReply, CallError> {
+        let params = schema::AuditProcessParams { cursor };
+        ask(&self.cap, AUDIT_PROCESS, &params, audit_process_results)
+    }
+
+    /// What a process holds in slot `slot` or the next one that is not empty; `notFound` when there is no such slot or process.
+    pub async fn capability(&self, process: u64, slot: u32) -> Result<schema::CapabilityResults, CallError> {
+        let params = schema::CapabilityParams { process, slot };
+        let reply = call(&self.cap, CAPABILITY, &params, &[]).await?;
+        Ok(plain_results(reply.bytes())?)
+    }
+
+    /// Like `capability`, but the thread waits for the answer.
+    pub fn capability_blocking(
+        &self,
+        process: u64,
+        slot: u32,
+    ) -> Result<schema::CapabilityResults, CallError> {
+        let params = schema::CapabilityParams { process, slot };
+        ask(&self.cap, CAPABILITY, &params, plain_results)
+    }
 }
 
 /// What `system` answers.
@@ -314,4 +364,43 @@ fn timers_results(bytes: &[u8]) -> Result<String, DecodeError> {
 fn boot_results(bytes: &[u8]) -> Result<String, DecodeError> {
     let results = schema::BootResults::decode(bytes)?;
     Ok(String::from(results.text))
+}
+
+/// What `auditProcess` answers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AuditProcessReply {
+    pub id: u64,
+    pub threads: u64,
+    pub slots: u64,
+    pub pending: u64,
+    pub raised: u64,
+    pub calls: u64,
+    pub receives: u64,
+    pub regions: u64,
+    pub mapped_pages: u64,
+    pub own_pages: u64,
+    pub lent_pages: u64,
+    pub orphaned_pages: u64,
+    pub own_entries: u64,
+    pub wrong: String,
+}
+
+fn audit_process_results(bytes: &[u8]) -> Result<AuditProcessReply, DecodeError> {
+    let results = schema::AuditProcessResults::decode(bytes)?;
+    Ok(AuditProcessReply {
+        id: results.id,
+        threads: results.threads,
+        slots: results.slots,
+        pending: results.pending,
+        raised: results.raised,
+        calls: results.calls,
+        receives: results.receives,
+        regions: results.regions,
+        mapped_pages: results.mapped_pages,
+        own_pages: results.own_pages,
+        lent_pages: results.lent_pages,
+        orphaned_pages: results.orphaned_pages,
+        own_entries: results.own_entries,
+        wrong: String::from(results.wrong),
+    })
 }

@@ -27,6 +27,8 @@ struct Unused {
 struct Growing {
     heap: Heap,
     end: u64,
+    /// Bytes of blocks that are given out.
+    used: u64,
     unused: [Option<NonNull<Unused>>; SIZES.len()],
 }
 
@@ -37,8 +39,12 @@ unsafe impl Send for Growing {}
 struct KernelHeap(Lock<Growing>);
 
 #[global_allocator]
-static HEAP: KernelHeap =
-    KernelHeap(Lock::new(Growing { heap: Heap::empty(), end: HEAP_BASE, unused: [None; SIZES.len()] }));
+static HEAP: KernelHeap = KernelHeap(Lock::new(Growing {
+    heap: Heap::empty(),
+    end: HEAP_BASE,
+    used: 0,
+    unused: [None; SIZES.len()],
+}));
 
 /// The list for blocks of that layout, and the layout that all its blocks have. `None` for large ones.
 fn class_of(layout: Layout) -> Option<(usize, Layout)> {
@@ -74,6 +80,12 @@ impl Growing {
     }
 
     fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        let block = self.find(layout)?;
+        self.used += layout.size() as u64;
+        Some(block)
+    }
+
+    fn find(&mut self, layout: Layout) -> Option<NonNull<u8>> {
         let Some((class, block)) = class_of(layout) else { return self.allocate_first_fit(layout) };
         let list = self.unused.get_mut(class)?;
         let Some(found) = *list else { return self.allocate_first_fit(block) };
@@ -94,6 +106,7 @@ impl Growing {
     /// # Safety
     /// `block` came from `allocate` with this layout and is not used any more.
     unsafe fn free(&mut self, block: NonNull<u8>, layout: Layout) {
+        self.used -= layout.size() as u64;
         match class_of(layout).and_then(|(class, _)| self.unused.get_mut(class)) {
             Some(list) => {
                 let unused = block.cast::<Unused>();
@@ -119,6 +132,11 @@ unsafe impl GlobalAlloc for KernelHeap {
             unsafe { self.0.lock().free(block, layout) };
         }
     }
+}
+
+/// Bytes that are given out.
+pub fn used() -> u64 {
+    HEAP.0.lock().used
 }
 
 /// Takes the first chunk. `false` when there is no memory at all.

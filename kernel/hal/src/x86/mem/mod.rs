@@ -27,6 +27,11 @@ pub fn kernel_pages() -> u64 {
     phys::kernel_pages()
 }
 
+/// Bytes of the kernel heap that are in use.
+pub fn heap_bytes() -> u64 {
+    heap::used()
+}
+
 /// Some consecutive frames.
 #[derive(Clone, Copy)]
 struct Extent {

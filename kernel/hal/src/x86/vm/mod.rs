@@ -246,6 +246,11 @@ impl AddressSpace {
         drop(inner.regions.clear());
     }
 
+    /// How many regions there are, reserved ones included.
+    pub fn regions(&self) -> u64 {
+        self.inner.lock().regions.len() as u64
+    }
+
     /// How many pages are backed.
     pub fn mapped_pages(&self) -> u64 {
         self.inner.lock().regions.backed_pages() as u64
