@@ -13,8 +13,9 @@ interface SystemInfo $Capos.kernelHosted {
   system @0 () -> (cpus :UInt32, uptimeNs :UInt64, totalPages :UInt64, freePages :UInt64, kernelPages :UInt64, processes :UInt32, threads :UInt32, bootSeed :UInt64, version :Text);
   # The whole at a glance.
 
-  cpu @1 (index :UInt32) -> (apicId :UInt32, idleNs :UInt64, switches :UInt64, interrupts :UInt64, syscalls :UInt64, ipis :UInt64);
-  # One processor's counters; `notFound` beyond the last.
+  cpu @1 (index :UInt32) -> (apicId :UInt32, idleNs :UInt64, switches :UInt64, interrupts :UInt64, syscalls :UInt64, ipis :UInt64, shootdowns :UInt64);
+  # One processor's counters; `notFound` beyond the last. `shootdowns` says how often another processor has made it forget
+  # translations of user memory.
 
   features @2 () -> (text :Text);
   # What the processor reports and what the kernel made of it, in words: `nx=on smep=on x2apic=absent ...`.

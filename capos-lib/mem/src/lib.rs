@@ -16,4 +16,6 @@ mod sync;
 
 pub use budget::{Budget, Exhausted, RESOURCES, Resource};
 pub use frames::{FrameAllocator, FrameError};
-pub use regions::{Backing, Bounds, Protection, Region, RegionError, Regions};
+pub use regions::{
+    Backing, Bounds, Commitment, LARGE_PAGES, Placement, Protection, Region, RegionError, Regions, Removal,
+};

@@ -87,12 +87,12 @@ fn a_removal_that_was_prepared_needs_no_memory() {
             RegionError::OutOfMemory,
             || space(size),
             regions,
-            |space| space.prepare_remove(PAGE * 17, 2),
+            |space| space.removal(PAGE * 17, 2).map(drop),
         );
         let mut prepared = space(size);
-        prepared.prepare_remove(PAGE * 17, 2).expect("memory");
+        let removal = prepared.removal(PAGE * 17, 2).expect("memory");
         fail_nth_allocation(0);
-        assert_eq!(prepared.remove(PAGE * 17, 2), Ok(()));
+        removal.remove();
         assert!(never_fail(), "it allocated");
         failures
     });

@@ -159,6 +159,7 @@ pub struct CpuResults {
     pub interrupts: u64,
     pub syscalls: u64,
     pub ipis: u64,
+    pub shootdowns: u64,
 }
 
 impl Encode for CpuResults {
@@ -166,7 +167,15 @@ impl Encode for CpuResults {
     fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         write(
             out,
-            [u64::from(self.apic_id), self.idle_ns, self.switches, self.interrupts, self.syscalls, self.ipis],
+            [
+                u64::from(self.apic_id),
+                self.idle_ns,
+                self.switches,
+                self.interrupts,
+                self.syscalls,
+                self.ipis,
+                self.shootdowns,
+            ],
             [],
         )
     }
@@ -175,7 +184,7 @@ impl Encode for CpuResults {
 impl Decode<'_> for CpuResults {
     #[inline]
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
-        let message = Message::<6, 0>::parse(message)?;
+        let message = Message::<7, 0>::parse(message)?;
         Ok(CpuResults {
             apic_id: message.data[0] as u32,
             idle_ns: message.data[1],
@@ -183,6 +192,7 @@ impl Decode<'_> for CpuResults {
             interrupts: message.data[3],
             syscalls: message.data[4],
             ipis: message.data[5],
+            shootdowns: message.data[6],
         })
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! This is the truth about an address space; page tables are made from it. `T` is what backs a region, usually a counted
 //! reference to frames. Every change is all or nothing, also when the bookkeeping itself runs out of memory or of its bounded
-//! number of regions, so the order for an address space is: change the regions first, then the page tables (whose own frames were
-//! provided before). For taking out it is the other way round, as frames may only go when no translation is left:
-//! [`Regions::prepare_remove`], page tables, shoot-down, then [`Regions::remove`], which then cannot fail.
+//! number of regions. An address space changes its page tables in between: [`Regions::placement`] and [`Regions::commitment`] find what
+//! can be changed and keep it, then the tables are provided, which may fail, then the region is entered, which cannot. For taking out the
+//! tables come in between as well, as frames may only go when no translation is left: [`Regions::removal`], page tables, shoot-down,
+//! [`Removal::remove`].
 
 mod change;
 mod free;
@@ -12,7 +13,8 @@ mod region;
 #[cfg(test)]
 mod tests;
 
-pub use region::{Backing, Bounds, Protection, Region, RegionError};
+pub use change::{Commitment, Placement, Removal};
+pub use region::{Backing, Bounds, LARGE_PAGES, Protection, Region, RegionError};
 
 use alloc::vec::Vec;
 
@@ -75,7 +77,9 @@ impl<T: Clone> Regions<T> {
         self.hint = self.bounds.dynamic_start;
         core::mem::take(&mut self.list)
     }
+}
 
+impl<T> Regions<T> {
     /// Index of the first region that ends above `address`.
     #[inline]
     fn first_reaching(&self, address: u64) -> usize {

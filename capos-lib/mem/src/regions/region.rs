@@ -4,6 +4,9 @@ use capos_abi::PAGE_SIZE;
 
 pub(super) const PAGE: u64 = PAGE_SIZE as u64;
 
+/// Pages of a large page, 2 MiB: what one entry of the second lowest page table can map.
+pub const LARGE_PAGES: usize = 512;
+
 /// What user code may do with a page. There is no writable and executable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Protection {
@@ -44,6 +47,18 @@ impl<T> Region<T> {
     #[inline]
     pub fn end(&self) -> u64 {
         self.start + self.pages as u64 * PAGE
+    }
+}
+
+impl<T: PartialEq> Region<T> {
+    /// Whether `next` is just what follows: the same protection, and the next pages of the same object.
+    pub(super) fn continues_in(&self, next: &Region<T>) -> bool {
+        let follows = match (&self.backing, &next.backing) {
+            (Some(low), Some(high)) => low.first + self.pages == high.first && low.object == high.object,
+            // Reservations stay as they were made.
+            _ => false,
+        };
+        follows && self.end() == next.start && self.protection == next.protection
     }
 }
 

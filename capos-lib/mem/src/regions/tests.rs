@@ -1,6 +1,6 @@
 //! Regions against a map of single pages.
 
-use super::{Backing, Bounds, Protection, Region, RegionError, Regions};
+use super::{Backing, Bounds, LARGE_PAGES, Protection, Region, RegionError, Regions};
 use proptest::prelude::{
     Just, ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -55,7 +55,7 @@ fn ranges_out_of_bounds_are_refused_by_every_operation() {
         assert_eq!(regions.commit(start, pages, Protection::Read, backing), Err(RegionError::BadRange));
         assert_eq!(regions.protect(start, pages, Protection::Read), Err(RegionError::BadRange));
         assert_eq!(regions.remove(start, pages), Err(RegionError::BadRange));
-        assert_eq!(regions.prepare_remove(start, pages), Err(RegionError::BadRange));
+        assert_eq!(regions.removal(start, pages).err(), Some(RegionError::BadRange));
         assert!(regions.overlapping(start, pages).is_err());
         assert!(regions.is_empty());
     }
@@ -66,7 +66,8 @@ fn places_are_in_the_dynamic_part_with_a_guard_page_between() {
     let mut regions = regions();
     assert_eq!(regions.reserve(4), Ok(0x41 * PAGE));
     assert_eq!(regions.reserve(1), Ok(0x46 * PAGE));
-    assert_eq!(regions.place(2, Protection::Read, Some(Backing { object: 1, first: 0 })), Ok(0x48 * PAGE));
+    let placement = regions.placement(2, 0).unwrap();
+    assert_eq!(placement.place(Protection::Read, Some(Backing { object: 1, first: 0 })), 0x48 * PAGE);
     assert_eq!(regions.backed_pages(), 2);
 }
 
@@ -152,6 +153,50 @@ fn protecting_a_part_keeps_the_pages_of_the_object_in_place() {
 }
 
 #[test]
+fn protections_to_and_fro_leave_one_region() {
+    let mut regions = regions();
+    regions.insert(backed(0x20, 6, 7, 10)).unwrap();
+    for page in [0x22, 0x20, 0x25, 0x23, 0x24, 0x21] {
+        regions.protect(page * PAGE, 1, Protection::Read).unwrap();
+    }
+    assert_eq!(list(&regions), [Region { protection: Protection::Read, ..backed(0x20, 6, 7, 10) }]);
+    regions.protect(0x20 * PAGE, 6, Protection::ReadWrite).unwrap();
+    assert_eq!(list(&regions), [backed(0x20, 6, 7, 10)]);
+}
+
+#[test]
+fn only_what_goes_on_in_its_neighbour_becomes_one_with_it() {
+    // Another object, other pages of the same one, a gap, and reservations.
+    for other in [backed(0x22, 2, 8, 2), backed(0x22, 2, 7, 3), backed(0x23, 2, 7, 2)] {
+        let mut regions = regions();
+        regions.insert(backed(0x20, 2, 7, 0)).unwrap();
+        regions.insert(other).unwrap();
+        let before = list(&regions);
+        regions.protect(0x20 * PAGE, 2, Protection::ReadWrite).unwrap();
+        assert_eq!(list(&regions), before);
+    }
+}
+
+#[test]
+fn what_is_large_enough_for_large_pages_begins_where_they_fit() {
+    const LARGE: u64 = LARGE_PAGES as u64;
+    let bounds = Bounds { start: PAGE, end: PAGE << 20, dynamic_start: PAGE << 10, dynamic_end: PAGE << 15 };
+    let mut regions = Regions::<u32>::new(bounds, 100);
+    regions.reserve(3).unwrap();
+    let large = regions.reserve(LARGE_PAGES).unwrap();
+    assert_eq!(large / PAGE % LARGE, 0);
+    let phased =
+        regions.placement(LARGE_PAGES + 7, 3 * LARGE_PAGES + 5).unwrap().place(Protection::Read, None);
+    assert_eq!(phased / PAGE % LARGE, 5);
+    assert!(phased > large + LARGE * PAGE, "a page between them");
+    assert_ne!(
+        regions.reserve(LARGE_PAGES - 1).unwrap() / PAGE % LARGE,
+        0,
+        "small ones lie close to each other"
+    );
+}
+
+#[test]
 fn reservations_cannot_be_protected() {
     let mut regions = regions();
     regions.insert(backed(0x20, 2, 1, 0)).unwrap();
@@ -195,7 +240,7 @@ fn the_number_of_regions_is_bounded_and_a_refusal_changes_nothing() {
     regions.insert(reserved(0x30, 2)).unwrap();
     assert_eq!(regions.insert(reserved(0x40, 1)), Err(RegionError::TooManyRegions));
     assert_eq!(regions.remove(0x21 * PAGE, 1), Err(RegionError::TooManyRegions));
-    assert_eq!(regions.prepare_remove(0x21 * PAGE, 1), Err(RegionError::TooManyRegions));
+    assert_eq!(regions.removal(0x21 * PAGE, 1).err(), Some(RegionError::TooManyRegions));
     assert_eq!(list(&regions), [backed(0x20, 6, 7, 0), reserved(0x30, 2)]);
     assert_eq!(regions.remove(0x20 * PAGE, 1), Ok(()), "clipping needs no further region");
 }
@@ -343,7 +388,12 @@ proptest! {
                 Step::Remove(page, pages) => {
                     let range = range(page, pages);
                     let good = model.all(&range, |_| true);
-                    let prepared = regions.prepare_remove(page * PAGE, pages);
+                    let prepared = regions.removal(page * PAGE, pages).map(|removal| {
+                        let backed = removal.backed().flat_map(|(start, pages)| (0..pages as u64).map(move |n| start / PAGE + n));
+                        let backed: Vec<u64> = backed.collect();
+                        let wanted = range.iter().filter(|page| model.0.get(page).is_some_and(|page| page.1.is_some()));
+                        assert!(backed.iter().eq(wanted), "what is backed, clipped");
+                    });
                     prop_assert_eq!(&pages_of(&regions), &model, "preparing changes nothing");
                     let done = regions.remove(page * PAGE, pages);
                     prop_assert_eq!(prepared, done, "removal keeps what preparation promised");

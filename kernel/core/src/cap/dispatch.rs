@@ -409,7 +409,7 @@ impl Serve for super::system_info::SystemInfo {
         match sqe.method {
             system_info::SYSTEM => with(message, sqe.reply_len >= 72, |Empty| self.system(call)),
             system_info::CPU => {
-                with(message, sqe.reply_len >= 56, |params: system_info::CpuParams| self.cpu(call, params))
+                with(message, sqe.reply_len >= 64, |params: system_info::CpuParams| self.cpu(call, params))
             }
             system_info::FEATURES => with(message, sqe.reply_len >= 16, |Empty| self.features(call)),
             system_info::PROCESS => {

@@ -49,6 +49,7 @@ impl SystemInfo {
             interrupts: cpu.interrupts.load(Ordering::Relaxed),
             syscalls: cpu.syscalls.load(Ordering::Relaxed),
             ipis: cpu.kicks.load(Ordering::Relaxed),
+            shootdowns: machine::shootdowns(id),
         })
     }
 

@@ -56,6 +56,7 @@ pub(crate) async fn cpu(system: &SystemInfoClient) -> Result<Vec<Report>, Troubl
             Value::number(cpu.interrupts),
             Value::number(cpu.syscalls),
             Value::number(cpu.ipis),
+            Value::number(cpu.shootdowns),
         ]);
     }
     Ok(alloc::vec![report, pairs(shapes::CPU_FEATURE.report(), &system.features().await?)])

@@ -52,6 +52,7 @@ pub(crate) const CPU: Shape = shape(
         ("interrupts", Right),
         ("syscalls", Right),
         ("ipis", Right),
+        ("shootdowns", Right),
     ],
 );
 pub(crate) const CPU_FEATURE: Shape = shape("cpu_feature", &[("feature", Left), ("state", Left)]);

@@ -41,7 +41,7 @@ impl From<&SystemInfoClient> for Outgoing {
 
 const SYSTEM: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::SYSTEM, caps: 0, bytes: MAX_MESSAGE };
-const CPU: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::CPU, caps: 0, bytes: 56 };
+const CPU: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::CPU, caps: 0, bytes: 64 };
 const FEATURES: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::FEATURES, caps: 0, bytes: MAX_MESSAGE };
 const PROCESS: Method =
@@ -86,7 +86,8 @@ impl SystemInfoClient {
         ask(&self.cap, SYSTEM, &Empty, system_results)
     }
 
-    /// One processor's counters; `notFound` beyond the last.
+    /// One processor's counters; `notFound` beyond the last. `shootdowns` says how often another processor has made it forget
+    /// translations of user memory.
     pub async fn cpu(&self, index: u32) -> Result<schema::CpuResults, CallError> {
         let params = schema::CpuParams { index };
         let reply = call(&self.cap, CPU, &params, &[]).await?;

@@ -3,7 +3,7 @@
 use super::MAX_CPUS;
 use super::tables::Tables;
 use crate::sync::Ref;
-use crate::x86::user::{NOBODY_ENTERED, SavedState, UserContext};
+use crate::x86::user::{BY_SYSCALL, NOBODY_ENTERED, SavedState, UserContext};
 use core::arch::asm;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::offset_of;
@@ -125,6 +125,18 @@ pub fn id() -> usize {
         )
     };
     id
+}
+
+/// Whether nobody needs what is in the vector registers: this CPU handles a system call of the thread whose registers it still has.
+#[inline]
+pub fn vectors_are_free() -> bool {
+    if !READY.load(Ordering::Acquire) {
+        return false;
+    }
+    let local = this();
+    let context = local.context.get();
+    // SAFETY: a context that is not null is that of the thread that this CPU owns, which lives as long.
+    !context.is_null() && context == local.entered.get() && unsafe { (*context).kind } == BY_SYSCALL
 }
 
 /// Like [`this`], for code that may run before the CPU was adopted: panics.

@@ -51,6 +51,11 @@ pub fn apic_id(cpu: usize) -> u32 {
     local::of(cpu).map_or(0, |local| local.apic_id.load(Ordering::Relaxed))
 }
 
+/// How often others have made `cpu` forget translations of user memory; 0 for unknown numbers.
+pub fn shootdowns(cpu: usize) -> u64 {
+    local::of(cpu).map_or(0, |local| local.flush_wanted.load(Ordering::Relaxed))
+}
+
 /// What the processor offers, as `name=on` and `name=absent`.
 pub fn features() -> &'static str {
     probe::describe()

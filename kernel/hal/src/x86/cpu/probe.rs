@@ -33,6 +33,8 @@ pub struct Features {
     pub xsave_mask: u32,
     /// Width of physical addresses.
     pub physical_bits: u32,
+    /// String instructions that move whole cache lines (ERMS).
+    pub fast_strings: bool,
 }
 
 static FEATURES: Once<Features> = Once::new();
@@ -75,6 +77,7 @@ fn probe() -> Features {
         xsave,
         xsave_mask,
         physical_bits: if highest_extended >= 0x8000_0008 { __cpuid(0x8000_0008).eax & 0xff } else { 36 },
+        fast_strings: bit(seven.ebx, 9),
     }
 }
 

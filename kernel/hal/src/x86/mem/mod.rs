@@ -1,5 +1,6 @@
 //! Memory: frames for user space, and how much there is.
 
+mod clear;
 pub(super) mod heap;
 pub(super) mod phys;
 
@@ -9,7 +10,7 @@ use crate::sync::Ref;
 use crate::types::{MemError, OutOfRange};
 use alloc::vec::Vec;
 use capos_abi::PAGE_SIZE;
-use capos_mem::{FrameAllocator, Resource};
+use capos_mem::{FrameAllocator, LARGE_PAGES, Resource};
 use core::arch::asm;
 
 /// Pages of the machine that the kernel manages.
@@ -60,9 +61,18 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// `pages` zeroed pages charged to `budget`, wherever they are.
+    /// `pages` zeroed pages charged to `budget`, wherever they are; whole large pages from the beginning on if there are such.
     pub fn zeroed(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
-        Self::allocate(pages, budget, |frames, pages| frames.take_single(pages))
+        Self::zeroed_from(0, pages, budget)
+    }
+
+    /// The same for pages of which the first is number `phase` of a large page.
+    pub(super) fn zeroed_from(
+        phase: usize,
+        pages: usize,
+        budget: &Ref<Account>,
+    ) -> Result<Ref<Frames>, MemError> {
+        Self::allocate(pages, budget, |frames, pages| frames.take(phase, pages))
     }
 
     /// Like [`Frames::zeroed`], physically contiguous.
@@ -87,17 +97,9 @@ impl Frames {
         Ok(Ref::try_new(frames)?)
     }
 
-    /// Takes frames one by one. They come in descending order, so the list is built from its end and neighbours are joined.
-    /// Room in the list is made between the batches, because the heap takes frames too.
-    fn take_single(&mut self, pages: usize) -> Result<(), MemError> {
-        let mut outcome = Ok(());
-        while outcome.is_ok() && self.pages < pages {
-            outcome = self.extents.try_reserve(BATCH).map_err(|_| MemError::OutOfMemory).and_then(|()| {
-                phys::with(|allocator| self.take_batch(pages, allocator))
-                    .unwrap_or(Err(MemError::OutOfMemory))
-            });
-        }
-        self.extents.reverse();
+    /// Takes frames, large pages where they fit.
+    fn take(&mut self, phase: usize, pages: usize) -> Result<(), MemError> {
+        let outcome = self.take_pieces(phase, pages);
         let mut page = 0;
         for extent in &mut self.extents {
             // Up to here `page` held the extent's length.
@@ -106,10 +108,53 @@ impl Frames {
         outcome
     }
 
-    fn take_batch(&mut self, pages: usize, allocator: &mut FrameAllocator<'static>) -> Result<(), MemError> {
+    fn take_pieces(&mut self, phase: usize, pages: usize) -> Result<(), MemError> {
+        let before = (LARGE_PAGES - phase % LARGE_PAGES) % LARGE_PAGES;
+        if pages >= before + LARGE_PAGES {
+            self.take_single(before)?;
+            while pages - self.pages >= LARGE_PAGES && self.take_large()? {}
+        }
+        self.take_single(pages)
+    }
+
+    /// Takes a large page. False when there is none.
+    fn take_large(&mut self) -> Result<bool, MemError> {
+        self.extents.try_reserve(1).map_err(|_| MemError::OutOfMemory)?;
+        let first = phys::with(|allocator| allocator.allocate_run(LARGE_PAGES, LARGE_PAGES)).flatten();
+        let Some(first) = first else { return Ok(false) };
+        let (address, page) = (first as u64 * PAGE, LARGE_PAGES);
+        match self.extents.last_mut() {
+            Some(last) if last.address + last.page as u64 * PAGE == address => last.page += page,
+            _ => self.extents.push(Extent { page, address }),
+        }
+        self.pages += page;
+        Ok(true)
+    }
+
+    /// Takes frames one by one until there are `pages` in all. They come in descending order, so the list is built from its end and
+    /// neighbours are joined. Room in the list is made between the batches, because the heap takes frames too.
+    fn take_single(&mut self, pages: usize) -> Result<(), MemError> {
+        let begin = self.extents.len();
+        let mut outcome = Ok(());
+        while outcome.is_ok() && self.pages < pages {
+            outcome = self.extents.try_reserve(BATCH).map_err(|_| MemError::OutOfMemory).and_then(|()| {
+                phys::with(|allocator| self.take_batch(begin, pages, allocator))
+                    .unwrap_or(Err(MemError::OutOfMemory))
+            });
+        }
+        self.extents.get_mut(begin..).unwrap_or_default().reverse();
+        outcome
+    }
+
+    fn take_batch(
+        &mut self,
+        begin: usize,
+        pages: usize,
+        allocator: &mut FrameAllocator<'static>,
+    ) -> Result<(), MemError> {
         while self.pages < pages && self.extents.len() < self.extents.capacity() {
             let address = allocator.allocate().ok_or(MemError::OutOfMemory)? as u64 * PAGE;
-            match self.extents.last_mut() {
+            match self.extents.get_mut(begin..).and_then(<[Extent]>::last_mut) {
                 Some(last) if last.address == address + PAGE => {
                     *last = Extent { page: last.page + 1, address }
                 }

@@ -1,5 +1,6 @@
 //! Frames of physical memory, and the direct map by which the kernel reaches them.
 
+use super::clear;
 use crate::sync::Lock;
 use crate::x86::paging::PAGE;
 use capos_mem::FrameAllocator;
@@ -120,17 +121,10 @@ pub fn free(pa: u64) {
 }
 
 /// Clears `pages` consecutive frames that belong to the caller.
+#[inline]
 pub fn zero(pa: u64, pages: u64) {
     // SAFETY: the frames are the caller's alone and lie in the direct map.
-    unsafe {
-        core::arch::asm!(
-            "rep stosq",
-            inout("rcx") pages * (PAGE / 8) => _,
-            inout("rdi") pointer(pa) => _,
-            in("rax") 0,
-            options(nostack, preserves_flags)
-        );
-    }
+    unsafe { clear::pages(pointer(pa), pages) };
 }
 
 /// Frames that the kernel uses for itself.

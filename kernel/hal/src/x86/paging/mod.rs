@@ -36,7 +36,8 @@ pub const fn span(level: u32) -> u64 {
     PAGE << (9 * (level - 1))
 }
 
-fn index(va: u64, level: u32) -> usize {
+/// Which entry of its table is on the way to `va`.
+pub const fn index(va: u64, level: u32) -> usize {
     (va / span(level)) as usize % ENTRIES
 }
 
@@ -79,24 +80,6 @@ pub unsafe fn entry(
     }
     // SAFETY: as above.
     Ok(unsafe { &table(at)[index(va, level)] })
-}
-
-/// The entry for `va` at `level`, if the tables above it exist.
-///
-/// # Safety
-/// As [`entry`]; and no large page is mapped there.
-pub unsafe fn existing_entry(root: u64, va: u64, level: u32) -> Option<&'static AtomicU64> {
-    let mut at = root;
-    for upper in (level + 1..=4).rev() {
-        // SAFETY: as in `entry`.
-        let value = unsafe { table(at)[index(va, upper)].load(Ordering::Relaxed) };
-        if value & bits::PRESENT == 0 {
-            return None;
-        }
-        at = value & bits::ADDRESS;
-    }
-    // SAFETY: as in `entry`.
-    Some(unsafe { &table(at)[index(va, level)] })
 }
 
 /// Maps a range of the kernel half with the largest pages that fit.

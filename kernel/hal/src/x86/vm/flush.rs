@@ -6,6 +6,7 @@
 
 use crate::x86::apic;
 use crate::x86::cpu::{MAX_CPUS, local};
+use crate::x86::paging::PAGE;
 use crate::x86::traps::vectors;
 use core::arch::asm;
 use core::sync::atomic::Ordering;
@@ -27,13 +28,38 @@ pub fn poll() {
     }
 }
 
-/// Flushes the CPUs whose bits are set, and returns when all have.
-pub fn on(cpus: u64) {
-    let me = local::this().id.get();
-    if cpus >> me & 1 != 0 {
-        flush_here();
+/// Most pages that are forgotten one by one.
+const FEW: usize = 32;
+
+/// Forgets what this CPU knows of `pages` pages from `va` on, and of all tables that lead anywhere (Intel SDM vol. 3, 4.10.4.1).
+#[inline]
+fn forget_here(va: u64, pages: usize) {
+    if pages > FEW {
+        return flush_here();
     }
-    let others = (0..MAX_CPUS).filter(|cpu| cpus >> cpu & 1 != 0 && *cpu != me);
+    for n in 0..pages as u64 {
+        // SAFETY: forgets a translation of user space, which the kernel does not use.
+        unsafe { asm!("invlpg [{}]", in(reg) va + n * PAGE, options(nostack, preserves_flags)) };
+    }
+}
+
+/// Makes the CPUs whose bits are set forget `pages` pages from `va` on, and returns when all have.
+#[inline]
+pub fn on(cpus: u64, va: u64, pages: usize) {
+    let own = local::this().bit.get();
+    if cpus & own != 0 {
+        forget_here(va, pages);
+    }
+    if cpus & !own != 0 {
+        shoot_down(cpus & !own);
+    }
+}
+
+/// Flushes other CPUs. They forget everything: who is interrupted for it has paid more already.
+#[cold]
+#[inline(never)]
+fn shoot_down(cpus: u64) {
+    let others = (0..MAX_CPUS).filter(|cpu| cpus >> cpu & 1 != 0);
     let mut tickets = [0; MAX_CPUS];
     for cpu in others.clone() {
         if let Some(local) = local::of(cpu) {

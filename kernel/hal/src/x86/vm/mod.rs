@@ -4,6 +4,7 @@
 
 pub(crate) mod flush;
 mod tables;
+mod window;
 
 use super::cpu::local::Local;
 use super::mem::Frames;
@@ -12,8 +13,8 @@ use crate::account::Account;
 use crate::sync::{Lock, Ref};
 use crate::types::{Protection, VmError};
 use capos_abi::{PAGE_SIZE, layout};
-use capos_mem::{Backing, Bounds, Region, RegionError, Regions};
-use core::sync::atomic::{AtomicU64, Ordering};
+use capos_mem::{Backing, Bounds, LARGE_PAGES, Region, RegionError, Regions};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 use tables::{Pruned, Tables};
 
 /// Most regions of one address space: bounds the kernel heap that one process can take.
@@ -78,6 +79,12 @@ fn pure(protection: Protection) -> capos_mem::Protection {
     }
 }
 
+impl PartialEq for Memory {
+    fn eq(&self, other: &Self) -> bool {
+        Ref::ptr_eq(&self.frames, &other.frames) && self.writable == other.writable
+    }
+}
+
 impl Memory {
     /// One facet of `frames`, to be mapped with `protection`.
     fn facet(frames: &Ref<Frames>, writable: bool, protection: Protection) -> Result<Self, VmError> {
@@ -116,18 +123,12 @@ impl AddressSpace {
     pub fn commit(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
         let inner = &mut *self.inner.lock();
         // Looks before it charges, so that a mistake costs nothing.
-        if inner.regions.overlapping(va, pages)?.any(|part| part.backing.is_some()) {
-            return Err(VmError::Exists);
-        }
-        let covered: usize = inner.regions.overlapping(va, pages)?.map(|part| part.pages).sum();
-        if covered < pages {
-            return Err(VmError::NotFound);
-        }
-        let object = Memory { frames: Frames::zeroed(pages, &self.account)?, writable: true };
-        inner.tables.provide(va, pages, &self.account)?;
+        let commitment = inner.regions.commitment(va, pages)?;
+        let phase = (va / PAGE) as usize % LARGE_PAGES;
+        let object = Memory { frames: Frames::zeroed_from(phase, pages, &self.account)?, writable: true };
         let backing = Backing { object, first: 0 };
-        inner.regions.commit(va, pages, pure(protection), backing.clone())?;
-        inner.tables.fill(&Region { start: va, pages, protection: pure(protection), backing: Some(backing) });
+        self.show(&mut inner.tables, (va, pages), pure(protection), &backing)?;
+        commitment.commit(pure(protection), backing);
         Ok(())
     }
 
@@ -141,29 +142,31 @@ impl AddressSpace {
         }
         inner.regions.protect(va, pages, pure(protection))?;
         for part in inner.regions.overlapping(va, pages)? {
-            inner.tables.fill(&part);
+            if let Some(backing) = &part.backing {
+                inner.tables.fill(part.start, part.pages, part.protection, backing);
+            }
         }
-        self.flush();
+        self.flush(va, pages);
         Ok(())
     }
 
     /// Takes pages out, reservation included.
     pub fn unmap(&self, va: u64, pages: usize) -> Result<(), VmError> {
         let inner = &mut *self.inner.lock();
-        inner.regions.prepare_remove(va, pages)?;
+        let removal = inner.regions.removal(va, pages)?;
         let mut pruned = Pruned::none();
         let mut flush = false;
-        for part in inner.regions.overlapping(va, pages)?.filter(|part| part.backing.is_some()) {
-            inner.tables.empty(&part);
-            inner.tables.prune(&part, &mut pruned);
+        for (start, pages) in removal.backed() {
+            inner.tables.empty(start, pages, &mut pruned);
             flush = true;
         }
         if flush {
-            self.flush();
+            self.flush(va, pages);
         }
         // Only now may tables and frames go.
         inner.tables.release_pruned(pruned, &self.account);
-        Ok(inner.regions.remove(va, pages)?)
+        removal.remove();
+        Ok(())
     }
 
     /// Maps part of `frames` somewhere. `writable` says whether it may ever be made writable.
@@ -178,18 +181,27 @@ impl AddressSpace {
         inside(frames, first, pages)?;
         let object = Memory::facet(frames, writable, protection)?;
         let inner = &mut *self.inner.lock();
-        let va = inner.regions.find_free(pages)?;
-        inner.tables.provide(va, pages, &self.account)?;
+        let placement = inner.regions.placement(pages, first)?;
         let backing = Backing { object, first };
-        // The search begins at the same hint again, so it finds the place that has tables now.
-        let placed = inner.regions.place(pages, pure(protection), Some(backing.clone()))?;
-        inner.tables.fill(&Region {
-            start: placed,
-            pages,
-            protection: pure(protection),
-            backing: Some(backing),
-        });
-        Ok(placed)
+        self.show(&mut inner.tables, (placement.start(), pages), pure(protection), &backing)?;
+        Ok(placement.place(pure(protection), Some(backing)))
+    }
+
+    /// Shows `backing` where nothing is, or changes nothing.
+    fn show(
+        &self,
+        tables: &mut Tables,
+        (va, pages): (u64, usize),
+        protection: capos_mem::Protection,
+        backing: &Backing<Memory>,
+    ) -> Result<(), VmError> {
+        let mut pruned = Pruned::none();
+        let result = tables.show((va, pages), protection, backing, &self.account, &mut pruned);
+        if !pruned.is_empty() {
+            self.flush(va, pages);
+            tables.release_pruned(pruned, &self.account);
+        }
+        result
     }
 
     /// Maps part of `frames` at `va`. `writable` as for [`AddressSpace::map`].
@@ -208,12 +220,14 @@ impl AddressSpace {
         if inner.regions.overlapping(va, pages)?.next().is_some() {
             return Err(VmError::Exists);
         }
-        inner.tables.provide(va, pages, &self.account)?;
-        let backing = Some(Backing { object, first });
-        let region = Region { start: va, pages, protection: pure(protection), backing };
-        inner.regions.insert(region.clone())?;
-        inner.tables.fill(&region);
-        Ok(())
+        let backing = Backing { object, first };
+        let region =
+            Region { start: va, pages, protection: pure(protection), backing: Some(backing.clone()) };
+        inner.regions.insert(region)?;
+        self.show(&mut inner.tables, (va, pages), pure(protection), &backing).inspect_err(|_| {
+            // Takes out what was just entered, which needs no room.
+            let _ = inner.regions.remove(va, pages);
+        })
     }
 
     /// Copies user memory out, through the bookkeeping and the direct map. For crash records.
@@ -241,7 +255,7 @@ impl AddressSpace {
     pub fn clear(&self) {
         let inner = &mut *self.inner.lock();
         inner.tables.cut();
-        self.flush();
+        self.flush(layout::USER_MIN, usize::MAX);
         inner.tables.release(&self.account);
         drop(inner.regions.clear());
     }
@@ -279,9 +293,14 @@ impl AddressSpace {
         self.loaded.fetch_and(!local.bit.get(), Ordering::SeqCst);
     }
 
-    /// No CPU uses an old translation of this space once this returns.
-    fn flush(&self) {
-        flush::on(self.loaded.load(Ordering::SeqCst));
+    /// No CPU uses an old translation of `pages` pages from `va` on once this returns. Only CPUs that have the space loaded hear of it:
+    /// loading another one forgets all.
+    #[inline]
+    fn flush(&self, va: u64, pages: usize) {
+        // The entries were written before we look who has the space loaded: see `load`, which does it the other way round. A plain
+        // load may overtake the writes.
+        fence(Ordering::SeqCst);
+        flush::on(self.loaded.load(Ordering::Relaxed), va, pages);
     }
 }
 
@@ -292,9 +311,4 @@ impl Drop for AddressSpace {
         inner.tables.release(&self.account);
         inner.tables.release_top(&self.account);
     }
-}
-
-/// Pages as bytes.
-fn bytes(pages: usize) -> u64 {
-    pages as u64 * PAGE
 }
