@@ -9,6 +9,7 @@ extern crate alloc;
 mod calls;
 mod events;
 mod measure;
+mod memory;
 mod primitives;
 mod servers;
 
@@ -58,5 +59,5 @@ fn all(bench: &Bench) -> Result<(), CallError> {
     events::round_trip(bench)?;
     primitives::spawn(bench)?;
     primitives::yields(bench)?;
-    primitives::memory(bench)
+    memory::all(bench)
 }

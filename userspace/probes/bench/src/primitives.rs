@@ -7,10 +7,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use probe::Limits;
 use probe::bare::Bare;
 use rt::CallError;
-use rt::abi::{Op, PAGE_SIZE, RingShape, Sqe};
-use rt::region::Region;
+use rt::abi::{Op, RingShape, Sqe};
 use rt::schema::timer;
-use rt::schema::virtual_memory::Protection;
 use rt::threads;
 use rt::time::ticks;
 
@@ -112,21 +110,4 @@ pub fn yields(bench: &Bench) -> Result<(), CallError> {
         Ok(())
     })?;
     child.kill_blocking()
-}
-
-/// `vm.map_touch_unmap.4K`: a page of a memory object.
-pub fn memory(bench: &Bench) -> Result<(), CallError> {
-    let page = PAGE_SIZE as u64;
-    let object = threads::memory().create_object_blocking(page)?;
-    bench.figure("vm.map_touch_unmap.4K", || {
-        let region = Region::map(&object, 0, page, Protection::ReadWrite)?;
-        region.store(0, 1);
-        Ok(())
-    })?;
-    bench.figure("vm.reserve_commit_touch_unmap.4K", || {
-        let region = Region::reserve(page)?;
-        region.commit(0, page, Protection::ReadWrite)?;
-        region.store(0, 1);
-        Ok(())
-    })
 }
