@@ -2,7 +2,7 @@
 
 use crate::report::{Fields, Report};
 use rt::generated::{SystemInfoClient, TimerClient};
-use rt::{CallError, Env, EnvError};
+use rt::{CallError, Env, EnvError, ExceptionCode};
 
 /// Longest wait for the system to come to rest: what was killed is taken back behind our back on other processors.
 const PATIENCE: u32 = 200;
@@ -24,13 +24,40 @@ pub struct Counts {
     pub own_pages: u64,
     /// Our capability slots in use.
     pub own_slots: u32,
+    /// Kernel objects, whoever can still reach them: processes, threads, endpoints, facets, notifications.
+    pub objects: [u64; 5],
 }
+
+/// What `objects` are, in their order.
+const OBJECTS: [&str; 5] = [
+    "leaked_process_objects",
+    "leaked_thread_objects",
+    "leaked_endpoints",
+    "leaked_facets",
+    "leaked_notifications",
+];
 
 impl Counts {
     /// Pages that are free or of known use: what is missing of them is nobody's. The kernel's heap may grow to the size that the
     /// load needs, which is reported by itself.
     fn known_pages(&self) -> u64 {
         self.free_pages + self.kernel_pages
+    }
+
+    /// What is gone since `before`, each under the name of its field.
+    fn lost(&self, before: &Counts) -> impl Iterator<Item = (&'static str, i64)> {
+        let change = |after: u64, before: u64| after as i64 - before as i64;
+        let objects =
+            self.objects.into_iter().zip(before.objects).map(move |(after, before)| change(after, before));
+        [
+            ("leaked_pages", change(before.known_pages(), self.known_pages())),
+            ("leaked_processes", change(self.processes.into(), before.processes.into())),
+            ("leaked_threads", change(self.threads.into(), before.threads.into())),
+            ("leaked_budget_pages", change(self.own_pages, before.own_pages)),
+            ("leaked_slots", change(self.own_slots.into(), before.own_slots.into())),
+        ]
+        .into_iter()
+        .chain(OBJECTS.into_iter().zip(objects))
     }
 }
 
@@ -82,6 +109,7 @@ impl Audit {
         rt::threads::yield_now();
         let own = self.system.process_blocking(rt::threads::process_id())?;
         let system = self.system.system_blocking()?;
+        let audit = self.system.audit_blocking()?;
         Ok(Counts {
             free_pages: system.free_pages,
             kernel_pages: system.kernel_pages,
@@ -89,28 +117,56 @@ impl Audit {
             threads: system.threads,
             own_pages: own.pages,
             own_slots: own.slots,
+            objects: [audit.processes, audit.threads, audit.endpoints, audit.facets, audit.notifications],
         })
+    }
+
+    /// The counts once they are as they were, or when we have waited long enough for that.
+    fn settled(&self, before: &Counts) -> Result<Counts, CallError> {
+        let mut after = self.look()?;
+        for _ in 0..PATIENCE {
+            if after.lost(before).all(|(_, number)| number == 0) {
+                break;
+            }
+            self.pause(PAUSE_NS);
+            after = self.look()?;
+        }
+        Ok(after)
+    }
+
+    /// Fails the case if anything is gone since `before`, giving the system some time to come to rest.
+    pub fn compare(&self, report: &Report, before: Counts) -> Result<(), CallError> {
+        let after = self.settled(&before)?;
+        for (name, number) in after.lost(&before).filter(|(_, number)| *number != 0) {
+            report.check(name, false, number);
+        }
+        self.disorder(report).map(drop)
+    }
+
+    /// Goes over the books of every process; reports those that are not in order, and gives how many these are.
+    pub fn disorder(&self, report: &Report) -> Result<u64, CallError> {
+        let (mut cursor, mut wrong) = (0, 0);
+        loop {
+            let books = match self.system.audit_process_blocking(cursor) {
+                Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(wrong),
+                books => books?,
+            };
+            if !books.wrong.is_empty() {
+                wrong += 1;
+                report.check("books of a process", false, format_args!("{}: {}", books.id, books.wrong));
+            }
+            cursor = books.id + 1;
+        }
     }
 
     /// Reports what is gone since `before`, giving the system some time to come to rest.
     pub fn report(&self, report: &Report, before: Counts) {
-        let mut after = Counts::default();
-        for _ in 0..PATIENCE {
-            match self.look() {
-                Ok(counts) => after = counts,
-                Err(error) => return report.check("audit", false, format_args!("{error:?}")),
-            }
-            if after == before {
-                break;
-            }
-            self.pause(PAUSE_NS);
-        }
-        let fields = Fields::new()
-            .value("leaked_pages", before.known_pages() as i64 - after.known_pages() as i64)
-            .value("leaked_processes", i64::from(after.processes) - i64::from(before.processes))
-            .value("leaked_threads", i64::from(after.threads) - i64::from(before.threads))
-            .value("leaked_budget_pages", after.own_pages as i64 - before.own_pages as i64)
-            .value("leaked_slots", i64::from(after.own_slots) - i64::from(before.own_slots))
+        let after = match self.settled(&before) {
+            Ok(after) => after,
+            Err(error) => return report.check("audit", false, format_args!("{error:?}")),
+        };
+        let fields = after.lost(&before).fold(Fields::new(), |fields, (name, lost)| fields.value(name, lost));
+        let fields = fields
             .value("kernel_pages_grown", after.kernel_pages as i64 - before.kernel_pages as i64)
             .value("free_pages", after.free_pages);
         report.event("audit", fields);
