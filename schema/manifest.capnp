@@ -28,6 +28,55 @@ struct Service {
   restart @6 :Restart;
   autostart @7 :Bool = true;
   # False: known by name, started on demand only.
+  backoff @8 :Backoff;
+  limit @9 :Limit;
+  health @10 :Health;
+  # Without it, nothing is asked of the service.
+  drainMs @11 :UInt32 = 2000;
+  # How long an instance that was replaced may take to answer what it has received, before it is killed.
+  follow @12 :Follow;
+  escalate @13 :Escalate;
+}
+
+struct Backoff {
+  # How long a service that ended waits to be started again: the first time, and twice as long each time in a row.
+  firstMs @0 :UInt32 = 10;
+  longestMs @1 :UInt32 = 1000;
+}
+
+struct Limit {
+  # More failures than this within the window, and the service is given up.
+  restarts @0 :UInt8 = 6;
+  # 1 to 16.
+  windowMs @1 :UInt32 = 10000;
+}
+
+struct Health {
+  # What a service that speaks `Control` promises to its supervisor. One that breaks it is killed, and that counts as a failure.
+  readyMs @0 :UInt32 = 5000;
+  # After its start it is ready within this.
+  everyMs @1 :UInt32 = 1000;
+  # So often it is asked whether it is well.
+  answerMs @2 :UInt32 = 2000;
+  # And answers within this.
+}
+
+enum Follow {
+  # What a service gets to know when one that it holds an export of was started anew.
+  nothing @0;
+  told @1;
+  # It is given a new facet through its `Control`.
+  restarted @2;
+  # It is started anew itself.
+}
+
+enum Escalate {
+  # What follows when a service is given up.
+  nothing @0;
+  group @1;
+  # It and all that need it, directly or not, are started anew together; when that does not help either, it stays given up.
+  reboot @2;
+  # The machine is reset.
 }
 
 struct Grant {

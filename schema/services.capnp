@@ -7,17 +7,40 @@ enum ServiceState {
   ended @2;
   failed @3;
   killed @4;
+  starting @5;
+  # Its process runs and has not said yet that it is ready.
+}
+
+enum ServiceHealth {
+  unasked @0;
+  # It promised nothing.
+  well @1;
+  late @2;
+  # It was asked and has not answered yet.
 }
 
 interface Services {
-  # What init started from the manifest.
+  # What the manifest says and what became of it: for the person who looks after the machine.
 
-  list @0 (cursor :UInt32) -> (next :UInt32, state :ServiceState, process :UInt64, exitCode :Int64, name :Text);
-  # The service at or after `cursor`; `notFound` beyond the last.
+  list @0 (cursor :UInt32) -> (next :UInt32, state :ServiceState, process :UInt64, exitCode :Int64, name :Text, epoch :UInt32,
+          restarts :UInt32, health :ServiceHealth, uptimeNs :UInt64, lastEnd :Text);
+  # The service at or after `cursor`; `notFound` beyond the last. `epoch` counts its instances, `restarts` those that the supervisor started
+  # because one had ended; `lastEnd` says how the last one ended, in words.
 
   kill @1 (name :Text) -> ();
   # Ends a service; `notFound` if there is none of that name, `wrongState` if it is not running.
 
   start @2 (name :Text) -> ();
   # Starts a service that has ended, with exactly the capabilities that the manifest gives it.
+
+  replace @3 (name :Text, program :Text) -> (epoch :UInt32);
+  # Starts a service from another boot file, beside the instance that runs, and when it is ready lets the old one answer what it has received,
+  # and end. Both serve the same endpoint: no call is lost and no client has to know. Answers when the new one serves; if it does not come to
+  # that, nothing has changed. Until the machine is reset the service is that program.
+
+  grant @4 (capability :Capability, service :Text, name :Text) -> ();
+  # Gives a running service a capability more, through its `Control`. `wrongState` if it has none. The next instance does not get it.
+
+  crash @5 (index :UInt32, service :Text) -> (epoch :UInt32, process :UInt64, timeNs :UInt64, program :Text, record :Data);
+  # The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more. See `capos-restart` for what is in it.
 }

@@ -168,7 +168,7 @@ proptest! {
         exit_code: i64,
         name: String,
     ) {
-        let results = services::ListResults { next, state, process: 1, exit_code, name: &name };
+        let results = services::ListResults { next, state, process: 1, exit_code, name: &name, ..Default::default() };
         let ours = encoded(&results);
         prop_assert_eq!(services::ListResults::decode(&ours), Ok(results));
     }

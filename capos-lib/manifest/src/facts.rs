@@ -37,8 +37,11 @@ pub const RESERVED_PORTS: [(u16, u16); 11] = [
 /// The name of the first process, which is a service that no manifest lists.
 pub const INIT: &str = "init";
 
-/// What it exports.
-pub const INIT_EXPORTS: &[(&str, &str)] = &[("services", "Services")];
+/// The name of the service that looks after all others. Init starts it in every system, so no manifest lists it either.
+pub const SUPERVISOR: &str = "supervisor";
+
+/// What it exports. The numbers of the exports are the order here.
+pub const SUPERVISOR_EXPORTS: &[(&str, &str)] = &[("services", "Services"), ("names", "Names")];
 
 /// What is there. On the host, what will be.
 #[derive(Clone, Debug)]

@@ -19,6 +19,18 @@ pub enum Field {
     Exports,
     /// `budget`.
     Budget,
+    /// `backoff`.
+    Backoff,
+    /// `limit`.
+    Limit,
+    /// `health`.
+    Health,
+    /// `drainMs`.
+    DrainMs,
+    /// `follow`.
+    Follow,
+    /// `escalate`.
+    Escalate,
 }
 
 impl Field {
@@ -31,6 +43,12 @@ impl Field {
             Field::Caps => Some("caps"),
             Field::Exports => Some("exports"),
             Field::Budget => Some("budget"),
+            Field::Backoff => Some("backoff"),
+            Field::Limit => Some("limit"),
+            Field::Health => Some("health"),
+            Field::DrainMs => Some("drainMs"),
+            Field::Follow => Some("follow"),
+            Field::Escalate => Some("escalate"),
         }
     }
 }
@@ -72,10 +90,9 @@ impl fmt::Display for Issue {
         match (field, entry.is_empty()) {
             (Field::Caps, false) => write!(out, "capability {entry:?}: ")?,
             (Field::Exports, false) => write!(out, "export {entry:?}: ")?,
-            (Field::Budget, false) => write!(out, "budget {entry}: ")?,
-            (Field::Binary, _) => out.write_str("binary: ")?,
-            (Field::Args, _) => out.write_str("args: ")?,
-            _ => {}
+            (Field::Caps | Field::Exports | Field::Name, _) => {}
+            (other, true) => write!(out, "{}: ", other.label().unwrap_or_default())?,
+            (other, false) => write!(out, "{} {entry}: ", other.label().unwrap_or_default())?,
         }
         out.write_str(&self.message)?;
         match &self.hint {

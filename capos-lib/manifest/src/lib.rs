@@ -24,8 +24,11 @@ mod wire;
 mod tests;
 
 pub use check::{STARTUP_MAX, validate};
-pub use facts::{Facts, INIT, INIT_EXPORTS, KERNEL_OBJECTS, RESERVED_PORTS};
+pub use facts::{Facts, INIT, KERNEL_OBJECTS, RESERVED_PORTS, SUPERVISOR, SUPERVISOR_EXPORTS};
 pub use issue::{Field, Issue, Place};
-pub use model::{Budget, Export, Grant, Manifest, PanicAction, Restart, Service, Source};
-pub use order::{Cycle, start_order};
+pub use model::{
+    Backoff, Budget, Escalate, Export, Follow, Grant, Health, Limit, Manifest, PanicAction, Restart, Service,
+    Source,
+};
+pub use order::{Cycle, providers, start_order};
 pub use wire::{ManifestError, decode, encode};

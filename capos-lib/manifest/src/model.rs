@@ -45,6 +45,18 @@ pub struct Service {
     pub restart: Restart,
     /// Whether it is started with the system. Otherwise on demand only.
     pub autostart: bool,
+    /// How long it waits to be started again.
+    pub backoff: Backoff,
+    /// How often it may fail.
+    pub limit: Limit,
+    /// What it promises to its supervisor, if anything.
+    pub health: Option<Health>,
+    /// How long an instance that was replaced may go on, milliseconds.
+    pub drain_ms: u32,
+    /// What happens to it when one that it holds an export of was started anew.
+    pub follow: Follow,
+    /// What happens to others when it is given up.
+    pub escalate: Escalate,
 }
 
 impl Service {
@@ -59,6 +71,12 @@ impl Service {
             budget: Budget::default(),
             restart: Restart::default(),
             autostart: true,
+            backoff: Backoff::default(),
+            limit: Limit::default(),
+            health: None,
+            drain_ms: 2000,
+            follow: Follow::default(),
+            escalate: Escalate::default(),
         }
     }
 }
@@ -150,4 +168,80 @@ pub enum Restart {
     OnFailure,
     /// Whatever happened.
     Always,
+}
+
+/// How long a service waits to be started again: the first time, and twice as long each time in a row. Defaults as in the schema.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Backoff {
+    /// Milliseconds.
+    pub first_ms: u32,
+    /// Milliseconds.
+    pub longest_ms: u32,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff { first_ms: 10, longest_ms: 1000 }
+    }
+}
+
+/// More failures than this within the window, and the service is given up. Defaults as in the schema.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// 1 to [`Limit::MOST`].
+    pub restarts: u8,
+    /// Milliseconds.
+    pub window_ms: u32,
+}
+
+impl Limit {
+    /// So many failures can be remembered.
+    pub const MOST: u8 = 16;
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Limit { restarts: 6, window_ms: 10_000 }
+    }
+}
+
+/// What a service that speaks `Control` promises to its supervisor. Defaults as in the schema.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Health {
+    /// After its start it is ready within so many milliseconds.
+    pub ready_ms: u32,
+    /// So often it is asked whether it is well, milliseconds.
+    pub every_ms: u32,
+    /// And answers within so many milliseconds.
+    pub answer_ms: u32,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Health { ready_ms: 5000, every_ms: 1000, answer_ms: 2000 }
+    }
+}
+
+/// What happens to a service when one that it holds an export of was started anew.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Follow {
+    /// Nothing: its capabilities stay good, and what it called for is its own business.
+    #[default]
+    Nothing,
+    /// It is given a new facet through its `Control`.
+    Told,
+    /// It is started anew itself.
+    Restarted,
+}
+
+/// What happens to others when a service is given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Escalate {
+    /// Nothing: their calls to it end with `disconnected`.
+    #[default]
+    Nothing,
+    /// It and all that need it are started anew together, once.
+    Group,
+    /// The machine is reset.
+    Reboot,
 }

@@ -1,6 +1,6 @@
 //! In which order services are started: each after those whose exports it is granted.
 
-use crate::facts::INIT;
+use crate::facts::SUPERVISOR;
 use crate::model::{Manifest, Service, Source};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -25,10 +25,11 @@ impl fmt::Display for Cycle {
 
 impl core::error::Error for Cycle {}
 
-/// Indices of the services whose exports `service` is granted. Names that nobody has are left out; [`crate::validate`] reports them.
-fn needs<'a>(manifest: &'a Manifest, service: &'a Service) -> impl Iterator<Item = usize> + 'a {
+/// Indices of the services whose exports `service` is granted, one for each grant. Names that nobody has are left out; [`crate::validate`] reports
+/// them.
+pub fn providers<'a>(manifest: &'a Manifest, service: &'a Service) -> impl Iterator<Item = usize> + 'a {
     service.caps.iter().filter_map(|grant| match &grant.source {
-        Source::Export { service, .. } if service != INIT => {
+        Source::Export { service, .. } if service != SUPERVISOR => {
             manifest.services.iter().position(|other| other.name == *service)
         }
         _ => None,
@@ -38,7 +39,7 @@ fn needs<'a>(manifest: &'a Manifest, service: &'a Service) -> impl Iterator<Item
 /// All services so that each comes after those it needs, and otherwise as in the manifest.
 pub fn start_order(manifest: &Manifest) -> Result<Vec<usize>, Cycle> {
     let needs: Vec<Vec<usize>> =
-        manifest.services.iter().map(|service| needs(manifest, service).collect()).collect();
+        manifest.services.iter().map(|service| providers(manifest, service).collect()).collect();
     let mut order: Vec<usize> = Vec::with_capacity(needs.len());
     let mut placed = Vec::from_iter(needs.iter().map(|_| false));
     let is_placed = |placed: &[bool], n: usize| placed.get(n).copied().unwrap_or(true);

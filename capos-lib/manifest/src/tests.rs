@@ -9,6 +9,7 @@ mod json;
 mod names;
 mod order;
 mod suggest;
+mod supervision;
 mod wire;
 
 use crate::{Export, Facts, Field, Grant, Issue, Manifest, Service, Source, validate};
@@ -59,7 +60,7 @@ fn sound() -> Manifest {
         args: Vec::from(["--quiet".to_string()]),
         caps: Vec::from([
             from("console", "Console", "console", "console"),
-            from("services", "Services", "init", "services"),
+            from("services", "Services", "supervisor", "services"),
             kernel("timer", "Timer"),
         ]),
         ..Service::new("shell")

@@ -6,11 +6,13 @@ extern crate alloc;
 
 mod json;
 mod report;
+mod symbol;
 mod table;
 mod units;
 
 pub use json::Object;
 pub use report::{Report, Value};
+pub use symbol::symbol;
 pub use table::{Align, Table};
 pub use units::{duration, pages, size, timestamp};
 

@@ -3,15 +3,18 @@
 pub mod boot_package;
 pub mod byte_stream;
 pub mod console;
+pub mod control;
 pub mod endpoint;
 pub mod endpoint_factory;
 pub mod entropy_source;
 pub mod interrupt;
 pub mod interrupt_controller;
 pub mod io_port;
+pub mod keeper;
 pub mod log_reader;
 pub mod log_sink;
 pub mod memory_object;
+pub mod names;
 pub mod notification;
 pub mod power;
 pub mod process_handle;
@@ -30,15 +33,18 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (boot_package::INTERFACE_NAME, boot_package::INTERFACE_ID),
     (byte_stream::INTERFACE_NAME, byte_stream::INTERFACE_ID),
     (console::INTERFACE_NAME, console::INTERFACE_ID),
+    (control::INTERFACE_NAME, control::INTERFACE_ID),
     (endpoint::INTERFACE_NAME, endpoint::INTERFACE_ID),
     (endpoint_factory::INTERFACE_NAME, endpoint_factory::INTERFACE_ID),
     (entropy_source::INTERFACE_NAME, entropy_source::INTERFACE_ID),
     (interrupt::INTERFACE_NAME, interrupt::INTERFACE_ID),
     (interrupt_controller::INTERFACE_NAME, interrupt_controller::INTERFACE_ID),
     (io_port::INTERFACE_NAME, io_port::INTERFACE_ID),
+    (keeper::INTERFACE_NAME, keeper::INTERFACE_ID),
     (log_reader::INTERFACE_NAME, log_reader::INTERFACE_ID),
     (log_sink::INTERFACE_NAME, log_sink::INTERFACE_ID),
     (memory_object::INTERFACE_NAME, memory_object::INTERFACE_ID),
+    (names::INTERFACE_NAME, names::INTERFACE_ID),
     (notification::INTERFACE_NAME, notification::INTERFACE_ID),
     (power::INTERFACE_NAME, power::INTERFACE_ID),
     (process_handle::INTERFACE_NAME, process_handle::INTERFACE_ID),

@@ -2,30 +2,32 @@
 //!
 //! init holds everything the kernel can do and uses it for one thing: giving each service of the manifest exactly what the
 //! manifest says, under the names it says (architecture, section 7). It checks the manifest once more, because what lies on the
-//! boot medium is not to be trusted. Endpoints of services belong to init, so they outlive any instance of their service, and
-//! calls that wait there are answered by the next one. init parses nothing that a service wrote and waits for none of them: it
-//! survives whatever they do.
+//! boot medium is not to be trusted. What happens to a service, the supervisor decides; init does what it asks ([`Keeper`]), and holds
+//! on its behalf every process and every endpoint. So a supervisor can die at any time, and the next one finds all as it was: init sees to
+//! that, and to nothing else. It parses nothing that a service wrote and waits for none of them: it survives whatever they do.
+//!
+//! [`Keeper`]: rt::generated::KeeperClient
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
 
-mod ends;
+mod guard;
+mod instances;
+mod keeper;
 mod kernel;
 mod plan;
-mod server;
 mod starter;
 mod startup;
 mod state;
-mod supervise;
 
 use alloc::rc::Rc;
 use kit::service::serve;
 use rt::generated::TimerClient;
 use rt::serve::Receiver;
-use rt::{Cap, Env, block_on, log};
+use rt::{Cap, Env, block_on, log, spawn};
 use state::State;
 
-/// Receives outstanding at init's own endpoint.
+/// Receives outstanding at the endpoint that the supervisor calls.
 const RECEIVES: usize = 2;
 
 /// Starts the system of the manifest and keeps it up. Comes back only when init lacks what it needs, with the exit code.
@@ -60,13 +62,11 @@ async fn start(kernel: kernel::Kernel) -> i64 {
             return 1;
         }
     };
-    for index in state.order() {
-        supervise::launch(&state, index).await;
-    }
-    let receiver = Receiver::new(Cap::from_id(state.endpoint().cap().id()), RECEIVES);
-    let error = serve(receiver, Rc::new(server::Server::new(Rc::clone(&state)))).await;
+    spawn(guard::guard(Rc::clone(&state)));
+    let receiver = Receiver::new(Cap::from_id(state.keeper.cap().id()), RECEIVES);
+    let error = serve(receiver, Rc::new(keeper::Keeper::new(Rc::clone(&state)))).await;
     log::error(format_args!("receive: {error}"));
-    // Services go on without being listed.
+    // Services go on, unsupervised.
     idle(&state.kernel.timer).await
 }
 

@@ -4,9 +4,9 @@ use crate::kernel::Kernel;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use capos_manifest::{Facts, Manifest, decode, start_order, validate};
+use capos_manifest::{Facts, Manifest, decode, validate};
 use rt::CallError;
-use rt::generated::BootPackageClient;
+use rt::generated::{BootPackageClient, MemoryObjectClient};
 
 /// Name of the manifest among the boot files.
 const MANIFEST: &str = "manifest";
@@ -20,13 +20,13 @@ const READ: u64 = 3072;
 /// A manifest that was found sound.
 pub struct Plan {
     pub manifest: Manifest,
-    /// Indices of services, each after those it needs.
-    pub order: Vec<usize>,
+    /// As it lies on the boot medium, with its length in bytes.
+    pub file: (MemoryObjectClient, u64),
 }
 
 /// Reads and checks; a refusal is one line per reason.
 pub async fn load(kernel: &Kernel) -> Result<Plan, String> {
-    let bytes = read(&kernel.boot, MANIFEST).await?;
+    let (bytes, file) = read(&kernel.boot, MANIFEST).await?;
     let manifest = decode(&bytes).map_err(|error| format!("manifest: {error}"))?;
     let facts = facts(kernel).await.map_err(|error| format!("manifest can not be checked: {error}"))?;
     let issues = validate(&manifest, &facts);
@@ -34,8 +34,7 @@ pub async fn load(kernel: &Kernel) -> Result<Plan, String> {
         let lines: Vec<String> = issues.iter().map(ToString::to_string).collect();
         return Err(lines.join("\n"));
     }
-    let order = start_order(&manifest).map_err(|cycle| cycle.to_string())?;
-    Ok(Plan { manifest, order })
+    Ok(Plan { manifest, file })
 }
 
 /// What is there on this machine.
@@ -47,8 +46,8 @@ async fn facts(kernel: &Kernel) -> Result<Facts, CallError> {
     Ok(Facts::new(files, kernel.system.system().await?.free_pages))
 }
 
-/// A whole boot file.
-async fn read(boot: &BootPackageClient, name: &str) -> Result<Vec<u8>, String> {
+/// A whole boot file, and where it lies.
+async fn read(boot: &BootPackageClient, name: &str) -> Result<(Vec<u8>, (MemoryObjectClient, u64)), String> {
     let about = |error: CallError| format!("boot file `{name}`: {error}");
     let file = boot.open(name).await.map_err(about)?;
     if file.size > MAX_SIZE {
@@ -63,5 +62,5 @@ async fn read(boot: &BootPackageClient, name: &str) -> Result<Vec<u8>, String> {
         }
         bytes.extend(part);
     }
-    Ok(bytes)
+    Ok((bytes, (file.object, file.size)))
 }

@@ -21,10 +21,16 @@ pub struct Startup {
 pub struct TooLong;
 
 impl Startup {
+    /// With a name.
+    pub fn new(name: &str) -> Result<Startup, TooLong> {
+        let mut startup = Startup { buffer: alloc::vec![0; STARTUP_MAX], used: 0 };
+        startup.push(Record::Name(name))?;
+        Ok(startup)
+    }
+
     /// With the name and the arguments of a service.
     pub fn of(state: &State, entry: &Entry) -> Result<Startup, TooLong> {
-        let mut startup = Startup { buffer: alloc::vec![0; STARTUP_MAX], used: 0 };
-        startup.push(Record::Name(&entry.service.name))?;
+        let mut startup = Startup::new(&entry.service.name)?;
         for arg in &entry.service.args {
             if arg == CLIENTS {
                 for (number, name) in state.clients_of(&entry.service.name) {

@@ -1,92 +1,90 @@
-//! What init knows about every service.
+//! What init holds for the services and for their supervisor.
 
-use crate::ends::End;
+use crate::instances::Instances;
 use crate::kernel::Kernel;
 use crate::plan::Plan;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_manifest::{Restart, Service};
-use capos_restart::{Policy, Restarts};
+use capos_manifest::{Service, Source};
 use core::cell::{Cell, RefCell};
-use rt::CallError;
-use rt::generated::{EndpointClient, ProcessHandleClient};
+use rt::generated::{EndpointClient, MemoryObjectClient, ProcessHandleClient};
+use rt::{CallError, Signal};
 
-/// Calls that may wait at init's own endpoint.
-const DEPTH: u32 = 64;
+/// Calls that may wait for the supervisor.
+const DEPTH: u32 = 128;
 
-/// A process of a service.
-#[derive(Clone)]
-pub struct Instance {
-    pub handle: Rc<ProcessHandleClient>,
-    pub pid: u64,
-}
+/// Calls of the supervisor that may wait for init.
+const KEEPER_DEPTH: u32 = 64;
 
-/// Where a service is.
-#[derive(Clone)]
-pub enum Phase {
-    /// Not started yet, or not any more for now.
-    Waiting,
-    Running(Instance),
-    Ended(End),
-    /// It could not be started, or died too often.
-    Failed(i64),
-}
+/// Pages of notes that are kept of each service.
+pub const PAGES: usize = 5;
 
 /// One service.
 pub struct Entry {
     pub service: Service,
-    /// Where its exports are called; there as long as init is.
-    pub endpoint: Option<EndpointClient>,
-    pub phase: RefCell<Phase>,
-    pub restarts: RefCell<Restarts>,
-    /// Counts starts: a restart that was decided before somebody else started the service is void.
-    pub starts: Cell<u64>,
-    /// It is being started right now.
-    pub starting: Cell<bool>,
+    /// Where its exports are called; none when it has none, and when nobody will serve it.
+    pub endpoint: RefCell<Option<Rc<EndpointClient>>>,
+    /// The boot file that is started next.
+    pub program: RefCell<String>,
+    pub instances: RefCell<Instances>,
+    /// What supervisors leave to each other. It is not for init to read.
+    pub notes: RefCell<[Vec<u8>; PAGES]>,
+}
+
+/// The supervisor that there is now.
+#[derive(Default)]
+pub struct Supervisor {
+    pub handle: RefCell<Option<Rc<ProcessHandleClient>>>,
+    pub process: Cell<u64>,
+    pub since_ns: Cell<u64>,
+    pub deaths: Cell<u32>,
+    /// Calls of it that init is at. They are finished even when it dies over them; the next one begins when all is settled.
+    pub in_hand: Cell<usize>,
+    pub settled: Signal,
+}
+
+impl Supervisor {
+    /// The badge of what the one that there is now calls us with. One that is dead has another.
+    pub fn badge(&self) -> u64 {
+        u64::from(self.deaths.get())
+    }
 }
 
 /// Everything.
 pub struct State {
     pub kernel: Kernel,
-    entries: Vec<Entry>,
-    order: Vec<usize>,
-    endpoint: EndpointClient,
+    /// The manifest as it lies on the boot medium, and how many bytes it has.
+    pub manifest: (MemoryObjectClient, u64),
+    pub entries: Vec<Entry>,
+    /// Where the supervisor is called; there as long as init is, so that calls wait for the next one.
+    pub supervisor_endpoint: EndpointClient,
+    /// Where the supervisor calls init.
+    pub keeper: EndpointClient,
+    pub supervisor: Supervisor,
+    /// Tells facets apart that a client resolves.
+    facets: Cell<u16>,
 }
 
 impl State {
     /// Makes the endpoints; nothing is started yet.
     pub async fn new(kernel: Kernel, plan: Plan) -> Result<State, CallError> {
-        let endpoint = kernel.endpoints().create(DEPTH).await?;
+        let supervisor_endpoint = kernel.endpoints().create(DEPTH).await?;
+        let keeper = kernel.endpoints().create(KEEPER_DEPTH).await?;
         let mut entries = Vec::new();
         for service in plan.manifest.services {
-            let endpoint = match service.exports.is_empty() {
-                true => None,
-                false => {
-                    Some(kernel.endpoints().create(service.budget.endpoint_entries.clamp(1, 1024)).await?)
-                }
-            };
-            entries.push(Entry {
-                restarts: RefCell::new(Restarts::new(policy(service.restart))),
+            let entry = Entry {
+                program: RefCell::new(service.binary.clone()),
                 service,
-                endpoint,
-                phase: RefCell::new(Phase::Waiting),
-                starts: Cell::new(0),
-                starting: Cell::new(false),
-            });
+                endpoint: RefCell::default(),
+                instances: RefCell::default(),
+                notes: RefCell::default(),
+            };
+            entry.open(&kernel).await?;
+            entries.push(entry);
         }
-        Ok(State { kernel, entries, order: plan.order, endpoint })
-    }
-
-    /// Init's own endpoint.
-    pub fn endpoint(&self) -> &EndpointClient {
-        &self.endpoint
-    }
-
-    /// Services that start by themselves, in order.
-    pub fn order(&self) -> Vec<usize> {
-        let starts = |index: &usize| self.entries.get(*index).is_some_and(|entry| entry.service.autostart);
-        self.order.iter().copied().filter(starts).collect()
+        let (supervisor, facets) = (Supervisor::default(), Cell::new(0));
+        Ok(State { kernel, manifest: plan.file, entries, supervisor_endpoint, keeper, supervisor, facets })
     }
 
     /// One service by its number in the manifest.
@@ -94,9 +92,9 @@ impl State {
         self.entries.get(index)
     }
 
-    /// One service by its name, with its number.
-    pub fn find(&self, name: &str) -> Option<(usize, &Entry)> {
-        self.entries.iter().enumerate().find(|(_, entry)| entry.service.name == name)
+    /// One service by its name.
+    pub fn find(&self, name: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.service.name == name)
     }
 
     /// Number and name of every service that is granted an export of `provider`.
@@ -106,16 +104,32 @@ impl State {
         let clients = self.entries.iter().enumerate().filter(|(_, entry)| uses(entry));
         clients.map(|(number, entry)| (number, entry.service.name.clone())).collect()
     }
-}
 
-fn is_export_of(source: &capos_manifest::Source, provider: &str) -> bool {
-    matches!(source, capos_manifest::Source::Export { service, .. } if service == provider)
-}
-
-fn policy(restart: Restart) -> Policy {
-    match restart {
-        Restart::Never => Policy::Never,
-        Restart::OnFailure => Policy::OnFailure,
-        Restart::Always => Policy::Always,
+    /// A number for a facet, not 0: that is what a service starts with.
+    pub fn next_facet(&self) -> u16 {
+        self.facets.set(self.facets.get().checked_add(1).unwrap_or(1));
+        self.facets.get()
     }
+}
+
+impl Entry {
+    /// Makes its endpoint, if it needs one and has none.
+    pub async fn open(&self, kernel: &Kernel) -> Result<(), CallError> {
+        if self.service.exports.is_empty() || self.endpoint.borrow().is_some() {
+            return Ok(());
+        }
+        let depth = self.service.budget.endpoint_entries.clamp(1, 1024);
+        let endpoint = kernel.endpoints().create(depth).await?;
+        *self.endpoint.borrow_mut() = Some(Rc::new(endpoint));
+        Ok(())
+    }
+
+    /// Its endpoint.
+    pub fn endpoint(&self) -> Option<Rc<EndpointClient>> {
+        self.endpoint.borrow().clone()
+    }
+}
+
+fn is_export_of(source: &Source, provider: &str) -> bool {
+    matches!(source, Source::Export { service, .. } if service == provider)
 }

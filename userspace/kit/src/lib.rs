@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+pub mod control;
 pub mod irq;
 pub mod ports;
 pub mod service;

@@ -1,9 +1,14 @@
 //! The loop of a server whose answers may take time.
 
+use crate::control::Control;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
+use core::cell::Cell;
+use core::fmt;
 use rt::serve::{Event, Receiver, Request};
-use rt::{CallError, Env, EnvError, Signal, select, spawn};
+use rt::{
+    CallError, Cap, Either, Env, EnvError, Exception, ExceptionCode, Signal, TransportError, select, spawn,
+};
 
 /// Receives outstanding at a time.
 const DEPTH: usize = 3;
@@ -15,6 +20,24 @@ pub trait Handler {
 
     /// The last capability with this badge is gone.
     fn gone(&self, badge: u64);
+
+    /// Ends when this, instance number `epoch` of the service, is ready to serve; until then the supervisor lets nobody who needs it start.
+    fn ready(self: Rc<Self>, epoch: u32) -> impl Future<Output = Result<(), Exception>> + 'static {
+        let _ = epoch;
+        async { Ok(()) }
+    }
+
+    /// Whether all is well; with an exception the supervisor ends this instance and starts another. Being asked already tells that the
+    /// executor turns, so most have nothing to add.
+    fn well(&self) -> Result<(), Exception> {
+        Ok(())
+    }
+
+    /// A capability that came after the start: see `Control.give`.
+    fn given(&self, name: &str, epoch: u32, capability: Cap) -> Result<(), Exception> {
+        let _ = (name, epoch, capability);
+        Err(Exception::from(ExceptionCode::Unsupported))
+    }
 }
 
 /// Takes the receive right that the parent granted as `serve`.
@@ -22,25 +45,83 @@ pub fn receiver(env: &mut Env) -> Result<Receiver, EnvError> {
     env.cap("serve").map(|endpoint| Receiver::new(endpoint, DEPTH))
 }
 
-/// Number of the export that a badge belongs to: the parent mints facets with it in the upper half.
+/// Number of the export that a badge belongs to: the parent mints facets with it above the client's number. What is above it tells facets of
+/// one client apart.
 pub fn export_of(badge: u64) -> u32 {
-    (badge >> 32) as u32
+    (badge >> 32) as u32 & 0xffff
 }
 
 /// Who left: one signal per badge that ever called.
 type Leaving = BTreeMap<u64, Rc<Signal>>;
 
+/// Why a server stopped serving.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Another instance serves from now on, and everything that was received is answered. To exit with 0 is all that is left to do.
+    Drained,
+    /// Receiving failed.
+    Failed(CallError),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Drained => f.write_str("another instance serves"),
+            End::Failed(error) => write!(f, "receive: {error}"),
+        }
+    }
+}
+
+/// Calls that were received and not answered yet.
+#[derive(Default)]
+struct InHand {
+    count: Cell<usize>,
+    fewer: Signal,
+}
+
 /// Serves until receiving fails, and gives the reason.
 ///
 /// A call whose client is gone is dropped where it waits: its answer would reach nobody, and what it took, a key that was typed
 /// or bytes of a line, would be lost to the client's successor.
-pub async fn serve<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H>) -> CallError {
+pub async fn serve<H: Handler + 'static>(receiver: Receiver, handler: Rc<H>) -> CallError {
+    match serve_until(receiver, handler, &Signal::new()).await {
+        End::Failed(error) => error,
+        End::Drained => CallError::Transport(TransportError::Canceled),
+    }
+}
+
+/// Serves like [`serve`], and keeps what was promised to the supervisor: says when it is ready and that it is well, takes what it is given, and
+/// makes room for another instance when it is asked to.
+pub async fn serve_supervised<H: Handler + 'static>(
+    receiver: Receiver,
+    handler: Rc<H>,
+    control: Option<Control>,
+) -> End {
+    let drain = Rc::new(Signal::new());
+    if let Some(control) = control {
+        control.serve(Rc::clone(&handler), Rc::clone(&drain));
+    }
+    serve_until(receiver, handler, &drain).await
+}
+
+async fn serve_until<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H>, drain: &Signal) -> End {
     let mut leaving = Leaving::new();
+    let in_hand = Rc::new(InHand::default());
+    let started = drain.epoch();
     loop {
-        match receiver.next().await {
+        let event = match select(drain.since(started), receiver.next()).await {
+            Either::Second(event) => event,
+            Either::First(()) => {
+                receiver.stop();
+                receiver.next().await
+            }
+        };
+        match event {
             Ok(Event::Call(request)) => {
                 let left = leaving.entry(request.context().badge()).or_default();
-                spawn(answer(Rc::clone(&handler), request, Rc::clone(left), left.epoch()));
+                let (left, seen) = (Rc::clone(left), left.epoch());
+                in_hand.count.set(in_hand.count.get() + 1);
+                spawn(answer(Rc::clone(&handler), request, left, seen, Rc::clone(&in_hand)));
             }
             Ok(Event::Unreferenced(badge)) => {
                 if let Some(left) = leaving.remove(&badge) {
@@ -48,12 +129,25 @@ pub async fn serve<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H>)
                 }
                 handler.gone(badge);
             }
-            Err(error) => return error,
+            Err(CallError::Transport(TransportError::Canceled)) if drain.epoch() != started => break,
+            Err(error) => return End::Failed(error),
         }
     }
+    while in_hand.count.get() > 0 {
+        in_hand.fewer.wait().await;
+    }
+    End::Drained
 }
 
 /// One call, as long as its client is there.
-async fn answer<H: Handler + 'static>(handler: Rc<H>, request: Request, left: Rc<Signal>, seen: u64) {
+async fn answer<H: Handler + 'static>(
+    handler: Rc<H>,
+    request: Request,
+    left: Rc<Signal>,
+    seen: u64,
+    in_hand: Rc<InHand>,
+) {
     select(handler.call(request), left.since(seen)).await;
+    in_hand.count.set(in_hand.count.get() - 1);
+    in_hand.fewer.notify();
 }

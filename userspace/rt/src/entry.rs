@@ -60,6 +60,8 @@ mod on_capos {
         log::find_sink(&env);
         // SAFETY: `main!` defines it with this signature; without `main!` the program does not link.
         let code = unsafe { capos_main(env) };
+        // Answers that were given last are given, even if nothing was waited for since.
+        thread.hand_over();
         sys::exit(code)
     }
 

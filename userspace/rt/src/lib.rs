@@ -32,6 +32,7 @@ pub mod log;
 #[cfg(capos)]
 mod mem;
 pub mod misdeed;
+pub mod named;
 mod op;
 #[cfg(capos)]
 mod panic;
@@ -51,4 +52,5 @@ pub use capos_schema as schema;
 pub use env::{Env, EnvError};
 pub use exec::{Either, Signal, Turn, block_on, select, spawn};
 pub use ipc::{CallError, Reply};
+pub use named::Named;
 pub use serve::{CallContext, Exception, Request};

@@ -193,6 +193,11 @@ impl Operation {
         }
     }
 
+    /// Asks the kernel to end it. Its completion still comes, and may be another one than `canceled`.
+    pub(crate) fn cancel(&self) {
+        cancel(self.thread, self.index);
+    }
+
     /// After a completion: frees the slot and hands the memory over.
     pub(crate) fn close(&mut self, cqe: Cqe) -> (Cqe, Finished) {
         self.thread.operations.borrow_mut().close(self.index);

@@ -135,6 +135,14 @@ impl Thread {
         }
     }
 
+    /// Hands the queue over, if there is anything in it.
+    #[cfg_attr(not(capos), expect(dead_code, reason = "called by the entry, which exists only on capOS"))]
+    pub(crate) fn hand_over(&self) {
+        if self.ring.submitted() > 0 {
+            self.enter(0, 0);
+        }
+    }
+
     /// Somebody entered behind our back: what was queued has its completions already.
     pub(crate) fn forget_immediate(&self) {
         self.immediate.set(0);

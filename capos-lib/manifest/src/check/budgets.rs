@@ -37,9 +37,11 @@ pub(super) fn check(service: &Service, issues: &mut Issues) {
     }
 }
 
-/// Capabilities that a service starts with: those on itself, the granted ones, and its endpoint when it exports something.
+/// Capabilities that a service starts with: those on itself, the granted ones, its endpoint when it exports something, and
+/// the one for its supervisor when it promises to be healthy.
 fn slots(service: &Service) -> usize {
-    CapId::FIRST_GRANT as usize + service.caps.len() + usize::from(!service.exports.is_empty())
+    let own = usize::from(!service.exports.is_empty()) + usize::from(service.health.is_some());
+    CapId::FIRST_GRANT as usize + service.caps.len() + own
 }
 
 /// Memory is given from what init has, so services that run together must fit together.

@@ -5,6 +5,7 @@ mod hardware;
 mod names;
 mod sources;
 mod startup;
+mod supervision;
 
 use crate::facts::Facts;
 use crate::issue::{Field, Issue, Place};
@@ -25,6 +26,7 @@ pub fn validate(manifest: &Manifest, facts: &Facts) -> Vec<Issue> {
         sources::check(manifest, service, facts, &mut issues);
         startup::check(manifest, service, &mut issues);
         budgets::check(service, &mut issues);
+        supervision::check(service, &mut issues);
     }
     budgets::check_memory(manifest, facts, &mut issues);
     hardware::check(manifest, &mut issues);

@@ -1,7 +1,7 @@
 //! Names: short, printable, and each meaning one thing.
 
 use super::Issues;
-use crate::facts::INIT;
+use crate::facts::{INIT, SUPERVISOR};
 use crate::issue::Field;
 use crate::model::{Manifest, Service};
 use alloc::format;
@@ -11,13 +11,15 @@ use alloc::string::String;
 const LONGEST: usize = 31;
 /// The name under which a service finds the receive right of its own endpoint.
 const SERVE: &str = "serve";
+/// And that of the endpoint through which its supervisor speaks to it.
+const CONTROL: &str = "control";
 
 pub(super) fn check(manifest: &Manifest, issues: &mut Issues) {
     for (n, service) in manifest.services.iter().enumerate() {
         one(service, Field::Name, "", &service.name, issues);
         one(service, Field::Binary, "", &service.binary, issues);
-        if service.name == INIT {
-            let message = String::from("the first process has this name; a service cannot");
+        if service.name == INIT || service.name == SUPERVISOR {
+            let message = String::from("a process that every system has goes by this name; a service cannot");
             issues.add(service, Field::Name, "", message);
         }
         if manifest.services.iter().take(n).any(|earlier| earlier.name == service.name) {
@@ -36,6 +38,10 @@ fn caps(service: &Service, issues: &mut Issues) {
         }
         if grant.name == SERVE && !service.exports.is_empty() {
             let message = String::from("a service with exports finds its own endpoint under this name");
+            issues.add(service, Field::Caps, &grant.name, message);
+        }
+        if grant.name == CONTROL && service.health.is_some() {
+            let message = String::from("a service with health hears from its supervisor under this name");
             issues.add(service, Field::Caps, &grant.name, message);
         }
     }

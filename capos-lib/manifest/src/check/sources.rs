@@ -1,7 +1,7 @@
 //! Capabilities: each comes from somebody who has it, and speaks what is expected.
 
 use super::Issues;
-use crate::facts::{Facts, INIT, INIT_EXPORTS};
+use crate::facts::{Facts, SUPERVISOR, SUPERVISOR_EXPORTS};
 use crate::issue::Field;
 use crate::model::{Grant, Manifest, Service, Source};
 use crate::suggest::did_you_mean;
@@ -77,7 +77,8 @@ fn offered<'a>(
         Source::Export { service, export } => match exports_of(manifest, service) {
             Some(exports) => find_export(holder, grant, (service, export), &exports, issues),
             None => {
-                let others = manifest.services.iter().map(|service| service.name.as_str()).chain([INIT]);
+                let others =
+                    manifest.services.iter().map(|service| service.name.as_str()).chain([SUPERVISOR]);
                 issues.add_with_hint(
                     holder,
                     Field::Caps,
@@ -104,8 +105,8 @@ fn kernel_hint(name: &str, facts: &Facts) -> Option<String> {
 
 /// Names and interfaces of what a service exports; `None` when there is no such service.
 fn exports_of<'a>(manifest: &'a Manifest, service: &str) -> Option<alloc::vec::Vec<(&'a str, &'a str)>> {
-    if service == INIT {
-        return Some(INIT_EXPORTS.to_vec());
+    if service == SUPERVISOR {
+        return Some(SUPERVISOR_EXPORTS.to_vec());
     }
     let found = manifest.services.iter().find(|other| other.name == service)?;
     Some(found.exports.iter().map(|export| (export.name.as_str(), export.interface.as_str())).collect())

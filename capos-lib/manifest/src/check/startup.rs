@@ -56,6 +56,9 @@ fn write(manifest: &Manifest, service: &Service) -> Result<(), StartupError> {
     if !service.exports.is_empty() {
         writer.push(Record::Cap { name: "serve", interface: 0 })?;
     }
+    if service.health.is_some() {
+        writer.push(Record::Cap { name: "control", interface: 0 })?;
+    }
     for export in &service.exports {
         writer.push(Record::Export { name: &export.name, interface: 0 })?;
     }

@@ -4,7 +4,7 @@ use super::error::ExportError;
 use super::fields::Fields;
 use super::json::Json;
 use super::service;
-use crate::facts::{INIT, INIT_EXPORTS, KERNEL_OBJECTS};
+use crate::facts::{KERNEL_OBJECTS, SUPERVISOR, SUPERVISOR_EXPORTS};
 use crate::model::{Grant, Manifest, PanicAction, Service, Source};
 use crate::suggest::did_you_mean;
 use alloc::format;
@@ -21,6 +21,8 @@ pub fn choices(field: &str) -> Option<Vec<&'static str>> {
     match field {
         "onPanic" => Some(ON_PANIC.iter().map(|(word, _)| *word).collect()),
         "restart" => Some(service::RESTART.iter().map(|(word, _)| *word).collect()),
+        "follow" => Some(service::FOLLOW.iter().map(|(word, _)| *word).collect()),
+        "escalate" => Some(service::ESCALATE.iter().map(|(word, _)| *word).collect()),
         _ => None,
     }
 }
@@ -148,7 +150,7 @@ fn offered<'a>(grant: &Grant, exports: &'a [(String, String, String)]) -> Option
         Source::Kernel(name) => by_name(KERNEL_OBJECTS, name),
         Source::IoPort { .. } => Some("IoPort"),
         Source::Irq(_) => Some("Interrupt"),
-        Source::Export { service, export } if service == INIT => by_name(INIT_EXPORTS, export),
+        Source::Export { service, export } if service == SUPERVISOR => by_name(SUPERVISOR_EXPORTS, export),
         Source::Export { service, export } => {
             let found = exports.iter().find(|(of, name, _)| of == service && name == export);
             found.map(|(_, _, interface)| interface.as_str())

@@ -3,15 +3,35 @@
 use super::error::ExportError;
 use super::fields::Fields;
 use super::json::Json;
-use crate::model::{Budget, Export, Grant, Restart, Service, Source};
+use crate::model::{
+    Backoff, Budget, Escalate, Export, Follow, Grant, Health, Limit, Restart, Service, Source,
+};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-const FIELDS: &[&str] = &["binary", "args", "caps", "exports", "budget", "restart", "autostart"];
+const FIELDS: &[&str] = &[
+    "binary",
+    "args",
+    "caps",
+    "exports",
+    "budget",
+    "restart",
+    "autostart",
+    "backoff",
+    "limit",
+    "health",
+    "drainMs",
+    "follow",
+    "escalate",
+];
 const BUDGET: &[&str] =
     &["memoryPages", "capSlots", "threads", "callsInFlight", "endpointEntries", "logBytes", "priority"];
 pub(super) const RESTART: &[(&str, Restart)] =
     &[("never", Restart::Never), ("onFailure", Restart::OnFailure), ("always", Restart::Always)];
+pub(super) const FOLLOW: &[(&str, Follow)] =
+    &[("nothing", Follow::Nothing), ("told", Follow::Told), ("restarted", Follow::Restarted)];
+pub(super) const ESCALATE: &[(&str, Escalate)] =
+    &[("nothing", Escalate::Nothing), ("group", Escalate::Group), ("reboot", Escalate::Reboot)];
 /// Where a capability can come from; each grant has exactly one of them.
 const SOURCES: [&str; 4] = ["kernel", "export", "ioPort", "irq"];
 
@@ -28,6 +48,12 @@ pub(super) fn read(path: &[&str], name: &str, value: &Json) -> Result<Service, E
         budget: budget(&fields)?,
         restart: fields.choice("restart", RESTART)?.unwrap_or(default.restart),
         autostart: fields.flag("autostart")?.unwrap_or(default.autostart),
+        backoff: backoff(&fields)?,
+        limit: limit(&fields)?,
+        health: health(&fields)?,
+        drain_ms: fields.number("drainMs")?.unwrap_or(default.drain_ms),
+        follow: fields.choice("follow", FOLLOW)?.unwrap_or(default.follow),
+        escalate: fields.choice("escalate", ESCALATE)?.unwrap_or(default.escalate),
         name: default.name,
     })
 }
@@ -118,4 +144,36 @@ fn budget(fields: &Fields<'_>) -> Result<Budget, ExportError> {
         log_bytes: of.number("logBytes")?.unwrap_or(default.log_bytes),
         priority: of.number("priority")?.unwrap_or(default.priority),
     })
+}
+
+fn backoff(fields: &Fields<'_>) -> Result<Backoff, ExportError> {
+    let default = Backoff::default();
+    let Some(of) = fields.object("backoff")? else { return Ok(default) };
+    of.only(&["firstMs", "longestMs"])?;
+    Ok(Backoff {
+        first_ms: of.number("firstMs")?.unwrap_or(default.first_ms),
+        longest_ms: of.number("longestMs")?.unwrap_or(default.longest_ms),
+    })
+}
+
+fn limit(fields: &Fields<'_>) -> Result<Limit, ExportError> {
+    let default = Limit::default();
+    let Some(of) = fields.object("limit")? else { return Ok(default) };
+    of.only(&["restarts", "windowMs"])?;
+    Ok(Limit {
+        restarts: of.number("restarts")?.unwrap_or(default.restarts),
+        window_ms: of.number("windowMs")?.unwrap_or(default.window_ms),
+    })
+}
+
+/// Without it nothing was promised; empty, the usual.
+fn health(fields: &Fields<'_>) -> Result<Option<Health>, ExportError> {
+    let default = Health::default();
+    let Some(of) = fields.object("health")? else { return Ok(None) };
+    of.only(&["readyMs", "everyMs", "answerMs"])?;
+    Ok(Some(Health {
+        ready_ms: of.number("readyMs")?.unwrap_or(default.ready_ms),
+        every_ms: of.number("everyMs")?.unwrap_or(default.every_ms),
+        answer_ms: of.number("answerMs")?.unwrap_or(default.answer_ms),
+    }))
 }

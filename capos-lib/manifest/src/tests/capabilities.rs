@@ -44,9 +44,10 @@ fn among_several_exports_the_nearest_is_offered() {
 }
 
 #[test]
-fn init_exports_services_and_nothing_else() {
-    let (text, ..) =
-        issue(|manifest| manifest.services[2].caps[1] = from("services", "Services", "init", "service"));
+fn the_supervisor_exports_what_it_does_and_nothing_else() {
+    let (text, ..) = issue(|manifest| {
+        manifest.services[2].caps[1] = from("services", "Services", "supervisor", "service")
+    });
     assert!(text.ends_with(r#"(did you mean "services"?)"#), "{text}");
 }
 

@@ -24,7 +24,7 @@ const EXPORT: &str = r#"{
       "args": ["--quiet"],
       "caps": {
         "console": {"interface": "Console", "export": {"service": "console", "export": "console"}},
-        "services": {"export": {"service": "init", "export": "services"}},
+        "services": {"export": {"service": "supervisor", "export": "services"}},
         "timer": {"kernel": "timer"}
       }
     }
@@ -132,7 +132,7 @@ fn unknown_fields() {
     refused(r#"{"uses": []}"#, r#"uses: there is no such field (did you mean "use"?)"#);
     refused(
         r#"{"services": {"x": {"bin": "x"}}}"#,
-        "services.x.bin: there is no such field (possible are binary, args, caps, exports, budget, restart, autostart)",
+        "services.x.bin: there is no such field (possible are binary, args, caps, exports, budget, restart, autostart, backoff, limit, health, drainMs, follow, escalate)",
     );
     refused(
         r#"{"services": {"x": {"budget": {"memory": 1}}}}"#,

@@ -16,9 +16,11 @@ fn two_services_of_one_name() {
 }
 
 #[test]
-fn a_service_is_not_called_init() {
-    let (text, ..) = issue(|manifest| manifest.services[2].name = "init".to_string());
-    assert!(text.contains("the first process has this name"), "{text}");
+fn a_service_is_not_called_init_or_supervisor() {
+    for name in ["init", "supervisor"] {
+        let (text, ..) = issue(|manifest| manifest.services[2].name = name.to_string());
+        assert!(text.contains("every system has goes by this name"), "{text}");
+    }
 }
 
 #[test]

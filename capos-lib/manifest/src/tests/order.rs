@@ -48,7 +48,7 @@ fn a_ring_is_named_without_those_who_only_lead_to_it() {
 fn unknown_services_and_init_do_not_count() {
     let mut manifest = system(&[&[]]);
     manifest.services[0].caps.push(from("y", "Console", "nobody", "x"));
-    manifest.services[0].caps.push(from("z", "Services", "init", "services"));
+    manifest.services[0].caps.push(from("z", "Services", "supervisor", "services"));
     assert_eq!(start_order(&manifest).unwrap(), [0]);
 }
 

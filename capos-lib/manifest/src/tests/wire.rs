@@ -2,7 +2,10 @@
 
 use super::{config, export, grant, sound};
 use crate::generated::manifest_capnp as message;
-use crate::{Budget, Manifest, ManifestError, PanicAction, Restart, Service, Source, decode, encode};
+use crate::{
+    Backoff, Budget, Escalate, Follow, Health, Limit, Manifest, ManifestError, PanicAction, Restart, Service,
+    Source, decode, encode,
+};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
@@ -122,10 +125,10 @@ fn pointers_to_the_same_bytes_do_not_multiply_them() {
         (0..MANY).for_each(|n| args.set(n, "argument"));
     });
     let mut words: Vec<[u8; 8]> = bytes.as_chunks().0.to_vec();
-    // Segment table, root pointer, then the root: two words of data, the name, the services. These begin with a tag; each has one
-    // word of data and six pointers, the third of which leads to the arguments.
+    // Segment table, root pointer, then the root: two words of data, the name, the services. These begin with a tag; each has two
+    // words of data and nine pointers, the third of which leads to the arguments.
     let services = target(&words, 5);
-    let args_of = |service: usize| services + 1 + 7 * service + 3;
+    let args_of = |service: usize| services + 1 + 11 * service + 4;
     let list = target(&words, args_of(0));
     let [.., e, f, g, h] = words[args_of(0)];
     for service in 1..MANY as usize {
@@ -176,6 +179,16 @@ fn a_service() -> impl Strategy<Value = Service> {
                 },
                 restart,
                 autostart,
+                backoff: Backoff { first_ms: threads, longest_ms: cap_slots },
+                limit: Limit { restarts: priority, window_ms: log_bytes },
+                health: autostart.then_some(Health {
+                    ready_ms: log_bytes,
+                    every_ms: cap_slots,
+                    answer_ms: threads,
+                }),
+                drain_ms: memory_pages,
+                follow: [Follow::Nothing, Follow::Told, Follow::Restarted][priority as usize % 3],
+                escalate: [Escalate::Nothing, Escalate::Group, Escalate::Reboot][priority as usize / 3 % 3],
             }
         },
     )

@@ -2,7 +2,10 @@
 
 use super::{MAX_BYTES, MAX_SERVICES, ManifestError, VERSION};
 use crate::generated::manifest_capnp as message;
-use crate::model::{Budget, Export, Grant, Manifest, PanicAction, Restart, Service, Source};
+use crate::model::{
+    Backoff, Budget, Escalate, Export, Follow, Grant, Health, Limit, Manifest, PanicAction, Restart, Service,
+    Source,
+};
 use alloc::string::String;
 use alloc::vec::Vec;
 use capnp::Word;
@@ -72,7 +75,37 @@ fn service(reader: message::service::Reader<'_>) -> Result<Service, ManifestErro
         budget: budget(reader.get_budget()?),
         restart,
         autostart: reader.get_autostart(),
+        backoff: backoff(reader.get_backoff()?),
+        limit: limit(reader.get_limit()?),
+        health: if reader.has_health() { Some(health(reader.get_health()?)) } else { None },
+        drain_ms: reader.get_drain_ms(),
+        follow: match reader.get_follow()? {
+            message::Follow::Nothing => Follow::Nothing,
+            message::Follow::Told => Follow::Told,
+            message::Follow::Restarted => Follow::Restarted,
+        },
+        escalate: match reader.get_escalate()? {
+            message::Escalate::Nothing => Escalate::Nothing,
+            message::Escalate::Group => Escalate::Group,
+            message::Escalate::Reboot => Escalate::Reboot,
+        },
     })
+}
+
+fn backoff(reader: message::backoff::Reader<'_>) -> Backoff {
+    Backoff { first_ms: reader.get_first_ms(), longest_ms: reader.get_longest_ms() }
+}
+
+fn limit(reader: message::limit::Reader<'_>) -> Limit {
+    Limit { restarts: reader.get_restarts(), window_ms: reader.get_window_ms() }
+}
+
+fn health(reader: message::health::Reader<'_>) -> Health {
+    Health {
+        ready_ms: reader.get_ready_ms(),
+        every_ms: reader.get_every_ms(),
+        answer_ms: reader.get_answer_ms(),
+    }
 }
 
 fn grant(reader: message::grant::Reader<'_>) -> Result<Grant, ManifestError> {

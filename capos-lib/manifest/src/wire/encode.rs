@@ -2,7 +2,7 @@
 
 use super::VERSION;
 use crate::generated::manifest_capnp as message;
-use crate::model::{Budget, Grant, Manifest, PanicAction, Restart, Service, Source};
+use crate::model::{Budget, Escalate, Follow, Grant, Manifest, PanicAction, Restart, Service, Source};
 use alloc::vec::Vec;
 use capnp::message::{Builder, HeapAllocator};
 use capnp::serialize::write_message_to_words;
@@ -42,6 +42,7 @@ fn service(mut to: message::service::Builder<'_>, from: &Service) {
         Restart::Always => message::Restart::Always,
     });
     budget(to.reborrow().init_budget(), &from.budget);
+    supervision(to.reborrow(), from);
     let mut args = to.reborrow().init_args(count(&from.args));
     for (n, arg) in (0..).zip(&from.args) {
         args.set(n, arg.as_str());
@@ -85,4 +86,30 @@ fn budget(mut to: message::budget::Builder<'_>, from: &Budget) {
     to.set_endpoint_entries(from.endpoint_entries);
     to.set_log_bytes(from.log_bytes);
     to.set_priority(from.priority);
+}
+
+fn supervision(mut to: message::service::Builder<'_>, from: &Service) {
+    let mut backoff = to.reborrow().init_backoff();
+    backoff.set_first_ms(from.backoff.first_ms);
+    backoff.set_longest_ms(from.backoff.longest_ms);
+    let mut limit = to.reborrow().init_limit();
+    limit.set_restarts(from.limit.restarts);
+    limit.set_window_ms(from.limit.window_ms);
+    if let Some(from) = &from.health {
+        let mut health = to.reborrow().init_health();
+        health.set_ready_ms(from.ready_ms);
+        health.set_every_ms(from.every_ms);
+        health.set_answer_ms(from.answer_ms);
+    }
+    to.set_drain_ms(from.drain_ms);
+    to.set_follow(match from.follow {
+        Follow::Nothing => message::Follow::Nothing,
+        Follow::Told => message::Follow::Told,
+        Follow::Restarted => message::Follow::Restarted,
+    });
+    to.set_escalate(match from.escalate {
+        Escalate::Nothing => message::Escalate::Nothing,
+        Escalate::Group => message::Escalate::Group,
+        Escalate::Reboot => message::Escalate::Reboot,
+    });
 }

@@ -39,17 +39,23 @@ async fn candidates(session: &Session, context: &Context) -> Vec<String> {
         Some("run") if context.granting() => {
             session.held.all().map(|granted| String::from(granted.name)).collect()
         }
-        Some("run" | "cat") if position == 1 => {
-            let files = session.boot_files().await.unwrap_or_default();
-            files.into_iter().map(|(name, _)| name).collect()
-        }
+        Some("run" | "cat") if position == 1 => boot_files(session).await,
         Some("run") => alloc::vec![String::from("with")],
-        Some("kill" | "start") if position == 1 => services(session).await,
+        Some("kill" | "start" | "replace" | "grant" | "crash") if position == 1 => services(session).await,
+        Some("replace") if position == 2 => boot_files(session).await,
+        Some("grant") if position == 2 => {
+            session.held.all().map(|granted| String::from(granted.name)).collect()
+        }
         Some("diag") if position == 1 => diag::COMMANDS.iter().map(|(name, _)| String::from(*name)).collect(),
         Some("diag") => alloc::vec![String::from("--json")],
         Some("help") => commands::COMMANDS.iter().map(|command| String::from(command.name)).collect(),
         _ => Vec::new(),
     }
+}
+
+async fn boot_files(session: &Session) -> Vec<String> {
+    let files = session.boot_files().await.unwrap_or_default();
+    files.into_iter().map(|(name, _)| name).collect()
 }
 
 async fn services(session: &Session) -> Vec<String> {

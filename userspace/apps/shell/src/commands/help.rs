@@ -30,7 +30,7 @@ const fn command(
 const PROGRAMS: &[&str] = &["spawner", "boot"];
 
 /// Every command.
-pub const COMMANDS: [Command; 20] = [
+pub const COMMANDS: [Command; 23] = [
     command("help", "[COMMAND]", "this list, or more about one command", &[]),
     command("caps", "", "the capabilities you hold", &[]),
     command(
@@ -41,8 +41,11 @@ pub const COMMANDS: [Command; 20] = [
     ),
     command("jobs", "", "programs in the background", &[PROGRAMS]),
     command("kill", "PID | SERVICE", "end a program started here, or a service", &[&["services"], PROGRAMS]),
-    command("services", "", "what init started", &[&["services"]]),
+    command("services", "", "services and how they are", &[&["services"]]),
     command("start", "SERVICE", "start a service that has ended", &[&["services"]]),
+    command("replace", "SERVICE FILE", "let another program take over a running service", &[&["services"]]),
+    command("grant", "SERVICE CAP[=MINE]", "give a running service something you hold", &[&["services"]]),
+    command("crash", "SERVICE [N]", "its last fault, or the Nth before", &[&["services"]]),
     command("ps", "", "processes", &[&["system"]]),
     command("mem", "", "memory", &[&["system"]]),
     command("ls", "", "boot files", &[&["boot"]]),

@@ -1,10 +1,12 @@
 //! The commands. Each gives the text to show, so that it can also go into a pipe.
 
+mod crash;
 mod files;
 mod help;
 mod inspect;
 mod logs;
 mod processes;
+mod services;
 
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -27,8 +29,12 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
         ("caps", []) => Ok(inspect::caps(session)),
         ("jobs", []) => Ok(processes::jobs(session)),
         ("kill", [what]) => processes::kill(session, what).await,
-        ("services", []) => processes::services(session).await,
-        ("start", [service]) => processes::start(session, service).await,
+        ("services", []) => services::list(session).await,
+        ("start", [service]) => services::start(session, service).await,
+        ("replace", [service, program]) => services::replace(session, service, program).await,
+        ("grant", [service, what]) => services::grant(session, service, what).await,
+        ("crash", [service]) => crash::show(session, service, "0").await,
+        ("crash", [service, which]) => crash::show(session, service, which).await,
         ("ps", []) => processes::ps(session).await,
         ("mem", []) => inspect::memory(session).await,
         ("ls", []) => files::list(session).await,

@@ -1,16 +1,13 @@
-//! Processes, services, jobs.
+//! Processes and jobs.
 
+use super::services;
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use capos_text::{Align, Report, Table, Value};
-use capos_words::closest;
 use rt::ExceptionCode;
-use rt::generated::services::ListReply;
-use rt::generated::{ServicesClient, SystemInfoClient};
-use rt::schema::services::ServiceState;
+use rt::generated::SystemInfoClient;
 use rt::schema::system_info::ProcessState;
 
 /// Every process of the machine.
@@ -60,47 +57,6 @@ fn state_name(state: ProcessState) -> &'static str {
     }
 }
 
-async fn list(session: &Session) -> Result<Vec<ListReply>, Trouble> {
-    let services = session.held.client::<ServicesClient>("services")?;
-    let mut all = Vec::new();
-    let mut cursor = 0;
-    loop {
-        match services.list(cursor).await {
-            Ok(service) => {
-                let next = service.next;
-                all.push(service);
-                if next <= cursor {
-                    return Ok(all);
-                }
-                cursor = next;
-            }
-            Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(all),
-            Err(error) => return Err(Trouble::Call(String::from("services"), error)),
-        }
-    }
-}
-
-/// What init started.
-pub async fn services(session: &Session) -> Result<String, Trouble> {
-    let mut table = Table::new(&[
-        ("NAME", Align::Left),
-        ("STATE", Align::Left),
-        ("PID", Align::Right),
-        ("EXIT", Align::Right),
-    ]);
-    for service in list(session).await? {
-        let (state, pid, exit) = match service.state {
-            ServiceState::Waiting => ("waiting", String::new(), String::new()),
-            ServiceState::Running => ("running", format!("{}", service.process), String::new()),
-            ServiceState::Killed => ("killed", String::new(), String::new()),
-            ServiceState::Ended => ("ended", String::new(), format!("{}", service.exit_code)),
-            ServiceState::Failed => ("failed", String::new(), format!("{}", service.exit_code)),
-        };
-        table.row([service.name, String::from(state), pid, exit]);
-    }
-    Ok(table.render())
-}
-
 /// Programs in the background.
 pub fn jobs(session: &Session) -> String {
     let mut table = Table::new(&[("JOB", Align::Right), ("PID", Align::Right), ("NAME", Align::Left)]);
@@ -124,31 +80,5 @@ pub async fn kill(session: &Session, what: &str) -> Result<String, Trouble> {
         child.handle.kill().await.map_err(Trouble::about(what))?;
         return Ok(String::new());
     }
-    let services = session.held.client::<ServicesClient>("services")?;
-    match services.kill(what).await {
-        Ok(()) => Ok(format!("{what} was ended\n")),
-        Err(error) => Err(service_trouble(session, what, error).await),
-    }
-}
-
-/// Starts a service that has ended.
-pub async fn start(session: &Session, name: &str) -> Result<String, Trouble> {
-    let services = session.held.client::<ServicesClient>("services")?;
-    match services.start(name).await {
-        Ok(()) => Ok(format!("{name} was started\n")),
-        Err(error) => Err(service_trouble(session, name, error).await),
-    }
-}
-
-async fn service_trouble(session: &Session, name: &str, error: rt::CallError) -> Trouble {
-    match error.exception() {
-        Some(ExceptionCode::NotFound) => {
-            let all = list(session).await.unwrap_or_default();
-            match closest(name, all.iter().map(|service| service.name.as_str())) {
-                Some(meant) => Trouble::Say(format!("no service `{name}`; did you mean `{meant}`?")),
-                None => Trouble::Say(format!("no service `{name}`; `services` lists them")),
-            }
-        }
-        _ => Trouble::Call(String::from(name), error),
-    }
+    services::kill(session, what).await
 }

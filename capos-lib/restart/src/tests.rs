@@ -1,0 +1,6 @@
+//! Tests of every part.
+
+mod machine;
+mod policy;
+mod records;
+mod world;
