@@ -8,7 +8,8 @@
 //! # Soundness
 //! All access to the block is by atomic operations (or, for long copies, one machine instruction that the compiler cannot see
 //! into), never by references to plain memory. So concurrent writes by the other side are defined behaviour: they may give nonsense
-//! values, and every value is a valid integer. This is the one room of `capos-lib` with unsafe code.
+//! values, and every value is a valid integer. This is the one room of `capos-lib` with unsafe code, so the raw access to the memory
+//! of shared queues ([`SharedSlots`]) is here, too.
 #![no_std]
 
 #[cfg(test)]
@@ -16,6 +17,8 @@ extern crate std;
 
 mod entry;
 mod kernel;
+#[cfg(not(all(test, loom)))]
+mod shared;
 mod sync;
 mod user;
 
@@ -25,4 +28,6 @@ mod models;
 mod tests;
 
 pub use kernel::{KernelRing, Lone, OutOfArena, RingFault};
+#[cfg(not(all(test, loom)))]
+pub use shared::{BadShape, Index, SharedSlots};
 pub use user::{QueueFull, UserRing, Vacancy};

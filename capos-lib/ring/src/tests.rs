@@ -6,6 +6,7 @@ mod join;
 mod lone;
 mod nops;
 mod queues;
+mod shared;
 
 use crate::{KernelRing, UserRing};
 use capos_abi::RingShape;

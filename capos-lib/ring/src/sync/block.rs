@@ -101,6 +101,85 @@ impl Block {
         unsafe { self.pointer(offset).cast().write(words) };
     }
 
+    /// Reads [`STRIDE`] words, each once, whatever others do to them meanwhile: 16 bytes at a time, by instructions that the compiler
+    /// cannot see into.
+    ///
+    /// # Safety
+    /// The words are inside the block and 8-byte aligned.
+    #[inline(always)]
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    pub(crate) unsafe fn load_stride(&self, offset: usize) -> [u64; STRIDE] {
+        use core::arch::x86_64::__m128i;
+        let (a, b, c, d): (__m128i, __m128i, __m128i, __m128i);
+        // SAFETY: valid by the caller's promise. Each half of 8 bytes is read by one access, as the processor does for aligned words.
+        unsafe {
+            core::arch::asm!(
+                "movups {a}, [{from}]",
+                "movups {b}, [{from} + 16]",
+                "movups {c}, [{from} + 32]",
+                "movups {d}, [{from} + 48]",
+                from = in(reg) self.pointer(offset).as_ptr(),
+                a = out(xmm_reg) a,
+                b = out(xmm_reg) b,
+                c = out(xmm_reg) c,
+                d = out(xmm_reg) d,
+                options(nostack, preserves_flags, readonly),
+            );
+            // As large, and every bit pattern is good for both.
+            core::mem::transmute([a, b, c, d])
+        }
+    }
+
+    /// Writes [`STRIDE`] words, whatever others do to them meanwhile.
+    ///
+    /// # Safety
+    /// As [`Block::load_stride`].
+    #[inline(always)]
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    pub(crate) unsafe fn store_stride(&self, offset: usize, words: &[u64; STRIDE]) {
+        use core::arch::x86_64::__m128i;
+        // SAFETY: as in `load_stride`.
+        unsafe {
+            let [a, b, c, d]: [__m128i; 4] = core::mem::transmute(*words);
+            core::arch::asm!(
+                "movups [{to}], {a}",
+                "movups [{to} + 16], {b}",
+                "movups [{to} + 32], {c}",
+                "movups [{to} + 48], {d}",
+                to = in(reg) self.pointer(offset).as_ptr(),
+                a = in(xmm_reg) a,
+                b = in(xmm_reg) b,
+                c = in(xmm_reg) c,
+                d = in(xmm_reg) d,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+
+    /// Reads [`STRIDE`] words where there are no such instructions: in the kernel, and under Miri.
+    ///
+    /// # Safety
+    /// The words are inside the block and 8-byte aligned.
+    #[inline]
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+    pub(crate) unsafe fn load_stride(&self, offset: usize) -> [u64; STRIDE] {
+        // SAFETY: the caller's promise.
+        core::array::from_fn(|word| unsafe { self.load_u64(offset + word * 8) })
+    }
+
+    /// Writes [`STRIDE`] words there.
+    ///
+    /// # Safety
+    /// As [`Block::load_stride`].
+    #[inline]
+    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+    pub(crate) unsafe fn store_stride(&self, offset: usize, words: &[u64; STRIDE]) {
+        for (word, value) in words.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { self.store_u64(offset + word * 8, *value) };
+        }
+    }
+
     /// Changes the bits of a word that `mask` has to those of `bits`. The other bits stay what others make of them.
     ///
     /// Two steps, each atomic, since a loop until nobody interferes might never end: the other side may be hostile.

@@ -1,0 +1,118 @@
+//! The side that takes entries.
+
+use crate::{Fault, Index, Ordering, Slots, Wake, wake_for};
+
+/// The one consumer of a queue in fresh memory.
+pub struct Consumer<const WORDS: usize, M: Slots<WORDS>> {
+    memory: M,
+    /// Our own count of what we have taken; the shared word is for the other side.
+    head: u32,
+    /// The producer's tail as last seen and found possible.
+    tail: u32,
+    fault: bool,
+}
+
+impl<const WORDS: usize, M: Slots<WORDS>> Consumer<WORDS, M> {
+    /// On memory that nobody has consumed from yet. Zeroed memory says that we wait for the first entry: so it is.
+    pub fn new(memory: M) -> Self {
+        Consumer { memory, head: 0, tail: 0, fault: false }
+    }
+
+    /// The same when so many entries went through before.
+    #[cfg(test)]
+    pub(crate) fn starting_at(memory: M, start: u32) -> Self {
+        Consumer { memory, head: start, tail: start, fault: false }
+    }
+
+    /// The memory.
+    pub fn memory(&self) -> &M {
+        &self.memory
+    }
+
+    /// Entries that wait, at least.
+    ///
+    /// # Errors
+    /// [`Fault::Tail`].
+    pub fn waiting(&mut self) -> Result<u32, Fault> {
+        self.look()?;
+        Ok(self.in_queue())
+    }
+
+    /// Takes the oldest entry into `out`; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Fault::Tail`].
+    #[inline]
+    pub fn pop(&mut self, out: &mut [u64; WORDS]) -> Result<Option<Wake>, Fault> {
+        if self.in_queue() == 0 && !self.look_for_entries()? {
+            return Ok(None);
+        }
+        self.memory.read(self.head, out);
+        Ok(Some(self.publish(1)))
+    }
+
+    /// Takes the oldest entries, as many as there are and as fit, and says how many.
+    ///
+    /// # Errors
+    /// [`Fault::Tail`].
+    #[inline]
+    pub fn pop_all(&mut self, out: &mut [[u64; WORDS]]) -> Result<(usize, Wake), Fault> {
+        if (self.in_queue() as usize) < out.len() {
+            self.look()?;
+        }
+        let count = out.len().min(self.in_queue() as usize);
+        for (n, place) in (0u32..).zip(out.iter_mut().take(count)) {
+            self.memory.read(self.head.wrapping_add(n), place);
+        }
+        if count == 0 {
+            return Ok((0, Wake::No));
+        }
+        Ok((count, self.publish(count as u32)))
+    }
+
+    /// To be called when there is nothing, before sleeping: asks for a signal when there is an entry, and looks again. True when we may sleep
+    /// until then; a signal may also come without reason.
+    ///
+    /// # Errors
+    /// [`Fault::Tail`].
+    pub fn may_sleep(&mut self) -> Result<bool, Fault> {
+        self.memory.store(Index::EntryWanted, self.head, Ordering::Relaxed);
+        self.memory.fence();
+        Ok(self.waiting()? == 0)
+    }
+
+    #[inline]
+    fn publish(&mut self, count: u32) -> Wake {
+        let old = self.head;
+        self.head = old.wrapping_add(count);
+        // Release: the entries were read before the producer may overwrite them.
+        self.memory.store(Index::Head, self.head, Ordering::Release);
+        self.memory.fence();
+        wake_for(self.memory.load(Index::RoomWanted, Ordering::Relaxed), old, self.head)
+    }
+
+    #[inline]
+    fn in_queue(&self) -> u32 {
+        self.tail.wrapping_sub(self.head)
+    }
+
+    #[inline(never)]
+    fn look_for_entries(&mut self) -> Result<bool, Fault> {
+        self.look()?;
+        Ok(self.in_queue() > 0)
+    }
+
+    /// Looks at the producer's tail.
+    fn look(&mut self) -> Result<(), Fault> {
+        // Acquire: the entries below the tail were written before it.
+        let tail = self.memory.load(Index::Tail, Ordering::Acquire);
+        let more = tail.wrapping_sub(self.tail);
+        // It only ever moves on from where it was, and never more than one queue past our head.
+        self.fault |= more > self.memory.entries() - self.in_queue();
+        if self.fault {
+            return Err(Fault::Tail);
+        }
+        self.tail = tail;
+        Ok(())
+    }
+}
