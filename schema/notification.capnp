@@ -12,8 +12,9 @@ interface Notification @0xf11c0de0f00d0013 $Capos.kernelHosted {
   poll @1 () -> (bits :UInt64);
   # The bits that are set, possibly none; clears them.
 
-  mint @2 (bits :UInt64) -> (signaller :Signaller);
-  # A capability that sets these bits and can do nothing else; `invalidArgument` when there are none.
+  mint @2 (bits :UInt64, lost :UInt64) -> (signaller :Signaller);
+  # A capability that sets these bits and can do nothing else; `invalidArgument` when there are none. When its last copy is gone, the
+  # bits of `lost` are set: whoever could signal has ended, or gave it up.
 }
 
 interface Signaller @0xf11c0de0f00d0014 $Capos.kernelHosted {

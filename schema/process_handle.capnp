@@ -1,5 +1,6 @@
 @0xa11c0de0f00d000a;
 using Capos = import "capos.capnp";
+using import "notification.capnp".Signaller;
 
 enum ExitReason {
   exited @0;
@@ -33,4 +34,11 @@ interface ProcessHandle $Capos.kernelHosted {
                   r8 :UInt64, r9 :UInt64, r10 :UInt64, r11 :UInt64, r12 :UInt64, r13 :UInt64, r14 :UInt64, r15 :UInt64);
   # The record of the fault that ended it; `notFound` if it did not end by one. `address` is what a page fault was about, `backtrace`
   # is return addresses, 8 bytes each, the innermost first. What it did before is in its trace.
+
+  signalOnExit @6 (signaller :Signaller) -> ();
+  # Signals when the process has ended, at once if it has. It counts as one entry of an endpoint. At most eight for one process: more is
+  # `wrongState`. It ends with `unbind`, and when the process that bound it gives a handle of that process up.
+
+  unbind @7 () -> ();
+  # Its end signals nobody on behalf of the process that calls.
 }

@@ -22,13 +22,16 @@ pub enum Op {
     Release = 4,
     /// Cancels the pending operation of this thread whose `user_data` equals `aux`.
     Cancel = 5,
-    /// Waits for an unpark of this thread (reserved; refused as `UnknownOp` today).
+    /// Waits for any permit of this thread among the bits of `cap`; the completion tells which in its `badge`, and they are used up.
     Park = 6,
-    /// Unparks the thread `cap` (reserved; refused as `UnknownOp` today).
+    /// Gives the permits in the bits of `interface` to thread number `cap` of the own process.
     Unpark = 7,
     /// `Return`, and then `Recv` on the same right: the next message comes into `reply`, its capabilities into the array. Completes once,
     /// with the next message, or with the error of either half.
     ReturnRecv = 8,
+    /// Waits for bits of the notification `cap`, after the signaller `interface` (null for none) has signalled; the completion tells
+    /// which bits in its `badge`.
+    Wait = 9,
 }
 
 impl Op {
@@ -44,6 +47,7 @@ impl Op {
             6 => Op::Park,
             7 => Op::Unpark,
             8 => Op::ReturnRecv,
+            9 => Op::Wait,
             _ => return None,
         })
     }
@@ -53,6 +57,9 @@ impl Op {
 pub mod sqe_flags {
     /// `Return`, `ReturnRecv`: the payload is an exception; `method` carries the [`crate::ExceptionCode`].
     pub const EXCEPTION: u8 = 1 << 0;
+    /// `Call`, `Recv`, `ReturnRecv`, `Wait`, `Park`: if the operation still pends at the time `aux`, nanoseconds since boot, it completes
+    /// with [`crate::TransportError::TimedOut`].
+    pub const DEADLINE: u8 = 1 << 1;
 }
 
 /// Bits of [`Cqe::flags`].
@@ -98,7 +105,7 @@ pub struct Sqe {
     pub caps_off: u32,
     /// Must be zero.
     pub reserved1: u32,
-    /// `Cancel`: the `user_data` to look for. Otherwise zero.
+    /// `Cancel`: the `user_data` to look for. With `DEADLINE`: the time. Otherwise not looked at.
     pub aux: u64,
 }
 
@@ -118,7 +125,7 @@ pub struct Cqe {
     pub method: u16,
     /// `Recv`: names the call for `Return`.
     pub token: u64,
-    /// `Recv`: the badge the server gave the facet that was called.
+    /// `Recv`: the badge the server gave the facet that was called. `Wait`, `Park`: the bits.
     pub badge: u64,
 }
 
@@ -259,7 +266,7 @@ mod tests {
     #[test]
     fn operations_have_the_numbers_of_their_first_byte() {
         for raw in 0..=255 {
-            assert_eq!(Op::from_u8(raw).map(|op| op as u8), (raw < 9).then_some(raw));
+            assert_eq!(Op::from_u8(raw).map(|op| op as u8), (raw < 10).then_some(raw));
         }
     }
 

@@ -4,7 +4,7 @@
 //! stops answering can not be flooded.
 
 use crate::error::{DecodeError, EncodeError};
-use crate::wire::{Decode, Encode, Message, write};
+use crate::wire::{Decode, Encode, Message, Pointer, write};
 
 /// Interface id of `Interrupt`.
 pub const INTERFACE_ID: u64 = 0xf021406e44c5e117;
@@ -15,6 +15,12 @@ pub const INTERFACE_NAME: &str = "Interrupt";
 pub const WAIT: u16 = 0;
 /// `mask`: Masks the line and ends a pending wait with `canceled`.
 pub const MASK: u16 = 1;
+/// `bind`: From now on the line's firing also signals, in place of any signaller bound before.
+pub const BIND: u16 = 2;
+/// `unbind`: Its firing signals nobody.
+pub const UNBIND: u16 = 3;
+/// `acknowledge`: Unmasks the line without a wait.
+pub const ACKNOWLEDGE: u16 = 4;
 
 /// Results of `wait`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,5 +40,30 @@ impl Decode<'_> for WaitResults {
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let message = Message::<1, 0>::parse(message)?;
         Ok(WaitResults { count: message.data[0] })
+    }
+}
+
+/// Parameters of `bind`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BindParams;
+
+impl BindParams {
+    /// Interfaces of the capabilities beside the message: `signaller`.
+    pub const CAPS: [u64; 1] = [crate::signaller::INTERFACE_ID];
+}
+
+impl Encode for BindParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for BindParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(BindParams)
     }
 }

@@ -64,20 +64,21 @@ impl Decode<'_> for PollResults {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MintParams {
     pub bits: u64,
+    pub lost: u64,
 }
 
 impl Encode for MintParams {
     #[inline]
     fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
-        write(out, [self.bits], [])
+        write(out, [self.bits, self.lost], [])
     }
 }
 
 impl Decode<'_> for MintParams {
     #[inline]
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
-        let message = Message::<1, 0>::parse(message)?;
-        Ok(MintParams { bits: message.data[0] })
+        let message = Message::<2, 0>::parse(message)?;
+        Ok(MintParams { bits: message.data[0], lost: message.data[1] })
     }
 }
 

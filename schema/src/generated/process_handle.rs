@@ -22,6 +22,10 @@ pub const KILL: u16 = 3;
 pub const INFO: u16 = 4;
 /// `crash`: The record of the fault that ended it; `notFound` if it did not end by one.
 pub const CRASH: u16 = 5;
+/// `signalOnExit`: Signals when the process has ended, at once if it has.
+pub const SIGNAL_ON_EXIT: u16 = 6;
+/// `unbind`: Its end signals nobody on behalf of the process that calls.
+pub const UNBIND: u16 = 7;
 
 /// `ExitReason`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -280,5 +284,30 @@ impl<'a> Decode<'a> for CrashResults<'a> {
             r14: message.data[21],
             r15: message.data[22],
         })
+    }
+}
+
+/// Parameters of `signalOnExit`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SignalOnExitParams;
+
+impl SignalOnExitParams {
+    /// Interfaces of the capabilities beside the message: `signaller`.
+    pub const CAPS: [u64; 1] = [crate::signaller::INTERFACE_ID];
+}
+
+impl Encode for SignalOnExitParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for SignalOnExitParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(SignalOnExitParams)
     }
 }

@@ -3,7 +3,7 @@
 //! Monotonic time since boot.
 
 use crate::error::{DecodeError, EncodeError};
-use crate::wire::{Decode, Encode, Message, write};
+use crate::wire::{Decode, Encode, Message, Pointer, write};
 
 /// Interface id of `Timer`.
 pub const INTERFACE_ID: u64 = 0xd61790d3935e1398;
@@ -14,6 +14,8 @@ pub const INTERFACE_NAME: &str = "Timer";
 pub const NOW: u16 = 0;
 /// `sleepUntil`: Completes at or after that time; at once if it has passed.
 pub const SLEEP_UNTIL: u16 = 1;
+/// `alarm`: An alarm that is not set.
+pub const ALARM: u16 = 2;
 
 /// Results of `now`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -54,5 +56,55 @@ impl Decode<'_> for SleepUntilParams {
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let message = Message::<1, 0>::parse(message)?;
         Ok(SleepUntilParams { ns: message.data[0] })
+    }
+}
+
+/// Parameters of `alarm`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AlarmParams;
+
+impl AlarmParams {
+    /// Interfaces of the capabilities beside the message: `signaller`.
+    pub const CAPS: [u64; 1] = [crate::signaller::INTERFACE_ID];
+}
+
+impl Encode for AlarmParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for AlarmParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(AlarmParams)
+    }
+}
+
+/// Results of `alarm`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AlarmResults;
+
+impl AlarmResults {
+    /// Interfaces of the capabilities beside the message: `alarm`.
+    pub const CAPS: [u64; 1] = [crate::alarm::INTERFACE_ID];
+}
+
+impl Encode for AlarmResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for AlarmResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(AlarmResults)
     }
 }

@@ -71,6 +71,7 @@ fn lies(thread: &Ref<Thread>, id: OpId, waiting: &Waiting) -> bool {
             threads.joiners.iter().any(|(_, ticket)| ticket.is(thread, id))
         }
         Waiting::Line(line) => line.holds(thread, id),
-        Waiting::Event(event) => event.holds(thread, id),
+        Waiting::Event(event) | Waiting::Bits(event) => event.holds(thread, id),
+        Waiting::Parked => thread.state.lock().parking.holds(id),
     }
 }

@@ -5,7 +5,7 @@
 
 use capos_abi::{Sqe, TransportError};
 use capos_schema::{
-    Empty, boot_package, endpoint, endpoint_factory, entropy_source, interrupt, interrupt_controller,
+    Empty, alarm, boot_package, endpoint, endpoint_factory, entropy_source, interrupt, interrupt_controller,
     io_port, log_reader, log_sink, memory_object, notification, power, process_handle, process_spawner,
     signaller, system_info, thread_control, timer, virtual_memory, wall_clock,
 };
@@ -23,6 +23,11 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool, wait: Wait)
     };
     // Each arm opens the table again before the object does anything: it may want to look into it.
     match object {
+        Object::Alarm(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, sqe, plain)
+        }
         Object::BootPackage(object) => {
             let object = object.clone();
             drop(table);
@@ -137,6 +142,7 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool, wait: Wait)
 /// The interface that an object has for whoever holds it.
 pub(crate) fn interface_id(object: &Object) -> u64 {
     match object {
+        Object::Alarm(_) => alarm::INTERFACE_ID,
         Object::BootPackage(_) => boot_package::INTERFACE_ID,
         Object::Endpoint(_) => endpoint::INTERFACE_ID,
         Object::EndpointFactory(_) => endpoint_factory::INTERFACE_ID,
@@ -158,6 +164,18 @@ pub(crate) fn interface_id(object: &Object) -> u64 {
         Object::VirtualMemory(_) => virtual_memory::INTERFACE_ID,
         Object::WallClock(_) => wall_clock::INTERFACE_ID,
         Object::Client(client) => client.interface(),
+    }
+}
+
+impl Serve for super::alarm::Alarm {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, sqe);
+        match sqe.method {
+            alarm::SET => with(message, true, |params: alarm::SetParams| self.set(call, params)),
+            alarm::CANCEL => with(message, sqe.reply_len >= 16, |Empty| self.cancel(call)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
     }
 }
 
@@ -231,6 +249,9 @@ impl Serve for super::interrupt::Interrupt {
         match sqe.method {
             interrupt::WAIT => with(message, sqe.reply_len >= 16, |Empty| self.wait(call)),
             interrupt::MASK => with(message, true, |Empty| self.mask(call)),
+            interrupt::BIND => with(message, true, |_: interrupt::BindParams| self.bind(call)),
+            interrupt::UNBIND => with(message, true, |Empty| self.unbind(call)),
+            interrupt::ACKNOWLEDGE => with(message, true, |Empty| self.acknowledge(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -371,6 +392,10 @@ impl Serve for super::process_handle::ProcessHandle {
             process_handle::KILL => with(message, true, |Empty| self.kill(call)),
             process_handle::INFO => with(message, sqe.reply_len >= 24, |Empty| self.info(call)),
             process_handle::CRASH => with(message, sqe.reply_len >= 200, |Empty| self.crash(call)),
+            process_handle::SIGNAL_ON_EXIT => {
+                with(message, true, |_: process_handle::SignalOnExitParams| self.signal_on_exit(call))
+            }
+            process_handle::UNBIND => with(message, true, |Empty| self.unbind(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -485,6 +510,7 @@ impl Serve for super::timer::Timer {
             timer::SLEEP_UNTIL => {
                 with(message, true, |params: timer::SleepUntilParams| self.sleep_until(call, params))
             }
+            timer::ALARM => with(message, sqe.reply_len >= 16, |_: timer::AlarmParams| self.alarm(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

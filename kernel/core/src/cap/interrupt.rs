@@ -1,5 +1,6 @@
 //! `Interrupt`: one interrupt line.
 
+use super::binding::Binding;
 use super::{Call, Outcome};
 use crate::ipc::ops::{OpId, Ticket, Waiting};
 use crate::task::thread::Thread;
@@ -15,6 +16,8 @@ struct State {
     /// Fired since the last wait was answered.
     pending: bool,
     waiter: Option<Ticket>,
+    /// Whom its firing signals, beside who waits.
+    bound: Option<Ref<Binding>>,
 }
 
 /// A line that was claimed.
@@ -40,7 +43,11 @@ impl Line {
         state.count += 1;
         let (waiter, count) = (state.waiter.take(), state.count);
         state.pending = waiter.is_none();
+        let bound = state.bound.clone();
         drop(state);
+        if let Some(bound) = bound {
+            bound.signal();
+        }
         if waiter.is_some_and(|ticket| !ticket.reply(&WaitResults { count })) {
             // Who waited is dead: it is for the next who asks.
             self.state.lock().pending = true;
@@ -66,7 +73,11 @@ pub(crate) struct Holder {
 impl Drop for Holder {
     fn drop(&mut self) {
         irq::release(self.line.line);
-        let waiter = self.line.state.lock().waiter.take();
+        let (waiter, bound) = {
+            let mut state = self.line.state.lock();
+            (state.waiter.take(), state.bound.take())
+        };
+        drop(bound);
         if let Some(waiter) = waiter {
             waiter.fail(TransportError::Canceled);
         }
@@ -104,7 +115,7 @@ impl Interrupt {
     }
 
     fn hold(line: IrqLine) -> Result<Self, ClaimError> {
-        let state = Lock::new(State { count: 0, pending: false, waiter: None });
+        let state = Lock::new(State { count: 0, pending: false, waiter: None, bound: None });
         let entry = Ref::try_new(Line { line, state })?;
         {
             let mut lines = LINES.lock();
@@ -135,6 +146,32 @@ impl Interrupt {
             irq::unmask(line.line);
         }
         outcome
+    }
+
+    pub(super) fn bind(&self, call: &mut Call<'_>) -> Outcome {
+        let (binding, slot) = match Binding::of(call) {
+            Ok(bound) => bound,
+            Err(outcome) => return outcome,
+        };
+        let Ok(binding) = Ref::try_new(binding) else {
+            return Outcome::exception(ExceptionCode::OutOfMemory);
+        };
+        call.consume(slot);
+        let before = self.holder.line.state.lock().bound.replace(binding);
+        drop(before);
+        Outcome::EMPTY
+    }
+
+    pub(super) fn unbind(&self, _call: &mut Call<'_>) -> Outcome {
+        let before = self.holder.line.state.lock().bound.take();
+        drop(before);
+        Outcome::EMPTY
+    }
+
+    pub(super) fn acknowledge(&self, _call: &mut Call<'_>) -> Outcome {
+        self.holder.line.state.lock().pending = false;
+        irq::unmask(self.holder.line.line);
+        Outcome::EMPTY
     }
 
     pub(super) fn mask(&self, _call: &mut Call<'_>) -> Outcome {

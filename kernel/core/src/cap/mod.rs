@@ -4,6 +4,8 @@
 
 mod dispatch;
 
+pub(crate) mod alarm;
+pub(crate) mod binding;
 pub(crate) mod boot_package;
 pub(crate) mod endpoint;
 pub(crate) mod endpoint_factory;
@@ -53,6 +55,7 @@ pub(crate) enum Object {
     ProcessSpawner(process_spawner::ProcessSpawner),
     ProcessHandle(process_handle::ProcessHandle),
     Timer(timer::Timer),
+    Alarm(alarm::Alarm),
     WallClock(wall_clock::WallClock),
     EntropySource(entropy_source::EntropySource),
     SystemInfo(system_info::SystemInfo),

@@ -45,7 +45,7 @@ impl Event {
             bits = core::mem::take(&mut state.bits);
             drop(state);
             // When it is dead they are for the next.
-            if waiter.reply(&WaitResults { bits }) {
+            if waiter.give_bits(bits) {
                 return true;
             }
         }
@@ -54,6 +54,23 @@ impl Event {
     /// Whether that wait is here.
     pub fn holds(&self, thread: &Ref<Thread>, id: OpId) -> bool {
         self.state.lock().waiters.iter().any(|waiter| waiter.is(thread, id))
+    }
+
+    /// Begins to wait with the ticket that `begin` makes, unless there are bits already.
+    pub fn wait(
+        &self,
+        begin: impl FnOnce() -> Result<Ticket, TransportError>,
+    ) -> Result<Option<u64>, TransportError> {
+        let mut state = self.state.lock();
+        if state.bits != 0 {
+            return Ok(Some(core::mem::take(&mut state.bits)));
+        }
+        if state.waiters.len() >= WAITERS_MAX {
+            return Err(TransportError::TooManyInFlight);
+        }
+        let ticket = begin()?;
+        state.waiters.push(ticket);
+        Ok(None)
     }
 
     /// Takes back the ticket of a wait that is cancelled.
@@ -106,6 +123,11 @@ impl Notification {
         Ok(Notification { owner: Ref::try_new(Owner { event })? })
     }
 
+    /// What signallers and waiters share.
+    pub fn event(&self) -> &Ref<Event> {
+        &self.owner.event
+    }
+
     pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
         let event = &self.owner.event;
         let mut state = event.state.lock();
@@ -132,8 +154,14 @@ impl Notification {
         if params.bits == 0 {
             return Outcome::exception(ExceptionCode::InvalidArgument);
         }
-        match call.give(Object::Signaller(Signaller::new(self.owner.event.clone(), params.bits))) {
-            Ok(()) => call.reply(&MintResults),
+        let Ok(signaller) = Signaller::new(self.owner.event.clone(), params.bits) else {
+            return Outcome::exception(ExceptionCode::OutOfMemory);
+        };
+        match call.give(Object::Signaller(signaller.clone())) {
+            Ok(()) => {
+                signaller.given(params.lost);
+                call.reply(&MintResults)
+            }
             Err(outcome) => outcome,
         }
     }

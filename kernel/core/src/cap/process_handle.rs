@@ -1,5 +1,6 @@
 //! `ProcessHandle`: authority over one process.
 
+use super::binding::Binding;
 use super::{Call, Object, Outcome, Sent};
 use crate::ipc::ops::Waiting;
 use crate::task::create;
@@ -8,6 +9,9 @@ use crate::task::process::{BACKTRACE_MAX, Process, Status, Wants};
 use capos_abi::{CapId, ExceptionCode, TransportError};
 use capos_schema::process_handle::{CrashResults, GrantResults, InfoResults, StartParams};
 use kernel_hal::sync::{OutOfMemory, Ref};
+
+/// Most signallers bound to the end of one process.
+const BOUND_MAX: usize = 8;
 
 /// What all copies of a handle share. The last to go takes a process along that was never started: nobody could start it any more.
 pub(crate) struct Owner {
@@ -113,6 +117,56 @@ impl ProcessHandle {
             exit.waiters.push((ticket, Wants::End));
             Ok(())
         })
+    }
+
+    pub(super) fn signal_on_exit(&self, call: &mut Call<'_>) -> Outcome {
+        let (binding, slot) = match Binding::of(call) {
+            Ok(bound) => bound,
+            Err(outcome) => return outcome,
+        };
+        let refused = self.bind(binding);
+        if let Some((binding, code)) = refused {
+            // Outside of the lock: it may have been the last of its signaller.
+            drop(binding);
+            return Outcome::exception(code);
+        }
+        call.consume(slot);
+        Outcome::EMPTY
+    }
+
+    fn bind(&self, binding: Binding) -> Option<(Binding, ExceptionCode)> {
+        let mut exit = self.process().exit.lock();
+        if exit.done {
+            drop(exit);
+            binding.signal();
+            return None;
+        }
+        if exit.bound.len() >= BOUND_MAX {
+            return Some((binding, ExceptionCode::WrongState));
+        }
+        if exit.bound.try_reserve(1).is_err() {
+            return Some((binding, ExceptionCode::OutOfMemory));
+        }
+        exit.bound.push(binding);
+        None
+    }
+
+    pub(super) fn unbind(&self, call: &mut Call<'_>) -> Outcome {
+        self.unbind_for(call.process().id);
+        Outcome::EMPTY
+    }
+
+    /// Ends what process number `binder` bound to the end of this one.
+    pub fn unbind_for(&self, binder: u64) {
+        loop {
+            let gone = {
+                let mut exit = self.process().exit.lock();
+                let at = exit.bound.iter().position(|binding| binding.is_of(binder));
+                at.map(|at| exit.bound.swap_remove(at))
+            };
+            let Some(gone) = gone else { return };
+            drop(gone);
+        }
     }
 
     pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {

@@ -3,27 +3,51 @@
 use super::notification::Event;
 use super::{Call, Outcome};
 use capos_abi::ExceptionCode;
-use kernel_hal::sync::Ref;
+use core::sync::atomic::{AtomicU64, Ordering};
+use kernel_hal::sync::{OutOfMemory, Ref};
+
+/// What all copies of one share.
+struct Mark {
+    event: Ref<Event>,
+    bits: u64,
+    /// Set when the last copy goes; none while nobody has had any.
+    lost: AtomicU64,
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        let lost = *self.lost.get_mut();
+        if lost != 0 {
+            self.event.signal(lost);
+        }
+    }
+}
 
 /// Sets its bits, and nothing else.
 #[derive(Clone)]
 pub(crate) struct Signaller {
-    event: Ref<Event>,
-    bits: u64,
+    mark: Ref<Mark>,
 }
 
 impl Signaller {
     /// For those bits of that event.
-    pub fn new(event: Ref<Event>, bits: u64) -> Self {
-        Signaller { event, bits }
+    pub fn new(event: Ref<Event>, bits: u64) -> Result<Self, OutOfMemory> {
+        Ok(Signaller { mark: Ref::try_new(Mark { event, bits, lost: AtomicU64::new(0) })? })
+    }
+
+    /// Somebody has it: when nobody has it any more those bits are set.
+    pub fn given(&self, lost: u64) {
+        self.mark.lost.store(lost, Ordering::Relaxed);
+    }
+
+    /// Sets them. False when nobody will ever wait for them again.
+    #[inline]
+    pub fn raise(&self) -> bool {
+        self.mark.event.signal(self.mark.bits)
     }
 
     #[inline]
     pub(super) fn signal(&self, _call: &mut Call<'_>) -> Outcome {
-        if self.event.signal(self.bits) {
-            Outcome::EMPTY
-        } else {
-            Outcome::exception(ExceptionCode::Disconnected)
-        }
+        if self.raise() { Outcome::EMPTY } else { Outcome::exception(ExceptionCode::Disconnected) }
     }
 }

@@ -1,5 +1,6 @@
 //! `Timer`: monotonic time.
 
+use super::alarm::Alarm;
 use super::{Call, Outcome};
 use crate::ipc::ops::Waiting;
 use crate::task::timers;
@@ -15,6 +16,10 @@ impl Timer {
     #[inline]
     pub(super) fn now(&self, call: &mut Call<'_>) -> Outcome {
         call.reply(&NowResults { ns: time::now_ns() })
+    }
+
+    pub(super) fn alarm(&self, call: &mut Call<'_>) -> Outcome {
+        Alarm::create(call)
     }
 
     pub(super) fn sleep_until(&self, call: &mut Call<'_>, params: SleepUntilParams) -> Outcome {

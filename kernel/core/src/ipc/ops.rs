@@ -6,6 +6,7 @@
 use crate::cap::interrupt::Line;
 use crate::cap::notification::Event;
 use crate::ipc::endpoint::Endpoint;
+use crate::ipc::timed::Timed;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use crate::task::timers::Alarm;
@@ -18,6 +19,16 @@ use kernel_hal::sync::{OutOfMemory, Ref};
 pub(crate) struct OpId(u32);
 
 impl OpId {
+    /// One of an operation with a deadline.
+    pub const fn timed(number: u32) -> Self {
+        OpId(number)
+    }
+
+    /// Its number among all.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
     /// The slot behind its own.
     pub fn following(self) -> u32 {
         self.0 + 1
@@ -102,8 +113,12 @@ pub(crate) enum Waiting {
     Join,
     /// An interrupt.
     Line(Ref<Line>),
-    /// Bits of a notification.
+    /// Bits of a notification: a call of its `wait`.
     Event(Ref<Event>),
+    /// The same: a `WAIT`.
+    Bits(Ref<Event>),
+    /// A permit of its own thread.
+    Parked,
 }
 
 /// One pending operation.
@@ -123,6 +138,8 @@ struct Slot {
 
 /// The table.
 pub(crate) struct Ops {
+    /// Those with a deadline.
+    pub timed: Timed,
     slots: Vec<Slot>,
     first_free: u32,
 }
@@ -134,7 +151,7 @@ impl Ops {
         slots.try_reserve_exact(capacity as usize).map_err(|_| OutOfMemory)?;
         let next = |slot: u32| if slot + 1 < capacity { slot + 1 } else { NONE };
         slots.extend((0..capacity).map(|slot| Slot { next_free: next(slot), pending: None }));
-        Ok(Ops { slots, first_free: if capacity > 0 { 0 } else { NONE } })
+        Ok(Ops { timed: Timed::new(), slots, first_free: if capacity > 0 { 0 } else { NONE } })
     }
 
     /// Opens an operation whose ticket is about to be put where `waiting` says.
@@ -157,18 +174,24 @@ impl Ops {
     /// What the submitter asked for.
     #[inline(always)]
     pub fn buffers(&self, id: OpId) -> Option<&Buffers> {
-        Some(&self.slots.get(id.0 as usize)?.pending.as_ref()?.buffers)
+        match self.slots.get(id.0 as usize) {
+            Some(slot) => Some(&slot.pending.as_ref()?.buffers),
+            None => self.timed.get(id).map(|pending| &pending.buffers),
+        }
     }
 
     /// Where the ticket lies.
     pub fn waiting(&self, id: OpId) -> Option<&Waiting> {
-        Some(&self.slots.get(id.0 as usize)?.pending.as_ref()?.waiting)
+        match self.slots.get(id.0 as usize) {
+            Some(slot) => Some(&slot.pending.as_ref()?.waiting),
+            None => self.timed.get(id).map(|pending| &pending.waiting),
+        }
     }
 
     /// Ends an operation; gives what it asked for and where its ticket was, for the caller to drop outside of any lock.
     #[inline(always)]
     pub fn end(&mut self, id: OpId) -> Option<Pending> {
-        let slot = self.slots.get_mut(id.0 as usize)?;
+        let Some(slot) = self.slots.get_mut(id.0 as usize) else { return self.timed.end(id) };
         let pending = slot.pending.take()?;
         slot.next_free = self.first_free;
         self.first_free = id.0;
@@ -177,9 +200,13 @@ impl Ops {
 
     /// Notes where the ticket lies now.
     pub fn moved(&mut self, id: OpId, waiting: Waiting) {
-        let slot = self.slots.get_mut(id.0 as usize);
-        if let Some(pending) = slot.and_then(|slot| slot.pending.as_mut()) {
-            pending.waiting = waiting;
+        match self.slots.get_mut(id.0 as usize) {
+            Some(slot) => {
+                if let Some(pending) = &mut slot.pending {
+                    pending.waiting = waiting;
+                }
+            }
+            None => self.timed.moved(id, waiting),
         }
     }
 
@@ -195,16 +222,19 @@ impl Ops {
 
     /// The endpoint of the first call.
     pub fn called(&self) -> Option<Ref<Endpoint>> {
-        self.slots.iter().find_map(|slot| match &slot.pending.as_ref()?.waiting {
+        let called = |waiting: &Waiting| match waiting {
             Waiting::Call(endpoint) => Some(endpoint.clone()),
             _ => None,
-        })
+        };
+        let in_slots = self.slots.iter().find_map(|slot| called(&slot.pending.as_ref()?.waiting));
+        in_slots.or_else(|| self.timed.find_map(called))
     }
 
     fn search(&self, from: u32, wanted: impl Fn(&Pending) -> bool) -> Option<(OpId, Waiting)> {
-        (0u32..).zip(&self.slots).skip(from as usize).find_map(|(slot, entry)| {
+        let in_slots = (0u32..).zip(&self.slots).skip(from as usize).find_map(|(slot, entry)| {
             let pending = entry.pending.as_ref().filter(|pending| wanted(pending))?;
             Some((OpId(slot), pending.waiting.clone()))
-        })
+        });
+        in_slots.or_else(|| self.timed.search(from, wanted))
     }
 }

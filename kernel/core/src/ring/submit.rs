@@ -4,9 +4,11 @@ use crate::cap::{self, Object, Outcome};
 use crate::ipc::deliver;
 use crate::ipc::direct;
 use crate::ipc::ops::Buffers;
+use crate::ipc::{events, park, timed};
 use crate::ring::check;
 use crate::task::end;
 use crate::task::thread::Thread;
+use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransportError, syscall};
 use capos_ring::Lone;
 use core::sync::atomic::Ordering;
@@ -15,6 +17,9 @@ use kernel_hal::sync::Ref;
 /// Carries out one submission of the current thread that is no call. Its completion is either posted or under way afterwards.
 #[inline(never)]
 pub(crate) fn other(thread: &Ref<Thread>, sqe: &Sqe) {
+    if sqe.flags & sqe_flags::DEADLINE != 0 {
+        return timed(thread, sqe);
+    }
     let result = match Op::from_u8(sqe.op) {
         Some(Op::Nop) => check::plain(sqe).map(|()| 0),
         Some(Op::Recv) => return received(thread, sqe, recv(thread, sqe)),
@@ -24,9 +29,29 @@ pub(crate) fn other(thread: &Ref<Thread>, sqe: &Sqe) {
             check::plain(sqe).and_then(|()| release(thread, check::named(sqe.cap)?)).map(|()| 0)
         }
         Some(Op::Cancel) => check::plain(sqe).and_then(|()| cancel(thread, sqe.aux)).map(|()| 0),
-        Some(Op::Call | Op::Park | Op::Unpark) | None => Err(TransportError::UnknownOp),
+        Some(Op::Park) => {
+            return received(thread, sqe, check::plain(sqe).and_then(|()| park::park(thread, sqe)));
+        }
+        Some(Op::Unpark) => check::plain(sqe).and_then(|()| park::unpark(thread, sqe)).map(|()| 0),
+        Some(Op::Wait) => {
+            return received(thread, sqe, check::plain(sqe).and_then(|()| events::wait(thread, sqe)));
+        }
+        Some(Op::Call) | None => Err(TransportError::UnknownOp),
     };
     complete(thread, sqe.user_data, result);
+}
+
+/// The same, or a call, with a deadline.
+#[cold]
+fn timed(thread: &Ref<Thread>, sqe: &Sqe) {
+    let plain = Sqe { flags: sqe.flags & !sqe_flags::DEADLINE, aux: 0, ..*sqe };
+    let begin: fn(&Ref<Thread>, &Sqe) = match Op::from_u8(sqe.op) {
+        Some(Op::Call) => call,
+        Some(Op::Recv | Op::ReturnRecv | Op::Park | Op::Wait) => other,
+        Some(_) => return complete(thread, sqe.user_data, Err(TransportError::InvalidArgument)),
+        None => return complete(thread, sqe.user_data, Err(TransportError::UnknownOp)),
+    };
+    timed::with_deadline(thread, sqe.aux, || begin(thread, &plain));
 }
 
 #[inline]
@@ -149,6 +174,10 @@ fn with_message(thread: &Ref<Thread>, sqe: &Sqe, wait: Wait) -> Alone {
 fn call_waiting(thread: &Ref<Thread>, sqe: &Sqe, wait: Wait) -> Alone {
     let outcome = match check::call(&thread.ring, sqe) {
         Ok(()) => cap::dispatch(thread, sqe, false, wait),
+        Err(_) if sqe.flags & sqe_flags::DEADLINE != 0 => {
+            timed(thread, sqe);
+            return Alone::Taken;
+        }
         Err(error) => Outcome::error(error),
     };
     if outcome == Outcome::AWAY {

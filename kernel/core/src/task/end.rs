@@ -1,7 +1,8 @@
 //! The one path by which threads and processes end: exit, kill and fault all come through here, and everything is taken back.
 
 use crate::boot;
-use crate::ipc::ops::{OpId, Waiting};
+use crate::ipc::ops::{OpId, Ticket, Waiting};
+use crate::ipc::park;
 use crate::task::cpu::{self, Cpu};
 use crate::task::process::{Process, Status, Wants};
 use crate::task::thread::Thread;
@@ -105,7 +106,14 @@ fn wake_joiners(process: &Ref<Process>, id: u64) {
 
 /// Cancels one operation: takes its ticket back from where it lies and completes it. False when it was too late.
 pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> bool {
-    let ticket = match waiting {
+    let Some(ticket) = take_ticket(thread, id, waiting) else { return false };
+    ticket.fail(TransportError::Canceled);
+    true
+}
+
+/// Takes the ticket of an operation back from where it lies. `None` when somebody else has it already.
+pub(crate) fn take_ticket(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> Option<Ticket> {
+    match waiting {
         Waiting::Call(endpoint) => endpoint.withdraw_call(thread, id),
         Waiting::Message(endpoint) => endpoint.withdraw_receiver(thread, id),
         Waiting::Nowhere => None,
@@ -121,11 +129,9 @@ pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> bool
             at.map(|at| threads.joiners.swap_remove(at).1)
         }
         Waiting::Line(line) => line.withdraw(thread, id),
-        Waiting::Event(event) => event.withdraw(thread, id),
-    };
-    let Some(ticket) = ticket else { return false };
-    ticket.fail(TransportError::Canceled);
-    true
+        Waiting::Event(event) | Waiting::Bits(event) => event.withdraw(thread, id),
+        Waiting::Parked => park::withdraw(thread, id),
+    }
 }
 
 /// Has a process without threads taken apart.
@@ -163,7 +169,16 @@ fn take_apart(process: &Ref<Process>) {
     registry::leave(process.id);
     process.exit.lock().done = true;
     wake_waiters(process);
+    signal_bound(process);
     boot::check_init(process);
+}
+
+fn signal_bound(process: &Ref<Process>) {
+    loop {
+        let bound = process.exit.lock().bound.pop();
+        let Some(bound) = bound else { return };
+        bound.signal();
+    }
 }
 
 fn wake_waiters(process: &Ref<Process>) {

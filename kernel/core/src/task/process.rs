@@ -1,6 +1,7 @@
 //! A process: address space, capability table, budget, threads.
 
 use crate::audit::census::{Counted, Kind};
+use crate::cap::binding::Binding;
 use crate::cap::{Object, interface_id};
 use crate::ipc::ops::Ticket;
 use crate::task::thread::Thread;
@@ -74,6 +75,8 @@ pub(crate) struct Exit {
     pub done: bool,
     pub crash: Option<Crash>,
     pub waiters: Vec<(Ticket, Wants)>,
+    /// Whom its end signals.
+    pub bound: Vec<Binding>,
 }
 
 /// What a waiter is to be told.
@@ -183,7 +186,13 @@ impl Process {
                 joiners: Vec::new(),
                 rings: RingPlaces::new(),
             }),
-            exit: Lock::new(Exit { status: None, done: false, crash: None, waiters: Vec::new() }),
+            exit: Lock::new(Exit {
+                status: None,
+                done: false,
+                crash: None,
+                waiters: Vec::new(),
+                bound: Vec::new(),
+            }),
             entry,
             priority,
             cpu_ticks: AtomicU64::new(0),
@@ -235,6 +244,9 @@ impl Process {
         self.account.refund(Resource::CapSlots, 1);
         if let Object::Endpoint(right) = object {
             right.endpoint.give_up(self.id);
+        }
+        if let Object::ProcessHandle(handle) = object {
+            handle.unbind_for(self.id);
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::audit::census::{Counted, Kind};
 use crate::ipc::endpoint::Endpoint;
 use crate::ipc::ops::{Buffers, OpId, Ops, Pending, Ticket, Waiting};
+use crate::ipc::park::Parking;
 use crate::task::process::Process;
 use crate::task::schedule;
 use crate::task::timers::{self, Alarm};
@@ -11,6 +12,7 @@ use capos_abi::{Cqe, ExceptionCode, RingShape, TransportError};
 use capos_ring::RingFault;
 use capos_sched::{Handle, Loans, Priority};
 use capos_schema::Encode;
+use capos_schema::notification::WaitResults;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use kernel_hal::cpu as machine;
 use kernel_hal::ring::RingBlock;
@@ -43,6 +45,7 @@ pub(crate) struct State {
     epoch: u64,
     pub ops: Ops,
     loans: Loans,
+    pub parking: Parking,
 }
 
 impl State {
@@ -225,6 +228,7 @@ impl Thread {
                 epoch: 0,
                 ops,
                 loans: Loans::none(),
+                parking: Parking::new(),
             }),
             sq_head: AtomicU32::new(0),
             cq_tail: AtomicU32::new(0),
@@ -276,7 +280,11 @@ impl Thread {
     /// Opens an operation whose ticket is about to be put where `waiting` says.
     #[inline]
     pub fn begin(&self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
-        self.state.lock().ops.begin(buffers, waiting)
+        let mut state = self.state.lock();
+        if state.ops.timed.is_expected() {
+            return state.ops.timed.begin(Pending { buffers, waiting });
+        }
+        state.ops.begin(buffers, waiting)
     }
 
     /// Ends an operation without a completion: it could not begin after all.
@@ -404,13 +412,18 @@ impl Ticket {
     /// Completes the operation with what `make` makes of it. False when the thread is dead and nobody hears of it.
     #[inline]
     fn complete(self, make: impl FnOnce(&Thread, &Buffers) -> Cqe) -> bool {
+        self.complete_pending(|thread, pending| make(thread, &pending.buffers))
+    }
+
+    #[inline]
+    fn complete_pending(self, make: impl FnOnce(&Thread, &Pending) -> Cqe) -> bool {
         let Ticket { thread, id } = self;
         let mut state = thread.state.lock();
         let alive = state.run != Run::Dead;
-        let Some(Pending { buffers, waiting }) = state.ops.end(id) else { return alive };
-        let woken = state.post(&thread, &make(&thread, &buffers));
+        let Some(pending) = state.ops.end(id) else { return alive };
+        let woken = state.post(&thread, &make(&thread, &pending));
         drop(state);
-        drop(waiting);
+        drop(pending);
         if woken {
             schedule::make_ready(thread);
         }
@@ -444,6 +457,18 @@ impl Ticket {
         }
     }
 
+    /// Ends a wait for bits of a notification with them. False when the thread is dead and nobody hears of it.
+    pub fn give_bits(self, bits: u64) -> bool {
+        self.complete_pending(|thread, pending| match pending.waiting {
+            Waiting::Bits(_) => happened(pending.buffers.user_data, bits),
+            _ => {
+                let mut buffer = [0; 64];
+                let message = WaitResults { bits }.encode(&mut buffer).ok().and_then(|len| buffer.get(..len));
+                answered(thread, &pending.buffers, message.unwrap_or_default())
+            }
+        })
+    }
+
     /// Completes a receive with the news that a facet is gone.
     pub fn complete_unreferenced(self, badge: u64) {
         self.complete(|_, buffers| unreferenced(buffers.user_data, badge));
@@ -470,6 +495,12 @@ pub(crate) fn failed(user_data: u64, error: TransportError) -> Cqe {
 /// The completion of a call that ended in an exception.
 pub(crate) fn exception(user_data: u64, code: ExceptionCode) -> Cqe {
     Cqe { user_data, flags: cqe_flags::EXCEPTION, method: code.code(), ..Cqe::default() }
+}
+
+/// The completion of a wait for bits.
+#[inline]
+pub(crate) fn happened(user_data: u64, bits: u64) -> Cqe {
+    Cqe { user_data, badge: bits, ..Cqe::default() }
 }
 
 /// The completion of a receive that tells of a facet that is gone.

@@ -1,8 +1,11 @@
 //! Alarms: ends of waits and of sleeps, kept per CPU.
 
+use crate::cap::alarm::Bell;
 use crate::ipc::ops::{OpId, Ticket};
+use crate::ipc::timed;
 use crate::task::cpu;
 use crate::task::thread::Thread;
+use capos_abi::TransportError;
 use capos_sched::Key;
 use core::sync::atomic::Ordering;
 use kernel_hal::cpu as machine;
@@ -15,6 +18,10 @@ pub(crate) enum Due {
     Wait(Ref<Thread>, u64),
     /// The end of a `Timer.sleepUntil`.
     Sleep(Ticket),
+    /// The deadline of an operation, if it still pends.
+    Deadline(Ref<Thread>, OpId),
+    /// An `Alarm`, if that setting still counts.
+    Bell(Ref<Bell>, u64),
 }
 
 /// Names an alarm that was set.
@@ -32,6 +39,16 @@ pub(crate) fn arm_wait(thread: &Ref<Thread>, epoch: u64, at_ns: u64) -> Result<A
 /// Sets the alarm that ends a sleep of the current thread. It goes off on this CPU, so not before the event being handled is over.
 pub(crate) fn arm_sleep(ticket: Ticket, at_ns: u64) -> Result<Alarm, OutOfMemory> {
     arm(Due::Sleep(ticket), at_ns)
+}
+
+/// Sets the alarm for the deadline of operation `id` of the current thread.
+pub(crate) fn arm_deadline(thread: &Ref<Thread>, id: OpId, at_ns: u64) -> Result<Alarm, OutOfMemory> {
+    arm(Due::Deadline(thread.clone(), id), at_ns)
+}
+
+/// Sets the alarm that rings `bell` in its setting number `turn`.
+pub(crate) fn arm_bell(bell: &Ref<Bell>, turn: u64, at_ns: u64) -> Result<Alarm, OutOfMemory> {
+    arm(Due::Bell(bell.clone(), turn), at_ns)
 }
 
 fn arm(due: Due, at_ns: u64) -> Result<Alarm, OutOfMemory> {
@@ -64,7 +81,7 @@ pub(crate) fn count() -> usize {
 pub(crate) fn take_back(alarm: Alarm) -> Option<Ticket> {
     match cpu::of(alarm.cpu as usize).deadlines.lock().remove(alarm.key)? {
         Due::Sleep(ticket) => Some(ticket),
-        Due::Wait(..) => None,
+        Due::Wait(..) | Due::Deadline(..) | Due::Bell(..) => None,
     }
 }
 
@@ -88,6 +105,8 @@ pub(crate) fn run_due() {
             Some(Due::Sleep(ticket)) => {
                 ticket.answer(&[]);
             }
+            Some(Due::Deadline(thread, id)) => timed::expire(&thread, id, TransportError::TimedOut),
+            Some(Due::Bell(bell, turn)) => bell.ring(turn),
             None => break,
         }
     }

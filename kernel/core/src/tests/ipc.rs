@@ -422,7 +422,7 @@ fn an_answer_that_is_refused_receives_nothing() {
             Sqe { reply_len: u32::MAX, ..return_recv_sqe(pair.right, got.token, 0) },
             TransportError::InvalidArgument,
         ),
-        (Sqe { flags: 2, ..return_recv_sqe(pair.right, got.token, 0) }, TransportError::InvalidArgument),
+        (Sqe { flags: 4, ..return_recv_sqe(pair.right, got.token, 0) }, TransportError::InvalidArgument),
     ];
     for (sqe, expected) in refused {
         assert_eq!(error(&pair.server.one(sqe)), Some(expected));

@@ -3,15 +3,18 @@
 mod abuse;
 mod accounts;
 mod audit;
+mod bindings;
 mod direct;
 mod ipc;
 mod loans;
 mod memory;
 mod notification;
+mod parking;
 mod ports;
 mod processes;
 mod ring;
 mod shortage;
+mod timed;
 
 use crate::cap::Object;
 use crate::task::cpu;

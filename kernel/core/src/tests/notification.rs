@@ -53,7 +53,7 @@ fn create(user: &User) -> Result<CapId, Cqe> {
 }
 
 fn mint_for(waiter: &User, event: CapId, holder: &User, bits: u64) -> CapId {
-    let params = MintParams { bits };
+    let params = MintParams { bits, lost: 0 };
     let id = waiter
         .call_for_cap(event, notification::INTERFACE_ID, notification::MINT, &params)
         .expect("a signaller");
@@ -206,7 +206,7 @@ fn a_signaller_signals_and_nothing_else() {
         fixture.event,
         notification::INTERFACE_ID,
         notification::MINT,
-        &MintParams { bits: 0 },
+        &MintParams { bits: 0, lost: 0 },
     );
     assert_eq!(none.map_err(|cqe| cqe.method), Err(ExceptionCode::InvalidArgument.code()));
     assert!(matches!(

@@ -219,7 +219,8 @@ fn killing_a_thread_on_another_cpu_stops_it_there() {
 }
 
 /// A thread like any other, of that shape and priority.
-fn new_thread(shape: RingShape, priority: u8) -> NewThread<'static> {
+/// A thread of the tiny program.
+pub(super) fn new_thread(shape: RingShape, priority: u8) -> NewThread<'static> {
     NewThread {
         entry: layout::IMAGE_BASE,
         stack: layout::STACK_TOP,

@@ -74,7 +74,7 @@ fn unknown_operations_flags_and_reserved_fields_are_refused() {
     let user = world.start("a");
     let cases = [
         (Sqe { op: 99, ..Sqe::default() }, TransportError::UnknownOp),
-        (Sqe { op: Op::Park as u8, ..Sqe::default() }, TransportError::UnknownOp),
+        (Sqe { op: Op::Park as u8, ..Sqe::default() }, TransportError::InvalidArgument),
         (Sqe { flags: 0x80, ..nop(0) }, TransportError::InvalidArgument),
         (Sqe { reserved0: 1, ..nop(0) }, TransportError::InvalidArgument),
         (Sqe { reserved1: 1, ..nop(0) }, TransportError::InvalidArgument),

@@ -85,7 +85,7 @@ fn creating_a_notification_and_a_signaller() {
     };
     exhaust(prepare, |user| {
         let event = CapId::from_raw(user.word(CAPS));
-        let params = notification::MintParams { bits: 1 };
+        let params = notification::MintParams { bits: 1, lost: 0 };
         call(user, event, notification::INTERFACE_ID, notification::MINT, &params, receive)
     });
 }

@@ -62,8 +62,8 @@ pub fn round_trip(bench: &Bench) -> Result<(), CallError> {
         return Ok(());
     }
     let (own, theirs) = (notification()?, notification()?);
-    let to_us = own.mint_blocking(1)?;
-    let to_them = theirs.mint_blocking(1)?;
+    let to_us = own.mint_blocking(1, 0)?;
+    let to_them = theirs.mint_blocking(1, 0)?;
     let handle = partner(bench, theirs, to_us)?;
     let ends = Ends { own: own.cap().id(), other: to_them.cap().id() };
     bare_figure(bench, "notify.round_trip", move |bare| {

@@ -31,7 +31,7 @@ fn create(bare: &mut Bare<'_>) -> CapId {
 
 fn mint(bare: &mut Bare<'_>, event: CapId, bits: u64) -> CapId {
     let target = (event, notification::INTERFACE_ID);
-    let call = bare.call(target, notification::MINT, &MintParams { bits }, &[], 1);
+    let call = bare.call(target, notification::MINT, &MintParams { bits, lost: 0 }, &[], 1);
     bare.taken(&call)
 }
 
@@ -98,7 +98,7 @@ fn waiting(bare: &mut Bare<'_>, notes: &Notes, event: CapId, signal: CapId) {
 
 fn refusals(bare: &mut Bare<'_>, notes: &Notes, event: CapId, signal: CapId) {
     let target = (event, notification::INTERFACE_ID);
-    let none = bare.call(target, notification::MINT, &MintParams { bits: 0 }, &[], 1);
+    let none = bare.call(target, notification::MINT, &MintParams { bits: 0, lost: 0 }, &[], 1);
     let invalid = i64::from(ExceptionCode::InvalidArgument.code());
     notes.note("a signaller of no bits", outcome(&bare.run(&none)), invalid);
     let as_if = Sqe { interface: notification::INTERFACE_ID, ..signal_sqe(signal) };

@@ -5,7 +5,7 @@
 
 use capos_schema::{Decode, DecodeError, Empty, interrupt as schema};
 
-use super::{Method, ask, call, empty_results};
+use super::{Method, ask, call, call_blocking, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::CallError;
 
@@ -38,6 +38,10 @@ impl From<&InterruptClient> for Outgoing {
 
 const WAIT: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::WAIT, caps: 0, bytes: 16 };
 const MASK: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::MASK, caps: 0, bytes: 0 };
+const BIND: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::BIND, caps: 0, bytes: 0 };
+const UNBIND: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::UNBIND, caps: 0, bytes: 0 };
+const ACKNOWLEDGE: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::ACKNOWLEDGE, caps: 0, bytes: 0 };
 
 impl InterruptClient {
     /// The capability.
@@ -70,6 +74,45 @@ impl InterruptClient {
     /// Like `mask`, but the thread waits for the answer.
     pub fn mask_blocking(&self) -> Result<(), CallError> {
         ask(&self.cap, MASK, &Empty, empty_results)
+    }
+
+    /// From now on the line's firing also signals, in place of any signaller bound before. It counts as one entry of an endpoint. The line
+    /// stays masked until `acknowledge`, and whenever it has fired.
+    pub async fn bind(&self, signaller: impl Into<Outgoing>) -> Result<(), CallError> {
+        let signaller = signaller.into();
+        let reply = call(&self.cap, BIND, &schema::BindParams, &[signaller.slot()]).await?;
+        signaller.delivered();
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Like `bind`, but the thread waits for the answer.
+    pub fn bind_blocking(&self, signaller: impl Into<Outgoing>) -> Result<(), CallError> {
+        let signaller = signaller.into();
+        let reply = call_blocking(&self.cap, BIND, &schema::BindParams, &[signaller.slot()])?;
+        signaller.delivered();
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Its firing signals nobody.
+    pub async fn unbind(&self) -> Result<(), CallError> {
+        let reply = call(&self.cap, UNBIND, &Empty, &[]).await?;
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Like `unbind`, but the thread waits for the answer.
+    pub fn unbind_blocking(&self) -> Result<(), CallError> {
+        ask(&self.cap, UNBIND, &Empty, empty_results)
+    }
+
+    /// Unmasks the line without a wait.
+    pub async fn acknowledge(&self) -> Result<(), CallError> {
+        let reply = call(&self.cap, ACKNOWLEDGE, &Empty, &[]).await?;
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Like `acknowledge`, but the thread waits for the answer.
+    pub fn acknowledge_blocking(&self) -> Result<(), CallError> {
+        ask(&self.cap, ACKNOWLEDGE, &Empty, empty_results)
     }
 }
 

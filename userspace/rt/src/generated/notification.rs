@@ -75,16 +75,17 @@ impl NotificationClient {
         ask(&self.cap, POLL, &Empty, poll_results)
     }
 
-    /// A capability that sets these bits and can do nothing else; `invalidArgument` when there are none.
-    pub async fn mint(&self, bits: u64) -> Result<SignallerClient, CallError> {
-        let params = schema::MintParams { bits };
+    /// A capability that sets these bits and can do nothing else; `invalidArgument` when there are none. When its last copy is gone, the
+    /// bits of `lost` are set: whoever could signal has ended, or gave it up.
+    pub async fn mint(&self, bits: u64, lost: u64) -> Result<SignallerClient, CallError> {
+        let params = schema::MintParams { bits, lost };
         let reply = call(&self.cap, MINT, &params, &[]).await?;
         mint_reply(&reply)
     }
 
     /// Like `mint`, but the thread waits for the answer.
-    pub fn mint_blocking(&self, bits: u64) -> Result<SignallerClient, CallError> {
-        let params = schema::MintParams { bits };
+    pub fn mint_blocking(&self, bits: u64, lost: u64) -> Result<SignallerClient, CallError> {
+        let params = schema::MintParams { bits, lost };
         let reply = call_blocking(&self.cap, MINT, &params, &[])?;
         mint_reply(&reply)
     }

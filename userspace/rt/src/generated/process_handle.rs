@@ -45,6 +45,9 @@ const KILL: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::
 const INFO: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::INFO, caps: 0, bytes: 24 };
 const CRASH: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::CRASH, caps: 0, bytes: MAX_MESSAGE };
+const SIGNAL_ON_EXIT: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::SIGNAL_ON_EXIT, caps: 0, bytes: 0 };
+const UNBIND: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::UNBIND, caps: 0, bytes: 0 };
 
 impl ProcessHandleClient {
     /// The capability.
@@ -129,6 +132,35 @@ impl ProcessHandleClient {
     /// Like `crash`, but the thread waits for the answer.
     pub fn crash_blocking(&self) -> Result<CrashReply, CallError> {
         ask(&self.cap, CRASH, &Empty, crash_results)
+    }
+
+    /// Signals when the process has ended, at once if it has. It counts as one entry of an endpoint. At most eight for one process: more is
+    /// `wrongState`. It ends with `unbind`, and when the process that bound it gives a handle of that process up.
+    pub async fn signal_on_exit(&self, signaller: impl Into<Outgoing>) -> Result<(), CallError> {
+        let signaller = signaller.into();
+        let reply = call(&self.cap, SIGNAL_ON_EXIT, &schema::SignalOnExitParams, &[signaller.slot()]).await?;
+        signaller.delivered();
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Like `signal_on_exit`, but the thread waits for the answer.
+    pub fn signal_on_exit_blocking(&self, signaller: impl Into<Outgoing>) -> Result<(), CallError> {
+        let signaller = signaller.into();
+        let reply =
+            call_blocking(&self.cap, SIGNAL_ON_EXIT, &schema::SignalOnExitParams, &[signaller.slot()])?;
+        signaller.delivered();
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Its end signals nobody on behalf of the process that calls.
+    pub async fn unbind(&self) -> Result<(), CallError> {
+        let reply = call(&self.cap, UNBIND, &Empty, &[]).await?;
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Like `unbind`, but the thread waits for the answer.
+    pub fn unbind_blocking(&self) -> Result<(), CallError> {
+        ask(&self.cap, UNBIND, &Empty, empty_results)
     }
 }
 

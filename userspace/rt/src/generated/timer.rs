@@ -4,9 +4,10 @@
 
 use capos_schema::{Decode, DecodeError, Empty, timer as schema};
 
-use super::{Method, ask, call, empty_results};
+use super::alarm::AlarmClient;
+use super::{Method, ask, call, call_blocking, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::CallError;
+use crate::ipc::{CallError, Reply};
 
 /// A capability for `Timer`.
 pub struct TimerClient {
@@ -38,6 +39,7 @@ impl From<&TimerClient> for Outgoing {
 const NOW: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::NOW, caps: 0, bytes: 16 };
 const SLEEP_UNTIL: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::SLEEP_UNTIL, caps: 0, bytes: 0 };
+const ALARM: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::ALARM, caps: 1, bytes: 16 };
 
 impl TimerClient {
     /// The capability.
@@ -73,9 +75,30 @@ impl TimerClient {
         let params = schema::SleepUntilParams { ns };
         ask(&self.cap, SLEEP_UNTIL, &params, empty_results)
     }
+
+    /// An alarm that is not set. It counts as one entry of an endpoint.
+    pub async fn alarm(&self, signaller: impl Into<Outgoing>) -> Result<AlarmClient, CallError> {
+        let signaller = signaller.into();
+        let reply = call(&self.cap, ALARM, &schema::AlarmParams, &[signaller.slot()]).await?;
+        signaller.delivered();
+        alarm_reply(&reply)
+    }
+
+    /// Like `alarm`, but the thread waits for the answer.
+    pub fn alarm_blocking(&self, signaller: impl Into<Outgoing>) -> Result<AlarmClient, CallError> {
+        let signaller = signaller.into();
+        let reply = call_blocking(&self.cap, ALARM, &schema::AlarmParams, &[signaller.slot()])?;
+        signaller.delivered();
+        alarm_reply(&reply)
+    }
 }
 
 fn now_results(bytes: &[u8]) -> Result<u64, DecodeError> {
     let results = schema::NowResults::decode(bytes)?;
     Ok(results.ns)
+}
+
+fn alarm_reply(reply: &Reply) -> Result<AlarmClient, CallError> {
+    schema::AlarmResults::decode(reply.bytes())?;
+    Ok(reply.take_cap(0)?.into())
 }

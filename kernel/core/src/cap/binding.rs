@@ -1,0 +1,47 @@
+//! Where the events of a kernel object end: a signaller that somebody bound to it, at the expense of who did.
+
+use super::signaller::Signaller;
+use super::{Call, Object, Outcome, Sent};
+use capos_abi::{ExceptionCode, TransferSlot};
+use capos_mem::Resource;
+use kernel_hal::account::Account;
+use kernel_hal::sync::Ref;
+
+/// A signaller that an object holds. Counts as one entry of an endpoint.
+pub(crate) struct Binding {
+    signaller: Signaller,
+    account: Ref<Account>,
+    /// The process that bound it.
+    binder: u64,
+}
+
+impl Binding {
+    /// With the signaller that is the first capability beside the call, and where that lay: for [`Call::consume`] when all is done.
+    pub fn of(call: &Call<'_>) -> Result<(Self, TransferSlot), Outcome> {
+        let (signaller, slot) = match call.object(0)? {
+            Sent { object: Object::Signaller(signaller), slot } => (signaller, slot),
+            Sent { .. } => return Err(Outcome::exception(ExceptionCode::InvalidArgument)),
+        };
+        let account = call.process().account.clone();
+        let charged = account.charge(Resource::EndpointEntries, 1);
+        charged.map_err(|_| Outcome::exception(ExceptionCode::BudgetExhausted))?;
+        Ok((Binding { signaller, account, binder: call.process().id }, slot))
+    }
+
+    /// The event has happened. Never allocates, and waits for nothing: for interrupts, too.
+    pub fn signal(&self) {
+        // When nobody waits any more there is nobody to tell.
+        self.signaller.raise();
+    }
+
+    /// Whether process number `id` bound it.
+    pub fn is_of(&self, id: u64) -> bool {
+        self.binder == id
+    }
+}
+
+impl Drop for Binding {
+    fn drop(&mut self) {
+        self.account.refund(Resource::EndpointEntries, 1);
+    }
+}
