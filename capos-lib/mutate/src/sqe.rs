@@ -1,6 +1,7 @@
 //! Submissions: some right, most of them almost right, some nonsense.
 
 use crate::Rng;
+use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, MAX_CAPS, MAX_MESSAGE, Op, Sqe};
 
 /// Capability ids that a thread remembers.
@@ -117,12 +118,15 @@ impl<'a> Knowledge<'a> {
         let op = match rng.below(16) {
             0 => Op::Nop,
             1..10 => Op::Call,
-            10..12 => Op::Recv,
+            10 => Op::Recv,
+            11 => Op::Wait,
             12 => Op::Return,
             13 => Op::ReturnRecv,
             14 => Op::Release,
-            _ => Op::Cancel,
+            _ => rng.pick(&[Op::Cancel, Op::Park, Op::Unpark]).unwrap_or(Op::Cancel),
         };
+        let waits = matches!(op, Op::Call | Op::Recv | Op::ReturnRecv | Op::Wait | Op::Park);
+        let deadline = if waits && rng.chance(1, 8) { sqe_flags::DEADLINE } else { 0 };
         let answers = op == Op::Return || op == Op::ReturnRecv;
         let receives_too = op == Op::Call || op == Op::ReturnRecv;
         let (cap, interface) = self.cap(rng);
@@ -130,21 +134,31 @@ impl<'a> Knowledge<'a> {
         let caps = if rng.chance(1, 2) { 0 } else { rng.below(MAX_CAPS as u32 + 1) as u8 };
         Sqe {
             op: op as u8,
-            flags: u8::from(answers && rng.chance(1, 4)),
+            flags: u8::from(answers && rng.chance(1, 4)) | deadline,
             method: rng.below(11) as u16,
             caps_send: if rng.chance(1, 2) { caps } else { 0 },
             caps_recv: caps,
             reserved0: 0,
             user_data: u64::from(rng.below(64)),
             cap,
-            interface: if answers { self.cap(rng).0 } else { interface * u64::from(op == Op::Call) },
+            interface: if answers || op == Op::Wait {
+                self.cap(rng).0
+            } else {
+                interface * u64::from(op == Op::Call)
+            },
             msg_off: self.message_spot(rng),
             msg_len: message,
             reply_off: if receives_too { self.place(rng) } else { 0 },
             reply_len: if receives_too { 8 * rng.below(64) } else { 0 },
             caps_off: self.caps_spot(rng),
             reserved1: 0,
-            aux: if op == Op::Cancel { u64::from(rng.below(64)) } else { 0 },
+            aux: if op == Op::Cancel {
+                u64::from(rng.below(64))
+            } else if deadline != 0 {
+                rng.edge()
+            } else {
+                0
+            },
         }
     }
 
@@ -181,7 +195,7 @@ impl<'a> Knowledge<'a> {
 mod tests {
     extern crate std;
 
-    use super::Knowledge;
+    use super::{Knowledge, sqe_flags};
     use crate::Rng;
     use capos_abi::{CapId, Op, Sqe, TransferMode, TransferSlot};
     use std::vec::Vec;
@@ -197,10 +211,10 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "safe code, thousands of rounds: too long under Miri")]
     fn every_operation_and_every_kind_of_spoilt_field_comes_up() {
-        for op in 0..9 {
-            let enough = if op == Op::Park as u8 || op == Op::Unpark as u8 { 1 } else { 300 };
-            assert!(many().filter(|sqe| sqe.op == op).count() >= enough, "{op}");
+        for op in 0..10 {
+            assert!(many().filter(|sqe| sqe.op == op).count() >= 300, "{op}");
         }
+        assert!(many().any(|sqe| sqe.flags & sqe_flags::DEADLINE != 0 && sqe.aux != 0));
         assert!(many().any(|sqe| sqe.reserved0 != 0));
         assert!(many().any(|sqe| sqe.reserved1 != 0));
         assert!(many().any(|sqe| sqe.flags > 1));

@@ -21,6 +21,7 @@ pub mod power;
 pub mod process_handle;
 pub mod process_spawner;
 pub mod services;
+pub mod shared_queue;
 pub mod signaller;
 pub mod system_info;
 pub mod test_port;
@@ -52,6 +53,7 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (process_handle::INTERFACE_NAME, process_handle::INTERFACE_ID),
     (process_spawner::INTERFACE_NAME, process_spawner::INTERFACE_ID),
     (services::INTERFACE_NAME, services::INTERFACE_ID),
+    (shared_queue::INTERFACE_NAME, shared_queue::INTERFACE_ID),
     (signaller::INTERFACE_NAME, signaller::INTERFACE_ID),
     (system_info::INTERFACE_NAME, system_info::INTERFACE_ID),
     (test_port::INTERFACE_NAME, test_port::INTERFACE_ID),

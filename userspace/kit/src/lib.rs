@@ -9,4 +9,5 @@ extern crate alloc;
 pub mod control;
 pub mod irq;
 pub mod ports;
+pub mod queue;
 pub mod service;

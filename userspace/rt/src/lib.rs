@@ -40,6 +40,7 @@ pub mod raw;
 pub mod region;
 mod scratch;
 pub mod serve;
+pub mod shared;
 pub mod sys;
 pub mod text;
 mod thread;
@@ -48,6 +49,7 @@ pub mod time;
 
 pub use cap::{Cap, Client, Lent, Outgoing};
 pub use capos_abi::{self as abi, Blame, CapId, ExceptionCode, TransportError};
+pub use capos_queue as queue;
 pub use capos_schema as schema;
 pub use env::{Env, EnvError};
 pub use exec::{Either, Signal, Turn, block_on, select, spawn};

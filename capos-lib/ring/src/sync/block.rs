@@ -107,7 +107,7 @@ impl Block {
     /// # Safety
     /// The words are inside the block and 8-byte aligned.
     #[inline(always)]
-    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    #[cfg(all(target_arch = "x86_64", not(target_os = "none"), not(miri)))]
     pub(crate) unsafe fn load_stride(&self, offset: usize) -> [u64; STRIDE] {
         use core::arch::x86_64::__m128i;
         let (a, b, c, d): (__m128i, __m128i, __m128i, __m128i);
@@ -135,7 +135,7 @@ impl Block {
     /// # Safety
     /// As [`Block::load_stride`].
     #[inline(always)]
-    #[cfg(all(target_arch = "x86_64", target_feature = "sse2", not(miri)))]
+    #[cfg(all(target_arch = "x86_64", not(target_os = "none"), not(miri)))]
     pub(crate) unsafe fn store_stride(&self, offset: usize, words: &[u64; STRIDE]) {
         use core::arch::x86_64::__m128i;
         // SAFETY: as in `load_stride`.
@@ -161,7 +161,7 @@ impl Block {
     /// # Safety
     /// The words are inside the block and 8-byte aligned.
     #[inline]
-    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+    #[cfg(not(all(target_arch = "x86_64", not(target_os = "none"), not(miri))))]
     pub(crate) unsafe fn load_stride(&self, offset: usize) -> [u64; STRIDE] {
         // SAFETY: the caller's promise.
         core::array::from_fn(|word| unsafe { self.load_u64(offset + word * 8) })
@@ -172,7 +172,7 @@ impl Block {
     /// # Safety
     /// As [`Block::load_stride`].
     #[inline]
-    #[cfg(not(all(target_arch = "x86_64", target_feature = "sse2", not(miri))))]
+    #[cfg(not(all(target_arch = "x86_64", not(target_os = "none"), not(miri))))]
     pub(crate) unsafe fn store_stride(&self, offset: usize, words: &[u64; STRIDE]) {
         for (word, value) in words.iter().enumerate() {
             // SAFETY: the caller's promise.

@@ -195,7 +195,7 @@ fn only_a_signaller_can_be_bound_and_it_has_to_be_paid_for() {
     let wrong = waiter.bind(target, interrupt::BIND, TransferSlot::copy(waiter.event), 0);
     assert!(refused(&wrong, ExceptionCode::InvalidArgument));
     let signal = waiter.signaller(1, 0);
-    let left = super::LIMITS.endpoint_entries as u64 - waiter.used();
+    let left = super::LIMITS.endpoint_entries - waiter.used();
     waiter.user.process().account.charge(Resource::EndpointEntries, left).expect("so much is left");
     let broke = waiter.bind(target, interrupt::BIND, TransferSlot::copy(signal), 0);
     assert!(refused(&broke, ExceptionCode::BudgetExhausted));

@@ -16,7 +16,7 @@ const ROUNDS: u64 = 32;
 const BITS: u32 = 0x1000;
 /// `user_data` of the two operations.
 const SIGNAL: u64 = 1;
-const WAIT: u64 = 2;
+pub const WAIT: u64 = 2;
 
 /// What one side holds: its own notification, and a signaller of the other's.
 #[derive(Clone, Copy)]
@@ -39,7 +39,8 @@ fn signal_and_wait(bare: &mut Bare<'_>, ends: Ends) -> bool {
     bare.ring.enter(2, rt::sys::FOREVER) == 2 && is(bare, SIGNAL, 0) && is(bare, WAIT, 16)
 }
 
-fn wait(own: CapId) -> Sqe {
+/// The wait for one's own bits.
+pub fn wait(own: CapId) -> Sqe {
     Sqe {
         op: Op::Call as u8,
         method: notification::WAIT,
@@ -75,7 +76,8 @@ pub fn round_trip(bench: &Bench) -> Result<(), CallError> {
     handle.kill_blocking()
 }
 
-fn notification() -> Result<NotificationClient, CallError> {
+/// A new notification.
+pub fn notification() -> Result<NotificationClient, CallError> {
     factory().create_notification_blocking()
 }
 

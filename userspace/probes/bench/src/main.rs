@@ -11,6 +11,7 @@ mod events;
 mod measure;
 mod memory;
 mod primitives;
+mod queues;
 mod servers;
 
 use measure::Bench;
@@ -24,6 +25,8 @@ fn run(mut env: Env) -> i64 {
         Some("server") => servers::serve(env),
         Some("bare") => servers::serve_bare(),
         Some("partner") => events::answer_forever(),
+        Some("sleeper") => queues::sleep_forever(env),
+        Some("stamper") => queues::stamp_forever(env),
         Some("batch") => servers::serve_batches(),
         Some("yield") => servers::yield_forever(),
         _ => match setup(&mut env) {
@@ -57,6 +60,7 @@ fn all(bench: &Bench) -> Result<(), CallError> {
     calls::single(bench)?;
     calls::batched(bench)?;
     events::round_trip(bench)?;
+    queues::all(bench)?;
     primitives::spawn(bench)?;
     primitives::yields(bench)?;
     memory::all(bench)

@@ -24,7 +24,7 @@ pub fn nops(bench: &Bench) -> Result<(), CallError> {
 pub fn bare_figure(
     bench: &Bench,
     name: &'static str,
-    cost: impl Fn(&mut Bare<'_>) -> u64 + Send + 'static,
+    mut cost: impl FnMut(&mut Bare<'_>) -> u64 + Send + 'static,
 ) -> Result<(), CallError> {
     if !bench.wants(name) {
         return Ok(());

@@ -4,9 +4,12 @@
 //! of a peer has a second process.
 #![cfg_attr(capos, no_std, no_main)]
 
+mod bindings;
 mod calls;
+mod deadlines;
 mod endings;
 mod notifications;
+mod parking;
 mod peers;
 mod queues;
 mod submissions;
@@ -61,5 +64,8 @@ fn clauses(setup: &Setup, timer: CapId) -> Result<usize, CallError> {
         + bare::run(report, 10, move |ring, notes| queues::all(ring, notes, timer))?
         + bare::run(report, 10, calls::all)?
         + bare::run(report, 10, endings::all)?
-        + bare::run(report, 10, notifications::all)?)
+        + bare::run(report, 10, notifications::all)?
+        + bare::run(report, 10, move |ring, notes| bindings::all(ring, notes, timer))?
+        + bare::run(report, 10, move |ring, notes| deadlines::all(ring, notes, timer))?
+        + bare::run(report, 10, parking::all)?)
 }

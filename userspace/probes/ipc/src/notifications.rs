@@ -23,23 +23,23 @@ pub fn all(bare: &mut Bare<'_>, notes: &Notes) {
     bare.release(other);
 }
 
-fn create(bare: &mut Bare<'_>) -> CapId {
+pub fn create(bare: &mut Bare<'_>) -> CapId {
     let target = (CapId::SELF_ENDPOINTS, endpoint_factory::INTERFACE_ID);
     let call = bare.call(target, endpoint_factory::CREATE_NOTIFICATION, &Empty, &[], 1);
     bare.taken(&call)
 }
 
-fn mint(bare: &mut Bare<'_>, event: CapId, bits: u64) -> CapId {
+pub fn mint(bare: &mut Bare<'_>, event: CapId, bits: u64) -> CapId {
     let target = (event, notification::INTERFACE_ID);
     let call = bare.call(target, notification::MINT, &MintParams { bits, lost: 0 }, &[], 1);
     bare.taken(&call)
 }
 
-fn event_sqe(bare: &Bare<'_>, event: CapId, method: u16) -> Sqe {
+pub fn event_sqe(bare: &Bare<'_>, event: CapId, method: u16) -> Sqe {
     bare.call((event, notification::INTERFACE_ID), method, &Empty, &[], 0)
 }
 
-fn signal_sqe(signal: CapId) -> Sqe {
+pub fn signal_sqe(signal: CapId) -> Sqe {
     Sqe {
         op: Op::Call as u8,
         method: signaller::SIGNAL,
@@ -50,14 +50,14 @@ fn signal_sqe(signal: CapId) -> Sqe {
 }
 
 /// The bits that an answer brought; -1 when it is none.
-fn bits(bare: &Bare<'_>, cqe: &Cqe) -> i64 {
+pub fn bits(bare: &Bare<'_>, cqe: &Cqe) -> i64 {
     bare.decode::<WaitResults>(cqe)
         .filter(|_| cqe.flags == 0)
         .map_or(-1, |results| results.bits.cast_signed())
 }
 
 /// 0, an exception's code, or a negative transport error.
-fn outcome(cqe: &Cqe) -> i64 {
+pub fn outcome(cqe: &Cqe) -> i64 {
     if cqe.flags & cqe_flags::EXCEPTION != 0 { i64::from(cqe.method) } else { i64::from(code(cqe)) }
 }
 

@@ -16,13 +16,13 @@ pub fn all(bare: &mut Bare<'_>, notes: &Notes, timer: CapId) {
 
 const MS: u64 = 1_000_000;
 
-fn now(bare: &mut Bare<'_>, timer: CapId) -> u64 {
+pub fn now(bare: &mut Bare<'_>, timer: CapId) -> u64 {
     let call = bare.call((timer, timer::INTERFACE_ID), timer::NOW, &Empty, &[], 0);
     let cqe = bare.run(&call);
     bare.decode::<timer::NowResults>(&cqe).map_or(0, |results| results.ns)
 }
 
-fn sleep(bare: &Bare<'_>, timer: CapId, ns: u64) -> Sqe {
+pub fn sleep(bare: &Bare<'_>, timer: CapId, ns: u64) -> Sqe {
     let params = timer::SleepUntilParams { ns };
     bare.call((timer, timer::INTERFACE_ID), timer::SLEEP_UNTIL, &params, &[], 0)
 }
