@@ -63,7 +63,7 @@ fn notification() -> Result<NotificationClient, CallError> {
 
 fn ping_pong(rounds: u32) -> Result<bool, CallError> {
     let (there, back) = (Arc::new(notification()?), Arc::new(notification()?));
-    let (ping, pong) = (there.mint_blocking(1)?, back.mint_blocking(2)?);
+    let (ping, pong) = (there.mint_blocking(1, 0)?, back.mint_blocking(2, 0)?);
     let waits = there.clone();
     let other = threads::spawn(5, move || {
         for _ in 0..rounds {

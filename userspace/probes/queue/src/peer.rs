@@ -122,7 +122,7 @@ fn scribble(memory: &MemoryObjectClient, doorbell: &SignallerClient, seed: u64) 
             1 => 64,
             _ => random() % 512 * 8,
         };
-        let value = if random() % 2 == 0 { random() } else { random() % 64 | (random() % 64) << 32 };
+        let value = if random() % 2 == 0 { random() } else { (random() % 64) | ((random() % 64) << 32) };
         region.store(word, value);
         if turn % 4 == 0 {
             let _ = doorbell.signal_blocking();
