@@ -14,7 +14,7 @@ use rt::schema::process_handle::{ExitReason, WaitResults};
 const POLICY: Policy = Policy {
     when: When::Always,
     first_ns: 1_000_000,
-    longest_ns: 1_000_000_000,
+    longest_ns: 100_000_000,
     restarts: Policy::MOST as u8,
     window_ns: 10_000_000_000,
 };

@@ -119,10 +119,11 @@ async fn equip(
     index: usize,
     entry: &Entry,
 ) -> Result<(u64, Option<Rc<Cap>>), String> {
+    let number = making.state.next_facet();
     for grant in &entry.service.caps {
         let interface = interface_id(&grant.interface)
             .ok_or_else(|| format!("capability `{}`: unknown interface {}", grant.name, grant.interface))?;
-        let capability = capability(making.state, index, grant).await?;
+        let capability = capability(making.state, index, grant, number).await?;
         making.give(&grant.name, interface, capability).await?;
     }
     if let Some(endpoint) = entry.endpoint() {
@@ -167,7 +168,7 @@ async fn equip_supervisor(making: &mut Making<'_>) -> Result<u64, String> {
 }
 
 /// The capability that a grant means: a copy of init's own, or one made for this service, which moves to it.
-async fn capability(state: &State, client: usize, grant: &Grant) -> Result<Outgoing, String> {
+async fn capability(state: &State, client: usize, grant: &Grant, number: u16) -> Result<Outgoing, String> {
     let about = |error: CallError| format!("capability `{}`: {error}", grant.name);
     let missing = || format!("capability `{}`: there is no such thing", grant.name);
     match &grant.source {
@@ -183,12 +184,13 @@ async fn capability(state: &State, client: usize, grant: &Grant) -> Result<Outgo
             let line = u8::try_from(*line).map_err(|_| missing())?;
             Ok(Outgoing::from(state.kernel.lines.isa(line).await.map_err(about)?))
         }
-        Source::Export { .. } => facet(state, client, grant, 0).await?.ok_or_else(missing),
+        Source::Export { .. } => facet(state, client, grant, number).await?.ok_or_else(missing),
     }
 }
 
-/// A facet of what a grant means, if that is an export. Its badge says which export is called by which client; `number` tells those that
-/// the client got later from the one it started with.
+/// A facet of what a grant means, if that is an export. Its badge says which export is called by which client. `number` tells instances of the
+/// client apart, and what one of them got later from what it started with: a server that hears that one of them is gone must not think so of
+/// the others.
 pub async fn facet(
     state: &State,
     client: usize,

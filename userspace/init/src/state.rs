@@ -62,7 +62,7 @@ pub struct State {
     /// Where the supervisor calls init.
     pub keeper: EndpointClient,
     pub supervisor: Supervisor,
-    /// Tells facets apart that a client resolves.
+    /// Tells facets of one client apart.
     facets: Cell<u16>,
 }
 
@@ -105,10 +105,11 @@ impl State {
         clients.map(|(number, entry)| (number, entry.service.name.clone())).collect()
     }
 
-    /// A number for a facet, not 0: that is what a service starts with.
+    /// A number for facets of one client. When they come around, the first have long been gone.
     pub fn next_facet(&self) -> u16 {
-        self.facets.set(self.facets.get().checked_add(1).unwrap_or(1));
-        self.facets.get()
+        let number = self.facets.get();
+        self.facets.set(number.wrapping_add(1));
+        number
     }
 }
 

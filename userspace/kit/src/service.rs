@@ -21,6 +21,13 @@ pub trait Handler {
     /// The last capability with this badge is gone.
     fn gone(&self, badge: u64);
 
+    /// Whether a call may wait for something that perhaps never happens, a key that is typed. When another instance takes over, such calls are not
+    /// waited for: they end with `disconnected`, and their clients make them again, there.
+    fn may_wait(&self, request: &Request) -> bool {
+        let _ = request;
+        false
+    }
+
     /// Ends when this, instance number `epoch` of the service, is ready to serve; until then the supervisor lets nobody who needs it start.
     fn ready(self: Rc<Self>, epoch: u32) -> impl Future<Output = Result<(), Exception>> + 'static {
         let _ = epoch;
@@ -57,7 +64,8 @@ type Leaving = BTreeMap<u64, Rc<Signal>>;
 /// Why a server stopped serving.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum End {
-    /// Another instance serves from now on, and everything that was received is answered. To exit with 0 is all that is left to do.
+    /// Another instance serves from now on, and what was received is answered, but for calls that may wait for ever. To exit with 0 is all that
+    /// is left to do.
     Drained,
     /// Receiving failed.
     Failed(CallError),
@@ -77,6 +85,23 @@ impl fmt::Display for End {
 struct InHand {
     count: Cell<usize>,
     fewer: Signal,
+}
+
+impl InHand {
+    fn one_more(self: &Rc<Self>) -> Counted {
+        self.count.set(self.count.get() + 1);
+        Counted(Rc::clone(self))
+    }
+}
+
+/// A call in hand, until it is dropped.
+struct Counted(Rc<InHand>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.count.set(self.0.count.get() - 1);
+        self.0.fewer.notify();
+    }
 }
 
 /// Serves until receiving fails, and gives the reason.
@@ -120,8 +145,8 @@ async fn serve_until<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H
             Ok(Event::Call(request)) => {
                 let left = leaving.entry(request.context().badge()).or_default();
                 let (left, seen) = (Rc::clone(left), left.epoch());
-                in_hand.count.set(in_hand.count.get() + 1);
-                spawn(answer(Rc::clone(&handler), request, left, seen, Rc::clone(&in_hand)));
+                let counted = (!handler.may_wait(&request)).then(|| in_hand.one_more());
+                spawn(answer(Rc::clone(&handler), request, left, seen, counted));
             }
             Ok(Event::Unreferenced(badge)) => {
                 if let Some(left) = leaving.remove(&badge) {
@@ -145,9 +170,8 @@ async fn answer<H: Handler + 'static>(
     request: Request,
     left: Rc<Signal>,
     seen: u64,
-    in_hand: Rc<InHand>,
+    _counted: Option<Counted>,
 ) {
-    select(handler.call(request), left.since(seen)).await;
-    in_hand.count.set(in_hand.count.get() - 1);
-    in_hand.fewer.notify();
+    // First whether the client is still there: a call of one that is gone must not act in its name once more.
+    select(left.since(seen), handler.call(request)).await;
 }

@@ -11,9 +11,10 @@ mod device;
 mod stream;
 
 use alloc::rc::Rc;
+use kit::control::Control;
 use kit::irq::Line;
 use kit::ports::Window;
-use kit::service;
+use kit::service::{self, End};
 use rt::generated::{InterruptClient, IoPortClient, TimerClient};
 use rt::{Either, Env, EnvError, block_on, log, select, spawn};
 
@@ -31,6 +32,7 @@ fn run(mut env: Env) -> i64 {
 
 fn start(env: &mut Env) -> Result<i64, EnvError> {
     let receiver = service::receiver(env)?;
+    let control = Control::take(env);
     let window = Window::new(env.client::<IoPortClient>("ports")?);
     let line = Line::new(env.client::<InterruptClient>("irq")?);
     let timer = env.client::<TimerClient>("timer").ok();
@@ -41,11 +43,13 @@ fn start(env: &mut Env) -> Result<i64, EnvError> {
     let stream = Rc::new(stream::Stream::new(Rc::clone(&device)));
     // Either ends only when something is beyond repair; the supervisor starts us again.
     let error = block_on(async {
-        match select(device::run(device, line), service::serve(receiver, stream)).await {
-            Either::First(error) => alloc::format!("device: {error}"),
-            Either::Second(error) => alloc::format!("receive: {error}"),
+        match select(device::run(device, line), service::serve_supervised(receiver, stream, control)).await {
+            Either::First(error) => Some(alloc::format!("device: {error}")),
+            Either::Second(End::Drained) => None,
+            Either::Second(end) => Some(alloc::format!("{end}")),
         }
     });
+    let Some(error) = error else { return Ok(0) };
     log::error(format_args!("{error}"));
     Ok(1)
 }

@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use kit::service::Handler;
 use rt::generated::byte_stream::{ByteStreamServer, serve_byte_stream};
+use rt::schema::byte_stream::READ;
 use rt::{CallContext, Exception, ExceptionCode, Request, Turn};
 
 /// Most bytes that one read gives, as the interface says.
@@ -26,6 +27,10 @@ impl Stream {
 impl Handler for Stream {
     async fn call(self: Rc<Self>, request: Request) {
         serve_byte_stream(&*self, request).await;
+    }
+
+    fn may_wait(&self, request: &Request) -> bool {
+        request.method() == READ
     }
 
     fn gone(&self, _badge: u64) {}

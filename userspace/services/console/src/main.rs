@@ -11,7 +11,8 @@ mod kernel_log;
 mod server;
 
 use alloc::rc::Rc;
-use kit::service;
+use kit::control::Control;
+use kit::service::{self, End};
 use rt::generated::{ByteStreamClient, LogReaderClient, TimerClient};
 use rt::{Either, Env, EnvError, block_on, log, select, spawn};
 
@@ -29,6 +30,7 @@ fn run(mut env: Env) -> i64 {
 
 fn start(env: &mut Env) -> Result<i64, EnvError> {
     let receiver = service::receiver(env)?;
+    let control = Control::take(env);
     let line = env.client::<ByteStreamClient>("line")?;
     let server = Rc::new(server::Server::new(line));
     if env.args().any(|arg| arg == "--show-log") {
@@ -38,11 +40,14 @@ fn start(env: &mut Env) -> Result<i64, EnvError> {
     }
     spawn(server::hand_over(Rc::clone(&server)));
     let error = block_on(async {
-        match select(server::pump(Rc::clone(&server)), service::serve(receiver, server)).await {
-            Either::First(error) => alloc::format!("line: {error}"),
-            Either::Second(error) => alloc::format!("receive: {error}"),
+        let serve = service::serve_supervised(receiver, Rc::clone(&server), control);
+        match select(server::pump(server), serve).await {
+            Either::First(error) => Some(alloc::format!("line: {error}")),
+            Either::Second(End::Drained) => None,
+            Either::Second(end) => Some(alloc::format!("{end}")),
         }
     });
+    let Some(error) = error else { return Ok(0) };
     log::error(format_args!("{error}"));
     Ok(1)
 }

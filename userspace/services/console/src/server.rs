@@ -8,7 +8,7 @@ use core::cell::RefCell;
 use kit::service::Handler;
 use rt::generated::ByteStreamClient;
 use rt::generated::console::{ConsoleServer, serve_console};
-use rt::schema::console::SizeResults;
+use rt::schema::console::{READ_KEYS, READ_LINE, SizeResults};
 use rt::{CallContext, CallError, Exception, ExceptionCode, Request, Signal, Turn};
 
 /// Bytes that one write to the line carries.
@@ -119,6 +119,10 @@ pub async fn hand_over(server: Rc<Server>) {
 impl Handler for Server {
     async fn call(self: Rc<Self>, request: Request) {
         serve_console(&*self, request).await;
+    }
+
+    fn may_wait(&self, request: &Request) -> bool {
+        matches!(request.method(), READ_KEYS | READ_LINE)
     }
 
     fn gone(&self, badge: u64) {
