@@ -5,15 +5,15 @@
 //! lies inside the block, because indices are masked, and arena ranges are checked against the length that the kernel chose.
 
 mod arena;
-mod lone;
 mod nops;
+mod queued;
 
 pub use arena::OutOfArena;
-pub use lone::Lone;
+pub use queued::{Kind, Queued, Span};
 
-use crate::entry::{CQE_WORDS, SQE_WORDS, cqe_to_words, sqe_from_words};
+use crate::entry::{CQE_WORDS, cqe_to_words};
 use crate::sync::{Block, Ordering};
-use capos_abi::ring::{CQE_SIZE, SQE_SIZE, fault, header};
+use capos_abi::ring::{CQE_SIZE, fault, header};
 use capos_abi::{Cqe, RingShape, Sqe};
 use core::ptr::NonNull;
 
@@ -109,14 +109,7 @@ impl KernelRing {
     /// A private copy of submission `index` (free running), each word read exactly once.
     #[inline]
     pub fn read_sqe(&self, index: u32) -> Sqe {
-        let slot = (index & self.sq_mask) as usize;
-        let offset = self.shape.sq_off() + slot * SQE_SIZE;
-        let mut words = [0; SQE_WORDS];
-        for (n, word) in words.iter_mut().enumerate() {
-            // SAFETY: the slot is masked, so the entry lies inside the queue; queue and entries are 8-byte aligned.
-            *word = unsafe { self.block.load_u64(offset + n * 8) };
-        }
-        sqe_from_words(words)
+        self.queued(index).read()
     }
 
     /// Tells the user that all submissions below `head` are taken and their entries may be used again.

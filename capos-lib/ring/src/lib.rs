@@ -27,7 +27,7 @@ mod models;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-pub use kernel::{KernelRing, Lone, OutOfArena, RingFault};
+pub use kernel::{KernelRing, Kind, OutOfArena, Queued, RingFault, Span};
 #[cfg(not(all(test, loom)))]
 pub use shared::{BadShape, Index, SharedSlots};
 pub use user::{QueueFull, UserRing, Vacancy};

@@ -3,8 +3,8 @@
 mod arena;
 mod hostile;
 mod join;
-mod lone;
 mod nops;
+mod queued;
 mod queues;
 mod shared;
 

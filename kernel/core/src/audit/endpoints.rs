@@ -24,7 +24,7 @@ fn look_at_one(endpoint: &Ref<Endpoint>, found: &mut Findings) {
             let state = endpoint.lock();
             let call = state.calls.at_or_after(from);
             call.map(|(at, call)| {
-                let server = call.server().map(|(server, _)| server.clone());
+                let server = call.server().cloned();
                 (at, call.caller.thread.clone(), call.caller.id, server)
             })
         };
@@ -59,11 +59,11 @@ fn waits_for(
     endpoint: &Ref<Endpoint>,
     thread: &Ref<Thread>,
     id: OpId,
-    at: impl Fn(&Waiting) -> Option<&Ref<Endpoint>>,
+    at: impl Fn(Waiting) -> Option<Ref<Endpoint>>,
 ) -> bool {
     let state = thread.state.lock();
     let waiting = state.receives(id).and_then(|_| state.ops.waiting(id));
-    waiting.and_then(at).is_some_and(|other| Ref::ptr_eq(other, endpoint))
+    waiting.and_then(at).is_some_and(|other| Ref::ptr_eq(&other, endpoint))
 }
 
 /// Whether the process of a thread that has received a call there may still answer.

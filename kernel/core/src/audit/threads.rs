@@ -32,6 +32,7 @@ fn has_its_place(thread: &Ref<Thread>) -> bool {
             state.queued.is_some() || cpus.any(|id| cpu::of(id).handoff.holds(thread))
         }
         Run::Blocked => state.is_waiting(),
+        Run::Resting => state.ops.buffers(OpId::SOLE).is_some(),
         // It has left the list.
         Run::Dead => false,
     }

@@ -5,7 +5,7 @@ use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use capos_abi::ring::cqe_flags;
-use capos_abi::{CapId, Cqe, ExceptionCode, MAX_MESSAGE, Sqe, TransferMode, TransferSlot, TransportError};
+use capos_abi::{CapId, Cqe, ExceptionCode, MAX_MESSAGE, TransferMode, TransferSlot, TransportError};
 use capos_cap::{Mobility, TableError};
 use capos_schema::Encode;
 use kernel_hal::sync::Ref;
@@ -64,21 +64,21 @@ pub(crate) struct Sent {
 /// One call.
 pub(crate) struct Call<'a> {
     thread: &'a Ref<Thread>,
-    sqe: &'a Sqe,
+    buffers: &'a Buffers,
     given: u8,
 }
 
 impl<'a> Call<'a> {
-    /// The call that `sqe` makes for `thread`.
+    /// The call that `thread` makes with `buffers`.
     #[inline]
-    pub fn new(thread: &'a Ref<Thread>, sqe: &'a Sqe) -> Self {
-        Call { thread, sqe, given: 0 }
+    pub fn new(thread: &'a Ref<Thread>, buffers: &'a Buffers) -> Self {
+        Call { thread, buffers, given: 0 }
     }
 
     /// The same call for somebody else to answer, as long as nothing was given.
     #[inline]
     pub fn anew(&self) -> Call<'a> {
-        Call::new(self.thread, self.sqe)
+        Call::new(self.thread, self.buffers)
     }
 
     /// Who calls.
@@ -94,7 +94,7 @@ impl<'a> Call<'a> {
     /// Whether the caller has room for an answer of `len` bytes, rounded up to words. For methods whose answer has no fixed size, before
     /// they do what cannot be undone.
     pub fn has_room(&self, len: usize) -> bool {
-        len.next_multiple_of(8) <= self.sqe.reply_len as usize
+        len.next_multiple_of(8) <= self.buffers.answer.len() as usize
     }
 
     /// Answers with a message of at most 64 bytes.
@@ -112,10 +112,10 @@ impl<'a> Call<'a> {
     #[inline(always)]
     fn reply_through(&mut self, message: &impl Encode, buffer: &mut [u8]) -> Outcome {
         let encoded = message.encode(buffer).ok().and_then(|len| buffer.get(..len));
-        let Some(bytes) = encoded.filter(|bytes| bytes.len() <= self.sqe.reply_len as usize) else {
+        let Some(bytes) = encoded.filter(|bytes| bytes.len() <= self.buffers.answer.len() as usize) else {
             return self.refuse(TransportError::ReplyTooLarge);
         };
-        if self.thread.ring.arena_write(self.sqe.reply_off, bytes).is_err() {
+        if self.thread.ring.arena_write(self.buffers.answer.off(), bytes).is_err() {
             return self.refuse(TransportError::InvalidArgument);
         }
         Outcome::done(bytes.len(), self.given)
@@ -139,7 +139,7 @@ impl<'a> Call<'a> {
 
     /// Puts a capability for `object` into the caller's table and the answer.
     pub fn give(&mut self, object: Object) -> Result<(), Outcome> {
-        if self.given >= self.sqe.caps_recv {
+        if self.given >= self.buffers.kind.caps_recv() {
             return Err(self.take_back(TransportError::ReplyTooLarge));
         }
         match self.process().insert(object) {
@@ -185,7 +185,7 @@ impl<'a> Call<'a> {
 
     fn sent(&self, n: u8) -> Result<TransferSlot, Outcome> {
         let error = Outcome::error(TransportError::InvalidArgument);
-        if n >= self.sqe.caps_send {
+        if n >= self.buffers.kind.caps_send() {
             return Err(error);
         }
         let slot = self.thread.ring.arena_load(self.slot(n)).map(TransferSlot).map_err(|_| error)?;
@@ -193,7 +193,7 @@ impl<'a> Call<'a> {
     }
 
     fn slot(&self, n: u8) -> u32 {
-        self.sqe.caps_off.wrapping_add(u32::from(n) * 8)
+        self.buffers.caps_off().wrapping_add(u32::from(n) * 8)
     }
 
     /// Leaves the call unanswered for now: `enter` puts its ticket where `waiting` says that it is to be found later. An error of
@@ -203,7 +203,7 @@ impl<'a> Call<'a> {
         waiting: Waiting,
         enter: impl FnOnce(Ticket) -> Result<(), ExceptionCode>,
     ) -> Outcome {
-        let id = match self.thread.begin(Buffers::of(self.sqe), waiting) {
+        let id = match self.thread.begin(*self.buffers, waiting) {
             Ok(id) => id,
             Err(error) => return Outcome::error(error),
         };

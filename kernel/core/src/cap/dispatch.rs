@@ -3,21 +3,23 @@
 //! An interface that says `kernelHosted` must be a variant of [`Object`] and have all its methods, or this does not
 //! compile.
 
-use capos_abi::{Sqe, TransportError};
+use capos_abi::TransportError;
 use capos_schema::{
     Empty, alarm, boot_package, endpoint, endpoint_factory, entropy_source, interrupt, interrupt_controller,
     io_port, log_reader, log_sink, memory_object, notification, power, process_handle, process_spawner,
     signaller, system_info, thread_control, timer, virtual_memory, wall_clock,
 };
 
-use super::{Call, Object, Outcome, Ref, Serve, Thread, Wait, forward, forward_directly, named, serve, with};
+use super::{
+    Buffers, Call, Kind, Lone, Object, Outcome, Queued, Ref, Serve, Thread, forward, forward_directly, named,
+    serve, with,
+};
 
-/// Calls the object that a checked submission names, or hands the call to its server. `plain` says that it has no message, where
-/// that is known; `wait` how long the thread is to sleep afterwards.
+/// Calls the object that a submission names, or hands the call to its server; the direct way if it is a lone one.
 #[inline(always)]
-pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool, wait: Wait) -> Outcome {
+pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone: Option<Lone>) -> Outcome {
     let table = thread.process.table.lock();
-    let object = match named(&table, sqe) {
+    let object = match named(&table, call) {
         Ok(object) => object,
         Err(error) => return Outcome::error(error),
     };
@@ -26,115 +28,115 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool, wait: Wait)
         Object::Alarm(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::BootPackage(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::Endpoint(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::EndpointFactory(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::EntropySource(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::Interrupt(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::InterruptController(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::IoPort(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::LogReader(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::LogSink(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::MemoryObject(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::Notification(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::Power(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::ProcessHandle(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::ProcessSpawner(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::Signaller(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::SystemInfo(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::ThreadControl(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::Timer(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::VirtualMemory(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::WallClock(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, sqe, plain)
+            serve(thread, &object, call, kind, lone)
         }
         Object::Client(facet) => {
-            if forward_directly(thread, facet, sqe, wait) {
+            if forward_directly(thread, facet, call, kind, lone) {
                 return Outcome::AWAY;
             }
             let facet = facet.clone();
             drop(table);
-            forward(thread, &facet, sqe)
+            forward(thread, &facet, call, kind)
         }
     }
 }
@@ -169,11 +171,11 @@ pub(crate) fn interface_id(object: &Object) -> u64 {
 
 impl Serve for super::alarm::Alarm {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             alarm::SET => with(message, true, |params: alarm::SetParams| self.set(call, params)),
-            alarm::CANCEL => with(message, sqe.reply_len >= 16, |Empty| self.cancel(call)),
+            alarm::CANCEL => with(message, buffers.answer.len() >= 16, |Empty| self.cancel(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -181,15 +183,19 @@ impl Serve for super::alarm::Alarm {
 
 impl Serve for super::boot_package::BootPackage {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
-            boot_package::COUNT => with(message, sqe.reply_len >= 16, |Empty| self.count(call)),
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            boot_package::COUNT => with(message, buffers.answer.len() >= 16, |Empty| self.count(call)),
             boot_package::INFO => {
-                with(message, sqe.reply_len >= 24, |params: boot_package::InfoParams| self.info(call, params))
+                with(message, buffers.answer.len() >= 24, |params: boot_package::InfoParams| {
+                    self.info(call, params)
+                })
             }
             boot_package::OPEN => {
-                with(message, sqe.reply_len >= 24, |params: boot_package::OpenParams| self.open(call, params))
+                with(message, buffers.answer.len() >= 24, |params: boot_package::OpenParams| {
+                    self.open(call, params)
+                })
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -198,12 +204,12 @@ impl Serve for super::boot_package::BootPackage {
 
 impl Serve for super::endpoint::Endpoint {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
-            endpoint::MINT => {
-                with(message, sqe.reply_len >= 16, |params: endpoint::MintParams| self.mint(call, params))
-            }
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            endpoint::MINT => with(message, buffers.answer.len() >= 16, |params: endpoint::MintParams| {
+                self.mint(call, params)
+            }),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -211,16 +217,16 @@ impl Serve for super::endpoint::Endpoint {
 
 impl Serve for super::endpoint_factory::EndpointFactory {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             endpoint_factory::CREATE => {
-                with(message, sqe.reply_len >= 16, |params: endpoint_factory::CreateParams| {
+                with(message, buffers.answer.len() >= 16, |params: endpoint_factory::CreateParams| {
                     self.create(call, params)
                 })
             }
             endpoint_factory::CREATE_NOTIFICATION => {
-                with(message, sqe.reply_len >= 16, |Empty| self.create_notification(call))
+                with(message, buffers.answer.len() >= 16, |Empty| self.create_notification(call))
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -229,11 +235,11 @@ impl Serve for super::endpoint_factory::EndpointFactory {
 
 impl Serve for super::entropy_source::EntropySource {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             entropy_source::FILL => {
-                with(message, sqe.reply_len >= 16, |params: entropy_source::FillParams| {
+                with(message, buffers.answer.len() >= 16, |params: entropy_source::FillParams| {
                     self.fill(call, params)
                 })
             }
@@ -244,10 +250,10 @@ impl Serve for super::entropy_source::EntropySource {
 
 impl Serve for super::interrupt::Interrupt {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
-            interrupt::WAIT => with(message, sqe.reply_len >= 16, |Empty| self.wait(call)),
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            interrupt::WAIT => with(message, buffers.answer.len() >= 16, |Empty| self.wait(call)),
             interrupt::MASK => with(message, true, |Empty| self.mask(call)),
             interrupt::BIND => with(message, true, |_: interrupt::BindParams| self.bind(call)),
             interrupt::UNBIND => with(message, true, |Empty| self.unbind(call)),
@@ -259,11 +265,11 @@ impl Serve for super::interrupt::Interrupt {
 
 impl Serve for super::interrupt_controller::InterruptController {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             interrupt_controller::ISA => {
-                with(message, sqe.reply_len >= 16, |params: interrupt_controller::IsaParams| {
+                with(message, buffers.answer.len() >= 16, |params: interrupt_controller::IsaParams| {
                     self.isa(call, params)
                 })
             }
@@ -274,35 +280,39 @@ impl Serve for super::interrupt_controller::InterruptController {
 
 impl Serve for super::io_port::IoPort {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
-            io_port::READ8 => {
-                with(message, sqe.reply_len >= 16, |params: io_port::Read8Params| self.read8(call, params))
-            }
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            io_port::READ8 => with(message, buffers.answer.len() >= 16, |params: io_port::Read8Params| {
+                self.read8(call, params)
+            }),
             io_port::WRITE8 => with(message, true, |params: io_port::Write8Params| self.write8(call, params)),
-            io_port::READ16 => {
-                with(message, sqe.reply_len >= 16, |params: io_port::Read16Params| self.read16(call, params))
-            }
+            io_port::READ16 => with(message, buffers.answer.len() >= 16, |params: io_port::Read16Params| {
+                self.read16(call, params)
+            }),
             io_port::WRITE16 => {
                 with(message, true, |params: io_port::Write16Params| self.write16(call, params))
             }
-            io_port::READ32 => {
-                with(message, sqe.reply_len >= 16, |params: io_port::Read32Params| self.read32(call, params))
-            }
+            io_port::READ32 => with(message, buffers.answer.len() >= 16, |params: io_port::Read32Params| {
+                self.read32(call, params)
+            }),
             io_port::WRITE32 => {
                 with(message, true, |params: io_port::Write32Params| self.write32(call, params))
             }
             io_port::WRITE_BYTES => {
                 with(message, true, |params: io_port::WriteBytesParams| self.write_bytes(call, params))
             }
-            io_port::READ_BYTES => with(message, sqe.reply_len >= 16, |params: io_port::ReadBytesParams| {
-                self.read_bytes(call, params)
-            }),
-            io_port::INFO => with(message, sqe.reply_len >= 16, |Empty| self.info(call)),
-            io_port::SUBRANGE => with(message, sqe.reply_len >= 16, |params: io_port::SubrangeParams| {
-                self.subrange(call, params)
-            }),
+            io_port::READ_BYTES => {
+                with(message, buffers.answer.len() >= 16, |params: io_port::ReadBytesParams| {
+                    self.read_bytes(call, params)
+                })
+            }
+            io_port::INFO => with(message, buffers.answer.len() >= 16, |Empty| self.info(call)),
+            io_port::SUBRANGE => {
+                with(message, buffers.answer.len() >= 16, |params: io_port::SubrangeParams| {
+                    self.subrange(call, params)
+                })
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -310,11 +320,13 @@ impl Serve for super::io_port::IoPort {
 
 impl Serve for super::log_reader::LogReader {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             log_reader::READ => {
-                with(message, sqe.reply_len >= 56, |params: log_reader::ReadParams| self.read(call, params))
+                with(message, buffers.answer.len() >= 56, |params: log_reader::ReadParams| {
+                    self.read(call, params)
+                })
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -323,9 +335,9 @@ impl Serve for super::log_reader::LogReader {
 
 impl Serve for super::log_sink::LogSink {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             log_sink::WRITE => with(message, true, |params: log_sink::WriteParams| self.write(call, params)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -334,17 +346,21 @@ impl Serve for super::log_sink::LogSink {
 
 impl Serve for super::memory_object::MemoryObject {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
-            memory_object::INFO => with(message, sqe.reply_len >= 24, |Empty| self.info(call)),
-            memory_object::READ => with(message, sqe.reply_len >= 16, |params: memory_object::ReadParams| {
-                self.read(call, params)
-            }),
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            memory_object::INFO => with(message, buffers.answer.len() >= 24, |Empty| self.info(call)),
+            memory_object::READ => {
+                with(message, buffers.answer.len() >= 16, |params: memory_object::ReadParams| {
+                    self.read(call, params)
+                })
+            }
             memory_object::WRITE => {
                 with(message, true, |params: memory_object::WriteParams| self.write(call, params))
             }
-            memory_object::READ_ONLY => with(message, sqe.reply_len >= 16, |Empty| self.read_only(call)),
+            memory_object::READ_ONLY => {
+                with(message, buffers.answer.len() >= 16, |Empty| self.read_only(call))
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -352,13 +368,15 @@ impl Serve for super::memory_object::MemoryObject {
 
 impl Serve for super::notification::Notification {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
-            notification::WAIT => with(message, sqe.reply_len >= 16, |Empty| self.wait(call)),
-            notification::POLL => with(message, sqe.reply_len >= 16, |Empty| self.poll(call)),
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            notification::WAIT => with(message, buffers.answer.len() >= 16, |Empty| self.wait(call)),
+            notification::POLL => with(message, buffers.answer.len() >= 16, |Empty| self.poll(call)),
             notification::MINT => {
-                with(message, sqe.reply_len >= 16, |params: notification::MintParams| self.mint(call, params))
+                with(message, buffers.answer.len() >= 16, |params: notification::MintParams| {
+                    self.mint(call, params)
+                })
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -367,9 +385,9 @@ impl Serve for super::notification::Notification {
 
 impl Serve for super::power::Power {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             power::REBOOT => with(message, true, |Empty| self.reboot(call)),
             power::HALT => with(message, true, |Empty| self.halt(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
@@ -379,19 +397,19 @@ impl Serve for super::power::Power {
 
 impl Serve for super::process_handle::ProcessHandle {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             process_handle::GRANT => {
-                with(message, sqe.reply_len >= 16, |_: process_handle::GrantParams| self.grant(call))
+                with(message, buffers.answer.len() >= 16, |_: process_handle::GrantParams| self.grant(call))
             }
             process_handle::START => {
                 with(message, true, |params: process_handle::StartParams| self.start(call, params))
             }
-            process_handle::WAIT => with(message, sqe.reply_len >= 24, |Empty| self.wait(call)),
+            process_handle::WAIT => with(message, buffers.answer.len() >= 24, |Empty| self.wait(call)),
             process_handle::KILL => with(message, true, |Empty| self.kill(call)),
-            process_handle::INFO => with(message, sqe.reply_len >= 24, |Empty| self.info(call)),
-            process_handle::CRASH => with(message, sqe.reply_len >= 200, |Empty| self.crash(call)),
+            process_handle::INFO => with(message, buffers.answer.len() >= 24, |Empty| self.info(call)),
+            process_handle::CRASH => with(message, buffers.answer.len() >= 200, |Empty| self.crash(call)),
             process_handle::SIGNAL_ON_EXIT => {
                 with(message, true, |_: process_handle::SignalOnExitParams| self.signal_on_exit(call))
             }
@@ -403,11 +421,11 @@ impl Serve for super::process_handle::ProcessHandle {
 
 impl Serve for super::process_spawner::ProcessSpawner {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             process_spawner::CREATE => {
-                with(message, sqe.reply_len >= 16, |params: process_spawner::CreateParams| {
+                with(message, buffers.answer.len() >= 16, |params: process_spawner::CreateParams| {
                     self.create(call, params)
                 })
             }
@@ -418,9 +436,9 @@ impl Serve for super::process_spawner::ProcessSpawner {
 
 impl Serve for super::signaller::Signaller {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             signaller::SIGNAL => with(message, true, |Empty| self.signal(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -429,47 +447,51 @@ impl Serve for super::signaller::Signaller {
 
 impl Serve for super::system_info::SystemInfo {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
-            system_info::SYSTEM => with(message, sqe.reply_len >= 72, |Empty| self.system(call)),
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            system_info::SYSTEM => with(message, buffers.answer.len() >= 72, |Empty| self.system(call)),
             system_info::CPU => {
-                with(message, sqe.reply_len >= 64, |params: system_info::CpuParams| self.cpu(call, params))
+                with(message, buffers.answer.len() >= 64, |params: system_info::CpuParams| {
+                    self.cpu(call, params)
+                })
             }
-            system_info::FEATURES => with(message, sqe.reply_len >= 16, |Empty| self.features(call)),
+            system_info::FEATURES => with(message, buffers.answer.len() >= 16, |Empty| self.features(call)),
             system_info::PROCESS => {
-                with(message, sqe.reply_len >= 64, |params: system_info::ProcessParams| {
+                with(message, buffers.answer.len() >= 64, |params: system_info::ProcessParams| {
                     self.process(call, params)
                 })
             }
             system_info::MEMORY_RANGE => {
-                with(message, sqe.reply_len >= 24, |params: system_info::MemoryRangeParams| {
+                with(message, buffers.answer.len() >= 24, |params: system_info::MemoryRangeParams| {
                     self.memory_range(call, params)
                 })
             }
             system_info::ACPI_TABLE => {
-                with(message, sqe.reply_len >= 24, |params: system_info::AcpiTableParams| {
+                with(message, buffers.answer.len() >= 24, |params: system_info::AcpiTableParams| {
                     self.acpi_table(call, params)
                 })
             }
             system_info::PCI_FUNCTION => {
-                with(message, sqe.reply_len >= 32, |params: system_info::PciFunctionParams| {
+                with(message, buffers.answer.len() >= 32, |params: system_info::PciFunctionParams| {
                     self.pci_function(call, params)
                 })
             }
             system_info::IRQ => {
-                with(message, sqe.reply_len >= 32, |params: system_info::IrqParams| self.irq(call, params))
+                with(message, buffers.answer.len() >= 32, |params: system_info::IrqParams| {
+                    self.irq(call, params)
+                })
             }
-            system_info::TIMERS => with(message, sqe.reply_len >= 16, |Empty| self.timers(call)),
-            system_info::BOOT => with(message, sqe.reply_len >= 16, |Empty| self.boot(call)),
-            system_info::AUDIT => with(message, sqe.reply_len >= 64, |Empty| self.audit(call)),
+            system_info::TIMERS => with(message, buffers.answer.len() >= 16, |Empty| self.timers(call)),
+            system_info::BOOT => with(message, buffers.answer.len() >= 16, |Empty| self.boot(call)),
+            system_info::AUDIT => with(message, buffers.answer.len() >= 64, |Empty| self.audit(call)),
             system_info::AUDIT_PROCESS => {
-                with(message, sqe.reply_len >= 120, |params: system_info::AuditProcessParams| {
+                with(message, buffers.answer.len() >= 120, |params: system_info::AuditProcessParams| {
                     self.audit_process(call, params)
                 })
             }
             system_info::CAPABILITY => {
-                with(message, sqe.reply_len >= 24, |params: system_info::CapabilityParams| {
+                with(message, buffers.answer.len() >= 24, |params: system_info::CapabilityParams| {
                     self.capability(call, params)
                 })
             }
@@ -480,11 +502,11 @@ impl Serve for super::system_info::SystemInfo {
 
 impl Serve for super::thread_control::ThreadControl {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             thread_control::CREATE => {
-                with(message, sqe.reply_len >= 24, |params: thread_control::CreateParams| {
+                with(message, buffers.answer.len() >= 24, |params: thread_control::CreateParams| {
                     self.create(call, params)
                 })
             }
@@ -503,14 +525,16 @@ impl Serve for super::thread_control::ThreadControl {
 
 impl Serve for super::timer::Timer {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
-            timer::NOW => with(message, sqe.reply_len >= 16, |Empty| self.now(call)),
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            timer::NOW => with(message, buffers.answer.len() >= 16, |Empty| self.now(call)),
             timer::SLEEP_UNTIL => {
                 with(message, true, |params: timer::SleepUntilParams| self.sleep_until(call, params))
             }
-            timer::ALARM => with(message, sqe.reply_len >= 16, |_: timer::AlarmParams| self.alarm(call)),
+            timer::ALARM => {
+                with(message, buffers.answer.len() >= 16, |_: timer::AlarmParams| self.alarm(call))
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -518,11 +542,11 @@ impl Serve for super::timer::Timer {
 
 impl Serve for super::virtual_memory::VirtualMemory {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
             virtual_memory::RESERVE => {
-                with(message, sqe.reply_len >= 16, |params: virtual_memory::ReserveParams| {
+                with(message, buffers.answer.len() >= 16, |params: virtual_memory::ReserveParams| {
                     self.reserve(call, params)
                 })
             }
@@ -536,12 +560,14 @@ impl Serve for super::virtual_memory::VirtualMemory {
                 with(message, true, |params: virtual_memory::UnmapParams| self.unmap(call, params))
             }
             virtual_memory::CREATE_OBJECT => {
-                with(message, sqe.reply_len >= 16, |params: virtual_memory::CreateObjectParams| {
+                with(message, buffers.answer.len() >= 16, |params: virtual_memory::CreateObjectParams| {
                     self.create_object(call, params)
                 })
             }
             virtual_memory::MAP => {
-                with(message, sqe.reply_len >= 16, |params: virtual_memory::MapParams| self.map(call, params))
+                with(message, buffers.answer.len() >= 16, |params: virtual_memory::MapParams| {
+                    self.map(call, params)
+                })
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
@@ -550,10 +576,10 @@ impl Serve for super::virtual_memory::VirtualMemory {
 
 impl Serve for super::wall_clock::WallClock {
     #[inline(always)]
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {
-        let call = &mut Call::new(thread, sqe);
-        match sqe.method {
-            wall_clock::NOW => with(message, sqe.reply_len >= 24, |Empty| self.now(call)),
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            wall_clock::NOW => with(message, buffers.answer.len() >= 24, |Empty| self.now(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

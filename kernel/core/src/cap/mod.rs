@@ -33,11 +33,15 @@ pub(crate) use context::{Call, Outcome, Sent};
 pub(crate) use dispatch::{dispatch, interface_id};
 
 use crate::ipc::endpoint::Facet;
+use crate::ipc::ops::Buffers;
 use crate::ipc::{deliver, direct};
+use crate::ring::check;
 use crate::ring::submit::Wait;
+use crate::task::cpu::Cpu;
 use crate::task::thread::Thread;
-use capos_abi::{MAX_MESSAGE, Sqe, TransportError};
+use capos_abi::{MAX_MESSAGE, TransportError};
 use capos_cap::{Mobility, Table};
+use capos_ring::{Kind, Queued};
 use capos_schema::Decode;
 use kernel_hal::sync::Ref;
 
@@ -82,43 +86,84 @@ impl Object {
 
 /// A kernel object's methods. Generated for each interface.
 pub(crate) trait Serve {
-    /// Carries out the method that `thread` calls with `sqe`, on `message`: the private copy of its parameters.
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome;
+    /// Carries out the method that `thread` calls, on `message`: the private copy of its parameters.
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome;
 
     /// The same without a message. A function of its own, since most of `serve` is about messages.
     #[inline(never)]
-    fn serve_plain(&self, thread: &Ref<Thread>, sqe: &Sqe) -> Outcome {
-        self.serve(thread, sqe, &[])
+    fn serve_plain(&self, thread: &Ref<Thread>, buffers: &Buffers) -> Outcome {
+        self.serve(thread, buffers, &[])
     }
+}
+
+/// What is known of a call that is all there is, and has neither flags nor capabilities.
+#[derive(Clone, Copy)]
+pub(crate) struct Lone {
+    pub cpu: &'static Cpu,
+    /// How long its thread is to sleep afterwards.
+    pub wait: Wait,
 }
 
 /// What the capability that a call names stands for, if it is of the interface that the call names.
 #[inline]
-fn named<'a>(table: &'a Table<Object>, sqe: &Sqe) -> Result<&'a Object, TransportError> {
-    let entry = table.lookup_word(sqe.cap).map_err(|_| TransportError::InvalidCap)?;
-    if entry.interface == sqe.interface { Ok(&entry.object) } else { Err(TransportError::WrongInterface) }
+fn named<'a>(table: &'a Table<Object>, call: &Queued<'_>) -> Result<&'a Object, TransportError> {
+    let entry = table.lookup_word(call.cap()).map_err(|_| TransportError::InvalidCap)?;
+    if entry.interface == call.interface() { Ok(&entry.object) } else { Err(TransportError::WrongInterface) }
 }
 
 /// Calls a server that waits and lets it run at once, if nothing stands in the way. With the caller's table locked.
 #[inline(always)]
-fn forward_directly(thread: &Ref<Thread>, facet: &Ref<Facet>, sqe: &Sqe, wait: Wait) -> bool {
-    wait.is_for_one() && sqe.caps_send == 0 && direct::call(thread, facet, sqe)
+fn forward_directly(
+    thread: &Ref<Thread>,
+    facet: &Ref<Facet>,
+    call: &Queued<'_>,
+    kind: Kind,
+    lone: Option<Lone>,
+) -> bool {
+    match lone {
+        Some(Lone { cpu, wait }) => wait.is_for_one() && direct::call(cpu, thread, facet, call, kind),
+        None => false,
+    }
 }
 
 /// Hands a call to the process that serves it.
 #[inline(never)]
-fn forward(thread: &Ref<Thread>, facet: &Ref<Facet>, sqe: &Sqe) -> Outcome {
-    let sent = deliver::call(thread, &facet.endpoint, facet.badge, sqe);
+fn forward(thread: &Ref<Thread>, facet: &Ref<Facet>, call: &Queued<'_>, kind: Kind) -> Outcome {
+    let buffers = &Buffers::read(call, kind);
+    let sent = check::call(&thread.ring, buffers)
+        .and_then(|()| deliver::call(thread, &facet.endpoint, facet.badge, buffers));
     sent.map_or_else(Outcome::error, |()| Outcome::PENDING)
 }
 
-/// Calls a kernel object; `plain` when it is known that there is no message.
+/// Calls a kernel object: the shortest way of all where nothing is carried there.
 #[inline(always)]
-fn serve(thread: &Ref<Thread>, object: &impl Serve, sqe: &Sqe, plain: bool) -> Outcome {
-    if plain || sqe.msg_len == 0 {
-        object.serve_plain(thread, sqe)
-    } else {
-        serve_message(thread, object, sqe)
+fn serve(
+    thread: &Ref<Thread>,
+    object: &impl Serve,
+    call: &Queued<'_>,
+    kind: Kind,
+    lone: Option<Lone>,
+) -> Outcome {
+    if lone.is_some() {
+        let buffers = Buffers::read(call, kind);
+        if check::plain_call(&thread.ring, &buffers) {
+            return object.serve_plain(thread, &buffers);
+        }
+    }
+    serve_any(thread, object, call, kind)
+}
+
+/// Calls a kernel object with whatever the call carries. What was read of it before is read anew, and judged anew.
+#[inline(never)]
+fn serve_any(thread: &Ref<Thread>, object: &dyn Serve, call: &Queued<'_>, kind: Kind) -> Outcome {
+    let buffers = &Buffers::read(call, kind);
+    if let Err(error) = check::call(&thread.ring, buffers) {
+        return Outcome::error(error);
+    }
+    match buffers.message.len() as usize {
+        0 => object.serve(thread, buffers, &[]),
+        1..=SMALL => serve_from(thread, object, buffers, &mut [0; SMALL]),
+        _ => serve_large(thread, object, buffers),
     }
 }
 
@@ -137,28 +182,19 @@ fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P)
 /// Messages up to this size are copied to a small buffer, so that an ordinary call need not clear a large one.
 const SMALL: usize = 128;
 
-/// Calls a kernel object with a message, which is copied once before anything in it is looked at.
 #[inline(never)]
-fn serve_message(thread: &Ref<Thread>, object: &dyn Serve, sqe: &Sqe) -> Outcome {
-    if sqe.msg_len as usize <= SMALL {
-        serve_from(thread, object, sqe, &mut [0; SMALL])
-    } else {
-        serve_large(thread, object, sqe)
-    }
+fn serve_large(thread: &Ref<Thread>, object: &dyn Serve, buffers: &Buffers) -> Outcome {
+    serve_from(thread, object, buffers, &mut [0; MAX_MESSAGE])
 }
 
-#[inline(never)]
-fn serve_large(thread: &Ref<Thread>, object: &dyn Serve, sqe: &Sqe) -> Outcome {
-    serve_from(thread, object, sqe, &mut [0; MAX_MESSAGE])
-}
-
+/// The message is copied once before anything in it is looked at.
 #[inline]
-fn serve_from(thread: &Ref<Thread>, object: &dyn Serve, sqe: &Sqe, buffer: &mut [u8]) -> Outcome {
-    let Some(message) = buffer.get_mut(..sqe.msg_len as usize) else {
+fn serve_from(thread: &Ref<Thread>, object: &dyn Serve, buffers: &Buffers, buffer: &mut [u8]) -> Outcome {
+    let Some(message) = buffer.get_mut(..buffers.message.len() as usize) else {
         return Outcome::error(TransportError::InvalidArgument);
     };
-    if thread.ring.arena_read(sqe.msg_off, message).is_err() {
+    if thread.ring.arena_read(buffers.message.off(), message).is_err() {
         return Outcome::error(TransportError::InvalidArgument);
     }
-    object.serve(thread, sqe, message)
+    object.serve(thread, buffers, message)
 }

@@ -47,10 +47,9 @@ pub(crate) struct Arrived {
 }
 
 impl Arrived {
-    /// The thread that has received it, and what it was lent.
-    #[inline(always)]
-    pub fn server(&self) -> Option<(&Ref<Thread>, Option<Priority>)> {
-        self.server.as_ref().map(|server| (server, self.loan))
+    /// The thread that has received it.
+    pub fn server(&self) -> Option<&Ref<Thread>> {
+        self.server.as_ref()
     }
 
     /// It is over: the loan goes back. Outside of any lock.
@@ -67,7 +66,7 @@ impl Arrived {
 /// Link that leads nowhere.
 const NONE: u32 = u32::MAX;
 
-struct Slot {
+pub(crate) struct Slot {
     generation: u32,
     /// The next in the queue, or the next free slot.
     next: u32,
@@ -83,8 +82,62 @@ pub(crate) struct Calls {
 }
 
 /// A free slot, not taken yet.
-#[derive(Clone, Copy)]
-pub(crate) struct Vacancy(u32);
+pub(crate) struct Vacancy<'c> {
+    slot: &'c mut Slot,
+    at: u32,
+    first_free: &'c mut u32,
+}
+
+impl Vacancy<'_> {
+    /// The token that a call put there will have.
+    #[inline(always)]
+    pub fn token(&self) -> Token {
+        Token::new(self.at, self.slot.generation)
+    }
+
+    /// Notes a call that `server` has received, and what it was lent for it.
+    #[inline(always)]
+    pub fn put_received(self, caller: Ticket, badge: u64, server: Ref<Thread>, loan: Option<Priority>) {
+        self.fill(Arrived { caller, badge, server: Some(server), loan });
+    }
+
+    #[inline(always)]
+    fn fill(self, call: Arrived) {
+        *self.first_free = self.slot.next;
+        self.slot.next = NONE;
+        // A free slot holds nothing that would have to be dropped, and the compiler does not know it.
+        core::mem::forget(self.slot.call.replace(call));
+    }
+}
+
+/// A received call.
+pub(crate) struct Received<'c> {
+    slot: &'c mut Slot,
+    at: u32,
+    first_free: &'c mut u32,
+}
+
+impl Received<'_> {
+    /// Who waits for its answer.
+    #[inline(always)]
+    pub fn caller(&self) -> Option<&Ticket> {
+        self.slot.call.as_ref().map(|call| &call.caller)
+    }
+
+    /// What the thread that has received it was lent for it.
+    #[inline(always)]
+    pub fn loan(&self) -> Option<Priority> {
+        self.slot.call.as_ref()?.loan
+    }
+
+    /// Takes it out; its token becomes stale.
+    #[inline(always)]
+    pub fn take(self) -> Option<Arrived> {
+        self.slot.generation = self.slot.generation.wrapping_add(1);
+        self.slot.next = core::mem::replace(self.first_free, self.at);
+        self.slot.call.take()
+    }
+}
 
 impl Calls {
     /// Room for none.
@@ -102,29 +155,26 @@ impl Calls {
     }
 
     /// Where the next call goes, if there is room for one.
+    #[inline(always)]
+    pub fn vacancy(&mut self) -> Option<Vacancy<'_>> {
+        let at = self.first_free;
+        let slot = self.slots.get_mut(at as usize)?;
+        Some(Vacancy { slot, at, first_free: &mut self.first_free })
+    }
+
+    /// Whether none waits to be received.
     #[inline]
-    pub fn vacancy(&self) -> Option<Vacancy> {
-        if self.first_free == NONE { None } else { Some(Vacancy(self.first_free)) }
-    }
-
-    /// The token that a call put there will have.
-    #[inline(always)]
-    pub fn token(&self, at: Vacancy) -> Token {
-        let generation = self.slots.get(at.0 as usize).map_or(0, |slot| slot.generation);
-        Token::new(at.0, generation)
-    }
-
-    /// Notes a call that `server` has received, and what it was lent for it.
-    #[inline(always)]
-    pub fn put_received(&mut self, caller: Ticket, badge: u64, server: Ref<Thread>, loan: Option<Priority>) {
-        self.fill(Arrived { caller, badge, server: Some(server), loan });
+    pub fn none_waits(&self) -> bool {
+        self.first == NONE
     }
 
     /// Puts a call behind all others of its caller's priority.
     pub fn push(&mut self, caller: Ticket, badge: u64) {
         let priority = caller.thread.priority();
         let previous = self.last_not_below(priority);
-        let Some(slot) = self.fill(Arrived { caller, badge, server: None, loan: None }) else { return };
+        let Some(vacancy) = self.vacancy() else { return };
+        let slot = vacancy.at;
+        vacancy.fill(Arrived { caller, badge, server: None, loan: None });
         let next = match self.slots.get_mut(previous as usize) {
             Some(previous) => core::mem::replace(&mut previous.next, slot),
             None => core::mem::replace(&mut self.first, slot),
@@ -169,16 +219,6 @@ impl Calls {
         })
     }
 
-    #[inline(always)]
-    fn fill(&mut self, call: Arrived) -> Option<u32> {
-        let at = self.first_free;
-        let slot = self.slots.get_mut(at as usize)?;
-        self.first_free = slot.next;
-        slot.next = NONE;
-        slot.call = Some(call);
-        Some(at)
-    }
-
     /// The call that is to be received next.
     #[inline]
     pub fn first(&self) -> Option<&Arrived> {
@@ -207,19 +247,22 @@ impl Calls {
 
     /// The received call of that token.
     #[inline(always)]
-    pub fn received(&self, token: Token) -> Option<&Arrived> {
-        let slot = self.slots.get(token.slot() as usize)?;
-        if slot.generation == token.generation() {
-            slot.call.as_ref().filter(|call| call.server.is_some())
-        } else {
-            None
-        }
+    pub fn received(&mut self, token: Token) -> Option<Received<'_>> {
+        let at = token.slot();
+        let slot = self.slots.get_mut(at as usize)?;
+        let known = slot.generation == token.generation() && slot.call.as_ref()?.server.is_some();
+        if known { Some(Received { slot, at, first_free: &mut self.first_free }) } else { None }
     }
 
-    /// Takes a call that [`Calls::received`] found out; its token becomes stale.
+    /// The same if `server` has received it.
     #[inline(always)]
-    pub fn remove(&mut self, token: Token) -> Option<Arrived> {
-        self.vacate(token.slot())
+    pub fn received_by(&mut self, server: &Ref<Thread>, token: Token) -> Option<Received<'_>> {
+        let at = token.slot();
+        let slot = self.slots.get_mut(at as usize)?;
+        let by = &slot.call.as_ref()?.server;
+        let known =
+            slot.generation == token.generation() && by.as_ref().is_some_and(|by| Ref::ptr_eq(by, server));
+        if known { Some(Received { slot, at, first_free: &mut self.first_free }) } else { None }
     }
 
     /// Takes a call out wherever it is: its caller cancels it.
@@ -288,13 +331,9 @@ impl Calls {
     }
 
     /// Frees a slot that is not in the queue.
-    #[inline(always)]
     fn vacate(&mut self, at: u32) -> Option<Arrived> {
         let slot = self.slots.get_mut(at as usize)?;
-        slot.generation = slot.generation.wrapping_add(1);
-        slot.next = self.first_free;
-        self.first_free = at;
-        slot.call.take()
+        Received { slot, at, first_free: &mut self.first_free }.take()
     }
 
     /// Takes a slot out of the queue, if it is there.

@@ -8,15 +8,15 @@
 
 use crate::cap::Object;
 use crate::ipc::calls::{Arrived, Token};
-use crate::ipc::endpoint::Endpoint;
+use crate::ipc::endpoint::{Endpoint, State};
 use crate::ipc::loans;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ipc::transfer::{self, TransferFault};
 use crate::task::schedule;
 use crate::task::thread::{self, Thread};
 use capos_abi::ring::{cqe_flags, sqe_flags};
-use capos_abi::{CapId, Cqe, Sqe, TransportError};
-use capos_ring::KernelRing;
+use capos_abi::{CapId, Cqe, TransportError};
+use capos_ring::{KernelRing, Span};
 use kernel_hal::sync::Ref;
 
 /// `CALL` of an endpoint's facet. `Ok` means that the call is under way and will complete by itself.
@@ -25,11 +25,10 @@ pub(crate) fn call(
     caller: &Ref<Thread>,
     endpoint: &Ref<Endpoint>,
     badge: u64,
-    sqe: &Sqe,
+    buffers: &Buffers,
 ) -> Result<(), TransportError> {
-    let buffers = Buffers::of(sqe);
-    let id = caller.begin(buffers, Waiting::Call(endpoint.clone()))?;
-    let server = send(caller, endpoint, badge, Ticket { thread: caller.clone(), id }, &buffers);
+    let id = caller.begin(*buffers, Waiting::Call(endpoint.clone()))?;
+    let server = send(caller, endpoint, badge, Ticket { thread: caller.clone(), id }, buffers);
     if let Some(server) = server.inspect_err(|_| caller.end(id))? {
         schedule::make_ready(server);
     }
@@ -50,9 +49,10 @@ fn send(
         if state.closed {
             return Err(TransportError::Disconnected);
         }
-        let vacancy = state.calls.vacancy().ok_or(TransportError::QueueFull)?;
-        let Some(receiver) = state.receivers.last() else {
-            state.calls.push(ticket, badge);
+        let State { calls, receivers, .. } = &mut *state;
+        let vacancy = calls.vacancy().ok_or(TransportError::QueueFull)?;
+        let Some(receiver) = receivers.last() else {
+            calls.push(ticket, badge);
             drop(state);
             loans::lend_at(endpoint, caller.priority());
             return Ok(None);
@@ -61,19 +61,18 @@ fn send(
         let mut serving = server.state.lock();
         if let Some(room) = serving.receives(receiver.id) {
             let caps = hand_over(caller, from, server, &room)?;
-            let token = state.calls.token(vacancy);
-            let woken = serving.complete(server, receiver.id, &arrival(from, &room, caps, token, badge));
+            let arrival = arrival(from, &room, caps, vacancy.token(), badge);
+            let woken = serving.complete(server, receiver.id, &arrival);
             let loan = loans::lend(&mut serving, server, caller.priority());
             drop(serving);
-            let server = server.clone();
-            let receiver = state.receivers.pop();
-            state.calls.put_received(ticket, badge, server, loan);
+            vacancy.put_received(ticket, badge, server.clone(), loan);
+            let receiver = receivers.pop();
             drop(state);
             return Ok(receiver.map(|receiver| receiver.thread).filter(|_| woken));
         }
         // It has just been killed; whoever did that will not find its ticket any more.
         drop(serving);
-        let gone = state.receivers.pop();
+        let gone = receivers.pop();
         drop(state);
         drop(gone);
     }
@@ -87,15 +86,15 @@ fn hand_over(
     receiver: &Ref<Thread>,
     to: &Buffers,
 ) -> Result<u8, TransportError> {
-    if from.msg_len > to.msg_len {
+    if from.message.len() > to.message.len() {
         return Err(TransportError::MessageTooLarge);
     }
-    let caps = transfer::send(caller, from.caps_off, from.caps_send, receiver, to.caps_off, to.caps_recv);
+    let caps = transfer::send(caller, from, receiver, to);
     let caps = caps.map_err(|fault| match fault {
         TransferFault::Sender(error) => error,
         TransferFault::Receiver => TransportError::PeerBudgetExhausted,
     })?;
-    copy(&caller.ring, from.msg_off, &receiver.ring, to.msg_off, from.msg_len);
+    copy(&caller.ring, from.message, &receiver.ring, to.message.off());
     Ok(caps)
 }
 
@@ -104,10 +103,10 @@ fn hand_over(
 fn arrival(from: &Buffers, to: &Buffers, caps: u8, token: Token, badge: u64) -> Cqe {
     Cqe {
         user_data: to.user_data,
-        result: from.msg_len as i32,
+        result: from.message.len() as i32,
         flags: 0,
         caps,
-        method: from.method,
+        method: from.kind.method(),
         token: token.raw(),
         badge,
     }
@@ -115,9 +114,9 @@ fn arrival(from: &Buffers, to: &Buffers, caps: u8, token: Token, badge: u64) -> 
 
 /// Both ranges were checked against their arenas when the operations were taken, and shapes never change.
 #[inline]
-pub(crate) fn copy(from: &KernelRing, from_off: u32, to: &KernelRing, to_off: u32, len: u32) {
-    if len > 0 {
-        let _ = KernelRing::arena_copy(from, from_off, to, to_off, len);
+pub(crate) fn copy(from: &KernelRing, message: Span, to: &KernelRing, at: u32) {
+    if !message.is_empty() {
+        let _ = KernelRing::arena_copy(from, message.off(), to, at, message.len());
     }
 }
 
@@ -194,18 +193,22 @@ fn call_is_over(call: Option<Arrived>, woke: bool) {
 /// `RETURN` to a call that came through the receive right `right`. `Ok` means that the call has ended, one way or the other; after an
 /// error it goes on waiting, so that the server can answer otherwise.
 #[inline]
-pub(crate) fn answer(server: &Ref<Thread>, right: CapId, sqe: &Sqe) -> Result<(), TransportError> {
+pub(crate) fn answer(
+    server: &Ref<Thread>,
+    right: CapId,
+    token: Token,
+    answer: &Buffers,
+) -> Result<(), TransportError> {
     let (endpoint, _) = held(server, right)?;
-    let token = Token::from_raw(sqe.cap);
     let mut state = endpoint.lock();
-    let ticket = &state.calls.received(token).ok_or(TransportError::StaleToken)?.caller;
-    let caller = &ticket.thread;
+    let received = state.calls.received(token).ok_or(TransportError::StaleToken)?;
+    let Ticket { thread: caller, id } = received.caller().ok_or(TransportError::StaleToken)?;
     let mut calling = caller.state.lock();
-    let to = calling.receives(ticket.id).ok_or(TransportError::StaleToken)?;
-    let completion = give_answer(server, sqe, caller, &to)?;
-    let woken = calling.complete(caller, ticket.id, &completion);
+    let to = calling.receives(*id).ok_or(TransportError::StaleToken)?;
+    let completion = give_answer(server, answer, caller, &to)?;
+    let woken = calling.complete(caller, *id, &completion);
     drop(calling);
-    let ended = state.calls.remove(token);
+    let ended = received.take();
     drop(state);
     call_is_over(ended, woken);
     Ok(())
@@ -214,23 +217,24 @@ pub(crate) fn answer(server: &Ref<Thread>, right: CapId, sqe: &Sqe) -> Result<()
 #[inline]
 fn give_answer(
     server: &Ref<Thread>,
-    sqe: &Sqe,
+    answer: &Buffers,
     caller: &Ref<Thread>,
     to: &Buffers,
 ) -> Result<Cqe, TransportError> {
     let failed = |error| thread::failed(to.user_data, error);
-    let exception = sqe.flags & sqe_flags::EXCEPTION != 0;
+    let exception = answer.kind.flags() & sqe_flags::EXCEPTION != 0;
     // An exception's text is a courtesy: it is cut to what the caller has room for.
-    let len = if exception { sqe.msg_len.min(to.reply_len) } else { sqe.msg_len };
-    if len > to.reply_len {
+    let room = to.answer.len();
+    let len = if exception { answer.message.len().min(room) } else { answer.message.len() };
+    if len > room {
         return Ok(failed(TransportError::ReplyTooLarge));
     }
-    let caps = match transfer::send(server, sqe.caps_off, sqe.caps_send, caller, to.caps_off, to.caps_recv) {
+    let caps = match transfer::send(server, answer, caller, to) {
         Ok(caps) => caps,
         Err(TransferFault::Sender(error)) => return Err(error),
         Err(TransferFault::Receiver) => return Ok(failed(TransportError::BudgetExhausted)),
     };
-    copy(&server.ring, sqe.msg_off, &caller.ring, to.reply_off, len);
-    let (flags, method) = if exception { (cqe_flags::EXCEPTION, sqe.method) } else { (0, 0) };
+    copy(&server.ring, Span::new(answer.message.off(), len), &caller.ring, to.answer.off());
+    let (flags, method) = if exception { (cqe_flags::EXCEPTION, answer.kind.method()) } else { (0, 0) };
     Ok(Cqe { user_data: to.user_data, result: len as i32, flags, caps, method, token: 0, badge: 0 })
 }

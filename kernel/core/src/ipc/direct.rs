@@ -9,101 +9,108 @@
 
 use crate::ipc::calls::Token;
 use crate::ipc::deliver::copy;
-use crate::ipc::endpoint::{Endpoint, Facet};
+use crate::ipc::endpoint::{Endpoint, Facet, State};
 use crate::ipc::loans;
-use crate::ipc::ops::{Buffers, Ticket, Waiting};
+use crate::ipc::ops::{Buffers, OpId, Ticket};
+use crate::ring::check;
+use crate::task::cpu::Cpu;
 use crate::task::schedule;
 use crate::task::thread::Thread;
-use capos_abi::{Cqe, Sqe};
+use capos_abi::Cqe;
+use capos_ring::{Kind, Queued};
 use kernel_hal::sync::Ref;
 
-/// `CALL` of `facet`, without capabilities, by the current thread, which then sleeps until its answer is there. True when its server runs
-/// instead.
+/// `CALL` of `facet`, without capabilities, by the current thread, which then sleeps until its answer is there: the only operation that it
+/// has pending. True when its server runs instead.
 #[inline(never)]
-pub(crate) fn call(caller: &Ref<Thread>, facet: &Facet, sqe: &Sqe) -> bool {
+pub(crate) fn call(cpu: &Cpu, caller: &Ref<Thread>, facet: &Facet, call: &Queued<'_>, kind: Kind) -> bool {
+    let call = Buffers::read(call, kind);
     let Some(mut state) = facet.endpoint.try_lock() else { return false };
-    let (Some(vacancy), Some(receiver)) = (state.calls.vacancy(), state.receivers.last()) else {
+    let State { calls, receivers, .. } = &mut *state;
+    let (Some(vacancy), Some(receiver)) = (calls.vacancy(), receivers.last()) else { return false };
+    let server = &receiver.thread;
+    if receiver.id != OpId::SOLE {
         return false;
-    };
-    let (server, wanted) = (&receiver.thread, receiver.id);
+    }
     let Some(mut serving) = server.state.try_lock() else { return false };
-    let Some(room) = serving.sleeps_for(wanted) else { return false };
-    if sqe.msg_len > room.msg_len {
+    let (message, room) = (call.message, &serving.ops.sole.buffers);
+    if !serving.rests() || message.len() > room.message.len() || !check::bare(&caller.ring, &call) {
         return false;
     }
     let Some(mut own) = caller.state.try_lock() else { return false };
-    if !own.may_sleep(caller) {
+    if caller.is_doomed() {
         return false;
     }
     // From here on nothing can fail.
-    copy(&caller.ring, sqe.msg_off, &server.ring, room.msg_off, sqe.msg_len);
+    copy(&caller.ring, message, &server.ring, room.message.off());
     let cqe = Cqe {
         user_data: room.user_data,
-        result: sqe.msg_len as i32,
-        method: sqe.method,
-        token: state.calls.token(vacancy).raw(),
+        result: message.len() as i32,
+        method: call.kind.method(),
+        token: vacancy.token().raw(),
         badge: facet.badge,
         ..Cqe::default()
     };
-    let waited = serving.resume_with(server, wanted, &cqe);
-    let loan = loans::lend(&mut serving, server, caller.priority());
+    let at = serving.resume_with(server, &cqe);
+    let loan =
+        if caller.is_above(server) { loans::lend(&mut serving, server, caller.priority()) } else { None };
     drop(serving);
-    let id = own.sleep_with(Buffers::of(sqe), Waiting::Call(at(waited, &facet.endpoint)));
+    own.rest(caller, call, at, false);
     drop(own);
-    let server = server.clone();
-    if let (Some(id), Some(receiver)) = (id, state.receivers.pop())
-        && let Some(thread) = schedule::switch_directly(receiver.thread)
+    caller.publish_taken();
+    let working = server.clone();
+    if let Some(receiver) = receivers.pop()
+        && let Some(thread) = schedule::switch_directly(cpu, receiver.thread)
     {
-        state.calls.put_received(Ticket { thread, id }, facet.badge, server, loan);
+        vacancy.put_received(Ticket { thread, id: OpId::SOLE }, facet.badge, working, loan);
     }
     true
 }
 
 /// `RETURN_RECV` through the right to `endpoint`, without capabilities, by the current thread, which then sleeps until the next call is
-/// there. True when the caller runs instead.
-#[inline(never)]
-pub(crate) fn answer_recv(server: &Ref<Thread>, endpoint: &Ref<Endpoint>, sqe: &Sqe) -> bool {
-    let token = Token::from_raw(sqe.cap);
+/// there: the only operation that it has pending. True when the caller runs instead.
+#[inline(always)]
+pub(crate) fn answer_recv(
+    cpu: &Cpu,
+    server: &Ref<Thread>,
+    endpoint: &Ref<Endpoint>,
+    token: Token,
+    answer: &Queued<'_>,
+    kind: Kind,
+) -> bool {
+    let answer = Buffers::read(answer, kind);
     let Some(mut state) = endpoint.try_lock() else { return false };
-    let Some(call) = state.calls.received(token) else { return false };
-    let (caller, wanted) = (&call.caller.thread, call.caller.id);
-    // Who answers for another thread gives back what that one was lent: the ordinary way.
-    let Some((receiver, loan)) = call.server() else { return false };
-    if !Ref::ptr_eq(receiver, server) || !state.is_quiet() || !endpoint.takes_receivers(&state) {
+    if !state.is_quiet() || !endpoint.takes_receivers(&state) {
         return false;
     }
+    let State { calls, receivers, .. } = &mut *state;
+    // Who answers for another thread gives back what that one was lent: the ordinary way.
+    let Some(received) = calls.received_by(server, token) else { return false };
+    let Some(Ticket { thread: caller, id: OpId::SOLE }) = received.caller() else { return false };
     let Some(mut calling) = caller.state.try_lock() else { return false };
-    let Some(to) = calling.sleeps_for(wanted) else { return false };
-    if sqe.msg_len > to.reply_len || !schedule::may_resume(caller, server) {
+    let (message, to) = (answer.message, &calling.ops.sole.buffers);
+    if !calling.rests() || message.len() > to.answer.len() || !check::bare(&server.ring, &answer) {
         return false;
     }
     let Some(mut own) = server.state.try_lock() else { return false };
-    if !own.may_sleep(server) {
+    if server.is_doomed() || !schedule::may_resume(cpu, caller, server) {
         return false;
     }
     // From here on nothing can fail.
-    copy(&server.ring, sqe.msg_off, &caller.ring, to.reply_off, sqe.msg_len);
-    let cqe = Cqe { user_data: to.user_data, result: sqe.msg_len as i32, ..Cqe::default() };
-    let waited = calling.resume_with(caller, wanted, &cqe);
+    copy(&server.ring, message, &caller.ring, to.answer.off());
+    let cqe = Cqe { user_data: to.user_data, result: message.len() as i32, ..Cqe::default() };
+    let at = calling.resume_with(caller, &cqe);
     drop(calling);
-    let id = own.sleep_with(Buffers::of_next(sqe), Waiting::Message(at(waited, endpoint)));
-    if let Some(loan) = loan {
+    own.rest(server, answer.next(), at, true);
+    if let Some(loan) = received.loan() {
         own.give_back(server, loan);
     }
     drop(own);
-    if let (Some(id), Some(call)) = (id, state.calls.remove(token))
-        && let Some(thread) = schedule::switch_directly(call.caller.thread)
+    server.publish_taken();
+    if let Some(call) = received.take()
+        && let Some(thread) = schedule::switch_directly(cpu, call.caller.thread)
     {
-        state.receivers.push(Ticket { thread, id });
+        receivers.push(Ticket { thread, id: OpId::SOLE });
     }
     true
-}
-
-/// The reference by which one side was found at the endpoint: the other side needs one from now on.
-#[inline(always)]
-fn at(waited: Option<Waiting>, endpoint: &Ref<Endpoint>) -> Ref<Endpoint> {
-    match waited {
-        Some(Waiting::Call(same) | Waiting::Message(same)) => same,
-        _ => endpoint.clone(),
-    }
 }

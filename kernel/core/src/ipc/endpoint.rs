@@ -32,7 +32,7 @@ impl State {
     /// Whether a receiver would find nothing.
     #[inline]
     pub fn is_quiet(&self) -> bool {
-        self.calls.first().is_none() && self.dropped.is_empty()
+        self.calls.none_waits() && self.dropped.is_empty()
     }
 
     /// The badge of a facet that went, if no call waits that may have come through it.

@@ -6,37 +6,46 @@ use crate::cap::signaller::Signaller;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ring::check;
 use crate::task::thread::{self, Thread};
-use capos_abi::{Cqe, Sqe, TransportError};
+use capos_abi::{Cqe, TransportError};
+use capos_ring::Queued;
 use kernel_hal::sync::Ref;
 
 /// `WAIT` of the current thread. `Ok(None)` means that it waits.
-pub(crate) fn wait(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Option<Cqe>, TransportError> {
-    let (event, signaller) = named(thread, sqe)?;
+pub(crate) fn wait(
+    thread: &Ref<Thread>,
+    submission: &Queued<'_>,
+    buffers: &Buffers,
+) -> Result<Option<Cqe>, TransportError> {
+    let (event, signaller) = named(thread, submission.cap(), submission.interface())?;
     if let Some(signaller) = signaller
         && !signaller.raise()
     {
         return Err(TransportError::Disconnected);
     }
     let bits = event.wait(|| {
-        let id = thread.begin(Buffers::of(sqe), Waiting::Bits(event.clone()))?;
+        let id = thread.begin(*buffers, Waiting::Bits(event.clone()))?;
         Ok(Ticket { thread: thread.clone(), id })
     })?;
-    Ok(bits.map(|bits| thread::happened(sqe.user_data, bits)))
+    Ok(bits.map(|bits| thread::happened(buffers.user_data, bits)))
 }
 
 /// What the submission names: where to wait, and what to signal before.
-fn named(thread: &Ref<Thread>, sqe: &Sqe) -> Result<(Ref<Event>, Option<Signaller>), TransportError> {
-    let (own, other) = (check::named(sqe.cap)?, check::named(sqe.interface)?);
+fn named(
+    thread: &Ref<Thread>,
+    own: u64,
+    other: u64,
+) -> Result<(Ref<Event>, Option<Signaller>), TransportError> {
+    let (own, signaller) = (check::named(own)?, check::named(other)?);
     let table = thread.process.table.lock();
     let event = match table.lookup(own).map(|entry| &entry.object) {
         Ok(Object::Notification(notification)) => notification.event().clone(),
         Ok(_) => return Err(TransportError::WrongKind),
         Err(_) => return Err(TransportError::InvalidCap),
     };
-    if sqe.interface == 0 {
+    if other == 0 {
         return Ok((event, None));
     }
-    match table.lookup(other).map(|entry| &entry.object) {
+    match table.lookup(signaller).map(|entry| &entry.object) {
         Ok(Object::Signaller(signaller)) => Ok((event, Some(signaller.clone()))),
         Ok(_) => Err(TransportError::WrongKind),
         Err(_) => Err(TransportError::InvalidCap),

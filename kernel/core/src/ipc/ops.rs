@@ -11,10 +11,11 @@ use crate::task::process::Process;
 use crate::task::thread::Thread;
 use crate::task::timers::Alarm;
 use alloc::vec::Vec;
-use capos_abi::{Sqe, TransportError};
+use capos_abi::TransportError;
+use capos_ring::{Kind, Queued, Span};
 use kernel_hal::sync::{OutOfMemory, Ref};
 
-/// Names one pending operation of one thread.
+/// Names one pending operation of one thread: [`OpId::SOLE`], or one more than the number of a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct OpId(u32);
 
@@ -29,7 +30,19 @@ impl OpId {
         self.0
     }
 
-    /// The slot behind its own.
+    /// The operation in [`Sole`].
+    pub const SOLE: OpId = OpId(0);
+
+    const fn of_slot(slot: u32) -> Self {
+        OpId(slot + 1)
+    }
+
+    /// Its slot; that of the sole operation is never there.
+    const fn slot(self) -> usize {
+        self.0.wrapping_sub(1) as usize
+    }
+
+    /// Where to go on after it: see [`Ops::next_from`].
     pub fn following(self) -> u32 {
         self.0 + 1
     }
@@ -56,43 +69,45 @@ impl Ticket {
     }
 }
 
-/// Where a message, its answer and its capabilities lie in the submitter's arena. Checked when the operation was taken. In the order of the
-/// submission's own fields, so that they are copied by the word.
+/// The words of a submission that matter until it is done: its own copy. Where a message, its answer and its capabilities lie in the
+/// submitter's arena was checked when the operation was taken.
 #[derive(Clone, Copy, Debug)]
-#[repr(C)]
 pub(crate) struct Buffers {
+    pub kind: Kind,
     pub user_data: u64,
-    pub msg_off: u32,
-    pub msg_len: u32,
-    pub reply_off: u32,
-    pub reply_len: u32,
-    pub caps_off: u32,
-    pub method: u16,
-    pub caps_send: u8,
-    pub caps_recv: u8,
+    pub message: Span,
+    pub answer: Span,
+    /// Where the capabilities lie; the upper half is reserved.
+    pub caps: u64,
 }
 
 impl Buffers {
-    /// The fields of a checked submission.
-    #[inline]
-    pub fn of(sqe: &Sqe) -> Self {
+    /// Nothing.
+    pub const NONE: Buffers =
+        Buffers { kind: Kind::NOP, user_data: 0, message: Span::NONE, answer: Span::NONE, caps: 0 };
+
+    /// Of a submission of which so much is known already.
+    #[inline(always)]
+    pub fn read(submission: &Queued<'_>, kind: Kind) -> Self {
         Buffers {
-            user_data: sqe.user_data,
-            msg_off: sqe.msg_off,
-            msg_len: sqe.msg_len,
-            reply_off: sqe.reply_off,
-            reply_len: sqe.reply_len,
-            caps_off: sqe.caps_off,
-            method: sqe.method,
-            caps_send: sqe.caps_send,
-            caps_recv: sqe.caps_recv,
+            kind,
+            user_data: submission.user_data(),
+            message: submission.message(),
+            answer: submission.answer(),
+            caps: submission.caps(),
         }
     }
 
     /// What the receiving half of a `RETURN_RECV` asks for: the message comes where a call's answer would.
-    #[inline]
-    pub fn of_next(sqe: &Sqe) -> Self {
-        Buffers { msg_off: sqe.reply_off, msg_len: sqe.reply_len, ..Buffers::of(sqe) }
+    #[inline(always)]
+    pub fn next(self) -> Self {
+        Buffers { message: self.answer, ..self }
+    }
+
+    /// Where the capabilities lie.
+    #[inline(always)]
+    pub fn caps_off(&self) -> u32 {
+        self.caps as u32
     }
 }
 
@@ -127,6 +142,48 @@ pub(crate) struct Pending {
     pub waiting: Waiting,
 }
 
+/// A call or a receive that began when nothing else was pending, as nearly all do: it has a place of its own, which is found without
+/// looking into the table.
+pub(crate) struct Sole {
+    pub buffers: Buffers,
+    /// The endpoint where its ticket lies; `None` when there is none.
+    at: Option<Ref<Endpoint>>,
+    /// A receive, not a call.
+    receives: bool,
+}
+
+impl Sole {
+    const fn none() -> Self {
+        Sole { buffers: Buffers::NONE, at: None, receives: false }
+    }
+
+    /// Begins, where nothing is.
+    #[inline(always)]
+    pub fn begin(&mut self, buffers: Buffers, at: Option<Ref<Endpoint>>, receives: bool) {
+        self.buffers = buffers;
+        // There is nothing here that would have to be dropped, and the compiler does not know it.
+        core::mem::forget(core::mem::replace(&mut self.at, at));
+        self.receives = receives;
+    }
+
+    /// Ends; gives the endpoint where its ticket lay.
+    #[inline(always)]
+    pub fn end(&mut self) -> Option<Ref<Endpoint>> {
+        self.at.take()
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        let at = self.at.clone()?;
+        Some(if self.receives { Waiting::Message(at) } else { Waiting::Call(at) })
+    }
+
+    fn take(&mut self) -> Option<Pending> {
+        let at = self.at.take()?;
+        let waiting = if self.receives { Waiting::Message(at) } else { Waiting::Call(at) };
+        Some(Pending { buffers: self.buffers, waiting })
+    }
+}
+
 /// Link that leads nowhere.
 const NONE: u32 = u32::MAX;
 
@@ -140,6 +197,7 @@ struct Slot {
 pub(crate) struct Ops {
     /// Those with a deadline.
     pub timed: Timed,
+    pub sole: Sole,
     slots: Vec<Slot>,
     first_free: u32,
 }
@@ -151,56 +209,78 @@ impl Ops {
         slots.try_reserve_exact(capacity as usize).map_err(|_| OutOfMemory)?;
         let next = |slot: u32| if slot + 1 < capacity { slot + 1 } else { NONE };
         slots.extend((0..capacity).map(|slot| Slot { next_free: next(slot), pending: None }));
-        Ok(Ops { timed: Timed::new(), slots, first_free: if capacity > 0 { 0 } else { NONE } })
+        Ok(Ops {
+            timed: Timed::new(),
+            sole: Sole::none(),
+            slots,
+            first_free: if capacity > 0 { 0 } else { NONE },
+        })
     }
 
-    /// Opens an operation whose ticket is about to be put where `waiting` says.
-    #[inline(always)]
-    pub fn begin(&mut self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
-        let id = self.first_free;
-        let slot = self.slots.get_mut(id as usize).ok_or(TransportError::TooManyInFlight)?;
+    /// Opens an operation whose ticket is about to be put where `waiting` says; `alone` when no other is pending.
+    #[inline]
+    pub fn begin(&mut self, buffers: Buffers, waiting: Waiting, alone: bool) -> Result<OpId, TransportError> {
+        match waiting {
+            Waiting::Call(at) if alone => self.sole.begin(buffers, Some(at), false),
+            Waiting::Message(at) if alone => self.sole.begin(buffers, Some(at), true),
+            waiting => return self.begin_in_slot(Pending { buffers, waiting }),
+        }
+        Ok(OpId::SOLE)
+    }
+
+    fn begin_in_slot(&mut self, pending: Pending) -> Result<OpId, TransportError> {
+        let at = self.first_free;
+        let slot = self.slots.get_mut(at as usize).ok_or(TransportError::TooManyInFlight)?;
         self.first_free = slot.next_free;
         // A free slot holds nothing that would have to be dropped, and the compiler does not know it.
-        core::mem::forget(slot.pending.replace(Pending { buffers, waiting }));
-        Ok(OpId(id))
+        core::mem::forget(slot.pending.replace(pending));
+        Ok(OpId::of_slot(at))
     }
 
-    /// Whether one more may begin.
-    #[inline(always)]
-    pub fn has_room(&self) -> bool {
-        (self.first_free as usize) < self.slots.len()
+    /// Whether the sole operation is the only one of that many.
+    pub fn is_alone(&self, pending: u32) -> bool {
+        pending == 1 && self.sole.at.is_some()
     }
 
     /// What the submitter asked for.
-    #[inline(always)]
+    #[inline]
     pub fn buffers(&self, id: OpId) -> Option<&Buffers> {
-        match self.slots.get(id.0 as usize) {
+        if id == OpId::SOLE {
+            return self.sole.at.as_ref().map(|_| &self.sole.buffers);
+        }
+        match self.slots.get(id.slot()) {
             Some(slot) => Some(&slot.pending.as_ref()?.buffers),
             None => self.timed.get(id).map(|pending| &pending.buffers),
         }
     }
 
     /// Where the ticket lies.
-    pub fn waiting(&self, id: OpId) -> Option<&Waiting> {
-        match self.slots.get(id.0 as usize) {
-            Some(slot) => Some(&slot.pending.as_ref()?.waiting),
-            None => self.timed.get(id).map(|pending| &pending.waiting),
+    pub fn waiting(&self, id: OpId) -> Option<Waiting> {
+        if id == OpId::SOLE {
+            return self.sole.waiting();
+        }
+        match self.slots.get(id.slot()) {
+            Some(slot) => Some(slot.pending.as_ref()?.waiting.clone()),
+            None => self.timed.get(id).map(|pending| pending.waiting.clone()),
         }
     }
 
     /// Ends an operation; gives what it asked for and where its ticket was, for the caller to drop outside of any lock.
-    #[inline(always)]
+    #[inline]
     pub fn end(&mut self, id: OpId) -> Option<Pending> {
-        let Some(slot) = self.slots.get_mut(id.0 as usize) else { return self.timed.end(id) };
+        if id == OpId::SOLE {
+            return self.sole.take();
+        }
+        let Some(slot) = self.slots.get_mut(id.slot()) else { return self.timed.end(id) };
         let pending = slot.pending.take()?;
         slot.next_free = self.first_free;
-        self.first_free = id.0;
+        self.first_free = id.slot() as u32;
         Some(pending)
     }
 
-    /// Notes where the ticket lies now.
+    /// Notes where the ticket of an operation of a kernel object lies now.
     pub fn moved(&mut self, id: OpId, waiting: Waiting) {
-        match self.slots.get_mut(id.0 as usize) {
+        match self.slots.get_mut(id.slot()) {
             Some(slot) => {
                 if let Some(pending) = &mut slot.pending {
                     pending.waiting = waiting;
@@ -212,10 +292,10 @@ impl Ops {
 
     /// The first pending operation with that user data, and where its ticket lies.
     pub fn find(&self, user_data: u64) -> Option<(OpId, Waiting)> {
-        self.search(0, |pending| pending.buffers.user_data == user_data)
+        self.search(0, |buffers| buffers.user_data == user_data)
     }
 
-    /// The first pending operation from slot `from` on, and where its ticket lies.
+    /// The first pending operation from number `from` on, and where its ticket lies.
     pub fn next_from(&self, from: u32) -> Option<(OpId, Waiting)> {
         self.search(from, |_| true)
     }
@@ -226,15 +306,23 @@ impl Ops {
             Waiting::Call(endpoint) => Some(endpoint.clone()),
             _ => None,
         };
-        let in_slots = self.slots.iter().find_map(|slot| called(&slot.pending.as_ref()?.waiting));
-        in_slots.or_else(|| self.timed.find_map(called))
+        let in_slots = || self.slots.iter().find_map(|slot| called(&slot.pending.as_ref()?.waiting));
+        let alone = self.sole.waiting().as_ref().and_then(called);
+        alone.or_else(in_slots).or_else(|| self.timed.find_map(called))
     }
 
-    fn search(&self, from: u32, wanted: impl Fn(&Pending) -> bool) -> Option<(OpId, Waiting)> {
-        let in_slots = (0u32..).zip(&self.slots).skip(from as usize).find_map(|(slot, entry)| {
-            let pending = entry.pending.as_ref().filter(|pending| wanted(pending))?;
-            Some((OpId(slot), pending.waiting.clone()))
+    fn search(&self, from: u32, wanted: impl Fn(&Buffers) -> bool) -> Option<(OpId, Waiting)> {
+        if from == 0
+            && let Some(waiting) = self.sole.waiting()
+            && wanted(&self.sole.buffers)
+        {
+            return Some((OpId::SOLE, waiting));
+        }
+        let slots = (0u32..).zip(&self.slots).skip(from.saturating_sub(1) as usize);
+        let in_slots = slots.into_iter().find_map(|(slot, entry)| {
+            let pending = entry.pending.as_ref().filter(|pending| wanted(&pending.buffers))?;
+            Some((OpId::of_slot(slot), pending.waiting.clone()))
         });
-        in_slots.or_else(|| self.timed.search(from, wanted))
+        in_slots.or_else(|| self.timed.search(from, |pending| wanted(&pending.buffers)))
     }
 }

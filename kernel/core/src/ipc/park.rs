@@ -6,7 +6,7 @@
 use crate::ipc::ops::{Buffers, OpId, Ticket, Waiting};
 use crate::task::schedule;
 use crate::task::thread::{self, Thread};
-use capos_abi::{Cqe, Sqe, TransportError};
+use capos_abi::{Cqe, TransportError};
 use kernel_hal::sync::Ref;
 
 /// A thread's permits and who waits for them.
@@ -34,9 +34,12 @@ impl Parking {
     }
 }
 
-/// `PARK`. `Ok(None)` means that it waits.
-pub(crate) fn park(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Option<Cqe>, TransportError> {
-    let mask = sqe.cap;
+/// `PARK` for one of the permits in `mask`. `Ok(None)` means that it waits.
+pub(crate) fn park(
+    thread: &Ref<Thread>,
+    mask: u64,
+    buffers: &Buffers,
+) -> Result<Option<Cqe>, TransportError> {
     if mask == 0 {
         return Err(TransportError::InvalidArgument);
     }
@@ -44,13 +47,13 @@ pub(crate) fn park(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Option<Cqe>, Trans
         let mut state = thread.state.lock();
         let taken = state.parking.take(mask);
         if taken != 0 {
-            return Ok(Some(thread::happened(sqe.user_data, taken)));
+            return Ok(Some(thread::happened(buffers.user_data, taken)));
         }
         if state.parking.waiter.is_some() {
             return Err(TransportError::TooManyInFlight);
         }
     }
-    let id = thread.begin(Buffers::of(sqe), Waiting::Parked)?;
+    let id = thread.begin(*buffers, Waiting::Parked)?;
     let mut state = thread.state.lock();
     // A permit may have come between the two looks.
     let taken = state.parking.take(mask);
@@ -61,12 +64,11 @@ pub(crate) fn park(thread: &Ref<Thread>, sqe: &Sqe) -> Result<Option<Cqe>, Trans
     let ended = state.ops.end(id);
     drop(state);
     drop(ended);
-    Ok(Some(thread::happened(sqe.user_data, taken)))
+    Ok(Some(thread::happened(buffers.user_data, taken)))
 }
 
-/// `UNPARK`: thread number `cap` of the process of `thread`.
-pub(crate) fn unpark(thread: &Ref<Thread>, sqe: &Sqe) -> Result<(), TransportError> {
-    let (wanted, bits) = (sqe.cap, sqe.interface);
+/// `UNPARK`: thread number `wanted` of the process of `thread`.
+pub(crate) fn unpark(thread: &Ref<Thread>, wanted: u64, bits: u64) -> Result<(), TransportError> {
     if bits == 0 {
         return Err(TransportError::InvalidArgument);
     }

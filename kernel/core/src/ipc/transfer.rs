@@ -1,6 +1,7 @@
 //! What travels beside a message: capabilities, from one process's table to another's, all of them or none.
 
 use crate::cap::Object;
+use crate::ipc::ops::Buffers;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use capos_abi::{CapId, MAX_CAPS, TransferMode, TransferSlot, TransportError};
@@ -17,39 +18,36 @@ pub(crate) enum TransferFault {
     Receiver,
 }
 
-/// Transfers the `count` capabilities that `sender` lists at `from` and leaves their new ids at `to` in `receiver`'s arena.
+/// Transfers the capabilities that `sender` lists in `from` and leaves their new ids in the array of `to` in `receiver`'s arena.
 /// Answers how many.
 #[inline]
 pub(crate) fn send(
     sender: &Ref<Thread>,
-    from: u32,
-    count: u8,
+    from: &Buffers,
     receiver: &Ref<Thread>,
-    to: u32,
-    room: u8,
+    to: &Buffers,
 ) -> Result<u8, TransferFault> {
-    if count == 0 { Ok(0) } else { send_some(sender, from, count, receiver, to, room) }
+    if from.kind.caps_send() == 0 { Ok(0) } else { send_some(sender, from, receiver, to) }
 }
 
 #[inline(never)]
 fn send_some(
     sender: &Ref<Thread>,
-    from: u32,
-    count: u8,
+    from: &Buffers,
     receiver: &Ref<Thread>,
-    to: u32,
-    room: u8,
+    to: &Buffers,
 ) -> Result<u8, TransferFault> {
+    let (count, room) = (from.kind.caps_send(), to.kind.caps_recv());
     if count > room {
         return Err(TransferFault::Receiver);
     }
     let mut list = [TransferSlot::default(); MAX_CAPS];
     let mut ids = [CapId::NULL; MAX_CAPS];
-    let slots = read_list(sender, from, count, &mut list)?;
+    let slots = read_list(sender, from.caps_off(), count, &mut list)?;
     exchange(&sender.process, &receiver.process, slots, &mut ids)?;
     for (id, n) in ids.iter().zip(0..u32::from(count)) {
         // The array was checked against the arena when the receiver's operation was taken.
-        let _ = receiver.ring.arena_store(to.wrapping_add(n * 8), id.raw());
+        let _ = receiver.ring.arena_store(to.caps_off().wrapping_add(n * 8), id.raw());
     }
     Ok(count)
 }

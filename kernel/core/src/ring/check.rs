@@ -1,41 +1,58 @@
-//! Checks of a submission that need nothing but the submission and the arena's size. Each field was read exactly once.
+//! Checks of a submission that need nothing but the submission and the arena's size. Each word was read exactly once.
 
+use crate::ipc::ops::Buffers;
 use capos_abi::ring::sqe_flags;
-use capos_abi::{CapId, MAX_CAPS, MAX_MESSAGE, Sqe, TransportError};
-use capos_ring::KernelRing;
+use capos_abi::{CapId, MAX_CAPS, MAX_MESSAGE, TransportError};
+use capos_ring::{KernelRing, Span};
 
 const WORD: u32 = 8;
 
 /// `CALL`: message, buffer for the answer and capability array inside the arena.
 #[inline]
-pub(crate) fn call(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError> {
-    reserved(sqe, 0)?;
-    message(ring, sqe.msg_off, sqe.msg_len)?;
-    buffer(ring, sqe.reply_off, sqe.reply_len)?;
-    caps(ring, sqe)
+pub(crate) fn call(ring: &KernelRing, call: &Buffers) -> Result<(), TransportError> {
+    reserved(call, 0)?;
+    message(call.message)?;
+    hold(ring, call.message, call.answer)?;
+    caps(ring, call)
 }
 
 /// `RECV`: message buffer and capability array inside the arena.
 #[inline]
-pub(crate) fn recv(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError> {
-    reserved(sqe, 0)?;
-    buffer(ring, sqe.msg_off, sqe.msg_len)?;
-    caps(ring, sqe)
+pub(crate) fn recv(ring: &KernelRing, room: &Buffers) -> Result<(), TransportError> {
+    reserved(room, 0)?;
+    hold(ring, room.message, Span::NONE)?;
+    caps(ring, room)
 }
 
 /// `RETURN`: message and capability array inside the arena.
 #[inline]
-pub(crate) fn answer(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError> {
-    reserved(sqe, sqe_flags::EXCEPTION)?;
-    message(ring, sqe.msg_off, sqe.msg_len)?;
-    caps(ring, sqe)
+pub(crate) fn answer(ring: &KernelRing, answer: &Buffers) -> Result<(), TransportError> {
+    reserved(answer, sqe_flags::EXCEPTION)?;
+    message(answer.message)?;
+    hold(ring, answer.message, Span::NONE)?;
+    caps(ring, answer)
 }
 
 /// `RETURN` and `RECV` in one: message, buffer for the next and capability array inside the arena.
 #[inline]
-pub(crate) fn answer_recv(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError> {
-    answer(ring, sqe)?;
-    buffer(ring, sqe.reply_off, sqe.reply_len)
+pub(crate) fn answer_recv(ring: &KernelRing, both: &Buffers) -> Result<(), TransportError> {
+    answer(ring, both)?;
+    hold(ring, Span::NONE, both.answer)
+}
+
+/// A call, or an answer with the next receive, of which it is known that it has neither flags nor capabilities to send.
+#[inline(always)]
+pub(crate) fn bare(ring: &KernelRing, bare: &Buffers) -> bool {
+    bare.caps >> 32 == 0
+        && bare.message.len() as usize <= MAX_MESSAGE
+        && ring.hold(bare.message, bare.answer)
+        && (bare.kind.caps_recv() == 0 || caps(ring, bare).is_ok())
+}
+
+/// The same without a message.
+#[inline(always)]
+pub(crate) fn plain_call(ring: &KernelRing, plain: &Buffers) -> bool {
+    plain.caps >> 32 == 0 && ring.hold_answer(plain.message, plain.answer)
 }
 
 /// The capability that a word of a submission names. Only an array beside a message may use the id's top byte.
@@ -47,37 +64,35 @@ pub(crate) fn named(word: u64) -> Result<CapId, TransportError> {
 
 /// Operations without a message.
 #[inline]
-pub(crate) fn plain(sqe: &Sqe) -> Result<(), TransportError> {
-    reserved(sqe, 0)
+pub(crate) fn plain(operation: &Buffers) -> Result<(), TransportError> {
+    reserved(operation, 0)
 }
 
 #[inline]
-fn reserved(sqe: &Sqe, flags: u8) -> Result<(), TransportError> {
-    let strange = u32::from(sqe.flags & !flags) | u32::from(sqe.reserved0) | sqe.reserved1;
+fn reserved(operation: &Buffers, flags: u8) -> Result<(), TransportError> {
+    let kind = operation.kind;
+    let strange = u64::from(kind.flags() & !flags) | u64::from(kind.reserved()) | operation.caps >> 32;
     if strange == 0 { Ok(()) } else { Err(TransportError::InvalidArgument) }
 }
 
 #[inline]
-fn message(ring: &KernelRing, off: u32, len: u32) -> Result<(), TransportError> {
-    if len as usize > MAX_MESSAGE { Err(TransportError::InvalidArgument) } else { buffer(ring, off, len) }
+fn message(message: Span) -> Result<(), TransportError> {
+    if message.len() as usize > MAX_MESSAGE { Err(TransportError::InvalidArgument) } else { Ok(()) }
 }
 
 #[inline]
-fn buffer(ring: &KernelRing, off: u32, len: u32) -> Result<(), TransportError> {
-    if !off.is_multiple_of(WORD) {
-        return Err(TransportError::InvalidArgument);
-    }
-    ring.check_range(off, len).map_err(|_| TransportError::InvalidArgument)
+fn hold(ring: &KernelRing, message: Span, answer: Span) -> Result<(), TransportError> {
+    if ring.hold(message, answer) { Ok(()) } else { Err(TransportError::InvalidArgument) }
 }
 
 #[inline]
-fn caps(ring: &KernelRing, sqe: &Sqe) -> Result<(), TransportError> {
-    if sqe.caps_send | sqe.caps_recv == 0 {
+fn caps(ring: &KernelRing, operation: &Buffers) -> Result<(), TransportError> {
+    let words = operation.kind.caps_send().max(operation.kind.caps_recv());
+    if words == 0 {
         return Ok(());
     }
-    let words = sqe.caps_send.max(sqe.caps_recv);
     if usize::from(words) > MAX_CAPS {
         return Err(TransportError::InvalidArgument);
     }
-    buffer(ring, sqe.caps_off, u32::from(words) * WORD)
+    hold(ring, Span::new(operation.caps_off(), u32::from(words) * WORD), Span::NONE)
 }

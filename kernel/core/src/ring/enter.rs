@@ -1,49 +1,110 @@
 //! The system calls: `cap_enter` and `exit`.
 
-use crate::ring::submit::{self, Alone, Wait};
+use crate::cap::{self, Lone, Outcome};
+use crate::ring::submit::{self, Wait};
+use crate::task::cpu::Cpu;
 use crate::task::process::Status;
 use crate::task::thread::{Block, Thread};
 use crate::task::{cpu, end, schedule};
 use capos_abi::{Op, TransportError, syscall};
-use capos_ring::RingFault;
+use capos_ring::{Kind, RingFault};
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 use kernel_hal::time;
 
 /// Handles a system call of the current thread: its two arguments and its number.
+///
+/// What programs do most, one call or one answer at a time, goes its own way from here. Each of the ways goes on to the end of the system
+/// call by itself, so that none has to keep anything for another.
 pub(crate) fn syscall(a0: u64, a1: u64, number: u64) {
     let cpu = cpu::here();
-    let current = cpu::current();
-    cpu::count(&cpu.syscalls);
     // Only a current thread makes system calls; without one there is nobody to answer.
-    if let Some(thread) = current {
-        match number {
-            syscall::CAP_ENTER => cap_enter(&thread, a0, a1),
-            syscall::EXIT => end::end_process(&thread.process, Status::Exited(a0.cast_signed())),
-            _ => answer(&thread, Err(TransportError::UnknownOp)),
-        }
+    let Some(thread) = cpu::current() else { return schedule::settle(cpu) };
+    cpu::count(&cpu.syscalls);
+    if number != syscall::CAP_ENTER {
+        return other_syscall(cpu, thread, a0, number);
     }
+    let wait = Wait { min_complete: a0, timeout_ns: a1 };
+    let head = thread.sq_head.load(Ordering::Relaxed);
+    match lone(&thread, head) {
+        Some(kind) if kind.is(Op::Call) => lone_call(cpu, thread, head, kind, wait),
+        Some(kind) if kind.is_with_room(Op::ReturnRecv) => lone_answer(cpu, thread, head, kind, wait),
+        _ => cap_enter(cpu, thread, wait),
+    }
+}
+
+#[cold]
+fn other_syscall(cpu: &'static Cpu, thread: Ref<Thread>, a0: u64, number: u64) {
+    match number {
+        syscall::EXIT => end::end_process(&thread.process, Status::Exited(a0.cast_signed())),
+        _ => answer(&thread, Err(TransportError::UnknownOp)),
+    }
+    drop(thread);
     schedule::settle(cpu);
 }
 
-#[inline]
-fn cap_enter(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
-    let taken = submit::alone(thread, Wait { min_complete, timeout_ns });
-    if taken == Alone::Done && min_complete <= 1 {
-        return answer(thread, Ok(1));
+/// What kind of submission waits, if it is the only one, all before it are done and the program has seen all of it.
+#[inline(always)]
+fn lone(thread: &Ref<Thread>, head: u32) -> Option<Kind> {
+    if thread.ring.cq_head() != head || !thread.has_completed_all(head) {
+        return None;
     }
-    if taken != Alone::Away {
-        cap_enter_any(thread, min_complete, timeout_ns);
+    thread.ring.lone(head)
+}
+
+/// A call without capabilities.
+#[inline(always)]
+fn lone_call(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait: Wait) {
+    let next = head.wrapping_add(1);
+    let call = thread.ring.queued(head);
+    thread.sq_head.store(next, Ordering::Relaxed);
+    let outcome = cap::dispatch(&thread, &call, kind, Some(Lone { cpu, wait }));
+    if outcome.is_none_yet() {
+        if outcome != Outcome::AWAY {
+            thread.ring.publish_sq_head(next);
+            cap_enter(cpu, thread, wait);
+        }
+        return;
     }
+    let completion = outcome.completion(call.user_data());
+    thread.ring.publish_sq_head(next);
+    thread.post_alone(next, &completion);
+    if wait.min_complete > 1 {
+        return cap_enter(cpu, thread, wait);
+    }
+    answer(&thread, Ok(1));
+    drop(thread);
+    schedule::settle(cpu);
+}
+
+/// An answer without capabilities, and the next receive.
+#[inline(never)]
+fn lone_answer(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait: Wait) {
+    let next = head.wrapping_add(1);
+    let answer = thread.ring.queued(head);
+    thread.sq_head.store(next, Ordering::Relaxed);
+    if wait.is_for_one() && submit::answer_directly(cpu, &thread, kind, &answer) {
+        return;
+    }
+    submit::other(&thread, kind, &answer);
+    thread.ring.publish_sq_head(next);
+    cap_enter(cpu, thread, wait);
 }
 
 #[inline(never)]
-fn cap_enter_any(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
+fn cap_enter(cpu: &'static Cpu, thread: Ref<Thread>, wait: Wait) {
+    take_and_wait(&thread, wait);
+    drop(thread);
+    schedule::settle(cpu);
+}
+
+fn take_and_wait(thread: &Ref<Thread>, wait: Wait) {
     // What was taken may have ended the thread, and another one may have written to its queue since. What a dead thread begins
     // nobody takes back.
     if thread.is_doomed() {
         return;
     }
+    let Wait { min_complete, timeout_ns } = wait;
     // The program may change its head at any time; what it was at first counts for the whole of this call.
     let taken = thread.ring.cq_head();
     let more = take_submissions(thread, taken);
@@ -93,8 +154,9 @@ fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault>
     let began = (pending > STRIDE).then(time::now_ns);
     let mut done = 0;
     while head != end {
-        let sqe = thread.ring.read_sqe(head);
-        if sqe.op == Op::Nop as u8 {
+        let submission = thread.ring.queued(head);
+        let kind = submission.kind();
+        if kind.op() == Op::Nop as u8 {
             let run = thread.take_nops(head, end.wrapping_sub(head));
             head = head.wrapping_add(run);
             thread.sq_head.store(head, Ordering::Relaxed);
@@ -106,10 +168,10 @@ fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault>
         head = head.wrapping_add(1);
         thread.sq_head.store(head, Ordering::Relaxed);
         // Calls apart from the rest, so that it does not weigh on them.
-        if sqe.op == Op::Call as u8 {
-            submit::call(thread, &sqe)
+        if kind.op() == Op::Call as u8 {
+            submit::call(thread, kind, &submission)
         } else {
-            submit::other(thread, &sqe)
+            submit::other(thread, kind, &submission)
         }
         if thread.is_doomed() {
             break;

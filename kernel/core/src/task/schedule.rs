@@ -158,8 +158,8 @@ fn switch_to(cpu: &Cpu, thread: Ref<Thread>) -> bool {
 
 /// Makes `next`, whose state says so already, what this CPU resumes, in the time of whoever pays now; gives the thread that was current.
 #[inline(always)]
-pub(crate) fn switch_directly(next: Ref<Thread>) -> Option<Ref<Thread>> {
-    cpu::count(&cpu::here().switches);
+pub(crate) fn switch_directly(cpu: &Cpu, next: Ref<Thread>) -> Option<Ref<Thread>> {
+    cpu::count(&cpu.switches);
     user::run(&next.context);
     CURRENT.replace(Some(next))
 }
@@ -167,10 +167,9 @@ pub(crate) fn switch_directly(next: Ref<Thread>) -> Option<Ref<Thread>> {
 /// Whether the CPU may go back from `server` to `caller` without choosing: nobody is waiting who would go first, and the time that passes is
 /// the caller's.
 #[inline(always)]
-pub(crate) fn may_resume(caller: &Thread, server: &Thread) -> bool {
-    let cpu = cpu::here();
-    let first = caller.priority() >= server.priority()
-        || cpu.queue.lock().highest().is_none_or(|top| top <= caller.priority());
+pub(crate) fn may_resume(cpu: &Cpu, caller: &Thread, server: &Thread) -> bool {
+    let first =
+        !server.is_above(caller) || cpu.queue.lock().highest().is_none_or(|top| top <= caller.priority());
     first && cpu.payer.holds(&caller.process)
 }
 

@@ -28,6 +28,9 @@ pub(crate) enum Run {
     Ready,
     /// In `cap_enter`, waiting for completions.
     Blocked,
+    /// The same, without an end, for the one operation that is pending ([`crate::ipc::ops::Sole`]), having seen all others. It will
+    /// have one completion then: that answer is set already.
+    Resting,
     /// Never again.
     Dead,
 }
@@ -37,7 +40,7 @@ pub(crate) struct State {
     pub run: Run,
     /// Its place in a CPU's run queue.
     pub queued: Option<(usize, Handle)>,
-    /// Completions that wake it; 0 while it does not wait.
+    /// Completions that wake it while it is [`Run::Blocked`], else 0.
     wanted: u32,
     /// The timeout of its wait.
     alarm: Option<Alarm>,
@@ -92,41 +95,35 @@ impl State {
         self.post(thread, cqe)
     }
 
-    /// What a pending operation asked for, if the thread sleeps without an end until any one operation is done.
+    /// Whether the thread sleeps without an end until its sole operation is done.
     #[inline(always)]
-    pub fn sleeps_for(&self, id: OpId) -> Option<Buffers> {
-        let certain = self.run == Run::Blocked && self.wanted == 1 && self.alarm.is_none();
-        if certain { self.ops.buffers(id).copied() } else { None }
+    pub fn rests(&self) -> bool {
+        self.run == Run::Resting
     }
 
-    /// Whether the running `thread` may go to sleep with one more operation pending.
+    /// Begins the sole operation of the running `thread`, of which no other is pending and all completions are seen, and puts it to
+    /// rest.
     #[inline(always)]
-    pub fn may_sleep(&self, thread: &Thread) -> bool {
-        // Who marked it found it running and has kicked this CPU, which is to find it here.
-        self.ops.has_room() && !thread.is_doomed()
+    pub fn rest(&mut self, thread: &Thread, buffers: Buffers, at: Option<Ref<Endpoint>>, receives: bool) {
+        self.ops.sole.begin(buffers, at, receives);
+        self.run = Run::Resting;
+        thread.context.set_return(1);
     }
 
-    /// Opens an operation of the running thread, for which [`State::may_sleep`] found room, and puts it to sleep until that is done.
+    /// Ends the operation for which `thread` [rests](State::rests): from now on it runs on this CPU. Gives the endpoint.
     #[inline(always)]
-    pub fn sleep_with(&mut self, buffers: Buffers, waiting: Waiting) -> Option<OpId> {
-        let id = self.ops.begin(buffers, waiting).ok()?;
-        self.wanted = 1;
-        self.run = Run::Blocked;
-        Some(id)
-    }
-
-    /// Ends what [`State::sleeps_for`] found, and with it the sleep: from now on `thread` runs on this CPU. Gives where the ticket lay.
-    #[inline(always)]
-    pub fn resume_with(&mut self, thread: &Thread, id: OpId, cqe: &Cqe) -> Option<Waiting> {
+    pub fn resume_with(&mut self, thread: &Thread, cqe: &Cqe) -> Option<Ref<Endpoint>> {
         let cpu = machine::id();
-        let ended = self.ops.end(id);
         thread.append(self, cqe);
         // There is no alarm that could go off late, so this wait needs not be told from the next.
-        self.wanted = 0;
         self.run = Run::Running(cpu);
         thread.home.store(cpu as u32, Ordering::Relaxed);
-        thread.context.set_return(u64::from(thread.waiting().unwrap_or(u32::MAX)));
-        ended.map(|ended| ended.waiting)
+        self.ops.sole.end()
+    }
+
+    /// Completions that wake it; 0 while it does not wait.
+    fn wanted(&self) -> u32 {
+        if self.run == Run::Resting { 1 } else { self.wanted }
     }
 
     #[inline]
@@ -135,12 +132,13 @@ impl State {
             return false;
         }
         thread.append(self, cqe);
-        if self.wanted == 0 {
+        let wanted = self.wanted();
+        if wanted == 0 {
             return false;
         }
         // A corrupt head counts as served: the thread finds out at its next submission.
         let waiting = thread.waiting().unwrap_or(u32::MAX);
-        let served = waiting >= self.wanted;
+        let served = waiting >= wanted;
         if served {
             if let Some(alarm) = self.end_wait() {
                 timers::disarm(alarm);
@@ -248,6 +246,12 @@ impl Thread {
         self.priority() != self.base
     }
 
+    /// Whether it runs at a higher priority than another.
+    #[inline(always)]
+    pub fn is_above(&self, other: &Thread) -> bool {
+        self.effective.load(Ordering::Relaxed) > other.effective.load(Ordering::Relaxed)
+    }
+
     /// The first endpoint where it has called and not been answered.
     pub fn calls_at(&self) -> Option<Ref<Endpoint>> {
         self.state.lock().ops.called()
@@ -260,6 +264,12 @@ impl Thread {
         TransportError::CorruptRing
     }
 
+    /// Tells the program that what was taken of its submissions is its own again.
+    #[inline(always)]
+    pub fn publish_taken(&self) {
+        self.ring.publish_sq_head(self.sq_head.load(Ordering::Relaxed));
+    }
+
     /// Completes an operation of the running thread itself at once; it is awake, so nobody needs waking.
     #[inline]
     pub fn post_own(&self, cqe: &Cqe) {
@@ -267,12 +277,11 @@ impl Thread {
         self.append(&state, cqe);
     }
 
-    /// The same for operation number `tail` when all before it are complete. Nobody else can have anything to complete then, so
+    /// The same for the operation before number `tail` when all others are complete. Nobody else can have anything to complete then, so
     /// there is nobody to lock out.
     #[inline]
     pub fn post_alone(&self, tail: u32, cqe: &Cqe) {
-        self.ring.write_cqe(tail, cqe);
-        let tail = tail.wrapping_add(1);
+        self.ring.write_cqe(tail.wrapping_sub(1), cqe);
         self.cq_tail.store(tail, Ordering::Relaxed);
         self.ring.publish_cq_tail(tail);
     }
@@ -284,7 +293,9 @@ impl Thread {
         if state.ops.timed.is_expected() {
             return state.ops.timed.begin(Pending { buffers, waiting });
         }
-        state.ops.begin(buffers, waiting)
+        // The one that is beginning is counted as submitted.
+        let alone = self.pending() == 1;
+        state.ops.begin(buffers, waiting, alone)
     }
 
     /// Ends an operation without a completion: it could not begin after all.
@@ -315,6 +326,11 @@ impl Thread {
     fn advance(&self, _locked: &State, tail: u32) {
         self.cq_tail.store(tail, Ordering::Relaxed);
         self.ring.publish_cq_tail(tail);
+    }
+
+    /// How many submissions have no completion yet.
+    fn pending(&self) -> u32 {
+        self.sq_head.load(Ordering::Relaxed).wrapping_sub(self.cq_tail.load(Ordering::Relaxed))
     }
 
     /// Whether every one of the first `submitted` submissions has its completion.
@@ -354,6 +370,12 @@ impl Thread {
                 Err(_) => return Block::Ready(waiting),
             },
         };
+        let rests = min == 1 && waiting == 0 && deadline_ns.is_none() && state.ops.is_alone(this.pending());
+        if rests {
+            this.context.set_return(1);
+            state.run = Run::Resting;
+            return Block::Blocked;
+        }
         state.alarm = alarm;
         state.wanted = min;
         state.run = Run::Blocked;
@@ -477,9 +499,9 @@ impl Ticket {
 
 fn answered(thread: &Thread, buffers: &Buffers, message: &[u8]) -> Cqe {
     let result = match i32::try_from(message.len()) {
-        Ok(len) if message.len() <= buffers.reply_len as usize => thread
+        Ok(len) if message.len() <= buffers.answer.len() as usize => thread
             .ring
-            .arena_write(buffers.reply_off, message)
+            .arena_write(buffers.answer.off(), message)
             .map_or(TransportError::ReplyTooLarge.code(), |()| len),
         _ => TransportError::ReplyTooLarge.code(),
     };

@@ -115,7 +115,7 @@ fn what_children_have_is_what_was_lent() {
 #[test]
 fn an_operation_without_a_ticket_shows() {
     let (_world, pair) = disorder();
-    let buffers = Buffers::of(&pair.call(b""));
+    let buffers = Buffers::NONE;
     let endpoint = endpoint(&pair);
     for waiting in [
         Waiting::Call(endpoint.clone()),
@@ -158,7 +158,7 @@ fn endpoint(pair: &Pair) -> kernel_hal::sync::Ref<crate::ipc::endpoint::Endpoint
 fn a_thread_in_no_place_shows() {
     let (_world, pair) = disorder();
     // It runs, so it is in no queue.
-    for run in [Run::Ready, Run::Blocked, Run::Dead, Run::Running(1)] {
+    for run in [Run::Ready, Run::Blocked, Run::Resting, Run::Dead, Run::Running(1)] {
         let before = core::mem::replace(&mut pair.server.thread.state.lock().run, run);
         assert!(faults(&pair.server).contains(&Fault::Place), "{run:?}");
         pair.server.thread.state.lock().run = before;
@@ -170,7 +170,7 @@ fn a_ticket_of_nobody_shows() {
     let (_world, pair) = disorder();
     let endpoint = endpoint(&pair);
     let thread = pair.client.thread.clone();
-    let id = thread.begin(Buffers::of(&pair.call(b"")), Waiting::Join).expect("room");
+    let id = thread.begin(Buffers::NONE, Waiting::Join).expect("room");
     thread.end(id);
     endpoint.lock().receivers.push(Ticket { thread: thread.clone(), id });
     assert_eq!(faults(&pair.server), [Fault::Stranger]);

@@ -167,14 +167,14 @@ impl User {
                     return;
                 }
                 Run::Ready => (HANDLERS.kick)(),
-                Run::Blocked | Run::Dead => break,
+                Run::Blocked | Run::Resting | Run::Dead => break,
             }
         }
         panic!("thread {} does not run: {:?}", self.thread.id, self.thread.state.lock().run);
     }
 
     fn is_blocked(&self) -> bool {
-        self.thread.state.lock().run == Run::Blocked
+        matches!(self.thread.state.lock().run, Run::Blocked | Run::Resting)
     }
 
     /// Submits one operation, polls, and takes its completion.

@@ -389,7 +389,7 @@ fn nothing_is_posted_to_a_dead_thread() {
     let world = World::new();
     let user = world.start("a");
     user.run();
-    let id = user.thread.begin(Buffers::of(&nop(9)), Waiting::Nowhere).expect("room");
+    let id = user.thread.begin(Buffers { user_data: 9, ..Buffers::NONE }, Waiting::Nowhere).expect("room");
     let ticket = Ticket { thread: user.thread.clone(), id };
     end::end_process(user.process(), Status::Killed);
     ticket.fail(TransportError::Canceled);

@@ -8,12 +8,11 @@ use crate::model::{Interface, Message, Method, Schema};
 use crate::names::{identifier, upper};
 
 const DISPATCH: &str = "
-/// Calls the object that a checked submission names, or hands the call to its server. `plain` says that it has no message, where
-/// that is known; `wait` how long the thread is to sleep afterwards.
+/// Calls the object that a submission names, or hands the call to its server; the direct way if it is a lone one.
 #[inline(always)]
-pub(crate) fn dispatch(thread: &Ref<Thread>, sqe: &Sqe, plain: bool, wait: Wait) -> Outcome {
+pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone: Option<Lone>) -> Outcome {
     let table = thread.process.table.lock();
-    let object = match named(&table, sqe) {
+    let object = match named(&table, call) {
         Ok(object) => object,
         Err(error) => return Outcome::error(error),
     };
@@ -44,10 +43,10 @@ fn imports(out: &mut String, hosted: &[&Interface]) {
     let modules: Vec<&str> = modules.into_iter().collect();
     let empty = hosted.iter().flat_map(|interface| &interface.methods).any(|method| method.params.is_empty());
     let empty = if empty { "Empty, " } else { "" };
-    out.push_str("use capos_abi::{Sqe, TransportError};\n");
+    out.push_str("use capos_abi::TransportError;\n");
     let _ = writeln!(out, "use capos_schema::{{{empty}{}}};\n", modules.join(", "));
     out.push_str(
-        "use super::{\nCall, Object, Outcome, Ref, Serve, Thread, Wait, forward, forward_directly, named, serve, with,\n};\n",
+        "use super::{\nBuffers, Call, Kind, Lone, Object, Outcome, Queued, Ref, Serve, Thread, forward, forward_directly, named, serve, with,\n};\n",
     );
 }
 
@@ -57,12 +56,12 @@ fn table(out: &mut String, hosted: &[&Interface]) {
     for interface in hosted {
         let _ = writeln!(
             out,
-            "Object::{}(object) => {{\nlet object = object.clone();\ndrop(table);\nserve(thread, &object, sqe, plain)\n}}",
+            "Object::{}(object) => {{\nlet object = object.clone();\ndrop(table);\nserve(thread, &object, call, kind, lone)\n}}",
             interface.name
         );
     }
     out.push_str(
-        "Object::Client(facet) => {\nif forward_directly(thread, facet, sqe, wait) {\nreturn Outcome::AWAY;\n}\nlet facet = facet.clone();\ndrop(table);\nforward(thread, &facet, sqe)\n}\n}\n}\n",
+        "Object::Client(facet) => {\nif forward_directly(thread, facet, call, kind, lone) {\nreturn Outcome::AWAY;\n}\nlet facet = facet.clone();\ndrop(table);\nforward(thread, &facet, call, kind)\n}\n}\n}\n",
     );
 }
 
@@ -82,8 +81,8 @@ fn serve(out: &mut String, interface: &Interface) {
         out,
         "\nimpl Serve for super::{module}::{name} {{\n\
          #[inline(always)]\n\
-         fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome {{\n\
-         let call = &mut Call::new(thread, sqe);\nmatch sqe.method {{"
+         fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {{\n\
+         let call = &mut Call::new(thread, buffers);\nmatch buffers.kind.method() {{"
     );
     for method in &interface.methods {
         arm(out, interface, method);
@@ -96,7 +95,10 @@ fn room(results: &Message) -> String {
     if results.is_empty() {
         return "true".to_owned();
     }
-    format!("sqe.reply_len >= {}", 8 * (1 + u32::from(results.data_words) + u32::from(results.pointers)))
+    format!(
+        "buffers.answer.len() >= {}",
+        8 * (1 + u32::from(results.data_words) + u32::from(results.pointers))
+    )
 }
 
 /// One method: reads its parameters and calls it. What has no value is only checked.

@@ -55,7 +55,7 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn new(thread: &'a Ref<Thread>, _: &'a Sqe) -> Self {
+    fn new(thread: &'a Ref<Thread>, _: &'a Buffers) -> Self {
         Call { thread }
     }
 
@@ -68,20 +68,52 @@ impl<'a> Call<'a> {
     }
 }
 
+/// The words of a submission; the real ones are copied out of a ring.
+struct Buffers {
+    kind: Kind,
+    answer: Span,
+}
+
+#[derive(Clone, Copy)]
+struct Kind(u16);
+
+impl Kind {
+    fn method(self) -> u16 {
+        self.0
+    }
+}
+
+struct Span(u32);
+
+impl Span {
+    fn len(&self) -> u32 {
+        self.0
+    }
+}
+
+/// A submission; the real one lies in a ring.
+type Queued<'a> = &'a Sqe;
+
 trait Serve {
-    fn serve(&self, thread: &Ref<Thread>, sqe: &Sqe, message: &[u8]) -> Outcome;
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome;
 }
 
-fn named<'a>(table: &'a Object, sqe: &Sqe) -> Result<&'a Object, TransportError> {
-    if sqe.cap == 1 { Ok(table) } else { Err(TransportError::InvalidCap) }
+fn named<'a>(table: &'a Object, call: &Queued<'_>) -> Result<&'a Object, TransportError> {
+    if call.cap == 1 { Ok(table) } else { Err(TransportError::InvalidCap) }
 }
 
-fn forward(_: &Ref<Thread>, facet: &Client, _: &Sqe) -> Outcome {
+fn forward(_: &Ref<Thread>, facet: &Client, _: &Queued<'_>, _: Kind) -> Outcome {
     Outcome::Forwarded(facet.0)
 }
 
-fn serve(thread: &Ref<Thread>, object: &impl Serve, sqe: &Sqe, plain: bool) -> Outcome {
-    object.serve(thread, sqe, if plain { &[] } else { &thread.message })
+fn serve(
+    thread: &Ref<Thread>,
+    object: &impl Serve,
+    call: &Queued<'_>,
+    kind: Kind,
+    _: Option<Lone>,
+) -> Outcome {
+    object.serve(thread, &Buffers { kind, answer: Span(call.reply_len) }, &thread.message)
 }
 
 fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P) -> Outcome) -> Outcome {
@@ -92,11 +124,10 @@ fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P)
 }
 
 /// Whether the caller's server waits for it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Wait(bool);
+type Lone = ();
 
-fn forward_directly(_: &Ref<Thread>, _: &Client, _: &Sqe, wait: Wait) -> bool {
-    wait.0
+fn forward_directly(_: &Ref<Thread>, _: &Client, _: &Queued<'_>, _: Kind, lone: Option<Lone>) -> bool {
+    lone.is_some()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -131,7 +162,7 @@ fn thread(object: Object, message: &[u8]) -> Ref<Thread> {
 fn run(object: &Object, method: u16, message: &[u8]) -> (Outcome, Vec<String>) {
     let thread = thread(object.clone(), message);
     let sqe = Sqe { cap: 1, method, reply_len: 4096, ..Sqe::default() };
-    let outcome = dispatch(&thread, &sqe, message.is_empty(), Wait(false));
+    let outcome = dispatch(&thread, &&sqe, Kind(method), None);
     let seen = thread.seen.take();
     (outcome, seen)
 }
@@ -178,7 +209,7 @@ fn what_could_not_be_answered_is_not_done() {
         for reply_len in [0, 8, 15, 16, 4096] {
             let thread = thread(GATE, &[]);
             let outcome =
-                dispatch(&thread, &Sqe { cap: 1, method, reply_len, ..Sqe::default() }, true, Wait(false));
+                dispatch(&thread, &&Sqe { cap: 1, method, reply_len, ..Sqe::default() }, Kind(method), None);
             let refused = outcome == Outcome::error(TransportError::ReplyTooLarge);
             assert_eq!(
                 (refused, thread.seen.borrow().is_empty()),
@@ -192,7 +223,7 @@ fn what_could_not_be_answered_is_not_done() {
 #[test]
 fn what_is_not_held_is_not_reached() {
     let thread = thread(GATE, &[]);
-    let outcome = dispatch(&thread, &Sqe { cap: 2, ..Sqe::default() }, true, Wait(false));
+    let outcome = dispatch(&thread, &&Sqe { cap: 2, ..Sqe::default() }, Kind(0), None);
     assert_eq!(outcome, Outcome::error(TransportError::InvalidCap));
     assert!(thread.seen.borrow().is_empty());
 }
@@ -202,7 +233,7 @@ fn calls_of_endpoints_clients_go_to_their_server() {
     let client = Object::Client(Client(0x77));
     assert_eq!(run(&client, 0, &[]), (Outcome::Forwarded(0x77), vec![]));
     let sqe = Sqe { cap: 1, ..Sqe::default() };
-    assert_eq!(dispatch(&thread(client.clone(), &[]), &sqe, true, Wait(true)), Outcome::Away);
+    assert_eq!(dispatch(&thread(client.clone(), &[]), &&sqe, Kind(0), Some(())), Outcome::Away);
     assert_eq!(interface_id(&client), 0x77);
     assert_eq!(interface_id(&GATE), params::INTERFACE_ID);
 }
