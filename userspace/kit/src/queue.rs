@@ -92,6 +92,12 @@ impl Doorbell {
         }
     }
 
+    /// Whether the peer is known to be gone: looks without waiting.
+    fn is_lost(&mut self) -> Result<bool, End> {
+        self.lost |= self.own.poll_blocking()? & LOST != 0;
+        Ok(self.lost)
+    }
+
     async fn wait(&mut self) -> Result<(), End> {
         let bits = self.own.wait().await?;
         self.lost |= bits & LOST != 0;
@@ -124,25 +130,32 @@ fn memory<const WORDS: usize>(entries: u32) -> Result<MemoryObjectClient, CallEr
     own.create_object_blocking(size)
 }
 
-/// Opens a queue at a server; gives our mapping and our bells.
-fn open<const WORDS: usize>(
-    server: &SharedQueueClient,
-    entries: u32,
-    produce: bool,
-) -> Result<(Mapped<WORDS>, Doorbell), CallError> {
+/// What we bring along to open a queue: our mapping of the memory, and the memory and our bell to give.
+fn prepare<const WORDS: usize>(entries: u32) -> Result<(Mapped<WORDS>, MemoryObjectClient, Bell), CallError> {
     let bell = Bell::new()?;
     let object = memory::<WORDS>(entries)?;
-    let mapped = Mapped::map(&object, entries)?;
-    let Bell { own, theirs } = bell;
-    let peer = server.open_blocking(object, theirs, entries, produce)?;
-    Ok((mapped, Doorbell { own, peer, lost: false }))
+    Ok((Mapped::map(&object, entries)?, object, bell))
 }
 
 impl<const WORDS: usize> Sender<WORDS> {
     /// Opens a queue of so many entries, into which we produce.
-    pub fn open(server: &SharedQueueClient, entries: u32) -> Result<Self, CallError> {
-        let (mapped, bell) = open(server, entries, true)?;
-        Ok(Sender { queue: Producer::new(mapped), bell })
+    pub fn open_blocking(server: &SharedQueueClient, entries: u32) -> Result<Self, CallError> {
+        let (mapped, object, Bell { own, theirs }) = prepare(entries)?;
+        let peer = server.open_blocking(object, theirs, entries, true)?;
+        Ok(Sender { queue: Producer::new(mapped), bell: Doorbell { own, peer, lost: false } })
+    }
+
+    /// Waits until there is room for an entry, and somebody who may take it.
+    pub async fn ready(&mut self) -> Result<(), End> {
+        loop {
+            if self.bell.is_lost()? {
+                return Err(End::Gone);
+            }
+            if self.queue.room()? > 0 || !self.queue.may_sleep(1)? {
+                return Ok(());
+            }
+            self.bell.wait().await?;
+        }
     }
 
     /// The side of a server to whom somebody opened one, and the doorbell to answer with.
@@ -202,9 +215,17 @@ impl<const WORDS: usize> Sender<WORDS> {
 
 impl<const WORDS: usize> Receiver<WORDS> {
     /// Opens a queue of so many entries, from which we consume.
-    pub fn open(server: &SharedQueueClient, entries: u32) -> Result<Self, CallError> {
-        let (mapped, bell) = open(server, entries, false)?;
-        Ok(Receiver { queue: Consumer::new(mapped), bell })
+    pub async fn open(server: &SharedQueueClient, entries: u32) -> Result<Self, CallError> {
+        let (mapped, object, Bell { own, theirs }) = prepare(entries)?;
+        let peer = server.open(object, theirs, entries, false).await?;
+        Ok(Receiver { queue: Consumer::new(mapped), bell: Doorbell { own, peer, lost: false } })
+    }
+
+    /// Like [`Receiver::open`], but the thread waits.
+    pub fn open_blocking(server: &SharedQueueClient, entries: u32) -> Result<Self, CallError> {
+        let (mapped, object, Bell { own, theirs }) = prepare(entries)?;
+        let peer = server.open_blocking(object, theirs, entries, false)?;
+        Ok(Receiver { queue: Consumer::new(mapped), bell: Doorbell { own, peer, lost: false } })
     }
 
     /// The side of a server to whom somebody opened one, and the doorbell to answer with.

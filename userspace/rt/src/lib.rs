@@ -41,6 +41,7 @@ pub mod region;
 mod scratch;
 pub mod serve;
 pub mod shared;
+pub mod sync;
 pub mod sys;
 pub mod text;
 mod thread;

@@ -1,6 +1,7 @@
 //! Driver of COM1.
 //!
-//! `capos-uart` decides, this shell does: port calls, interrupt waits, and a `ByteStream` server named `line`. Ports and
+//! `capos-uart` decides, this shell does: port calls, interrupt waits, a `ByteStream` server named
+//! `line`, and what comes in through a shared queue named `input`. Ports and
 //! interrupt are brokered capabilities, so the driver can be killed and started again at any instruction; each start resets the
 //! device. Queues are bounded: writers wait for room, and what nobody reads stays in the device.
 #![cfg_attr(capos, no_std, no_main)]
@@ -8,6 +9,7 @@
 extern crate alloc;
 
 mod device;
+mod input;
 mod stream;
 
 use alloc::rc::Rc;
@@ -15,8 +17,8 @@ use kit::control::Control;
 use kit::irq::Line;
 use kit::ports::Window;
 use kit::service::{self, End};
-use rt::generated::{InterruptClient, IoPortClient, TimerClient};
-use rt::{Either, Env, EnvError, block_on, log, select, spawn};
+use rt::generated::{InterruptClient, IoPortClient, SharedQueueClient, TimerClient};
+use rt::{Client, Either, Env, EnvError, block_on, log, select, spawn};
 
 rt::main!(run);
 
@@ -40,7 +42,8 @@ fn start(env: &mut Env) -> Result<i64, EnvError> {
     if let Some(timer) = timer {
         spawn(device::watch(Rc::clone(&device), timer));
     }
-    let stream = Rc::new(stream::Stream::new(Rc::clone(&device)));
+    let input = env.exports().position(|(_, interface)| interface == SharedQueueClient::ID);
+    let stream = Rc::new(stream::Stream::new(Rc::clone(&device), input.map(|number| number as u32)));
     // Either ends only when something is beyond repair; the supervisor starts us again.
     let error = block_on(async {
         match select(device::run(device, line), service::serve_supervised(receiver, stream, control)).await {

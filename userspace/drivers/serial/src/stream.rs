@@ -1,10 +1,12 @@
 //! The line as a `ByteStream`.
 
 use crate::device::Device;
+use crate::input::Input;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use kit::service::Handler;
+use kit::service::{Handler, export_of};
 use rt::generated::byte_stream::{ByteStreamServer, serve_byte_stream};
+use rt::generated::shared_queue::serve_shared_queue;
 use rt::schema::byte_stream::READ;
 use rt::{CallContext, Exception, ExceptionCode, Request, Turn};
 
@@ -15,22 +17,32 @@ const MAX_READ: usize = 3072;
 pub struct Stream {
     device: Rc<Device>,
     writing: Turn,
+    input: Input,
+    /// Which of our exports is that of `input`.
+    input_export: Option<u32>,
 }
 
 impl Stream {
-    /// Over this device.
-    pub fn new(device: Rc<Device>) -> Self {
-        Stream { device, writing: Turn::new() }
+    /// Over this device; one of our exports may be its input as a shared queue.
+    pub fn new(device: Rc<Device>, input_export: Option<u32>) -> Self {
+        Stream { input: Input::new(Rc::clone(&device)), device, writing: Turn::new(), input_export }
+    }
+
+    fn is_for_input(&self, request: &Request) -> bool {
+        self.input_export == Some(export_of(request.context().badge()))
     }
 }
 
 impl Handler for Stream {
     async fn call(self: Rc<Self>, request: Request) {
+        if self.is_for_input(&request) {
+            return serve_shared_queue(&self.input, request).await;
+        }
         serve_byte_stream(&*self, request).await;
     }
 
     fn may_wait(&self, request: &Request) -> bool {
-        request.method() == READ
+        request.method() == READ && !self.is_for_input(request)
     }
 
     fn gone(&self, _badge: u64) {}

@@ -112,12 +112,12 @@ fn code(handle: &ProcessHandleClient) -> Result<i64, CallError> {
 /// A whole stream each way; gives what the peers counted.
 fn streams(setup: &Setup) -> Result<(i64, i64), CallError> {
     let (handle, facet) = peer(setup, "--role=peer", 0)?;
-    let sent = peer::produce(Sender::open(&facet, ENTRIES)?);
+    let sent = peer::produce(Sender::open_blocking(&facet, ENTRIES)?);
     setup.report.equal("everything was taken", sent, STREAM as i64);
     let counted = code(&handle)?;
     setup.report.equal("and arrived", counted, STREAM as i64);
     let (handle, facet) = peer(setup, "--role=peer", 0)?;
-    let received = peer::consume(Receiver::open(&facet, ENTRIES)?);
+    let received = peer::consume(Receiver::open_blocking(&facet, ENTRIES)?);
     setup.report.equal("everything came", received, STREAM as i64);
     setup.report.equal("as it was sent", code(&handle)?, STREAM as i64);
     Ok((counted, received))
@@ -127,7 +127,7 @@ fn streams(setup: &Setup) -> Result<(i64, i64), CallError> {
 fn kill(setup: &Setup, n: u64) -> Result<(), CallError> {
     let some = (setup.seed.wrapping_mul(0x9e37_79b9).wrapping_add(n * 7919) >> 3) % 600;
     let (handle, facet) = peer(setup, "--role=peer", 0)?;
-    let mut receiver = Receiver::<WORDS>::open(&facet, ENTRIES)?;
+    let mut receiver = Receiver::<WORDS>::open_blocking(&facet, ENTRIES)?;
     let mut next = 0;
     let mut batch = [[0; WORDS]; 5];
     let mut killed = false;
@@ -149,7 +149,7 @@ fn kill(setup: &Setup, n: u64) -> Result<(), CallError> {
     };
     report_end(setup, "a consumer hears of its producer's death", &end);
     let (handle, facet) = peer(setup, "--role=peer", 0)?;
-    let mut sender = Sender::<WORDS>::open(&facet, ENTRIES)?;
+    let mut sender = Sender::<WORDS>::open_blocking(&facet, ENTRIES)?;
     let mut next = 0;
     let end = loop {
         if next == some {
@@ -177,14 +177,14 @@ fn hostile(setup: &Setup) -> Result<(u64, u64), CallError> {
     for n in 0..12 {
         let (handle, facet) = peer(setup, "--role=hostile", setup.seed * 31 + n)?;
         let end = if n % 2 == 0 {
-            let mut sender = Sender::<WORDS>::open(&facet, ENTRIES)?;
+            let mut sender = Sender::<WORDS>::open_blocking(&facet, ENTRIES)?;
             loop {
                 if let Err(end) = sender.push_all_blocking(&[entry(1), entry(2), entry(3)]) {
                     break end;
                 }
             }
         } else {
-            let mut receiver = Receiver::<WORDS>::open(&facet, ENTRIES)?;
+            let mut receiver = Receiver::<WORDS>::open_blocking(&facet, ENTRIES)?;
             let mut batch = [[0; WORDS]; 8];
             loop {
                 if let Err(end) = receiver.pop_all_blocking(&mut batch) {

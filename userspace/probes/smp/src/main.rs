@@ -1,5 +1,5 @@
 //! Checks threads: counting together, preemption of one that never stops, registers that survive both; and that nobody waits for
-//! another's long batch.
+//! another's long batch; locks that make threads wait for each other.
 //!
 //! `--threads=N --rounds=N --batch=PAGES`
 #![cfg_attr(capos, no_std, no_main)]
@@ -9,6 +9,7 @@ extern crate alloc;
 mod batches;
 mod counting;
 mod floats;
+mod locks;
 mod spinning;
 
 use probe::{Audit, Report, number};
@@ -49,10 +50,12 @@ fn all(setup: &Setup) -> Result<(), CallError> {
         return batches::all(setup);
     }
     counting::all(setup)?;
+    locks::all(setup)?;
     spinning::all(setup)?;
     floats::all(setup)?;
     let before = setup.audit.counts()?;
     counting::all(setup)?;
+    locks::all(setup)?;
     setup.audit.report(&setup.report, before);
     Ok(())
 }

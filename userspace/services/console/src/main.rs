@@ -1,6 +1,7 @@
 //! The console service: one terminal for many clients.
 //!
-//! The state is `capos-terminal`; this shell moves bytes between it and the line's `ByteStream`, and answers `Console` calls.
+//! The state is `capos-terminal`; this shell moves bytes between it and the line, whose input comes through a shared queue and whose
+//! output goes to its `ByteStream`, and answers `Console` calls.
 //! Clients are told apart by the badge of their facet. The line's driver may die and come back: calls in flight then end in
 //! `disconnected` and are made again, so at worst a piece of text appears twice.
 #![cfg_attr(capos, no_std, no_main)]
@@ -13,7 +14,7 @@ mod server;
 use alloc::rc::Rc;
 use kit::control::Control;
 use kit::service::{self, End};
-use rt::generated::{ByteStreamClient, LogReaderClient, TimerClient};
+use rt::generated::{ByteStreamClient, LogReaderClient, SharedQueueClient, TimerClient};
 use rt::{Either, Env, EnvError, block_on, log, select, spawn};
 
 rt::main!(run);
@@ -32,6 +33,7 @@ fn start(env: &mut Env) -> Result<i64, EnvError> {
     let receiver = service::receiver(env)?;
     let control = Control::take(env);
     let line = env.client::<ByteStreamClient>("line")?;
+    let input = env.client::<SharedQueueClient>("input")?;
     let server = Rc::new(server::Server::new(line));
     if env.args().any(|arg| arg == "--show-log") {
         let reader = env.client::<LogReaderClient>("log_reader")?;
@@ -41,7 +43,7 @@ fn start(env: &mut Env) -> Result<i64, EnvError> {
     spawn(server::hand_over(Rc::clone(&server)));
     let error = block_on(async {
         let serve = service::serve_supervised(receiver, Rc::clone(&server), control);
-        match select(server::pump(server), serve).await {
+        match select(server::pump(server, input), serve).await {
             Either::First(error) => Some(alloc::format!("line: {error}")),
             Either::Second(End::Drained) => None,
             Either::Second(end) => Some(alloc::format!("{end}")),

@@ -5,17 +5,22 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use capos_terminal::{DEFAULT_SIZE, LineEnd, Terminal};
 use core::cell::RefCell;
+use kit::queue::Receiver;
 use kit::service::Handler;
-use rt::generated::ByteStreamClient;
 use rt::generated::console::{ConsoleServer, serve_console};
+use rt::generated::{ByteStreamClient, SharedQueueClient};
+use rt::queue::bytes::unpack;
 use rt::schema::console::{READ_KEYS, READ_LINE, SizeResults};
-use rt::{CallContext, CallError, Exception, ExceptionCode, Request, Signal, Turn};
+use rt::{CallContext, CallError, Exception, ExceptionCode, Request, Signal, TransportError, Turn};
 
 /// Bytes that one write to the line carries.
 const CHUNK: usize = 2048;
 
-/// Bytes that one read from the line asks for.
-const READ: u32 = 512;
+/// Words of an entry of the input queue: 64 bytes.
+const WORDS: usize = 8;
+
+/// Its entries: what is in there is lost with us, so few.
+const ENTRIES: u32 = 8;
 
 /// Disconnects in a row after which the line is taken to be gone for good.
 const PATIENCE: u32 = 100;
@@ -89,18 +94,38 @@ impl Server {
 /// No more is read from the line than is read from us: what nobody reads stays with the driver, then in the device, and at last
 /// with whoever sends it. Nothing is looked for in it on the way; a key that must get through to a program that does not read,
 /// Ctrl-C, is the business of who reads on that program's behalf (the shell reads ahead for it).
-pub async fn pump(server: Rc<Server>) -> CallError {
+pub async fn pump(server: Rc<Server>, input: SharedQueueClient) -> CallError {
     let mut tries = 0;
     loop {
-        match server.line.read(READ).await {
-            Ok(bytes) => {
-                tries = 0;
-                server.take_in(&bytes).await;
+        match Receiver::open(&input, ENTRIES).await {
+            Ok(queue) => {
+                if drain(&server, queue).await {
+                    tries = 0;
+                }
             }
-            Err(error) if error.is_disconnect() && tries < PATIENCE => tries += 1,
-            Err(error) => return error,
+            Err(error) if !error.is_disconnect() => return error,
+            Err(_) => {}
+        }
+        tries += 1;
+        if tries > PATIENCE {
+            return CallError::Transport(TransportError::Disconnected);
         }
     }
+}
+
+/// Takes in what comes until the driver is gone, or writes nonsense; its successor opens the queue anew. True when anything came.
+async fn drain(server: &Server, mut queue: Receiver<WORDS>) -> bool {
+    let mut came = false;
+    let mut entries = [[0; WORDS]; ENTRIES as usize];
+    while let Ok(count) = queue.pop_all(&mut entries).await {
+        let mut bytes = Vec::new();
+        for entry in entries.iter().take(count) {
+            unpack(entry, |byte| bytes.push(byte));
+        }
+        server.take_in(&bytes).await;
+        came = true;
+    }
+    came
 }
 
 /// Shows the prompt of whoever gets the input when the one before is gone.
