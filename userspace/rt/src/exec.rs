@@ -160,6 +160,22 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
+/// Runs a future whose operations end with `timedOut` if they are not done at `at_ns`, nanoseconds since boot. What the future makes of that is
+/// its own: a generated client's method gives the error. Blocking calls in it, and tasks that it spawns, have no deadline.
+pub async fn with_deadline<F: Future>(at_ns: u64, future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let current = &thread::current().deadline;
+        let outer = current.get();
+        // Zero stands for none, and the earliest counts.
+        current.set(if outer == 0 { at_ns.max(1) } else { at_ns.clamp(1, outer) });
+        let polled = future.as_mut().poll(cx);
+        current.set(outer);
+        polled
+    })
+    .await
+}
+
 /// Which of two futures was first.
 pub enum Either<A, B> {
     /// The first one.

@@ -165,7 +165,11 @@ impl Operation {
     /// Submits `sqe`, whose ranges all lie in `run`; the slot's index becomes its `user_data`.
     pub(crate) fn submit(thread: &'static Thread, sqe: &Sqe, run: Run) -> Operation {
         let index = thread.operations.borrow_mut().open();
-        thread.submit(&Sqe { user_data: u64::from(index), ..*sqe });
+        let timed = match thread.deadline.get() {
+            0 => *sqe,
+            at => Sqe { flags: sqe.flags | sqe_flags::DEADLINE, aux: at, ..*sqe },
+        };
+        thread.submit(&Sqe { user_data: u64::from(index), ..timed });
         let right = CapId::from_raw(sqe.cap);
         Operation { thread, index, run: Some(run), caps: sqe.caps_off, reply: sqe.reply_off, right }
     }

@@ -38,6 +38,8 @@ pub(crate) struct Thread {
     /// See [`Thread::keep_receive_buffer`].
     kept: Cell<Option<Run>>,
     pub(crate) operations: RefCell<Operations>,
+    /// Operations submitted now end at that time at the latest; 0 for no end. See [`crate::exec::with_deadline`].
+    pub(crate) deadline: Cell<u64>,
     pub(crate) tasks: Tasks,
 }
 
@@ -61,6 +63,7 @@ impl Thread {
             has_deferred: Cell::new(false),
             kept: Cell::new(None),
             operations: RefCell::new(Operations::new()),
+            deadline: Cell::new(0),
             tasks: Tasks::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! `Timer`, `WallClock`, `EntropySource`.
 
 use crate::Setup;
-use rt::{CallError, Either, ExceptionCode, block_on, select};
+use rt::{CallError, Either, ExceptionCode, TransportError, block_on, select, with_deadline};
 
 const MS: u64 = 1_000_000;
 /// 2020-01-01: before that no clock of a machine that runs us can be right.
@@ -10,6 +10,7 @@ const NEW_YEAR_2020: u64 = 1_577_836_800_000 * MS;
 pub fn all(setup: &Setup) -> Result<(), CallError> {
     timer(setup)?;
     canceled(setup)?;
+    timed(setup)?;
     wall_clock(setup)?;
     entropy(setup)
 }
@@ -39,6 +40,19 @@ fn canceled(setup: &Setup) -> Result<(), CallError> {
     let soon = timer.sleep_until(now + 2 * MS);
     let first = block_on(select(late, soon));
     setup.report.check("the earlier of two sleeps wins", matches!(first, Either::Second(Ok(()))), "awaited");
+    Ok(())
+}
+
+/// A deadline ends what is within it, and nothing after it.
+fn timed(setup: &Setup) -> Result<(), CallError> {
+    let (report, timer) = (&setup.report, setup.audit.timer());
+    let now = timer.now_blocking()?;
+    let (late, soon) = (now + 3_600_000 * MS, now + 3 * MS);
+    let ended = block_on(with_deadline(soon, with_deadline(late, timer.sleep_until(late))));
+    report.fails("the earliest deadline ends a call", ended, TransportError::TimedOut);
+    report.check("and not before its time", timer.now_blocking()? >= soon, "compared");
+    let next = timer.now_blocking()? + 2 * MS;
+    report.works("what comes after it has none", block_on(timer.sleep_until(next)));
     Ok(())
 }
 
