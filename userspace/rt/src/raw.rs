@@ -13,6 +13,7 @@ use alloc::boxed::Box;
 use capos_abi::ring::{CQE_SIZE, SQE_SIZE, header};
 use capos_abi::{CapId, Cqe, Op, RingShape, Sqe};
 use capos_schema::thread_control::{self, CreateParams};
+use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -97,6 +98,15 @@ impl RawRing {
         let place = self.shape.sq_off() + slot * SQE_SIZE;
         // SAFETY: inside the block and aligned. The kernel reads submissions only in a system call of this very thread.
         unsafe { self.block.as_ptr().add(place).cast::<[u64; SQE_SIZE / 8]>().write(*words) };
+    }
+
+    /// Writes what submission slot `index` (masked into the queue) names, its word 2; the rest of it stays.
+    #[inline]
+    pub fn set_target(&self, index: u32, cap: u64) {
+        let slot = (index & self.sq_mask) as usize;
+        let place = self.shape.sq_off() + slot * SQE_SIZE + offset_of!(Sqe, cap);
+        // SAFETY: as in `write_sqe`.
+        unsafe { self.block.as_ptr().add(place).cast::<u64>().write(cap) };
     }
 
     /// Reads completion slot `index` (masked into the queue), whatever the kernel does with it meanwhile.

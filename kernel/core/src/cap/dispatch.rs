@@ -12,7 +12,7 @@ use capos_schema::{
 
 use super::{
     Buffers, Call, Kind, Lone, Object, Outcome, Queued, Ref, Serve, Thread, forward, forward_directly, named,
-    serve, with,
+    refuse, serve, with,
 };
 
 /// Calls the object that a submission names, or hands the call to its server; the direct way if it is a lone one.
@@ -21,7 +21,7 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone
     let table = thread.process.table.lock();
     let object = match named(&table, call) {
         Ok(object) => object,
-        Err(error) => return Outcome::error(error),
+        Err(error) => return refuse(thread, call, kind, error),
     };
     // Each arm opens the table again before the object does anything: it may want to look into it.
     match object {

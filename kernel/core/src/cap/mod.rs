@@ -111,6 +111,14 @@ fn named<'a>(table: &'a Table<Object>, call: &Queued<'_>) -> Result<&'a Object, 
     if entry.interface == call.interface() { Ok(&entry.object) } else { Err(TransportError::WrongInterface) }
 }
 
+/// A call that names nothing it may name. What is wrong with the submission itself comes first (the book's R4 and R5).
+#[cold]
+#[inline(never)]
+fn refuse(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, error: TransportError) -> Outcome {
+    let good = check::call(&thread.ring, &Buffers::read(call, kind));
+    Outcome::error(good.err().unwrap_or(error))
+}
+
 /// Calls a server that waits and lets it run at once, if nothing stands in the way. With the caller's table locked.
 #[inline(always)]
 fn forward_directly(

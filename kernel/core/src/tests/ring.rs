@@ -241,6 +241,28 @@ fn a_lone_call_ends_like_the_same_call_in_company() {
 }
 
 #[test]
+fn what_is_wrong_with_a_submission_comes_before_what_it_names() {
+    let world = World::new();
+    let user = world.start("a");
+    // Slot 200 holds nothing.
+    let bad = call_sqe(CapId::new(200, 1), timer::INTERFACE_ID, timer::NOW, 0);
+    for malformed in [
+        Sqe { flags: 0x80, ..bad },
+        Sqe { reserved0: 1, ..bad },
+        Sqe { reserved1: 1, ..bad },
+        Sqe { msg_off: 4, ..bad },
+        Sqe { reply_len: u32::MAX, ..bad },
+        Sqe { caps_send: 17, ..bad },
+    ] {
+        for in_company in [false, true] {
+            let found = ending(&user, malformed, in_company).0;
+            assert_eq!(error(&found), Some(TransportError::InvalidArgument), "{malformed:?}");
+        }
+    }
+    assert_eq!(error(&ending(&user, bad, false).0), Some(TransportError::InvalidCap));
+}
+
+#[test]
 fn a_lone_call_that_has_to_wait_completes_later_and_only_once() {
     let world = World::new();
     let user = world.start("a");

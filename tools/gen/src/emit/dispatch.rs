@@ -14,7 +14,7 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone
     let table = thread.process.table.lock();
     let object = match named(&table, call) {
         Ok(object) => object,
-        Err(error) => return Outcome::error(error),
+        Err(error) => return refuse(thread, call, kind, error),
     };
     // Each arm opens the table again before the object does anything: it may want to look into it.
     match object {
@@ -46,7 +46,7 @@ fn imports(out: &mut String, hosted: &[&Interface]) {
     out.push_str("use capos_abi::TransportError;\n");
     let _ = writeln!(out, "use capos_schema::{{{empty}{}}};\n", modules.join(", "));
     out.push_str(
-        "use super::{\nBuffers, Call, Kind, Lone, Object, Outcome, Queued, Ref, Serve, Thread, forward, forward_directly, named, serve, with,\n};\n",
+        "use super::{\nBuffers, Call, Kind, Lone, Object, Outcome, Queued, Ref, Serve, Thread, forward, forward_directly, named, refuse, serve, with,\n};\n",
     );
 }
 

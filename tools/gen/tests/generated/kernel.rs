@@ -102,6 +102,10 @@ fn named<'a>(table: &'a Object, call: &Queued<'_>) -> Result<&'a Object, Transpo
     if call.cap == 1 { Ok(table) } else { Err(TransportError::InvalidCap) }
 }
 
+fn refuse(_: &Ref<Thread>, _: &Queued<'_>, _: Kind, error: TransportError) -> Outcome {
+    Outcome::error(error)
+}
+
 fn forward(_: &Ref<Thread>, facet: &Client, _: &Queued<'_>, _: Kind) -> Outcome {
     Outcome::Forwarded(facet.0)
 }

@@ -8,7 +8,7 @@ use probe::{Limits, factory};
 use rt::abi::{Op, Sqe, TransferSlot};
 use rt::generated::{EndpointClient, ProcessHandleClient};
 use rt::ipc::call_blocking;
-use rt::schema::log_reader::ReadResults;
+use rt::schema::system_info::CpuResults;
 use rt::schema::{Decode, Encode};
 use rt::time::ticks;
 use rt::{CallError, Cap, CapId, Client};
@@ -26,6 +26,8 @@ fn server(bench: &Bench, role: &str) -> Result<(ProcessHandleClient, Cap), CallE
 
 /// Calls of one sample.
 const CALLS: u64 = 32;
+/// Their `user_data`.
+const CALL: u64 = 5;
 
 /// `ipc.call_reply.0B`: nothing there and nothing back, on bare rings on both sides.
 pub fn bare(bench: &Bench) -> Result<(), CallError> {
@@ -36,13 +38,13 @@ pub fn bare(bench: &Bench) -> Result<(), CallError> {
     let (handle, facet) = server(bench, "--role=bare")?;
     let cap = facet.id().raw();
     bare_figure(bench, name, move |bare| {
-        let call = Sqe { op: Op::Call as u8, cap, interface: INTERFACE, ..Sqe::default() };
+        bare.prepare(&Sqe { op: Op::Call as u8, interface: INTERFACE, user_data: CALL, ..Sqe::default() });
         let start = ticks();
-        for user_data in 0..CALLS {
-            bare.submit(&Sqe { user_data, ..call });
+        for _ in 0..CALLS {
+            bare.again(cap);
             bare.ring.enter(1, rt::sys::FOREVER);
             // Calls without an answer have no cost worth reporting.
-            if !bare.pop().is_some_and(|cqe| cqe.user_data == user_data && cqe.outcome() == 0) {
+            if !bare.pop().is_some_and(|cqe| cqe.user_data == CALL && cqe.outcome() == 0) {
                 return 0;
             }
         }
@@ -77,8 +79,8 @@ pub fn single(bench: &Bench) -> Result<(), CallError> {
 
 fn typed_call(facet: &Cap) -> Result<(), CallError> {
     let reply = call_blocking(facet, INTERFACE, TYPED, |out| typed(41).encode(out), &[], 0, 64)?;
-    let results = ReadResults::decode(reply.bytes())?;
-    if results.next == 42 { Ok(()) } else { Err(CallError::MissingCap) }
+    let results = CpuResults::decode(reply.bytes())?;
+    if results.idle_ns == 42 { Ok(()) } else { Err(CallError::MissingCap) }
 }
 
 /// `ipc.call_reply.64B.batch16`: 16 typed calls in one `cap_enter`, each.
@@ -114,7 +116,7 @@ fn batch(bare: &mut Bare<'_>, facet: CapId) -> u64 {
     bare.ring.enter(u64::from(BATCH), rt::sys::FOREVER);
     let mut right = 0;
     while let Some(cqe) = bare.pop() {
-        // Word 0 is the root pointer, word 1 the small fields, word 2 `next`.
+        // Word 0 is the root pointer, word 1 the small field, word 2 `idle_ns`.
         let next = bare.ring.arena(0x400 * cqe.user_data as u32 + 0x200 + 16);
         right += u32::from(cqe.result == 64 && next == 42);
     }

@@ -3,8 +3,7 @@
 use probe::bare::{Bare, answer_recv, recv};
 use probe::echo;
 use rt::abi::{Cqe, Op, RingShape, Sqe};
-use rt::schema::log_reader::ReadResults;
-use rt::schema::log_sink::LogLevel;
+use rt::schema::system_info::CpuResults;
 use rt::schema::{Decode, Encode};
 use rt::serve::{Event, run_blocking};
 use rt::{CapId, Env, ExceptionCode, Request};
@@ -19,9 +18,9 @@ pub const BYTES: u16 = 2;
 /// Calls that the batch server takes at once.
 pub const BATCH: u32 = 16;
 
-/// A typed message of exactly 64 bytes: five words of fields, and a text.
-pub fn typed(next: u64) -> ReadResults<'static> {
-    ReadResults { found: true, next, lost: 1, time_ns: 2, process: 3, level: LogLevel::Info, text: "64bytes" }
+/// A typed message of exactly 64 bytes: the root and seven numbers.
+pub fn typed(idle_ns: u64) -> CpuResults {
+    CpuResults { idle_ns, apic_id: 1, switches: 2, interrupts: 3, syscalls: 4, ipis: 5, shootdowns: 6 }
 }
 
 /// Answers calls one by one, through the runtime.
@@ -38,7 +37,7 @@ pub fn serve(mut env: Env) -> i64 {
 fn answer(request: Request) {
     match request.method() {
         NOTHING => request.reply(|_| Ok(0), &[]),
-        TYPED => match ReadResults::decode(request.bytes()).map(|results| results.next) {
+        TYPED => match CpuResults::decode(request.bytes()).map(|results| results.idle_ns) {
             Ok(next) => request.reply(|out| typed(next + 1).encode(out), &[]),
             Err(error) => request.fail(error.into()),
         },
@@ -57,9 +56,11 @@ pub fn serve_bare() -> i64 {
         let mut bare = Bare::new(ring);
         let right = CapId::granted(0);
         bare.submit(&Sqe { user_data: NEXT, ..recv(right, 0) });
+        bare.ring.enter(0, 0);
+        bare.prepare(&Sqe { user_data: NEXT, ..answer_recv(right, 0, 0) });
         while bare.ring.enter(1, rt::sys::FOREVER) >= 0 {
             let Some(cqe) = bare.pop().filter(|cqe| cqe.user_data == NEXT && cqe.result == 0) else { return };
-            bare.submit(&Sqe { user_data: NEXT, ..answer_recv(right, cqe.token, 0) });
+            bare.again(cqe.token);
         }
     });
     i64::from(served.and_then(rt::threads::JoinHandle::join).is_err())
@@ -93,7 +94,7 @@ fn typed_answer(bare: &Bare<'_>, cqe: &Cqe, place: u32) -> Sqe {
     for (n, bytes) in (0u32..).zip(buffer.as_chunks_mut::<8>().0) {
         *bytes = bare.ring.arena(place + 8 * n).to_le_bytes();
     }
-    let next = ReadResults::decode(&buffer).map_or(0, |results| results.next + 1);
+    let next = CpuResults::decode(&buffer).map_or(0, |results| results.idle_ns + 1);
     let len = store(bare, place, next);
     Sqe {
         op: Op::ReturnRecv as u8,
