@@ -6,6 +6,7 @@ use crate::cap::interrupt::Interrupt;
 use crate::cap::process_handle::ProcessHandle;
 use crate::task::end;
 use crate::task::process::Status;
+use crate::task::timers::Due;
 use crate::trap::HANDLERS;
 use capos_abi::ring::cqe_flags;
 use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransferSlot, TransportError, syscall};
@@ -256,6 +257,22 @@ fn an_alarm_signals_once_in_its_last_setting() {
     assert_eq!((waiter.used(), super::here().deadlines.lock().len()), (1, 0));
     pass(200);
     assert_eq!(waiter.bits(), 0);
+}
+
+#[test]
+fn an_alarm_that_goes_off_while_it_is_set_anew_finds_nothing() {
+    let world = World::new();
+    let waiter = Waiter::new(&world);
+    let bell = alarm(&waiter, 0b1);
+    set(&waiter, bell, 100);
+    // Another CPU has taken it out, and gets on with it only now.
+    let due = super::here().deadlines.lock().pop_due(u64::MAX);
+    set(&waiter, bell, 500);
+    let Some(Due::Bell(rung, turn)) = due else { panic!("it was set") };
+    rung.ring(turn);
+    assert_eq!(waiter.bits(), 0, "that setting counts no more");
+    pass(500);
+    assert_eq!(waiter.bits(), 1, "and the last one does");
 }
 
 fn child(world: &World, waiter: &Waiter) -> (User, (CapId, u64)) {

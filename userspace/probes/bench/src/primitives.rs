@@ -24,6 +24,16 @@ pub fn nops(bench: &Bench) -> Result<(), CallError> {
 pub fn bare_figure(
     bench: &Bench,
     name: &'static str,
+    cost: impl FnMut(&mut Bare<'_>) -> u64 + Send + 'static,
+) -> Result<(), CallError> {
+    bare_figure_at(bench, name, 10, cost)
+}
+
+/// The same on a thread of that priority.
+pub fn bare_figure_at(
+    bench: &Bench,
+    name: &'static str,
+    priority: u8,
     mut cost: impl FnMut(&mut Bare<'_>) -> u64 + Send + 'static,
 ) -> Result<(), CallError> {
     if !bench.wants(name) {
@@ -33,7 +43,7 @@ pub fn bare_figure(
     let (theirs, samples) = (found.clone(), bench.samples);
     // A raw thread must not make the heap grow: the room is made here.
     let mut costs = Vec::with_capacity(samples);
-    let thread = rt::raw::spawn(RingShape::DEFAULT, 10, move |ring| {
+    let thread = rt::raw::spawn(RingShape::DEFAULT, priority, move |ring| {
         let mut bare = Bare::new(ring);
         for _ in 0..samples.max(1) {
             costs.push(cost(&mut bare));

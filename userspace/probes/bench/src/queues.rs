@@ -2,7 +2,7 @@
 
 use crate::events::{WAIT, notification, wait};
 use crate::measure::{Bench, middle};
-use crate::primitives::bare_figure;
+use crate::primitives::bare_figure_at;
 use alloc::vec::Vec;
 use core::hint::black_box;
 use core::mem::ManuallyDrop;
@@ -24,8 +24,10 @@ const ENTRIES: u32 = 64;
 const ROUNDS: u64 = 32;
 /// Entries of a batch.
 const BATCH: usize = 32;
-/// Above the producer: it runs as soon as it is woken.
-const URGENT: u8 = 20;
+/// Who is woken runs at once: it is above who wakes it.
+const URGENT: u8 = 10;
+/// Below that.
+const PATIENT: u8 = 5;
 
 const ENTRY: [u64; WORDS] = [1, 2, 3, 4, 5, 6, 7, 8];
 
@@ -92,7 +94,7 @@ fn signal_to_waiting(bench: &Bench) -> Result<(), CallError> {
     let handle = sleeper(&bench.nursery, own, &object, "--role=stamper")?;
     bench.audit.pause(2_000_000);
     let mut stamps = ManuallyDrop::new(Consumer::new(Mapped::<WORDS>::map(&object, ENTRIES)?));
-    bare_figure(bench, "notify.signal_to_waiting", move |bare| {
+    bare_figure_at(bench, "notify.signal_to_waiting", PATIENT, move |bare| {
         let (mut cost, mut out) = (0, [0; WORDS]);
         for _ in 0..ROUNDS {
             let start = ticks();
@@ -122,7 +124,7 @@ fn wakeup(bench: &Bench, name: &'static str, batch: usize) -> Result<(), CallErr
     bench.audit.pause(2_000_000);
     // A raw thread cannot unmap: the mapping stays until we end.
     let mut producer = ManuallyDrop::new(Producer::new(Mapped::<WORDS>::map(&object, ENTRIES)?));
-    bare_figure(bench, name, move |bare| {
+    bare_figure_at(bench, name, PATIENT, move |bare| {
         let entries = [ENTRY; BATCH];
         let entries = entries.get(..batch).unwrap_or_default();
         let start = ticks();
