@@ -65,6 +65,10 @@ impl Event {
         if state.bits != 0 {
             return Ok(Some(core::mem::take(&mut state.bits)));
         }
+        // Another thread may just have given the right up, and nobody would ever end what begins to wait here now.
+        if state.closed {
+            return Err(TransportError::Canceled);
+        }
         if state.waiters.len() >= WAITERS_MAX {
             return Err(TransportError::TooManyInFlight);
         }

@@ -57,7 +57,8 @@ impl Timed {
         let at = match free {
             Some(at) => at,
             None => {
-                if self.slots.len() >= SLOTS_MAX {
+                // One less than there are numbers: what follows the last one must not be taken for the first.
+                if self.slots.len() >= SLOTS_MAX - 1 {
                     return Err(TransportError::TooManyInFlight);
                 }
                 self.slots.try_reserve(1).map_err(|_| TransportError::OutOfMemory)?;

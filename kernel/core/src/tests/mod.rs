@@ -12,6 +12,7 @@ mod notification;
 mod parking;
 mod ports;
 mod processes;
+mod refusals;
 mod ring;
 mod shortage;
 mod timed;

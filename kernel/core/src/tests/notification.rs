@@ -2,6 +2,7 @@
 
 use super::{User, World, error};
 use crate::cap::Object;
+use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::task::end;
 use crate::task::process::Status;
 use crate::task::thread::Run;
@@ -213,4 +214,21 @@ fn a_signaller_signals_and_nothing_else() {
         fixture.sender.process().table.lock().lookup(fixture.signal).map(|entry| &entry.object),
         Ok(Object::Signaller(_))
     ));
+}
+
+#[test]
+fn a_wait_that_comes_when_the_right_has_gone_ends() {
+    let world = World::new();
+    let fixture = Fixture::new(&world);
+    let Object::Notification(notification) = fixture.waiter.object(fixture.event) else { panic!("one") };
+    let event = notification.event().clone();
+    drop(notification);
+    // Between the two looks of a `WAIT` another thread gives the right up.
+    release(&fixture.waiter, fixture.event);
+    let thread = fixture.waiter.thread.clone();
+    let begin = || {
+        let id = thread.begin(Buffers::of(&wait_sqe(fixture.event)), Waiting::Bits(event.clone()))?;
+        Ok(Ticket { thread: thread.clone(), id })
+    };
+    assert_eq!(event.wait(begin), Err(TransportError::Canceled));
 }

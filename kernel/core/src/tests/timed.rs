@@ -3,7 +3,7 @@
 use super::{User, World, call_sqe, error, recv_sqe, return_recv_sqe, return_sqe};
 use crate::cap::Object;
 use crate::ipc::endpoint::Endpoint;
-use crate::ipc::ops::{OpId, Waiting};
+use crate::ipc::ops::{Buffers, OpId, Pending, Waiting};
 use crate::ipc::timed;
 use crate::task::end;
 use crate::task::process::Status;
@@ -286,4 +286,17 @@ fn without_memory_for_the_alarm_the_operation_ends_and_says_so() {
         assert_eq!(alarms(), 0);
     }
     panic!("more than six allocations");
+}
+
+#[test]
+fn a_walk_over_as_many_as_there_may_be_comes_to_an_end() {
+    let mut timed = timed::Timed::new();
+    let pending = || Pending { buffers: Buffers::of(&Sqe::default()), waiting: Waiting::Parked };
+    let last = loop {
+        match timed.begin(pending()) {
+            Ok(id) => assert!(timed.search(id.following(), |_| true).is_none(), "{id:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(last, TransportError::TooManyInFlight);
 }
