@@ -2,6 +2,7 @@
 //! module with a `check` and tests on good and bad fixtures.
 
 mod cfgs;
+mod clauses;
 mod code;
 mod hosts;
 mod layers;
@@ -59,7 +60,7 @@ impl fmt::Display for Finding {
 /// A rule's name and check.
 type Rule = (&'static str, fn(&[File]) -> Vec<Finding>);
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 10] = [
     ("imports go down only", layers::check),
     ("manifests inherit from the workspace and have no features", manifests::check),
     ("unsafe stays in its rooms", rooms::check),
@@ -68,6 +69,7 @@ const RULES: [Rule; 9] = [
     ("the kernel never touches user memory", user_memory::check),
     ("no machine's paths or hosts", hosts::check),
     ("every interface and method is documented", schema_docs::check),
+    ("every clause of the ABI has a check in a probe", clauses::check),
     ("generated files say so", sizes::check_generated),
 ];
 

@@ -43,18 +43,18 @@ fn round_trip(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
         let sqe = call(bare, facet, &[11, 22, 33]);
         let number = bare.start(&sqe);
         let arrival = if receiver_first { bare.wait(wait) } else { received(bare, right) };
-        notes.note("call: length at the receiver", code(&arrival), 24);
-        notes.note("call: method at the receiver", i64::from(arrival.method), 7);
-        notes.note("call: badge at the receiver", arrival.badge.cast_signed(), BADGE.cast_signed());
+        notes.note("O4 call: length at the receiver", code(&arrival), 24);
+        notes.note("O4 call: method at the receiver", i64::from(arrival.method), 7);
+        notes.note("O4 call: badge at the receiver", arrival.badge.cast_signed(), BADGE.cast_signed());
         let sum: u64 = (0..3).map(|n| bare.ring.arena(INBOX + 8 * n)).sum();
-        notes.note("call: words at the receiver", sum.cast_signed(), 66);
-        notes.note("call: not complete before its answer", i64::from(bare.poll(number).is_some()), 0);
+        notes.note("O4 call: words at the receiver", sum.cast_signed(), 66);
+        notes.note("O1 call: not complete before its answer", i64::from(bare.poll(number).is_some()), 0);
         bare.put(MESSAGE, &[44]);
-        notes.note("return completes with 0", code(&bare.run(&answer(right, arrival.token, 8))), 0);
+        notes.note("O5 return completes with 0", code(&bare.run(&answer(right, arrival.token, 8))), 0);
         let reply = bare.wait(number);
-        notes.note("answer: length at the caller", code(&reply), 8);
-        notes.note("answer: word at the caller", bare.ring.arena(REPLY).cast_signed(), 44);
-        notes.note("answer: no flags", reply.flags, 0);
+        notes.note("O1 answer: length at the caller", code(&reply), 8);
+        notes.note("O1 answer: word at the caller", bare.ring.arena(REPLY).cast_signed(), 44);
+        notes.note("O1 answer: no flags", reply.flags, 0);
     }
 }
 
@@ -65,15 +65,15 @@ fn exceptions(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
     bare.put(MESSAGE, &[u64::from_le_bytes(*b"no such ")]);
     let refusal = answer(right, arrival.token, 8);
     let refusal = Sqe { flags: sqe_flags::EXCEPTION, method: ExceptionCode::NotFound.code(), ..refusal };
-    notes.note("an exception can be returned", code(&bare.run(&refusal)), 0);
+    notes.note("O5 an exception can be returned", code(&bare.run(&refusal)), 0);
     let reply = bare.wait(number);
-    notes.note("exception: flag at the caller", reply.flags, cqe_flags::EXCEPTION);
+    notes.note("O5 exception: flag at the caller", reply.flags, cqe_flags::EXCEPTION);
     notes.note(
-        "exception: code at the caller",
+        "O5 exception: code at the caller",
         i64::from(reply.method),
         i64::from(ExceptionCode::NotFound.code()),
     );
-    notes.note("exception: length of its text", code(&reply), 8);
+    notes.note("O5 exception: length of its text", code(&reply), 8);
 }
 
 fn sizes(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
@@ -82,24 +82,24 @@ fn sizes(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
     let wait = bare.start(&small);
     bare.flush();
     let sqe = call(bare, facet, &[1, 2]);
-    notes.note("a message larger than the receiver's buffer", code(&bare.run(&sqe)), too_large);
-    notes.note("the receiver waits on", i64::from(bare.poll(wait).is_some()), 0);
+    notes.note("O3 a message larger than the receiver's buffer", code(&bare.run(&sqe)), too_large);
+    notes.note("O3 the receiver waits on", i64::from(bare.poll(wait).is_some()), 0);
     let sqe = call(bare, facet, &[1]);
     let number = bare.start(&sqe);
     let arrival = bare.wait(wait);
-    notes.note("and gets the next one", code(&arrival), 8);
+    notes.note("O3 and gets the next one", code(&arrival), 8);
     bare.run(&answer(right, arrival.token, 0));
-    notes.note("an answer of no bytes", code(&bare.wait(number)), 0);
+    notes.note("O1 an answer of no bytes", code(&bare.wait(number)), 0);
 
     let sqe = Sqe { reply_len: 8, ..call(bare, facet, &[]) };
     let number = bare.start(&sqe);
     let arrival = received(bare, right);
     notes.note(
-        "a too large answer is the caller's fault",
+        "O6 a too large answer is the caller's fault",
         code(&bare.run(&answer(right, arrival.token, 16))),
         0,
     );
-    notes.note("who hears of it", code(&bare.wait(number)), TransportError::ReplyTooLarge.code());
+    notes.note("O6 who hears of it", code(&bare.wait(number)), TransportError::ReplyTooLarge.code());
 }
 
 fn tokens(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
@@ -108,28 +108,28 @@ fn tokens(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
     let number = bare.start(&sqe);
     let arrival = received(bare, right);
     notes.note(
-        "a token that was never given",
+        "O5 a token that was never given",
         code(&bare.run(&answer(right, arrival.token ^ 1 << 40, 0))),
         stale,
     );
-    notes.note("token zero", code(&bare.run(&answer(right, 0, 0))), stale);
-    notes.note("the right token", code(&bare.run(&answer(right, arrival.token, 0))), 0);
-    notes.note("the same token again", code(&bare.run(&answer(right, arrival.token, 0))), stale);
-    notes.note("the call was answered once", code(&bare.wait(number)), 0);
+    notes.note("O5 token zero", code(&bare.run(&answer(right, 0, 0))), stale);
+    notes.note("O5 the right token", code(&bare.run(&answer(right, arrival.token, 0))), 0);
+    notes.note("O5 the same token again", code(&bare.run(&answer(right, arrival.token, 0))), stale);
+    notes.note("O5 the call was answered once", code(&bare.wait(number)), 0);
 }
 
 /// Each side of an endpoint is good for its own operations only.
 fn sides(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapId) {
     notes.note(
-        "receive on a client facet",
+        "O4 receive on a client facet",
         code(&bare.run(&recv(facet, 0))),
         TransportError::WrongKind.code(),
     );
     let sqe = call(bare, right, &[]);
-    notes.note("call of a receive right", code(&bare.run(&sqe)), TransportError::WrongInterface.code());
+    notes.note("O1 call of a receive right", code(&bare.run(&sqe)), TransportError::WrongInterface.code());
     let bad = Sqe { op: Op::Return as u8, msg_off: 4, msg_len: 8, ..Sqe::default() };
     notes.note(
-        "return of an unaligned message",
+        "R5 return of an unaligned message",
         code(&bare.run(&bad)),
         TransportError::InvalidArgument.code(),
     );
@@ -140,26 +140,26 @@ fn answer_and_next(bare: &mut Bare<'_>, notes: &Notes, right: CapId, facet: CapI
     let (first, second) = (bare.start(&sqe), bare.start(&sqe));
     let arrival = received(bare, right);
     let next = bare.run(&answer_recv(right, arrival.token, 8));
-    notes.note("return_recv: the next call is its completion", code(&next), 8);
-    notes.note("return_recv: the first call is answered", code(&bare.wait(first)), 8);
-    notes.note("return_recv: the second waits", i64::from(bare.poll(second).is_some()), 0);
+    notes.note("O11 return_recv: the next call is its completion", code(&next), 8);
+    notes.note("O11 return_recv: the first call is answered", code(&bare.wait(first)), 8);
+    notes.note("O11 return_recv: the second waits", i64::from(bare.poll(second).is_some()), 0);
     let waiting = bare.start(&answer_recv(right, next.token, 0));
-    notes.note("return_recv: the second is answered, too", code(&bare.wait(second)), 0);
-    notes.note("return_recv: and waits for the third", i64::from(bare.poll(waiting).is_some()), 0);
+    notes.note("O11 return_recv: the second is answered, too", code(&bare.wait(second)), 0);
+    notes.note("O11 return_recv: and waits for the third", i64::from(bare.poll(waiting).is_some()), 0);
     let third = bare.start(&sqe);
     let arrival = bare.wait(waiting);
-    notes.note("return_recv: which comes", code(&arrival), 8);
+    notes.note("O11 return_recv: which comes", code(&arrival), 8);
     let stale = answer_recv(right, arrival.token ^ 1 << 40, 0);
-    notes.note("return_recv: a wrong token", code(&bare.run(&stale)), TransportError::StaleToken.code());
+    notes.note("O11 return_recv: a wrong token", code(&bare.run(&stale)), TransportError::StaleToken.code());
     let nobody = answer_recv(CapId::NULL, arrival.token, 0);
-    notes.note("return_recv: no right", code(&bare.run(&nobody)), TransportError::InvalidCap.code());
+    notes.note("O11 return_recv: no right", code(&bare.run(&nobody)), TransportError::InvalidCap.code());
     let facets = answer_recv(facet, arrival.token, 0);
     notes.note(
-        "return_recv: a facet is no right",
+        "O11 return_recv: a facet is no right",
         code(&bare.run(&facets)),
         TransportError::WrongKind.code(),
     );
-    notes.note("return_recv: refused, nothing is answered", i64::from(bare.poll(third).is_some()), 0);
+    notes.note("O11 return_recv: refused, nothing is answered", i64::from(bare.poll(third).is_some()), 0);
     bare.run(&answer(right, arrival.token, 0));
-    notes.note("return_recv: and can be made good", code(&bare.wait(third)), 0);
+    notes.note("O11 return_recv: and can be made good", code(&bare.wait(third)), 0);
 }

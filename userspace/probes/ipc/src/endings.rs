@@ -25,22 +25,22 @@ fn cancellation(bare: &mut Bare<'_>, notes: &Notes) {
 
     let sqe = call(bare, facet, &[1]);
     let number = bare.start(&sqe);
-    notes.note("cancel of a queued call", cancel(bare, number), 0);
-    notes.note("which ends as cancelled", code(&bare.wait(number)), canceled);
+    notes.note("O8 cancel of a queued call", cancel(bare, number), 0);
+    notes.note("O8 which ends as cancelled", code(&bare.wait(number)), canceled);
 
     let number = bare.start(&recv(right, 0));
     bare.flush();
-    notes.note("cancel of a receive", cancel(bare, number), 0);
-    notes.note("which ends as cancelled, too", code(&bare.wait(number)), canceled);
+    notes.note("O8 cancel of a receive", cancel(bare, number), 0);
+    notes.note("O8 which ends as cancelled, too", code(&bare.wait(number)), canceled);
 
     let sqe = call(bare, facet, &[2]);
     let number = bare.start(&sqe);
     let arrival = received(bare, right);
-    notes.note("the cancelled call was not received", code(&arrival), 8);
-    notes.note("cancel of a received call", cancel(bare, number), 0);
-    notes.note("its caller is free at once", code(&bare.wait(number)), canceled);
+    notes.note("O8 the cancelled call was not received", code(&arrival), 8);
+    notes.note("O8 cancel of a received call", cancel(bare, number), 0);
+    notes.note("O8 its caller is free at once", code(&bare.wait(number)), canceled);
     let late = code(&bare.run(&answer(right, arrival.token, 0)));
-    notes.note("and the answer comes too late", late, TransportError::StaleToken.code());
+    notes.note("O5 and the answer comes too late", late, TransportError::StaleToken.code());
     bare.release(facet);
     bare.release(right);
 }
@@ -53,17 +53,17 @@ fn full_queue(bare: &mut Bare<'_>, notes: &Notes) {
     let second = bare.start(&sqe);
     bare.flush();
     let full = TransportError::QueueFull.code();
-    notes.note("a call too many for the queue", code(&bare.run(&sqe)), full);
+    notes.note("O2 a call too many for the queue", code(&bare.run(&sqe)), full);
     let arrival = received(bare, right);
-    notes.note("a received call still counts", code(&bare.run(&sqe)), full);
+    notes.note("O2 a received call still counts", code(&bare.run(&sqe)), full);
     bare.run(&answer(right, arrival.token, 0));
-    notes.note("the oldest comes first", code(&bare.wait(first)), 0);
+    notes.note("O12 the oldest comes first", code(&bare.wait(first)), 0);
     let third = bare.start(&sqe);
     bare.flush();
     for number in [second, third] {
         let arrival = received(bare, right);
         bare.run(&answer(right, arrival.token, 0));
-        notes.note("then there is room again", code(&bare.wait(number)), 0);
+        notes.note("O2 then there is room again", code(&bare.wait(number)), 0);
     }
     bare.release(facet);
     bare.release(right);
@@ -76,11 +76,11 @@ fn closed(bare: &mut Bare<'_>, notes: &Notes) {
     let sqe = call(bare, facet, &[]);
     let queued = bare.start(&sqe);
     bare.flush();
-    notes.note("release of the receive right", code(&bare.release(right)), 0);
-    notes.note("ends queued calls", code(&bare.wait(queued)), gone);
-    notes.note("and refuses new ones", code(&bare.run(&sqe)), gone);
+    notes.note("O7 release of the receive right", code(&bare.release(right)), 0);
+    notes.note("O9 ends queued calls", code(&bare.wait(queued)), gone);
+    notes.note("O9 and refuses new ones", code(&bare.run(&sqe)), gone);
     let stale = code(&bare.run(&recv(right, 0)));
-    notes.note("its id is stale", stale, TransportError::InvalidCap.code());
+    notes.note("O7 its id is stale", stale, TransportError::InvalidCap.code());
     bare.release(facet);
 }
 
@@ -89,13 +89,13 @@ fn unreferenced(bare: &mut Bare<'_>, notes: &Notes) {
     let (one, other) = (bare.mint(right, 71), bare.mint(right, 72));
     let wait = bare.start(&recv(right, 0));
     bare.flush();
-    notes.note("nothing is heard while facets live", i64::from(bare.poll(wait).is_some()), 0);
+    notes.note("O10 nothing is heard while facets live", i64::from(bare.poll(wait).is_some()), 0);
     bare.release(one);
     let news = bare.wait(wait);
-    notes.note("the last facet of a badge is gone: flag", news.flags, cqe_flags::UNREFERENCED);
-    notes.note("the last facet of a badge is gone: badge", news.badge.cast_signed(), 71);
+    notes.note("O10 the last facet of a badge is gone: flag", news.flags, cqe_flags::UNREFERENCED);
+    notes.note("O10 the last facet of a badge is gone: badge", news.badge.cast_signed(), 71);
     bare.release(other);
     let news = bare.run(&recv(right, 0));
-    notes.note("news waits for its receiver", news.badge.cast_signed(), 72);
+    notes.note("O10 news waits for its receiver", news.badge.cast_signed(), 72);
     bare.release(right);
 }

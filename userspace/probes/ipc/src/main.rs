@@ -5,9 +5,11 @@
 #![cfg_attr(capos, no_std, no_main)]
 
 mod bindings;
+mod birth;
 mod calls;
 mod deadlines;
 mod endings;
+mod lines;
 mod notifications;
 mod parking;
 mod peers;
@@ -15,6 +17,7 @@ mod queues;
 mod submissions;
 
 use probe::{Audit, Nursery, Report, bare, options};
+use rt::generated::{InterruptClient, IoPortClient};
 use rt::{CallError, CapId, Env, EnvError};
 
 rt::main!(run);
@@ -23,6 +26,9 @@ struct Setup {
     report: Report,
     nursery: Nursery,
     audit: Audit,
+    /// COM1 and its line.
+    ports: IoPortClient,
+    line: InterruptClient,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -43,7 +49,13 @@ fn run(mut env: Env) -> i64 {
 }
 
 fn setup(env: &mut Env) -> Result<Setup, EnvError> {
-    Ok(Setup { report: Report::new(env)?, nursery: Nursery::new(env)?, audit: Audit::new(env)? })
+    Ok(Setup {
+        report: Report::new(env)?,
+        nursery: Nursery::new(env)?,
+        audit: Audit::new(env)?,
+        ports: env.client("ports")?,
+        line: env.client("irq")?,
+    })
 }
 
 fn all(setup: &Setup) -> Result<(), CallError> {
@@ -52,7 +64,10 @@ fn all(setup: &Setup) -> Result<(), CallError> {
     peers::all(setup)?;
     // The first time was to warm up: the second must leave nothing behind.
     let before = setup.audit.counts()?;
-    let clauses = clauses(setup, timer)? + peers::all(setup)?;
+    let clauses = clauses(setup, timer)?
+        + peers::all(setup)?
+        + birth::all(setup)
+        + lines::all(setup, &setup.ports, &setup.line)?;
     setup.report.event("ipc.done", probe::Fields::new().value("clauses", clauses));
     setup.audit.report(&setup.report, before);
     Ok(())

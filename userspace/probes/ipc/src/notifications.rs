@@ -10,7 +10,7 @@ use rt::{CapId, ExceptionCode, TransportError};
 
 pub fn all(bare: &mut Bare<'_>, notes: &Notes) {
     let event = create(bare);
-    notes.note("a notification is made", i32::from(event != CapId::NULL), 1);
+    notes.note("N1 a notification is made", i32::from(event != CapId::NULL), 1);
     let signal = mint(bare, event, 0b01);
     let other = mint(bare, event, 0b10);
     accumulate(bare, notes, event, [signal, other]);
@@ -18,7 +18,7 @@ pub fn all(bare: &mut Bare<'_>, notes: &Notes) {
     refusals(bare, notes, event, signal);
     bare.release(event);
     let late = bare.run(&signal_sqe(signal));
-    notes.note("nobody can wait any more", outcome(&late), i64::from(ExceptionCode::Disconnected.code()));
+    notes.note("N1 nobody can wait any more", outcome(&late), i64::from(ExceptionCode::Disconnected.code()));
     bare.release(signal);
     bare.release(other);
 }
@@ -64,50 +64,50 @@ pub fn outcome(cqe: &Cqe) -> i64 {
 fn accumulate(bare: &mut Bare<'_>, notes: &Notes, event: CapId, signals: [CapId; 2]) {
     let poll = event_sqe(bare, event, notification::POLL);
     let found = bare.run(&poll);
-    notes.note("poll: no bits in the beginning", bits(bare, &found), 0);
+    notes.note("N2 poll: no bits in the beginning", bits(bare, &found), 0);
     for signal in [signals[0], signals[1], signals[0]] {
-        notes.note("signal completes with nothing", outcome(&bare.run(&signal_sqe(signal))), 0);
+        notes.note("N1 signal completes with nothing", outcome(&bare.run(&signal_sqe(signal))), 0);
     }
     let found = bare.run(&poll);
-    notes.note("poll: bits add up", bits(bare, &found), 0b11);
+    notes.note("N2 poll: bits add up", bits(bare, &found), 0b11);
     let found = bare.run(&poll);
-    notes.note("poll: and are cleared", bits(bare, &found), 0);
+    notes.note("N2 poll: and are cleared", bits(bare, &found), 0);
     bare.run(&signal_sqe(signals[1]));
     let wait = event_sqe(bare, event, notification::WAIT);
     let found = bare.run(&wait);
-    notes.note("wait: takes bits that are there", bits(bare, &found), 0b10);
+    notes.note("N2 wait: takes bits that are there", bits(bare, &found), 0b10);
 }
 
 fn waiting(bare: &mut Bare<'_>, notes: &Notes, event: CapId, signal: CapId) {
     let wait = event_sqe(bare, event, notification::WAIT);
     let (first, second) = (bare.start(&wait), bare.start(&wait));
     bare.flush();
-    notes.note("wait: does not complete without bits", i64::from(bare.poll(first).is_some()), 0);
+    notes.note("N2 wait: does not complete without bits", i64::from(bare.poll(first).is_some()), 0);
     bare.run(&signal_sqe(signal));
     let found = bare.wait(first);
-    notes.note("wait: the first gets the bits", bits(bare, &found), 0b01);
-    notes.note("wait: the second goes on", i64::from(bare.poll(second).is_some()), 0);
+    notes.note("N3 wait: the first gets the bits", bits(bare, &found), 0b01);
+    notes.note("N3 wait: the second goes on", i64::from(bare.poll(second).is_some()), 0);
     let cancel = Sqe { op: Op::Cancel as u8, aux: second, ..Sqe::default() };
-    notes.note("wait: can be cancelled", code(&bare.run(&cancel)), 0);
-    notes.note("wait: and ends as such", code(&bare.wait(second)), TransportError::Canceled.code());
+    notes.note("N3 wait: can be cancelled", code(&bare.run(&cancel)), 0);
+    notes.note("N3 wait: and ends as such", code(&bare.wait(second)), TransportError::Canceled.code());
     bare.run(&signal_sqe(signal));
     let poll = event_sqe(bare, event, notification::POLL);
     let found = bare.run(&poll);
-    notes.note("a cancelled wait takes no bits", bits(bare, &found), 0b01);
+    notes.note("N3 a cancelled wait takes no bits", bits(bare, &found), 0b01);
 }
 
 fn refusals(bare: &mut Bare<'_>, notes: &Notes, event: CapId, signal: CapId) {
     let target = (event, notification::INTERFACE_ID);
     let none = bare.call(target, notification::MINT, &MintParams { bits: 0, lost: 0 }, &[], 1);
     let invalid = i64::from(ExceptionCode::InvalidArgument.code());
-    notes.note("a signaller of no bits", outcome(&bare.run(&none)), invalid);
+    notes.note("N4 a signaller of no bits", outcome(&bare.run(&none)), invalid);
     let as_if = Sqe { interface: notification::INTERFACE_ID, ..signal_sqe(signal) };
     let wrong = TransportError::WrongInterface.code();
-    notes.note("a signaller cannot wait", code(&bare.run(&as_if)), wrong);
+    notes.note("N4 a signaller cannot wait", code(&bare.run(&as_if)), wrong);
     let wait = event_sqe(bare, event, notification::WAIT);
     let waits: [u64; 8] = core::array::from_fn(|_| bare.start(&wait));
     let many = outcome(&bare.run(&wait));
-    notes.note("no more than eight wait", many, i64::from(ExceptionCode::WrongState.code()));
+    notes.note("N3 no more than eight wait", many, i64::from(ExceptionCode::WrongState.code()));
     for number in waits {
         bare.run(&Sqe { op: Op::Cancel as u8, aux: number, ..Sqe::default() });
         bare.wait(number);

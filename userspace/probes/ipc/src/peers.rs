@@ -59,11 +59,11 @@ pub fn all(setup: &Setup) -> Result<usize, CallError> {
 fn server_exits(setup: &Setup) -> Result<usize, CallError> {
     let report = &setup.report;
     let (handle, facet) = server(setup)?;
-    report.equal("another process answers", echo::call::<1>(&facet, ADD, &[41])?, [42]);
-    report.fails("a server that exits", echo::call::<1>(&facet, DIE, &[]), TransportError::Disconnected);
-    report.fails("calls after that", echo::call::<1>(&facet, ADD, &[]), TransportError::Disconnected);
+    report.equal("O1 another process answers", echo::call::<1>(&facet, ADD, &[41])?, [42]);
+    report.fails("O9 a server that exits", echo::call::<1>(&facet, DIE, &[]), TransportError::Disconnected);
+    report.fails("O9 calls after that", echo::call::<1>(&facet, ADD, &[]), TransportError::Disconnected);
     let end = handle.wait_blocking()?;
-    report.equal("its exit code", (end.reason, end.code), (ExitReason::Exited, 33));
+    report.equal("A3 its exit code", (end.reason, end.code), (ExitReason::Exited, 33));
     Ok(4)
 }
 
@@ -71,6 +71,9 @@ fn server_is_killed(setup: &Setup) -> Result<usize, CallError> {
     let report = &setup.report;
     let (handle, facet) = server(setup)?;
     echo::call::<1>(&facet, ADD, &[1])?;
+    let event = factory().create_notification_blocking()?;
+    handle.signal_on_exit_blocking(event.mint_blocking(1, 0)?)?;
+    report.equal("N9 who lives signals nothing", event.poll_blocking()?, 0);
     let found = block_on(async {
         let kept = rt::ipc::call(&facet, echo::INTERFACE, KEEP, |_| Ok(0), &[], 0, 0);
         let pause = async {
@@ -85,10 +88,12 @@ fn server_is_killed(setup: &Setup) -> Result<usize, CallError> {
             Either::Second(_) => kept.await.map(|_| ()),
         }
     });
-    report.fails("a server that is killed with our call", found, TransportError::Disconnected);
-    report.fails("calls after the kill", echo::call::<1>(&facet, ADD, &[]), TransportError::Disconnected);
-    report.equal("it was killed", handle.wait_blocking()?.reason, ExitReason::Killed);
-    Ok(3)
+    report.fails("O9 a server that is killed with our call", found, TransportError::Disconnected);
+    report.fails("O9 calls after the kill", echo::call::<1>(&facet, ADD, &[]), TransportError::Disconnected);
+    report.equal("O9 it was killed", handle.wait_blocking()?.reason, ExitReason::Killed);
+    report.equal("N9 its end signals", event.wait_blocking()?, 1);
+    report.equal("N9 and once", event.poll_blocking()?, 0);
+    Ok(6)
 }
 
 /// A client that dies while we have its call: its facet goes, and our answer is stale, which nobody hears of.
@@ -102,21 +107,21 @@ fn client_is_killed(setup: &Setup) -> Result<usize, CallError> {
     let mut receiver = Receiver::new(endpoint.into_cap(), 1);
     block_on(async {
         let Event::Call(request) = receiver.next().await? else {
-            report.check("a call of the client", false, "something else came");
+            report.check("O4 a call of the client", false, "something else came");
             return Ok(1);
         };
         report.equal(
-            "a call of the client",
+            "O4 a call of the client",
             (request.context().badge(), echo::word(request.bytes(), 0)),
             (77, 5),
         );
         handle.kill().await?;
         echo::answer(request, &[6]);
         match receiver.next().await? {
-            Event::Unreferenced(badge) => report.equal("its facet went with it", badge, 77),
-            Event::Call(_) => report.check("its facet went with it", false, "another call came"),
+            Event::Unreferenced(badge) => report.equal("O10 its facet went with it", badge, 77),
+            Event::Call(_) => report.check("O10 its facet went with it", false, "another call came"),
         }
-        report.equal("the client was killed", handle.wait().await?.reason, ExitReason::Killed);
+        report.equal("O10 the client was killed", handle.wait().await?.reason, ExitReason::Killed);
         Ok(3)
     })
 }

@@ -29,17 +29,17 @@ pub fn sleep(bare: &Bare<'_>, timer: CapId, ns: u64) -> Sqe {
 
 fn timeouts(bare: &mut Bare<'_>, notes: &Notes, timer: CapId) {
     let start = now(bare, timer);
-    notes.note("a poll of nothing", bare.ring.enter(1, 0), 0);
-    notes.note("a wait that times out", bare.ring.enter(1, 3 * MS), 0);
+    notes.note("A2 a poll of nothing", bare.ring.enter(1, 0), 0);
+    notes.note("A1 a wait that times out", bare.ring.enter(1, 3 * MS), 0);
     let waited = now(bare, timer) - start;
-    notes.note("it lasted as long as asked", i64::from(waited >= 3 * MS), 1);
+    notes.note("A1 it lasted as long as asked", i64::from(waited >= 3 * MS), 1);
     let soon = now(bare, timer) + 2 * MS;
     let call = sleep(bare, timer, soon);
     let number = bare.start(&call);
-    notes.note("a wait that is served", bare.ring.enter(1, 1000 * MS), 1);
-    notes.note("by what was waited for", bare.poll(number).map_or(-1, |cqe| code(&cqe)), 0);
+    notes.note("A1 a wait that is served", bare.ring.enter(1, 1000 * MS), 1);
+    notes.note("A1 by what was waited for", bare.poll(number).map_or(-1, |cqe| code(&cqe)), 0);
     let late = now(bare, timer) - start;
-    notes.note("and not by its time-out", i64::from(late < 900 * MS), 1);
+    notes.note("A1 and not by its time-out", i64::from(late < 900 * MS), 1);
 }
 
 /// As many operations as the submission queue has entries may be pending.
@@ -53,7 +53,11 @@ fn in_flight(bare: &mut Bare<'_>, notes: &Notes, timer: CapId) {
     }
     bare.flush();
     let one_more = sleep(bare, timer, far);
-    notes.note("one operation too many", code(&bare.run(&one_more)), TransportError::TooManyInFlight.code());
+    notes.note(
+        "R3 one operation too many",
+        code(&bare.run(&one_more)),
+        TransportError::TooManyInFlight.code(),
+    );
     let mut canceled = 0;
     for number in numbers.iter().take(entries) {
         let cancel = Sqe { op: Op::Cancel as u8, aux: *number, ..Sqe::default() };
@@ -61,7 +65,7 @@ fn in_flight(bare: &mut Bare<'_>, notes: &Notes, timer: CapId) {
         let ended = code(&bare.wait(*number)) == TransportError::Canceled.code();
         canceled += i32::from(confirmed && ended);
     }
-    notes.note("all of them can be cancelled", canceled, entries as i32);
+    notes.note("O8 all of them can be cancelled", canceled, entries as i32);
 }
 
 /// Submissions are taken only as far as there is room for their completions.
@@ -75,13 +79,15 @@ fn full_completion_queue(bare: &mut Bare<'_>, notes: &Notes) {
         }
         taken = bare.ring.enter(0, 0);
     }
-    notes.note("the completion queue is full", taken, room);
+    notes.note("R3 the completion queue is full", taken, room);
     let pending = bare.ring.header(header::SQ_TAIL).wrapping_sub(bare.ring.header(header::SQ_HEAD));
-    notes.note("the rest was not taken", pending, shape.sq_entries);
+    notes.note("R3 the rest was not taken", pending, shape.sq_entries);
     bare.flush();
     bare.flush();
     let pending = bare.ring.header(header::SQ_TAIL).wrapping_sub(bare.ring.header(header::SQ_HEAD));
-    notes.note("with room again it is", pending, 0);
+    notes.note("R3 with room again it is", pending, 0);
+    let followed = bare.ring.header(header::SQ_HEAD) == bare.ring.header(header::SQ_TAIL);
+    notes.note("R1 the kernel's head has followed the tail", i64::from(followed), 1);
     // The completions of all that have user data 0: nobody waits for them.
     while bare.poll(0).is_some() {}
 }
@@ -91,15 +97,15 @@ fn corrupt_indices(bare: &mut Bare<'_>, notes: &Notes) {
     let corrupt = i64::from(TransportError::CorruptRing.code());
     let (tail, head) = (ring.header(header::SQ_TAIL), ring.header(header::CQ_HEAD));
     ring.set_header(header::SQ_TAIL, tail.wrapping_add(ring.shape().sq_entries + 1));
-    notes.note("a tail too far ahead", ring.enter(0, 0), corrupt);
-    notes.note("is named in the header", ring.header(header::FAULT), fault::SQ_TAIL);
+    notes.note("R2 a tail too far ahead", ring.enter(0, 0), corrupt);
+    notes.note("R2 is named in the header", ring.header(header::FAULT), fault::SQ_TAIL);
     ring.set_header(header::SQ_TAIL, tail.wrapping_sub(1));
-    notes.note("a tail behind the head", ring.enter(0, 0), corrupt);
-    notes.note("nothing of it was taken", ring.header(header::SQ_HEAD), tail);
+    notes.note("R2 a tail behind the head", ring.enter(0, 0), corrupt);
+    notes.note("R2 nothing of it was taken", ring.header(header::SQ_HEAD), tail);
     ring.set_header(header::SQ_TAIL, tail);
     ring.set_header(header::CQ_HEAD, head.wrapping_add(1));
-    notes.note("a completion head beyond the tail", ring.enter(1, 0), corrupt);
-    notes.note("is named, too", ring.header(header::FAULT), fault::CQ_HEAD);
+    notes.note("R2 a completion head beyond the tail", ring.enter(1, 0), corrupt);
+    notes.note("R2 is named, too", ring.header(header::FAULT), fault::CQ_HEAD);
     ring.set_header(header::CQ_HEAD, head);
-    notes.note("mended, it works again", code(&bare.run(&Sqe::default())), 0);
+    notes.note("R2 mended, it works again", code(&bare.run(&Sqe::default())), 0);
 }
