@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod audit;
 mod devices;
 mod logs;
 mod machine;
@@ -40,11 +41,12 @@ impl<'a> Sources<'a> {
 }
 
 /// Every command and what it tells.
-pub const COMMANDS: [(&str, &str); 13] = [
+pub const COMMANDS: [(&str, &str); 14] = [
     ("help", "what can be asked"),
     ("status", "the whole at a glance"),
     ("cpu", "processors and their counters"),
     ("mem", "memory: who has it, and what the firmware says there is"),
+    ("audit", "the kernel's books, and whether they are in order"),
     ("acpi", "ACPI tables"),
     ("pci", "PCI functions"),
     ("irq", "interrupt lines"),
@@ -93,6 +95,7 @@ async fn report(
         "status" => alloc::vec![machine::status(sources).await?],
         "cpu" => machine::cpu(sources.system()?).await?,
         "mem" => machine::memory(sources.system()?).await?,
+        "audit" => audit::all(sources.system()?).await?,
         "acpi" => alloc::vec![devices::acpi(sources.system()?).await?],
         "pci" => alloc::vec![devices::pci(sources.system()?).await?],
         "irq" => alloc::vec![devices::irq(sources.system()?).await?],

@@ -60,6 +60,43 @@ pub(crate) const MEMORY: Shape = shape("memory", &[("total", Right), ("free", Ri
 pub(crate) const MEMORY_OWNER: Shape =
     shape("memory_owner", &[("process", Right), ("used", Right), ("limit", Right), ("name", Left)]);
 pub(crate) const MEMORY_RANGE: Shape = shape("memory_range", &[("size", Right), ("use", Left)]);
+pub(crate) const AUDIT: Shape = shape(
+    "audit",
+    &[
+        ("processes", Left),
+        ("threads", Left),
+        ("endpoints", Left),
+        ("facets", Left),
+        ("notifications", Left),
+        ("alarms", Left),
+        ("pending", Left),
+        ("slots", Left),
+        ("heap_bytes", Left),
+        ("disorder", Left),
+    ],
+);
+pub(crate) const AUDIT_PROCESS: Shape = shape(
+    "audit_process",
+    &[
+        ("process", Right),
+        ("threads", Right),
+        ("slots", Right),
+        ("pending", Right),
+        ("raised", Right),
+        ("calls", Right),
+        ("receives", Right),
+        ("entries", Right),
+        ("regions", Right),
+        ("mapped", Right),
+        ("own", Right),
+        ("lent", Right),
+        ("orphaned", Right),
+        ("books", Left),
+        ("name", Left),
+    ],
+);
+pub(crate) const AUDIT_INTERFACE: Shape =
+    shape("audit_interface", &[("interface", Left), ("capabilities", Right)]);
 pub(crate) const ACPI: Shape = shape("acpi", &[("table", Left), ("revision", Right), ("length", Right)]);
 pub(crate) const PCI: Shape = shape(
     "pci",
@@ -84,7 +121,7 @@ pub(crate) const LOG: Shape =
 mod tests {
     use super::*;
 
-    const ALL: [Shape; 13] = [
+    const ALL: [Shape; 16] = [
         HELP,
         STATUS,
         CPU,
@@ -92,6 +129,9 @@ mod tests {
         MEMORY,
         MEMORY_OWNER,
         MEMORY_RANGE,
+        AUDIT,
+        AUDIT_PROCESS,
+        AUDIT_INTERFACE,
         ACPI,
         PCI,
         IRQ,

@@ -1,6 +1,6 @@
 //! Kills the members of a busy little world at random instructions, ten thousand times over all cases, and looks for what is left.
 //!
-//! `--kills=N --seed=N --life=NS --books=N`
+//! `--kills=N --seed=N --life=NS --books=N`, or `--services=a,b --kills=N --seed=N` for services of the system (`services`).
 //!
 //! The world (`cast`) is servers, clients and workers, each a process of this program in a role. They do all that a process can have
 //! under way: calls of all sizes with capabilities, received and unanswered ones, cancelled ones, receives, notifications, sleeps, threads,
@@ -15,6 +15,7 @@ mod cast;
 mod client;
 mod killer;
 mod server;
+mod services;
 mod tree;
 mod worker;
 
@@ -31,6 +32,9 @@ struct Setup {
 }
 
 fn run(mut env: Env) -> i64 {
+    if let Some(names) = options::text(&env, "services") {
+        return services::run(env, names);
+    }
     match options::text(&env, "role") {
         Some("tree") => tree::run(env),
         Some(role) => match Member::new(&mut env) {

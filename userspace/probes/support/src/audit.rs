@@ -1,6 +1,7 @@
 //! What is left behind: the system's and our own counts before and after.
 
 use crate::report::{Fields, Report};
+use rt::generated::system_info::AuditProcessReply;
 use rt::generated::{SystemInfoClient, TimerClient};
 use rt::{CallError, Env, EnvError, ExceptionCode};
 
@@ -145,18 +146,32 @@ impl Audit {
 
     /// Goes over the books of every process; reports those that are not in order, and gives how many these are.
     pub fn disorder(&self, report: &Report) -> Result<u64, CallError> {
-        let (mut cursor, mut wrong) = (0, 0);
-        loop {
-            let books = match self.system.audit_process_blocking(cursor) {
-                Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(wrong),
-                books => books?,
-            };
+        let mut wrong = 0;
+        self.each_process(|books| {
             if !books.wrong.is_empty() {
                 wrong += 1;
                 report.check("books of a process", false, format_args!("{}: {}", books.id, books.wrong));
             }
+        })?;
+        Ok(wrong)
+    }
+
+    /// Hands the books of each process to `look`.
+    pub fn each_process(&self, mut look: impl FnMut(&AuditProcessReply)) -> Result<(), CallError> {
+        let mut cursor = 0;
+        loop {
+            let books = match self.system.audit_process_blocking(cursor) {
+                Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(()),
+                books => books?,
+            };
+            look(&books);
             cursor = books.id + 1;
         }
+    }
+
+    /// The counts now, though they may be changing.
+    pub fn counts_now(&self) -> Result<Counts, CallError> {
+        self.look()
     }
 
     /// Reports what is gone since `before`, giving the system some time to come to rest.
