@@ -291,7 +291,7 @@ fn without_memory_for_the_alarm_the_operation_ends_and_says_so() {
 #[test]
 fn a_walk_over_as_many_as_there_may_be_comes_to_an_end() {
     let mut timed = timed::Timed::new();
-    let pending = || Pending { buffers: Buffers::of(&Sqe::default()), waiting: Waiting::Parked };
+    let pending = || Pending { buffers: Buffers::NONE, waiting: Waiting::Parked };
     let last = loop {
         match timed.begin(pending()) {
             Ok(id) => assert!(timed.search(id.following(), |_| true).is_none(), "{id:?}"),
