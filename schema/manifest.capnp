@@ -118,6 +118,8 @@ struct Budget {
   endpointEntries @4 :UInt32 = 64;
   logBytes @5 :UInt32 = 65536;
   priority @6 :UInt8 = 10;
+  cpuPercent @7 :UInt16 = 0;
+  # Of one processor's time, in all; 0: no share of its own.
 }
 
 enum Restart {

@@ -20,8 +20,9 @@ interface SystemInfo $Capos.kernelHosted {
   features @2 () -> (text :Text);
   # What the processor reports and what the kernel made of it, in words: `nx=on smep=on x2apic=absent ...`.
 
-  process @3 (cursor :UInt64) -> (id :UInt64, state :ProcessState, threads :UInt32, pages :UInt64, pageLimit :UInt64, slots :UInt32, slotLimit :UInt32, cpuNs :UInt64, name :Text);
-  # The first process whose id is at or after `cursor`; `notFound` when there is none.
+  process @3 (cursor :UInt64) -> (id :UInt64, state :ProcessState, threads :UInt32, pages :UInt64, pageLimit :UInt64, slots :UInt32, slotLimit :UInt32, cpuNs :UInt64, name :Text, cpuPercent :UInt32);
+  # The first process whose id is at or after `cursor`; `notFound` when there is none. `cpuPercent` is its share, in hundredths of one
+  # processor, without what it promised to others; 0 when it has no limit, or has ended.
 
   memoryRange @4 (index :UInt32) -> (pages :UInt64, kind :Text);
   # One range of the firmware's memory map; `notFound` beyond the last.

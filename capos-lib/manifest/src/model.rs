@@ -141,6 +141,8 @@ pub struct Budget {
     pub log_bytes: u32,
     /// 0 to 31; higher goes first.
     pub priority: u8,
+    /// Hundredths of one processor's time for all its threads together; 0: no share of its own.
+    pub cpu_percent: u16,
 }
 
 impl Default for Budget {
@@ -154,6 +156,7 @@ impl Default for Budget {
             endpoint_entries: 64,
             log_bytes: 65536,
             priority: 10,
+            cpu_percent: 0,
         }
     }
 }

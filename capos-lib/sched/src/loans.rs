@@ -1,6 +1,6 @@
 //! The priorities that a thread was lent by those it works for.
 
-use crate::priority::{Priority, ReadyBitmap};
+use crate::priority::{Priority, Rank, ReadyBitmap};
 use capos_abi::PRIORITIES;
 
 /// Loans, counted by priority. While it has any, a thread runs at least at the highest.
@@ -26,7 +26,7 @@ impl Loans {
     pub fn take(&mut self, priority: Priority) {
         let count = self.count(priority);
         *count = count.saturating_add(1);
-        self.any.set(priority);
+        self.any.set(Rank::new(priority, false));
     }
 
     /// One is over.
@@ -34,13 +34,13 @@ impl Loans {
         let count = self.count(priority);
         *count = count.saturating_sub(1);
         if *count == 0 {
-            self.any.clear(priority);
+            self.any.clear(Rank::new(priority, false));
         }
     }
 
     /// The highest.
     pub fn highest(&self) -> Option<Priority> {
-        self.any.highest()
+        self.any.highest().map(Rank::priority)
     }
 
     fn count(&mut self, priority: Priority) -> &mut u16 {

@@ -1,12 +1,11 @@
-//! Ready threads of one CPU: first in, first out within a priority, higher priorities first.
+//! Ready threads of one CPU: first in, first out within a rank, higher ranks first.
 
 #[cfg(test)]
 mod tests;
 
 use crate::OutOfMemory;
-use crate::priority::{Priority, ReadyBitmap};
+use crate::priority::{RANKS, Rank, ReadyBitmap};
 use alloc::vec::Vec;
-use capos_abi::PRIORITIES;
 
 /// Link that leads nowhere.
 const NONE: u32 = u32::MAX;
@@ -20,7 +19,7 @@ pub struct Handle {
 
 struct Slot<T> {
     generation: u32,
-    priority: Priority,
+    rank: Rank,
     previous: u32,
     /// Next in the list, or the next free slot.
     next: u32,
@@ -40,7 +39,7 @@ struct List {
 pub struct RunQueue<T> {
     slots: Vec<Slot<T>>,
     first_free: u32,
-    lists: [List; PRIORITIES],
+    lists: [List; RANKS],
     ready: ReadyBitmap,
     len: usize,
     admitted: usize,
@@ -58,7 +57,7 @@ impl<T> RunQueue<T> {
         RunQueue {
             slots: Vec::new(),
             first_free: NONE,
-            lists: [List { first: NONE, last: NONE }; PRIORITIES],
+            lists: [List { first: NONE, last: NONE }; RANKS],
             ready: ReadyBitmap::EMPTY,
             len: 0,
             admitted: 0,
@@ -97,52 +96,66 @@ impl<T> RunQueue<T> {
         self.len == 0
     }
 
-    /// The highest priority at which somebody is ready.
+    /// The highest rank at which somebody is ready.
     #[inline]
-    pub fn highest(&self) -> Option<Priority> {
+    pub fn highest(&self) -> Option<Rank> {
         self.ready.highest()
     }
 
-    /// Makes `value` ready, behind all others of its priority.
+    /// Makes `value` ready, behind all others of its rank.
     ///
     /// # Errors
     /// Gives the value back when there are more of them than were admitted.
     #[inline]
-    pub fn push(&mut self, priority: Priority, value: T) -> Result<Handle, T> {
-        let last = self.list(priority).last;
-        let slot = self.fill(priority, value, last, NONE)?;
-        self.set_next(last, slot, priority);
-        self.list_mut(priority).last = slot;
-        self.ready.set(priority);
+    pub fn push(&mut self, rank: Rank, value: T) -> Result<Handle, T> {
+        let last = self.list(rank).last;
+        let slot = self.fill(rank, value, last, NONE)?;
+        self.set_next(last, slot, rank);
+        self.list_mut(rank).last = slot;
+        self.ready.set(rank);
         Ok(self.handle(slot))
     }
 
-    /// Makes `value` ready, before all others of its priority: it was interrupted and has not had its turn.
+    /// Makes `value` ready, before all others of its rank: it was interrupted and has not had its turn.
     ///
     /// # Errors
     /// As [`RunQueue::push`].
     #[inline]
-    pub fn push_front(&mut self, priority: Priority, value: T) -> Result<Handle, T> {
-        let first = self.list(priority).first;
-        let slot = self.fill(priority, value, NONE, first)?;
-        self.set_previous(first, slot, priority);
-        self.list_mut(priority).first = slot;
-        self.ready.set(priority);
+    pub fn push_front(&mut self, rank: Rank, value: T) -> Result<Handle, T> {
+        let first = self.list(rank).first;
+        let slot = self.fill(rank, value, NONE, first)?;
+        self.set_previous(first, slot, rank);
+        self.list_mut(rank).first = slot;
+        self.ready.set(rank);
         Ok(self.handle(slot))
     }
 
     /// Takes out who runs next.
     #[inline]
-    pub fn pop(&mut self) -> Option<(Priority, T)> {
-        let priority = self.ready.highest()?;
-        let slot = self.list(priority).first;
-        Some((priority, self.take(slot)?))
+    pub fn pop(&mut self) -> Option<(Rank, T)> {
+        let rank = self.ready.highest()?;
+        let slot = self.list(rank).first;
+        Some((rank, self.take(slot)?))
     }
 
-    /// Takes out who runs next if its priority is higher than `running`: whether to preempt.
+    /// Takes out who runs next if its rank is higher than `running`: whether to preempt.
     #[inline]
-    pub fn pop_above(&mut self, running: Priority) -> Option<(Priority, T)> {
+    pub fn pop_above(&mut self, running: Rank) -> Option<(Rank, T)> {
         if self.ready.highest()? > running { self.pop() } else { None }
+    }
+
+    /// Exchanges who runs, of rank `running`, for who runs next, if anybody of that rank or above is ready: `value` is ready then, behind all
+    /// others of its rank.
+    ///
+    /// # Errors
+    /// Gives the value back when nobody is, or the queue has room for nobody.
+    #[inline]
+    pub fn exchange(&mut self, running: Rank, value: T) -> Result<(Handle, T), T> {
+        if self.len >= self.admitted || self.ready.highest().is_none_or(|highest| highest < running) {
+            return Err(value);
+        }
+        let Some((_, next)) = self.pop() else { return Err(value) };
+        self.push(running, value).map(|handle| (handle, next))
     }
 
     /// Takes out something in the middle. `None` when it has left already.
@@ -153,24 +166,24 @@ impl<T> RunQueue<T> {
     }
 
     /// Everybody who is ready, in the order in which they would run.
-    pub fn iter(&self) -> impl Iterator<Item = (Priority, &T)> {
-        let lists = (0..PRIORITIES as u8).rev().filter_map(Priority::new);
-        lists.flat_map(move |priority| {
-            let first = self.slots.get(self.list(priority).first as usize);
+    pub fn iter(&self) -> impl Iterator<Item = (Rank, &T)> {
+        let lists = (0..RANKS as u8).rev().map(Rank::from_number);
+        lists.flat_map(move |rank| {
+            let first = self.slots.get(self.list(rank).first as usize);
             let slots = core::iter::successors(first, |slot| self.slots.get(slot.next as usize));
-            slots.filter_map(move |slot| Some((priority, slot.value.as_ref()?)))
+            slots.filter_map(move |slot| Some((rank, slot.value.as_ref()?)))
         })
     }
 
     #[inline]
-    fn list(&self, priority: Priority) -> List {
-        // In bounds: there are PRIORITIES priorities.
-        self.lists[priority.index()]
+    fn list(&self, rank: Rank) -> List {
+        // In bounds: there are RANKS ranks.
+        self.lists[rank.index()]
     }
 
     #[inline]
-    fn list_mut(&mut self, priority: Priority) -> &mut List {
-        &mut self.lists[priority.index()]
+    fn list_mut(&mut self, rank: Rank) -> &mut List {
+        &mut self.lists[rank.index()]
     }
 
     #[inline]
@@ -181,21 +194,21 @@ impl<T> RunQueue<T> {
 
     /// Puts a value into a free slot that has these neighbours.
     #[inline]
-    fn fill(&mut self, priority: Priority, value: T, previous: u32, next: u32) -> Result<u32, T> {
+    fn fill(&mut self, rank: Rank, value: T, previous: u32, next: u32) -> Result<u32, T> {
         if self.len >= self.admitted {
             return Err(value);
         }
         let index = self.first_free;
         if let Some(slot) = self.slots.get_mut(index as usize) {
             self.first_free = slot.next;
-            (slot.priority, slot.previous, slot.next) = (priority, previous, next);
+            (slot.rank, slot.previous, slot.next) = (rank, previous, next);
             slot.value = Some(value);
             self.len += 1;
             return Ok(index);
         }
         // Never grows: `admit` made room for as many slots as were ever admitted at once.
         let index = self.slots.len() as u32;
-        self.slots.push(Slot { generation: 1, priority, previous, next, value: Some(value) });
+        self.slots.push(Slot { generation: 1, rank, previous, next, value: Some(value) });
         self.len += 1;
         Ok(index)
     }
@@ -206,35 +219,35 @@ impl<T> RunQueue<T> {
         let first_free = self.first_free;
         let slot = self.slots.get_mut(index as usize)?;
         let value = slot.value.take()?;
-        let (previous, next, priority) = (slot.previous, slot.next, slot.priority);
+        let (previous, next, rank) = (slot.previous, slot.next, slot.rank);
         // A handle would have to be kept for 2^32 turns of one slot to be mistaken for another; the kernel keeps it for one.
         slot.generation = slot.generation.wrapping_add(1);
         slot.next = first_free;
         self.first_free = index;
         self.len -= 1;
-        self.set_next(previous, next, priority);
-        self.set_previous(next, previous, priority);
-        if self.list(priority).first == NONE {
-            self.ready.clear(priority);
+        self.set_next(previous, next, rank);
+        self.set_previous(next, previous, rank);
+        if self.list(rank).first == NONE {
+            self.ready.clear(rank);
         }
         Some(value)
     }
 
     /// Makes `next` follow `previous`, or begin the list when there is no previous.
     #[inline]
-    fn set_next(&mut self, previous: u32, next: u32, priority: Priority) {
+    fn set_next(&mut self, previous: u32, next: u32, rank: Rank) {
         match self.slots.get_mut(previous as usize) {
             Some(slot) => slot.next = next,
-            None => self.list_mut(priority).first = next,
+            None => self.list_mut(rank).first = next,
         }
     }
 
     /// Makes `previous` precede `next`, or end the list when there is no next.
     #[inline]
-    fn set_previous(&mut self, next: u32, previous: u32, priority: Priority) {
+    fn set_previous(&mut self, next: u32, previous: u32, rank: Rank) {
         match self.slots.get_mut(next as usize) {
             Some(slot) => slot.previous = previous,
-            None => self.list_mut(priority).last = previous,
+            None => self.list_mut(rank).last = previous,
         }
     }
 }

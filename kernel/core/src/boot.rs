@@ -13,8 +13,9 @@ use crate::cap::timer::Timer;
 use crate::cap::wall_clock::WallClock;
 use crate::cap::{Object, interface_id};
 use crate::log;
-use crate::task::create::{self, CreateError, Limits};
+use crate::task::create::{self, CreateError, Limits, Payer};
 use crate::task::process::{Name, Process};
+use crate::task::share::Share;
 use capos_abi::startup::{Record, Writer};
 use capos_abi::{MAX_CAP_SLOTS, PRIORITIES};
 use capos_mem::RESOURCES;
@@ -113,9 +114,11 @@ fn make_init(file: &BootModule) -> Result<Ref<Process>, CreateError> {
         endpoint_entries: 1 << 26,
         log_bytes: 1 << 30,
         priority: (PRIORITIES - 1) as u8,
+        cpu_percent: 0,
     };
     let name = Name::new(INIT).ok_or(CreateError::InvalidArgument)?;
-    create::process(&machine, name, &limits, &file.frames, file.length as u64)
+    let payer = Payer { account: &machine, share: &Share::machine()? };
+    create::process(&payer, name, &limits, &file.frames, file.length as u64)
 }
 
 fn grant_everything(process: &Ref<Process>, startup: &mut [u8]) -> Result<usize, CreateError> {

@@ -5,7 +5,7 @@ use crate::log;
 use crate::ring::enter;
 use crate::task::process::{BACKTRACE_MAX, Crash, Status};
 use crate::task::thread::Thread;
-use crate::task::{cpu, end, schedule, timers};
+use crate::task::{cpu, end, meter, schedule, timers};
 use kernel_hal::{Fault, Handlers, IrqLine};
 
 /// The kernel's handlers.
@@ -14,6 +14,8 @@ pub(crate) const HANDLERS: Handlers = Handlers { syscall: enter::syscall, timer,
 fn timer() {
     cpu::count(&cpu::here().interrupts);
     timers::run_due();
+    meter::check(cpu::here());
+    meter::check_period(cpu::here());
     schedule::check_slice();
     schedule::settle(cpu::here());
 }

@@ -7,7 +7,7 @@ use capos_cap::{
     Entry, Family, Mobility, Place, Table, TableError, TransferError, Tree, TreeError, transfer,
 };
 use capos_mem::{Backing, Bounds, Protection, Region, RegionError, Regions};
-use capos_sched::{Deadlines, OutOfMemory, Priority, RunQueue};
+use capos_sched::{Deadlines, OutOfMemory, Priority, Rank, RunQueue};
 use kernel_hal::fake::{fail_nth_allocation, never_fail};
 use std::fmt::Debug;
 
@@ -193,6 +193,9 @@ fn a_family_that_cannot_grow_stays_as_it_is() {
     });
 }
 
+const LOWEST: Rank = Rank::new(Priority::LOWEST, false);
+const HIGHEST: Rank = Rank::new(Priority::HIGHEST, true);
+
 #[test]
 fn a_queue_that_has_no_room_admits_nobody() {
     for_sizes(|size| {
@@ -200,7 +203,7 @@ fn a_queue_that_has_no_room_admits_nobody() {
             let mut queue = RunQueue::new();
             for n in 0..size {
                 queue.admit().expect("memory");
-                queue.push(Priority::LOWEST, n).expect("room");
+                queue.push(LOWEST, n).expect("room");
             }
             queue
         };
@@ -218,11 +221,11 @@ fn everything_but_admission_to_a_queue_needs_no_memory() {
     fail_nth_allocation(0);
     let mut last = None;
     for n in 0..20 {
-        last = queue.push(Priority::HIGHEST, n).ok();
+        last = queue.push(HIGHEST, n).ok();
     }
     assert_eq!(last.and_then(|handle| queue.remove(handle)), Some(19));
     while queue.pop().is_some() {}
-    assert!(queue.push_front(Priority::LOWEST, 1).is_ok());
+    assert!(queue.push_front(LOWEST, 1).is_ok());
     assert!(never_fail(), "it allocated");
 }
 

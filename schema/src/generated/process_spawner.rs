@@ -25,6 +25,7 @@ pub struct CreateParams<'a> {
     pub log_bytes: u32,
     pub priority: u8,
     pub name: &'a str,
+    pub cpu_percent: u16,
 }
 
 impl CreateParams<'_> {
@@ -42,7 +43,7 @@ impl Encode for CreateParams<'_> {
                 u64::from(self.memory_pages) | (u64::from(self.cap_slots) << 32),
                 u64::from(self.threads) | (u64::from(self.calls_in_flight) << 32),
                 u64::from(self.endpoint_entries) | (u64::from(self.log_bytes) << 32),
-                u64::from(self.priority),
+                u64::from(self.priority) | (u64::from(self.cpu_percent) << 16),
             ],
             [Pointer::Capability, Pointer::Text(self.name)],
         )
@@ -64,6 +65,7 @@ impl<'a> Decode<'a> for CreateParams<'a> {
             log_bytes: (message.data[3] >> 32) as u32,
             priority: message.data[4] as u8,
             name: message.text(1)?,
+            cpu_percent: (message.data[4] >> 16) as u16,
         })
     }
 }

@@ -251,6 +251,7 @@ pub struct ProcessResults<'a> {
     pub slot_limit: u32,
     pub cpu_ns: u64,
     pub name: &'a str,
+    pub cpu_percent: u32,
 }
 
 impl Encode for ProcessResults<'_> {
@@ -265,6 +266,7 @@ impl Encode for ProcessResults<'_> {
                 self.page_limit,
                 u64::from(self.slots) | (u64::from(self.slot_limit) << 32),
                 self.cpu_ns,
+                u64::from(self.cpu_percent),
             ],
             [Pointer::Text(self.name)],
         )
@@ -274,7 +276,7 @@ impl Encode for ProcessResults<'_> {
 impl<'a> Decode<'a> for ProcessResults<'a> {
     #[inline]
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let message = Message::<6, 1>::parse(message)?;
+        let message = Message::<7, 1>::parse(message)?;
         Ok(ProcessResults {
             id: message.data[0],
             state: ProcessState::from_wire(message.data[1] as u16)?,
@@ -285,6 +287,7 @@ impl<'a> Decode<'a> for ProcessResults<'a> {
             slot_limit: (message.data[4] >> 32) as u32,
             cpu_ns: message.data[5],
             name: message.text(0)?,
+            cpu_percent: message.data[6] as u32,
         })
     }
 }

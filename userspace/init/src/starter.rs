@@ -31,6 +31,7 @@ const SUPERVISOR_BUDGET: Budget = Budget {
     endpoint_entries: 64,
     log_bytes: 262_144,
     priority: 30,
+    cpu_percent: 0,
 };
 
 /// A process that has been made and has nothing yet, with what it will be told.
@@ -108,6 +109,7 @@ async fn create(
         endpoint_entries: budget.endpoint_entries,
         log_bytes: budget.log_bytes,
         priority: budget.priority,
+        cpu_percent: budget.cpu_percent,
         name: name.get(..name.floor_char_boundary(31)).unwrap_or(""),
     };
     state.kernel.spawner.create(&file.object, params).await.map_err(about)

@@ -11,6 +11,9 @@ use capos_abi::{CapId, MAX_CAP_SLOTS, PAGE_SIZE, PRIORITIES};
 /// The first thread's ring block has this many entries, each of which may be a call in flight.
 const FIRST_THREAD_CALLS: u32 = 64;
 
+/// Of one processor: all that the kernel starts at most.
+const MOST_PERCENT: u16 = 6400;
+
 pub(super) fn check(service: &Service, issues: &mut Issues) {
     let budget = &service.budget;
     let mut wrong = |entry: &str, message: String| issues.add(service, Field::Budget, entry, message);
@@ -25,6 +28,12 @@ pub(super) fn check(service: &Service, issues: &mut Issues) {
     }
     if usize::from(budget.priority) >= PRIORITIES {
         wrong("priority", format!("{} is too high; {} is the highest", budget.priority, PRIORITIES - 1));
+    }
+    if budget.cpu_percent > MOST_PERCENT {
+        wrong(
+            "cpuPercent",
+            format!("{} is more than 64 processors, the most that are used", budget.cpu_percent),
+        );
     }
     let needed = slots(service);
     if budget.cap_slots as usize > MAX_CAP_SLOTS {

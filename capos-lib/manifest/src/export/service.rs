@@ -24,8 +24,16 @@ const FIELDS: &[&str] = &[
     "follow",
     "escalate",
 ];
-const BUDGET: &[&str] =
-    &["memoryPages", "capSlots", "threads", "callsInFlight", "endpointEntries", "logBytes", "priority"];
+const BUDGET: &[&str] = &[
+    "memoryPages",
+    "capSlots",
+    "threads",
+    "callsInFlight",
+    "endpointEntries",
+    "logBytes",
+    "priority",
+    "cpuPercent",
+];
 pub(super) const RESTART: &[(&str, Restart)] =
     &[("never", Restart::Never), ("onFailure", Restart::OnFailure), ("always", Restart::Always)];
 pub(super) const FOLLOW: &[(&str, Follow)] =
@@ -143,6 +151,7 @@ fn budget(fields: &Fields<'_>) -> Result<Budget, ExportError> {
         endpoint_entries: of.number("endpointEntries")?.unwrap_or(default.endpoint_entries),
         log_bytes: of.number("logBytes")?.unwrap_or(default.log_bytes),
         priority: of.number("priority")?.unwrap_or(default.priority),
+        cpu_percent: of.number("cpuPercent")?.unwrap_or(default.cpu_percent),
     })
 }
 

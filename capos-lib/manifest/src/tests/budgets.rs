@@ -16,6 +16,7 @@ fn defaults_are_those_of_the_schema() {
         ("endpointEntries", default.endpoint_entries),
         ("logBytes", default.log_bytes),
         ("priority", u32::from(default.priority)),
+        ("cpuPercent", u32::from(default.cpu_percent)),
     ];
     for (name, value) in values {
         let line = text.lines().find(|line| line.trim().starts_with(name)).unwrap();
@@ -39,6 +40,14 @@ fn priorities_end_at_31() {
     assert_eq!(issues(|manifest| manifest.services[0].budget.priority = 31), []);
     let (text, ..) = issue(|manifest| manifest.services[0].budget.priority = 32);
     assert!(text.contains("31 is the highest"), "{text}");
+}
+
+#[test]
+fn shares_end_where_machines_do() {
+    assert_eq!(issues(|manifest| manifest.services[0].budget.cpu_percent = 6400), []);
+    let (text, _, entry) = issue(|manifest| manifest.services[0].budget.cpu_percent = 6401);
+    assert_eq!(entry, "cpuPercent");
+    assert!(text.contains("64 processors"), "{text}");
 }
 
 #[test]

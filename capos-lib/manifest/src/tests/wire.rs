@@ -155,9 +155,9 @@ fn a_service() -> impl Strategy<Value = Service> {
     let caps = prop::collection::vec((a_name(), a_name(), source), 0..4);
     let exports = prop::collection::vec((a_name(), a_name()), 0..3);
     let restart = prop_oneof![Just(Restart::Never), Just(Restart::OnFailure), Just(Restart::Always)];
-    let numbers = (any::<[u32; 6]>(), any::<u8>(), any::<bool>());
+    let numbers = (any::<[u32; 6]>(), any::<(u8, u16)>(), any::<bool>());
     (a_name(), a_name(), prop::collection::vec(a_name(), 0..3), caps, exports, restart, numbers).prop_map(
-        |(name, binary, args, caps, exports, restart, (numbers, priority, autostart))| {
+        |(name, binary, args, caps, exports, restart, (numbers, (priority, cpu_percent), autostart))| {
             let [memory_pages, cap_slots, threads, calls_in_flight, endpoint_entries, log_bytes] = numbers;
             Service {
                 name,
@@ -176,6 +176,7 @@ fn a_service() -> impl Strategy<Value = Service> {
                     endpoint_entries,
                     log_bytes,
                     priority,
+                    cpu_percent,
                 },
                 restart,
                 autostart,

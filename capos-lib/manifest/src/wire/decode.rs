@@ -137,5 +137,6 @@ fn budget(reader: message::budget::Reader<'_>) -> Budget {
         endpoint_entries: reader.get_endpoint_entries(),
         log_bytes: reader.get_log_bytes(),
         priority: reader.get_priority(),
+        cpu_percent: reader.get_cpu_percent(),
     }
 }

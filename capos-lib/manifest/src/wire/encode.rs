@@ -86,6 +86,7 @@ fn budget(mut to: message::budget::Builder<'_>, from: &Budget) {
     to.set_endpoint_entries(from.endpoint_entries);
     to.set_log_bytes(from.log_bytes);
     to.set_priority(from.priority);
+    to.set_cpu_percent(from.cpu_percent);
 }
 
 fn supervision(mut to: message::service::Builder<'_>, from: &Service) {

@@ -458,7 +458,7 @@ impl Serve for super::system_info::SystemInfo {
             }
             system_info::FEATURES => with(message, buffers.answer.len() >= 16, |Empty| self.features(call)),
             system_info::PROCESS => {
-                with(message, buffers.answer.len() >= 64, |params: system_info::ProcessParams| {
+                with(message, buffers.answer.len() >= 72, |params: system_info::ProcessParams| {
                     self.process(call, params)
                 })
             }

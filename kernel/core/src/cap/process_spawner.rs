@@ -2,7 +2,7 @@
 
 use super::process_handle::ProcessHandle;
 use super::{Call, Object, Outcome, Sent};
-use crate::task::create::{self, Limits};
+use crate::task::create::{self, Limits, Payer};
 use crate::task::process::Name;
 use capos_abi::{ExceptionCode, MAX_CAP_SLOTS, PRIORITIES};
 use capos_schema::process_spawner::{CreateParams, CreateResults};
@@ -24,11 +24,14 @@ impl ProcessSpawner {
         if params.priority > call.process().priority {
             return Outcome::exception(ExceptionCode::Denied);
         }
-        let process =
-            match create::process(&call.process().account, name, &limits, binary.frames(), params.size) {
-                Ok(process) => process,
-                Err(error) => return Outcome::exception(error.into()),
-            };
+        let Some(share) = call.process().share.lock().clone() else {
+            return Outcome::exception(ExceptionCode::WrongState);
+        };
+        let payer = Payer { account: &call.process().account, share: &share };
+        let process = match create::process(&payer, name, &limits, binary.frames(), params.size) {
+            Ok(process) => process,
+            Err(error) => return Outcome::exception(error.into()),
+        };
         // From here on the handle's own drop ends the process if nobody gets to hold it.
         let Ok(handle) = ProcessHandle::new(process) else {
             return Outcome::exception(ExceptionCode::OutOfMemory);
@@ -53,5 +56,6 @@ fn limits(params: &CreateParams<'_>) -> Option<Limits> {
         endpoint_entries: u64::from(params.endpoint_entries),
         log_bytes: u64::from(params.log_bytes),
         priority: params.priority,
+        cpu_percent: u32::from(params.cpu_percent),
     })
 }

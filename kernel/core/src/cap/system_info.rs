@@ -3,7 +3,7 @@
 use super::{Call, Outcome};
 use crate::audit::census::{self, Kind};
 use crate::task::process::Process;
-use crate::task::{cpu, registry, timers};
+use crate::task::{cpu, registry, schedule, timers};
 use crate::{audit, boot};
 use capos_abi::ExceptionCode;
 use capos_mem::Resource;
@@ -15,6 +15,7 @@ use capos_schema::system_info::{
     ProcessResults, ProcessState, SystemResults, TimersResults,
 };
 use core::sync::atomic::Ordering;
+use kernel_hal::sync::Ref;
 use kernel_hal::{acpi, cpu as machine, irq, mem, pci, time};
 
 /// The right to look.
@@ -166,13 +167,14 @@ fn or_not_found(call: &mut Call<'_>, answer: Option<impl Encode>) -> Outcome {
     answer.map_or(NOT_FOUND, |answer| call.reply_large(&answer))
 }
 
-fn describe(process: &Process) -> ProcessResults<'_> {
+fn describe(process: &Ref<Process>) -> ProcessResults<'_> {
     let (threads, started, closed) = {
         let threads = process.threads.lock();
         (threads.list.len() as u32, threads.started, threads.closed)
     };
     let slots = process.table.lock().len() as u32;
     let account = &process.account;
+    let share = process.share.lock().clone();
     ProcessResults {
         id: process.id,
         state: match (started, closed) {
@@ -185,7 +187,8 @@ fn describe(process: &Process) -> ProcessResults<'_> {
         page_limit: account.limit(Resource::MemoryPages),
         slots,
         slot_limit: u32::try_from(account.limit(Resource::CapSlots)).unwrap_or(u32::MAX),
-        cpu_ns: time::ticks_to_ns(process.cpu_ticks.load(Ordering::Relaxed)),
+        cpu_ns: time::ticks_to_ns(schedule::time_of(process)),
         name: process.name.as_str(),
+        cpu_percent: share.filter(|share| share.is_limited()).map_or(0, |share| share.percent()),
     }
 }

@@ -14,6 +14,8 @@ use kernel_hal::sync::{Lock, Ref, RefSlot};
 pub(crate) struct Cpu {
     /// Who else is ready here.
     pub queue: Lock<RunQueue<Ref<Thread>>>,
+    /// Who else is ready and has no time left until the next period.
+    pub aside: Lock<RunQueue<Ref<Thread>>>,
     /// Whom the event being handled made ready last: the one to switch to directly.
     pub handoff: RefSlot<Thread>,
     /// Whether anything happened during the event being handled that changes who runs.
@@ -30,6 +32,14 @@ pub(crate) struct Cpu {
     pub armed: AtomicU64,
     /// When the current thread's turn ends, if others wait.
     pub slice_end: AtomicU64,
+    /// When a new period begins for those put aside; `u64::MAX` when there are none.
+    pub period_at: AtomicU64,
+    /// Until when the time that was taken from the current share lasts, nanoseconds; see task/meter.rs.
+    pub grant_end: AtomicU64,
+    /// How much that was.
+    pub granted: AtomicU64,
+    /// Since when it is used.
+    pub grant_start: AtomicU64,
     /// Whose time is passing; `None` while idle.
     pub payer: RefSlot<Process>,
     /// Since when, in ticks of the clock.
@@ -46,6 +56,7 @@ impl Cpu {
     const fn new() -> Self {
         Cpu {
             queue: Lock::new(RunQueue::new()),
+            aside: Lock::new(RunQueue::new()),
             handoff: RefSlot::empty(),
             unsettled: AtomicBool::new(true),
             rotate: AtomicBool::new(false),
@@ -54,6 +65,10 @@ impl Cpu {
             deadlines: Lock::new(Deadlines::new()),
             armed: AtomicU64::new(u64::MAX),
             slice_end: AtomicU64::new(u64::MAX),
+            period_at: AtomicU64::new(u64::MAX),
+            grant_end: AtomicU64::new(u64::MAX),
+            granted: AtomicU64::new(0),
+            grant_start: AtomicU64::new(0),
             payer: RefSlot::empty(),
             since: AtomicU64::new(0),
             idle_ticks: AtomicU64::new(0),

@@ -8,6 +8,7 @@ use crate::ipc::ops::Ops;
 use crate::task::cpu;
 use crate::task::load::{self, LoadError};
 use crate::task::process::{Name, Parts, Process};
+use crate::task::share::{Share, ShareError};
 use crate::task::thread::{self, Thread};
 use crate::task::{registry, schedule};
 use capos_abi::{PAGE_SIZE, RingShape, layout};
@@ -33,6 +34,8 @@ pub(crate) struct Limits {
     pub endpoint_entries: u64,
     pub log_bytes: u64,
     pub priority: u8,
+    /// Hundredths of one processor; 0: its maker's share.
+    pub cpu_percent: u32,
 }
 
 /// Why nothing was made.
@@ -83,6 +86,15 @@ impl From<TableError> for CreateError {
     }
 }
 
+impl From<ShareError> for CreateError {
+    fn from(error: ShareError) -> Self {
+        match error {
+            ShareError::Exhausted => CreateError::BudgetExhausted,
+            ShareError::OutOfMemory => CreateError::OutOfMemory,
+        }
+    }
+}
+
 impl From<LoadError> for CreateError {
     fn from(error: LoadError) -> Self {
         match error {
@@ -92,10 +104,16 @@ impl From<LoadError> for CreateError {
     }
 }
 
+/// Who pays for a new process.
+pub(crate) struct Payer<'a> {
+    pub account: &'a Ref<Account>,
+    pub share: &'a Ref<Share>,
+}
+
 /// A process with the program in the first `size` bytes of `binary`, its budget taken from `payer`. It holds its three self
 /// capabilities and has no threads.
 pub(crate) fn process(
-    payer: &Ref<Account>,
+    payer: &Payer<'_>,
     name: Name,
     limits: &Limits,
     binary: &Ref<Frames>,
@@ -109,7 +127,8 @@ pub(crate) fn process(
         limits.endpoint_entries,
         limits.log_bytes,
     ];
-    let account = Account::open(payer, amounts).map_err(|error| match error {
+    let share = Share::of_child(payer.share, limits.cpu_percent)?;
+    let account = Account::open(payer.account, amounts).map_err(|error| match error {
         AccountError::Exhausted(_) => CreateError::BudgetExhausted,
         AccountError::OutOfMemory => CreateError::OutOfMemory,
     })?;
@@ -119,6 +138,7 @@ pub(crate) fn process(
         id: registry::next_process_id(),
         name,
         account,
+        share,
         space,
         table: Table::new(limits.cap_slots as usize),
         entry,
@@ -186,6 +206,7 @@ pub(crate) fn thread(process: &Ref<Process>, new: &NewThread<'_>) -> Result<Ref<
     if !new.shape.is_valid() || new.startup.len() > new.shape.arena_len() {
         return Err(CreateError::InvalidArgument);
     }
+    let share = process.share.lock().clone().ok_or(CreateError::Ended)?;
     let charge = Charge::take(process, &new.shape)?;
     let id = registry::next_thread_id();
     let ring = RingBlock::new(new.shape, &process.account)?;
@@ -211,6 +232,7 @@ pub(crate) fn thread(process: &Ref<Process>, new: &NewThread<'_>) -> Result<Ref<
         ring_address,
         shape: new.shape,
         priority: Priority::new(new.priority).ok_or(CreateError::InvalidArgument)?,
+        share: share.is_limited().then_some(share),
         ops,
     }))?;
     let frames = thread.ring.frames();
@@ -246,20 +268,32 @@ fn admit(process: &Ref<Process>, thread: &Ref<Thread>) -> Result<(), CreateError
     })
 }
 
-/// Keeps room for one more thread in every CPU's run queue.
+/// Keeps room for one more thread in every CPU's queues.
 fn enter_queues() -> Result<(), CreateError> {
     for id in 0..machine::count() {
-        if cpu::of(id).queue.lock().admit().is_err() {
-            (0..id).for_each(|id| cpu::of(id).queue.lock().dismiss());
+        let cpu = cpu::of(id);
+        if cpu.queue.lock().admit().is_err() {
+            (0..id).for_each(leave_queues_of);
+            return Err(CreateError::OutOfMemory);
+        }
+        if cpu.aside.lock().admit().is_err() {
+            cpu.queue.lock().dismiss();
+            (0..id).for_each(leave_queues_of);
             return Err(CreateError::OutOfMemory);
         }
     }
     Ok(())
 }
 
-/// A thread has ended: its room in the run queues is free.
+/// A thread has ended: its room in the queues is free.
 pub(crate) fn leave_queues() {
-    (0..machine::count()).for_each(|id| cpu::of(id).queue.lock().dismiss());
+    (0..machine::count()).for_each(leave_queues_of);
+}
+
+fn leave_queues_of(id: usize) {
+    let cpu = cpu::of(id);
+    cpu.queue.lock().dismiss();
+    cpu.aside.lock().dismiss();
 }
 
 /// Lets a new thread run.

@@ -166,6 +166,8 @@ fn take_apart(process: &Ref<Process>) {
     process.release_all();
     process.space.clear();
     process.account.close();
+    let share = process.share.lock().take();
+    drop(share);
     registry::leave(process.id);
     process.exit.lock().done = true;
     wake_waiters(process);

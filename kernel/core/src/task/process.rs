@@ -4,6 +4,7 @@ use crate::audit::census::{Counted, Kind};
 use crate::cap::binding::Binding;
 use crate::cap::{Object, interface_id};
 use crate::ipc::ops::Ticket;
+use crate::task::share::Share;
 use crate::task::thread::Thread;
 use alloc::vec::Vec;
 use capos_abi::{CapId, PAGE_SIZE, layout};
@@ -150,6 +151,8 @@ pub(crate) struct Process {
     pub id: u64,
     pub name: Name,
     pub account: Ref<Account>,
+    /// What its threads' time is taken from; `None` when it has ended.
+    pub share: Lock<Option<Ref<Share>>>,
     pub space: Ref<AddressSpace>,
     pub table: Lock<Table<Object>>,
     pub threads: Lock<Threads>,
@@ -170,11 +173,12 @@ pub(crate) struct Process {
 impl Process {
     /// Puts a process together. It is not in the registry yet and has no capabilities.
     pub fn new(parts: Parts) -> Result<Ref<Process>, OutOfMemory> {
-        let Parts { id, name, account, space, table, entry, priority, log } = parts;
+        let Parts { id, name, account, share, space, table, entry, priority, log } = parts;
         Ref::try_new(Process {
             id,
             name,
             account,
+            share: Lock::new(Some(share)),
             space,
             table: Lock::new(table),
             threads: Lock::new(Threads {
@@ -256,6 +260,7 @@ pub(crate) struct Parts {
     pub id: u64,
     pub name: Name,
     pub account: Ref<Account>,
+    pub share: Ref<Share>,
     pub space: Ref<AddressSpace>,
     pub table: Table<Object>,
     pub entry: u64,

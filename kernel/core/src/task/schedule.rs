@@ -1,15 +1,15 @@
 //! Who runs next.
 //!
-//! Fixed priorities, first come first served within one. An event makes threads ready with [`make_ready`]; its handler ends with
+//! Fixed priorities, first come first served within one, those to whom time was promised before the others. An event makes threads ready with [`make_ready`]; its handler ends with
 //! [`settle`], which alone decides what this CPU resumes. The thread made ready last is not queued but kept at hand: if the caller
 //! goes to sleep, as a client and a server do in turn, the CPU switches to it directly.
 
 use crate::task::cpu::{self, CURRENT, Cpu, IDLE};
 use crate::task::end;
 use crate::task::process::Process;
-use crate::task::thread::{Run, Thread};
-use crate::task::timers;
-use capos_sched::{Handle, Priority};
+use crate::task::thread::{Place, Run, Thread};
+use crate::task::{meter, steal, timers};
+use capos_sched::Rank;
 use core::sync::atomic::Ordering;
 use kernel_hal::cpu as machine;
 use kernel_hal::sync::Ref;
@@ -56,12 +56,16 @@ fn decide(cpu: &'static Cpu) {
         }
         Some(current) => {
             if let Some(candidate) = cpu.handoff.take() {
-                if candidate.priority() > current.priority() {
+                if candidate.rank() > current.rank() {
                     preempt(current);
                     enqueue(machine::id(), candidate);
                     return run_next(cpu);
                 }
                 place(candidate);
+                // It made somebody ready and runs on: if it did so for a client, that one has its answer or waits no more than others.
+                if !cpu.payer.holds(&current.process) && !pay_oneself(cpu, &current) {
+                    meter::out_of_time(cpu);
+                }
             }
             if cpu.rotate.load(Ordering::Relaxed) {
                 rotate(cpu, current);
@@ -70,14 +74,33 @@ fn decide(cpu: &'static Cpu) {
     }
 }
 
-#[cold]
+/// The current thread goes behind its equals; nothing happens when there are none and it may go on.
+#[inline(never)]
 fn rotate(cpu: &Cpu, current: Ref<Thread>) {
     cpu.rotate.store(false, Ordering::Relaxed);
-    let better = cpu.queue.lock().highest().is_some_and(|top| top >= current.priority());
-    if better {
-        preempt(current);
-        run_next(cpu);
+    if meter::is_over(cpu) {
+        if let Some(current) = leave(current) {
+            meter::set_aside(cpu, current);
+        }
+        return run_next(cpu);
     }
+    let id = machine::id();
+    let mut state = current.state.lock();
+    if current.is_doomed() {
+        drop(state);
+        end::stop_current(current);
+        return run_next(cpu);
+    }
+    let exchanged = cpu.queue.lock().exchange(current.rank(), current.clone());
+    let Ok((handle, next)) = exchanged else { return };
+    state.run = Run::Ready;
+    state.queued = Some(Place::Queue(id, handle));
+    drop(state);
+    if switch_to(cpu, next) {
+        return share_the_cpu(cpu);
+    }
+    give_up_current();
+    run_next(cpu)
 }
 
 /// When the event is handled, others of the current thread's priority or above go first.
@@ -90,6 +113,26 @@ pub(crate) fn ask_for_rotation() {
     cpu.rotate.store(true, Ordering::Relaxed);
 }
 
+/// When the event is handled, whoever is ready here and of a higher rank than the current thread goes first.
+///
+/// Equals go on: as those who are promised time get it in the end, changing between them only makes it more likely that the last one
+/// is alone with two CPUs.
+pub(crate) fn preempt_if_outranked(cpu: &Cpu) {
+    let running = cpu::current().map(|current| current.rank());
+    if cpu.queue.lock().highest() > running {
+        ask_for_rotation();
+    }
+}
+
+/// How long `process` has used the processors, in ticks of the clock, up to now.
+pub(crate) fn time_of(process: &Ref<Process>) -> u64 {
+    let now = time::ticks();
+    let before = process.cpu_ticks.load(Ordering::Relaxed);
+    // A CPU that changes meanwhile may be missed: its time is there at the next look.
+    let since = (0..machine::count()).map(cpu::of).filter(|cpu| cpu.payer.holds(process));
+    since.map(|cpu| now.saturating_sub(cpu.since.load(Ordering::Relaxed))).fold(before, u64::saturating_add)
+}
+
 /// The timer went off: if others wait, the current thread's turn may be over.
 pub(crate) fn check_slice() {
     let cpu = cpu::here();
@@ -97,25 +140,38 @@ pub(crate) fn check_slice() {
         return;
     }
     let end = cpu.slice_end.load(Ordering::Relaxed);
-    if time::now_ns() >= end { ask_for_rotation() } else { timers::ensure_armed(end) }
+    if time::now_ns() < end {
+        return timers::ensure_armed(end);
+    }
+    ask_for_rotation();
+    // Also when nobody who waits may run instead of the current thread: who does may be another before the next event.
+    share_the_cpu(cpu);
 }
 
-/// The current thread stays ready and leaves the CPU; one that was to end, and was found here by who marked it, ends here.
+/// The current thread stays ready and leaves the CPU.
 fn preempt(current: Ref<Thread>) {
+    if let Some(current) = leave(current) {
+        place(current);
+    }
+}
+
+/// The current thread is ready and no longer runs; one that was to end, and was found here by who marked it, ends here.
+fn leave(current: Ref<Thread>) -> Option<Ref<Thread>> {
     let mut state = current.state.lock();
     if current.is_doomed() {
         drop(state);
-        return end::stop_current(current);
+        end::stop_current(current);
+        return None;
     }
     state.run = Run::Ready;
     drop(state);
     give_up_current();
-    enqueue(machine::id(), current);
+    Some(current)
 }
 
 fn run_next(cpu: &Cpu) {
     if let Some(candidate) = cpu.handoff.take() {
-        let better = cpu.queue.lock().highest().is_some_and(|top| top > candidate.priority());
+        let better = cpu.queue.lock().highest().is_some_and(|top| top > candidate.rank());
         if better {
             enqueue(machine::id(), candidate);
         } else if switch_to(cpu, candidate) {
@@ -124,7 +180,7 @@ fn run_next(cpu: &Cpu) {
     }
     loop {
         let next = cpu.queue.lock().pop().map(|(_, thread)| thread);
-        let Some(thread) = next.or_else(steal) else {
+        let Some(thread) = next.or_else(steal::any) else {
             if go_idle(cpu) {
                 return;
             }
@@ -136,9 +192,13 @@ fn run_next(cpu: &Cpu) {
     }
 }
 
-/// Makes `thread` what this CPU resumes. False when it died meanwhile.
+/// Makes `thread` what this CPU resumes. False when it died meanwhile, or has no time left.
 #[inline]
 fn switch_to(cpu: &Cpu, thread: Ref<Thread>) -> bool {
+    if (thread.share.is_some() || meter::is_on(cpu)) && !meter::change(cpu, &thread) {
+        meter::set_aside(cpu, thread);
+        return false;
+    }
     let id = machine::id();
     let mut state = thread.state.lock();
     if state.run == Run::Dead {
@@ -168,23 +228,50 @@ pub(crate) fn switch_directly(cpu: &Cpu, next: Ref<Thread>) -> Option<Ref<Thread
 /// the caller's.
 #[inline(always)]
 pub(crate) fn may_resume(cpu: &Cpu, caller: &Thread, server: &Thread) -> bool {
-    let first =
-        !server.is_above(caller) || cpu.queue.lock().highest().is_none_or(|top| top <= caller.priority());
+    let first = !server.is_above(caller) || cpu.queue.lock().highest().is_none_or(|top| top <= caller.rank());
     first && cpu.payer.holds(&caller.process)
 }
 
 /// Nothing to do here. False when there is after all.
 fn go_idle(cpu: &Cpu) -> bool {
+    if meter::is_on(cpu) {
+        meter::idle(cpu);
+    }
     account(cpu, None);
     let bit = own_bit();
     IDLE.fetch_or(bit, Ordering::SeqCst);
     // Whoever queued a thread before seeing the bit did not kick us: look again.
-    if !cpu.queue.lock().is_empty() {
+    if steal::somebody_waits() {
         IDLE.fetch_and(!bit, Ordering::SeqCst);
         return false;
     }
     user::run_idle();
     true
+}
+
+/// Charges the time since the last switch to whoever had it and has it on.
+pub(crate) fn charge_payer(cpu: &Cpu) {
+    if let Some(process) = cpu.payer.take() {
+        process.cpu_ticks.fetch_add(elapsed(cpu), Ordering::Relaxed);
+        drop(cpu.payer.put(process));
+    }
+}
+
+/// The current thread goes on in its own time, whoever paid before. False when it has none left.
+#[cold]
+pub(crate) fn pay_oneself(cpu: &Cpu, current: &Ref<Thread>) -> bool {
+    let has_time = (current.share.is_none() && !meter::is_on(cpu)) || meter::change(cpu, current);
+    account(cpu, Some(&current.process));
+    has_time
+}
+
+/// The ticks since this was asked last.
+#[inline]
+fn elapsed(cpu: &Cpu) -> u64 {
+    let now = time::ticks();
+    let spent = now.saturating_sub(cpu.since.load(Ordering::Relaxed));
+    cpu.since.store(now, Ordering::Relaxed);
+    spent
 }
 
 /// Charges the time since the last switch to whoever had it; from now on `next` pays.
@@ -193,9 +280,7 @@ fn account(cpu: &Cpu, next: Option<&Ref<Process>>) {
     if next.is_some_and(|process| cpu.payer.holds(process)) {
         return;
     }
-    let now = time::ticks();
-    let spent = now.saturating_sub(cpu.since.load(Ordering::Relaxed));
-    cpu.since.store(now, Ordering::Relaxed);
+    let spent = elapsed(cpu);
     let payer = match next {
         Some(process) => cpu.payer.put(process.clone()),
         None => cpu.payer.take(),
@@ -216,17 +301,33 @@ fn own_bit() -> u64 {
 }
 
 /// Finds a queue for a ready thread: that of an idle CPU if there is one, else this one's.
-fn place(thread: Ref<Thread>) {
-    let idle = IDLE.load(Ordering::SeqCst) & !own_bit();
-    if idle == 0 {
-        enqueue(machine::id(), thread);
-        share_the_cpu(cpu::here());
-        return;
+pub(crate) fn place(thread: Ref<Thread>) {
+    match take_idle(thread.home.load(Ordering::Relaxed)) {
+        Some(target) => {
+            enqueue(target, thread);
+            machine::kick(target);
+        }
+        None => {
+            enqueue(machine::id(), thread);
+            share_the_cpu(cpu::here());
+        }
     }
-    let home = thread.home.load(Ordering::Relaxed);
-    let target = if idle & (1 << (home % 64)) != 0 { home as usize } else { idle.trailing_zeros() as usize };
-    enqueue(target, thread);
-    machine::kick(target);
+}
+
+/// An idle CPU other than this one, `home` if that is one. It counts as busy from now on: whoever places another thread before it has woken up
+/// finds another.
+fn take_idle(home: u32) -> Option<usize> {
+    loop {
+        let idle = IDLE.load(Ordering::SeqCst) & !own_bit();
+        let home_bit = 1 << (home % 64);
+        let bit = if idle & home_bit != 0 { home_bit } else { idle & idle.wrapping_neg() };
+        if bit == 0 {
+            return None;
+        }
+        if IDLE.fetch_and(!bit, Ordering::SeqCst) & bit != 0 {
+            return Some(bit.trailing_zeros() as usize);
+        }
+    }
 }
 
 /// Puts a ready thread into the queue of CPU number `id`, unless it died meanwhile.
@@ -236,21 +337,32 @@ fn enqueue(id: usize, thread: Ref<Thread>) {
         return;
     }
     // Never refused: every queue has room for every thread, reserved when the thread was made.
-    let pushed = cpu::of(id).queue.lock().push(thread.priority(), thread.clone());
-    state.queued = pushed.ok().map(|handle| (id, handle));
+    let pushed = cpu::of(id).queue.lock().push(thread.rank(), thread.clone());
+    state.queued = pushed.ok().map(|handle| Place::Queue(id, handle));
 }
 
-/// Puts a thread that is in the queue of CPU number `id` behind those of another priority. `None` when it has left the queue.
-pub(crate) fn requeue(id: usize, handle: Handle, priority: Priority) -> Option<Handle> {
-    let mut queue = cpu::of(id).queue.lock();
-    let thread = queue.remove(handle)?;
-    // Never refused: a place has just become free.
-    queue.push(priority, thread).ok()
+/// Puts a thread that waits in a queue behind those of another rank. `None` when it has left the queue. One that was put aside gets another
+/// chance: somebody urgent waits for it, or does so no more.
+#[cold]
+pub(crate) fn requeue(place: Place, rank: Rank) -> Option<Place> {
+    let (id, thread) = match place {
+        Place::Queue(id, handle) => (id, cpu::of(id).queue.lock().remove(handle)?),
+        Place::Aside(id, handle) => (id, cpu::of(id).aside.lock().remove(handle)?),
+    };
+    // Never refused: room was reserved.
+    let handle = cpu::of(id).queue.lock().push(rank, thread).ok()?;
+    if matches!(place, Place::Aside(..)) {
+        machine::kick(id);
+    }
+    Some(Place::Queue(id, handle))
 }
 
 /// Takes a thread that died out of its queue.
-pub(crate) fn remove(id: usize, handle: Handle) {
-    let thread = cpu::of(id).queue.lock().remove(handle);
+pub(crate) fn remove(place: Place) {
+    let thread = match place {
+        Place::Queue(id, handle) => cpu::of(id).queue.lock().remove(handle),
+        Place::Aside(id, handle) => cpu::of(id).aside.lock().remove(handle),
+    };
     // It may be the last reference: let go of it outside of the lock.
     drop(thread);
 }
@@ -263,10 +375,4 @@ fn share_the_cpu(cpu: &Cpu) {
     let end = time::now_ns().saturating_add(SLICE_NS);
     cpu.slice_end.store(end, Ordering::Relaxed);
     timers::ensure_armed(end);
-}
-
-/// A ready thread from another CPU's queue. Looks at each queue once and waits for none.
-fn steal() -> Option<Ref<Thread>> {
-    let (here, cpus) = (machine::id(), machine::count());
-    (1..cpus).find_map(|step| cpu::of((here + step) % cpus).queue.try_lock()?.pop()).map(|(_, thread)| thread)
 }

@@ -6,11 +6,12 @@ use crate::ipc::ops::{Buffers, OpId, Ops, Pending, Ticket, Waiting};
 use crate::ipc::park::Parking;
 use crate::task::process::Process;
 use crate::task::schedule;
+use crate::task::share::Share;
 use crate::task::timers::{self, Alarm};
 use capos_abi::ring::cqe_flags;
 use capos_abi::{Cqe, ExceptionCode, RingShape, TransportError};
 use capos_ring::RingFault;
-use capos_sched::{Handle, Loans, Priority};
+use capos_sched::{Handle, Loans, Priority, Rank};
 use capos_schema::Encode;
 use capos_schema::notification::WaitResults;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
@@ -35,11 +36,20 @@ pub(crate) enum Run {
     Dead,
 }
 
+/// Where a ready thread waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// In the run queue of that CPU.
+    Queue(usize, Handle),
+    /// Among those of that CPU that have no time left.
+    Aside(usize, Handle),
+}
+
 /// The part of a thread that others change: run state, pending operations, completion queue, under one lock.
 pub(crate) struct State {
     pub run: Run,
-    /// Its place in a CPU's run queue.
-    pub queued: Option<(usize, Handle)>,
+    /// Where it waits to run.
+    pub queued: Option<Place>,
     /// Completions that wake it while it is [`Run::Blocked`], else 0.
     wanted: u32,
     /// The timeout of its wait.
@@ -71,9 +81,10 @@ impl State {
         if effective == thread.priority() {
             return;
         }
-        thread.effective.store(effective.number(), Ordering::Relaxed);
-        if let Some((cpu, handle)) = self.queued {
-            self.queued = schedule::requeue(cpu, handle, effective).map(|handle| (cpu, handle));
+        let rank = Rank::new(effective, thread.share.is_some());
+        thread.rank.store(rank.number(), Ordering::Relaxed);
+        if let Some(place) = self.queued {
+            self.queued = schedule::requeue(place, rank);
         }
     }
 
@@ -167,8 +178,10 @@ pub(crate) struct Thread {
     pub shape: RingShape,
     /// The priority that it was made with.
     base: Priority,
-    /// What it runs at: the highest of that and of its loans. Changes under the lock of `state`.
-    effective: AtomicU8,
+    /// What it runs at: the highest of that and of its loans, before others if time was promised. Changes under the lock of `state`.
+    rank: AtomicU8,
+    /// What its time is taken from, if that is limited.
+    pub share: Option<Ref<Share>>,
     /// Where it ran last.
     pub home: AtomicU32,
     /// Set when it must not return to user mode.
@@ -192,6 +205,7 @@ pub(crate) struct Parts {
     pub ring_address: u64,
     pub shape: RingShape,
     pub priority: Priority,
+    pub share: Option<Ref<Share>>,
     pub ops: Ops,
 }
 
@@ -206,7 +220,7 @@ pub(crate) enum Block {
 impl Thread {
     /// A thread that is not in any queue yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { id, process, context, ring, ring_address, shape, priority, ops } = parts;
+        let Parts { id, process, context, ring, ring_address, shape, priority, share, ops } = parts;
         Thread {
             id,
             process,
@@ -215,7 +229,8 @@ impl Thread {
             ring_address,
             shape,
             base: priority,
-            effective: AtomicU8::new(priority.number()),
+            rank: AtomicU8::new(Rank::new(priority, share.is_some()).number()),
+            share,
             home: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
             state: Lock::new(State {
@@ -237,8 +252,13 @@ impl Thread {
     /// What it runs at.
     #[inline]
     pub fn priority(&self) -> Priority {
-        // Only priorities are ever stored.
-        Priority::new(self.effective.load(Ordering::Relaxed)).unwrap_or(self.base)
+        self.rank().priority()
+    }
+
+    /// Its place among the ready.
+    #[inline]
+    pub fn rank(&self) -> Rank {
+        Rank::from_number(self.rank.load(Ordering::Relaxed))
     }
 
     /// Whether that is more than its own.
@@ -246,10 +266,10 @@ impl Thread {
         self.priority() != self.base
     }
 
-    /// Whether it runs at a higher priority than another.
+    /// Whether it runs before another.
     #[inline(always)]
     pub fn is_above(&self, other: &Thread) -> bool {
-        self.effective.load(Ordering::Relaxed) > other.effective.load(Ordering::Relaxed)
+        self.rank.load(Ordering::Relaxed) > other.rank.load(Ordering::Relaxed)
     }
 
     /// The first endpoint where it has called and not been answered.
@@ -412,8 +432,8 @@ impl Thread {
         if let Some(alarm) = alarm {
             timers::disarm(alarm);
         }
-        if let Some((cpu, handle)) = queued {
-            schedule::remove(cpu, handle);
+        if let Some(place) = queued {
+            schedule::remove(place);
         }
         Ok(true)
     }

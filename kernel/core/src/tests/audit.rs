@@ -89,8 +89,10 @@ fn what_children_have_is_what_was_lent() {
     };
     let elf = super::tiny_elf();
     let name = crate::task::process::Name::new("child").expect("short");
+    let share = crate::task::share::Share::machine().expect("memory");
+    let payer = crate::task::create::Payer { account, share: &share };
     let child = |binary| {
-        crate::task::create::process(account, name, &limits, &Frames::module(binary), elf.len() as u64)
+        crate::task::create::process(&payer, name, &limits, &Frames::module(binary), elf.len() as u64)
     };
     let child = child(&elf).expect("a child");
     assert_eq!((account.lent(Resource::MemoryPages), account.own(Resource::MemoryPages)), (100, own));

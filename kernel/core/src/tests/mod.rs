@@ -4,6 +4,7 @@ mod abuse;
 mod accounts;
 mod audit;
 mod bindings;
+mod clockwork;
 mod direct;
 mod ipc;
 mod loans;
@@ -14,13 +15,16 @@ mod ports;
 mod processes;
 mod refusals;
 mod ring;
+mod shares;
 mod shortage;
 mod timed;
+mod turns;
 
 use crate::cap::Object;
 use crate::task::cpu;
-use crate::task::create::{self, Limits};
+use crate::task::create::{self, Limits, Payer};
 use crate::task::process::{Name, Process, Status};
+use crate::task::share::Share;
 use crate::task::thread::{Run, Thread};
 use crate::task::{end, registry};
 use crate::trap::HANDLERS;
@@ -38,6 +42,7 @@ use std::vec::Vec;
 /// A machine with nothing on it, for one test at a time.
 struct World {
     machine: Ref<Account>,
+    share: Ref<Share>,
     _session: Session,
 }
 
@@ -49,6 +54,7 @@ const LIMITS: Limits = Limits {
     endpoint_entries: 64,
     log_bytes: 4096,
     priority: 10,
+    cpu_percent: 0,
 };
 
 impl World {
@@ -64,10 +70,12 @@ impl World {
         let machine = Account::root([1 << 20; RESOURCES]).expect("memory");
         for id in 0..cpus {
             fake::cpu::become_cpu(id);
+            cpu::of(id).period_at.store(u64::MAX, core::sync::atomic::Ordering::SeqCst);
             (HANDLERS.kick)();
         }
         fake::cpu::become_cpu(0);
-        World { machine, _session: session }
+        let share = Share::machine().expect("memory");
+        World { machine, share, _session: session }
     }
 
     fn process(&self, name: &str) -> Ref<Process> {
@@ -78,7 +86,8 @@ impl World {
         let elf = tiny_elf();
         let binary = Frames::module(&elf);
         let name = Name::new(name).expect("short");
-        create::process(&self.machine, name, limits, &binary, elf.len() as u64).expect("a process")
+        let payer = Payer { account: &self.machine, share: &self.share };
+        create::process(&payer, name, limits, &binary, elf.len() as u64).expect("a process")
     }
 
     /// A process with its first thread, which is current on CPU 0 (or in its queue) afterwards.

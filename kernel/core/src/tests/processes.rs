@@ -30,6 +30,7 @@ fn params(name: &str) -> process_spawner::CreateParams<'_> {
         endpoint_entries: 0,
         log_bytes: 0,
         priority: 5,
+        cpu_percent: 0,
         name,
     }
 }
@@ -463,6 +464,7 @@ fn a_long_chain_of_processes_ends_without_a_deep_stack() {
         endpoint_entries: 0,
         log_bytes: 0,
         priority: 1,
+        cpu_percent: 0,
     };
     let first = world.process_with("first", &limits);
     let id = first.id;

@@ -195,6 +195,7 @@ fn spawning_a_process() {
             endpoint_entries: 0,
             log_bytes: 0,
             priority: 1,
+            cpu_percent: 0,
             name: "child",
         };
         let sqe = Sqe { caps_send: 1, caps_recv: 1, ..Sqe::default() };

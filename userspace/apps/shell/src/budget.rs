@@ -17,6 +17,7 @@ const USUAL: CreateParams<'static> = CreateParams {
     endpoint_entries: 64,
     log_bytes: 16_384,
     priority: 10,
+    cpu_percent: 0,
     name: "",
 };
 

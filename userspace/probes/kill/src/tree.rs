@@ -24,6 +24,7 @@ pub fn limits(depth: u64) -> Limits {
         endpoint_entries: 8 * all,
         log_bytes: 1024 * all,
         priority: 5,
+        cpu_percent: 0,
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Limits {
     pub log_bytes: u32,
     /// Highest priority.
     pub priority: u8,
+    /// Hundredths of one processor's time; 0: whatever we have.
+    pub cpu_percent: u16,
 }
 
 impl Limits {
@@ -37,6 +39,7 @@ impl Limits {
         endpoint_entries: 32,
         log_bytes: 4096,
         priority: 10,
+        cpu_percent: 0,
     };
 
     /// Enough for a program of `threads` threads with a heap.
@@ -62,6 +65,7 @@ impl Limits {
             endpoint_entries: self.endpoint_entries,
             log_bytes: self.log_bytes,
             priority: self.priority,
+            cpu_percent: self.cpu_percent,
             name,
         }
     }

@@ -52,6 +52,8 @@ impl ProcessSpawnerClient {
 
     /// Loads a static ELF64 from the first `size` bytes of `binary`. The process has no threads yet: see `ProcessHandle.start`.
     /// `malformed` for a bad image, `budgetExhausted` when the caller cannot afford it. `name` (at most 31 bytes) is for people.
+    /// `cpuPercent` hundredths of one processor's time are promised to the process and taken from the caller's share, of which the caller keeps
+    /// some; with 0 it uses the caller's share together with the caller.
     pub async fn create(
         &self,
         binary: impl Into<Outgoing>,

@@ -111,7 +111,8 @@ impl SystemInfoClient {
         ask(&self.cap, FEATURES, &Empty, features_results)
     }
 
-    /// The first process whose id is at or after `cursor`; `notFound` when there is none.
+    /// The first process whose id is at or after `cursor`; `notFound` when there is none. `cpuPercent` is its share, in hundredths of one
+    /// processor, without what it promised to others; 0 when it has no limit, or has ended.
     pub async fn process(&self, cursor: u64) -> Result<ProcessReply, CallError> {
         let params = schema::ProcessParams { cursor };
         let reply = call(&self.cap, PROCESS, &params, &[]).await?;
@@ -290,6 +291,7 @@ pub struct ProcessReply {
     pub slot_limit: u32,
     pub cpu_ns: u64,
     pub name: String,
+    pub cpu_percent: u32,
 }
 
 fn process_results(bytes: &[u8]) -> Result<ProcessReply, DecodeError> {
@@ -304,6 +306,7 @@ fn process_results(bytes: &[u8]) -> Result<ProcessReply, DecodeError> {
         slot_limit: results.slot_limit,
         cpu_ns: results.cpu_ns,
         name: String::from(results.name),
+        cpu_percent: results.cpu_percent,
     })
 }
 

@@ -1,0 +1,159 @@
+//! Whose share the time on a CPU is taken from, and what happens when it is used up.
+//!
+//! A CPU that runs a thread with a limited share takes a little of it beforehand and sets the timer for when that is over. What is over is
+//! settled; when nothing more is to be had, the thread waits aside, in its CPU's queue of those without time, until the next period.
+//! A server that works in its client's time when that ends goes on in its own: it is never held up by a client's poverty.
+//! One that more urgent callers wait for may overdraw its own share by one period's worth, so that they do not wait for its poverty either.
+//! Threads without a limited share cost nothing here.
+
+use crate::task::cpu::{self, Cpu};
+use crate::task::schedule;
+use crate::task::share::Share;
+use crate::task::thread::{Place, Run, Thread};
+use crate::task::timers;
+use capos_sched::bucket::next_period;
+use core::sync::atomic::Ordering;
+use kernel_hal::cpu as machine;
+use kernel_hal::own::Own;
+use kernel_hal::sync::Ref;
+use kernel_hal::time;
+
+/// Longest time that a CPU takes at once, nanoseconds: so much of a process's share others of its threads may lack on other CPUs.
+const GRANT_NS: u64 = 1_000_000;
+/// [`Cpu::grant_end`] of a CPU whose time is limited by nobody.
+pub(crate) const UNLIMITED: u64 = u64::MAX;
+/// [`Cpu::grant_end`] when the current thread has no time left and is about to leave.
+const OVER: u64 = 0;
+/// Threads that one interrupt takes back at the beginning of a period; further ones come with the next, which follows at once.
+const BATCH: usize = 64;
+
+/// The share that this CPU's time is taken from; `None` when that is limited by nobody.
+static METER: Own<Share> = Own::empty();
+
+/// Whether the time that passes on this CPU is taken from somebody's share.
+#[inline]
+pub(crate) fn is_on(cpu: &Cpu) -> bool {
+    cpu.grant_end.load(Ordering::Relaxed) != UNLIMITED
+}
+
+/// Whether the current thread has no time left.
+#[inline]
+pub(crate) fn is_over(cpu: &Cpu) -> bool {
+    cpu.grant_end.load(Ordering::Relaxed) == OVER
+}
+
+/// From now on `next` uses this CPU in its own time. False when it has none left.
+#[cold]
+pub(crate) fn change(cpu: &Cpu, next: &Thread) -> bool {
+    let now = time::now_ns();
+    if cpu.payer.holds(&next.process) && is_on(cpu) && now < cpu.grant_end.load(Ordering::Relaxed) {
+        return true;
+    }
+    stop(cpu, now);
+    next.share.as_ref().is_none_or(|share| start(cpu, share, now, next.is_raised()))
+}
+
+/// From now on this CPU's time is nobody's.
+#[cold]
+pub(crate) fn idle(cpu: &Cpu) {
+    stop(cpu, time::now_ns());
+}
+
+/// Settles what was taken.
+fn stop(cpu: &Cpu, now: u64) {
+    cpu.grant_end.store(UNLIMITED, Ordering::Relaxed);
+    if let Some(share) = METER.replace(None) {
+        let used = now.saturating_sub(cpu.grant_start.load(Ordering::Relaxed));
+        share.settle(cpu.granted.load(Ordering::Relaxed), used);
+    }
+}
+
+/// Takes time out of `share`. False when there is none.
+fn start(cpu: &Cpu, share: &Ref<Share>, now: u64, pressed: bool) -> bool {
+    let granted = share.take(now, GRANT_NS, pressed);
+    if granted == 0 {
+        return false;
+    }
+    cpu.granted.store(granted, Ordering::Relaxed);
+    cpu.grant_start.store(now, Ordering::Relaxed);
+    let end = now.saturating_add(granted);
+    cpu.grant_end.store(end, Ordering::Relaxed);
+    let before = METER.replace(Some(share.clone()));
+    drop(before);
+    timers::ensure_armed(end);
+    true
+}
+
+/// The timer went off: what was taken may be used up.
+pub(crate) fn check(cpu: &Cpu) {
+    let end = cpu.grant_end.load(Ordering::Relaxed);
+    if end == UNLIMITED {
+        return;
+    }
+    let now = time::now_ns();
+    if now < end {
+        return timers::ensure_armed(end);
+    }
+    let (Some(current), Some(share)) = (cpu::current(), METER.get()) else { return stop(cpu, now) };
+    stop(cpu, now);
+    schedule::charge_payer(cpu);
+    let own = cpu.payer.holds(&current.process);
+    if start(cpu, &share, now, own && current.is_raised()) {
+        return;
+    }
+    // A client that paid has nothing left: its server goes on in its own time.
+    if own || !schedule::pay_oneself(cpu, &current) {
+        out_of_time(cpu);
+    }
+}
+
+/// The current thread has no time left: it leaves when the event is handled.
+#[cold]
+pub(crate) fn out_of_time(cpu: &Cpu) {
+    cpu.grant_end.store(OVER, Ordering::Relaxed);
+    schedule::ask_for_rotation();
+}
+
+/// Puts a ready thread without time aside until the next period.
+#[cold]
+pub(crate) fn set_aside(cpu: &Cpu, thread: Ref<Thread>) {
+    let mut state = thread.state.lock();
+    if state.run == Run::Dead {
+        return;
+    }
+    state.run = Run::Ready;
+    // Never refused: every such queue has room for every thread, reserved when the thread was made.
+    let pushed = cpu.aside.lock().push(thread.rank(), thread.clone());
+    state.queued = pushed.ok().map(|handle| Place::Aside(machine::id(), handle));
+    drop(state);
+    let at = next_period(time::now_ns());
+    if at < cpu.period_at.load(Ordering::Relaxed) {
+        cpu.period_at.store(at, Ordering::Relaxed);
+    }
+    timers::ensure_armed(cpu.period_at.load(Ordering::Relaxed));
+}
+
+/// The timer went off: a new period may have begun, in which those who were put aside have time again.
+pub(crate) fn check_period(cpu: &Cpu) {
+    let at = cpu.period_at.load(Ordering::Relaxed);
+    if at == u64::MAX {
+        return;
+    }
+    let now = time::now_ns();
+    if now < at {
+        return timers::ensure_armed(at);
+    }
+    let mut again = u64::MAX;
+    for taken in 0.. {
+        let next = cpu.aside.lock().pop();
+        let Some((_, thread)) = next else { break };
+        schedule::place(thread);
+        if taken == BATCH {
+            again = now;
+            break;
+        }
+    }
+    cpu.period_at.store(again, Ordering::Relaxed);
+    timers::ensure_armed(again);
+    schedule::preempt_if_outranked(cpu);
+}

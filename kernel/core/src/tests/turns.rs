@@ -1,0 +1,190 @@
+//! Turns among equals, where woken threads go, and what a CPU without work does.
+
+use super::clockwork::Clockwork;
+use super::ipc::make_endpoint;
+use super::{User, World, call_sqe, recv_sqe};
+use crate::task::schedule;
+use crate::task::steal;
+use crate::trap::HANDLERS;
+use capos_abi::CapId;
+use capos_schema::thread_control;
+use kernel_hal::fake;
+use kernel_hal::user::{is_idle, is_running};
+use std::vec::Vec;
+
+const SECOND: u64 = 1_000_000_000;
+
+fn start(world: &World, priorities: &[u8]) -> Vec<User> {
+    priorities.iter().map(|priority| world.start_at("one", *priority)).collect()
+}
+
+fn yield_now(user: &User) {
+    let call = call_sqe(CapId::SELF_THREADS, thread_control::INTERFACE_ID, thread_control::YIELD, 0);
+    assert_eq!(user.one(call).result, 0);
+}
+
+#[test]
+fn one_alone_is_not_interrupted() {
+    let world = World::with_cpus(2);
+    let users = start(&world, &[10, 10]);
+    let mut work = Clockwork::new(&world, &users.iter().collect::<Vec<_>>());
+    // They began on one CPU, where a turn was to end; and a test before may have left an alarm behind.
+    work.pass(10 * SECOND);
+    work.ticks.fill(0);
+    work.ran.fill(0);
+    work.pass(10 * SECOND);
+    assert_eq!((work.ticks, work.ran), (std::vec![0, 0], std::vec![10 * SECOND; 2]));
+}
+
+#[test]
+fn an_idle_machine_is_not_interrupted() {
+    let world = World::with_cpus(3);
+    let mut work = Clockwork::new(&world, &[]);
+    work.pass(10 * SECOND);
+    assert_eq!(work.ticks, [0; 3]);
+}
+
+#[test]
+fn turns_begin_when_a_second_one_comes_and_end_when_it_goes() {
+    let world = World::new();
+    let users = start(&world, &[10, 10]);
+    users[0].run();
+    let mut work = Clockwork::new(&world, &[&users[0], &users[1]]);
+    work.pass(SECOND);
+    assert!((95..=105).contains(&work.ticks[0]), "{:?}", work.ticks);
+    assert!(work.ran[0].abs_diff(work.ran[1]) <= 20_000_000, "{:?}", work.ran);
+    crate::task::end::end_process(users[1].process(), crate::task::process::Status::Killed);
+    work.pass(20_000_000);
+    work.ticks.fill(0);
+    work.pass(SECOND);
+    assert_eq!(work.ticks, [0]);
+}
+
+#[test]
+fn an_urgent_thread_in_between_does_not_take_the_equals_their_turns() {
+    let world = World::new();
+    let users = start(&world, &[20, 10, 10]);
+    let right = make_endpoint(&users[0], 1);
+    users[0].run();
+    let mut work = Clockwork::new(&world, &users.iter().collect::<Vec<_>>());
+    // The turn of somebody below ends while the urgent one runs.
+    work.pass(35_000_000);
+    // Two wait; the urgent one makes one of them ready again by sleeping itself.
+    users[0].submit(recv_sqe(right));
+    users[0].enter(1, 500_000_000);
+    work.ran.fill(0);
+    work.pass(400_000_000);
+    assert!(work.ran[1].abs_diff(work.ran[2]) <= 20_000_000, "{:?}", work.ran);
+}
+
+#[test]
+fn yielding_goes_round_and_alone_it_changes_nothing() {
+    let world = World::new();
+    let users = start(&world, &[10, 10, 10, 5]);
+    users[0].run();
+    let mut order = Vec::new();
+    for _ in 0..6 {
+        let now = users.iter().position(|user| is_running(0, &user.thread.context)).expect("somebody");
+        order.push(now);
+        yield_now(&users[now]);
+    }
+    assert_eq!(order[..3], order[3..]);
+    let mut seen = order[..3].to_vec();
+    seen.sort_unstable();
+    assert_eq!(seen, [0, 1, 2], "equals in turn, and nobody below");
+    let world = (drop(users), drop(world), World::new()).2;
+    let alone = start(&world, &[10, 5]);
+    alone[0].run();
+    yield_now(&alone[0]);
+    assert!(is_running(0, &alone[0].thread.context));
+}
+
+#[test]
+fn ready_threads_go_to_different_idle_cpus_before_these_have_woken_up() {
+    let world = World::with_cpus(4);
+    let users = start(&world, &[10, 10, 10, 10]);
+    // Nobody has answered a kick so far, so each was placed while the others still looked idle.
+    let kicked = fake::cpu::take_kicks();
+    assert_eq!(kicked.count_ones(), 3);
+    for cpu in 0..4 {
+        fake::cpu::become_cpu(cpu);
+        (HANDLERS.kick)();
+    }
+    for user in &users {
+        assert_eq!((0..4).filter(|cpu| is_running(*cpu, &user.thread.context)).count(), 1);
+    }
+}
+
+#[test]
+fn work_is_taken_from_where_it_is_most_urgent_and_then_from_the_longest_queue() {
+    let world = World::with_cpus(3);
+    let mut users = Vec::new();
+    // All CPUs are busy, so everybody else waits where it was made.
+    for cpu in 0..3 {
+        fake::cpu::become_cpu(cpu);
+        users.push(world.start_at("busy", 20));
+    }
+    for cpu in 0..3 {
+        fake::cpu::become_cpu(cpu);
+        (HANDLERS.kick)();
+    }
+    for (cpu, priority) in [(0, 5), (0, 5), (1, 5), (1, 5), (1, 5), (0, 6)] {
+        fake::cpu::become_cpu(cpu);
+        users.push(world.start_at("waits", priority));
+    }
+    let lengths = || [0, 1].map(|cpu| crate::task::cpu::of(cpu).queue.lock().len());
+    assert_eq!(lengths(), [3, 3]);
+    fake::cpu::become_cpu(2);
+    let order: Vec<[usize; 2]> = (0..6)
+        .map(|_| {
+            let before = lengths();
+            let thread = steal::any().expect("somebody waits");
+            drop(thread);
+            let after = lengths();
+            [before[0] - after[0], before[1] - after[1]]
+        })
+        .collect();
+    // The urgent one first; then from the longest, and of two as long from the nearest, which is CPU 0 here.
+    assert_eq!(order, [[1, 0], [0, 1], [1, 0], [0, 1], [1, 0], [0, 1]]);
+    assert!(steal::any().is_none());
+}
+
+#[test]
+fn a_cpu_that_runs_out_of_work_takes_some_and_one_that_runs_is_left_alone() {
+    let world = World::with_cpus(2);
+    let users = start(&world, &[10, 10, 10]);
+    let all: Vec<&User> = users.iter().collect();
+    let mut work = Clockwork::new(&world, &all);
+    work.pass(SECOND);
+    assert_eq!(work.idle, [0, 0]);
+    // One ends: the others have a CPU each and stay there.
+    crate::task::end::end_process(users[2].process(), crate::task::process::Status::Killed);
+    work.pass(50_000_000);
+    let before: u64 = (0..2).map(switches).sum();
+    work.pass(SECOND);
+    assert_eq!((0..2).map(switches).sum::<u64>(), before);
+    assert_eq!(work.idle, [0, 0]);
+    assert!(!is_idle(0) && !is_idle(1));
+}
+
+fn switches(cpu: usize) -> u64 {
+    crate::task::cpu::of(cpu).switches.load(core::sync::atomic::Ordering::Relaxed)
+}
+
+#[test]
+fn a_preempted_thread_goes_on_on_an_idle_cpu() {
+    let world = World::with_cpus(2);
+    let low = world.start_at("low", 5);
+    fake::cpu::take_kicks();
+    let high = world.process_with("high", &super::Limits { priority: 20, ..super::LIMITS });
+    let high = crate::task::create::first_thread(&high, &[]).expect("a thread");
+    high.home.store(0, core::sync::atomic::Ordering::Relaxed);
+    fake::cpu::become_cpu(0);
+    schedule::make_ready(high.clone());
+    (HANDLERS.irq)(kernel_hal::IrqLine(0));
+    for cpu in 0..2 {
+        fake::cpu::become_cpu(cpu);
+        (HANDLERS.kick)();
+    }
+    assert!(is_running(0, &high.context) && is_running(1, &low.thread.context));
+}

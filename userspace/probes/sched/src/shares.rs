@@ -1,0 +1,70 @@
+//! Who gets how much, with and without shares.
+
+use crate::Setup;
+use crate::counters::{Counters, Seen};
+use alloc::vec::Vec;
+use probe::Fields;
+use rt::CallError;
+
+/// How long one counts alone, so that we know how far one comes.
+const ALONE_NS: u64 = 100_000_000;
+/// How long they run before we look: what they had saved is used up.
+const WARM_UP_NS: u64 = 100_000_000;
+/// Where nothing else is said.
+const PRIORITY: u8 = 9;
+
+/// Starts one counter for each share, and says what each got.
+pub fn all(setup: &Setup, shares: &str, priorities: &str, ns: u64) -> Result<(), CallError> {
+    let rate = alone(setup)?;
+    let before = setup.audit.counts()?;
+    let shares: Vec<u16> = numbers(shares);
+    let priorities: Vec<u8> = numbers(priorities);
+    let mut counters = Counters::new()?;
+    for (n, share) in shares.iter().enumerate() {
+        counters.start(setup, priorities.get(n).copied().unwrap_or(PRIORITY), *share)?;
+    }
+    setup.audit.pause(WARM_UP_NS);
+    let (start, first) = (setup.audit.timer().now_blocking()?, counters.look(setup)?);
+    setup.audit.pause(ns);
+    let (end, last) = (setup.audit.timer().now_blocking()?, counters.look(setup)?);
+    counters.stop()?;
+    let cpus = setup.audit.system().system_blocking()?.cpus;
+    let got: Vec<Seen> = first.iter().zip(&last).map(|(first, last)| between(first, last)).collect();
+    let turns: u64 = got.iter().map(|got| got.turns).sum();
+    for (n, (got, share)) in got.iter().zip(&shares).enumerate() {
+        let permille = |part: u64, whole: u64| part * 1000 / whole.max(1);
+        let fields = Fields::new()
+            .value("index", n)
+            .value("percent", share)
+            .value("work_permille", permille(got.turns, (end - start) * rate / 1_000_000))
+            .value("of_all_permille", permille(got.turns * u64::from(cpus), turns))
+            .value("cpu_permille", permille(got.cpu_ns, end - start));
+        setup.report.event("sched.share", fields);
+    }
+    setup.audit.report(&setup.report, before);
+    Ok(())
+}
+
+fn between(first: &Seen, last: &Seen) -> Seen {
+    Seen { turns: last.turns - first.turns, cpu_ns: last.cpu_ns - first.cpu_ns }
+}
+
+/// How far one comes that has a processor to itself: turns in a million nanoseconds.
+fn alone(setup: &Setup) -> Result<u64, CallError> {
+    let mut counters = Counters::new()?;
+    counters.start(setup, PRIORITY, 0)?;
+    setup.audit.pause(ALONE_NS);
+    let first = counters.look(setup)?;
+    let start = setup.audit.timer().now_blocking()?;
+    setup.audit.pause(ALONE_NS);
+    let last = counters.look(setup)?;
+    let end = setup.audit.timer().now_blocking()?;
+    counters.stop()?;
+    let turns: u64 = first.iter().zip(&last).map(|(first, last)| between(first, last).turns).sum();
+    Ok(turns * 1_000_000 / (end - start).max(1))
+}
+
+/// Numbers with commas between them.
+fn numbers<T: core::str::FromStr>(text: &str) -> Vec<T> {
+    text.split(',').filter_map(|number| number.parse().ok()).collect()
+}
