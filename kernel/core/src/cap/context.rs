@@ -86,6 +86,11 @@ impl<'a> Call<'a> {
         self.thread
     }
 
+    /// Where its answer goes, for what goes on after the call.
+    pub fn buffers(&self) -> &Buffers {
+        self.buffers
+    }
+
     /// Whose thread calls.
     pub fn process(&self) -> &'a Ref<Process> {
         &self.thread.process
