@@ -10,6 +10,8 @@ use rt::CallError;
 const ALONE_NS: u64 = 100_000_000;
 /// How long they run before we look: what they had saved is used up.
 const WARM_UP_NS: u64 = 100_000_000;
+/// How often shares are given out anew.
+const PERIOD_NS: u64 = 10_000_000;
 /// Where nothing else is said.
 const PRIORITY: u8 = 9;
 
@@ -40,9 +42,24 @@ pub fn all(setup: &Setup, shares: &str, priorities: &str, ns: u64) -> Result<(),
             .value("of_all_permille", permille(got.turns * u64::from(cpus), turns))
             .value("cpu_permille", permille(got.cpu_ns, end - start));
         setup.report.event("sched.share", fields);
+        check(setup, got, u64::from(*share), end - start, cpus == 1 && priorities.is_empty());
     }
     setup.audit.report(&setup.report, before);
     Ok(())
+}
+
+/// What is promised of a share, by the kernel's own books; `comes_first` where nobody else's priority or CPU matters.
+fn check(setup: &Setup, got: &Seen, share: u64, ns: u64, comes_first: bool) {
+    if share == 0 {
+        return;
+    }
+    let own = ns * share / 100;
+    let most = own + 2 * PERIOD_NS;
+    setup.report.check("S3 no more than a share and two periods' worth", got.cpu_ns <= most, got.cpu_ns);
+    if comes_first {
+        let least = own.saturating_sub(2 * PERIOD_NS);
+        setup.report.check("S4 a share comes before what is left", got.cpu_ns >= least, got.cpu_ns);
+    }
 }
 
 fn between(first: &Seen, last: &Seen) -> Seen {
