@@ -87,7 +87,7 @@ impl<'a> Call<'a> {
     }
 
     /// Where its answer goes, for what goes on after the call.
-    pub fn buffers(&self) -> &Buffers {
+    pub fn buffers(&self) -> &'a Buffers {
         self.buffers
     }
 

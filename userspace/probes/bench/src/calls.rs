@@ -38,10 +38,16 @@ pub fn bare(bench: &Bench) -> Result<(), CallError> {
     let (handle, facet) = server(bench, "--role=bare")?;
     let cap = facet.id().raw();
     bare_figure(bench, name, move |bare| {
-        bare.prepare(&Sqe { op: Op::Call as u8, interface: INTERFACE, user_data: CALL, ..Sqe::default() });
+        bare.prepare(&Sqe {
+            op: Op::Call as u8,
+            cap,
+            interface: INTERFACE,
+            user_data: CALL,
+            ..Sqe::default()
+        });
         let start = ticks();
         for _ in 0..CALLS {
-            bare.again(cap);
+            bare.again();
             bare.ring.enter(1, rt::sys::FOREVER);
             // Calls without an answer have no cost worth reporting.
             if !bare.pop().is_some_and(|cqe| cqe.user_data == CALL && cqe.outcome() == 0) {

@@ -14,6 +14,8 @@ use rt::time::ticks;
 
 /// Submissions of one batch.
 const BATCH: u64 = 32;
+/// `user_data` of null calls.
+const NULL: u64 = 9;
 
 /// `ring.nop.batch32`: 32 NOPs in one `cap_enter`, completions taken, each.
 pub fn nops(bench: &Bench) -> Result<(), CallError> {
@@ -72,19 +74,20 @@ pub fn null_call(bench: &Bench) -> Result<(), CallError> {
 }
 
 fn calls_of_nothing(bare: &mut Bare<'_>, cap: u64) -> u64 {
-    let call = Sqe {
+    bare.prepare(&Sqe {
         op: Op::Call as u8,
         method: timer::SLEEP_UNTIL,
+        user_data: NULL,
         cap,
         interface: timer::INTERFACE_ID,
         ..Sqe::default()
-    };
+    });
     let start = ticks();
-    for user_data in 0..BATCH {
-        bare.submit(&Sqe { user_data, ..call });
+    for _ in 0..BATCH {
+        bare.again();
         bare.ring.enter(1, rt::sys::FOREVER);
         // Calls that did not do their work have no cost worth reporting.
-        if !bare.pop().is_some_and(|cqe| cqe.user_data == user_data && cqe.outcome() == 0) {
+        if !bare.pop().is_some_and(|cqe| cqe.user_data == NULL && cqe.outcome() == 0) {
             return 0;
         }
     }

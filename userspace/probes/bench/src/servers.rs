@@ -60,7 +60,7 @@ pub fn serve_bare() -> i64 {
         bare.prepare(&Sqe { user_data: NEXT, ..answer_recv(right, 0, 0) });
         while bare.ring.enter(1, rt::sys::FOREVER) >= 0 {
             let Some(cqe) = bare.pop().filter(|cqe| cqe.user_data == NEXT && cqe.result == 0) else { return };
-            bare.again(cqe.token);
+            bare.again_for(cqe.token);
         }
     });
     i64::from(served.and_then(rt::threads::JoinHandle::join).is_err())

@@ -116,19 +116,25 @@ impl<'r> Bare<'r> {
         self.ring.set_header(header::SQ_TAIL, tail);
     }
 
-    /// Writes the same submission to every slot of the queue, which must be empty: for [`Bare::again`].
+    /// Writes the same submission to every slot of the queue, which must be empty: for [`Bare::again`] and [`Bare::again_for`].
     pub fn prepare(&mut self, sqe: &Sqe) {
         for index in 0..self.ring.shape().sq_entries {
             self.ring.write_sqe(index, &words(sqe));
         }
     }
 
-    /// Queues what was prepared, for `cap`. The kernel leaves the slots as they are.
+    /// Queues what was prepared. The kernel leaves the slots as they are.
     #[inline]
-    pub fn again(&mut self, cap: u64) {
-        self.ring.set_target(self.tail, cap);
+    pub fn again(&mut self) {
         self.tail = self.tail.wrapping_add(1);
         self.ring.set_header(header::SQ_TAIL, self.tail);
+    }
+
+    /// The same for another `cap`.
+    #[inline]
+    pub fn again_for(&mut self, cap: u64) {
+        self.ring.set_target(self.tail, cap);
+        self.again();
     }
 
     /// Queues one with a fresh `user_data`, and gives that.
