@@ -1,5 +1,5 @@
 //! Locks for programs of several threads. A lock that is free, and one that nobody waits for, is taken and given back by one atomic
-//! operation; whoever has to wait sleeps in the kernel (PARK, decision 0022) and is woken by name.
+//! operation; whoever has to wait sleeps in the kernel (PARK, decision 0016) and is woken by name.
 
 mod list;
 mod lock;
