@@ -272,6 +272,7 @@ proptest! {
     /// No service is ever started while it runs, none before those it needs, nobody is buried alive, and the clock never spins; and when
     /// nothing more goes wrong, what always runs serves again or was given up.
     #[test]
+    #[cfg_attr(miri, ignore = "too long, and there is no unsafe code")]
     fn services_survive_everything(
         choices in prop::collection::vec(any::<(u8, u8, u16)>(), 1..6),
         events in prop::collection::vec((any::<u8>(), any::<usize>(), any::<u32>()), 0..60),
@@ -294,6 +295,7 @@ proptest! {
 
     /// However often supervisors die, and at whatever they are: services that are well are neither killed nor started again.
     #[test]
+    #[cfg_attr(miri, ignore = "too long, and there is no unsafe code")]
     fn the_death_of_supervisors_disturbs_nobody(
         choices in prop::collection::vec(any::<(u8, u8, u16)>(), 1..6),
         deaths in prop::collection::vec((any::<u8>(), 0u32..3000), 1..30),

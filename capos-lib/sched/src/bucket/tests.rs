@@ -71,6 +71,9 @@ fn no_share_is_no_time() {
     assert_eq!(bucket.take(u64::MAX, u64::MAX, true), 0);
 }
 
+/// How long the greedy are watched.
+const PERIODS: u64 = if cfg!(miri) { 1 } else { 200 };
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 1 } else { 300 }, failure_persistence: None, ..Default::default() })]
 
@@ -78,7 +81,7 @@ proptest! {
     #[test]
     fn the_greedy_get_exactly_their_share(percent in 1u32..300, late in prop::collection::vec(0u64..30_000, 1..20), most in 10_000u64..2_000_000) {
         let mut bucket = Bucket::new(percent, 0);
-        let (mut now, mut used, end) = (0, 0, 200 * PERIOD_NS);
+        let (mut now, mut used, end) = (0, 0, PERIODS * PERIOD_NS);
         let mut late = late.into_iter().cycle();
         // As many CPUs as the share needs take turns, so one after the other time passes so much slower.
         let cpus = u64::from(percent.div_ceil(100));
