@@ -1,6 +1,5 @@
 //! I/O ports that remember what was written to them.
 
-use super::heap;
 use crate::types::{OutOfRange, PortError};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -59,7 +58,7 @@ impl PortRange {
     /// One byte out.
     pub fn write8(&self, offset: u16, value: u8) -> Result<(), OutOfRange> {
         let port = self.port(offset, 1)?;
-        heap::unfailing(|| WRITTEN.lock().expect("no test panics inside").push((port, value)));
+        WRITTEN.lock().expect("no test panics inside").push((port, value));
         Ok(())
     }
 

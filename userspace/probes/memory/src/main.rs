@@ -5,12 +5,10 @@ extern crate alloc;
 
 mod budgets;
 mod faults;
-mod large;
 mod objects;
 mod space;
-mod translations;
 
-use probe::{Audit, Nursery, Report, number, options};
+use probe::{Audit, Nursery, Report, options};
 use rt::{CallError, Env, EnvError};
 
 rt::main!(run);
@@ -23,12 +21,11 @@ struct Setup {
 
 fn run(mut env: Env) -> i64 {
     if let Some(role) = options::text(&env, "role") {
-        return faults::die(role, number(&env, "delay", 0));
+        return faults::die(role);
     }
     match setup(&mut env) {
         Ok(setup) => {
-            let seed = number(&env, "stale", 0);
-            let done = if seed > 0 { translations::many(&setup, seed) } else { all(&setup) };
+            let done = all(&setup);
             if let Err(error) = &done {
                 setup.report.check("memory", false, error);
             }
@@ -45,12 +42,10 @@ fn setup(env: &mut Env) -> Result<Setup, EnvError> {
 /// One part: what it checks, from outside.
 type Part = fn(&Setup) -> Result<(), CallError>;
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 4] = [
     |setup| space::all(&setup.report),
     |setup| objects::all(&setup.report),
     |setup| budgets::all(&setup.report),
-    |setup| large::all(&setup.report),
-    translations::all,
     faults::all,
 ];
 
