@@ -15,7 +15,7 @@ const CAPS_RECV: u64 = 0xff << 40;
 const IN_WORD: u64 = 7;
 
 /// The first word of a submission: operation, flags, method and numbers of capabilities.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Kind(u64);
 
 impl Kind {

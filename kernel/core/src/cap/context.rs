@@ -86,7 +86,7 @@ impl<'a> Call<'a> {
         self.thread
     }
 
-    /// Where its answer goes, for what goes on after the call.
+    /// What it called with.
     pub fn buffers(&self) -> &'a Buffers {
         self.buffers
     }

@@ -48,6 +48,7 @@ pub(crate) struct Arrived {
 
 impl Arrived {
     /// The thread that has received it.
+    #[inline(always)]
     pub fn server(&self) -> Option<&Ref<Thread>> {
         self.server.as_ref()
     }
@@ -128,6 +129,12 @@ impl Received<'_> {
     #[inline(always)]
     pub fn loan(&self) -> Option<Priority> {
         self.slot.call.as_ref()?.loan
+    }
+
+    #[inline(always)]
+    fn is_by(&self, server: &Ref<Thread>) -> bool {
+        let by = self.slot.call.as_ref().and_then(Arrived::server);
+        by.is_some_and(|by| Ref::ptr_eq(by, server))
     }
 
     /// Takes it out; its token becomes stale.
@@ -257,12 +264,7 @@ impl Calls {
     /// The same if `server` has received it.
     #[inline(always)]
     pub fn received_by(&mut self, server: &Ref<Thread>, token: Token) -> Option<Received<'_>> {
-        let at = token.slot();
-        let slot = self.slots.get_mut(at as usize)?;
-        let by = &slot.call.as_ref()?.server;
-        let known =
-            slot.generation == token.generation() && by.as_ref().is_some_and(|by| Ref::ptr_eq(by, server));
-        if known { Some(Received { slot, at, first_free: &mut self.first_free }) } else { None }
+        self.received(token).filter(|received| received.is_by(server))
     }
 
     /// Takes a call out wherever it is: its caller cancels it.

@@ -63,7 +63,7 @@ fn send(
             let caps = hand_over(caller, from, server, &room)?;
             let arrival = arrival(from, &room, caps, vacancy.token(), badge);
             let woken = serving.complete(server, receiver.id, &arrival);
-            let loan = loans::lend(&mut serving, server, caller.priority());
+            let loan = loans::lend(&mut serving, server, caller);
             drop(serving);
             vacancy.put_received(ticket, badge, server.clone(), loan);
             let receiver = receivers.pop();
@@ -163,7 +163,7 @@ pub(crate) fn recv(
             match hand_over(caller, &from, receiver, room) {
                 Ok(caps) => {
                     drop(calling);
-                    let loan = loans::lend(&mut receiver.state.lock(), receiver, caller.priority());
+                    let loan = loans::lend(&mut receiver.state.lock(), receiver, caller);
                     let token = state.calls.receive_first(receiver.clone(), loan);
                     let token = token.ok_or(TransportError::Disconnected)?;
                     return Ok(Some(arrival(&from, room, caps, token, badge)));

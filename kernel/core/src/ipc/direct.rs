@@ -52,8 +52,7 @@ pub(crate) fn call(cpu: &Cpu, caller: &Ref<Thread>, facet: &Facet, call: &Queued
         ..Cqe::default()
     };
     let at = serving.resume_with(server, &cqe);
-    let loan =
-        if caller.is_above(server) { loans::lend(&mut serving, server, caller.priority()) } else { None };
+    let loan = loans::lend(&mut serving, server, caller);
     drop(serving);
     own.rest(caller, call, at, false);
     drop(own);

@@ -173,14 +173,16 @@ impl Sole {
     }
 
     fn waiting(&self) -> Option<Waiting> {
-        let at = self.at.clone()?;
-        Some(if self.receives { Waiting::Message(at) } else { Waiting::Call(at) })
+        self.at.clone().map(|at| self.waiting_at(at))
     }
 
     fn take(&mut self) -> Option<Pending> {
-        let at = self.at.take()?;
-        let waiting = if self.receives { Waiting::Message(at) } else { Waiting::Call(at) };
-        Some(Pending { buffers: self.buffers, waiting })
+        let at = self.end()?;
+        Some(Pending { buffers: self.buffers, waiting: self.waiting_at(at) })
+    }
+
+    fn waiting_at(&self, at: Ref<Endpoint>) -> Waiting {
+        if self.receives { Waiting::Message(at) } else { Waiting::Call(at) }
     }
 }
 
