@@ -194,6 +194,12 @@ impl<T> RefSlot<T> {
         ptr::eq(self.raw.load(Ordering::Relaxed), value.cell.as_ptr())
     }
 
+    /// Whether nothing is there, at this moment.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.raw.load(Ordering::Relaxed).is_null()
+    }
+
     /// Takes out what is there.
     #[inline]
     pub fn take(&self) -> Option<Ref<T>> {

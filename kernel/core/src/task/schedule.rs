@@ -46,8 +46,20 @@ pub(crate) fn settle(cpu: &'static Cpu) {
     }
 }
 
+/// Decides until nobody is at hand any more. A decision may itself make somebody ready, at any point, as when the current thread turns out to be
+/// doomed: nothing else would take that one from the hand of a CPU on which nothing happens for long.
 #[inline(never)]
 fn decide(cpu: &'static Cpu) {
+    loop {
+        choose(cpu);
+        if cpu.handoff.is_empty() {
+            return;
+        }
+    }
+}
+
+#[inline(always)]
+fn choose(cpu: &'static Cpu) {
     match cpu::current() {
         None => run_next(cpu),
         Some(current) if current.is_doomed() => {

@@ -5,11 +5,14 @@ use super::ipc::make_endpoint;
 use super::{User, World, call_sqe, recv_sqe};
 use crate::task::schedule;
 use crate::task::steal;
+use crate::task::thread::Thread;
 use crate::trap::HANDLERS;
 use capos_abi::CapId;
 use capos_schema::thread_control;
 use kernel_hal::fake;
+use kernel_hal::sync::Ref;
 use kernel_hal::user::{is_idle, is_running};
+use std::sync::Mutex;
 use std::vec::Vec;
 
 const SECOND: u64 = 1_000_000_000;
@@ -187,4 +190,30 @@ fn a_preempted_thread_goes_on_on_an_idle_cpu() {
         (HANDLERS.kick)();
     }
     assert!(is_running(0, &high.context) && is_running(1, &low.thread.context));
+}
+
+/// Who becomes ready on CPU 0 when somebody is kicked.
+static LATE: Mutex<Option<Ref<Thread>>> = Mutex::new(None);
+
+fn make_late_ready() {
+    let late = LATE.lock().expect("nobody panics with it").take();
+    fake::cpu::become_cpu(0);
+    if let Some(late) = late {
+        schedule::make_ready(late);
+    }
+}
+
+#[test]
+fn who_becomes_ready_while_a_cpu_decides_is_not_left_at_hand() {
+    let world = World::with_cpus(2);
+    let busy = world.start_at("busy", 20);
+    let [first, late] = ["first", "late"]
+        .map(|name| crate::task::create::first_thread(&world.process(name), &[]).expect("a thread"));
+    *LATE.lock().expect("nobody panics with it") = Some(late.clone());
+    fake::cpu::answer_kicks(make_late_ready);
+    // The decision places the first one on the other CPU, which is idle, and kicks that.
+    schedule::make_ready(first.clone());
+    (HANDLERS.irq)(kernel_hal::IrqLine(0));
+    assert!(is_running(0, &busy.thread.context));
+    assert!([first, late].iter().all(|thread| thread.state.lock().queued.is_some()));
 }
