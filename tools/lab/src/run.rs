@@ -37,10 +37,12 @@ pub trait Kitchen: Sync {
 }
 
 /// How to run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Stop at the failure, with serial and gdb attached.
     pub hold: bool,
+    /// A plugin for QEMU and its arguments, as QEMU takes them.
+    pub plugin: Option<String>,
 }
 
 /// Runs a sub-case once or, if it says so, twice. `Ok` means passed.
@@ -116,6 +118,7 @@ impl Bench<'_> {
             gdb: self.options.hold.then(hand::free_port).transpose().map_err(|error| error.to_string())?,
             exit_on_reset: !self.case.reboots,
             hold: self.options.hold,
+            plugin: self.options.plugin.clone(),
         };
         let args = args(&self.case.machine, self.kvm, &self.media, self.firmware.as_deref(), &wiring);
         fs::write(folder.join("qemu.args"), args.join("\n") + "\n").map_err(|error| error.to_string())?;

@@ -32,7 +32,7 @@ impl Plan {
             // A held case owns the terminal.
             capacity: if hold { 1 } else { cpus },
             seed: std::env::var("SEED").ok().and_then(|value| value.parse().ok()),
-            options: Options { hold },
+            options: Options { hold, plugin: None },
         }
     }
 }
@@ -94,7 +94,7 @@ fn run_one(case: &SubCase, kitchen: &dyn Kitchen, folder: &RunFolder, plan: &Pla
     let (start, clock_start) = (Instant::now(), clock::now());
     let seed = plan.seed.unwrap_or_else(|| fresh_seed(&case.name));
     let result = match folder.case(&case.name) {
-        Ok(path) => run::run(case, kitchen, seed, &path, plan.options),
+        Ok(path) => run::run(case, kitchen, seed, &path, plan.options.clone()),
         Err(error) => Err(Unready::Fail(format!("artefacts: {error}"))),
     };
     let (status, reason) = match result {

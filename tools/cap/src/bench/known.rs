@@ -15,8 +15,14 @@ pub struct Known {
     pub name: String,
     /// What it measures.
     pub title: String,
-    /// What it should stay below.
-    pub budget: Option<u64>,
+    /// What it should stay below, or above where more is better.
+    pub budget: Option<f64>,
+    /// More is better.
+    #[serde(default)]
+    pub more: bool,
+    /// It differs from run to run: nothing is compared with it.
+    #[serde(default)]
+    pub varies: bool,
     /// What others need.
     pub anchor: Option<Anchor>,
     /// How it is measured.
@@ -30,7 +36,7 @@ pub struct Anchor {
     /// Whose, and of what.
     pub who: String,
     /// In the unit of the figure.
-    pub value: u64,
+    pub value: f64,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +55,13 @@ pub fn parse(text: &str) -> Result<Vec<Known>, toml::de::Error> {
     Ok(toml::from_str::<File>(text)?.figure)
 }
 
+impl Known {
+    /// Whether the budget, if there is one, is kept.
+    pub fn within(&self, value: f64) -> Option<bool> {
+        self.budget.map(|budget| if self.more { value >= budget } else { value <= budget })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +70,8 @@ mod tests {
     fn the_file_in_the_tree_reads() {
         let known = parse(include_str!("../../figures.toml")).unwrap();
         let null = known.iter().find(|known| known.name == "call.kernel_null").unwrap();
-        assert_eq!(null.budget, Some(246));
+        assert_eq!((null.within(246.0), null.within(247.0)), (Some(true), Some(false)));
+        let scale = known.iter().find(|known| known.name == "smp.scale").unwrap();
+        assert_eq!((scale.within(1.9), scale.within(1.8)), (Some(true), Some(false)));
     }
 }

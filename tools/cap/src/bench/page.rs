@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Figures;
+use super::count::Beside;
 use super::known::Known;
 
 const HEAD: &str = "\
@@ -12,53 +13,84 @@ const HEAD: &str = "\
 Written by `make bench`; do not edit. Guest instructions count everything: all processes and the kernel, under QEMU TCG with
 `-icount shift=0 -cpu max,-erms -smp 1`, where one TSC tick is one instruction. They repeat exactly (the boot within some hundred:
 the hour that it reads differs); `make bench CHECK=1` fails when one is more than 3 % worse than here. The anchors were recorded on
-machines of the same kind. Instructions hide the cost of crossings: fewer instructions are not in proportion faster.
+machines of the same kind. Instructions hide the cost of crossings: fewer instructions are not in proportion faster. So beside each
+figure stands what a plugin of QEMU counted in the same regions, for each operation: ways into the kernel and out of it; writes of CR3;
+writes of device registers (ports and device memory, the local APIC included); interrupts; and iterations of REP instructions, which
+count as instructions, too.
 
+";
+
+const COLUMNS: &str = "\
+| figure | value | unit | budget | anchor | crossings | CR3 | devices | interrupts | REP | what |
+|---|--:|---|--:|---|--:|--:|--:|--:|--:|---|
 ";
 
 /// docs/figures.md.
 pub fn render(figures: &Figures, known: &[Known]) -> String {
     let mut text = HEAD.to_owned();
-    text.push_str("| figure | value | unit | budget | against the budget | anchor | what |\n|---|--:|---|--:|---|---|---|\n");
+    text.push_str(COLUMNS);
     for (name, figure) in figures {
         let row = known.iter().find(|known| known.name == *name);
-        let budget = row.and_then(|row| row.budget);
-        let anchor =
-            figure.anchor.as_ref().map(|anchor| format!("{}: {}", anchor.who, grouped(anchor.value)));
+        let anchor = figure.anchor.as_ref().map(|anchor| format!("{}: {}", anchor.who, amount(anchor.value)));
+        let title = row.map(|row| row.title.as_str()).unwrap_or_default();
+        let note = figure.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "| `{name}` | {} | {} | {} | {} | {} | {} |",
-            grouped(figure.value),
+            "| `{name}` | {} | {} | {} | {} | {} | {title}{note} |",
+            amount(figure.value),
             figure.unit,
-            budget.map(grouped).unwrap_or_default(),
-            verdict(figure.value, budget),
+            row.map(|row| budget(row, figure.value)).unwrap_or_default(),
             anchor.unwrap_or_default(),
-            row.map(|row| row.title.as_str()).unwrap_or_default(),
+            beside(figure.beside.as_ref()),
         );
     }
-    text.push_str(&behind(figures));
+    text.push_str(&behind(figures, known));
     text
+}
+
+/// The five columns of what was counted beside a figure.
+fn beside(beside: Option<&Beside>) -> String {
+    let Some(beside) = beside else { return " | | | | ".into() };
+    let Beside { crossings, cr3_writes, device_writes, interrupts, rep_iterations, .. } = beside;
+    [crossings, cr3_writes, device_writes, interrupts, rep_iterations].map(|count| amount(*count)).join(" | ")
+}
+
+/// Whole numbers as such, others with two digits: operations that are measured together share what they do.
+fn amount(count: f64) -> String {
+    match (count - count.round()).abs() < 0.005 {
+        true if count > -0.005 => grouped(count.round() as u64),
+        _ => format!("{count:.2}"),
+    }
 }
 
 /// The page says where we are behind.
-fn behind(figures: &Figures) -> String {
+fn behind(figures: &Figures, known: &[Known]) -> String {
     let mut text = String::from("\n");
     for (name, figure) in figures {
-        if let Some(anchor) = figure.anchor.as_ref().filter(|anchor| figure.value > anchor.value) {
-            let ratio = figure.value as f64 / anchor.value as f64;
-            let _ =
-                writeln!(text, "- **Behind**: `{name}` needs {ratio:.2} times what {} needs.", anchor.who);
-        }
+        let Some(anchor) = &figure.anchor else { continue };
+        let ratio = figure.value / anchor.value;
+        let more = known.iter().any(|known| known.more && known.name == *name);
+        let _ = match (more, ratio) {
+            (false, 1.0..) => {
+                writeln!(text, "- **Behind**: `{name}` needs {ratio:.2} times what {} needs.", anchor.who)
+            }
+            (true, ..1.0) => {
+                writeln!(text, "- **Behind**: `{name}` is {ratio:.2} of what {} has.", anchor.who)
+            }
+            _ => Ok(()),
+        };
     }
     text
 }
 
-fn verdict(value: u64, budget: Option<u64>) -> &'static str {
-    match budget {
-        Some(budget) if value <= budget => "within",
-        Some(_) => "**over**",
-        None => "",
+/// A budget, and whether it is kept.
+fn budget(row: &Known, value: f64) -> String {
+    let limit = row.budget.map(amount).unwrap_or_default();
+    match row.within(value) {
+        Some(true) => format!("{limit} within"),
+        Some(false) => format!("{limit} **missed**"),
+        None => limit,
     }
 }
 
@@ -66,25 +98,26 @@ fn verdict(value: u64, budget: Option<u64>) -> &'static str {
 pub fn table(figures: &Figures, known: &[Known]) -> String {
     let mut text = String::new();
     for (name, figure) in figures {
-        let budget = known.iter().find(|known| known.name == *name).and_then(|row| row.budget);
-        let budget_text = budget.map(|budget| format!("budget {}", grouped(budget))).unwrap_or_default();
-        let anchor =
-            figure.anchor.as_ref().map(|anchor| format!("{}: {}", anchor.who, grouped(anchor.value)));
-        let over = if verdict(figure.value, budget).contains("over") { " OVER" } else { "" };
+        let row = known.iter().find(|known| known.name == *name);
+        let budget = row.and_then(|row| row.budget).map(|budget| format!("budget {}", amount(budget)));
+        let anchor = figure.anchor.as_ref().map(|anchor| format!("{}: {}", anchor.who, amount(anchor.value)));
+        let missed = row.and_then(|row| row.within(figure.value)) == Some(false);
         let _ = writeln!(
             text,
-            "{name:24} {:>14} {:12} {:16}{over} {}",
-            grouped(figure.value),
+            "{name:32} {:>14} {:12} {:16}{} {}{}",
+            amount(figure.value),
             figure.unit,
-            budget_text,
-            anchor.unwrap_or_default()
+            budget.unwrap_or_default(),
+            if missed { " MISSED" } else { "" },
+            anchor.unwrap_or_default(),
+            figure.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default(),
         );
     }
     text
 }
 
 /// Names and values of a page that [`render`] wrote.
-pub fn read(page: &str) -> BTreeMap<String, u64> {
+pub fn read(page: &str) -> BTreeMap<String, f64> {
     let rows = page.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|');
         let name = cells.next()?.trim().trim_end_matches('`').to_owned();
@@ -114,17 +147,21 @@ mod tests {
     use super::*;
 
     fn sample() -> (Figures, Vec<Known>) {
-        let anchor = Anchor { who: "seL4".into(), value: 246 };
+        let anchor = Anchor { who: "seL4".into(), value: 246.0 };
         let figure = Figure {
-            value: 1234,
+            value: 1234.0,
             unit: "instructions".into(),
             anchor: Some(anchor.clone()),
             how: "x".into(),
+            note: None,
+            beside: Some(Beside { crossings: 4.0, cr3_writes: 0.0625, ..Beside::default() }),
         };
         let known = Known {
             name: "call.kernel_null".into(),
             title: "Null call".into(),
-            budget: Some(250),
+            budget: Some(250.0),
+            more: false,
+            varies: false,
             anchor: Some(anchor),
             how: "x".into(),
         };
@@ -142,7 +179,7 @@ mod tests {
     fn a_page_reads_back() {
         let (figures, known) = sample();
         let page = render(&figures, &known);
-        assert_eq!(read(&page), [("call.kernel_null".to_owned(), 1234)].into());
+        assert_eq!(read(&page), [("call.kernel_null".to_owned(), 1234.0)].into());
         assert!(read("").is_empty() && read("| `a` | not a number |").is_empty());
     }
 
@@ -151,12 +188,24 @@ mod tests {
         let (mut figures, known) = sample();
         let page = render(&figures, &known);
         assert!(
-            page.contains("**over**")
+            page.contains("**missed**")
                 && page.contains("**Behind**: `call.kernel_null` needs 5.02 times what seL4 needs."),
             "{page}"
         );
-        figures.get_mut("call.kernel_null").unwrap().value = 200;
+        figures.get_mut("call.kernel_null").unwrap().value = 200.0;
         let page = render(&figures, &known);
-        assert!(page.contains("| within |") && !page.contains("Behind"));
+        assert!(page.contains("| 250 within |") && !page.contains("Behind"));
+    }
+
+    #[test]
+    fn what_is_counted_beside_has_its_columns() {
+        let (mut figures, known) = sample();
+        let page = render(&figures, &known);
+        assert!(page.contains("| seL4: 246 | 4 | 0.06 | 0 | 0 | 0 | Null call |"), "{page}");
+        figures.get_mut("call.kernel_null").unwrap().beside = None;
+        let page = render(&figures, &known);
+        assert!(page.contains("| seL4: 246 |  | | | |  | Null call |"), "{page}");
+        let pipes = |line: &str| line.matches('|').count();
+        assert!(page.lines().filter(|line| line.starts_with('|')).all(|line| pipes(line) == 12), "{page}");
     }
 }

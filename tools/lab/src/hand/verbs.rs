@@ -53,6 +53,7 @@ impl Hand {
             gdb: Some(free_port().map_err(failed)?),
             exit_on_reset: false,
             hold: false,
+            plugin: None,
         };
         let pid = self.spawn(sub, kitchen, &wiring)?;
         let gdb = wiring.gdb.unwrap_or_default();

@@ -47,6 +47,8 @@ pub struct Wiring {
     pub exit_on_reset: bool,
     /// QEMU stays when the machine turns itself off.
     pub hold: bool,
+    /// A plugin and its arguments.
+    pub plugin: Option<String>,
 }
 
 impl Wiring {
@@ -169,6 +171,9 @@ fn wires(line: &mut Line, wiring: &Wiring) {
     if wiring.hold {
         line.add("-no-shutdown");
     }
+    if let Some(plugin) = &wiring.plugin {
+        line.pair("-plugin", plugin);
+    }
     if let Some(port) = wiring.gdb {
         line.pair("-gdb", format!("tcp:127.0.0.1:{port}"));
     }
@@ -200,6 +205,7 @@ mod tests {
             gdb: None,
             exit_on_reset: true,
             hold: false,
+            plugin: None,
         }
     }
 

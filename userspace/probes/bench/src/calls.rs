@@ -1,6 +1,6 @@
 //! Calls to another process.
 
-use crate::measure::Bench;
+use crate::measure::{Bench, Region};
 use crate::primitives::bare_figure;
 use crate::servers::{self, BATCH, BYTES, INTERFACE, NOTHING, TYPED, typed};
 use probe::bare::Bare;
@@ -10,11 +10,10 @@ use rt::generated::{EndpointClient, ProcessHandleClient};
 use rt::ipc::call_blocking;
 use rt::schema::system_info::CpuResults;
 use rt::schema::{Decode, Encode};
-use rt::time::ticks;
 use rt::{CallError, Cap, CapId, Client};
 
 /// A server process and a facet of its endpoint.
-fn server(bench: &Bench, role: &str) -> Result<(ProcessHandleClient, Cap), CallError> {
+pub fn server(bench: &Bench, role: &str) -> Result<(ProcessHandleClient, Cap), CallError> {
     let endpoint = factory().create_blocking(64)?;
     let facet = endpoint.mint_blocking(1, INTERFACE)?;
     let program = bench.nursery.program("probe-bench")?;
@@ -37,7 +36,7 @@ pub fn bare(bench: &Bench) -> Result<(), CallError> {
     }
     let (handle, facet) = server(bench, "--role=bare")?;
     let cap = facet.id().raw();
-    bare_figure(bench, name, move |bare| {
+    bare_figure(bench, name, CALLS, move |bare| {
         bare.prepare(&Sqe {
             op: Op::Call as u8,
             cap,
@@ -45,16 +44,15 @@ pub fn bare(bench: &Bench) -> Result<(), CallError> {
             user_data: CALL,
             ..Sqe::default()
         });
-        let start = ticks();
+        let region = Region::start();
         for _ in 0..CALLS {
             bare.again();
             bare.ring.enter(1, rt::sys::FOREVER);
-            // Calls without an answer have no cost worth reporting.
             if !bare.pop().is_some_and(|cqe| cqe.user_data == CALL && cqe.outcome() == 0) {
                 return 0;
             }
         }
-        (ticks() - start) / CALLS
+        region.stop()
     })?;
     handle.kill_blocking()
 }
@@ -78,7 +76,7 @@ pub fn single(bench: &Bench) -> Result<(), CallError> {
         let with =
             bench.median(|| call_blocking(&facet, INTERFACE, NOTHING, |_| Ok(0), &slot, 0, 0).map(|_| ()))?;
         // What the copy adds, its release by the receiver included.
-        bench.report.figure("cap.transfer_copy", with.saturating_sub(bench.median(empty)?));
+        bench.tell_difference("cap.transfer_copy", with, bench.median(empty)?);
     }
     handle.kill_blocking()
 }
@@ -97,12 +95,12 @@ pub fn batched(bench: &Bench) -> Result<(), CallError> {
     }
     let (handle, facet) = server(bench, "--role=batch")?;
     let id = facet.id();
-    bare_figure(bench, name, move |bare| batch(bare, id) / u64::from(BATCH))?;
+    bare_figure(bench, name, u64::from(BATCH), move |bare| batch(bare, id))?;
     handle.kill_blocking()
 }
 
 fn batch(bare: &mut Bare<'_>, facet: CapId) -> u64 {
-    let start = ticks();
+    let region = Region::start();
     for n in 0..BATCH {
         let place = 0x400 * n;
         let len = servers::store(bare, place, 41);
@@ -126,6 +124,5 @@ fn batch(bare: &mut Bare<'_>, facet: CapId) -> u64 {
         let next = bare.ring.arena(0x400 * cqe.user_data as u32 + 0x200 + 16);
         right += u32::from(cqe.result == 64 && next == 42);
     }
-    // A batch with a wrong answer has no cost worth reporting.
-    if right == BATCH { ticks() - start } else { 0 }
+    if right == BATCH { region.stop() } else { 0 }
 }

@@ -1,13 +1,12 @@
 //! Notifications between processes, on bare rings.
 
-use crate::measure::Bench;
+use crate::measure::{Bench, Region};
 use crate::primitives::bare_figure;
 use probe::bare::Bare;
 use probe::{Limits, factory};
 use rt::abi::{Op, RingShape, Sqe};
 use rt::generated::{NotificationClient, ProcessHandleClient, SignallerClient};
 use rt::schema::{notification, signaller};
-use rt::time::ticks;
 use rt::{CallError, CapId, Client};
 
 /// Rounds of one sample.
@@ -67,11 +66,10 @@ pub fn round_trip(bench: &Bench) -> Result<(), CallError> {
     let to_them = theirs.mint_blocking(1, 0)?;
     let handle = partner(bench, theirs, to_us)?;
     let ends = Ends { own: own.cap().id(), other: to_them.cap().id() };
-    bare_figure(bench, "notify.round_trip", move |bare| {
-        let start = ticks();
+    bare_figure(bench, "notify.round_trip", ROUNDS, move |bare| {
+        let region = Region::start();
         let done = (0..ROUNDS).filter(|_| signal_and_wait(bare, ends)).count() as u64;
-        // Rounds that did not come back have no cost worth reporting.
-        if done == ROUNDS { (ticks() - start) / ROUNDS } else { 0 }
+        if done == ROUNDS { region.stop() } else { 0 }
     })?;
     handle.kill_blocking()
 }

@@ -1,7 +1,8 @@
 //! Measures primitives in guest instructions: everything counts, all processes and the kernel.
 //!
 //! Meant for one processor under `-icount shift=0`, where a tick of the time stamp counter is an instruction as long as nobody
-//! idles. `--only=PREFIX` measures some, `--samples=N` says how many medians are taken of.
+//! idles. `--only=PREFIX` measures some, `--samples=N` says how many medians are taken of. `--work=N,N --pairs=N,N --units=N` measure instead
+//! what so many members do at once.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
@@ -13,7 +14,9 @@ mod memory;
 mod primitives;
 mod queues;
 mod servers;
+mod smp;
 
+use core::cell::Cell;
 use measure::Bench;
 use probe::{Audit, Nursery, Report, number, options};
 use rt::{CallError, Env, EnvError};
@@ -27,11 +30,13 @@ fn run(mut env: Env) -> i64 {
         Some("partner") => events::answer_forever(),
         Some("sleeper") => queues::sleep_forever(env),
         Some("stamper") => queues::stamp_forever(env),
+        Some("worker") => smp::work_forever(&env),
+        Some("caller") => smp::call_forever(&env),
         Some("batch") => servers::serve_batches(),
         Some("yield") => servers::yield_forever(),
         _ => match setup(&mut env) {
             Ok(bench) => {
-                let done = all(&bench);
+                let done = if together(&env) { smp::all(&bench, &env) } else { all(&bench) };
                 if let Err(error) = &done {
                     bench.report.check("bench", false, error);
                 }
@@ -42,6 +47,11 @@ fn run(mut env: Env) -> i64 {
     }
 }
 
+/// Whether this is about several processors.
+fn together(env: &Env) -> bool {
+    ["work", "pairs"].iter().any(|name| options::text(env, name).is_some())
+}
+
 fn setup(env: &mut Env) -> Result<Bench, EnvError> {
     Ok(Bench {
         only: options::text(env, "only").unwrap_or(""),
@@ -49,6 +59,7 @@ fn setup(env: &mut Env) -> Result<Bench, EnvError> {
         report: Report::new(env)?,
         nursery: Nursery::new(env)?,
         audit: Audit::new(env)?,
+        series: Cell::new(0),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What one process measures by itself.
 
-use crate::measure::{Bench, middle};
+use crate::measure::{Bench, Region, middle};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,6 @@ use rt::CallError;
 use rt::abi::{Op, RingShape, Sqe};
 use rt::schema::timer;
 use rt::threads;
-use rt::time::ticks;
 
 /// Submissions of one batch.
 const BATCH: u64 = 32;
@@ -19,16 +18,18 @@ const NULL: u64 = 9;
 
 /// `ring.nop.batch32`: 32 NOPs in one `cap_enter`, completions taken, each.
 pub fn nops(bench: &Bench) -> Result<(), CallError> {
-    bare_figure(bench, "ring.nop.batch32", |bare| nop_batch(bare) / BATCH)
+    bare_figure(bench, "ring.nop.batch32", BATCH, nop_batch)
 }
 
-/// The median of what `cost` finds on a bare thread.
+/// The median of what `cost` finds on a bare thread: the ticks of a region, or 0 where that did not do its work, which has no cost
+/// worth reporting.
 pub fn bare_figure(
     bench: &Bench,
     name: &'static str,
+    operations: u64,
     cost: impl FnMut(&mut Bare<'_>) -> u64 + Send + 'static,
 ) -> Result<(), CallError> {
-    bare_figure_at(bench, name, 10, cost)
+    bare_figure_at(bench, name, 10, operations, cost)
 }
 
 /// The same on a thread of that priority.
@@ -36,6 +37,7 @@ pub fn bare_figure_at(
     bench: &Bench,
     name: &'static str,
     priority: u8,
+    operations: u64,
     mut cost: impl FnMut(&mut Bare<'_>) -> u64 + Send + 'static,
 ) -> Result<(), CallError> {
     if !bench.wants(name) {
@@ -53,24 +55,23 @@ pub fn bare_figure_at(
         theirs.store(middle(&mut costs), Ordering::Relaxed);
     })?;
     thread.join()?;
-    bench.report.figure(name, found.load(Ordering::Relaxed));
+    bench.tell(name, bench.cost(found.load(Ordering::Relaxed), operations));
     Ok(())
 }
 
 fn nop_batch(bare: &mut Bare<'_>) -> u64 {
-    let start = ticks();
+    let region = Region::start();
     bare.submit_all((0..BATCH).map(|user_data| Sqe { user_data, ..Sqe::default() }));
     bare.ring.enter(BATCH, rt::sys::FOREVER);
     let mut taken = 0;
     bare.take_all(|cqe| taken += u64::from(cqe.result == 0));
-    // A batch that did not do its work has no cost worth reporting.
-    if taken == BATCH { ticks() - start } else { 0 }
+    if taken == BATCH { region.stop() } else { 0 }
 }
 
 /// `call.kernel_null`: a call that carries nothing and gets nothing, `Timer.sleepUntil` of what has passed, on a bare ring.
 pub fn null_call(bench: &Bench) -> Result<(), CallError> {
     let cap = bench.audit.timer().cap().id().raw();
-    bare_figure(bench, "call.kernel_null", move |bare| calls_of_nothing(bare, cap) / BATCH)
+    bare_figure(bench, "call.kernel_null", BATCH, move |bare| calls_of_nothing(bare, cap))
 }
 
 fn calls_of_nothing(bare: &mut Bare<'_>, cap: u64) -> u64 {
@@ -82,16 +83,15 @@ fn calls_of_nothing(bare: &mut Bare<'_>, cap: u64) -> u64 {
         interface: timer::INTERFACE_ID,
         ..Sqe::default()
     });
-    let start = ticks();
+    let region = Region::start();
     for _ in 0..BATCH {
         bare.again();
         bare.ring.enter(1, rt::sys::FOREVER);
-        // Calls that did not do their work have no cost worth reporting.
         if !bare.pop().is_some_and(|cqe| cqe.user_data == NULL && cqe.outcome() == 0) {
             return 0;
         }
     }
-    ticks() - start
+    region.stop()
 }
 
 /// `call.kernel_typed`: `Timer.now` through the typed client, the cheapest call with an answer; and `ThreadControl.yield` alone.

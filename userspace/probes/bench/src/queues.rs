@@ -1,7 +1,7 @@
 //! Shared queues, and the wake-up alone.
 
 use crate::events::{WAIT, notification, wait};
-use crate::measure::{Bench, middle};
+use crate::measure::{Bench, Region, middle};
 use crate::primitives::bare_figure_at;
 use alloc::vec::Vec;
 use core::hint::black_box;
@@ -13,7 +13,7 @@ use rt::generated::{MemoryObjectClient, NotificationClient, ProcessHandleClient}
 use rt::queue::{Consumer, Producer, Wake};
 use rt::schema::signaller;
 use rt::shared::{Mapped, size};
-use rt::time::ticks;
+use rt::time::{Mark, mark, ticks};
 use rt::{CallError, CapId, Client, Env};
 
 /// Words of an entry: 64 bytes.
@@ -56,16 +56,16 @@ fn push_pop(bench: &Bench) -> Result<(), CallError> {
     let mut out = [0; WORDS];
     let mut wrong = 0;
     for _ in 0..bench.samples.max(1) {
-        let start = ticks();
+        let region = Region::start();
         for _ in 0..ROUNDS {
             wrong += u64::from(producer.push(black_box(&ENTRY)) != Ok(Some(Wake::No)));
             wrong += u64::from(consumer.pop(&mut out) != Ok(Some(Wake::No)));
             black_box(&out);
         }
-        costs.push((ticks() - start) / ROUNDS);
+        costs.push(region.stop());
     }
     // Fresh memory says that the consumer waits: the first push alone is to wake it.
-    bench.report.figure("queue.push_pop.64B", if wrong == 1 { middle(&mut costs) } else { 0 });
+    bench.tell("queue.push_pop.64B", bench.cost(if wrong == 1 { middle(&mut costs) } else { 0 }, ROUNDS));
     Ok(())
 }
 
@@ -94,9 +94,11 @@ fn signal_to_waiting(bench: &Bench) -> Result<(), CallError> {
     let handle = sleeper(&bench.nursery, own, &object, "--role=stamper")?;
     bench.audit.pause(2_000_000);
     let mut stamps = ManuallyDrop::new(Consumer::new(Mapped::<WORDS>::map(&object, ENTRIES)?));
-    bare_figure_at(bench, "notify.signal_to_waiting", PATIENT, move |bare| {
+    // Here the region ends in the other process.
+    bare_figure_at(bench, "notify.signal_to_waiting", PATIENT, 1, move |bare| {
         let (mut cost, mut out) = (0, [0; WORDS]);
         for _ in 0..ROUNDS {
+            mark(Mark::Start);
             let start = ticks();
             let came = ring(bare, signal) && stamps.pop(&mut out).is_ok_and(|popped| popped.is_some());
             let [stamp, ..] = out;
@@ -124,10 +126,10 @@ fn wakeup(bench: &Bench, name: &'static str, batch: usize) -> Result<(), CallErr
     bench.audit.pause(2_000_000);
     // A raw thread cannot unmap: the mapping stays until we end.
     let mut producer = ManuallyDrop::new(Producer::new(Mapped::<WORDS>::map(&object, ENTRIES)?));
-    bare_figure_at(bench, name, PATIENT, move |bare| {
+    bare_figure_at(bench, name, PATIENT, ROUNDS * batch as u64, move |bare| {
         let entries = [ENTRY; BATCH];
         let entries = entries.get(..batch).unwrap_or_default();
-        let start = ticks();
+        let region = Region::start();
         let mut taken = 0;
         for _ in 0..ROUNDS {
             let pushed = producer.push_all(black_box(entries));
@@ -135,14 +137,15 @@ fn wakeup(bench: &Bench, name: &'static str, batch: usize) -> Result<(), CallErr
                 taken += 1;
             }
         }
-        let cost = (ticks() - start) / ROUNDS / batch as u64;
+        let cost = region.stop();
         // Whoever was woken has taken everything before we went on.
         if taken == ROUNDS && producer.room() == Ok(ENTRIES) { cost } else { 0 }
     })?;
     handle.kill_blocking()
 }
 
-fn ring(bare: &mut Bare<'_>, signal: CapId) -> bool {
+/// Signals, and waits for the answer.
+pub fn ring(bare: &mut Bare<'_>, signal: CapId) -> bool {
     bare.submit(&Sqe {
         op: Op::Call as u8,
         method: signaller::SIGNAL,
@@ -189,6 +192,7 @@ pub fn stamp_forever(mut env: Env) -> i64 {
             bare.submit(&wait(own));
             bare.ring.enter(1, rt::sys::FOREVER);
             let stamp = ticks();
+            mark(Mark::Stop);
             bare.pop();
             let _ = stamps.push(&[stamp, 0, 0, 0, 0, 0, 0, 0]);
         }

@@ -112,12 +112,6 @@ impl Report {
         found.ok()
     }
 
-    /// A measurement in guest instructions.
-    pub fn figure(&self, name: &str, value: u64) {
-        let fields = Fields::new().text("name", name).value("value", value).text("unit", "instructions");
-        self.event("figure", fields);
-    }
-
     /// Ends the run.
     pub fn finish(&self, code: u8) -> i64 {
         let _ = self.port.finish_blocking(code);

@@ -1,0 +1,171 @@
+// A plugin for QEMU's translator (API version 1: QEMU 4.2 to 8.2): counts what a guest does between two marks, exactly.
+//
+// The guest marks by instructions without effect: `xchg bx,bx` where a region starts, `xchg cx,cx` where it stops, `xchg dx,dx`
+// after the last region of a series (userspace/rt/src/time.rs). One line is written per region, per series and at the end; their reader
+// is tools/cap/src/bench/count.rs. A region is counted on all processors together, for one of them at a time: the machine runs on one
+// host thread.
+//
+// Arguments: out=FILE, and traps=ADDRESS of the 256 entry stubs of the kernel, 16 bytes each, in the order of the vectors.
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The header is not packaged everywhere: what we need of it.
+typedef uint64_t qemu_plugin_id_t;
+typedef struct qemu_info_t qemu_info_t;
+typedef uint32_t qemu_plugin_meminfo_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+struct qemu_plugin_hwaddr;
+enum { NO_REGISTERS = 0, MEMORY_WRITE = 2, ADD = 0 };
+typedef void (*on_block)(qemu_plugin_id_t, struct qemu_plugin_tb *);
+typedef void (*on_execution)(unsigned, void *);
+typedef void (*on_access)(unsigned, qemu_plugin_meminfo_t, uint64_t, void *);
+typedef void (*at_exit)(qemu_plugin_id_t, void *);
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, on_block);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, on_execution, int, void *);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, on_execution, int, void *);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *, int, void *, uint64_t);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, on_access, int, int, void *);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, at_exit, void *);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
+struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, uint64_t);
+bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *);
+
+#define EXPORT __attribute__((visibility("default")))
+EXPORT int qemu_plugin_version = 1;
+
+// In the order of a line.
+enum { USER, KERNEL, CROSSINGS, CR3, DEVICE, INTERRUPTS, REP, COUNTS };
+enum { STUBS = 256, STUB = 16, EXCEPTIONS = 32, CPUS = 64 };
+static uint64_t count[COUNTS], start[COUNTS], traps;
+static bool counting, was_kernel[CPUS];
+static FILE *out;
+
+static void on_start(unsigned cpu, void *unused) {
+  memcpy(start, count, sizeof count);
+  counting = true;
+}
+
+static void tell(const char *what, const uint64_t since[COUNTS]) {
+  fputs(what, out);
+  for (int n = 0; n < COUNTS; n++) fprintf(out, " %llu", (unsigned long long)(count[n] - since[n]));
+  fputc('\n', out);
+}
+
+static void on_stop(unsigned cpu, void *unused) {
+  if (counting) tell("region", start);
+  counting = false;
+}
+
+static void on_series(unsigned cpu, void *unused) {
+  counting = false;
+  fputs("series\n", out);
+  fflush(out);
+}
+
+// All instructions of a block are on the same side.
+static void on_side(unsigned cpu, void *kernel) {
+  if (was_kernel[cpu % CPUS] != (kernel != NULL)) {
+    was_kernel[cpu % CPUS] = kernel != NULL;
+    count[CROSSINGS]++;
+  }
+}
+
+static void on_store(unsigned cpu, qemu_plugin_meminfo_t info, uint64_t address, void *unused) {
+  struct qemu_plugin_hwaddr *where = qemu_plugin_get_hwaddr(info, address);
+  if (where && qemu_plugin_hwaddr_is_io(where)) count[DEVICE]++;
+}
+
+struct code {
+  const uint8_t *bytes;
+  size_t size;
+  bool repeated, wide;
+};
+
+// Skips the prefixes that matter: operand size, repetition, REX.
+static struct code opcode(const struct qemu_plugin_insn *insn) {
+  struct code code = {qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn), false, false};
+  for (; code.size > 1; code.bytes++, code.size--) {
+    uint8_t byte = code.bytes[0];
+    if (byte == 0xf2 || byte == 0xf3) code.repeated = true;
+    else if (byte == 0x66) code.wide = true;
+    else if ((byte & 0xf0) != 0x40) break;
+  }
+  return code;
+}
+
+static bool is_string(uint8_t op) {
+  return (op >= 0xa4 && op <= 0xa7) || (op >= 0xaa && op <= 0xaf) || (op >= 0x6c && op <= 0x6f);
+}
+
+static bool is_port_output(uint8_t op) {
+  return op == 0xe6 || op == 0xe7 || op == 0xee || op == 0xef || op == 0x6e || op == 0x6f;
+}
+
+static bool is_cr3_write(struct code code) {
+  return code.size >= 3 && code.bytes[0] == 0x0f && code.bytes[1] == 0x22 && (code.bytes[2] >> 3 & 7) == 3;
+}
+
+static on_execution marked(struct code code) {
+  if (code.size != 2 || !code.wide || code.bytes[0] != 0x87) return NULL;
+  switch (code.bytes[1]) {
+  case 0xdb: return on_start;
+  case 0xc9: return on_stop;
+  case 0xd2: return on_series;
+  default: return NULL;
+  }
+}
+
+static bool is_interrupt(uint64_t address) {
+  uint64_t from = address - traps;
+  return traps && address >= traps && from % STUB == 0 && from / STUB >= EXCEPTIONS && from / STUB < STUBS;
+}
+
+static void add(struct qemu_plugin_insn *insn, int which) {
+  qemu_plugin_register_vcpu_insn_exec_inline(insn, ADD, &count[which], 1);
+}
+
+static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
+  bool kernel = qemu_plugin_tb_vaddr(block) >> 63;
+  qemu_plugin_register_vcpu_tb_exec_cb(block, on_side, NO_REGISTERS, kernel ? &count[KERNEL] : NULL);
+  for (size_t n = 0; n < qemu_plugin_tb_n_insns(block); n++) {
+    struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(block, n);
+    struct code code = opcode(insn);
+    add(insn, kernel ? KERNEL : USER);
+    if (code.repeated && is_string(code.bytes[0])) add(insn, REP);
+    if (is_port_output(code.bytes[0])) add(insn, DEVICE);
+    if (is_cr3_write(code)) add(insn, CR3);
+    if (is_interrupt(qemu_plugin_insn_vaddr(insn))) add(insn, INTERRUPTS);
+    qemu_plugin_register_vcpu_mem_cb(insn, on_store, NO_REGISTERS, MEMORY_WRITE, NULL);
+    on_execution mark = marked(code);
+    if (mark) qemu_plugin_register_vcpu_insn_exec_cb(insn, mark, NO_REGISTERS, NULL);
+  }
+}
+
+static void on_end(qemu_plugin_id_t id, void *unused) {
+  static const uint64_t nothing[COUNTS];
+  tell("total", nothing);
+  fclose(out);
+}
+
+EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
+  for (int n = 0; n < argc; n++) {
+    if (!strncmp(argv[n], "out=", 4)) out = fopen(argv[n] + 4, "w");
+    if (!strncmp(argv[n], "traps=", 6)) traps = strtoull(argv[n] + 6, NULL, 0);
+  }
+  if (!out) {
+    fputs("count: out=FILE is missing or cannot be written\n", stderr);
+    return 1;
+  }
+  qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+  qemu_plugin_register_atexit_cb(id, on_end, NULL);
+  return 0;
+}
