@@ -112,7 +112,7 @@ fn took(event: &Event, series: Option<&Series>) -> Option<Took> {
 
 /// By the clock: two processors that run at the same time. Tried again while others use the host, which is said if it stays so.
 fn clocked(pantry: &Pantry, folder: &Path) -> Result<Measured, Failure> {
-    let case = case("bench-smp", &text("'--work=1,2'", 20_000, "cpus = 2"))?;
+    let case = case("bench-smp", &text("'--work=1,2', '--times=20'", 4000, "cpus = 2"))?;
     let mut best: Option<(f64, Measured)> = None;
     for _ in 0..TRIES {
         let before = Load::now();

@@ -20,8 +20,6 @@ use rt::{CallError, Client, Env};
 const POLLS: u32 = 4;
 /// Steps of computing of one unit of work.
 const STEPS: u64 = 300;
-/// How often each number of members is measured; the first time everything is still cold.
-const TIMES: u32 = 3;
 /// The bit that is set when a member ends.
 const LOST: u64 = 1 << 63;
 
@@ -34,14 +32,15 @@ struct Crew {
     processes: Vec<ProcessHandleClient>,
 }
 
-/// `--work=N,N` and `--pairs=N,N`: so many members at once, each of them `--units=N`.
+/// `--work=N,N` and `--pairs=N,N`: so many members at once, each of them `--units=N`; all that `--times=N`. The first time everything is
+/// still cold.
 pub fn all(bench: &Bench, env: &Env) -> Result<(), CallError> {
-    let units = number(env, "units", 1000);
+    let (units, times) = (number(env, "units", 1000), number(env, "times", 3));
     if let Some(counts) = options::text(env, "work") {
-        measure(bench, &numbers(counts), Crew::new("work", units)?, add_worker)?;
+        measure(bench, &numbers(counts), times, Crew::new("work", units)?, add_worker)?;
     }
     if let Some(counts) = options::text(env, "pairs") {
-        measure(bench, &numbers(counts), Crew::new("pairs", units)?, add_pair)?;
+        measure(bench, &numbers(counts), times, Crew::new("pairs", units)?, add_pair)?;
     }
     Ok(())
 }
@@ -52,12 +51,12 @@ fn numbers(text: &str) -> Vec<usize> {
 
 type Add = fn(&Bench, &mut Crew) -> Result<(), CallError>;
 
-fn measure(bench: &Bench, counts: &[usize], mut crew: Crew, add: Add) -> Result<(), CallError> {
+fn measure(bench: &Bench, counts: &[usize], times: u64, mut crew: Crew, add: Add) -> Result<(), CallError> {
     for _ in 0..counts.iter().copied().max().unwrap_or(0) {
         add(bench, &mut crew)?;
     }
     bench.audit.pause(5_000_000);
-    for _ in 0..TIMES {
+    for _ in 0..times {
         for count in counts {
             crew.run(bench, *count)?;
         }
