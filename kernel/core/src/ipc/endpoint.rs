@@ -171,8 +171,9 @@ impl Endpoint {
             let _state = self.state.lock();
             self.given_up.fetch_add(1, Ordering::Relaxed);
         }
-        self.end_calls(|state| state.calls.pop_received_by(process));
+        // The receives first: whoever calls meanwhile must not find one, or the call would be received by who can answer no more.
         self.end_receives(|receiver| receiver.thread.process.id == process);
+        self.end_calls(|state| state.calls.pop_received_by(process));
     }
 
     /// Ends everything that is here. Runs when the last receive right goes.

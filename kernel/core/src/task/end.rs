@@ -62,13 +62,16 @@ pub(crate) fn stop_current(thread: Ref<Thread>) {
 }
 
 /// Takes back everything a dead thread had; the last one of a process dismantles it.
-fn clean_up(thread: &Ref<Thread>) {
+pub(crate) fn clean_up(thread: &Ref<Thread>) {
     let mut from = 0;
     loop {
         let pending = thread.state.lock().ops.next_from(from);
         let Some((id, waiting)) = pending else { break };
-        // What somebody is completing right now is theirs to end.
-        withdraw(thread, id, waiting);
+        // Who has the ticket right now, or has thrown it away as that of a dead thread, finds nothing to complete; and an alarm that
+        // were left here might hold the thread, and all it knows, for ever.
+        if !withdraw(thread, id, waiting) {
+            thread.end(id);
+        }
         from = id.following();
     }
     let process = &thread.process;

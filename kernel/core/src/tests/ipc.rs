@@ -2,13 +2,20 @@
 
 use super::{CAPS, MSG, REPLY, User, World, call_sqe, error, recv_sqe, return_recv_sqe, return_sqe};
 use crate::cap::Object;
-use crate::task::end;
+use crate::ipc::deliver;
+use crate::ipc::endpoint::Endpoint;
+use crate::ipc::ops::Buffers;
 use crate::task::process::Status;
-use crate::task::thread::Run;
+use crate::task::thread::{Run, Thread};
+use crate::task::{cpu, end};
 use capos_abi::ring::{cqe_flags, sqe_flags};
 use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransferSlot, TransportError, syscall};
 use capos_mem::Resource;
 use capos_schema::{endpoint, endpoint_factory};
+use core::sync::atomic::Ordering;
+use kernel_hal::fake;
+use kernel_hal::sync::Ref;
+use std::sync::Mutex;
 
 const FACE: u64 = 0x77;
 
@@ -517,4 +524,41 @@ fn a_token_of_an_answered_call_does_not_answer_the_next() {
     assert_eq!(first & 0xffff_ffff, second & 0xffff_ffff);
     assert_eq!(error(&pair.server.one(return_sqe(pair.right, first, 0))), Some(TransportError::StaleToken));
     assert_eq!(error(&pair.server.one(return_sqe(pair.right, second, 0))), None);
+}
+
+/// Who calls where when somebody is kicked next, as a thread on another CPU may at any moment.
+static LATE: Mutex<Option<(Ref<Thread>, Ref<Endpoint>)>> = Mutex::new(None);
+
+fn call_late() {
+    let late = LATE.lock().expect("nobody panics with it").take();
+    if let Some((caller, endpoint)) = late {
+        deliver::call(&caller, &endpoint, 9, &Buffers::NONE).expect("there is room");
+    }
+}
+
+#[test]
+fn a_call_that_comes_while_a_right_is_given_up_goes_to_who_can_answer() {
+    let world = World::with_cpus(2);
+    let pair = Pair::new(&world, 8);
+    let clients = [world.start("one"), world.start("two")];
+    let (late, heir) = (world.start("late"), world.start("heir"));
+    let (right, facet) = (pair.server.object(pair.right), pair.client.object(pair.facet));
+    let Object::Endpoint(shared) = &right else { panic!("a right") };
+    *LATE.lock().expect("nobody panics with it") = Some((late.thread.clone(), shared.endpoint.clone()));
+    for client in &clients {
+        client.submit(call_sqe(client.hold(facet.clone()), FACE, 5, 0));
+        client.enter(1, syscall::FOREVER);
+        assert_eq!(pair.receive().badge, 42);
+    }
+    let right = heir.hold(right);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.poll();
+    // Both clients wake up, and one of them finds another CPU idle.
+    pair.server.run();
+    cpu::IDLE.store(0b11, Ordering::SeqCst);
+    fake::cpu::answer_kicks(call_late);
+    pair.server.submit(Sqe { op: Op::Release as u8, cap: pair.right.raw(), ..Sqe::default() });
+    pair.server.poll();
+    assert!(LATE.lock().expect("nobody panics with it").is_none());
+    assert_eq!(heir.one(recv_sqe(right)).badge, 9);
 }

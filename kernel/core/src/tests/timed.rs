@@ -231,6 +231,37 @@ fn a_thread_that_ends_leaves_no_alarm() {
     assert_eq!(alarms(), 0);
 }
 
+/// A thread is killed on one CPU, and before everything of it is taken back there, another CPU comes across its operation.
+#[test]
+fn an_operation_of_a_dead_thread_that_somebody_else_finds_leaves_no_alarm() {
+    for receives in [false, true] {
+        let world = World::new();
+        let fixture = Fixture::new(&world);
+        super::audit::from_now_on(false);
+        let (receive, call) = (recv_sqe(fixture.right), fixture.call(1, u64::MAX / 2));
+        let (dying, its, other, others) = if receives {
+            (
+                &fixture.server,
+                within(u64::MAX / 2, receive),
+                &fixture.client,
+                Sqe { flags: 0, aux: 0, ..call },
+            )
+        } else {
+            (&fixture.client, call, &fixture.server, receive)
+        };
+        dying.submit(its);
+        dying.enter(1, syscall::FOREVER);
+        assert_eq!((dying.is_blocked(), alarms()), (true, 1));
+        assert_eq!(dying.thread.die(None), Ok(true));
+        other.submit(others);
+        other.poll();
+        other.nothing();
+        end::clean_up(&dying.thread);
+        assert!(dying.thread.state.lock().ops.next_from(0).is_none());
+        assert_eq!(alarms(), 0, "receives: {receives}");
+    }
+}
+
 #[test]
 fn many_deadlines_end_each_its_own_operation() {
     let world = World::new();
