@@ -29,4 +29,8 @@ interface VirtualMemory $Capos.kernelHosted {
 
   map @5 (object :MemoryObject, offset :UInt64, size :UInt64, protection :Protection) -> (address :UInt64);
   # Maps part of an object at an address of the kernel's choice.
+
+  usage @6 () -> (reserved :UInt64, backed :UInt64, large :UInt64, tables :UInt64);
+  # What the space consists of, in pages: set aside without memory; backed with memory, its own or shared; how many of these lie in large
+  # pages; page tables, those in reserve included.
 }

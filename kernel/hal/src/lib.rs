@@ -22,7 +22,8 @@ mod pure;
 
 pub use types::{
     BootInfo, BootModule, EntropyError, Fault, Handlers, IrqError, IrqInfo, IrqLine, MemError, MemoryRange,
-    OutOfRange, PanicAction, PciFunction, PortError, Protection, Registers, Start, TableInfo, VmError,
+    OutOfRange, PanicAction, PciFunction, PortError, Protection, Registers, SpaceUsage, Start, TableInfo,
+    VmError,
 };
 
 #[cfg(not(target_os = "none"))]

@@ -32,6 +32,19 @@ pub enum Protection {
     ReadExecute,
 }
 
+/// What an address space consists of, in pages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SpaceUsage {
+    /// Set aside without memory.
+    pub reserved: u64,
+    /// Backed with memory.
+    pub backed: u64,
+    /// How many of these lie in large pages.
+    pub large: u64,
+    /// Page tables, those in reserve included.
+    pub tables: u64,
+}
+
 /// Why an address space refused a change. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum VmError {

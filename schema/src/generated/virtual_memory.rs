@@ -22,6 +22,8 @@ pub const UNMAP: u16 = 3;
 pub const CREATE_OBJECT: u16 = 4;
 /// `map`: Maps part of an object at an address of the kernel's choice.
 pub const MAP: u16 = 5;
+/// `usage`: What the space consists of, in pages: set aside without memory; backed with memory, its own or shared; how many of these lie in large pages; page tables, those in reserve included.
+pub const USAGE: u16 = 6;
 
 /// `Protection`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -283,5 +285,34 @@ impl Decode<'_> for MapResults {
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let message = Message::<1, 0>::parse(message)?;
         Ok(MapResults { address: message.data[0] })
+    }
+}
+
+/// Results of `usage`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct UsageResults {
+    pub reserved: u64,
+    pub backed: u64,
+    pub large: u64,
+    pub tables: u64,
+}
+
+impl Encode for UsageResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.reserved, self.backed, self.large, self.tables], [])
+    }
+}
+
+impl Decode<'_> for UsageResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<4, 0>::parse(message)?;
+        Ok(UsageResults {
+            reserved: message.data[0],
+            backed: message.data[1],
+            large: message.data[2],
+            tables: message.data[3],
+        })
     }
 }

@@ -569,6 +569,7 @@ impl Serve for super::virtual_memory::VirtualMemory {
                     self.map(call, params)
                 })
             }
+            virtual_memory::USAGE => with(message, buffers.answer.len() >= 40, |Empty| self.usage(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

@@ -28,6 +28,7 @@ pub(crate) mod virtual_memory;
 pub(crate) mod wall_clock;
 
 mod context;
+pub(crate) mod long;
 
 pub(crate) use context::{Call, Outcome, Sent};
 pub(crate) use dispatch::{dispatch, interface_id};

@@ -1,18 +1,18 @@
 //! `VirtualMemory`: the address space of one process.
 
 use super::memory_object::MemoryObject;
-use super::{Call, Object, Outcome, Sent};
+use super::{Call, Object, Outcome, Sent, long};
 use crate::task::process::whole_pages;
 use capos_abi::ExceptionCode;
 use capos_schema::virtual_memory::{
     self as schema, CommitParams, CreateObjectParams, CreateObjectResults, MapParams, MapResults,
-    ProtectParams, ReserveParams, ReserveResults, UnmapParams,
+    ProtectParams, ReserveParams, ReserveResults, UnmapParams, UsageResults,
 };
 use kernel_hal::account::Account;
 use kernel_hal::mem::Frames;
 use kernel_hal::sync::Ref;
-use kernel_hal::vm::AddressSpace;
-use kernel_hal::{MemError, Protection, VmError};
+use kernel_hal::vm::{AddressSpace, Work};
+use kernel_hal::{MemError, Protection, SpaceUsage, VmError};
 
 /// The memory of the process it was made for, whoever holds it.
 #[derive(Clone)]
@@ -35,23 +35,33 @@ impl VirtualMemory {
         }
     }
 
-    pub(super) fn commit(&self, _call: &mut Call<'_>, params: CommitParams) -> Outcome {
+    pub(super) fn commit(&self, call: &mut Call<'_>, params: CommitParams) -> Outcome {
         let Some(pages) = whole_pages(params.size) else { return INVALID };
-        done(self.space.commit(params.address, pages, protection(params.protection)))
+        let (at, protection) = (params.address, protection(params.protection));
+        let work = Work::commit(&self.space, at, pages, protection);
+        at_once_or(call, work, || self.space.commit(at, pages, protection))
     }
 
-    pub(super) fn protect(&self, _call: &mut Call<'_>, params: ProtectParams) -> Outcome {
+    pub(super) fn protect(&self, call: &mut Call<'_>, params: ProtectParams) -> Outcome {
         let Some(pages) = whole_pages(params.size) else { return INVALID };
-        done(self.space.protect(params.address, pages, protection(params.protection)))
+        let (at, protection) = (params.address, protection(params.protection));
+        let work = Work::protect(&self.space, at, pages, protection);
+        at_once_or(call, work, || self.space.protect(at, pages, protection))
     }
 
-    pub(super) fn unmap(&self, _call: &mut Call<'_>, params: UnmapParams) -> Outcome {
+    pub(super) fn unmap(&self, call: &mut Call<'_>, params: UnmapParams) -> Outcome {
         let Some(pages) = whole_pages(params.size) else { return INVALID };
-        done(self.space.unmap(params.address, pages))
+        let work = Work::unmap(&self.space, params.address, pages);
+        at_once_or(call, work, || self.space.unmap(params.address, pages))
     }
 
     pub(super) fn create_object(&self, call: &mut Call<'_>, params: CreateObjectParams) -> Outcome {
         let Some(pages) = whole_pages(params.size) else { return INVALID };
+        match Work::object(pages, &self.account) {
+            Ok(None) => {}
+            Ok(Some(work)) => return long::begin(call, work),
+            Err(error) => return refuse(error),
+        }
         let frames = match Frames::zeroed(pages, &self.account) {
             Ok(frames) => frames,
             Err(MemError::OutOfMemory) => return Outcome::exception(ExceptionCode::OutOfMemory),
@@ -86,6 +96,13 @@ impl VirtualMemory {
     }
 }
 
+impl VirtualMemory {
+    pub(super) fn usage(&self, call: &mut Call<'_>) -> Outcome {
+        let SpaceUsage { reserved, backed, large, tables } = self.space.usage();
+        call.reply(&UsageResults { reserved, backed, large, tables })
+    }
+}
+
 const INVALID: Outcome = Outcome::exception(ExceptionCode::InvalidArgument);
 
 fn protection(wire: schema::Protection) -> Protection {
@@ -97,11 +114,22 @@ fn protection(wire: schema::Protection) -> Protection {
     }
 }
 
-fn done(result: Result<(), VmError>) -> Outcome {
-    result.map_or_else(refuse, |()| Outcome::EMPTY)
+/// Carries a change out now, unless there is `work` of several steps for it.
+#[inline]
+fn at_once_or(
+    call: &Call<'_>,
+    work: Result<Option<Work>, VmError>,
+    change: impl FnOnce() -> Result<(), VmError>,
+) -> Outcome {
+    match work {
+        Ok(None) => change().map_or_else(refuse, |()| Outcome::EMPTY),
+        Ok(Some(work)) => long::begin(call, work),
+        Err(error) => refuse(error),
+    }
 }
 
-fn refuse(error: VmError) -> Outcome {
+/// The exception that an error of an address space is.
+pub(super) fn refuse(error: VmError) -> Outcome {
     Outcome::exception(match error {
         VmError::InvalidArgument => ExceptionCode::InvalidArgument,
         VmError::Exists => ExceptionCode::Exists,

@@ -1,6 +1,6 @@
 //! The system calls: `cap_enter` and `exit`.
 
-use crate::cap::{self, Lone, Outcome};
+use crate::cap::{self, Lone, Outcome, long};
 use crate::ring::submit::{self, Wait};
 use crate::task::cpu::Cpu;
 use crate::task::process::Status;
@@ -105,6 +105,10 @@ fn take_and_wait(thread: &Ref<Thread>, wait: Wait) {
         return;
     }
     let Wait { min_complete, timeout_ns } = wait;
+    // What it works on comes before what it has submitted since.
+    if thread.busy.load(Ordering::Relaxed) && !long::go_on(thread) {
+        return thread.context.repeat_syscall(min_complete, timeout_ns, syscall::CAP_ENTER);
+    }
     // The program may change its head at any time; what it was at first counts for the whole of this call.
     let taken = thread.ring.cq_head();
     let more = take_submissions(thread, taken);
@@ -175,6 +179,10 @@ fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault>
         }
         if thread.is_doomed() {
             break;
+        }
+        if thread.busy.load(Ordering::Relaxed) {
+            thread.ring.publish_sq_head(head);
+            return Ok(true);
         }
         done += 1;
         if done % STRIDE == 0 && began.is_some_and(|began| time::now_ns().saturating_sub(began) > LONG_NS) {

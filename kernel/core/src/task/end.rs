@@ -1,6 +1,7 @@
 //! The one path by which threads and processes end: exit, kill and fault all come through here, and everything is taken back.
 
 use crate::boot;
+use crate::cap::long;
 use crate::ipc::ops::{OpId, Ticket, Waiting};
 use crate::ipc::park;
 use crate::task::cpu::{self, Cpu};
@@ -74,6 +75,7 @@ pub(crate) fn clean_up(thread: &Ref<Thread>) {
         }
         from = id.following();
     }
+    drop(long::take(thread));
     let process = &thread.process;
     // The address and size are the kernel's own, so this cannot be refused; if the process unmapped its ring itself, so be it.
     let _ = process.space.unmap(thread.ring_address, thread.shape.pages());

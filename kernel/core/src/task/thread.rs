@@ -1,6 +1,7 @@
 //! A thread: saved registers, a ring block, pending operations. It has no kernel stack; the kernel runs to completion.
 
 use crate::audit::census::{Counted, Kind};
+use crate::cap::long::Job;
 use crate::ipc::endpoint::Endpoint;
 use crate::ipc::ops::{Buffers, OpId, Ops, Pending, Ticket, Waiting};
 use crate::ipc::park::Parking;
@@ -187,6 +188,10 @@ pub(crate) struct Thread {
     /// Set when it must not return to user mode.
     doomed: AtomicBool,
     pub state: Lock<State>,
+    /// Whether there is a [`Thread::job`].
+    pub busy: AtomicBool,
+    /// The call that it is working on, step by step.
+    pub job: Lock<Option<Job>>,
     /// Our own count of submissions taken. Each gives one completion, so this is also how many completions there will have been
     /// when all pending operations are done.
     pub sq_head: AtomicU32,
@@ -243,6 +248,8 @@ impl Thread {
                 loans: Loans::none(),
                 parking: Parking::new(),
             }),
+            busy: AtomicBool::new(false),
+            job: Lock::new(None),
             sq_head: AtomicU32::new(0),
             cq_tail: AtomicU32::new(0),
             _counted: Counted::new(Kind::Thread),

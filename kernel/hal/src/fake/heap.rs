@@ -6,6 +6,7 @@ use std::alloc::System;
 
 std::thread_local! {
     static COUNTDOWN: Cell<Option<u64>> = const { Cell::new(None) };
+    static FRAMES: Cell<Option<u64>> = const { Cell::new(None) };
     static USED: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -14,26 +15,39 @@ pub fn fail_nth_allocation(n: u64) {
     COUNTDOWN.set(Some(n));
 }
 
+/// Makes the `n`th allocation of frames of this thread from now on (0 is the next) fail, once.
+pub fn fail_nth_frames(n: u64) {
+    FRAMES.set(Some(n));
+}
+
 /// Plans no failure. Returns whether a planned one had not happened yet.
 pub fn never_fail() -> bool {
-    COUNTDOWN.take().is_some()
+    let (heap, frames) = (COUNTDOWN.take(), FRAMES.take());
+    heap.is_some() || frames.is_some()
 }
 
 /// Counts one allocation; true when it is the one to fail.
 pub(super) fn fails() -> bool {
-    COUNTDOWN
-        .try_with(|countdown| match countdown.get() {
-            None => false,
-            Some(0) => {
-                countdown.set(None);
-                true
-            }
-            Some(n) => {
-                countdown.set(Some(n - 1));
-                false
-            }
-        })
-        .unwrap_or(false)
+    COUNTDOWN.try_with(counts_down).unwrap_or(false)
+}
+
+/// The same for frames.
+pub(super) fn frames_fail() -> bool {
+    FRAMES.try_with(counts_down).unwrap_or(false)
+}
+
+fn counts_down(countdown: &Cell<Option<u64>>) -> bool {
+    match countdown.get() {
+        None => false,
+        Some(0) => {
+            countdown.set(None);
+            true
+        }
+        Some(n) => {
+            countdown.set(Some(n - 1));
+            false
+        }
+    }
 }
 
 /// Runs the fake's own bookkeeping, whose allocations the real machine does not make, without failures.

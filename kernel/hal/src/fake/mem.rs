@@ -80,12 +80,12 @@ impl Frames {
 
     fn allocate(pages: usize) -> Option<NonNull<u8>> {
         let layout = Self::layout(pages)?;
-        if pages == 0 || heap::fails() || IN_USE.load(SeqCst) + pages as u64 > TOTAL {
+        if pages == 0 || heap::frames_fail() || IN_USE.load(SeqCst) + pages as u64 > TOTAL {
             return None;
         }
         IN_USE.fetch_add(pages as u64, SeqCst);
         // SAFETY: the layout is not of size zero.
-        NonNull::new(unsafe { alloc_zeroed(layout) })
+        heap::unfailing(|| NonNull::new(unsafe { alloc_zeroed(layout) }))
     }
 
     fn layout(pages: usize) -> Option<Layout> {

@@ -19,8 +19,9 @@ pub mod ring;
 pub mod time;
 pub mod user;
 pub mod vm;
+mod work;
 
-pub use heap::{fail_nth_allocation, never_fail};
+pub use heap::{fail_nth_allocation, fail_nth_frames, never_fail};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

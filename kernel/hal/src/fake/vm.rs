@@ -1,10 +1,12 @@
 //! Address spaces: the bookkeeping of the real one without page tables.
 
+pub use super::work::Work;
+
 use super::heap;
 use super::mem::Frames;
 use crate::account::Account;
 use crate::sync::{Lock, Ref};
-use crate::types::{Protection, VmError};
+use crate::types::{Protection, SpaceUsage, VmError};
 use alloc::collections::BTreeMap;
 use capos_abi::{PAGE_SIZE, layout};
 
@@ -46,8 +48,26 @@ impl AddressSpace {
 
     /// Backs reserved pages with zeroed memory.
     pub fn commit(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
-        self.check(va, pages, |page| if page.backing.is_none() { Ok(()) } else { Err(VmError::Exists) })?;
-        let frames = Frames::zeroed(pages, &self.budget)?;
+        self.can_commit(va, pages)?;
+        self.commit_with(&self.frames(pages)?, va, pages, protection)
+    }
+
+    pub(super) fn can_commit(&self, va: u64, pages: usize) -> Result<(), VmError> {
+        self.check(va, pages, |page| if page.backing.is_none() { Ok(()) } else { Err(VmError::Exists) })
+    }
+
+    pub(super) fn frames(&self, pages: usize) -> Result<Ref<Frames>, VmError> {
+        Ok(Frames::zeroed(pages, &self.budget)?)
+    }
+
+    pub(super) fn commit_with(
+        &self,
+        frames: &Ref<Frames>,
+        va: u64,
+        pages: usize,
+        protection: Protection,
+    ) -> Result<(), VmError> {
+        self.can_commit(va, pages)?;
         self.each(va, pages, |n, page| {
             *page = Page { backing: Some((frames.clone(), n)), protection, writable: true }
         });
@@ -137,6 +157,13 @@ impl AddressSpace {
     /// How many pages are backed.
     pub fn mapped_pages(&self) -> u64 {
         self.pages.lock().values().filter(|page| page.backing.is_some()).count() as u64
+    }
+
+    /// What it consists of: no tables here.
+    pub fn usage(&self) -> SpaceUsage {
+        let backed = self.mapped_pages();
+        let all = self.pages.lock().len() as u64;
+        SpaceUsage { reserved: all - backed, backed, large: 0, tables: 0 }
     }
 
     fn pick(&self, pages: usize) -> Result<u64, VmError> {

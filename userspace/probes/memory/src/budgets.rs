@@ -49,9 +49,9 @@ fn pages(report: &Report) -> Result<(), CallError> {
     let object = memory().create_object_blocking(STEP * PAGE)?;
     let mapped = Region::map(&object, 0, STEP * PAGE, Protection::Read)?;
     drop(object);
-    report.check("an object is charged while it is mapped", exhaust().0 < first, first);
+    report.check("M6 an object is charged while it is mapped", exhaust().0 < first, first);
     drop(mapped);
-    report.equal("and no longer", exhaust().0, first);
+    report.equal("M6 and no longer", exhaust().0, first);
     let region = Region::reserve(LARGE)?;
     let all = region.commit(0, LARGE, Protection::ReadWrite);
     report.fails("a commit larger than the budget", all, ExceptionCode::BudgetExhausted);

@@ -1,15 +1,15 @@
 //! What is forbidden ends the process that does it, with a record that says where; its parent sees it.
 
 use crate::Setup;
+use crate::translations::{WAYS, lose_a_page_in_use};
 use alloc::format;
-use alloc::sync::Arc;
 use probe::{Fields, Limits};
 use rt::CallError;
 use rt::abi::PAGE_SIZE;
 use rt::region::Region;
 use rt::schema::process_handle::ExitReason;
 use rt::schema::virtual_memory::Protection;
-use rt::{sys, threads};
+use rt::sys;
 
 const PAGE: u64 = PAGE_SIZE as u64;
 /// The processor's number of a page fault.
@@ -34,39 +34,20 @@ const MISDEEDS: [(&str, u32); 11] = [
     ("stack", 14),
 ];
 
-/// The role of a child whose second thread goes on using a page that the first one takes away.
-const STALE: &str = "stale";
 /// How long a processor with a stale translation may go on before that counts.
 const STALE_NS: u64 = 50_000_000;
 
 /// A child that does one forbidden thing. Does not return if the kernel is right.
-pub fn die(role: &str) -> i64 {
-    let done = if role == STALE { lose_a_page_in_use() } else { touch(role) };
+pub fn die(role: &str, delay: u64) -> i64 {
+    let done = if WAYS.contains(&role) { lose_a_page_in_use(role, delay) } else { touch(role) };
+    if done.is_ok() {
+        // Still here: whoever lost its page goes on with it. It gets some time to find out.
+        sys::cap_enter(u64::from(u32::MAX), STALE_NS);
+    }
     match done {
         Ok(()) => 1,
         Err(_) => 2,
     }
-}
-
-/// One thread writes to a page without a pause, so that its processor knows the translation; the other forbids it.
-fn lose_a_page_in_use() -> Result<(), CallError> {
-    let region = Arc::new(Region::reserve(PAGE)?);
-    region.commit(0, PAGE, Protection::ReadWrite)?;
-    let theirs = region.clone();
-    // Never joined: it ends with the process.
-    threads::spawn(10, move || {
-        loop {
-            let count = theirs.load(0).unwrap_or(0);
-            theirs.store(0, count + 1);
-        }
-    })?;
-    while region.load(0).unwrap_or(0) < 1000 {
-        threads::yield_now();
-    }
-    region.protect(0, PAGE, Protection::Read)?;
-    sys::cap_enter(u64::from(u32::MAX), STALE_NS);
-    // Still here: the writer writes on.
-    Ok(())
 }
 
 fn touch(role: &str) -> Result<(), CallError> {
@@ -96,9 +77,10 @@ fn touch(role: &str) -> Result<(), CallError> {
 /// Starts one child for each way to die.
 pub fn all(setup: &Setup) -> Result<(), CallError> {
     let program = setup.nursery.program("probe-memory")?;
-    for (role, write) in ROLES.into_iter().chain([(STALE, true)]) {
+    let limits = Limits { memory_pages: 1400, ..Limits::threads(2) };
+    for (role, write) in ROLES {
         let arg = format!("--role={role}");
-        let child = setup.nursery.child(&program, &Limits::threads(2), role)?.arg(&arg).start()?;
+        let child = setup.nursery.child(&program, &limits, role)?.arg(&arg).start()?;
         let end = child.wait_blocking()?;
         let crash = child.crash_blocking();
         let (vector, wrote) = crash.map_or((0, false), |crash| (crash.vector, crash.error_code & 2 != 0));

@@ -5,10 +5,12 @@ extern crate alloc;
 
 mod budgets;
 mod faults;
+mod large;
 mod objects;
 mod space;
+mod translations;
 
-use probe::{Audit, Nursery, Report, options};
+use probe::{Audit, Nursery, Report, number, options};
 use rt::{CallError, Env, EnvError};
 
 rt::main!(run);
@@ -21,11 +23,12 @@ struct Setup {
 
 fn run(mut env: Env) -> i64 {
     if let Some(role) = options::text(&env, "role") {
-        return faults::die(role);
+        return faults::die(role, number(&env, "delay", 0));
     }
     match setup(&mut env) {
         Ok(setup) => {
-            let done = all(&setup);
+            let seed = number(&env, "stale", 0);
+            let done = if seed > 0 { translations::many(&setup, seed) } else { all(&setup) };
             if let Err(error) = &done {
                 setup.report.check("memory", false, error);
             }
@@ -42,10 +45,12 @@ fn setup(env: &mut Env) -> Result<Setup, EnvError> {
 /// One part: what it checks, from outside.
 type Part = fn(&Setup) -> Result<(), CallError>;
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 6] = [
     |setup| space::all(&setup.report),
     |setup| objects::all(&setup.report),
     |setup| budgets::all(&setup.report),
+    |setup| large::all(&setup.report),
+    translations::all,
     faults::all,
 ];
 

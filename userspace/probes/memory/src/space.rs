@@ -38,19 +38,19 @@ fn committed(report: &Report) -> Result<(), CallError> {
 fn refused(report: &Report) -> Result<(), CallError> {
     let memory = memory();
     let invalid = ExceptionCode::InvalidArgument;
-    report.fails("reserve nothing", memory.reserve_blocking(0), invalid);
-    report.fails("reserve part of a page", memory.reserve_blocking(100), invalid);
+    report.fails("M1 reserve nothing", memory.reserve_blocking(0), invalid);
+    report.fails("M1 reserve part of a page", memory.reserve_blocking(100), invalid);
     report.check("reserve everything", memory.reserve_blocking(!0xfff).is_err(), "refused");
     let region = Region::reserve(4 * PAGE)?;
     let at = region.address();
     let commit = |address, size| memory.commit_blocking(address, size, Protection::ReadWrite);
-    report.fails("commit between pages", commit(at + 8, PAGE), invalid);
-    report.fails("commit nothing", commit(at, 0), invalid);
+    report.fails("M1 commit between pages", commit(at + 8, PAGE), invalid);
+    report.fails("M1 commit nothing", commit(at, 0), invalid);
     report.check("commit beyond the reservation", commit(at, 5 * PAGE).is_err(), "refused");
     report.check("commit of the guard page", commit(at + 4 * PAGE, PAGE).is_err(), "refused");
-    report.fails("commit in the kernel", commit(0xffff_8000_0000_0000, PAGE), invalid);
+    report.fails("M1 commit in the kernel", commit(0xffff_8000_0000_0000, PAGE), invalid);
     report.check("commit at zero", commit(0, PAGE).is_err(), "refused");
-    report.fails("a commit that wraps", commit(at, !0xfff), invalid);
+    report.fails("M1 a commit that wraps", commit(at, !0xfff), invalid);
     commit(at + PAGE, PAGE)?;
     report.fails("commit twice", commit(at + PAGE, PAGE), ExceptionCode::Exists);
     report.fails("commit over a committed part", commit(at, 4 * PAGE), ExceptionCode::Exists);
@@ -63,7 +63,7 @@ fn refused(report: &Report) -> Result<(), CallError> {
         memory.unmap_blocking(0xffff_8000_0000_0000, PAGE).is_err(),
         "refused",
     );
-    report.fails("unmap between pages", memory.unmap_blocking(at + 1, PAGE), invalid);
+    report.fails("M1 unmap between pages", memory.unmap_blocking(at + 1, PAGE), invalid);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Checks threads: counting together, preemption of one that never stops, registers that survive both; and that nobody waits for
 //! another's long batch; locks that make threads wait for each other.
 //!
-//! `--threads=N --rounds=N --batch=PAGES`
+//! `--threads=N --rounds=N --batch=PAGES --long=PAGES`
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
@@ -10,6 +10,7 @@ mod batches;
 mod counting;
 mod floats;
 mod locks;
+mod longs;
 mod spinning;
 
 use probe::{Audit, Report, number};
@@ -24,6 +25,8 @@ struct Setup {
     rounds: u64,
     /// Pages that each operation of the long batch concerns; none: no such batch.
     batch: u64,
+    /// Pages that are made at once while somebody sleeps; none: no such thing.
+    long: u64,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -42,10 +45,14 @@ fn run(mut env: Env) -> i64 {
 fn setup(env: &mut Env) -> Result<Setup, EnvError> {
     let (threads, rounds) = (number(env, "threads", 4), number(env, "rounds", 100_000));
     let batch = number(env, "batch", 0);
-    Ok(Setup { report: Report::new(env)?, audit: Audit::new(env)?, threads, rounds, batch })
+    let long = number(env, "long", 0);
+    Ok(Setup { report: Report::new(env)?, audit: Audit::new(env)?, threads, rounds, batch, long })
 }
 
 fn all(setup: &Setup) -> Result<(), CallError> {
+    if setup.long > 0 {
+        return longs::all(setup);
+    }
     if setup.batch > 0 {
         return batches::all(setup);
     }

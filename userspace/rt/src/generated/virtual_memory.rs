@@ -3,10 +3,10 @@
 //! The address space of one process. Nothing is ever writable and executable. All addresses and sizes are whole pages.
 
 use capos_schema::virtual_memory::Protection;
-use capos_schema::{Decode, DecodeError, virtual_memory as schema};
+use capos_schema::{Decode, DecodeError, Empty, virtual_memory as schema};
 
 use super::memory_object::MemoryObjectClient;
-use super::{Method, ask, call, call_blocking, empty_results};
+use super::{Method, ask, call, call_blocking, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::{CallError, Reply};
 
@@ -46,6 +46,7 @@ const UNMAP: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema:
 const CREATE_OBJECT: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::CREATE_OBJECT, caps: 1, bytes: 16 };
 const MAP: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::MAP, caps: 0, bytes: 16 };
+const USAGE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::USAGE, caps: 0, bytes: 40 };
 
 impl VirtualMemoryClient {
     /// The capability.
@@ -152,6 +153,18 @@ impl VirtualMemoryClient {
         let reply = call_blocking(&self.cap, MAP, &params, &[object.slot()])?;
         object.delivered();
         Ok(map_results(reply.bytes())?)
+    }
+
+    /// What the space consists of, in pages: set aside without memory; backed with memory, its own or shared; how many of these lie in large
+    /// pages; page tables, those in reserve included.
+    pub async fn usage(&self) -> Result<schema::UsageResults, CallError> {
+        let reply = call(&self.cap, USAGE, &Empty, &[]).await?;
+        Ok(plain_results(reply.bytes())?)
+    }
+
+    /// Like `usage`, but the thread waits for the answer.
+    pub fn usage_blocking(&self) -> Result<schema::UsageResults, CallError> {
+        ask(&self.cap, USAGE, &Empty, plain_results)
     }
 }
 

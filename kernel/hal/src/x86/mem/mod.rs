@@ -1,6 +1,7 @@
 //! Memory: frames for user space, and how much there is.
 
 mod clear;
+pub(super) mod growing;
 pub(super) mod heap;
 pub(super) mod phys;
 
@@ -86,6 +87,15 @@ impl Frames {
         take: impl FnOnce(&mut Frames, usize) -> Result<(), MemError>,
     ) -> Result<Ref<Frames>, MemError> {
         budget.charge(Resource::MemoryPages, pages as u64).map_err(|_| MemError::BudgetExhausted)?;
+        Ok(Ref::try_new(Self::charged(pages, budget, take)?)?)
+    }
+
+    /// Frames that are charged for already; the charge goes with them, or back.
+    fn charged(
+        pages: usize,
+        budget: &Ref<Account>,
+        take: impl FnOnce(&mut Frames, usize) -> Result<(), MemError>,
+    ) -> Result<Frames, MemError> {
         let mut frames = Frames { extents: Vec::new(), pages: 0, owner: Owner::Account(budget.clone()) };
         let outcome = take(&mut frames, pages);
         if outcome.is_err() || pages == 0 {
@@ -94,7 +104,25 @@ impl Frames {
             return Err(MemError::OutOfMemory);
         }
         frames.each_extent(|address, pages| phys::zero(address, pages as u64));
-        Ok(Ref::try_new(frames)?)
+        Ok(frames)
+    }
+
+    /// Puts `more` behind, which belongs to the same account.
+    fn append(&mut self, mut more: Frames) -> Result<(), MemError> {
+        self.extents.try_reserve(more.extents.len()).map_err(|_| MemError::OutOfMemory)?;
+        let before = self.pages;
+        more.each_extent(|address, pages| {
+            let last = self.extents.last().map(|last| (last.page, last.address));
+            if last.is_none_or(|(page, start)| start + (self.pages - page) as u64 * PAGE != address) {
+                self.extents.push(Extent { page: self.pages, address });
+            }
+            self.pages += pages;
+        });
+        debug_assert_eq!(self.pages, before + more.pages, "all of it");
+        // They are ours now.
+        more.pages = 0;
+        more.extents.clear();
+        Ok(())
     }
 
     /// Takes frames, large pages where they fit.

@@ -5,13 +5,16 @@
 pub(crate) mod flush;
 mod tables;
 mod window;
+mod work;
+
+pub use work::Work;
 
 use super::cpu::local::Local;
 use super::mem::Frames;
 use super::paging::{PAGE, kernel};
 use crate::account::Account;
 use crate::sync::{Lock, Ref};
-use crate::types::{Protection, VmError};
+use crate::types::{Protection, SpaceUsage, VmError};
 use capos_abi::{PAGE_SIZE, layout};
 use capos_mem::{Backing, Bounds, LARGE_PAGES, Region, RegionError, Regions};
 use core::sync::atomic::{AtomicU64, Ordering, fence};
@@ -119,17 +122,50 @@ impl AddressSpace {
         Ok(self.inner.lock().regions.reserve(pages)?)
     }
 
-    /// Backs reserved pages with zeroed memory.
+    /// Backs reserved pages with zeroed memory. For what is long see [`Work`].
     pub fn commit(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
-        let inner = &mut *self.inner.lock();
         // Looks before it charges, so that a mistake costs nothing.
-        let commitment = inner.regions.commitment(va, pages)?;
+        self.can_commit(va, pages)?;
         let phase = (va / PAGE) as usize % LARGE_PAGES;
-        let object = Memory { frames: Frames::zeroed_from(phase, pages, &self.account)?, writable: true };
-        let backing = Backing { object, first: 0 };
+        let frames = Frames::zeroed_from(phase, pages, &self.account)?;
+        self.commit_with(&frames, va, pages, protection)
+    }
+
+    /// Whether pages are reserved and not backed.
+    fn can_commit(&self, va: u64, pages: usize) -> Result<(), VmError> {
+        Ok(self.inner.lock().regions.commitment(va, pages).map(drop)?)
+    }
+
+    /// Backs reserved pages with `frames`.
+    fn commit_with(
+        &self,
+        frames: &Ref<Frames>,
+        va: u64,
+        pages: usize,
+        protection: Protection,
+    ) -> Result<(), VmError> {
+        let inner = &mut *self.inner.lock();
+        let commitment = inner.regions.commitment(va, pages)?;
+        let backing = Backing { object: Memory { frames: frames.clone(), writable: true }, first: 0 };
         self.show(&mut inner.tables, (va, pages), pure(protection), &backing)?;
         commitment.commit(pure(protection), backing);
         Ok(())
+    }
+
+    /// Whether all pages are backed and may be protected so.
+    fn can_protect(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
+        let inner = self.inner.lock();
+        let mut covered = 0;
+        for part in inner.regions.overlapping(va, pages)? {
+            part.backing.as_ref().ok_or(VmError::NotFound)?.object.allows(protection)?;
+            covered += part.pages;
+        }
+        if covered == pages { Ok(()) } else { Err(VmError::NotFound) }
+    }
+
+    /// Whether all pages are there to be taken out.
+    fn can_unmap(&self, va: u64, pages: usize) -> Result<(), VmError> {
+        Ok(self.inner.lock().regions.removal(va, pages).map(drop)?)
     }
 
     /// Changes the protection of backed pages.
@@ -268,6 +304,15 @@ impl AddressSpace {
     /// How many pages are backed.
     pub fn mapped_pages(&self) -> u64 {
         self.inner.lock().regions.backed_pages() as u64
+    }
+
+    /// What it consists of.
+    pub fn usage(&self) -> SpaceUsage {
+        let inner = self.inner.lock();
+        let backed = inner.regions.backed_pages() as u64;
+        let all: usize = inner.regions.iter().map(|region| region.pages).sum();
+        let (large, tables) = inner.tables.usage();
+        SpaceUsage { reserved: all as u64 - backed, backed, large, tables }
     }
 
     /// Physical address of the top table: names the space.

@@ -59,6 +59,8 @@ pub(super) struct Tables {
     below: Vec<u64>,
     /// Tables in reserve, one for each large page; a list like [`Pruned`].
     reserve: u64,
+    /// How many those are.
+    reserved: usize,
     /// An address whose lowest table may be empty. One may stay, or a program that maps and unmaps one buffer would have a table made
     /// each time.
     spare: Option<u64>,
@@ -132,11 +134,16 @@ impl Tables {
         phys::zero(top, 1);
         // SAFETY: a fresh frame.
         unsafe { share_kernel_half(top) };
-        Ok(Tables { top, below: Vec::new(), reserve: 0, spare: None })
+        Ok(Tables { top, below: Vec::new(), reserve: 0, reserved: 0, spare: None })
     }
 
     pub(super) fn top(&self) -> u64 {
         self.top
+    }
+
+    /// Pages that lie in large pages, and tables.
+    pub(super) fn usage(&self) -> (u64, u64) {
+        ((self.reserved * LARGE_PAGES) as u64, self.below.len() as u64 + 1)
     }
 
     fn top_slot(&self, va: u64) -> Slot {
@@ -248,6 +255,7 @@ impl Tables {
         let mut list = Pruned(self.reserve);
         list.push(pa);
         self.reserve = list.0;
+        self.reserved += 1;
     }
 
     /// A table from the reserve. There is one for each large page.
@@ -255,6 +263,7 @@ impl Tables {
         let pa = self.reserve;
         // SAFETY: a table of the list, in its own frame.
         self.reserve = unsafe { table(pa) }[0].load(Ordering::Relaxed);
+        self.reserved -= 1;
         pa
     }
 
@@ -417,7 +426,7 @@ impl Tables {
         // SAFETY: our own top table.
         let top = unsafe { table(self.top) };
         top.iter().take(KERNEL_HALF).for_each(|slot| slot.store(0, Ordering::Release));
-        (self.reserve, self.spare) = (0, None);
+        (self.reserve, self.reserved, self.spare) = (0, 0, None);
     }
 
     /// Frees the tables that were cut off and that no CPU uses any more.
