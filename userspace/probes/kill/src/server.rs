@@ -28,8 +28,8 @@ pub fn run(mut env: Env, member: Member) -> i64 {
     let behind = env.cap("behind").ok();
     let ids = (endpoint.id(), member.timer.cap().id());
     let second = threads::spawn(5, move || keep(ids.0, ids.1));
-    if second.is_err() {
-        member.count(Count::Wrong);
+    if let Err(error) = second {
+        member.note::<()>(Err(error), |()| false);
     }
     let error = run_blocking(&endpoint, |event| {
         if let Event::Call(request) = event {
