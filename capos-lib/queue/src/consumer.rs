@@ -9,19 +9,21 @@ pub struct Consumer<const WORDS: usize, M: Slots<WORDS>> {
     head: u32,
     /// The producer's tail as last seen and found possible.
     tail: u32,
-    fault: bool,
+    /// One more than the entries that there may be; zero when the producer was found at fault, so that nothing it says is possible any more.
+    limit: u32,
 }
 
 impl<const WORDS: usize, M: Slots<WORDS>> Consumer<WORDS, M> {
     /// On memory that nobody has consumed from yet. Zeroed memory says that we wait for the first entry: so it is.
     pub fn new(memory: M) -> Self {
-        Consumer { memory, head: 0, tail: 0, fault: false }
+        let limit = memory.entries() + 1;
+        Consumer { memory, head: 0, tail: 0, limit }
     }
 
     /// The same when so many entries went through before.
     #[cfg(test)]
     pub(crate) fn starting_at(memory: M, start: u32) -> Self {
-        Consumer { memory, head: start, tail: start, fault: false }
+        Consumer { head: start, tail: start, ..Consumer::new(memory) }
     }
 
     /// The memory.
@@ -44,8 +46,11 @@ impl<const WORDS: usize, M: Slots<WORDS>> Consumer<WORDS, M> {
     /// [`Fault::Tail`].
     #[inline]
     pub fn pop(&mut self, out: &mut [u64; WORDS]) -> Result<Option<Wake>, Fault> {
-        if self.in_queue() == 0 && !self.look_for_entries()? {
-            return Ok(None);
+        if self.in_queue() == 0 {
+            self.look()?;
+            if self.in_queue() == 0 {
+                return Ok(None);
+            }
         }
         self.memory.read(self.head, out);
         Ok(Some(self.publish(1)))
@@ -96,20 +101,15 @@ impl<const WORDS: usize, M: Slots<WORDS>> Consumer<WORDS, M> {
         self.tail.wrapping_sub(self.head)
     }
 
-    #[inline(never)]
-    fn look_for_entries(&mut self) -> Result<bool, Fault> {
-        self.look()?;
-        Ok(self.in_queue() > 0)
-    }
-
     /// Looks at the producer's tail.
+    #[inline]
     fn look(&mut self) -> Result<(), Fault> {
         // Acquire: the entries below the tail were written before it.
         let tail = self.memory.load(Index::Tail, Ordering::Acquire);
-        let more = tail.wrapping_sub(self.tail);
+        let waiting = tail.wrapping_sub(self.head);
         // It only ever moves on from where it was, and never more than one queue past our head.
-        self.fault |= more > self.memory.entries() - self.in_queue();
-        if self.fault {
+        if waiting >= self.limit || waiting < self.in_queue() {
+            self.limit = 0;
             return Err(Fault::Tail);
         }
         self.tail = tail;

@@ -53,8 +53,11 @@ impl<const WORDS: usize, M: Slots<WORDS>> Producer<WORDS, M> {
     /// [`Fault::Head`].
     #[inline]
     pub fn push(&mut self, entry: &[u64; WORDS]) -> Result<Option<Wake>, Fault> {
-        if self.in_queue() >= self.memory.entries() && !self.look_for_room()? {
-            return Ok(None);
+        if self.in_queue() >= self.memory.entries() {
+            self.look()?;
+            if self.in_queue() >= self.memory.entries() {
+                return Ok(None);
+            }
         }
         self.memory.write(self.tail, entry);
         Ok(Some(self.publish(1)))
@@ -110,13 +113,8 @@ impl<const WORDS: usize, M: Slots<WORDS>> Producer<WORDS, M> {
         self.tail.wrapping_sub(self.head)
     }
 
-    #[inline(never)]
-    fn look_for_room(&mut self) -> Result<bool, Fault> {
-        self.look()?;
-        Ok(self.in_queue() < self.memory.entries())
-    }
-
     /// Looks at the consumer's head.
+    #[inline]
     fn look(&mut self) -> Result<(), Fault> {
         // Acquire: the consumer has read the entries below its head, and they may be overwritten.
         let head = self.memory.load(Index::Head, Ordering::Acquire);

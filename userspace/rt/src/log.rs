@@ -24,7 +24,7 @@ pub(crate) fn find_sink(env: &Env) {
 }
 
 /// The log sink, if we have one.
-pub(crate) fn sink() -> Option<CapId> {
+pub fn sink() -> Option<CapId> {
     match SINK.load(Ordering::Relaxed) {
         0 => None,
         raw => Some(CapId::from_raw(raw)),

@@ -10,17 +10,45 @@ use capos_abi::{ExceptionCode, TransportError};
 use capos_mem::Resource;
 use capos_schema::notification::{MintParams, MintResults, PollResults, WaitResults};
 use kernel_hal::account::Account;
-use kernel_hal::sync::{Lock, OutOfMemory, Ref};
+use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
 
 /// Most that wait at a time: there is room for them from the beginning, so that waiting never allocates.
 const WAITERS_MAX: usize = 8;
 
-struct State {
+/// The bits, and who waits for them: never both.
+pub(crate) struct State {
     bits: u64,
     /// In the order in which they came.
     waiters: Vec<Ticket>,
     /// Nobody can wait any more.
     closed: bool,
+}
+
+impl State {
+    /// Whether whoever comes now would wait.
+    #[inline(always)]
+    pub fn takes_waiters(&self) -> bool {
+        self.bits == 0 && !self.closed && self.waiters.len() < WAITERS_MAX
+    }
+
+    /// Somebody waits, behind the others.
+    #[inline(always)]
+    pub fn push(&mut self, waiter: Ticket) {
+        self.waiters.push(waiter);
+    }
+
+    /// Who has waited longest.
+    #[inline(always)]
+    pub fn first(&self) -> Option<&Ticket> {
+        self.waiters.first()
+    }
+
+    /// Takes that one out.
+    #[inline(always)]
+    pub fn pop_first(&mut self) -> Option<Ticket> {
+        // Nearly always there is nobody else who would have to move up.
+        if self.waiters.len() > 1 { Some(self.waiters.remove(0)) } else { self.waiters.pop() }
+    }
 }
 
 /// What signallers and waiters share.
@@ -38,10 +66,7 @@ impl Event {
         loop {
             let mut state = self.state.lock();
             state.bits |= bits;
-            if state.waiters.is_empty() {
-                return !state.closed;
-            }
-            let waiter = state.waiters.remove(0);
+            let Some(waiter) = state.pop_first() else { return !state.closed };
             bits = core::mem::take(&mut state.bits);
             drop(state);
             // When it is dead they are for the next.
@@ -49,6 +74,12 @@ impl Event {
                 return true;
             }
         }
+    }
+
+    /// Bits and waiters, if nobody has their lock.
+    #[inline(always)]
+    pub fn try_lock(&self) -> Option<Guard<'_, State>> {
+        self.state.try_lock()
     }
 
     /// Whether that wait is here.

@@ -40,6 +40,18 @@ impl Signaller {
         self.mark.lost.store(lost, Ordering::Relaxed);
     }
 
+    /// The event.
+    #[inline(always)]
+    pub fn event(&self) -> &Event {
+        &self.mark.event
+    }
+
+    /// Its bits.
+    #[inline(always)]
+    pub fn bits(&self) -> u64 {
+        self.mark.bits
+    }
+
     /// Sets them. False when nobody will ever wait for them again.
     #[inline]
     pub fn raise(&self) -> bool {

@@ -54,7 +54,7 @@ pub(crate) fn call(cpu: &Cpu, caller: &Ref<Thread>, facet: &Facet, call: &Queued
     let at = serving.resume_with(server, &cqe);
     let loan = loans::lend(&mut serving, server, caller);
     drop(serving);
-    own.rest(caller, call, at, false);
+    own.rest(caller, call, at.calling());
     drop(own);
     caller.publish_taken();
     let working = server.clone();
@@ -100,7 +100,7 @@ pub(crate) fn answer_recv(
     let cqe = Cqe { user_data: to.user_data, result: message.len() as i32, ..Cqe::default() };
     let at = calling.resume_with(caller, &cqe);
     drop(calling);
-    own.rest(server, answer.next(), at, true);
+    own.rest(server, answer.next(), at.receiving());
     if let Some(loan) = received.loan() {
         own.give_back(server, loan);
     }

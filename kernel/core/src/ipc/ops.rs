@@ -142,47 +142,85 @@ pub(crate) struct Pending {
     pub waiting: Waiting,
 }
 
-/// A call or a receive that began when nothing else was pending, as nearly all do: it has a place of its own, which is found without
-/// looking into the table.
+/// Where the ticket of the sole operation lies.
+pub(crate) enum At {
+    /// There is no such operation.
+    Nowhere,
+    /// A call: at an endpoint.
+    Call(Ref<Endpoint>),
+    /// A receive: at an endpoint.
+    Message(Ref<Endpoint>),
+    /// A wait for bits of a notification.
+    Bits(Ref<Event>),
+}
+
+impl At {
+    /// The call that somebody makes where the receive was.
+    #[inline(always)]
+    pub fn calling(self) -> Self {
+        match self {
+            At::Message(endpoint) => At::Call(endpoint),
+            at => at,
+        }
+    }
+
+    /// The receive of somebody where the call was.
+    #[inline(always)]
+    pub fn receiving(self) -> Self {
+        match self {
+            At::Call(endpoint) => At::Message(endpoint),
+            at => at,
+        }
+    }
+}
+
+/// An operation that began when nothing else was pending, as nearly all do: it has a place of its own, which is found without looking into
+/// the table.
 pub(crate) struct Sole {
     pub buffers: Buffers,
-    /// The endpoint where its ticket lies; `None` when there is none.
-    at: Option<Ref<Endpoint>>,
-    /// A receive, not a call.
-    receives: bool,
+    at: At,
 }
 
 impl Sole {
     const fn none() -> Self {
-        Sole { buffers: Buffers::NONE, at: None, receives: false }
+        Sole { buffers: Buffers::NONE, at: At::Nowhere }
     }
 
     /// Begins, where nothing is.
     #[inline(always)]
-    pub fn begin(&mut self, buffers: Buffers, at: Option<Ref<Endpoint>>, receives: bool) {
+    pub fn begin(&mut self, buffers: Buffers, at: At) {
         self.buffers = buffers;
         // There is nothing here that would have to be dropped, and the compiler does not know it.
         core::mem::forget(core::mem::replace(&mut self.at, at));
-        self.receives = receives;
     }
 
-    /// Ends; gives the endpoint where its ticket lay.
+    /// Ends; gives where its ticket lay.
     #[inline(always)]
-    pub fn end(&mut self) -> Option<Ref<Endpoint>> {
-        self.at.take()
+    pub fn end(&mut self) -> At {
+        core::mem::replace(&mut self.at, At::Nowhere)
+    }
+
+    fn is_there(&self) -> bool {
+        !matches!(self.at, At::Nowhere)
     }
 
     fn waiting(&self) -> Option<Waiting> {
-        self.at.clone().map(|at| self.waiting_at(at))
+        match &self.at {
+            At::Nowhere => None,
+            At::Call(endpoint) => Some(Waiting::Call(endpoint.clone())),
+            At::Message(endpoint) => Some(Waiting::Message(endpoint.clone())),
+            At::Bits(event) => Some(Waiting::Bits(event.clone())),
+        }
     }
 
     fn take(&mut self) -> Option<Pending> {
-        let at = self.end()?;
-        Some(Pending { buffers: self.buffers, waiting: self.waiting_at(at) })
-    }
-
-    fn waiting_at(&self, at: Ref<Endpoint>) -> Waiting {
-        if self.receives { Waiting::Message(at) } else { Waiting::Call(at) }
+        let waiting = match self.end() {
+            At::Nowhere => return None,
+            At::Call(endpoint) => Waiting::Call(endpoint),
+            At::Message(endpoint) => Waiting::Message(endpoint),
+            At::Bits(event) => Waiting::Bits(event),
+        };
+        Some(Pending { buffers: self.buffers, waiting })
     }
 }
 
@@ -223,8 +261,9 @@ impl Ops {
     #[inline]
     pub fn begin(&mut self, buffers: Buffers, waiting: Waiting, alone: bool) -> Result<OpId, TransportError> {
         match waiting {
-            Waiting::Call(at) if alone => self.sole.begin(buffers, Some(at), false),
-            Waiting::Message(at) if alone => self.sole.begin(buffers, Some(at), true),
+            Waiting::Call(endpoint) if alone => self.sole.begin(buffers, At::Call(endpoint)),
+            Waiting::Message(endpoint) if alone => self.sole.begin(buffers, At::Message(endpoint)),
+            Waiting::Bits(event) if alone => self.sole.begin(buffers, At::Bits(event)),
             waiting => return self.begin_in_slot(Pending { buffers, waiting }),
         }
         Ok(OpId::SOLE)
@@ -241,14 +280,14 @@ impl Ops {
 
     /// Whether the sole operation is the only one of that many.
     pub fn is_alone(&self, pending: u32) -> bool {
-        pending == 1 && self.sole.at.is_some()
+        pending == 1 && self.sole.is_there()
     }
 
     /// What the submitter asked for.
     #[inline]
     pub fn buffers(&self, id: OpId) -> Option<&Buffers> {
         if id == OpId::SOLE {
-            return self.sole.at.as_ref().map(|_| &self.sole.buffers);
+            return self.sole.is_there().then_some(&self.sole.buffers);
         }
         match self.slots.get(id.slot()) {
             Some(slot) => Some(&slot.pending.as_ref()?.buffers),

@@ -1,6 +1,7 @@
 //! The system calls: `cap_enter` and `exit`.
 
 use crate::cap::{self, Lone, Outcome, long};
+use crate::ipc::direct_events;
 use crate::ring::submit::{self, Wait};
 use crate::task::cpu::Cpu;
 use crate::task::process::Status;
@@ -29,6 +30,7 @@ pub(crate) fn syscall(a0: u64, a1: u64, number: u64) {
     match lone(&thread, head) {
         Some(kind) if kind.is(Op::Call) => lone_call(cpu, thread, head, kind, wait),
         Some(kind) if kind.is_with_room(Op::ReturnRecv) => lone_answer(cpu, thread, head, kind, wait),
+        Some(kind) if kind.is(Op::Wait) => lone_wait(cpu, thread, head, kind, wait),
         _ => cap_enter(cpu, thread, wait),
     }
 }
@@ -87,6 +89,20 @@ fn lone_answer(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wa
         return;
     }
     submit::other(&thread, kind, &answer);
+    thread.ring.publish_sq_head(next);
+    cap_enter(cpu, thread, wait);
+}
+
+/// A wait for bits.
+#[inline(never)]
+fn lone_wait(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait: Wait) {
+    let next = head.wrapping_add(1);
+    let submission = thread.ring.queued(head);
+    thread.sq_head.store(next, Ordering::Relaxed);
+    if wait.is_for_one() && direct_events::wait(cpu, &thread, &submission, kind) {
+        return schedule::settle(cpu);
+    }
+    submit::other(&thread, kind, &submission);
     thread.ring.publish_sq_head(next);
     cap_enter(cpu, thread, wait);
 }

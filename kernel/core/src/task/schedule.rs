@@ -31,10 +31,15 @@ pub(crate) fn make_ready(thread: Ref<Thread>) {
 /// The current thread, which just went to sleep or died, no longer belongs to this CPU.
 #[inline]
 pub(crate) fn give_up_current() {
+    drop(take_current());
+}
+
+/// The same, for whoever is to keep it.
+#[inline]
+pub(crate) fn take_current() -> Option<Ref<Thread>> {
     let cpu = cpu::here();
     cpu.unsettled.store(true, Ordering::Relaxed);
-    let gone = CURRENT.replace(None);
-    drop(gone);
+    CURRENT.replace(None)
 }
 
 /// Decides what this CPU resumes. Every handler ends with it.
@@ -70,7 +75,9 @@ fn choose(cpu: &'static Cpu) {
             if let Some(candidate) = cpu.handoff.take() {
                 if candidate.rank() > current.rank() {
                     preempt(current);
-                    enqueue(machine::id(), candidate);
+                    if let Some(displaced) = cpu.handoff.put(candidate) {
+                        place(displaced);
+                    }
                     return run_next(cpu);
                 }
                 place(candidate);
@@ -234,6 +241,22 @@ pub(crate) fn switch_directly(cpu: &Cpu, next: Ref<Thread>) -> Option<Ref<Thread
     cpu::count(&cpu.switches);
     user::run(&next.context);
     CURRENT.replace(Some(next))
+}
+
+/// The same in the time of `next`.
+#[inline(always)]
+pub(crate) fn switch_in_turn(cpu: &Cpu, next: Ref<Thread>) -> Option<Ref<Thread>> {
+    account(cpu, Some(&next.process));
+    switch_directly(cpu, next)
+}
+
+/// Whether the CPU may go on with `next` without choosing when the current thread goes to sleep: nobody is waiting who would go first, and
+/// neither's time is limited.
+#[inline(always)]
+pub(crate) fn may_follow(cpu: &Cpu, next: &Thread) -> bool {
+    cpu.queue.lock().highest().is_none_or(|top| top <= next.rank())
+        && next.share.is_none()
+        && !meter::is_on(cpu)
 }
 
 /// Whether the CPU may go back from `server` to `caller` without choosing: nobody is waiting who would go first, and the time that passes is

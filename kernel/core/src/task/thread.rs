@@ -3,7 +3,7 @@
 use crate::audit::census::{Counted, Kind};
 use crate::cap::long::Job;
 use crate::ipc::endpoint::Endpoint;
-use crate::ipc::ops::{Buffers, OpId, Ops, Pending, Ticket, Waiting};
+use crate::ipc::ops::{At, Buffers, OpId, Ops, Pending, Ticket, Waiting};
 use crate::ipc::park::Parking;
 use crate::task::process::Process;
 use crate::task::schedule;
@@ -116,15 +116,16 @@ impl State {
     /// Begins the sole operation of the running `thread`, of which no other is pending and all completions are seen, and puts it to
     /// rest.
     #[inline(always)]
-    pub fn rest(&mut self, thread: &Thread, buffers: Buffers, at: Option<Ref<Endpoint>>, receives: bool) {
-        self.ops.sole.begin(buffers, at, receives);
+    pub fn rest(&mut self, thread: &Thread, buffers: Buffers, at: At) {
+        self.ops.sole.begin(buffers, at);
         self.run = Run::Resting;
         thread.context.set_return(1);
     }
 
-    /// Ends the operation for which `thread` [rests](State::rests): from now on it runs on this CPU. Gives the endpoint.
+    /// Ends the operation for which `thread` [rests](State::rests): from now on it runs on this CPU. Gives where its
+    /// ticket lay.
     #[inline(always)]
-    pub fn resume_with(&mut self, thread: &Thread, cqe: &Cqe) -> Option<Ref<Endpoint>> {
+    pub fn resume_with(&mut self, thread: &Thread, cqe: &Cqe) -> At {
         let cpu = machine::id();
         thread.append(self, cqe);
         // There is no alarm that could go off late, so this wait needs not be told from the next.
@@ -133,24 +134,23 @@ impl State {
         self.ops.sole.end()
     }
 
-    /// Completions that wake it; 0 while it does not wait.
-    fn wanted(&self) -> u32 {
-        if self.run == Run::Resting { 1 } else { self.wanted }
-    }
-
     #[inline]
     fn post(&mut self, thread: &Thread, cqe: &Cqe) -> bool {
         if self.run == Run::Dead {
             return false;
         }
         thread.append(self, cqe);
-        let wanted = self.wanted();
-        if wanted == 0 {
+        if self.run == Run::Resting {
+            // What it was promised: one completion, which is this one, and no alarm.
+            self.run = Run::Ready;
+            return true;
+        }
+        if self.wanted == 0 {
             return false;
         }
         // A corrupt head counts as served: the thread finds out at its next submission.
         let waiting = thread.waiting().unwrap_or(u32::MAX);
-        let served = waiting >= wanted;
+        let served = waiting >= self.wanted;
         if served {
             if let Some(alarm) = self.end_wait() {
                 timers::disarm(alarm);

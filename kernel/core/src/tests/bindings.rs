@@ -12,38 +12,39 @@ use capos_abi::ring::cqe_flags;
 use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransferSlot, TransportError, syscall};
 use capos_mem::Resource;
 use capos_schema::notification::{self, MintParams, PollResults};
-use capos_schema::{Empty, alarm, endpoint_factory, interrupt, process_handle, signaller, timer};
+use capos_schema::{Empty, alarm, interrupt, process_handle, signaller, timer};
 use kernel_hal::{IrqLine, fake, time};
 
 /// A process that waits for events.
-struct Waiter {
-    user: User,
-    event: CapId,
+pub(super) struct Waiter {
+    pub user: User,
+    pub event: CapId,
 }
 
 impl Waiter {
     fn new(world: &World) -> Self {
-        let user = world.start("waiter");
-        let target = (CapId::SELF_ENDPOINTS, endpoint_factory::INTERFACE_ID);
-        let made = user.call_for_cap(target.0, target.1, endpoint_factory::CREATE_NOTIFICATION, &Empty);
-        let event = made.expect("a notification");
+        Waiter::of(world.start("waiter"))
+    }
+
+    pub fn of(user: User) -> Self {
+        let event = super::notification_of(&user);
         Waiter { user, event }
     }
 
-    fn signaller(&self, bits: u64, lost: u64) -> CapId {
+    pub fn signaller(&self, bits: u64, lost: u64) -> CapId {
         let params = MintParams { bits, lost };
         let made =
             self.user.call_for_cap(self.event, notification::INTERFACE_ID, notification::MINT, &params);
         made.expect("a signaller")
     }
 
-    fn bits(&self) -> u64 {
+    pub fn bits(&self) -> u64 {
         let polled: Result<PollResults, Cqe> =
             self.user.call(self.event, notification::INTERFACE_ID, notification::POLL, &Empty);
         polled.expect("always answered").bits
     }
 
-    fn wait(&self, signal: CapId) -> Sqe {
+    pub fn wait(&self, signal: CapId) -> Sqe {
         wait(self.event, signal)
     }
 
@@ -53,11 +54,11 @@ impl Waiter {
         self.user.one(Sqe { caps_send: 1, caps_recv, ..call_sqe(target.0, target.1, method, 0) })
     }
 
-    fn used(&self) -> u64 {
+    pub fn used(&self) -> u64 {
         self.user.process().account.used(Resource::EndpointEntries)
     }
 
-    fn release(&self, id: CapId) {
+    pub fn release(&self, id: CapId) {
         let released = self.user.one(Sqe { op: Op::Release as u8, cap: id.raw(), ..Sqe::default() });
         assert_eq!(released.result, 0);
     }

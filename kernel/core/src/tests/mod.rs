@@ -6,6 +6,7 @@ mod audit;
 mod bindings;
 mod clockwork;
 mod direct;
+mod direct_events;
 mod every;
 mod ipc;
 mod loans;
@@ -33,7 +34,7 @@ use crate::trap::HANDLERS;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransportError, layout, syscall};
 use capos_mem::RESOURCES;
 use capos_ring::UserRing;
-use capos_schema::{Decode, Encode};
+use capos_schema::{Decode, Empty, Encode, endpoint_factory};
 use kernel_hal::account::Account;
 use kernel_hal::fake::{self, Session};
 use kernel_hal::mem::Frames;
@@ -316,6 +317,12 @@ fn return_recv_sqe(right: CapId, token: u64, msg_len: u32) -> Sqe {
         user_data: 4,
         ..answer
     }
+}
+
+/// A new notification of that user's.
+fn notification_of(user: &User) -> CapId {
+    let (target, create) = (CapId::SELF_ENDPOINTS, endpoint_factory::CREATE_NOTIFICATION);
+    user.call_for_cap(target, endpoint_factory::INTERFACE_ID, create, &Empty).expect("a notification")
 }
 
 /// A wait that never ends goes the shortest way; one that ends in centuries the ordinary one.

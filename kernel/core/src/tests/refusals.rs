@@ -7,7 +7,7 @@ use crate::cap::Object;
 use crate::cap::timer::Timer;
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransferSlot, TransportError, syscall};
-use capos_schema::{Empty, Encode, endpoint_factory, notification as schema, timer, virtual_memory};
+use capos_schema::{Encode, notification as schema, timer, virtual_memory};
 use kernel_hal::fake;
 use std::collections::BTreeSet;
 use std::vec::Vec;
@@ -232,7 +232,7 @@ const OTHERS: &[Case] = &[
     }),
     (Op::Wait, E::Disconnected, |pair, op| {
         // Nobody can wait for the signal any more.
-        let other = notification(&pair.client);
+        let other = super::notification_of(&pair.client);
         let params = schema::MintParams { bits: 1, lost: 0 };
         let bell = pair.client.call_for_cap(other, schema::INTERFACE_ID, schema::MINT, &params);
         let interface = bell.expect("a signaller").raw();
@@ -395,12 +395,6 @@ fn sending(pair: &Pair, slot: TransferSlot) -> Sqe {
     Sqe { caps_send: 1, ..pair.call(b"") }
 }
 
-/// A new notification of that user's.
-fn notification(user: &User) -> CapId {
-    let (target, create) = (CapId::SELF_ENDPOINTS, endpoint_factory::CREATE_NOTIFICATION);
-    user.call_for_cap(target, endpoint_factory::INTERFACE_ID, create, &Empty).expect("a notification")
-}
-
 /// An operation that waits for what does not come; see [`who_waits`] for whose.
 fn waits(pair: &Pair, op: Op) -> Sqe {
     let number = Sqe { user_data: 70, ..simple(op) };
@@ -408,7 +402,7 @@ fn waits(pair: &Pair, op: Op) -> Sqe {
         Op::Call => pair.call(b""),
         Op::Recv => recv_sqe(pair.right),
         Op::ReturnRecv => answer_of(pair, op, received(pair, 0)),
-        Op::Wait => Sqe { cap: notification(&pair.client).raw(), ..number },
+        Op::Wait => Sqe { cap: super::notification_of(&pair.client).raw(), ..number },
         _ => Sqe { cap: 1, ..number },
     }
 }

@@ -6,15 +6,11 @@ use probe::bare::Bare;
 use probe::{Limits, factory};
 use rt::abi::{Op, RingShape, Sqe};
 use rt::generated::{NotificationClient, ProcessHandleClient, SignallerClient};
-use rt::schema::{notification, signaller};
 use rt::{CallError, CapId, Client};
 
 /// Rounds of one sample.
 const ROUNDS: u64 = 32;
-/// Where the bits come.
-const BITS: u32 = 0x1000;
-/// `user_data` of the two operations.
-const SIGNAL: u64 = 1;
+/// `user_data` of a wait.
 pub const WAIT: u64 = 2;
 
 /// What one side holds: its own notification, and a signaller of the other's.
@@ -24,36 +20,25 @@ struct Ends {
     other: CapId,
 }
 
-/// Signals the other side and waits for its signal, in one `cap_enter`.
-fn signal_and_wait(bare: &mut Bare<'_>, ends: Ends) -> bool {
-    let signal = Sqe {
-        op: Op::Call as u8,
-        method: signaller::SIGNAL,
-        user_data: SIGNAL,
-        cap: ends.other.raw(),
-        interface: signaller::INTERFACE_ID,
-        ..Sqe::default()
-    };
-    bare.submit_all([signal, wait(ends.own)].into_iter());
-    bare.ring.enter(2, rt::sys::FOREVER) == 2 && is(bare, SIGNAL, 0) && is(bare, WAIT, 16)
+/// Prepares to signal the other side and to wait for its signal, in one submission.
+fn prepare(bare: &mut Bare<'_>, ends: Ends) {
+    bare.prepare(&Sqe { interface: ends.other.raw(), ..wait(ends.own) });
+}
+
+fn signal_and_wait(bare: &mut Bare<'_>) -> bool {
+    bare.again();
+    waited(bare)
 }
 
 /// The wait for one's own bits.
 pub fn wait(own: CapId) -> Sqe {
-    Sqe {
-        op: Op::Call as u8,
-        method: notification::WAIT,
-        user_data: WAIT,
-        cap: own.raw(),
-        interface: notification::INTERFACE_ID,
-        reply_off: BITS,
-        reply_len: 64,
-        ..Sqe::default()
-    }
+    Sqe { op: Op::Wait as u8, user_data: WAIT, cap: own.raw(), ..Sqe::default() }
 }
 
-fn is(bare: &mut Bare<'_>, user_data: u64, result: u64) -> bool {
-    bare.pop().is_some_and(|cqe| cqe.user_data == user_data && cqe.outcome() == result)
+/// Sleeps until the wait that was submitted is over. False when it did not bring a bit.
+fn waited(bare: &mut Bare<'_>) -> bool {
+    bare.ring.enter(1, rt::sys::FOREVER) == 1
+        && bare.pop().is_some_and(|cqe| cqe.user_data == WAIT && cqe.outcome() == 0 && cqe.badge == 1)
 }
 
 /// `notify.round_trip`: a signal to a thread of another process that waits, and its signal back.
@@ -67,8 +52,9 @@ pub fn round_trip(bench: &Bench) -> Result<(), CallError> {
     let handle = partner(bench, theirs, to_us)?;
     let ends = Ends { own: own.cap().id(), other: to_them.cap().id() };
     bare_figure(bench, "notify.round_trip", ROUNDS, move |bare| {
+        prepare(bare, ends);
         let region = Region::start();
-        let done = (0..ROUNDS).filter(|_| signal_and_wait(bare, ends)).count() as u64;
+        let done = (0..ROUNDS).filter(|_| signal_and_wait(bare)).count() as u64;
         if done == ROUNDS { region.stop() } else { 0 }
     })?;
     handle.kill_blocking()
@@ -98,9 +84,10 @@ pub fn answer_forever() -> i64 {
         let mut bare = Bare::new(ring);
         let ends = Ends { own: CapId::granted(0), other: CapId::granted(1) };
         bare.submit(&wait(ends.own));
-        let mut going = bare.ring.enter(1, rt::sys::FOREVER) == 1 && is(&mut bare, WAIT, 16);
+        let mut going = waited(&mut bare);
+        prepare(&mut bare, ends);
         while going {
-            going = signal_and_wait(&mut bare, ends);
+            going = signal_and_wait(&mut bare);
         }
     });
     i64::from(served.and_then(rt::threads::JoinHandle::join).is_err())

@@ -96,11 +96,12 @@ fn signal_to_waiting(bench: &Bench) -> Result<(), CallError> {
     let mut stamps = ManuallyDrop::new(Consumer::new(Mapped::<WORDS>::map(&object, ENTRIES)?));
     // Here the region ends in the other process.
     bare_figure_at(bench, "notify.signal_to_waiting", PATIENT, 1, move |bare| {
+        bare.prepare(&bell(signal));
         let (mut cost, mut out) = (0, [0; WORDS]);
         for _ in 0..ROUNDS {
             mark(Mark::Start);
             let start = ticks();
-            let came = ring(bare, signal) && stamps.pop(&mut out).is_ok_and(|popped| popped.is_some());
+            let came = ring_again(bare) && stamps.pop(&mut out).is_ok_and(|popped| popped.is_some());
             let [stamp, ..] = out;
             // A signal after which nobody ran has no cost worth reporting.
             if !came || stamp < start {
@@ -127,13 +128,14 @@ fn wakeup(bench: &Bench, name: &'static str, batch: usize) -> Result<(), CallErr
     // A raw thread cannot unmap: the mapping stays until we end.
     let mut producer = ManuallyDrop::new(Producer::new(Mapped::<WORDS>::map(&object, ENTRIES)?));
     bare_figure_at(bench, name, PATIENT, ROUNDS * batch as u64, move |bare| {
+        bare.prepare(&bell(signal));
         let entries = [ENTRY; BATCH];
         let entries = entries.get(..batch).unwrap_or_default();
         let region = Region::start();
         let mut taken = 0;
         for _ in 0..ROUNDS {
             let pushed = producer.push_all(black_box(entries));
-            if pushed == Ok((batch, Wake::Yes)) && ring(bare, signal) {
+            if pushed == Ok((batch, Wake::Yes)) && ring_again(bare) {
                 taken += 1;
             }
         }
@@ -144,16 +146,31 @@ fn wakeup(bench: &Bench, name: &'static str, batch: usize) -> Result<(), CallErr
     handle.kill_blocking()
 }
 
-/// Signals, and waits for the answer.
-pub fn ring(bare: &mut Bare<'_>, signal: CapId) -> bool {
-    bare.submit(&Sqe {
+/// The call that signals.
+fn bell(signal: CapId) -> Sqe {
+    Sqe {
         op: Op::Call as u8,
         method: signaller::SIGNAL,
         user_data: WAIT,
         cap: signal.raw(),
         interface: signaller::INTERFACE_ID,
         ..Sqe::default()
-    });
+    }
+}
+
+/// Signals, and waits for the answer.
+pub fn ring(bare: &mut Bare<'_>, signal: CapId) -> bool {
+    bare.submit(&bell(signal));
+    rung(bare)
+}
+
+/// The same with what was prepared.
+fn ring_again(bare: &mut Bare<'_>) -> bool {
+    bare.again();
+    rung(bare)
+}
+
+fn rung(bare: &mut Bare<'_>) -> bool {
     bare.ring.enter(1, rt::sys::FOREVER) == 1 && bare.pop().is_some_and(|cqe| cqe.outcome() == 0)
 }
 
@@ -166,12 +183,13 @@ pub fn sleep_forever(mut env: Env) -> i64 {
     let served = rt::raw::spawn(RingShape::DEFAULT, URGENT, move |ring| {
         let mut bare = Bare::new(ring);
         let mut out = [[0; WORDS]; BATCH];
+        bare.prepare(&wait(own));
         loop {
             while consumer.pop_all(&mut out).is_ok_and(|(count, _)| count > 0) {
                 black_box(&out);
             }
             if consumer.may_sleep() == Ok(true) {
-                bare.submit(&wait(own));
+                bare.again();
                 bare.ring.enter(1, rt::sys::FOREVER);
                 bare.pop();
             }
@@ -188,8 +206,9 @@ pub fn stamp_forever(mut env: Env) -> i64 {
     let own = CapId::granted(0);
     let served = rt::raw::spawn(RingShape::DEFAULT, URGENT, move |ring| {
         let mut bare = Bare::new(ring);
+        bare.prepare(&wait(own));
         loop {
-            bare.submit(&wait(own));
+            bare.again();
             bare.ring.enter(1, rt::sys::FOREVER);
             let stamp = ticks();
             mark(Mark::Stop);

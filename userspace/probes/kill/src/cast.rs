@@ -155,7 +155,7 @@ impl World {
         let args = [format!("--line={}", part as u8), format!("--seed={seed}")];
         let child = setup.nursery.child(&self.program, &limits, "member")?;
         let child = args.iter().fold(child, |child, arg| child.arg(arg));
-        child.lend("board", &self.object)?.lend("timer", setup.audit.timer())
+        tree::with_log(child.lend("board", &self.object)?.lend("timer", setup.audit.timer())?)
     }
 
     fn tree(&self, setup: &Setup, seed: u64) -> Result<Child, CallError> {
@@ -164,7 +164,7 @@ impl World {
             setup.nursery.child(&self.program, &tree::limits(tree::DEPTH), "tree")?.arg("--role=tree");
         let child =
             args.iter().fold(child, |child, arg| child.arg(arg)).lend("timer", setup.audit.timer())?;
-        let child = child.give("boot", BootPackageClient::ID, setup.nursery.boot().cap())?;
+        let child = tree::with_log(child)?.give("boot", BootPackageClient::ID, setup.nursery.boot().cap())?;
         child.give("spawner", ProcessSpawnerClient::ID, setup.nursery.spawner().cap())
     }
 }

@@ -2,9 +2,13 @@
 //! of it waits in a call that the parent never receives.
 
 use crate::{ALONE, NOT_SET_UP};
+use core::mem::ManuallyDrop;
+use probe::child::Child;
 use probe::mutate::Rng;
 use probe::{Limits, Nursery, echo, factory, number};
-use rt::generated::{BootPackageClient, ProcessHandleClient, ProcessSpawnerClient, TimerClient};
+use rt::generated::{
+    BootPackageClient, LogSinkClient, ProcessHandleClient, ProcessSpawnerClient, TimerClient,
+};
 use rt::{CallError, Cap, Client, Env, EnvError, threads};
 
 /// Levels below the first.
@@ -76,6 +80,14 @@ fn grow(nursery: &Nursery, timer: &TimerClient, depth: u64, mut rng: Rng) -> Res
     }
 }
 
+/// Our own log, for last words.
+pub fn with_log(child: Child) -> Result<Child, CallError> {
+    match rt::log::sink() {
+        Some(log) => child.lend("log", &*ManuallyDrop::new(LogSinkClient::from(Cap::from_id(log)))),
+        None => Ok(child),
+    }
+}
+
 fn child(
     nursery: &Nursery,
     timer: &TimerClient,
@@ -89,6 +101,7 @@ fn child(
     let child =
         args.iter().fold(child, |child, arg| child.arg(arg)).give("parent", echo::INTERFACE, parent)?;
     let child = child.lend("timer", timer)?;
+    let child = with_log(child)?;
     let child = child.give("boot", BootPackageClient::ID, nursery.boot().cap())?;
     let child = child.give("spawner", ProcessSpawnerClient::ID, nursery.spawner().cap())?;
     // Some are never started.

@@ -1,0 +1,91 @@
+//! The shortest way of a `WAIT`: to rest, and straight to whom it signals if that one rests in a `WAIT` of its own.
+//!
+//! As in `direct.rs` everything is looked at first, waiting for no lock, and nothing changes when the answer is `false`: then the wait
+//! goes the ordinary way, as `events.rs` and `schedule.rs` have it. Unlike a server, who is signalled works in its own time.
+
+use crate::cap::Object;
+use crate::cap::notification::Event;
+use crate::cap::signaller::Signaller;
+use crate::ipc::ops::{At, Buffers, OpId, Ticket};
+use crate::ring::check;
+use crate::task::cpu::Cpu;
+use crate::task::schedule;
+use crate::task::thread::{self, Thread};
+use capos_ring::{Kind, Queued};
+use kernel_hal::sync::Ref;
+
+/// `WAIT` of the current thread, which then sleeps until its bits are there: the only operation that it has pending. True when it sleeps.
+#[inline(always)]
+pub(crate) fn wait(cpu: &Cpu, thread: &Ref<Thread>, submission: &Queued<'_>, kind: Kind) -> bool {
+    let buffers = Buffers::read(submission, kind);
+    let table = thread.process.table.lock();
+    let Ok(Object::Notification(own)) = table.lookup_word(submission.cap()).map(|entry| &entry.object) else {
+        return false;
+    };
+    if check::plain(&buffers).is_err() {
+        return false;
+    }
+    if submission.interface() == 0 {
+        return rest(thread, own.event(), buffers);
+    }
+    match table.lookup_word(submission.interface()).map(|entry| &entry.object) {
+        Ok(Object::Signaller(other)) => take_turns(cpu, thread, own.event(), other, buffers),
+        _ => false,
+    }
+}
+
+/// Rests.
+#[inline(always)]
+fn rest(thread: &Ref<Thread>, event: &Ref<Event>, buffers: Buffers) -> bool {
+    let Some(mut waiters) = event.try_lock().filter(|state| state.takes_waiters()) else { return false };
+    let Some(mut own) = thread.state.try_lock() else { return false };
+    if thread.is_doomed() {
+        return false;
+    }
+    // From here on nothing can fail.
+    own.rest(thread, buffers, At::Bits(event.clone()));
+    drop(own);
+    thread.publish_taken();
+    if let Some(thread) = schedule::take_current() {
+        waiters.push(Ticket { thread, id: OpId::SOLE });
+    }
+    true
+}
+
+/// Signals somebody who rests, rests, and lets that one run instead.
+#[inline(always)]
+fn take_turns(
+    cpu: &Cpu,
+    thread: &Ref<Thread>,
+    event: &Ref<Event>,
+    other: &Signaller,
+    buffers: Buffers,
+) -> bool {
+    let Some(mut waiters) = event.try_lock().filter(|state| state.takes_waiters()) else { return false };
+    // Who signals himself finds it locked, and goes the ordinary way.
+    let Some(mut theirs) = other.event().try_lock() else { return false };
+    let Some(Ticket { thread: next, id: OpId::SOLE }) = theirs.first() else { return false };
+    let Some(mut waiting) = next.state.try_lock() else { return false };
+    if !waiting.rests() || !schedule::may_follow(cpu, next) {
+        return false;
+    }
+    let Some(mut own) = thread.state.try_lock() else { return false };
+    if thread.is_doomed() {
+        return false;
+    }
+    // From here on nothing can fail.
+    let cqe = thread::happened(waiting.ops.sole.buffers.user_data, other.bits());
+    let at = waiting.resume_with(next, &cqe);
+    drop(waiting);
+    own.rest(thread, buffers, At::Bits(event.clone()));
+    drop(own);
+    thread.publish_taken();
+    if let Some(next) = theirs.pop_first()
+        && let Some(thread) = schedule::switch_in_turn(cpu, next.thread)
+    {
+        waiters.push(Ticket { thread, id: OpId::SOLE });
+    }
+    // The signaller has the event, too: this is not its end.
+    drop(at);
+    true
+}
