@@ -11,7 +11,7 @@ use crate::sys;
 use crate::threads::{JoinHandle, start};
 use alloc::boxed::Box;
 use capos_abi::ring::{CQE_SIZE, SQE_SIZE, header};
-use capos_abi::{CapId, Cqe, Op, RingShape, Sqe};
+use capos_abi::{CapId, Cqe, Op, PAGE_SIZE, RingShape, Sqe};
 use capos_schema::thread_control::{self, CreateParams};
 use core::mem::offset_of;
 use core::ptr::NonNull;
@@ -150,6 +150,24 @@ impl RawRing {
         self.arena_word(offset).store(value, Ordering::Relaxed);
     }
 
+    /// A copy of the `N` bytes at `offset` of the arena, moved down to where they fit in and to a word: a message that the kernel has
+    /// brought and is done with.
+    #[inline]
+    pub fn arena_bytes<const N: usize>(&self, offset: u32) -> [u8; N] {
+        const { assert!(N <= PAGE_SIZE, "arenas have a page at least") };
+        // SAFETY: inside the block and aligned, and every bit pattern is good. As in `published_cqe`, a caller that names a place
+        // where the kernel is just writing gets bytes all the same.
+        unsafe { self.block.as_ptr().add(self.arena_place(offset, N)).cast::<[u8; N]>().read() }
+    }
+
+    /// Writes `N` bytes there, where no operation is pending.
+    #[inline]
+    pub fn set_arena_bytes<const N: usize>(&self, offset: u32, bytes: &[u8; N]) {
+        const { assert!(N <= PAGE_SIZE, "arenas have a page at least") };
+        // SAFETY: as in `arena_bytes`; only this thread writes to its arena, and the kernel, which reads it, is no part of this program.
+        unsafe { self.block.as_ptr().add(self.arena_place(offset, N)).cast::<[u8; N]>().write(*bytes) };
+    }
+
     /// `cap_enter`.
     #[inline]
     pub fn enter(&self, min_complete: u64, timeout_ns: u64) -> i64 {
@@ -178,6 +196,12 @@ impl RawRing {
         // Whole pages, of any number: not every mask would do.
         let offset = offset as usize & !7;
         self.word(self.shape.arena_off() + offset % self.shape.arena_len())
+    }
+
+    /// Where `len` bytes at `offset` of the arena begin, or as many as it has at its end.
+    #[inline]
+    fn arena_place(&self, offset: u32, len: usize) -> usize {
+        self.shape.arena_off() + (offset as usize & !7).min(self.shape.arena_len() - len)
     }
 
     #[inline]

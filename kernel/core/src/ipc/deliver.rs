@@ -60,8 +60,8 @@ fn send(
         let server = &receiver.thread;
         let mut serving = server.state.lock();
         if let Some(room) = serving.receives(receiver.id) {
-            let caps = hand_over(caller, from, server, &room)?;
-            let arrival = arrival(from, &room, caps, vacancy.token(), badge);
+            let caps = hand_over(caller, from, server, room)?;
+            let arrival = arrival(from, room, caps, vacancy.token(), badge);
             let woken = serving.complete(server, receiver.id, &arrival);
             let loan = loans::lend(&mut serving, server, caller);
             drop(serving);
@@ -120,9 +120,11 @@ pub(crate) fn copy(from: &KernelRing, message: Span, to: &KernelRing, at: u32) {
     }
 }
 
-/// The endpoint whose right to receive a submission names, and how many rights had been given up there when `thread` had this one.
+/// An endpoint whose right to receive a submission names, and how many rights had been given up there when its thread had this one.
+type Held = (Ref<Endpoint>, u64);
+
 #[inline]
-fn held(thread: &Ref<Thread>, right: CapId) -> Result<(Ref<Endpoint>, u64), TransportError> {
+fn held(thread: &Ref<Thread>, right: CapId) -> Result<Held, TransportError> {
     let table = thread.process.table.lock();
     match table.lookup(right).map(|entry| &entry.object) {
         Err(_) => Err(TransportError::InvalidCap),
@@ -138,11 +140,24 @@ pub(crate) fn recv(
     right: CapId,
     room: &Buffers,
 ) -> Result<Option<Cqe>, TransportError> {
+    let held = held(receiver, right)?;
+    recv_at(receiver, right, held, room)
+}
+
+#[inline]
+fn recv_at(
+    receiver: &Ref<Thread>,
+    right: CapId,
+    mut at: Held,
+    room: &Buffers,
+) -> Result<Option<Cqe>, TransportError> {
     loop {
-        let (endpoint, given_up) = held(receiver, right)?;
+        let (endpoint, given_up) = &at;
         let mut state = endpoint.lock();
         // Another thread may have given the right up meanwhile, and what was received and waited here has ended: look again.
-        if endpoint.given_up() != given_up {
+        if endpoint.given_up() != *given_up {
+            drop(state);
+            at = held(receiver, right)?;
             continue;
         }
         let Some(call) = state.calls.first() else {
@@ -159,7 +174,7 @@ pub(crate) fn recv(
         let (caller, badge) = (&call.caller.thread, call.badge);
         let mut calling = caller.state.lock();
         let mut woken = false;
-        if let Some(from) = calling.receives(call.caller.id) {
+        if let Some(&from) = calling.receives(call.caller.id) {
             match hand_over(caller, &from, receiver, room) {
                 Ok(caps) => {
                     drop(calling);
@@ -200,12 +215,35 @@ pub(crate) fn answer(
     answer: &Buffers,
 ) -> Result<(), TransportError> {
     let (endpoint, _) = held(server, right)?;
+    answer_at(server, &endpoint, token, answer)
+}
+
+/// `RETURN_RECV` through the receive right `right`.
+#[inline]
+pub(crate) fn answer_recv(
+    server: &Ref<Thread>,
+    right: CapId,
+    token: Token,
+    both: &Buffers,
+) -> Result<Option<Cqe>, TransportError> {
+    let held = held(server, right)?;
+    answer_at(server, &held.0, token, both)?;
+    recv_at(server, right, held, &both.next())
+}
+
+#[inline]
+fn answer_at(
+    server: &Ref<Thread>,
+    endpoint: &Ref<Endpoint>,
+    token: Token,
+    answer: &Buffers,
+) -> Result<(), TransportError> {
     let mut state = endpoint.lock();
     let received = state.calls.received(token).ok_or(TransportError::StaleToken)?;
     let Ticket { thread: caller, id } = received.caller().ok_or(TransportError::StaleToken)?;
     let mut calling = caller.state.lock();
     let to = calling.receives(*id).ok_or(TransportError::StaleToken)?;
-    let completion = give_answer(server, answer, caller, &to)?;
+    let completion = give_answer(server, answer, caller, to)?;
     let woken = calling.complete(caller, *id, &completion);
     drop(calling);
     let ended = received.take();

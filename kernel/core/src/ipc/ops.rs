@@ -213,14 +213,13 @@ impl Sole {
         }
     }
 
-    fn take(&mut self) -> Option<Pending> {
-        let waiting = match self.end() {
-            At::Nowhere => return None,
-            At::Call(endpoint) => Waiting::Call(endpoint),
-            At::Message(endpoint) => Waiting::Message(endpoint),
-            At::Bits(event) => Waiting::Bits(event),
-        };
-        Some(Pending { buffers: self.buffers, waiting })
+    fn take(&mut self) -> Option<Waiting> {
+        match self.end() {
+            At::Nowhere => None,
+            At::Call(endpoint) => Some(Waiting::Call(endpoint)),
+            At::Message(endpoint) => Some(Waiting::Message(endpoint)),
+            At::Bits(event) => Some(Waiting::Bits(event)),
+        }
     }
 }
 
@@ -230,7 +229,10 @@ const NONE: u32 = u32::MAX;
 struct Slot {
     /// The next free slot, while this one is free.
     next_free: u32,
-    pending: Option<Pending>,
+    /// Where the ticket lies; `None` while this one is free.
+    waiting: Option<Waiting>,
+    /// What was asked for last.
+    buffers: Buffers,
 }
 
 /// The table.
@@ -248,7 +250,8 @@ impl Ops {
         let mut slots = Vec::new();
         slots.try_reserve_exact(capacity as usize).map_err(|_| OutOfMemory)?;
         let next = |slot: u32| if slot + 1 < capacity { slot + 1 } else { NONE };
-        slots.extend((0..capacity).map(|slot| Slot { next_free: next(slot), pending: None }));
+        let free = |slot| Slot { next_free: next(slot), waiting: None, buffers: Buffers::NONE };
+        slots.extend((0..capacity).map(free));
         Ok(Ops {
             timed: Timed::new(),
             sole: Sole::none(),
@@ -264,17 +267,18 @@ impl Ops {
             Waiting::Call(endpoint) if alone => self.sole.begin(buffers, At::Call(endpoint)),
             Waiting::Message(endpoint) if alone => self.sole.begin(buffers, At::Message(endpoint)),
             Waiting::Bits(event) if alone => self.sole.begin(buffers, At::Bits(event)),
-            waiting => return self.begin_in_slot(Pending { buffers, waiting }),
+            waiting => return self.begin_in_slot(buffers, waiting),
         }
         Ok(OpId::SOLE)
     }
 
-    fn begin_in_slot(&mut self, pending: Pending) -> Result<OpId, TransportError> {
+    fn begin_in_slot(&mut self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
         let at = self.first_free;
         let slot = self.slots.get_mut(at as usize).ok_or(TransportError::TooManyInFlight)?;
         self.first_free = slot.next_free;
+        slot.buffers = buffers;
         // A free slot holds nothing that would have to be dropped, and the compiler does not know it.
-        core::mem::forget(slot.pending.replace(pending));
+        core::mem::forget(slot.waiting.replace(waiting));
         Ok(OpId::of_slot(at))
     }
 
@@ -290,7 +294,7 @@ impl Ops {
             return self.sole.is_there().then_some(&self.sole.buffers);
         }
         match self.slots.get(id.slot()) {
-            Some(slot) => Some(&slot.pending.as_ref()?.buffers),
+            Some(slot) => slot.waiting.is_some().then_some(&slot.buffers),
             None => self.timed.get(id).map(|pending| &pending.buffers),
         }
     }
@@ -301,30 +305,30 @@ impl Ops {
             return self.sole.waiting();
         }
         match self.slots.get(id.slot()) {
-            Some(slot) => Some(slot.pending.as_ref()?.waiting.clone()),
+            Some(slot) => slot.waiting.clone(),
             None => self.timed.get(id).map(|pending| pending.waiting.clone()),
         }
     }
 
-    /// Ends an operation; gives what it asked for and where its ticket was, for the caller to drop outside of any lock.
+    /// Ends an operation; gives where its ticket was, for the caller to drop outside of any lock.
     #[inline]
-    pub fn end(&mut self, id: OpId) -> Option<Pending> {
+    pub fn end(&mut self, id: OpId) -> Option<Waiting> {
         if id == OpId::SOLE {
             return self.sole.take();
         }
         let Some(slot) = self.slots.get_mut(id.slot()) else { return self.timed.end(id) };
-        let pending = slot.pending.take()?;
+        let waiting = slot.waiting.take()?;
         slot.next_free = self.first_free;
         self.first_free = id.slot() as u32;
-        Some(pending)
+        Some(waiting)
     }
 
     /// Notes where the ticket of an operation of a kernel object lies now.
     pub fn moved(&mut self, id: OpId, waiting: Waiting) {
         match self.slots.get_mut(id.slot()) {
             Some(slot) => {
-                if let Some(pending) = &mut slot.pending {
-                    pending.waiting = waiting;
+                if let Some(pending) = &mut slot.waiting {
+                    *pending = waiting;
                 }
             }
             None => self.timed.moved(id, waiting),
@@ -347,7 +351,7 @@ impl Ops {
             Waiting::Call(endpoint) => Some(endpoint.clone()),
             _ => None,
         };
-        let in_slots = || self.slots.iter().find_map(|slot| called(&slot.pending.as_ref()?.waiting));
+        let in_slots = || self.slots.iter().find_map(|slot| called(slot.waiting.as_ref()?));
         let alone = self.sole.waiting().as_ref().and_then(called);
         alone.or_else(in_slots).or_else(|| self.timed.find_map(called))
     }
@@ -361,8 +365,8 @@ impl Ops {
         }
         let slots = (0u32..).zip(&self.slots).skip(from.saturating_sub(1) as usize);
         let in_slots = slots.into_iter().find_map(|(slot, entry)| {
-            let pending = entry.pending.as_ref().filter(|pending| wanted(&pending.buffers))?;
-            Some((OpId::of_slot(slot), pending.waiting.clone()))
+            let waiting = entry.waiting.as_ref().filter(|_| wanted(&entry.buffers))?;
+            Some((OpId::of_slot(slot), waiting.clone()))
         });
         in_slots.or_else(|| self.timed.search(from, |pending| wanted(&pending.buffers)))
     }

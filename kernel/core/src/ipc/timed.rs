@@ -91,13 +91,13 @@ impl Timed {
 
     /// Ends it, and the alarm with it.
     #[cold]
-    pub fn end(&mut self, id: OpId) -> Option<Pending> {
+    pub fn end(&mut self, id: OpId) -> Option<Waiting> {
         let slot = self.slot(id)?;
         let ended = slot.pending.take();
         if let Some(alarm) = slot.alarm.take() {
             timers::disarm(alarm);
         }
-        ended
+        ended.map(|pending| pending.waiting)
     }
 
     /// The first one from that id on, in the order of their slots, that is `wanted`.

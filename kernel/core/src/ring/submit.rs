@@ -97,8 +97,7 @@ fn answer(thread: &Ref<Thread>, submission: &Queued<'_>, answer: &Buffers) -> Re
 fn answer_recv(thread: &Ref<Thread>, submission: &Queued<'_>, both: &Buffers) -> Received {
     check::answer_recv(&thread.ring, both)?;
     let right = check::named(submission.interface())?;
-    deliver::answer(thread, right, Token::from_raw(submission.cap()), both)?;
-    deliver::recv(thread, right, &both.next())
+    deliver::answer_recv(thread, right, Token::from_raw(submission.cap()), both)
 }
 
 /// Gives a capability up. What that sets off (an endpoint that closes, say) happens here, outside of the table's lock.

@@ -96,8 +96,8 @@ impl State {
 
     /// What a pending operation asked for; `None` when the thread is dead.
     #[inline]
-    pub fn receives(&self, id: OpId) -> Option<Buffers> {
-        if self.run == Run::Dead { None } else { self.ops.buffers(id).copied() }
+    pub fn receives(&self, id: OpId) -> Option<&Buffers> {
+        if self.run == Run::Dead { None } else { self.ops.buffers(id) }
     }
 
     /// Ends a pending operation of `thread`. True when that was what it waited for: then it is to be made ready.
@@ -469,7 +469,9 @@ impl Ticket {
         let Ticket { thread, id } = self;
         let mut state = thread.state.lock();
         let alive = state.run != Run::Dead;
-        let Some(pending) = state.ops.end(id) else { return alive };
+        let Some(&buffers) = state.ops.buffers(id) else { return alive };
+        let Some(waiting) = state.ops.end(id) else { return alive };
+        let pending = Pending { buffers, waiting };
         let woken = state.post(&thread, &make(&thread, &pending));
         drop(state);
         drop(pending);

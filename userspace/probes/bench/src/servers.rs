@@ -90,10 +90,7 @@ fn batches(bare: &mut Bare<'_>) {
 }
 
 fn typed_answer(bare: &Bare<'_>, cqe: &Cqe, place: u32) -> Sqe {
-    let mut buffer = [0; 64];
-    for (n, bytes) in (0u32..).zip(buffer.as_chunks_mut::<8>().0) {
-        *bytes = bare.ring.arena(place + 8 * n).to_le_bytes();
-    }
+    let buffer = bare.ring.arena_bytes::<64>(place);
     let next = CpuResults::decode(&buffer).map_or(0, |results| results.idle_ns + 1);
     let len = store(bare, place, next);
     Sqe {
@@ -113,9 +110,7 @@ fn typed_answer(bare: &Bare<'_>, cqe: &Cqe, place: u32) -> Sqe {
 pub fn store(bare: &Bare<'_>, place: u32, next: u64) -> u32 {
     let mut buffer = [0; 64];
     let len = typed(next).encode(&mut buffer).unwrap_or(0);
-    for (n, bytes) in (0u32..).zip(buffer.as_chunks::<8>().0) {
-        bare.ring.set_arena(place + 8 * n, u64::from_le_bytes(*bytes));
-    }
+    bare.ring.set_arena_bytes(place, &buffer);
     len as u32
 }
 
