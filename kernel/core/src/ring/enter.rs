@@ -110,6 +110,10 @@ fn lone_wait(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait
 #[inline(never)]
 fn cap_enter(cpu: &'static Cpu, thread: Ref<Thread>, wait: Wait) {
     take_and_wait(&thread, wait);
+    // Whoever marked it has kicked this CPU, and that may take a while: a program must not see that nothing was done for it.
+    if thread.is_doomed() {
+        cpu.unsettled.store(true, Ordering::Relaxed);
+    }
     drop(thread);
     schedule::settle(cpu);
 }
