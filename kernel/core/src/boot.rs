@@ -22,9 +22,9 @@ use capos_mem::RESOURCES;
 use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_hal::account::Account;
-use kernel_hal::panic;
 use kernel_hal::sync::Ref;
 use kernel_hal::{BootModule, PanicAction, boot, cpu as machine, mem};
+use kernel_hal::{order, panic};
 
 /// Name of the first process's program among the boot files.
 const INIT: &str = "init";
@@ -71,6 +71,11 @@ pub(crate) fn start() -> Result<(), BootError> {
     }
     if option("nmi") == Some("panic") {
         panic::report_nmi();
+    }
+    let check = option("locks") == Some("check");
+    order::decide(check);
+    if check {
+        log::info(format_args!("the order of locks is checked"));
     }
     panic::set_log_tail(log::write_tail);
     let file = boot::info().modules.iter().find(|file| file.name == INIT).ok_or(BootError::NoInit)?;

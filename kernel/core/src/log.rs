@@ -3,13 +3,14 @@
 pub(crate) use capos_log::{Level, Record};
 use capos_log::{LogRing, NewRecord};
 use core::fmt::{self, Write};
+use kernel_hal::order::LockRank;
 use kernel_hal::sync::Lock;
 use kernel_hal::{console, time};
 
 /// Bytes of log kept.
 const CAPACITY: usize = 64 * 1024;
 
-static LOG: Lock<LogRing<CAPACITY>> = Lock::new(LogRing::new());
+static LOG: Lock<LogRing<CAPACITY>> = Lock::new(LockRank::List, LogRing::new());
 
 /// Appends a record of a process; 0 is the kernel.
 pub(crate) fn append(process: u64, source: &str, level: Level, text: &str) {
@@ -51,7 +52,7 @@ fn kernel(level: Level, text: fmt::Arguments<'_>) {
 
 /// The newest records, for a panic report. Gives up if the lock is held: the panic may have happened under it.
 pub(crate) fn write_tail(out: &mut dyn Write) {
-    let Some(log) = LOG.try_lock() else { return };
+    let Some(log) = LOG.try_lock::<true>() else { return };
     let mut cursor = log.tail_cursor(20);
     let mut text = [0; 256];
     while let Some(record) = log.read(cursor, &mut text) {

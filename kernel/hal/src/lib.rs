@@ -13,6 +13,8 @@ extern crate alloc;
 extern crate std;
 
 pub mod account;
+mod lock;
+pub mod order;
 pub mod own;
 pub mod sync;
 mod types;

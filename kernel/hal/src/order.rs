@@ -1,9 +1,11 @@
 //! The order in which locks are taken, and its check, which is off unless it is asked for when the kernel starts.
 //!
-//! While it is on, every processor knows the ranks of the locks that it holds and waits only for higher ones. Off, it costs one
-//! comparison where a lock is given back, and nothing where one is taken: see [`crate::sync::Lock`].
+//! While it is on, every processor knows the ranks of the locks that it holds and waits only for higher ones. Off, it costs nothing at all
+//! where locks are taken and given back: see [`crate::sync::Lock`].
 
 use core::fmt;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, Ordering};
 
 #[cfg(not(target_os = "none"))]
 use crate::fake::order as machine;
@@ -13,7 +15,7 @@ use crate::x86::order as machine;
 /// Ranks of locks, from those that are taken first. docs/src/concepts/locks.md says which locks have which.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
-pub enum Rank {
+pub enum LockRank {
     /// How a process ended.
     Exit,
     /// The threads of a process.
@@ -42,56 +44,26 @@ pub enum Rank {
     Device,
 }
 
-impl Rank {
-    const ALL: [Rank; 13] = [
-        Rank::Exit,
-        Rank::Threads,
-        Rank::Meeting,
-        Rank::Thread,
-        Rank::Table,
-        Rank::Queue,
-        Rank::List,
-        Rank::Space,
-        Rank::Heap,
-        Rank::Window,
-        Rank::Frames,
-        Rank::Interrupts,
-        Rank::Device,
+impl LockRank {
+    const ALL: [LockRank; 13] = [
+        LockRank::Exit,
+        LockRank::Threads,
+        LockRank::Meeting,
+        LockRank::Thread,
+        LockRank::Table,
+        LockRank::Queue,
+        LockRank::List,
+        LockRank::Space,
+        LockRank::Heap,
+        LockRank::Window,
+        LockRank::Frames,
+        LockRank::Interrupts,
+        LockRank::Device,
     ];
 
     /// Whether a lock of this rank may be waited for while one of `held` is held.
-    fn may_follow(self, held: Rank) -> bool {
-        self > held || (self == Rank::Table && held == Rank::Table)
-    }
-}
-
-/// What a processor holds: how many locks of each rank, four bits for each.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(crate) struct Held(pub u64);
-
-const BITS: u32 = 4;
-
-impl Held {
-    fn one(rank: Rank) -> u64 {
-        1 << (rank as u32 * BITS)
-    }
-
-    fn count(self, rank: Rank) -> u64 {
-        self.0 >> (rank as u32 * BITS) & 0xf
-    }
-
-    /// With one more. Nobody holds 16 of a rank.
-    fn with(self, rank: Rank) -> Held {
-        Held(self.0 + Held::one(rank))
-    }
-
-    fn without(self, rank: Rank) -> Held {
-        Held(self.0 - Held::one(rank))
-    }
-
-    /// The highest lock that is held and stands in the way of `wanted`.
-    fn in_the_way_of(self, wanted: Rank) -> Option<Rank> {
-        Rank::ALL.into_iter().rev().find(|held| self.count(*held) > 0 && !wanted.may_follow(*held))
+    fn may_follow(self, held: LockRank) -> bool {
+        self > held || (self == LockRank::Table && held == LockRank::Table)
     }
 }
 
@@ -99,9 +71,9 @@ impl Held {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Breach {
     /// The lock that was to be taken.
-    pub wanted: Rank,
+    pub wanted: LockRank,
     /// One that is held.
-    pub held: Rank,
+    pub held: LockRank,
 }
 
 impl fmt::Display for Breach {
@@ -110,66 +82,123 @@ impl fmt::Display for Breach {
     }
 }
 
-/// From now on the order is checked, of each lock from the second time that it is taken.
-pub fn check_from_now_on() {
-    machine::switch(true);
+/// Whether the order is checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// Nobody has said yet.
+    Undecided,
+    /// It is not.
+    Off,
+    /// It is.
+    On,
 }
 
-#[inline(always)]
-pub(crate) fn is_checked() -> bool {
-    machine::is_on()
+/// Says whether the order is checked from now on: of every lock that is made later or was only used before anybody had said.
+pub fn decide(check: bool) {
+    machine::set_mode(if check { Mode::On } else { Mode::Off });
 }
 
-/// Somebody is about to wait for a lock.
-pub(crate) fn expect(wanted: Rank) {
-    if let Some(held) = machine::held().in_the_way_of(wanted) {
+/// Whether it is checked.
+#[inline]
+pub fn is_checked() -> bool {
+    mode() == Mode::On
+}
+
+pub(crate) use machine::{mode, tag};
+
+/// A lock that a processor took: its word, and its rank. Nothing is written down when it is given back. So whether the processor still
+/// has it is asked of the word, which then carries the processor's tag.
+pub(crate) struct Entry {
+    word: AtomicPtr<AtomicU16>,
+    rank: AtomicU8,
+}
+
+/// As many as a processor holds at most; ever more would be a chain of ranks, and there are not so many.
+pub(crate) const ENTRIES: usize = 16;
+
+impl Entry {
+    /// None yet.
+    pub const fn new() -> Entry {
+        Entry { word: AtomicPtr::new(ptr::null_mut()), rank: AtomicU8::new(0) }
+    }
+
+    /// None again.
+    #[cfg(not(target_os = "none"))]
+    pub fn clear(&self) {
+        self.word.store(ptr::null_mut(), Ordering::SeqCst);
+    }
+
+    /// The rank, if the processor whose locks have the word `held` still has it.
+    fn rank_if(&self, held: u16) -> Option<LockRank> {
+        let word = self.word.load(Ordering::SeqCst);
+        let rank = self.rank.load(Ordering::Relaxed);
+        if word.is_null() {
+            return None;
+        }
+        // SAFETY: the word can be read, as the kernel's heap and image are never unmapped. If the lock was dropped by another processor
+        // since, it is the word of nothing, but then the entry was cleared before, which is looked at below.
+        let now = unsafe { (*word).load(Ordering::SeqCst) };
+        let valid = now == held && self.word.load(Ordering::SeqCst) == word;
+        LockRank::ALL.get(usize::from(rank)).copied().filter(|_| valid)
+    }
+}
+
+/// Somebody is about to wait for a lock, on a processor whose locks have the word `held`.
+pub(crate) fn expect(wanted: LockRank, held: u16) {
+    let of = |entry: &Entry| entry.rank_if(held).filter(|rank| !wanted.may_follow(*rank));
+    if let Some(held) = machine::with_own(|own| own.iter().find_map(of)) {
         // What the report itself does is not to be judged.
-        machine::switch(false);
+        machine::set_mode(Mode::Off);
         panic!("{}", Breach { wanted, held });
     }
 }
 
-pub(crate) fn taken(rank: Rank) {
-    machine::set_held(machine::held().with(rank));
+/// This processor took a lock, whose word is `held` now.
+pub(crate) fn taken(word: &AtomicU16, rank: LockRank, held: u16) {
+    machine::with_own(|own| {
+        if let Some(entry) = own.iter().find(|entry| entry.rank_if(held).is_none()) {
+            entry.word.store(ptr::null_mut(), Ordering::SeqCst);
+            entry.rank.store(rank as u8, Ordering::Relaxed);
+            entry.word.store(ptr::from_ref(word).cast_mut(), Ordering::SeqCst);
+        }
+    });
 }
 
-pub(crate) fn given_back(rank: Rank) {
-    machine::set_held(machine::held().without(rank));
+/// A lock that was watched is dropped: nobody looks at its word any more.
+pub(crate) fn forget(word: &AtomicU16) {
+    let word = ptr::from_ref(word).cast_mut();
+    machine::with_all(|entry| {
+        if entry.word.load(Ordering::Relaxed) == word {
+            // Where another lock is meanwhile, nothing is to be cleared.
+            let _ = entry.word.compare_exchange(word, ptr::null_mut(), Ordering::SeqCst, Ordering::SeqCst);
+        }
+    });
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Breach, Held, Rank};
+    use super::{Breach, LockRank};
     use std::string::ToString;
 
     #[test]
     fn ranks_are_listed_in_their_order() {
-        assert!(Rank::ALL.is_sorted() && Rank::ALL.len() * 4 <= 64);
+        assert!(LockRank::ALL.is_sorted());
+        assert!(LockRank::ALL.into_iter().enumerate().all(|(n, rank)| n == rank as usize));
     }
 
     #[test]
     fn only_what_is_higher_follows() {
-        for (low, first) in Rank::ALL.into_iter().enumerate() {
-            for (high, then) in Rank::ALL.into_iter().enumerate() {
-                let held = Held::default().with(first);
-                let follows = high > low || (first, then) == (Rank::Table, Rank::Table);
-                assert_eq!(held.in_the_way_of(then).is_none(), follows, "{first:?} {then:?}");
-                assert_eq!(held.without(first), Held::default());
+        for held in LockRank::ALL {
+            for wanted in LockRank::ALL {
+                let follows = wanted > held || (held, wanted) == (LockRank::Table, LockRank::Table);
+                assert_eq!(wanted.may_follow(held), follows, "{held:?} {wanted:?}");
             }
         }
     }
 
     #[test]
-    fn locks_may_be_given_back_in_any_order() {
-        let held = Held::default().with(Rank::Table).with(Rank::Table).with(Rank::Queue).without(Rank::Table);
-        assert_eq!(held.in_the_way_of(Rank::Thread), Some(Rank::Queue));
-        assert_eq!(held.without(Rank::Queue).in_the_way_of(Rank::Thread), Some(Rank::Table));
-        assert_eq!(held.without(Rank::Queue).without(Rank::Table).in_the_way_of(Rank::Thread), None);
-    }
-
-    #[test]
     fn a_breach_says_both_ranks() {
-        let text = Breach { wanted: Rank::Thread, held: Rank::Queue }.to_string();
+        let text = Breach { wanted: LockRank::Thread, held: LockRank::Queue }.to_string();
         assert_eq!(text, "lock order: Thread is waited for while Queue is held");
     }
 }

@@ -1,7 +1,7 @@
 //! Locks and reference counts for kernel objects.
 //!
-//! The kernel runs with interrupts off, so a spin lock needs no interrupt guard. Reference counts are our own because the
-//! standard `Arc` cannot report that memory ran out, and running out is an error to the requester, never a panic.
+//! Reference counts are our own because the standard `Arc` cannot report that memory ran out, and running out is an error to the
+//! requester, never a panic.
 
 use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
@@ -10,50 +10,7 @@ use core::ops::Deref;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-/// What a CPU does while it waits for a lock: whatever other CPUs ask of it, because the lock's holder may be waiting for that.
-pub struct Attentive;
-
-impl spin::RelaxStrategy for Attentive {
-    #[inline]
-    fn relax() {
-        #[cfg(target_os = "none")]
-        crate::vm::flush::poll();
-        core::hint::spin_loop();
-    }
-}
-
-/// A spin lock. Lock order is written down in docs/src/concepts/locks.md.
-pub struct Lock<T>(spin::mutex::Mutex<T, Attentive>);
-
-/// Proof that a [`Lock`] is held.
-pub type Guard<'a, T> = spin::mutex::MutexGuard<'a, T, Attentive>;
-
-impl<T> Lock<T> {
-    /// An open lock around `value`.
-    pub const fn new(value: T) -> Self {
-        Lock(spin::mutex::Mutex::new(value))
-    }
-
-    /// Waits for the lock.
-    #[inline]
-    pub fn lock(&self) -> Guard<'_, T> {
-        match self.0.try_lock() {
-            Some(guard) => guard,
-            None => self.wait(),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wait(&self) -> Guard<'_, T> {
-        self.0.lock()
-    }
-
-    /// Takes the lock if nobody has it.
-    pub fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.0.try_lock()
-    }
-}
+pub use crate::lock::{Guard, Lock};
 
 /// The kernel heap has no room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -221,6 +178,7 @@ impl<T> Drop for RefSlot<T> {
 #[cfg(test)]
 mod tests {
     use super::{Lock, Ref, RefSlot};
+    use crate::order::LockRank;
     use core::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::Arc;
 
@@ -259,7 +217,7 @@ mod tests {
 
     #[test]
     fn refs_and_locks_hold_under_threads() {
-        let total = Ref::try_new(Lock::new(0u64)).unwrap();
+        let total = Ref::try_new(Lock::new(LockRank::List, 0u64)).unwrap();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 let total = total.clone();

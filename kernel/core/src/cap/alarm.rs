@@ -6,6 +6,7 @@ use crate::task::timers;
 use capos_abi::ExceptionCode;
 use capos_schema::alarm::{CancelResults, SetParams};
 use capos_schema::timer::AlarmResults;
+use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref};
 use kernel_hal::time;
 
@@ -84,7 +85,10 @@ impl Alarm {
     }
 
     fn of(binding: Binding) -> Result<Self, OutOfMemory> {
-        let bell = Ref::try_new(Bell { state: Lock::new(State { set: None, turn: 0 }), binding })?;
+        let bell = Ref::try_new(Bell {
+            state: Lock::new(LockRank::Meeting, State { set: None, turn: 0 }),
+            binding,
+        })?;
         Ok(Alarm { owner: Ref::try_new(Owner { bell })? })
     }
 

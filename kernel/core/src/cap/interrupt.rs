@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use capos_abi::{ExceptionCode, TransportError};
 use capos_schema::interrupt::WaitResults;
 use kernel_hal::irq;
+use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref};
 use kernel_hal::{IrqError, IrqLine};
 
@@ -27,7 +28,7 @@ pub(crate) struct Line {
 }
 
 /// The lines that are claimed; what the interrupt handler looks at.
-static LINES: Lock<Vec<Ref<Line>>> = Lock::new(Vec::new());
+static LINES: Lock<Vec<Ref<Line>>> = Lock::new(LockRank::List, Vec::new());
 
 /// Line `line` fired. The machine has masked it.
 pub(crate) fn fired(line: IrqLine) {
@@ -115,7 +116,8 @@ impl Interrupt {
     }
 
     fn hold(line: IrqLine) -> Result<Self, ClaimError> {
-        let state = Lock::new(State { count: 0, pending: false, waiter: None, bound: None });
+        let state =
+            Lock::new(LockRank::Meeting, State { count: 0, pending: false, waiter: None, bound: None });
         let entry = Ref::try_new(Line { line, state })?;
         {
             let mut lines = LINES.lock();

@@ -8,6 +8,7 @@ use capos_schema::io_port::{
     Write32Params, WriteBytesParams,
 };
 use core::sync::atomic::{AtomicBool, Ordering};
+use kernel_hal::order::LockRank;
 use kernel_hal::port::PortRange;
 use kernel_hal::sync::{Lock, Ref};
 use kernel_hal::{OutOfRange, PortError, console};
@@ -19,7 +20,7 @@ const READ_MAX: usize = 1024;
 const COM1: core::ops::Range<u32> = 0x3f8..0x400;
 
 /// How many hold ports of COM1.
-static COM1_HOLDERS: Lock<u32> = Lock::new(0);
+static COM1_HOLDERS: Lock<u32> = Lock::new(LockRank::List, 0);
 
 /// Ports that were claimed, given back by the last holder.
 pub(crate) struct Claim {

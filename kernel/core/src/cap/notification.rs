@@ -10,6 +10,7 @@ use capos_abi::{ExceptionCode, TransportError};
 use capos_mem::Resource;
 use capos_schema::notification::{MintParams, MintResults, PollResults, WaitResults};
 use kernel_hal::account::Account;
+use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
 
 /// Most that wait at a time: there is room for them from the beginning, so that waiting never allocates.
@@ -78,8 +79,8 @@ impl Event {
 
     /// Bits and waiters, if nobody has their lock.
     #[inline(always)]
-    pub fn try_lock(&self) -> Option<Guard<'_, State>> {
-        self.state.try_lock()
+    pub fn try_lock<const WATCHED: bool>(&self) -> Option<Guard<'_, State>> {
+        self.state.try_lock::<WATCHED>()
     }
 
     /// Whether that wait is here.
@@ -150,7 +151,7 @@ impl Notification {
     }
 
     fn charged(account: &Ref<Account>) -> Result<Self, OutOfMemory> {
-        let state = Lock::new(State { bits: 0, waiters: Vec::new(), closed: false });
+        let state = Lock::new(LockRank::Meeting, State { bits: 0, waiters: Vec::new(), closed: false });
         let _counted = Counted::new(Kind::Notification);
         // From here on the event's own drop gives the charge back, also when there is no room for it.
         let event = Ref::try_new(Event { state, account: account.clone(), _counted })?;

@@ -18,26 +18,39 @@ use crate::task::schedule;
 use crate::task::thread::Thread;
 use capos_abi::Cqe;
 use capos_ring::{Kind, Queued};
+use kernel_hal::order;
 use kernel_hal::sync::Ref;
 
 /// `CALL` of `facet`, without capabilities, by the current thread, which then sleeps until its answer is there: the only operation that it
 /// has pending. True when its server runs instead.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn call(cpu: &Cpu, caller: &Ref<Thread>, facet: &Facet, call: &Queued<'_>, kind: Kind) -> bool {
+    call_with::<false>(cpu, caller, facet, call, kind)
+        || order::is_checked() && call_with::<true>(cpu, caller, facet, call, kind)
+}
+
+#[inline(never)]
+fn call_with<const WATCHED: bool>(
+    cpu: &Cpu,
+    caller: &Ref<Thread>,
+    facet: &Facet,
+    call: &Queued<'_>,
+    kind: Kind,
+) -> bool {
     let call = Buffers::read(call, kind);
-    let Some(mut state) = facet.endpoint.try_lock() else { return false };
+    let Some(mut state) = facet.endpoint.try_lock::<WATCHED>() else { return false };
     let State { calls, receivers, .. } = &mut *state;
     let (Some(vacancy), Some(receiver)) = (calls.vacancy(), receivers.last()) else { return false };
     let server = &receiver.thread;
     if receiver.id != OpId::SOLE {
         return false;
     }
-    let Some(mut serving) = server.state.try_lock() else { return false };
+    let Some(mut serving) = server.state.try_lock::<WATCHED>() else { return false };
     let (message, room) = (call.message, &serving.ops.sole.buffers);
     if !serving.rests() || message.len() > room.message.len() || !check::bare(&caller.ring, &call) {
         return false;
     }
-    let Some(mut own) = caller.state.try_lock() else { return false };
+    let Some(mut own) = caller.state.try_lock::<WATCHED>() else { return false };
     if caller.is_doomed() {
         return false;
     }
@@ -77,8 +90,35 @@ pub(crate) fn answer_recv(
     answer: &Queued<'_>,
     kind: Kind,
 ) -> bool {
+    answer_with::<false>(cpu, server, endpoint, token, answer, kind)
+        || order::is_checked() && answer_watched(cpu, server, endpoint, token, answer, kind)
+}
+
+/// The same of locks that are watched.
+#[cold]
+#[inline(never)]
+fn answer_watched(
+    cpu: &Cpu,
+    server: &Ref<Thread>,
+    endpoint: &Ref<Endpoint>,
+    token: Token,
+    answer: &Queued<'_>,
+    kind: Kind,
+) -> bool {
+    answer_with::<true>(cpu, server, endpoint, token, answer, kind)
+}
+
+#[inline(always)]
+fn answer_with<const WATCHED: bool>(
+    cpu: &Cpu,
+    server: &Ref<Thread>,
+    endpoint: &Ref<Endpoint>,
+    token: Token,
+    answer: &Queued<'_>,
+    kind: Kind,
+) -> bool {
     let answer = Buffers::read(answer, kind);
-    let Some(mut state) = endpoint.try_lock() else { return false };
+    let Some(mut state) = endpoint.try_lock::<WATCHED>() else { return false };
     if !state.is_quiet() || !endpoint.takes_receivers(&state) {
         return false;
     }
@@ -86,12 +126,12 @@ pub(crate) fn answer_recv(
     // Who answers for another thread gives back what that one was lent: the ordinary way.
     let Some(received) = calls.received_by(server, token) else { return false };
     let Some(Ticket { thread: caller, id: OpId::SOLE }) = received.caller() else { return false };
-    let Some(mut calling) = caller.state.try_lock() else { return false };
+    let Some(mut calling) = caller.state.try_lock::<WATCHED>() else { return false };
     let (message, to) = (answer.message, &calling.ops.sole.buffers);
     if !calling.rests() || message.len() > to.answer.len() || !check::bare(&server.ring, &answer) {
         return false;
     }
-    let Some(mut own) = server.state.try_lock() else { return false };
+    let Some(mut own) = server.state.try_lock::<WATCHED>() else { return false };
     if server.is_doomed() || !schedule::may_resume(cpu, caller, server) {
         return false;
     }

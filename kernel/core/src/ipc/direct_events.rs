@@ -12,11 +12,30 @@ use crate::task::cpu::Cpu;
 use crate::task::schedule;
 use crate::task::thread::{self, Thread};
 use capos_ring::{Kind, Queued};
+use kernel_hal::order;
 use kernel_hal::sync::Ref;
 
 /// `WAIT` of the current thread, which then sleeps until its bits are there: the only operation that it has pending. True when it sleeps.
 #[inline(always)]
 pub(crate) fn wait(cpu: &Cpu, thread: &Ref<Thread>, submission: &Queued<'_>, kind: Kind) -> bool {
+    wait_with::<false>(cpu, thread, submission, kind)
+        || order::is_checked() && wait_watched(cpu, thread, submission, kind)
+}
+
+/// The same of locks that are watched.
+#[cold]
+#[inline(never)]
+fn wait_watched(cpu: &Cpu, thread: &Ref<Thread>, submission: &Queued<'_>, kind: Kind) -> bool {
+    wait_with::<true>(cpu, thread, submission, kind)
+}
+
+#[inline(always)]
+fn wait_with<const WATCHED: bool>(
+    cpu: &Cpu,
+    thread: &Ref<Thread>,
+    submission: &Queued<'_>,
+    kind: Kind,
+) -> bool {
     let buffers = Buffers::read(submission, kind);
     let table = thread.process.table.lock();
     let Ok(Object::Notification(own)) = table.lookup_word(submission.cap()).map(|entry| &entry.object) else {
@@ -26,19 +45,21 @@ pub(crate) fn wait(cpu: &Cpu, thread: &Ref<Thread>, submission: &Queued<'_>, kin
         return false;
     }
     if submission.interface() == 0 {
-        return rest(thread, own.event(), buffers);
+        return rest::<WATCHED>(thread, own.event(), buffers);
     }
     match table.lookup_word(submission.interface()).map(|entry| &entry.object) {
-        Ok(Object::Signaller(other)) => take_turns(cpu, thread, own.event(), other, buffers),
+        Ok(Object::Signaller(other)) => take_turns::<WATCHED>(cpu, thread, own.event(), other, buffers),
         _ => false,
     }
 }
 
 /// Rests.
 #[inline(always)]
-fn rest(thread: &Ref<Thread>, event: &Ref<Event>, buffers: Buffers) -> bool {
-    let Some(mut waiters) = event.try_lock().filter(|state| state.takes_waiters()) else { return false };
-    let Some(mut own) = thread.state.try_lock() else { return false };
+fn rest<const WATCHED: bool>(thread: &Ref<Thread>, event: &Ref<Event>, buffers: Buffers) -> bool {
+    let Some(mut waiters) = event.try_lock::<WATCHED>().filter(|state| state.takes_waiters()) else {
+        return false;
+    };
+    let Some(mut own) = thread.state.try_lock::<WATCHED>() else { return false };
     if thread.is_doomed() {
         return false;
     }
@@ -54,22 +75,24 @@ fn rest(thread: &Ref<Thread>, event: &Ref<Event>, buffers: Buffers) -> bool {
 
 /// Signals somebody who rests, rests, and lets that one run instead.
 #[inline(always)]
-fn take_turns(
+fn take_turns<const WATCHED: bool>(
     cpu: &Cpu,
     thread: &Ref<Thread>,
     event: &Ref<Event>,
     other: &Signaller,
     buffers: Buffers,
 ) -> bool {
-    let Some(mut waiters) = event.try_lock().filter(|state| state.takes_waiters()) else { return false };
+    let Some(mut waiters) = event.try_lock::<WATCHED>().filter(|state| state.takes_waiters()) else {
+        return false;
+    };
     // Who signals himself finds it locked, and goes the ordinary way.
-    let Some(mut theirs) = other.event().try_lock() else { return false };
+    let Some(mut theirs) = other.event().try_lock::<WATCHED>() else { return false };
     let Some(Ticket { thread: next, id: OpId::SOLE }) = theirs.first() else { return false };
-    let Some(mut waiting) = next.state.try_lock() else { return false };
+    let Some(mut waiting) = next.state.try_lock::<WATCHED>() else { return false };
     if !waiting.rests() || !schedule::may_follow(cpu, next) {
         return false;
     }
-    let Some(mut own) = thread.state.try_lock() else { return false };
+    let Some(mut own) = thread.state.try_lock::<WATCHED>() else { return false };
     if thread.is_doomed() {
         return false;
     }

@@ -14,6 +14,7 @@ use capos_abi::TransportError;
 use capos_mem::Resource;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use kernel_hal::account::Account;
+use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
 
 /// What meets here. Whoever holds its lock may take the lock of one thread after the other: a message is delivered under it.
@@ -77,13 +78,16 @@ impl Endpoint {
             .map_err(|_| CreateError::BudgetExhausted)?;
         // From here on the endpoint's own drop gives the charge back.
         let endpoint = Ref::try_new(Endpoint {
-            state: Lock::new(State {
-                closed: false,
-                calls: Calls::empty(),
-                receivers: Vec::new(),
-                dropped: VecDeque::new(),
-                facets: 0,
-            }),
+            state: Lock::new(
+                LockRank::Meeting,
+                State {
+                    closed: false,
+                    calls: Calls::empty(),
+                    receivers: Vec::new(),
+                    dropped: VecDeque::new(),
+                    facets: 0,
+                },
+            ),
             depth,
             given_up: AtomicU64::new(0),
             owners: AtomicU32::new(1),
@@ -106,8 +110,8 @@ impl Endpoint {
 
     /// The same if nobody has the lock.
     #[inline]
-    pub fn try_lock(&self) -> Option<Guard<'_, State>> {
-        self.state.try_lock()
+    pub fn try_lock<const WATCHED: bool>(&self) -> Option<Guard<'_, State>> {
+        self.state.try_lock::<WATCHED>()
     }
 
     /// How often somebody has given a receive right up.

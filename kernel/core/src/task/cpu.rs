@@ -6,6 +6,7 @@ use crate::task::timers::Due;
 use capos_sched::{Deadlines, RunQueue};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel_hal::cpu::{self, MAX_CPUS};
+use kernel_hal::order::LockRank;
 use kernel_hal::own::Own;
 use kernel_hal::sync::{Lock, Ref, RefSlot};
 
@@ -55,14 +56,14 @@ pub(crate) struct Cpu {
 impl Cpu {
     const fn new() -> Self {
         Cpu {
-            queue: Lock::new(RunQueue::new()),
-            aside: Lock::new(RunQueue::new()),
+            queue: Lock::new(LockRank::Queue, RunQueue::new()),
+            aside: Lock::new(LockRank::Queue, RunQueue::new()),
             handoff: RefSlot::empty(),
             unsettled: AtomicBool::new(true),
             rotate: AtomicBool::new(false),
             dying: RefSlot::empty(),
             dismantling: AtomicBool::new(false),
-            deadlines: Lock::new(Deadlines::new()),
+            deadlines: Lock::new(LockRank::Queue, Deadlines::new()),
             armed: AtomicU64::new(u64::MAX),
             slice_end: AtomicU64::new(u64::MAX),
             period_at: AtomicU64::new(u64::MAX),

@@ -12,6 +12,7 @@ use capos_cap::{Entry, Mobility, Table, TableError};
 use capos_mem::Resource;
 use core::sync::atomic::AtomicU64;
 use kernel_hal::account::Account;
+use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref, RefSlot};
 use kernel_hal::vm::AddressSpace;
 use kernel_hal::{Fault, Registers};
@@ -178,30 +179,30 @@ impl Process {
             id,
             name,
             account,
-            share: Lock::new(Some(share)),
+            share: Lock::new(LockRank::List, Some(share)),
             space,
-            table: Lock::new(table),
-            threads: Lock::new(Threads {
-                list: Vec::new(),
-                started: false,
-                closed: false,
-                dismantled: false,
-                newest: 0,
-                joiners: Vec::new(),
-                rings: RingPlaces::new(),
-            }),
-            exit: Lock::new(Exit {
-                status: None,
-                done: false,
-                crash: None,
-                waiters: Vec::new(),
-                bound: Vec::new(),
-            }),
+            table: Lock::new(LockRank::Table, table),
+            threads: Lock::new(
+                LockRank::Threads,
+                Threads {
+                    list: Vec::new(),
+                    started: false,
+                    closed: false,
+                    dismantled: false,
+                    newest: 0,
+                    joiners: Vec::new(),
+                    rings: RingPlaces::new(),
+                },
+            ),
+            exit: Lock::new(
+                LockRank::Exit,
+                Exit { status: None, done: false, crash: None, waiters: Vec::new(), bound: Vec::new() },
+            ),
             entry,
             priority,
             cpu_ticks: AtomicU64::new(0),
             next_dying: RefSlot::empty(),
-            log: Lock::new(log),
+            log: Lock::new(LockRank::List, log),
             _counted: Counted::new(Kind::Process),
         })
     }

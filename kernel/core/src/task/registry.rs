@@ -3,9 +3,10 @@
 use crate::task::process::Process;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
+use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref};
 
-static PROCESSES: Lock<Vec<Ref<Process>>> = Lock::new(Vec::new());
+static PROCESSES: Lock<Vec<Ref<Process>>> = Lock::new(LockRank::List, Vec::new());
 static NEXT_PROCESS: AtomicU64 = AtomicU64::new(1);
 static NEXT_THREAD: AtomicU64 = AtomicU64::new(1);
 static THREADS: AtomicU64 = AtomicU64::new(0);

@@ -4,6 +4,7 @@
 //! only knows how much of it is promised.
 
 use capos_sched::Bucket;
+use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref};
 use kernel_hal::{cpu as machine, time};
 
@@ -44,7 +45,7 @@ impl Share {
 
     fn new(percent: u32, parent: Option<Ref<Share>>) -> Share {
         let bucket = Bucket::new(percent, time::now_ns());
-        Share { percent, state: Lock::new(State { promised: 0, bucket }), parent }
+        Share { percent, state: Lock::new(LockRank::Queue, State { promised: 0, bucket }), parent }
     }
 
     /// The share of a child that was promised so many hundredths of one processor: with 0 the same share.

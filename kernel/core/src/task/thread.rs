@@ -17,6 +17,7 @@ use capos_schema::Encode;
 use capos_schema::notification::WaitResults;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use kernel_hal::cpu as machine;
+use kernel_hal::order::LockRank;
 use kernel_hal::ring::RingBlock;
 use kernel_hal::sync::{Lock, Ref};
 use kernel_hal::user::UserContext;
@@ -238,18 +239,21 @@ impl Thread {
             share,
             home: AtomicU32::new(0),
             doomed: AtomicBool::new(false),
-            state: Lock::new(State {
-                run: Run::Ready,
-                queued: None,
-                wanted: 0,
-                alarm: None,
-                epoch: 0,
-                ops,
-                loans: Loans::none(),
-                parking: Parking::new(),
-            }),
+            state: Lock::new(
+                LockRank::Thread,
+                State {
+                    run: Run::Ready,
+                    queued: None,
+                    wanted: 0,
+                    alarm: None,
+                    epoch: 0,
+                    ops,
+                    loans: Loans::none(),
+                    parking: Parking::new(),
+                },
+            ),
             busy: AtomicBool::new(false),
-            job: Lock::new(None),
+            job: Lock::new(LockRank::List, None),
             sq_head: AtomicU32::new(0),
             cq_tail: AtomicU32::new(0),
             _counted: Counted::new(Kind::Thread),

@@ -4,11 +4,13 @@ use super::ipc::{Pair, make_endpoint, mint};
 use super::{MSG, REPLY, User, WAYS, World, error, here, recv_sqe, return_recv_sqe, return_sqe};
 use crate::task::end;
 use crate::task::process::Status;
+use crate::task::thread::Thread;
 use crate::trap::HANDLERS;
 use capos_abi::ring::cqe_flags;
 use capos_abi::{Cqe, Sqe, TransportError, syscall};
 use core::sync::atomic::Ordering;
 use kernel_hal::fake;
+use kernel_hal::sync::Ref;
 use kernel_hal::user::is_running;
 use std::vec::Vec;
 
@@ -97,12 +99,8 @@ fn what_the_shortest_way_leaves_can_be_taken_back() {
     for way in WAYS {
         let world = World::new();
         let pair = Pair::new(&world, 1);
-        let resting = || {
-            (
-                pair.server.thread.state.lock().ops.next_from(0).is_some(),
-                pair.client.thread.state.lock().ops.next_from(0).is_some(),
-            )
-        };
+        let rests = |thread: &Ref<Thread>| thread.state.lock().ops.next_from(0).is_some();
+        let resting = || (rests(&pair.server.thread), rests(&pair.client.thread));
         pair.server.submit(recv_sqe(pair.right));
         pair.server.enter(1, syscall::FOREVER);
         assert_eq!(resting(), (true, false));

@@ -38,6 +38,7 @@ use capos_schema::{Decode, Empty, Encode, endpoint_factory};
 use kernel_hal::account::Account;
 use kernel_hal::fake::{self, Session};
 use kernel_hal::mem::Frames;
+use kernel_hal::order;
 use kernel_hal::sync::Ref;
 use std::sync::Mutex;
 use std::vec::Vec;
@@ -67,6 +68,8 @@ impl World {
 
     fn with_cpus(cpus: usize) -> Self {
         let session = Session::start(cpus);
+        // All that these tests do, they do in the order of locks.
+        order::decide(true);
         audit::from_now_on(true);
         // A test before may have had more processors.
         cpu::IDLE.store(0, core::sync::atomic::Ordering::SeqCst);

@@ -11,6 +11,7 @@ pub mod entropy;
 mod heap;
 pub mod irq;
 pub mod mem;
+pub mod order;
 pub mod panic;
 pub mod pci;
 pub mod port;
@@ -43,6 +44,7 @@ impl Session {
         irq::reset();
         console::reset();
         mem::reset();
+        order::forget_all();
         Session { _turn: turn }
     }
 }

@@ -1,32 +1,37 @@
 //! What the fake processors hold while the order of locks is checked. Each thread of the host has its own: tests do not meet.
 
 use super::cpu::{self, MAX_CPUS};
-use crate::order::Held;
+use crate::order::{ENTRIES, Entry, Mode};
 use std::cell::Cell;
 
 std::thread_local! {
-    static ON: Cell<bool> = const { Cell::new(false) };
-    static HELD: [Cell<u64>; MAX_CPUS] = const { [const { Cell::new(0) }; MAX_CPUS] };
+    static MODE: Cell<Mode> = const { Cell::new(Mode::Undecided) };
+    static HELD: [[Entry; ENTRIES]; MAX_CPUS] = const { [const { [const { Entry::new() }; ENTRIES] }; MAX_CPUS] };
 }
 
-/// Off again, and nothing is held.
-pub fn forget() {
-    ON.set(false);
-    HELD.with(|held| held.iter().for_each(|held| held.set(0)));
+/// Nobody has said whether the order is checked, and nothing is held.
+pub fn forget_all() {
+    MODE.set(Mode::Undecided);
+    with_all(Entry::clear);
 }
 
-pub(crate) fn switch(on: bool) {
-    ON.set(on);
+pub(crate) fn mode() -> Mode {
+    MODE.get()
 }
 
-pub(crate) fn is_on() -> bool {
-    ON.get()
+pub(crate) fn set_mode(mode: Mode) {
+    MODE.set(mode);
 }
 
-pub(crate) fn held() -> Held {
-    Held(HELD.with(|held| held.get(cpu::id()).map_or(0, Cell::get)))
+pub(crate) fn tag() -> u16 {
+    u16::try_from(cpu::id()).unwrap_or(u16::MAX)
 }
 
-pub(crate) fn set_held(now: Held) {
-    HELD.with(|held| held.get(cpu::id()).map(|held| held.set(now.0)));
+pub(crate) fn with_own<R>(work: impl FnOnce(&[Entry]) -> R) -> R {
+    HELD.with(|held| work(held.get(cpu::id()).map_or(&[], |own| own)))
+}
+
+pub(crate) fn with_all(work: impl Fn(&Entry)) {
+    // A lock may be dropped by a thread that has gone as far as to drop this.
+    let _ = HELD.try_with(|held| held.iter().flatten().for_each(work));
 }

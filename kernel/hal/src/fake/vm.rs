@@ -5,6 +5,7 @@ pub use super::work::Work;
 use super::heap;
 use super::mem::Frames;
 use crate::account::Account;
+use crate::order::LockRank;
 use crate::sync::{Lock, Ref};
 use crate::types::{Protection, SpaceUsage, VmError};
 use alloc::collections::BTreeMap;
@@ -31,8 +32,8 @@ impl AddressSpace {
     /// An empty space whose memory `budget` pays.
     pub fn new(budget: &Ref<Account>) -> Result<Ref<AddressSpace>, VmError> {
         let space = AddressSpace {
-            pages: Lock::new(BTreeMap::new()),
-            next: Lock::new(layout::DYNAMIC_BASE),
+            pages: Lock::new(LockRank::Space, BTreeMap::new()),
+            next: Lock::new(LockRank::Window, layout::DYNAMIC_BASE),
             budget: budget.clone(),
         };
         Ok(Ref::try_new(space)?)

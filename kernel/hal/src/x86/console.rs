@@ -2,6 +2,7 @@
 //!
 //! Polled, and never in the way: without a UART, or with one that does not take bytes, output is dropped.
 
+use crate::order::LockRank;
 use crate::sync::Lock;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +26,7 @@ struct Uart {
     present: bool,
 }
 
-static UART: Lock<Uart> = Lock::new(Uart { present: false });
+static UART: Lock<Uart> = Lock::new(LockRank::Device, Uart { present: false });
 static OWNED: AtomicBool = AtomicBool::new(true);
 
 fn read(register: u16) -> u8 {

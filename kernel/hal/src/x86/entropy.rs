@@ -1,12 +1,13 @@
 //! Random bytes from RDRAND, watched for failure. There is no substitute: without the instruction there are none.
 
 use super::cpu::probe::features;
+use crate::order::LockRank;
 use crate::pure::health::Health;
 use crate::sync::Lock;
 use crate::types::EntropyError;
 use core::arch::asm;
 
-static HEALTH: Lock<Health> = Lock::new(Health::new());
+static HEALTH: Lock<Health> = Lock::new(LockRank::Device, Health::new());
 /// Attempts that Intel recommends before the source is given up (DRNG guide, 5.2.1).
 const TRIES: u32 = 10;
 const WORD: usize = 8;

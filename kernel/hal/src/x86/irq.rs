@@ -4,6 +4,7 @@ use super::acpi;
 use super::apic::io::{self, Trigger};
 use super::cpu;
 use super::traps::vectors;
+use crate::order::LockRank;
 use crate::sync::Lock;
 use crate::types::{IrqError, IrqInfo, IrqLine};
 
@@ -16,7 +17,8 @@ struct Slot {
     count: u64,
 }
 
-static SLOTS_TABLE: Lock<[Slot; SLOTS]> = Lock::new([Slot { gsi: None, count: 0 }; SLOTS]);
+static SLOTS_TABLE: Lock<[Slot; SLOTS]> =
+    Lock::new(LockRank::Interrupts, [Slot { gsi: None, count: 0 }; SLOTS]);
 
 /// The trigger mode of ISA lines without an override (ACPI 6.5, 5.2.12.5).
 const ISA: Trigger = Trigger { active_low: false, level: false };

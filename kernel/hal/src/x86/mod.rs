@@ -8,6 +8,7 @@ pub mod cpu;
 pub mod entropy;
 pub mod irq;
 pub mod mem;
+pub mod order;
 mod paging;
 pub mod panic;
 pub mod pci;

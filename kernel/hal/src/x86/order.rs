@@ -1,29 +1,35 @@
 //! What each CPU holds while the order of locks is checked.
 
-use super::cpu::{self, MAX_CPUS};
-use crate::order::Held;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::cpu::{self, MAX_CPUS, local};
+use crate::order::{ENTRIES, Entry, Mode};
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// Written once while the kernel starts, before other CPUs run, and once by whoever reports a breach.
-static ON: AtomicBool = AtomicBool::new(false);
-/// Each used by its own CPU alone.
-static HELD: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
+static MODE: AtomicU8 = AtomicU8::new(Mode::Undecided as u8);
+/// Each written by its own CPU, but that who drops a lock clears it everywhere.
+static HELD: [[Entry; ENTRIES]; MAX_CPUS] = [const { [const { Entry::new() }; ENTRIES] }; MAX_CPUS];
 
-pub(crate) fn switch(on: bool) {
-    ON.store(on, Ordering::Relaxed);
-}
-
-#[inline(always)]
-pub(crate) fn is_on() -> bool {
-    ON.load(Ordering::Relaxed)
-}
-
-pub(crate) fn held() -> Held {
-    Held(HELD.get(cpu::id()).map_or(0, |held| held.load(Ordering::Relaxed)))
-}
-
-pub(crate) fn set_held(now: Held) {
-    if let Some(held) = HELD.get(cpu::id()) {
-        held.store(now.0, Ordering::Relaxed);
+pub(crate) fn mode() -> Mode {
+    match MODE.load(Ordering::Relaxed) {
+        mode if mode == Mode::On as u8 => Mode::On,
+        mode if mode == Mode::Off as u8 => Mode::Off,
+        _ => Mode::Undecided,
     }
+}
+
+pub(crate) fn set_mode(mode: Mode) {
+    MODE.store(mode as u8, Ordering::Relaxed);
+}
+
+/// Only asked for when the mode is decided: then every CPU that runs has its number.
+pub(crate) fn tag() -> u16 {
+    u16::try_from(local::id()).unwrap_or(u16::MAX)
+}
+
+pub(crate) fn with_own<R>(work: impl FnOnce(&[Entry]) -> R) -> R {
+    work(HELD.get(local::id()).map_or(&[], |own| own))
+}
+
+pub(crate) fn with_all(work: impl Fn(&Entry)) {
+    HELD.iter().take(cpu::present()).flatten().for_each(work);
 }

@@ -1,5 +1,6 @@
 //! PCI configuration space by the old mechanism, which every machine with PCI has (PCI 3.0, 3.2.2.3.2).
 
+use crate::order::LockRank;
 use crate::sync::Lock;
 use crate::types::PciFunction;
 use spin::Once;
@@ -15,7 +16,7 @@ const BUSES: u32 = 256;
 /// Header type, without the multifunction bit, of a bridge to another bus.
 const BRIDGE: u8 = 1;
 
-static TURN: Lock<()> = Lock::new(());
+static TURN: Lock<()> = Lock::new(LockRank::Device, ());
 /// One past the last function that may exist, as far as bridges lead.
 static END: Once<u32> = Once::new();
 

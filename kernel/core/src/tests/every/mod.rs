@@ -74,7 +74,8 @@ fn books(world: &World, scene: &Scene) -> Books {
     let users = core::iter::once(&scene.user).chain(&scene.others).map(|user| {
         let process = user.process();
         let used = Resource::ALL.map(|it| process.account.used(it));
-        (used, process.table.lock().len(), user.thread.is_dead())
+        let slots = process.table.lock().len();
+        (used, slots, user.thread.is_dead())
     });
     Books {
         machine: Resource::ALL.map(|it| world.machine.used(it)),

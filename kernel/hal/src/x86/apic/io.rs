@@ -1,5 +1,6 @@
 //! The I/O interrupt controllers, which turn device lines into vectors (82093AA datasheet).
 
+use crate::order::LockRank;
 use crate::sync::Lock;
 use crate::x86::paging::mmio::{self, Window};
 use alloc::vec::Vec;
@@ -25,7 +26,7 @@ struct Controller {
     lines: u32,
 }
 
-static CONTROLLERS: Lock<Vec<Controller>> = Lock::new(Vec::new());
+static CONTROLLERS: Lock<Vec<Controller>> = Lock::new(LockRank::Device, Vec::new());
 
 impl Controller {
     fn read(&self, register: u32) -> u32 {

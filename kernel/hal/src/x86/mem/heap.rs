@@ -1,6 +1,7 @@
 //! The kernel heap: for cold paths only. It grows by whole chunks until there are no frames left, and then answers null, which
 //! the kernel core turns into an error for whoever asked.
 
+use crate::order::LockRank;
 use crate::sync::Lock;
 use crate::x86::paging::PAGE;
 use crate::x86::paging::kernel::{HEAP_BASE, map_fresh};
@@ -39,12 +40,10 @@ unsafe impl Send for Growing {}
 struct KernelHeap(Lock<Growing>);
 
 #[global_allocator]
-static HEAP: KernelHeap = KernelHeap(Lock::new(Growing {
-    heap: Heap::empty(),
-    end: HEAP_BASE,
-    used: 0,
-    unused: [None; SIZES.len()],
-}));
+static HEAP: KernelHeap = KernelHeap(Lock::new(
+    LockRank::Heap,
+    Growing { heap: Heap::empty(), end: HEAP_BASE, used: 0, unused: [None; SIZES.len()] },
+));
 
 /// The list for blocks of that layout, and the layout that all its blocks have. `None` for large ones.
 fn class_of(layout: Layout) -> Option<(usize, Layout)> {

@@ -1,6 +1,7 @@
 //! Frames of physical memory, and the direct map by which the kernel reaches them.
 
 use super::clear;
+use crate::order::LockRank;
 use crate::sync::Lock;
 use crate::x86::paging::PAGE;
 use capos_mem::FrameAllocator;
@@ -20,7 +21,7 @@ enum Source {
     Allocator(FrameAllocator<'static>),
 }
 
-static SOURCE: Lock<Source> = Lock::new(Source::Early { next: 0, end: 0 });
+static SOURCE: Lock<Source> = Lock::new(LockRank::Frames, Source::Early { next: 0, end: 0 });
 
 /// Where the direct map begins.
 #[inline]

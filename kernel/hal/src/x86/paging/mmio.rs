@@ -2,11 +2,12 @@
 
 use super::kernel::{WINDOW_BASE, root};
 use super::{NoTable, PAGE, bits, map_range};
+use crate::order::LockRank;
 use crate::sync::Lock;
 use core::ptr::{self, NonNull};
 
 /// Next free address of the window region. Windows are made at boot and stay.
-static NEXT: Lock<u64> = Lock::new(WINDOW_BASE);
+static NEXT: Lock<u64> = Lock::new(LockRank::Window, WINDOW_BASE);
 
 /// Registers of a device. Accesses outside of it read as all ones and write nowhere.
 pub struct Window {

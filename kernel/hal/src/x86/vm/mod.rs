@@ -13,6 +13,7 @@ use super::cpu::local::Local;
 use super::mem::Frames;
 use super::paging::{PAGE, kernel};
 use crate::account::Account;
+use crate::order::LockRank;
 use crate::sync::{Lock, Ref};
 use crate::types::{Protection, SpaceUsage, VmError};
 use capos_abi::{PAGE_SIZE, layout};
@@ -113,7 +114,7 @@ impl AddressSpace {
     pub fn new(budget: &Ref<Account>) -> Result<Ref<AddressSpace>, VmError> {
         let tables = Tables::new(budget)?;
         let top = tables.top();
-        let inner = Lock::new(Inner { regions: Regions::new(BOUNDS, MOST_REGIONS), tables });
+        let inner = Lock::new(LockRank::Space, Inner { regions: Regions::new(BOUNDS, MOST_REGIONS), tables });
         Ok(Ref::try_new(AddressSpace { inner, top, loaded: AtomicU64::new(0), account: budget.clone() })?)
     }
 
