@@ -6,7 +6,7 @@
 //! next, but not later. So whoever always has work gets its share exactly in the long run, and never, between any two moments, more than the
 //! share of that time and two periods.
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 /// How long a period is, nanoseconds.

@@ -2,7 +2,7 @@
 //!
 //! Members with the same deadline come out in the order in which they went in, so that a run can be repeated exactly.
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use crate::OutOfMemory;

@@ -49,7 +49,7 @@ impl Loans {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::Loans;
     use crate::Priority;

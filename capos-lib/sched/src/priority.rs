@@ -111,7 +111,7 @@ impl ReadyBitmap {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::{Priority, RANKS, Rank, ReadyBitmap};
 

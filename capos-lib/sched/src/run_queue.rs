@@ -1,6 +1,6 @@
 //! Ready threads of one CPU: first in, first out within a rank, higher ranks first.
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use crate::OutOfMemory;

@@ -3,7 +3,7 @@
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use crate::task::timers::Due;
-use capos_sched::{Deadlines, RunQueue};
+use capos_sched::{Deadlines, Idlers, RunQueue};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel_hal::cpu::{self, MAX_CPUS};
 use kernel_hal::order::LockRank;
@@ -86,8 +86,8 @@ static CPUS: [Cpu; MAX_CPUS] = [const { Cpu::new() }; MAX_CPUS];
 /// Who runs; `None` while idle.
 pub(crate) static CURRENT: Own<Thread> = Own::empty();
 
-/// The processors with nothing to do, one bit each. A hint: whoever acts on it also kicks.
-pub(crate) static IDLE: AtomicU64 = AtomicU64::new(0);
+/// The processors with nothing to do.
+pub(crate) static IDLE: Idlers = Idlers::new();
 
 /// The processor this code runs on.
 #[inline]

@@ -273,15 +273,11 @@ fn go_idle(cpu: &Cpu) -> bool {
         meter::idle(cpu);
     }
     account(cpu, None);
-    let bit = own_bit();
-    IDLE.fetch_or(bit, Ordering::SeqCst);
-    // Whoever queued a thread before seeing the bit did not kick us: look again.
-    if steal::somebody_waits() {
-        IDLE.fetch_and(!bit, Ordering::SeqCst);
-        return false;
+    let idle = IDLE.rest(machine::id(), steal::somebody_waits);
+    if idle {
+        user::run_idle();
     }
-    user::run_idle();
-    true
+    idle
 }
 
 /// Charges the time since the last switch to whoever had it and has it on.
@@ -326,42 +322,20 @@ fn account(cpu: &Cpu, next: Option<&Ref<Process>>) {
         }
         None => {
             cpu.idle_ticks.fetch_add(spent, Ordering::Relaxed);
-            IDLE.fetch_and(!own_bit(), Ordering::SeqCst);
+            IDLE.rise(machine::id());
         }
     }
-}
-
-fn own_bit() -> u64 {
-    1 << (machine::id() % 64)
 }
 
 /// Finds a queue for a ready thread: that of an idle CPU if there is one, else this one's.
 pub(crate) fn place(thread: Ref<Thread>) {
-    match take_idle(thread.home.load(Ordering::Relaxed)) {
-        Some(target) => {
-            enqueue(target, thread);
-            machine::kick(target);
-        }
-        None => {
-            enqueue(machine::id(), thread);
-            share_the_cpu(cpu::here());
-        }
+    let (here, home) = (machine::id(), thread.home.load(Ordering::Relaxed));
+    let placed = IDLE.place(here, home as usize, |id| enqueue(id, thread));
+    if let Some(idle) = placed.kick {
+        machine::kick(idle);
     }
-}
-
-/// An idle CPU other than this one, `home` if that is one. It counts as busy from now on: whoever places another thread before it has woken up
-/// finds another.
-fn take_idle(home: u32) -> Option<usize> {
-    loop {
-        let idle = IDLE.load(Ordering::SeqCst) & !own_bit();
-        let home_bit = 1 << (home % 64);
-        let bit = if idle & home_bit != 0 { home_bit } else { idle & idle.wrapping_neg() };
-        if bit == 0 {
-            return None;
-        }
-        if IDLE.fetch_and(!bit, Ordering::SeqCst) & bit != 0 {
-            return Some(bit.trailing_zeros() as usize);
-        }
+    if placed.on == here {
+        share_the_cpu(cpu::here());
     }
 }
 

@@ -12,7 +12,6 @@ use capos_abi::ring::{cqe_flags, sqe_flags};
 use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransferSlot, TransportError, syscall};
 use capos_mem::Resource;
 use capos_schema::{endpoint, endpoint_factory};
-use core::sync::atomic::Ordering;
 use kernel_hal::fake;
 use kernel_hal::sync::Ref;
 use std::sync::Mutex;
@@ -555,7 +554,7 @@ fn a_call_that_comes_while_a_right_is_given_up_goes_to_who_can_answer() {
     pair.server.poll();
     // Both clients wake up, and one of them finds another CPU idle.
     pair.server.run();
-    cpu::IDLE.store(0b11, Ordering::SeqCst);
+    assert!((0..2).all(|id| cpu::IDLE.rest(id, || false)));
     fake::cpu::answer_kicks(call_late);
     pair.server.submit(Sqe { op: Op::Release as u8, cap: pair.right.raw(), ..Sqe::default() });
     pair.server.poll();

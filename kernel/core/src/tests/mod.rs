@@ -72,7 +72,7 @@ impl World {
         order::decide(true);
         audit::from_now_on(true);
         // A test before may have had more processors.
-        cpu::IDLE.store(0, core::sync::atomic::Ordering::SeqCst);
+        (0..64).for_each(|id| cpu::IDLE.rise(id));
         let machine = Account::root([1 << 20; RESOURCES]).expect("memory");
         for id in 0..cpus {
             fake::cpu::become_cpu(id);
