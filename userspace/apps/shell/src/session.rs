@@ -22,7 +22,7 @@ use core::cell::Cell;
 use kit::service;
 use rt::generated::{BootPackageClient, ConsoleClient, EndpointFactoryClient, SystemInfoClient};
 use rt::serve::Receiver;
-use rt::{Cap, CapId, Client, Env, Lent, spawn};
+use rt::{Cap, CapId, Client, Either, Env, Lent, select, spawn};
 
 /// Calls from programs that wait for the shell at a time.
 const DEPTH: u32 = 64;
@@ -110,11 +110,7 @@ impl Session {
         let mut history = History::new();
         let mut keys = Keys::new();
         while !self.over.get() {
-            for job in self.jobs.reap() {
-                if let Some(number) = job.number {
-                    print(&self.console, &format!("[{number}] done\n{}", job.report())).await?;
-                }
-            }
+            print(&self.console, &self.ended()).await?;
             if let Some(line) = self.read_line(&mut editor, &mut history, &mut keys).await? {
                 match self.execute(&line).await {
                     Err(Trouble::Terminal(error)) => return Err(Trouble::Terminal(error)),
@@ -124,6 +120,26 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// What there is to say about jobs in the background that have ended.
+    fn ended(&self) -> String {
+        let over = self.jobs.reap().into_iter();
+        over.filter_map(|job| Some(format!("[{}] done\n{}", job.number?, job.report()))).collect()
+    }
+
+    /// The next key. Jobs that end meanwhile are reported above the line that is being typed: nobody has to press a key to hear of them.
+    async fn next_key(&self) -> Result<u8, Trouble> {
+        loop {
+            let ended = self.ended();
+            if !ended.is_empty() {
+                self.console.write_above(&ended).await.map_err(Trouble::Terminal)?;
+                continue;
+            }
+            if let Either::First(byte) = select(self.keyboard.next(), self.jobs.changed.wait()).await {
+                return byte.map_err(Trouble::Terminal);
+            }
+        }
     }
 
     /// Version, seed, boot time and free memory: what one wants to know first.
@@ -158,7 +174,7 @@ impl Session {
                 Some(byte) => byte,
                 None => {
                     print(&self.console, &core::mem::take(&mut out)).await?;
-                    self.keyboard.next().await.map_err(Trouble::Terminal)?
+                    self.next_key().await?
                 }
             };
             let Some(key) = keys.feed(byte) else { continue };
