@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use capos_abi::RingShape;
 
 /// Kernel objects that a service may be granted by name, with their interfaces. Port ranges and interrupt lines are named by their
 /// numbers instead, so that nobody gets all of them.
@@ -39,6 +40,13 @@ pub const INIT: &str = "init";
 
 /// The name of the service that looks after all others. Init starts it in every system, so no manifest lists it either.
 pub const SUPERVISOR: &str = "supervisor";
+
+/// Pages that it may use, whatever a manifest says.
+pub const SUPERVISOR_PAGES: u32 = 1024;
+
+/// Services that it can look after. For each it waits for the end of a process and for an answer, both at once; and some completions are for
+/// its own calls, for who calls it, and for a replacement that runs beside what it replaces.
+pub const MOST_SERVICES: usize = (RingShape::DEFAULT.cq_entries as usize - 8) / 2;
 
 /// What it exports. The numbers of the exports are the order here.
 pub const SUPERVISOR_EXPORTS: &[(&str, &str)] = &[("services", "Services"), ("names", "Names")];

@@ -24,7 +24,10 @@ mod wire;
 mod tests;
 
 pub use check::{STARTUP_MAX, validate};
-pub use facts::{Facts, INIT, KERNEL_OBJECTS, RESERVED_PORTS, SUPERVISOR, SUPERVISOR_EXPORTS};
+pub use facts::{
+    Facts, INIT, KERNEL_OBJECTS, MOST_SERVICES, RESERVED_PORTS, SUPERVISOR, SUPERVISOR_EXPORTS,
+    SUPERVISOR_PAGES,
+};
 pub use issue::{Field, Issue, Place};
 pub use model::{
     Backoff, Budget, Escalate, Export, Follow, Grant, Health, Limit, Manifest, PanicAction, Restart, Service,

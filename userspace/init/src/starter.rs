@@ -6,7 +6,7 @@ use crate::state::{Entry, State};
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
-use capos_manifest::{Budget, Grant, SUPERVISOR, SUPERVISOR_EXPORTS, Source};
+use capos_manifest::{Budget, Grant, SUPERVISOR, SUPERVISOR_EXPORTS, SUPERVISOR_PAGES, Source};
 use rt::abi::startup::Record;
 use rt::generated::{
     ControlClient, EndpointClient, KeeperClient, LogSinkClient, MemoryObjectClient, ProcessHandleClient,
@@ -24,7 +24,7 @@ const CONTROL: &str = "control";
 
 /// What the supervisor may use. Its priority is above that of everything that it may have to end.
 const SUPERVISOR_BUDGET: Budget = Budget {
-    memory_pages: 1024,
+    memory_pages: SUPERVISOR_PAGES,
     cap_slots: 2048,
     threads: 1,
     calls_in_flight: 1024,

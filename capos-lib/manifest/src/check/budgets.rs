@@ -1,7 +1,7 @@
 //! Budgets: enough to start with, and not more than there is.
 
 use super::Issues;
-use crate::facts::Facts;
+use crate::facts::{Facts, SUPERVISOR_PAGES};
 use crate::issue::Field;
 use crate::model::{Manifest, Service};
 use alloc::format;
@@ -53,9 +53,9 @@ fn slots(service: &Service) -> usize {
     CapId::FIRST_GRANT as usize + service.caps.len() + own
 }
 
-/// Memory is given from what init has, so services that run together must fit together.
+/// Memory is given from what init has, so services that run together must fit together, and with their supervisor.
 pub(super) fn check_memory(manifest: &Manifest, facts: &Facts, issues: &mut Issues) {
-    let total = facts.memory_pages;
+    let total = facts.memory_pages.saturating_sub(u64::from(SUPERVISOR_PAGES));
     let mut given = 0u64;
     for service in &manifest.services {
         let pages = u64::from(service.budget.memory_pages);
@@ -63,7 +63,10 @@ pub(super) fn check_memory(manifest: &Manifest, facts: &Facts, issues: &mut Issu
         if pages > total - before {
             let left = mebibytes(total - before);
             let message = match before {
-                0 => format!("{} MiB, but the machine has {left} MiB", mebibytes(pages)),
+                0 => format!(
+                    "{} MiB, but the machine has {left} MiB beside the supervisor's",
+                    mebibytes(pages)
+                ),
                 _ => format!("{} MiB, but the services before it leave {left} MiB", mebibytes(pages)),
             };
             issues.add(service, Field::Budget, "memoryPages", message);

@@ -28,6 +28,7 @@ pub fn validate(manifest: &Manifest, facts: &Facts) -> Vec<Issue> {
         budgets::check(service, &mut issues);
         supervision::check(service, &mut issues);
     }
+    supervision::check_count(manifest, &mut issues);
     budgets::check_memory(manifest, facts, &mut issues);
     hardware::check(manifest, &mut issues);
     cycles(manifest, &mut issues);

@@ -1,8 +1,9 @@
 //! Promises and policies: such as can be kept, and none that could never matter.
 
 use super::Issues;
+use crate::facts::MOST_SERVICES;
 use crate::issue::Field;
-use crate::model::{Escalate, Follow, Limit, Restart, Service, Source};
+use crate::model::{Escalate, Follow, Limit, Manifest, Restart, Service, Source};
 use alloc::format;
 use alloc::string::String;
 
@@ -17,6 +18,15 @@ pub(super) fn check(service: &Service, issues: &mut Issues) {
         issues.add(service, Field::DrainMs, "", too_long(service.drain_ms));
     }
     policies(service, issues);
+}
+
+/// More would leave the supervisor no completion to wait for, and it would stand still without a word.
+pub(super) fn check_count(manifest: &Manifest, issues: &mut Issues) {
+    if let Some(service) = manifest.services.get(MOST_SERVICES) {
+        let count = manifest.services.len();
+        let message = format!("there are {count} services; a supervisor looks after {MOST_SERVICES} at most");
+        issues.add(service, Field::Name, "", message);
+    }
 }
 
 fn backoff(service: &Service, issues: &mut Issues) {

@@ -1,7 +1,7 @@
 //! Budgets that are too small to start with, or larger than the machine.
 
 use super::{facts, issue, issues, kernel, sound};
-use crate::{Budget, Facts, Field, validate};
+use crate::{Budget, Facts, Field, SUPERVISOR_PAGES, validate};
 use alloc::string::ToString;
 
 #[test]
@@ -75,7 +75,7 @@ fn tables_have_an_end() {
 #[test]
 fn one_service_larger_than_the_machine() {
     let (text, ..) = issue(|manifest| manifest.services[0].budget.memory_pages = 25_600);
-    assert!(text.contains("100 MiB, but the machine has 96 MiB"), "{text}");
+    assert!(text.contains("100 MiB, but the machine has 92 MiB beside the supervisor's"), "{text}");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn services_that_run_together_must_fit_together() {
     manifest.services.iter_mut().for_each(|service| service.budget.memory_pages = 10_000);
     let found = validate(&manifest, &facts());
     assert_eq!(found.len(), 1);
-    assert!(found[0].to_string().contains("the services before it leave 17 MiB"), "{}", found[0]);
+    assert!(found[0].to_string().contains("the services before it leave 13 MiB"), "{}", found[0]);
     manifest.services[0].autostart = false;
     assert_eq!(validate(&manifest, &facts()), []);
 }
@@ -97,4 +97,15 @@ fn a_machine_without_memory_and_the_largest_numbers() {
     assert_eq!(validate(&manifest, &facts).len(), 3);
     let facts = Facts { memory_pages: u64::MAX, ..facts };
     assert_eq!(validate(&manifest, &facts), []);
+}
+
+#[test]
+fn the_supervisor_needs_its_memory_too() {
+    let (mut manifest, facts) = (sound(), facts());
+    manifest.services.truncate(1);
+    let all = u32::try_from(facts.memory_pages).unwrap();
+    manifest.services[0].budget.memory_pages = all - SUPERVISOR_PAGES;
+    assert_eq!(validate(&manifest, &facts), []);
+    manifest.services[0].budget.memory_pages += 1;
+    assert_eq!(validate(&manifest, &facts).len(), 1);
 }

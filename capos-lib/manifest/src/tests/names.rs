@@ -103,7 +103,7 @@ fn a_full_startup_block() {
 fn names_of_clients_count_for_who_asks_for_them() {
     let crowd = |argument: &str| {
         let argument = argument.to_string();
-        issues(move |manifest| {
+        let mut found = issues(move |manifest| {
             manifest.services[1].args.push(argument);
             for n in 0..150 {
                 let mut client = manifest.services[2].clone();
@@ -111,7 +111,10 @@ fn names_of_clients_count_for_who_asks_for_them() {
                 client.budget.memory_pages = 16;
                 manifest.services.push(client);
             }
-        })
+        });
+        // That there are too many of them is another matter.
+        found.retain(|issue| !issue.message.contains("looks after"));
+        found
     };
     assert_eq!(crowd("--quiet"), []);
     let found = crowd("--clients");

@@ -1,6 +1,7 @@
 //! Promises and policies that could not be kept, or could never matter.
 
 use super::{export, from, issue, issues};
+use crate::MOST_SERVICES;
 use crate::{Backoff, Escalate, Field, Follow, Health, Limit, Restart, Service};
 use alloc::string::ToString;
 
@@ -28,6 +29,25 @@ fn defaults_are_those_of_the_schema() {
         let line = text.lines().find(|line| line.trim().starts_with(name)).unwrap();
         assert!(line.ends_with(&alloc::format!("= {value};")), "{line}");
     }
+}
+
+#[test]
+fn a_supervisor_looks_after_so_many() {
+    let crowd = |count: usize| {
+        move |manifest: &mut crate::Manifest| {
+            let one = manifest.services[0].clone();
+            let more = (manifest.services.len()..count)
+                .map(|n| Service { name: alloc::format!("s{n}"), ..one.clone() });
+            manifest.services.extend(more.collect::<alloc::vec::Vec<_>>());
+            manifest.services.iter_mut().for_each(|service| service.budget.memory_pages = 100);
+        }
+    };
+    let refused = |found: &[crate::Issue]| found.iter().any(|issue| issue.message.contains("looks after"));
+    assert!(!refused(&issues(crowd(MOST_SERVICES))));
+    let found = issues(crowd(MOST_SERVICES + 1));
+    assert!(refused(&found));
+    let text = found.iter().find(|issue| issue.message.contains("looks after")).unwrap().to_string();
+    assert!(text.contains("there are 61 services; a supervisor looks after 60 at most"), "{text}");
 }
 
 #[test]
