@@ -5,22 +5,24 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 use probe::Fields;
+use probe::mutate::Rng;
 use rt::{CallError, threads};
 
-/// Every how many rounds a thread lets others run.
-const YIELD_EVERY: u64 = 1000;
+/// Every how many rounds about a thread lets others run.
+const YIELD_EVERY: u32 = 1000;
 
 /// Counts, and says what the sum is and on how many processors it was made.
 pub fn all(setup: &Setup) -> Result<(), CallError> {
     let before = switches(setup)?;
     let sum = Arc::new(AtomicU64::new(0));
     let mut workers = Vec::with_capacity(setup.threads as usize);
-    for _ in 0..setup.threads {
+    for number in 0..setup.threads {
         let (sum, rounds) = (sum.clone(), setup.rounds);
+        let mut rng = Rng::new(setup.seed << 8 | number);
         workers.push(threads::spawn(10, move || {
-            for round in 0..rounds {
+            for _ in 0..rounds {
                 sum.fetch_add(1, Ordering::Relaxed);
-                if round % YIELD_EVERY == 0 {
+                if rng.chance(1, YIELD_EVERY) {
                     threads::yield_now();
                 }
             }

@@ -4,11 +4,12 @@ use crate::Setup;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use probe::Fields;
+use probe::mutate::Rng;
 use rt::sync::{Condvar, Mutex};
 use rt::{CallError, threads};
 
-/// Every how many turns a thread lets others run while it has the lock, so that they have to wait.
-const YIELD_EVERY: u64 = 16;
+/// Every how many turns about a thread lets others run while it has the lock, so that they have to wait; and when it has not.
+const YIELD_EVERY: u32 = 16;
 /// Turns of each thread.
 const TURNS: u64 = 2000;
 /// Hands that the token goes through for each thread.
@@ -25,15 +26,21 @@ struct Twins {
 pub fn all(setup: &Setup) -> Result<(), CallError> {
     let twins = Arc::new(Mutex::new(Twins { left: 0, right: 0, torn: 0 }));
     let theirs = twins.clone();
-    together(setup, move |_| {
-        for turn in 0..TURNS {
+    let seed = setup.seed;
+    together(setup, move |number| {
+        let mut rng = Rng::new(seed << 8 | number);
+        for _ in 0..TURNS {
             let mut twins = theirs.lock();
             twins.torn += u64::from(twins.left != twins.right);
             twins.left += 1;
-            if turn % YIELD_EVERY == 0 {
+            if rng.chance(1, YIELD_EVERY) {
                 threads::yield_now();
             }
             twins.right += 1;
+            drop(twins);
+            if rng.chance(1, YIELD_EVERY) {
+                threads::yield_now();
+            }
         }
     })?;
     let token = Arc::new((Mutex::new(0), Condvar::new()));

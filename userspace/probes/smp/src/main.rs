@@ -1,7 +1,7 @@
 //! Checks threads: counting together, preemption of one that never stops, registers that survive both; and that nobody waits for
 //! another's long batch; locks that make threads wait for each other.
 //!
-//! `--threads=N --rounds=N --batch=PAGES --long=PAGES`
+//! `--threads=N --rounds=N --seed=N --batch=PAGES --long=PAGES`
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
@@ -23,6 +23,8 @@ struct Setup {
     audit: Audit,
     threads: u64,
     rounds: u64,
+    /// Of when threads let others run.
+    seed: u64,
     /// Pages that each operation of the long batch concerns; none: no such batch.
     batch: u64,
     /// Pages that are made at once while somebody sleeps; none: no such thing.
@@ -44,9 +46,10 @@ fn run(mut env: Env) -> i64 {
 
 fn setup(env: &mut Env) -> Result<Setup, EnvError> {
     let (threads, rounds) = (number(env, "threads", 4), number(env, "rounds", 100_000));
+    let seed = number(env, "seed", 1);
     let batch = number(env, "batch", 0);
     let long = number(env, "long", 0);
-    Ok(Setup { report: Report::new(env)?, audit: Audit::new(env)?, threads, rounds, batch, long })
+    Ok(Setup { report: Report::new(env)?, audit: Audit::new(env)?, threads, rounds, seed, batch, long })
 }
 
 fn all(setup: &Setup) -> Result<(), CallError> {
