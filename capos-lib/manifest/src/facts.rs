@@ -44,9 +44,9 @@ pub const SUPERVISOR: &str = "supervisor";
 /// Pages that it may use, whatever a manifest says.
 pub const SUPERVISOR_PAGES: u32 = 1024;
 
-/// Services that it can look after. For each it waits for the end of a process and for an answer, both at once; and some completions are for
-/// its own calls, for who calls it, and for a replacement that runs beside what it replaces.
-pub const MOST_SERVICES: usize = (RingShape::DEFAULT.cq_entries as usize - 8) / 2;
+/// For how much it can wait at a time: the end of each service, and an answer of each that promises to be healthy. A thread has so many operations
+/// in flight as its ring takes submissions; some are for its own calls, for who calls it, and for a replacement beside what it replaces.
+pub const MOST_WAITS: usize = RingShape::DEFAULT.sq_entries as usize - 8;
 
 /// What it exports. The numbers of the exports are the order here.
 pub const SUPERVISOR_EXPORTS: &[(&str, &str)] = &[("services", "Services"), ("names", "Names")];

@@ -25,8 +25,7 @@ mod tests;
 
 pub use check::{STARTUP_MAX, validate};
 pub use facts::{
-    Facts, INIT, KERNEL_OBJECTS, MOST_SERVICES, RESERVED_PORTS, SUPERVISOR, SUPERVISOR_EXPORTS,
-    SUPERVISOR_PAGES,
+    Facts, INIT, KERNEL_OBJECTS, MOST_WAITS, RESERVED_PORTS, SUPERVISOR, SUPERVISOR_EXPORTS, SUPERVISOR_PAGES,
 };
 pub use issue::{Field, Issue, Place};
 pub use model::{

@@ -1,7 +1,7 @@
 //! Promises and policies: such as can be kept, and none that could never matter.
 
 use super::Issues;
-use crate::facts::MOST_SERVICES;
+use crate::facts::MOST_WAITS;
 use crate::issue::Field;
 use crate::model::{Escalate, Follow, Limit, Manifest, Restart, Service, Source};
 use alloc::format;
@@ -20,12 +20,19 @@ pub(super) fn check(service: &Service, issues: &mut Issues) {
     policies(service, issues);
 }
 
-/// More would leave the supervisor no completion to wait for, and it would stand still without a word.
+/// With more the supervisor could not wait for some of them: it would neither see them end nor ask them how they are.
 pub(super) fn check_count(manifest: &Manifest, issues: &mut Issues) {
-    if let Some(service) = manifest.services.get(MOST_SERVICES) {
-        let count = manifest.services.len();
-        let message = format!("there are {count} services; a supervisor looks after {MOST_SERVICES} at most");
-        issues.add(service, Field::Name, "", message);
+    let waits = |service: &Service| 1 + usize::from(service.health.is_some());
+    let mut sum = 0;
+    for service in &manifest.services {
+        let before = sum;
+        sum += waits(service);
+        if before <= MOST_WAITS && sum > MOST_WAITS {
+            let message = format!(
+                "with the services before it there are more than a supervisor can look after: {MOST_WAITS}, or half as many that promise to be healthy"
+            );
+            issues.add(service, Field::Name, "", message);
+        }
     }
 }
 
