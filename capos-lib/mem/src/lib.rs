@@ -11,11 +11,13 @@ extern crate std;
 
 pub mod budget;
 pub mod frames;
+mod magazine;
 pub mod regions;
 mod sync;
 
 pub use budget::{Budget, Exhausted, RESOURCES, Resource};
-pub use frames::{FrameAllocator, FrameError};
+pub use frames::{FrameAllocator, FrameCache, FrameError};
+pub use magazine::Magazine;
 pub use regions::{
     Backing, Bounds, Commitment, LARGE_PAGES, Placement, Protection, Region, RegionError, Regions, Removal,
 };

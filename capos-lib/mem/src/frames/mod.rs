@@ -5,8 +5,11 @@
 //! the bottom, so that single frames do not break up the low memory that old devices need.
 
 mod bitmap;
+mod cache;
 #[cfg(test)]
 mod tests;
+
+pub use cache::{CACHED, FrameCache};
 
 use bitmap::{Bitmap, MAX_BITS, words_for};
 
