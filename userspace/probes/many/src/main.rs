@@ -1,13 +1,15 @@
 //! Starts and reaps a thousand processes, kills some at random times, waits for one from several threads, and counts what is left.
 //!
-//! `--count=N --at-once=N --seed=N`
+//! `--count=N --at-once=N --seed=N`; or, with `--rich=PAGES`: kills a single process that has as much and a lot of everything else.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
 
 mod deaths;
 mod exits;
+mod rich;
 
+use alloc::sync::Arc;
 use probe::{Audit, Fields, Nursery, Report, number, options};
 use rt::{CallError, Env, EnvError};
 
@@ -25,9 +27,13 @@ fn run(mut env: Env) -> i64 {
             core::hint::spin_loop();
         }
     }
-    match setup(&mut env) {
+    if options::text(&env, "role") == Some("rich") {
+        return rich::be_rich(&env);
+    }
+    match setup(&mut env).map(Arc::new) {
         Ok(setup) => {
-            let done = all(&setup, &env);
+            let pages = number(&env, "rich", 0);
+            let done = if pages > 0 { rich::kill(&setup, pages) } else { all(&setup, &env) };
             if let Err(error) = &done {
                 setup.report.check("many", false, error);
             }
