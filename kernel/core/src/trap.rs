@@ -5,7 +5,7 @@ use crate::log;
 use crate::ring::enter;
 use crate::task::process::{BACKTRACE_MAX, Crash, Status};
 use crate::task::thread::Thread;
-use crate::task::{cpu, end, meter, schedule, timers};
+use crate::task::{cpu, end, meter, reap, schedule, timers};
 use kernel_hal::{Fault, Handlers, IrqLine};
 
 /// The kernel's handlers.
@@ -16,6 +16,7 @@ fn timer() {
     timers::run_due();
     meter::check(cpu::here());
     meter::check_period(cpu::here());
+    reap::check(cpu::here());
     schedule::check_slice();
     schedule::settle(cpu::here());
 }

@@ -32,10 +32,14 @@ pub enum LockRank {
     List,
     /// An address space.
     Space,
+    /// Small blocks that a processor keeps.
+    Blocks,
     /// The kernel's heap.
     Heap,
     /// Where device memory is mapped.
     Window,
+    /// Frames that a processor keeps.
+    Cache,
     /// Frames of memory.
     Frames,
     /// Who has which interrupt.
@@ -45,7 +49,7 @@ pub enum LockRank {
 }
 
 impl LockRank {
-    const ALL: [LockRank; 13] = [
+    const ALL: [LockRank; 15] = [
         LockRank::Exit,
         LockRank::Threads,
         LockRank::Meeting,
@@ -54,8 +58,10 @@ impl LockRank {
         LockRank::Queue,
         LockRank::List,
         LockRank::Space,
+        LockRank::Blocks,
         LockRank::Heap,
         LockRank::Window,
+        LockRank::Cache,
         LockRank::Frames,
         LockRank::Interrupts,
         LockRank::Device,

@@ -54,7 +54,7 @@ fn look_at_receives(endpoint: &Ref<Endpoint>, found: &mut Findings) {
     }
 }
 
-/// Whether operation `id` of a living thread waits at `endpoint`, in the way that `at` looks for.
+/// Whether operation `id` of a thread, which may be dead and have it still, waits at `endpoint`, in the way that `at` looks for.
 fn waits_for(
     endpoint: &Ref<Endpoint>,
     thread: &Ref<Thread>,
@@ -62,8 +62,7 @@ fn waits_for(
     at: impl Fn(Waiting) -> Option<Ref<Endpoint>>,
 ) -> bool {
     let state = thread.state.lock();
-    let waiting = state.receives(id).and_then(|_| state.ops.waiting(id));
-    waiting.and_then(at).is_some_and(|other| Ref::ptr_eq(&other, endpoint))
+    state.ops.waiting(id).and_then(at).is_some_and(|other| Ref::ptr_eq(&other, endpoint))
 }
 
 /// Whether the process of a thread that has received a call there may still answer.

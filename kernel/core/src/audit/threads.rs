@@ -24,6 +24,7 @@ pub(super) fn look_at(process: &Ref<Process>, found: &mut Findings) -> (u64, u64
 }
 
 fn has_its_place(thread: &Ref<Thread>) -> bool {
+    let reaped = thread.process.threads.lock().is_reaped();
     let state = thread.state.lock();
     match state.run {
         Run::Running(cpu) => cpu < machine::count(),
@@ -33,8 +34,8 @@ fn has_its_place(thread: &Ref<Thread>) -> bool {
         }
         Run::Blocked => state.is_waiting(),
         Run::Resting => state.ops.buffers(OpId::SOLE).is_some(),
-        // It has left the list.
-        Run::Dead => false,
+        // What it had is being taken back.
+        Run::Dead => reaped,
     }
 }
 

@@ -50,8 +50,13 @@ pub(crate) fn go_on(thread: &Ref<Thread>) -> bool {
     }
 }
 
+/// Gives up what a dead thread was working on, and gives the memory that was taken for it.
+pub(crate) fn abandon(thread: &Thread) -> Option<Frames> {
+    take(thread)?.work.into_memory()
+}
+
 /// What the thread was working on is the caller's to drop.
-pub(crate) fn take(thread: &Thread) -> Option<Job> {
+fn take(thread: &Thread) -> Option<Job> {
     thread.busy.store(false, Ordering::Relaxed);
     thread.job.lock().take()
 }

@@ -33,6 +33,11 @@ impl MemoryObject {
         &self.frames
     }
 
+    /// The memory, if this was the last there was of it.
+    pub fn into_memory(self) -> Option<Frames> {
+        self.frames.into_inner()
+    }
+
     /// Whether this facet may write.
     pub fn writable(&self) -> bool {
         self.writable

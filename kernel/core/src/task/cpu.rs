@@ -23,10 +23,10 @@ pub(crate) struct Cpu {
     pub unsettled: AtomicBool,
     /// Whether the current thread is to go behind its equals when the event is handled.
     pub rotate: AtomicBool,
-    /// The processes that this CPU is to take apart, linked by `Process::next_dying`.
+    /// The processes that this CPU reaps, linked by `Process::next_dying`.
     pub dying: RefSlot<Process>,
     /// Whether it is at it.
-    pub dismantling: AtomicBool,
+    pub reaping: AtomicBool,
     /// What is to happen at what time.
     pub deadlines: Lock<Deadlines<Due>>,
     /// For when the timer is armed, nanoseconds since boot.
@@ -62,7 +62,7 @@ impl Cpu {
             unsettled: AtomicBool::new(true),
             rotate: AtomicBool::new(false),
             dying: RefSlot::empty(),
-            dismantling: AtomicBool::new(false),
+            reaping: AtomicBool::new(false),
             deadlines: Lock::new(LockRank::Queue, Deadlines::new()),
             armed: AtomicU64::new(u64::MAX),
             slice_end: AtomicU64::new(u64::MAX),

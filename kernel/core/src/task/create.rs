@@ -152,7 +152,7 @@ pub(crate) fn process(
 
 /// Breaks the cycle between a process that was not finished and its own capabilities.
 fn forget(process: &Ref<Process>) {
-    process.release_all();
+    while process.release_any().is_some() {}
 }
 
 /// In the order of `CapId::SELF_MEMORY`, `SELF_THREADS`, `SELF_ENDPOINTS`.

@@ -6,6 +6,7 @@ pub(crate) mod end;
 pub(crate) mod load;
 pub(crate) mod meter;
 pub(crate) mod process;
+pub(crate) mod reap;
 pub(crate) mod registry;
 pub(crate) mod schedule;
 pub(crate) mod share;

@@ -12,6 +12,7 @@ use capos_cap::{Entry, Mobility, Table, TableError};
 use capos_mem::Resource;
 use core::sync::atomic::AtomicU64;
 use kernel_hal::account::Account;
+use kernel_hal::mem::Frames;
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref, RefSlot};
 use kernel_hal::vm::AddressSpace;
@@ -97,8 +98,8 @@ pub(crate) struct Threads {
     pub started: bool,
     /// No more threads: the process is ending.
     pub closed: bool,
-    /// Somebody has taken it upon them to dismantle the process.
-    dismantled: bool,
+    /// Somebody takes back what the dead among them, or all, have had; see task/reap.rs.
+    reaped: bool,
     /// Id of the newest thread there ever was.
     pub newest: u64,
     /// Waits for the end of single threads: thread id, who waits.
@@ -107,13 +108,41 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// True once, when no thread is left and none can come: whoever is told so dismantles the process. A killer and the last thread
-    /// may both get here at the same time.
-    pub fn all_gone(&mut self) -> bool {
-        let first = self.closed && self.list.is_empty() && !self.dismantled;
-        self.dismantled |= first;
-        first
+    /// True when nobody is at it: then the caller is from now on.
+    pub fn begin_to_reap(&mut self) -> bool {
+        !core::mem::replace(&mut self.reaped, true)
     }
+
+    /// Whether somebody is at it.
+    pub fn is_reaped(&self) -> bool {
+        self.reaped
+    }
+
+    /// What there is to take back. Who is told that there is nothing yet is at it no more.
+    pub fn next_corpse(&mut self) -> Corpse {
+        if let Some(thread) = self.list.iter().find(|thread| thread.is_corpse()) {
+            return Corpse::Of(thread.clone());
+        }
+        self.reaped = self.closed && self.list.is_empty();
+        if self.reaped { Corpse::AllGone } else { Corpse::NoneYet }
+    }
+
+    /// Nothing is left of a thread. The process of the last one takes no more.
+    pub fn strike_out(&mut self, thread: &Ref<Thread>) {
+        self.list.retain(|other| !Ref::ptr_eq(other, thread));
+        self.rings.give_back(thread.ring_address);
+        self.closed |= self.list.is_empty();
+    }
+}
+
+/// What of a process is to be taken back.
+pub(crate) enum Corpse {
+    /// What that thread had.
+    Of(Ref<Thread>),
+    /// Nothing: all its threads live, or run and are to end.
+    NoneYet,
+    /// The rest: it has no threads, and takes none.
+    AllGone,
 }
 
 /// Where ring blocks lie: each has a place of its own, which is used again when its thread has ended.
@@ -164,8 +193,10 @@ pub(crate) struct Process {
     pub priority: u8,
     /// Processor time, in ticks of the clock.
     pub cpu_ticks: AtomicU64,
-    /// The next process that the same CPU is to take apart.
+    /// The next process that the same CPU reaps.
     pub next_dying: RefSlot<Process>,
+    /// Memory of an ended process that nobody else has and that goes piece by piece.
+    pub remains: Lock<Option<Frames>>,
     /// How much it may still write to the log.
     pub log: Lock<capos_log::LogBudget>,
     _counted: Counted,
@@ -188,7 +219,7 @@ impl Process {
                     list: Vec::new(),
                     started: false,
                     closed: false,
-                    dismantled: false,
+                    reaped: false,
                     newest: 0,
                     joiners: Vec::new(),
                     rings: RingPlaces::new(),
@@ -202,6 +233,7 @@ impl Process {
             priority,
             cpu_ticks: AtomicU64::new(0),
             next_dying: RefSlot::empty(),
+            remains: Lock::new(LockRank::List, None),
             log: Lock::new(LockRank::List, log),
             _counted: Counted::new(Kind::Process),
         })
@@ -234,14 +266,11 @@ impl Process {
         Ok(entry)
     }
 
-    /// Empties the table.
-    pub fn release_all(&self) {
-        loop {
-            let entry = self.table.lock().dismantle();
-            let Some(entry) = entry else { return };
-            self.given_up(&entry.object);
-            drop(entry);
-        }
+    /// Takes some capability out of the table of a process that has ended, or was never finished.
+    pub fn release_any(&self) -> Option<Object> {
+        let entry = self.table.lock().dismantle()?;
+        self.given_up(&entry.object);
+        Some(entry.object)
     }
 
     /// What follows from having taken a capability out of the table for good.

@@ -455,6 +455,11 @@ impl Thread {
         self.doomed.load(Ordering::Acquire)
     }
 
+    /// Whether it has ended and still has something: see task/reap.rs.
+    pub fn is_corpse(&self) -> bool {
+        self.doomed.load(Ordering::Acquire) && self.is_dead()
+    }
+
     /// Whether it has ended.
     pub fn is_dead(&self) -> bool {
         self.state.lock().run == Run::Dead

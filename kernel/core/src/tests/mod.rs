@@ -16,6 +16,7 @@ mod notification;
 mod parking;
 mod ports;
 mod processes;
+mod reaping;
 mod refusals;
 mod ring;
 mod shares;
@@ -119,6 +120,7 @@ impl Drop for World {
             for id in 0..kernel_hal::cpu::count() {
                 fake::cpu::become_cpu(id);
                 (HANDLERS.kick)();
+                (HANDLERS.timer)();
             }
         }
     }

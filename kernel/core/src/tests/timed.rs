@@ -5,8 +5,8 @@ use crate::cap::Object;
 use crate::ipc::endpoint::Endpoint;
 use crate::ipc::ops::{Buffers, OpId, Pending, Waiting};
 use crate::ipc::timed;
-use crate::task::end;
 use crate::task::process::Status;
+use crate::task::{end, reap};
 use crate::trap::HANDLERS;
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransportError, syscall};
@@ -256,7 +256,7 @@ fn an_operation_of_a_dead_thread_that_somebody_else_finds_leaves_no_alarm() {
         other.submit(others);
         other.poll();
         other.nothing();
-        end::clean_up(&dying.thread);
+        reap::begin(dying.process());
         assert!(dying.thread.state.lock().ops.next_from(0).is_none());
         assert_eq!(alarms(), 0, "receives: {receives}");
     }

@@ -131,6 +131,14 @@ impl Frames {
         if end <= self.pages * PAGE_SIZE { Ok(()) } else { Err(OutOfRange) }
     }
 
+    /// Gives the frames back, as nobody else has them, if `left` allows for anything at all. False when it does not.
+    pub fn give_back_some(&mut self, left: &mut u32) -> bool {
+        // All go when this is dropped.
+        let allowed = *left > 0;
+        *left = left.saturating_sub(1);
+        allowed
+    }
+
     /// Start of the block, for the ring.
     pub(super) fn start(&self) -> NonNull<u8> {
         self.start

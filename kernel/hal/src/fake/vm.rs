@@ -144,10 +144,17 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Takes everything out.
-    pub fn clear(&self) {
-        let all = core::mem::take(&mut *self.pages.lock());
-        drop(all);
+    /// Takes everything out, as much at a time as `left` allows for; here 64 pages take up one. False when there is more.
+    pub fn clear_some(&self, left: &mut u32) -> bool {
+        let mut pages = self.pages.lock();
+        while !pages.is_empty() {
+            if *left == 0 {
+                return false;
+            }
+            *left -= 1;
+            (0..64).for_each(|_| drop(pages.pop_last()));
+        }
+        true
     }
 
     /// How many regions there are: here each page is one.

@@ -74,6 +74,14 @@ impl Work {
         Ok(Work::new(pages, Kind::Unmap(place)).filter(|_| pages > STEP))
     }
 
+    /// Gives it up; what was taken for it is the caller's.
+    pub fn into_memory(self) -> Option<Frames> {
+        match self.kind {
+            Kind::Object(frames) | Kind::Commit(_, frames, _) => frames.into_inner(),
+            Kind::Protect(..) | Kind::Unmap(_) => None,
+        }
+    }
+
     /// Goes on. `None` when there is more to do; an object's memory when that was the work.
     pub fn step(&mut self) -> Option<Result<Option<Ref<Frames>>, VmError>> {
         self.left -= 1;

@@ -127,10 +127,16 @@ pub fn id() -> usize {
     id
 }
 
+/// Whether processors have their structures. The first one runs without for a while; others do nothing before.
+#[inline]
+pub fn is_adopted() -> bool {
+    READY.load(Ordering::Acquire)
+}
+
 /// Whether nobody needs what is in the vector registers: this CPU handles a system call of the thread whose registers it still has.
 #[inline]
 pub fn vectors_are_free() -> bool {
-    if !READY.load(Ordering::Acquire) {
+    if !is_adopted() {
         return false;
     }
     let local = this();
@@ -141,7 +147,7 @@ pub fn vectors_are_free() -> bool {
 
 /// Like [`this`], for code that may run before the CPU was adopted: panics.
 pub fn try_this() -> Option<&'static Local> {
-    if !READY.load(Ordering::Acquire) {
+    if !is_adopted() {
         return None;
     }
     let base = GsBase::read().as_ptr::<Local>();

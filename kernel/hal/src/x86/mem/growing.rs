@@ -47,6 +47,11 @@ impl Growing {
         Ok(self.missing.pages == 0)
     }
 
+    /// Those that are there.
+    pub fn into_frames(self) -> Frames {
+        self.frames
+    }
+
     /// The frames, when all are there.
     pub fn finish(self) -> Result<Ref<Frames>, MemError> {
         if self.frames.pages == 0 || self.missing.pages > 0 {

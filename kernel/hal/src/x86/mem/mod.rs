@@ -1,5 +1,7 @@
 //! Memory: frames for user space, and how much there is.
 
+mod blocks;
+pub(super) mod cache;
 mod clear;
 pub(super) mod growing;
 pub(super) mod heap;
@@ -21,7 +23,7 @@ pub fn total_pages() -> u64 {
 
 /// Pages nobody uses.
 pub fn free_pages() -> u64 {
-    phys::with(|allocator| allocator.free_frames() as u64).unwrap_or(0)
+    cache::free()
 }
 
 /// Pages of the kernel itself: heap, tables, stacks.
@@ -148,9 +150,8 @@ impl Frames {
     /// Takes a large page. False when there is none.
     fn take_large(&mut self) -> Result<bool, MemError> {
         self.extents.try_reserve(1).map_err(|_| MemError::OutOfMemory)?;
-        let first = phys::with(|allocator| allocator.allocate_run(LARGE_PAGES, LARGE_PAGES)).flatten();
-        let Some(first) = first else { return Ok(false) };
-        let (address, page) = (first as u64 * PAGE, LARGE_PAGES);
+        let Some(address) = run_of(LARGE_PAGES, LARGE_PAGES) else { return Ok(false) };
+        let page = LARGE_PAGES;
         match self.extents.last_mut() {
             Some(last) if last.address + last.page as u64 * PAGE == address => last.page += page,
             _ => self.extents.push(Extent { page, address }),
@@ -159,44 +160,67 @@ impl Frames {
         Ok(true)
     }
 
-    /// Takes frames one by one until there are `pages` in all. They come in descending order, so the list is built from its end and
-    /// neighbours are joined. Room in the list is made between the batches, because the heap takes frames too.
+    /// Takes frames one by one until there are `pages` in all. They mostly come in descending order, so the list is built from its end and
+    /// neighbours are joined.
     fn take_single(&mut self, pages: usize) -> Result<(), MemError> {
         let begin = self.extents.len();
-        let mut outcome = Ok(());
-        while outcome.is_ok() && self.pages < pages {
-            outcome = self.extents.try_reserve(BATCH).map_err(|_| MemError::OutOfMemory).and_then(|()| {
-                phys::with(|allocator| self.take_batch(begin, pages, allocator))
-                    .unwrap_or(Err(MemError::OutOfMemory))
-            });
-        }
+        let outcome = match pages.saturating_sub(self.pages) {
+            0 => Ok(()),
+            few @ 1..=cache::FEW => self.take_few(begin, few),
+            _ => self.take_many(begin, pages),
+        };
         self.extents.get_mut(begin..).unwrap_or_default().reverse();
         outcome
     }
 
-    fn take_batch(
-        &mut self,
-        begin: usize,
-        pages: usize,
-        allocator: &mut FrameAllocator<'static>,
-    ) -> Result<(), MemError> {
-        while self.pages < pages && self.extents.len() < self.extents.capacity() {
-            let address = allocator.allocate().ok_or(MemError::OutOfMemory)? as u64 * PAGE;
-            match self.extents.get_mut(begin..).and_then(<[Extent]>::last_mut) {
-                Some(last) if last.address == address + PAGE => {
-                    *last = Extent { page: last.page + 1, address }
-                }
-                _ => self.extents.push(Extent { page: 1, address }),
-            }
-            self.pages += 1;
+    /// Takes so many from what this processor keeps.
+    fn take_few(&mut self, begin: usize, few: usize) -> Result<(), MemError> {
+        self.extents.try_reserve(few).map_err(|_| MemError::OutOfMemory)?;
+        for _ in 0..few {
+            let address = cache::take().ok_or(MemError::OutOfMemory)?;
+            self.put_before(begin, address);
         }
         Ok(())
     }
 
+    /// Takes frames from the allocator until there are `pages` in all. Room in the list is made between the batches, because the heap takes
+    /// frames too.
+    fn take_many(&mut self, begin: usize, pages: usize) -> Result<(), MemError> {
+        let mut drained = false;
+        while self.pages < pages {
+            self.extents.try_reserve(BATCH).map_err(|_| MemError::OutOfMemory)?;
+            let all = phys::with(|allocator| self.take_batch(begin, pages, allocator)).unwrap_or(false);
+            if !all && core::mem::replace(&mut drained, true) {
+                return Err(MemError::OutOfMemory);
+            }
+            if !all {
+                cache::drain();
+            }
+        }
+        Ok(())
+    }
+
+    /// False when the allocator has no more.
+    fn take_batch(&mut self, begin: usize, pages: usize, allocator: &mut FrameAllocator<'static>) -> bool {
+        while self.pages < pages && self.extents.len() < self.extents.capacity() {
+            let Some(frame) = allocator.allocate() else { return false };
+            self.put_before(begin, frame as u64 * PAGE);
+        }
+        true
+    }
+
+    /// Puts a frame in front of those that were taken since the list had `begin` extents, for which there is room.
+    fn put_before(&mut self, begin: usize, address: u64) {
+        match self.extents.get_mut(begin..).and_then(<[Extent]>::last_mut) {
+            Some(last) if last.address == address + PAGE => *last = Extent { page: last.page + 1, address },
+            _ => self.extents.push(Extent { page: 1, address }),
+        }
+        self.pages += 1;
+    }
+
     fn take_run(&mut self, pages: usize) -> Result<(), MemError> {
         self.extents.try_reserve_exact(1).map_err(|_| MemError::OutOfMemory)?;
-        let first = phys::with(|allocator| allocator.allocate_run(pages, 1)).flatten();
-        let address = first.ok_or(MemError::OutOfMemory)? as u64 * PAGE;
+        let address = run_of(pages, 1).ok_or(MemError::OutOfMemory)?;
         self.extents.push(Extent { page: 0, address });
         self.pages = pages;
         Ok(())
@@ -303,15 +327,55 @@ unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
     }
 }
 
+/// Physical address of so many consecutive frames, the first a multiple of `align`.
+fn run_of(pages: usize, align: usize) -> Option<u64> {
+    let take = || phys::with(|allocator| allocator.allocate_run(pages, align)).flatten();
+    let first = take().or_else(|| {
+        // One of them may be what some processor keeps.
+        cache::drain();
+        take()
+    });
+    first.map(|first| first as u64 * PAGE)
+}
+
+/// Gives consecutive frames back. Few go to what this processor keeps, the lowest first: so they come in descending order again.
+fn free(address: u64, pages: usize) {
+    if pages <= cache::FEW {
+        return (0..pages as u64).for_each(|page| cache::give_back(address + page * PAGE));
+    }
+    let outcome = phys::with(|allocator| allocator.free_run((address / PAGE) as usize, pages));
+    debug_assert!(matches!(outcome, Some(Ok(()))), "frames at {address:#x} freed twice");
+}
+
+/// Most pages that go back in one piece.
+const PIECE: usize = 8192;
+
+impl Frames {
+    /// Gives some of the frames back, as nobody else has them: as many as `left` allows for, of which each piece of memory takes up one and
+    /// each [`LARGE_PAGES`] of it another. False when there are more.
+    pub fn give_back_some(&mut self, left: &mut u32) -> bool {
+        let Owner::Account(account) = &self.owner else { return true };
+        while let Some(last) = self.extents.last() {
+            if *left == 0 {
+                return false;
+            }
+            let page = last.page.max(self.pages.saturating_sub(PIECE));
+            let (address, pages) = (last.address + (page - last.page) as u64 * PAGE, self.pages - page);
+            free(address, pages);
+            account.refund(Resource::MemoryPages, pages as u64);
+            if page == last.page {
+                self.extents.pop();
+            }
+            self.pages = page;
+            *left = left.saturating_sub(1 + (pages / LARGE_PAGES) as u32);
+        }
+        true
+    }
+}
+
 impl Drop for Frames {
     fn drop(&mut self) {
-        let Owner::Account(account) = &self.owner else { return };
-        phys::with(|allocator: &mut FrameAllocator<'static>| {
-            self.each_extent(|address, pages| {
-                let outcome = allocator.free_run((address / PAGE) as usize, pages);
-                debug_assert!(outcome.is_ok(), "frames at {address:#x} freed twice");
-            });
-        });
-        account.refund(Resource::MemoryPages, self.pages as u64);
+        let mut all = u32::MAX;
+        self.give_back_some(&mut all);
     }
 }

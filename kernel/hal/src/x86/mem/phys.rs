@@ -1,6 +1,6 @@
 //! Frames of physical memory, and the direct map by which the kernel reaches them.
 
-use super::clear;
+use super::{cache, clear};
 use crate::order::LockRank;
 use crate::sync::Lock;
 use crate::x86::paging::PAGE;
@@ -109,16 +109,13 @@ pub fn frame() -> Option<u64> {
 
 /// One zeroed frame that the kernel keeps.
 pub fn kernel_frame() -> Option<u64> {
-    let frame = frame()?;
+    let frame = frame().or_else(|| {
+        cache::drain();
+        frame()
+    })?;
     KERNEL_PAGES.fetch_add(1, Ordering::Relaxed);
     zero(frame, 1);
     Some(frame)
-}
-
-/// Takes a frame back.
-pub fn free(pa: u64) {
-    let outcome = with(|allocator| allocator.free((pa / PAGE) as usize));
-    debug_assert!(matches!(outcome, Some(Ok(()))), "frame {pa:#x} freed twice");
 }
 
 /// Clears `pages` consecutive frames that belong to the caller.

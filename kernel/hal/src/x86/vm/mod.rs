@@ -3,6 +3,7 @@
 //! The kernel never uses a user address to reach memory; [`AddressSpace::peek`] looks the region up and reads the frames.
 
 pub(crate) mod flush;
+mod remains;
 mod tables;
 mod window;
 mod work;
@@ -19,6 +20,7 @@ use crate::types::{Protection, SpaceUsage, VmError};
 use capos_abi::{PAGE_SIZE, layout};
 use capos_mem::{Backing, Bounds, LARGE_PAGES, Region, RegionError, Regions};
 use core::sync::atomic::{AtomicU64, Ordering, fence};
+use remains::Remains;
 use tables::{Pruned, Tables};
 
 /// Most regions of one address space: bounds the kernel heap that one process can take.
@@ -52,6 +54,16 @@ struct Memory {
 struct Inner {
     regions: Regions<Memory>,
     tables: Tables,
+    /// What is left of a space that nobody uses any more.
+    remains: Option<Remains>,
+}
+
+impl Inner {
+    /// Whether anything may be entered: not when it is being taken back.
+    fn can_grow(&self) -> Result<(), VmError> {
+        // As everything else that the budget of an ended process would have to pay.
+        if self.remains.is_some() { Err(VmError::BudgetExhausted) } else { Ok(()) }
+    }
 }
 
 /// Makes the kernel's own address space current.
@@ -114,22 +126,22 @@ impl AddressSpace {
     pub fn new(budget: &Ref<Account>) -> Result<Ref<AddressSpace>, VmError> {
         let tables = Tables::new(budget)?;
         let top = tables.top();
-        let inner = Lock::new(LockRank::Space, Inner { regions: Regions::new(BOUNDS, MOST_REGIONS), tables });
+        let regions = Regions::new(BOUNDS, MOST_REGIONS);
+        let inner = Lock::new(LockRank::Space, Inner { regions, tables, remains: None });
         Ok(Ref::try_new(AddressSpace { inner, top, loaded: AtomicU64::new(0), account: budget.clone() })?)
     }
 
     /// Sets address space aside.
     pub fn reserve(&self, pages: usize) -> Result<u64, VmError> {
-        Ok(self.inner.lock().regions.reserve(pages)?)
+        let inner = &mut *self.inner.lock();
+        inner.can_grow()?;
+        Ok(inner.regions.reserve(pages)?)
     }
 
     /// Backs reserved pages with zeroed memory. For what is long see [`Work`].
     pub fn commit(&self, va: u64, pages: usize, protection: Protection) -> Result<(), VmError> {
-        // Looks before it charges, so that a mistake costs nothing.
-        self.can_commit(va, pages)?;
         let phase = (va / PAGE) as usize % LARGE_PAGES;
-        let frames = Frames::zeroed_from(phase, pages, &self.account)?;
-        self.commit_with(&frames, va, pages, protection)
+        self.back(va, pages, protection, || Ok(Frames::zeroed_from(phase, pages, &self.account)?))
     }
 
     /// Whether pages are reserved and not backed.
@@ -137,17 +149,17 @@ impl AddressSpace {
         Ok(self.inner.lock().regions.commitment(va, pages).map(drop)?)
     }
 
-    /// Backs reserved pages with `frames`.
-    fn commit_with(
+    /// Backs reserved pages with what `take` takes for them. Looks before it takes, so that a mistake costs nothing.
+    fn back(
         &self,
-        frames: &Ref<Frames>,
         va: u64,
         pages: usize,
         protection: Protection,
+        take: impl FnOnce() -> Result<Ref<Frames>, VmError>,
     ) -> Result<(), VmError> {
         let inner = &mut *self.inner.lock();
         let commitment = inner.regions.commitment(va, pages)?;
-        let backing = Backing { object: Memory { frames: frames.clone(), writable: true }, first: 0 };
+        let backing = Backing { object: Memory { frames: take()?, writable: true }, first: 0 };
         self.show(&mut inner.tables, (va, pages), pure(protection), &backing)?;
         commitment.commit(pure(protection), backing);
         Ok(())
@@ -201,7 +213,9 @@ impl AddressSpace {
             self.flush(va, pages);
         }
         // Only now may tables and frames go.
-        inner.tables.release_pruned(pruned, &self.account);
+        if !pruned.is_empty() {
+            inner.tables.release_pruned(pruned, &self.account);
+        }
         removal.remove();
         Ok(())
     }
@@ -218,6 +232,7 @@ impl AddressSpace {
         inside(frames, first, pages)?;
         let object = Memory::facet(frames, writable, protection)?;
         let inner = &mut *self.inner.lock();
+        inner.can_grow()?;
         let placement = inner.regions.placement(pages, first)?;
         let backing = Backing { object, first };
         self.show(&mut inner.tables, (placement.start(), pages), pure(protection), &backing)?;
@@ -254,6 +269,7 @@ impl AddressSpace {
         inside(frames, first, pages)?;
         let object = Memory::facet(frames, writable, protection)?;
         let inner = &mut *self.inner.lock();
+        inner.can_grow()?;
         if inner.regions.overlapping(va, pages)?.next().is_some() {
             return Err(VmError::Exists);
         }
@@ -288,13 +304,19 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Takes everything out, tables included.
-    pub fn clear(&self) {
+    /// Takes everything out, tables included, as much at a time as `left` allows for: each table, each region and each piece of memory takes up
+    /// one. False when there is more. From the first time on nothing can be entered any more.
+    pub fn clear_some(&self, left: &mut u32) -> bool {
         let inner = &mut *self.inner.lock();
-        inner.tables.cut();
-        self.flush(layout::USER_MIN, usize::MAX);
-        inner.tables.release(&self.account);
-        drop(inner.regions.clear());
+        let remains = match &mut inner.remains {
+            Some(remains) => remains,
+            none => {
+                inner.tables.cut();
+                self.flush(layout::USER_MIN, usize::MAX);
+                none.insert(Remains::new(inner.regions.clear()))
+            }
+        };
+        inner.tables.release_some(&self.account, left) && remains.release_some(left)
     }
 
     /// How many regions there are, reserved ones included.
@@ -354,7 +376,8 @@ impl Drop for AddressSpace {
     fn drop(&mut self) {
         // No CPU has it loaded: each would hold a `Ref`.
         let inner = &mut *self.inner.lock();
-        inner.tables.release(&self.account);
+        let mut all = u32::MAX;
+        inner.tables.release_some(&self.account, &mut all);
         inner.tables.release_top(&self.account);
     }
 }

@@ -10,7 +10,7 @@ use super::window::{Piece, pieces};
 use crate::account::Account;
 use crate::sync::Ref;
 use crate::types::VmError;
-use crate::x86::mem::phys;
+use crate::x86::mem::{cache, phys};
 use crate::x86::paging::kernel::share_kernel_half;
 use crate::x86::paging::{KERNEL_HALF, PAGE, Table, bits, index, span, table};
 use alloc::vec::Vec;
@@ -107,14 +107,14 @@ fn below_of(slot: Slot) -> Option<&'static Table> {
 /// One frame, charged.
 fn allocate(account: &Account) -> Result<u64, VmError> {
     account.charge(Resource::MemoryPages, 1).map_err(|_| VmError::BudgetExhausted)?;
-    phys::frame().ok_or_else(|| {
+    cache::take().ok_or_else(|| {
         account.refund(Resource::MemoryPages, 1);
         VmError::OutOfMemory
     })
 }
 
 fn free(pa: u64, account: &Account) {
-    phys::free(pa);
+    cache::give_back(pa);
     account.refund(Resource::MemoryPages, 1);
 }
 
@@ -407,6 +407,7 @@ impl Tables {
     }
 
     /// Frees tables that were taken out and that no CPU uses any more.
+    #[cold]
     pub(super) fn release_pruned(&mut self, pruned: Pruned, account: &Account) {
         let mut at = pruned.0;
         while at != 0 {
@@ -429,9 +430,15 @@ impl Tables {
         (self.reserve, self.reserved, self.spare) = (0, 0, None);
     }
 
-    /// Frees the tables that were cut off and that no CPU uses any more.
-    pub(super) fn release(&mut self, account: &Account) {
-        core::mem::take(&mut self.below).into_iter().for_each(|table| free(table, account));
+    /// Frees tables that were cut off and that no CPU uses any more, as many as `left` allows for. False when there are more.
+    pub(super) fn release_some(&mut self, account: &Account, left: &mut u32) -> bool {
+        while *left > 0
+            && let Some(table) = self.below.pop()
+        {
+            free(table, account);
+            *left -= 1;
+        }
+        self.below.is_empty()
     }
 
     /// Frees the top table: the last thing that happens to it.

@@ -113,12 +113,21 @@ impl Work {
         }
     }
 
+    /// Gives it up; what was taken for it is the caller's.
+    pub fn into_memory(self) -> Option<Frames> {
+        match self.0 {
+            Kind::Object(growing) | Kind::Commit { growing, .. } => growing.map(Growing::into_frames),
+            Kind::Protect(_) | Kind::Unmap(_) => None,
+        }
+    }
+
     fn conclude(&mut self) -> Result<Option<Ref<Frames>>, VmError> {
         match &mut self.0 {
             Kind::Object(growing) => Ok(growing.take().map(Growing::finish).transpose()?),
             Kind::Commit { place, growing } => {
                 if let Some(growing) = growing.take() {
-                    place.space.commit_with(&growing.finish()?, place.va, place.pages, place.protection)?;
+                    let frames = growing.finish()?;
+                    place.space.back(place.va, place.pages, place.protection, || Ok(frames))?;
                 }
                 Ok(None)
             }

@@ -1,0 +1,239 @@
+//! Taking back what ended processes and threads had, in slices.
+//!
+//! What is to end stops at once; what it had may be much, and comes back bit by bit. The processor on which something ended takes the first
+//! slice there and then, which is all of it for most. For each further one its timer goes off, so that interrupts come in between and whoever
+//! is ready runs for as long; whoever waits for the end waits until all is done.
+//!
+//! Somebody reaps a process as long as there is something to take back; nobody else does at that time. So a thread that ends somewhere else is
+//! left to them.
+
+use crate::boot;
+use crate::cap::{Object, long};
+use crate::task::cpu::{self, Cpu};
+use crate::task::end::{self, wait_results};
+use crate::task::process::{Corpse, Process, Status, Wants};
+use crate::task::thread::Thread;
+use crate::task::{create, registry, timers};
+use capos_mem::Resource;
+use core::sync::atomic::Ordering;
+use kernel_hal::sync::Ref;
+use kernel_hal::time;
+
+/// Units of a slice. One is a pending operation, a capability, a table, a region or a piece of memory: some hundred instructions, or what
+/// the depth of an endpoint makes of it.
+pub(crate) const SLICE: u32 = 128;
+/// What a thread costs beside its operations.
+const THREAD: u32 = 4;
+/// Time between two slices, for who else is ready: about as long as one takes.
+const PAUSE_NS: u64 = 50_000;
+
+/// Something of `process` is to be taken back, and it is no longer current. Begins at once, unless somebody is at it.
+pub(crate) fn begin(process: &Ref<Process>) {
+    if process.threads.lock().begin_to_reap() {
+        let cpu = cpu::here();
+        enqueue(cpu, process.clone());
+        go_on(cpu);
+    }
+}
+
+/// The timer went off: the next slice, if there is one.
+#[inline]
+pub(crate) fn check(cpu: &Cpu) {
+    if !cpu.dying.is_empty() {
+        go_on(cpu);
+    }
+}
+
+/// One slice.
+///
+/// The capabilities of a process may be the last to others that were never started and end with it, and so on; programs decide how long such
+/// a chain is. So they queue up here, one after the other, instead of one inside the other.
+fn go_on(cpu: &Cpu) {
+    if cpu.reaping.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let mut left = SLICE;
+    while left > 0
+        && let Some(process) = dequeue(cpu)
+    {
+        if !take_back(&process, &mut left) {
+            enqueue(cpu, process);
+        }
+    }
+    cpu.reaping.store(false, Ordering::Relaxed);
+    if !cpu.dying.is_empty() {
+        timers::ensure_armed(time::now_ns().saturating_add(PAUSE_NS));
+    }
+}
+
+fn enqueue(cpu: &Cpu, process: Ref<Process>) {
+    if let Some(first) = cpu.dying.take() {
+        // Nothing was there before: nobody else reaps this process.
+        drop(process.next_dying.put(first));
+    }
+    drop(cpu.dying.put(process));
+}
+
+fn dequeue(cpu: &Cpu) -> Option<Ref<Process>> {
+    let process = cpu.dying.take()?;
+    if let Some(next) = process.next_dying.take() {
+        drop(cpu.dying.put(next));
+    }
+    Some(process)
+}
+
+/// Takes back what `left` allows for. False when there is more.
+fn take_back(process: &Ref<Process>, left: &mut u32) -> bool {
+    loop {
+        let corpse = process.threads.lock().next_corpse();
+        match corpse {
+            Corpse::Of(thread) if !bury(&thread, left) => return false,
+            Corpse::Of(_) => {}
+            Corpse::NoneYet => return true,
+            Corpse::AllGone => break,
+        }
+    }
+    let ended = {
+        let mut exit = process.exit.lock();
+        exit.status.get_or_insert(Status::Exited(0));
+        exit.done
+    };
+    if !ended {
+        if !release_all(process, left) || !process.space.clear_some(left) {
+            return false;
+        }
+        conclude(process);
+    }
+    if !wake_waiters(process, left) {
+        return false;
+    }
+    signal_bound(process);
+    boot::check_init(process);
+    true
+}
+
+/// Takes back everything a dead thread had. False when `left` is used up before.
+fn bury(thread: &Ref<Thread>, left: &mut u32) -> bool {
+    let process = &thread.process;
+    if !end_operations(thread, left) {
+        return false;
+    }
+    if let Some(memory) = long::abandon(thread) {
+        *process.remains.lock() = Some(memory);
+    }
+    if !free_memory(process, left) || *left == 0 {
+        return false;
+    }
+    *left = left.saturating_sub(THREAD);
+    // The address and size are the kernel's own, so this cannot be refused; if the process unmapped its ring itself, so be it.
+    let _ = process.space.unmap(thread.ring_address, thread.shape.pages());
+    process.account.refund(Resource::Threads, 1);
+    process.account.refund(Resource::CallsInFlight, u64::from(thread.shape.sq_entries));
+    registry::thread_left();
+    create::leave_queues();
+    process.threads.lock().strike_out(thread);
+    wake_joiners(process, thread.id);
+    true
+}
+
+/// Ends what a dead thread has pending. False when `left` is used up before.
+pub(crate) fn end_operations(thread: &Ref<Thread>, left: &mut u32) -> bool {
+    let mut from = 0;
+    loop {
+        let pending = thread.state.lock().ops.next_from(from);
+        let Some((id, waiting)) = pending else { return true };
+        if !take(left) {
+            return false;
+        }
+        // Who has the ticket right now, or has thrown it away as that of a dead thread, finds nothing to complete; and an alarm that
+        // were left here might hold the thread, and all it knows, for ever.
+        if !end::withdraw(thread, id, waiting) {
+            thread.end(id);
+        }
+        from = id.following();
+    }
+}
+
+/// Takes one unit. False when there are none.
+fn take(left: &mut u32) -> bool {
+    match left.checked_sub(1) {
+        Some(fewer) => {
+            *left = fewer;
+            true
+        }
+        None => false,
+    }
+}
+
+fn wake_joiners(process: &Ref<Process>, id: u64) {
+    loop {
+        let ticket = {
+            let mut threads = process.threads.lock();
+            let at = threads.joiners.iter().position(|(thread, _)| *thread == id);
+            at.map(|at| threads.joiners.swap_remove(at))
+        };
+        let Some((_, ticket)) = ticket else { return };
+        ticket.answer(&[]);
+    }
+}
+
+/// Memory goes piece by piece. False when there is more.
+fn free_memory(process: &Process, left: &mut u32) -> bool {
+    let mut remains = process.remains.lock();
+    let all = remains.as_mut().is_none_or(|memory| memory.give_back_some(left));
+    if all {
+        *remains = None;
+    }
+    all
+}
+
+/// Empties the capability table. The memory behind a capability that was the last to it goes with it.
+fn release_all(process: &Ref<Process>, left: &mut u32) -> bool {
+    if !free_memory(process, left) {
+        return false;
+    }
+    while take(left) {
+        let Some(object) = process.release_any() else { return true };
+        if let Object::MemoryObject(object) = object
+            && let Some(memory) = object.into_memory()
+        {
+            *process.remains.lock() = Some(memory);
+            if !free_memory(process, left) {
+                return false;
+            }
+        }
+    }
+    false
+}
+
+/// All is taken back: others may know.
+fn conclude(process: &Ref<Process>) {
+    process.account.close();
+    let share = process.share.lock().take();
+    drop(share);
+    registry::leave(process.id);
+    process.exit.lock().done = true;
+}
+
+fn wake_waiters(process: &Ref<Process>, left: &mut u32) -> bool {
+    while take(left) {
+        let (waiter, status) = {
+            let mut exit = process.exit.lock();
+            (exit.waiters.pop(), exit.status)
+        };
+        match waiter {
+            None => return true,
+            Some((ticket, Wants::Status)) => ticket.reply(&wait_results(status)),
+            Some((ticket, Wants::End)) => ticket.answer(&[]),
+        };
+    }
+    false
+}
+
+fn signal_bound(process: &Ref<Process>) {
+    loop {
+        let bound = process.exit.lock().bound.pop();
+        let Some(bound) = bound else { return };
+        bound.signal();
+    }
+}
