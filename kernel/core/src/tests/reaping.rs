@@ -1,6 +1,6 @@
 //! What ended had much: it comes back in slices, and others run in between.
 
-use super::{User, World, call_sqe, recv_sqe};
+use super::{User, World, call_sqe, here, recv_sqe};
 use crate::cap::Object;
 use crate::cap::memory_object::MemoryObject;
 use crate::cap::process_handle::ProcessHandle;
@@ -13,13 +13,23 @@ use crate::trap::HANDLERS;
 use capos_abi::{CapId, RingShape, layout, syscall};
 use capos_mem::Resource;
 use capos_schema::process_handle;
+use core::sync::atomic::Ordering;
 use kernel_hal::mem::Frames;
-use kernel_hal::{Protection, fake};
+use kernel_hal::{Protection, fake, time};
 
 /// Time passes until the timer goes off.
 pub(super) fn next_slice() {
-    fake::time::advance(1_000_000);
+    let armed = here().armed.load(Ordering::Relaxed);
+    assert!(armed < u64::MAX, "nobody would go on");
+    fake::time::advance(armed.saturating_sub(time::now_ns()));
     (HANDLERS.timer)();
+}
+
+/// All slices that are left for this processor.
+fn all_slices() {
+    while !here().dying.is_empty() {
+        next_slice();
+    }
 }
 
 /// What is still charged to a process, of everything, and what its address space consists of.
@@ -133,16 +143,12 @@ fn who_ends_elsewhere_meanwhile_is_taken_back_too() {
     fake::cpu::become_cpu(0);
     end::end_process(&process, Status::Killed);
     assert!(!elsewhere.is_dead());
-    for _ in 0..50 {
-        next_slice();
-    }
+    all_slices();
     assert!(!process.exit.lock().done, "not while one runs");
     assert_eq!(process.threads.lock().list.len(), 1);
     fake::cpu::become_cpu(1);
     (HANDLERS.kick)();
     assert!(elsewhere.is_dead());
-    for _ in 0..50 {
-        next_slice();
-    }
+    all_slices();
     assert!(process.exit.lock().done);
 }
