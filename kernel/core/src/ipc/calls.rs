@@ -273,16 +273,11 @@ impl Calls {
         self.take(at)
     }
 
-    /// Takes out some call that process number `receiver` has received.
-    pub fn pop_received_by(&mut self, receiver: u64) -> Option<Arrived> {
-        let received = |server: &Ref<Thread>| server.process.id == receiver;
-        let at = self.find(|call| call.server.as_ref().is_some_and(received))?;
-        self.take(at)
-    }
-
-    /// Takes out any call.
-    pub fn pop_any(&mut self) -> Option<Arrived> {
-        let at = self.find(|_| true)?;
+    /// Takes out the first call in slot `from` or behind it that is `wanted`, and moves `from` behind it. For ending many of them, so
+    /// that none is looked at twice.
+    pub fn pop_from(&mut self, from: &mut u32, wanted: impl Fn(&Arrived) -> bool) -> Option<Arrived> {
+        let (at, _) = self.at_or_after_if(*from, wanted)?;
+        *from = at + 1;
         self.take(at)
     }
 
@@ -293,8 +288,12 @@ impl Calls {
 
     /// The first call in slot `from` or behind it, and its slot. For walks that let go of the endpoint from step to step.
     pub fn at_or_after(&self, from: u32) -> Option<(u32, &Arrived)> {
+        self.at_or_after_if(from, |_| true)
+    }
+
+    fn at_or_after_if(&self, from: u32, wanted: impl Fn(&Arrived) -> bool) -> Option<(u32, &Arrived)> {
         let mut slots = (from..).zip(self.slots.get(from as usize..)?);
-        slots.find_map(|(at, slot)| Some((at, slot.call.as_ref()?)))
+        slots.find_map(|(at, slot)| Some((at, slot.call.as_ref().filter(|call| wanted(call))?)))
     }
 
     /// Whether the queue leads through every call that nobody has received and nothing else, and all other slots are free or received.
@@ -322,13 +321,14 @@ impl Calls {
     }
 
     fn find(&self, wanted: impl Fn(&Arrived) -> bool) -> Option<u32> {
-        (0..)
-            .zip(&self.slots)
-            .find_map(|(at, slot)| slot.call.as_ref().filter(|call| wanted(call)).map(|_| at))
+        self.at_or_after_if(0, wanted).map(|(at, _)| at)
     }
 
     fn take(&mut self, at: u32) -> Option<Arrived> {
-        self.unlink(at);
+        let call = self.slots.get(at as usize)?.call.as_ref();
+        if call.is_some_and(|call| call.server.is_none()) {
+            self.unlink(at);
+        }
         self.vacate(at)
     }
 

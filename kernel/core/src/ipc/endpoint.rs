@@ -177,19 +177,22 @@ impl Endpoint {
         }
         // The receives first: whoever calls meanwhile must not find one, or the call would be received by who can answer no more.
         self.end_receives(|receiver| receiver.thread.process.id == process);
-        self.end_calls(|state| state.calls.pop_received_by(process));
+        let mut from = 0;
+        let received = |call: &Arrived| call.server().is_some_and(|server| server.process.id == process);
+        self.end_calls(|calls| calls.pop_from(&mut from, received));
     }
 
     /// Ends everything that is here. Runs when the last receive right goes.
     fn close(&self) {
         self.state.lock().closed = true;
-        self.end_calls(|state| state.calls.pop_any());
+        let mut from = 0;
+        self.end_calls(|calls| calls.pop_first().or_else(|| calls.pop_from(&mut from, |_| true)));
         self.end_receives(|_| true);
     }
 
-    fn end_calls(&self, take: impl Fn(&mut State) -> Option<Arrived>) {
+    fn end_calls(&self, mut take: impl FnMut(&mut Calls) -> Option<Arrived>) {
         loop {
-            let call = take(&mut self.state.lock());
+            let call = take(&mut self.state.lock().calls);
             let Some(call) = call else { return };
             call.settle().fail(TransportError::Disconnected);
         }
