@@ -35,6 +35,7 @@ impl<T> Placement<'_, T> {
         let Placement { regions, start, pages, at } = self;
         let region = Region { start, pages, protection, backing };
         regions.hint = region.end();
+        regions.recent = at;
         regions.list.insert(at, region);
         start
     }

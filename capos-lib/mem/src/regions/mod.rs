@@ -26,12 +26,14 @@ pub struct Regions<T> {
     most: usize,
     /// Where the next search for free space begins.
     hint: u64,
+    /// Where in the list the last one was placed, if it still is there: what was mapped last is changed first.
+    recent: usize,
 }
 
 impl<T: Clone> Regions<T> {
     /// An empty address space of at most `most` regions.
     pub const fn new(bounds: Bounds, most: usize) -> Self {
-        Regions { list: Vec::new(), hint: bounds.dynamic_start, bounds, most }
+        Regions { list: Vec::new(), hint: bounds.dynamic_start, recent: 0, bounds, most }
     }
 
     /// How many regions there are.
@@ -83,6 +85,9 @@ impl<T> Regions<T> {
     /// Index of the first region that ends above `address`.
     #[inline]
     fn first_reaching(&self, address: u64) -> usize {
-        self.list.partition_point(|region| region.end() <= address)
+        match self.list.get(self.recent) {
+            Some(region) if region.start <= address && address < region.end() => self.recent,
+            _ => self.list.partition_point(|region| region.end() <= address),
+        }
     }
 }
