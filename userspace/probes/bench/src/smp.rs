@@ -178,7 +178,15 @@ fn compute(seed: u64) {
 }
 
 fn poll(bare: &mut Bare<'_>) -> bool {
-    bare.submit(&Sqe { method: interface::POLL, ..wait(OWN) });
+    bare.submit(&Sqe {
+        op: Op::Call as u8,
+        method: interface::POLL,
+        cap: OWN.raw(),
+        interface: interface::INTERFACE_ID,
+        reply_off: probe::bare::REPLY,
+        reply_len: 64,
+        ..Sqe::default()
+    });
     bare.ring.enter(1, rt::sys::FOREVER);
     bare.pop().is_some_and(|cqe| cqe.result >= 0 && cqe.flags == 0)
 }
