@@ -43,6 +43,7 @@ fn crowd(count: usize, health: Option<Health>) -> usize {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too long, and there is no unsafe code")]
 fn a_supervisor_looks_after_so_many() {
     assert_eq!((crowd(56, None), crowd(57, None), crowd(90, None)), (0, 1, 1));
     let health = Some(Health::default());
