@@ -8,7 +8,7 @@ const README: &str = include_str!("../../lab/README.md");
 const BEFORE: [(&str, &str); 4] =
     [("number(env, \"", "--"), ("number(&env, \"", "--"), (".value(\"", ""), (".event(\"", "")];
 /// Between a probe and its own children; no case gives it.
-const INTERNAL: [&str; 1] = ["--secret"];
+const INTERNAL: [&str; 2] = ["--secret", "--pages"];
 
 /// The probe's row of the table.
 fn row(probe: &str) -> &'static str {
