@@ -91,14 +91,7 @@ fn once(setup: &Arc<Setup>, pages: u64) -> Result<(u64, u64, u64), CallError> {
         count.store(u64::from(ended.is_ok()), Ordering::Relaxed);
         theirs.store(true, Ordering::Relaxed);
     })?;
-    let (mut latest, mut naps) = (0, 0);
-    while !done.load(Ordering::Relaxed) {
-        let begin = setup.audit.timer().now_blocking()?;
-        setup.audit.pause(NAP_NS);
-        let woken = setup.audit.timer().now_blocking()?;
-        latest = latest.max((woken - begin).saturating_sub(NAP_NS));
-        naps += 1;
-    }
+    let (naps, latest) = setup.audit.nap_until(&done, NAP_NS, u64::MAX)?;
     killer.join()?;
     Ok((killed.load(Ordering::Relaxed), naps, latest))
 }

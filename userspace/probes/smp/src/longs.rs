@@ -25,14 +25,7 @@ pub fn all(setup: &Setup) -> Result<(), CallError> {
         count.store(work(size).unwrap_or(0), Ordering::Relaxed);
         theirs.store(true, Ordering::Relaxed);
     })?;
-    let (mut latest, mut naps) = (0, 0);
-    while !done.load(Ordering::Relaxed) && naps < NAPS {
-        let start = setup.audit.timer().now_blocking()?;
-        setup.audit.pause(NAP_NS);
-        let woken = setup.audit.timer().now_blocking()?;
-        latest = latest.max((woken - start).saturating_sub(NAP_NS));
-        naps += 1;
-    }
+    let (naps, latest) = setup.audit.nap_until(&done, NAP_NS, NAPS)?;
     worker.join()?;
     let fields = Fields::new()
         .value("good", good.load(Ordering::Relaxed))

@@ -1,6 +1,7 @@
 //! What is left behind: the system's and our own counts before and after.
 
 use crate::report::{Fields, Report};
+use core::sync::atomic::{AtomicBool, Ordering};
 use rt::generated::system_info::AuditProcessReply;
 use rt::generated::{SystemInfoClient, TimerClient};
 use rt::{CallError, Env, EnvError, ExceptionCode};
@@ -91,6 +92,19 @@ impl Audit {
         if let Ok(now) = self.timer.now_blocking() {
             let _ = self.timer.sleep_until_blocking(now + ns);
         }
+    }
+
+    /// Sleeps for `nap_ns` again and again until `done`, at most so often: how often, and how late we woke up at worst.
+    pub fn nap_until(&self, done: &AtomicBool, nap_ns: u64, most: u64) -> Result<(u64, u64), CallError> {
+        let (mut naps, mut latest) = (0, 0);
+        while !done.load(Ordering::Relaxed) && naps < most {
+            let begin = self.timer.now_blocking()?;
+            self.pause(nap_ns);
+            let woken = self.timer.now_blocking()?;
+            latest = latest.max((woken - begin).saturating_sub(nap_ns));
+            naps += 1;
+        }
+        Ok((naps, latest))
     }
 
     /// The counts once they have stopped changing: what was given up may take some time to come back.
