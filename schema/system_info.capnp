@@ -54,4 +54,9 @@ interface SystemInfo $Capos.kernelHosted {
 
   capability @12 (process :UInt64, slot :UInt32) -> (slot :UInt32, interface :UInt64);
   # What a process holds in slot `slot` or the next one that is not empty; `notFound` when there is no such slot or process.
+
+  derivation @13 () -> (held :UInt64, alive :UInt64, dead :UInt64, wrong :UInt64, leases :UInt64);
+  # Goes over who derives from whom: capabilities in all tables, nodes of the derivation tree that stand for one and such that only hold others
+  # together, disagreements, and nodes of what is mapped or bound and can be revoked. Takes as long as there are many. On a machine that is
+  # not at rest totals may differ by what is under way.
 }

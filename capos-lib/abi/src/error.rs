@@ -58,11 +58,13 @@ pub enum TransportError {
     BadMessage = -19,
     /// The ring indices are corrupt; nothing was taken.
     CorruptRing = -20,
+    /// The capability was revoked while the operation was under way, or it is being revoked.
+    Revoked = -21,
 }
 
 impl TransportError {
     /// Every error, for tables and tests.
-    pub const ALL: [TransportError; 20] = [
+    pub const ALL: [TransportError; 21] = [
         Self::UnknownOp,
         Self::InvalidArgument,
         Self::InvalidCap,
@@ -83,6 +85,7 @@ impl TransportError {
         Self::OutOfMemory,
         Self::BadMessage,
         Self::CorruptRing,
+        Self::Revoked,
     ];
 
     /// Decodes a completion result; `None` when it is not one of ours (in particular when it is not negative).
@@ -99,9 +102,11 @@ impl TransportError {
     /// Whose fault it was.
     pub const fn blame(self) -> Blame {
         match self {
-            Self::Disconnected | Self::QueueFull | Self::MessageTooLarge | Self::PeerBudgetExhausted => {
-                Blame::Callee
-            }
+            Self::Disconnected
+            | Self::QueueFull
+            | Self::MessageTooLarge
+            | Self::PeerBudgetExhausted
+            | Self::Revoked => Blame::Callee,
             Self::Canceled | Self::TimedOut | Self::OutOfMemory => Blame::Nobody,
             _ => Blame::Caller,
         }
@@ -193,7 +198,7 @@ mod tests {
         for error in TransportError::ALL {
             assert_eq!(TransportError::from_code(error.code()), Some(error));
         }
-        for code in [0, 1, i32::MAX, -21, i32::MIN] {
+        for code in [0, 1, i32::MAX, -22, i32::MIN] {
             assert_eq!(TransportError::from_code(code), None);
         }
     }

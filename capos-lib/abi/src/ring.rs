@@ -32,6 +32,8 @@ pub enum Op {
     /// Waits for bits of the notification `cap`, after the signaller `interface` (null for none) has signalled; the completion tells
     /// which bits in its `badge`.
     Wait = 9,
+    /// Takes away whatever was derived from the capability `cap`, which itself stays.
+    Revoke = 10,
 }
 
 impl Op {
@@ -48,6 +50,7 @@ impl Op {
             7 => Op::Unpark,
             8 => Op::ReturnRecv,
             9 => Op::Wait,
+            10 => Op::Revoke,
             _ => return None,
         })
     }
@@ -266,7 +269,7 @@ mod tests {
     #[test]
     fn operations_have_the_numbers_of_their_first_byte() {
         for raw in 0..=255 {
-            assert_eq!(Op::from_u8(raw).map(|op| op as u8), (raw < 10).then_some(raw));
+            assert_eq!(Op::from_u8(raw).map(|op| op as u8), (raw < 11).then_some(raw));
         }
     }
 

@@ -1,9 +1,10 @@
 //! Tables, transfers and the derivation tree together, against a model that is nothing but a list of who holds what.
 //!
-//! Whatever is granted, sent, released, revoked and killed in whatever order: authority never comes from nowhere, never gets lost
+//! Whatever is granted, sent, attenuated, released, revoked and killed in whatever order: authority never comes from nowhere, never gets lost
 //! and never doubles (architecture section 4).
 
-use crate::derivation::{Family, NodeId, Place, Progress, Tree};
+use crate::derivation::forest::{Forest, Sending};
+use crate::derivation::{Next, NodeId, Place, TreeError};
 use crate::table::{Entry, Mobility, Table};
 use crate::transfer::{TransferError, transfer, transfer_within};
 use capos_abi::{CapId, TransferMode, TransferSlot};
@@ -14,7 +15,10 @@ use std::vec::Vec;
 
 const PROCESSES: usize = 4;
 const LIMIT: usize = 12;
-const STEPS: usize = if cfg!(miri) { 60 } else { 20_000 };
+/// Enough for what can be alive, dead and to spare at a time.
+const NODES: u32 = 4 * (PROCESSES * LIMIT) as u32;
+/// A million in all.
+const STEPS: usize = if cfg!(miri) { 60 } else { 100_000 };
 
 /// A generator of arbitrary choices; the seed repeats a run.
 struct Choices(u64);
@@ -41,7 +45,9 @@ struct Held {
 
 struct World {
     tables: Vec<Table<u32>>,
-    tree: Tree,
+    forest: Forest,
+    /// Unfinished revocations: who revokes what.
+    revoking: Vec<(usize, CapId)>,
     model: BTreeMap<(usize, CapId), Held>,
     /// Ids seen so far, dead ones included.
     seen: Vec<CapId>,
@@ -51,7 +57,14 @@ struct World {
 impl World {
     fn new() -> Self {
         let tables = (0..PROCESSES).map(|_| Table::new(LIMIT)).collect();
-        World { tables, tree: Tree::new(), model: BTreeMap::new(), seen: vec![CapId::NULL], next: 0 }
+        World {
+            tables,
+            forest: Forest::new(NODES),
+            revoking: Vec::new(),
+            model: BTreeMap::new(),
+            seen: vec![CapId::NULL],
+            next: 0,
+        }
     }
 
     fn serial(&mut self) -> u64 {
@@ -87,18 +100,47 @@ impl World {
                 [choices.below(5)];
         let serial = self.serial();
         let object = serial as u32;
-        let node = self.tree.root(Place { table: process as u64, cap: CapId::NULL }).expect("memory");
-        let entry = Entry { object, interface: 1, mobility, node: Some(node) };
-        match self.tables[process].insert(entry) {
+        match self.tables[process].insert(Entry { object, interface: 1, mobility, node: None }) {
             Ok(id) => {
-                self.tree.moved(node, Place { table: process as u64, cap: id }).expect("just made");
+                let node = self.forest.root(Place { table: process as u64, cap: id });
+                self.tables[process].set_node(id, Some(node));
                 self.note(process, id, Held { object, mobility, serial, ancestors: BTreeSet::new() });
             }
-            Err(refused) => {
-                assert_eq!(self.held_by(process), LIMIT);
-                self.tree.released(refused.entry.node.expect("given")).expect("just made");
-            }
+            Err(_) => assert_eq!(self.held_by(process), LIMIT),
         }
+    }
+
+    /// A process makes a facet of what it holds: another object that allows less.
+    fn attenuate(&mut self, choices: &mut Choices) {
+        let process = choices.below(PROCESSES);
+        let id = self.pick(choices, process);
+        let parent = self.tables[process].lookup(id).ok().and_then(|entry| entry.node);
+        let Some(held) = self.model.get(&(process, id)).cloned() else {
+            return assert_eq!(parent, None, "authority from nowhere");
+        };
+        let parent = parent.expect("tracked");
+        let doomed = self.is_doomed(&held);
+        if self.held_by(process) == LIMIT {
+            return;
+        }
+        let serial = self.serial();
+        let facet = Entry { object: serial as u32, interface: 1, mobility: Mobility::Free, node: None };
+        let id = self.tables[process].insert(facet).expect("there is room");
+        let made = self.forest.derive(parent, Place { table: process as u64, cap: id });
+        assert_eq!(made.err(), doomed.then_some(TreeError::Revoking));
+        let Ok(node) = made else {
+            return drop(self.tables[process].release(id));
+        };
+        self.tables[process].set_node(id, Some(node));
+        let mut ancestors = held.ancestors;
+        ancestors.insert(held.serial);
+        self.note(process, id, Held { object: serial as u32, mobility: Mobility::Free, serial, ancestors });
+    }
+
+    /// Whether it, or what it derives from, is being revoked.
+    fn is_doomed(&self, held: &Held) -> bool {
+        let mut roots = self.revoking.iter().filter_map(|key| self.model.get(key));
+        roots.any(|root| root.serial == held.serial || held.ancestors.contains(&root.serial))
     }
 
     /// What a transfer must come to.
@@ -117,6 +159,9 @@ impl World {
             if slots[..n].iter().any(|other| other.id() == slot.id() && moves(other)) {
                 return Err(TransferError::Duplicate);
             }
+            if self.is_doomed(held) {
+                return Err(TransferError::Revoking);
+            }
         }
         if self.held_by(to) + slots.len() > LIMIT { Err(TransferError::DestinationFull) } else { Ok(()) }
     }
@@ -126,11 +171,12 @@ impl World {
         let slots: Vec<TransferSlot> = (0..choices.below(4)).map(|_| self.slot(choices, from)).collect();
         let expected = self.expected(from, to, &slots);
         let mut ids = [CapId::NULL; 4];
-        let mut family = Family { tree: &mut self.tree, table: to as u64 };
+        let mut family = Sending::to(&mut self.forest, to as u64);
         let result = match self.tables.get_disjoint_mut([from, to]) {
             Ok([source, destination]) => transfer(source, destination, &slots, &mut family, &mut ids),
             Err(_) => transfer_within(&mut self.tables[from], &slots, &mut family, &mut ids),
         };
+        drop(family);
         assert_eq!(result, expected.map(|()| slots.len()));
         if result.is_ok() {
             self.sent(from, to, &slots, &ids);
@@ -151,6 +197,7 @@ impl World {
         for (slot, id) in slots.iter().zip(ids) {
             let key = (from, slot.id());
             let held = if slot.mode() == Some(TransferMode::Move) {
+                self.revoking.retain(|other| *other != key);
                 self.model.remove(&key).expect("it was there")
             } else {
                 let mut held = self.model[&key].clone();
@@ -169,42 +216,64 @@ impl World {
         let expected = self.model.remove(&(process, id));
         assert_eq!(released.as_ref().map(|entry| entry.object), expected.map(|held| held.object));
         if let Some(entry) = released {
-            self.tree.released(entry.node.expect("tracked")).expect("alive");
+            self.revoking.retain(|other| *other != (process, id));
+            self.forest.left(&mut self.tables[process], id, entry.node.expect("tracked"));
         }
     }
 
+    /// A process begins a revocation, which goes on with [`World::go_on`].
     fn revoke(&mut self, choices: &mut Choices) {
         let process = choices.below(PROCESSES);
         let id = self.pick(choices, process);
         let Ok(entry) = self.tables[process].lookup(id) else { return };
-        let node = entry.node.expect("tracked");
-        let serial = self.model[&(process, id)].serial;
-        self.tree.begin_revoke(node).expect("alive, and no other revocation");
-        loop {
-            match self.tree.revoke(node, 1 + choices.below(3)) {
-                Progress::Victim { place, node } => self.kill_one(place, node, serial),
-                Progress::More => {}
-                Progress::Done => break,
+        let begun = self.forest.begin(entry.node.expect("tracked"));
+        assert_eq!(begun, !self.revoking.contains(&(process, id)));
+        if begun {
+            self.revoking.push((process, id));
+        }
+    }
+
+    /// A few steps of a revocation, or its abandonment.
+    fn go_on(&mut self, choices: &mut Choices) {
+        if self.revoking.is_empty() {
+            return;
+        }
+        let key = self.revoking[choices.below(self.revoking.len())];
+        let root = self.tables[key.0].lookup(key.1).expect("held").node.expect("tracked");
+        let serial = self.model[&key].serial;
+        if choices.below(30) == 0 {
+            self.revoking.retain(|other| *other != key);
+            return self.forest.end(root);
+        }
+        for _ in 0..1 + choices.below(6) {
+            match self.forest.revoke(root) {
+                Next::Kill { place, node } => self.kill_one(place, node, serial),
+                Next::Look(_) => {}
+                Next::Done => {
+                    let left = self.model.values().any(|held| held.ancestors.contains(&serial));
+                    assert!(!left, "a descendant survived");
+                    self.forest.end(root);
+                    return self.revoking.retain(|other| *other != key);
+                }
             }
         }
-        assert!(!self.model.values().any(|held| held.ancestors.contains(&serial)), "a descendant survived");
     }
 
     fn kill_one(&mut self, place: Place, node: NodeId, root: u64) {
-        let process = place.table as usize;
-        let entry =
-            self.tables[process].release_node(place.cap, node).expect("the victim is where the tree says");
-        let held = self.model.remove(&(process, place.cap)).expect("the model has it, too");
+        let key = (place.table as usize, place.cap);
+        assert!(self.forest.kill(&mut self.tables[key.0], place, node), "the victim is where the tree says");
+        let held = self.model.remove(&key).expect("the model has it, too");
         assert!(held.ancestors.contains(&root), "not a descendant");
-        assert_eq!(entry.object, held.object);
+        self.revoking.retain(|other| *other != key);
     }
 
     /// A process ends, and another one gets its place.
     fn kill(&mut self, choices: &mut Choices) {
         let process = choices.below(PROCESSES);
-        while let Some(entry) = self.tables[process].dismantle() {
-            self.tree.released(entry.node.expect("tracked")).expect("alive");
+        while let Some(entry) = self.tables[process].dismantle(|node| self.forest.spared(node)) {
+            self.forest.released(entry.node.expect("tracked"));
         }
+        self.revoking.retain(|(holder, _)| *holder != process);
         self.tables[process] = Table::new(LIMIT);
         self.model.retain(|(holder, _), _| *holder != process);
     }
@@ -216,13 +285,14 @@ impl World {
             for (id, entry) in table.iter() {
                 let held = self.model.get(&(process, id)).expect("authority from nowhere");
                 assert_eq!((held.object, held.mobility), (entry.object, entry.mobility));
-                let place = self.tree.place(entry.node.expect("tracked"));
+                let place = self.forest.tree().place(entry.node.expect("tracked"));
                 assert_eq!(place, Some(Place { table: process as u64, cap: id }));
                 seen += 1;
             }
         }
         assert_eq!(seen, self.model.len(), "authority was lost");
-        assert!(self.tree.len() <= 2 * seen, "dead nodes pile up");
+        assert!(self.forest.len() <= 2 * seen, "dead nodes pile up");
+        assert_eq!(self.forest.revoking, self.revoking.len());
     }
 }
 
@@ -235,10 +305,12 @@ proptest! {
         let mut world = World::new();
         for _ in 0..STEPS {
             match choices.below(100) {
-                0..15 => world.grant(&mut choices),
-                15..70 => world.send(&mut choices),
-                70..94 => world.release(&mut choices),
-                94..99 => world.revoke(&mut choices),
+                0..10 => world.grant(&mut choices),
+                10..55 => world.send(&mut choices),
+                55..65 => world.attenuate(&mut choices),
+                65..85 => world.release(&mut choices),
+                85..88 => world.revoke(&mut choices),
+                88..99 => world.go_on(&mut choices),
                 _ => world.kill(&mut choices),
             }
             world.audit();

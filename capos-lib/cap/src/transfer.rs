@@ -14,8 +14,10 @@ pub enum TransferError {
     BadSlot,
     /// More slots than there is room for ids.
     TooMany,
-    /// An id names nothing in the source, or something that is being revoked.
+    /// An id names nothing in the source.
     InvalidCap,
+    /// It, or what it derives from, is being revoked.
+    Revoking,
     /// A capability may not leave in that way.
     NotTransferable,
     /// A capability that moves is named a second time.
@@ -28,27 +30,28 @@ pub enum TransferError {
 
 /// Keeps the derivation tree in step with a transfer. `()` keeps none.
 pub trait Lineage {
-    /// Whether a copy of this node may be made or the node may be moved now.
+    /// Whether a copy of this node may be made or the node may move now. From here on to the end of the transfer the node cannot go: the
+    /// table that it is in is the transfer's own.
     ///
     /// # Errors
-    /// Says why not.
-    fn check(&self, node: NodeId, mode: TransferMode) -> Result<(), TreeError>;
+    /// [`TreeError::Revoking`].
+    fn check(&self, node: NodeId) -> Result<(), TreeError>;
 
-    /// Makes room for that many copies.
+    /// Sets that many nodes aside. The transfer may still fail for want of room in the destination.
     ///
     /// # Errors
     /// [`TreeError::OutOfMemory`].
     fn reserve(&mut self, copies: usize) -> Result<(), TreeError>;
 
-    /// Makes the node of a copy. Checked and reserved before.
-    fn copied(&mut self, parent: NodeId) -> Option<NodeId>;
+    /// Takes a node for a copy that is now under `id`: `spare`, or one of those set aside.
+    fn copied(&mut self, parent: NodeId, id: CapId, spare: Option<NodeId>) -> Option<NodeId>;
 
-    /// Notes where a node's capability is now.
-    fn placed(&mut self, node: NodeId, id: CapId);
+    /// Notes that a node's capability is now under `id`.
+    fn moved(&mut self, node: NodeId, id: CapId);
 }
 
 impl Lineage for () {
-    fn check(&self, _: NodeId, _: TransferMode) -> Result<(), TreeError> {
+    fn check(&self, _: NodeId) -> Result<(), TreeError> {
         Ok(())
     }
 
@@ -56,11 +59,11 @@ impl Lineage for () {
         Ok(())
     }
 
-    fn copied(&mut self, _: NodeId) -> Option<NodeId> {
+    fn copied(&mut self, _: NodeId, _: CapId, _: Option<NodeId>) -> Option<NodeId> {
         None
     }
 
-    fn placed(&mut self, _: NodeId, _: CapId) {}
+    fn moved(&mut self, _: NodeId, _: CapId) {}
 }
 
 /// Transfers capabilities between two tables and writes their new ids to `ids`. Gives their number.
@@ -75,11 +78,14 @@ pub fn transfer<O: Clone>(
     lineage: &mut impl Lineage,
     ids: &mut [CapId],
 ) -> Result<usize, TransferError> {
-    let ids = prepare(source, slots, lineage, ids)?;
+    let (ids, copies) = prepare(source, slots, lineage, ids)?;
     destination.reserve(slots.len())?;
+    if copies > 0 {
+        lineage.reserve(copies.min(destination.without_spare(slots.len())))?;
+    }
     for (slot, id) in slots.iter().zip(ids) {
-        let Some(entry) = hand_over(source, *slot, lineage) else { continue };
-        *id = receive(destination, entry, lineage);
+        let Some(entry) = hand_over(source, *slot) else { continue };
+        *id = receive(destination, entry, *slot, lineage);
     }
     Ok(slots.len())
 }
@@ -94,23 +100,27 @@ pub fn transfer_within<O: Clone>(
     lineage: &mut impl Lineage,
     ids: &mut [CapId],
 ) -> Result<usize, TransferError> {
-    let ids = prepare(table, slots, lineage, ids)?;
+    let (ids, copies) = prepare(table, slots, lineage, ids)?;
     table.reserve(slots.len())?;
+    if copies > 0 {
+        // What moves takes the slot that it leaves, so copies come to these.
+        lineage.reserve(copies.min(table.without_spare(slots.len())))?;
+    }
     for (slot, id) in slots.iter().zip(ids) {
-        let Some(entry) = hand_over(table, *slot, lineage) else { continue };
-        *id = receive(table, entry, lineage);
+        let Some(entry) = hand_over(table, *slot) else { continue };
+        *id = receive(table, entry, *slot, lineage);
     }
     Ok(slots.len())
 }
 
-/// Checks everything that does not concern the destination, and makes room in the tree.
+/// Checks everything that does not concern the destination. Gives the number of copies that need a node, too.
 #[inline]
 fn prepare<'i, O: Clone>(
     source: &Table<O>,
     slots: &[TransferSlot],
-    lineage: &mut impl Lineage,
+    lineage: &impl Lineage,
     ids: &'i mut [CapId],
-) -> Result<&'i mut [CapId], TransferError> {
+) -> Result<(&'i mut [CapId], usize), TransferError> {
     let ids = ids.get_mut(..slots.len()).ok_or(TransferError::TooMany)?;
     let mut copies = 0;
     for (n, slot) in slots.iter().enumerate() {
@@ -125,12 +135,11 @@ fn prepare<'i, O: Clone>(
             return Err(TransferError::Duplicate);
         }
         if let Some(node) = entry.node {
-            lineage.check(node, mode)?;
+            lineage.check(node)?;
         }
-        copies += usize::from(mode == TransferMode::Copy);
+        copies += usize::from(mode == TransferMode::Copy && entry.node.is_some());
     }
-    lineage.reserve(copies)?;
-    Ok(ids)
+    Ok((ids, copies))
 }
 
 #[inline]
@@ -143,29 +152,33 @@ fn check_mobility(mobility: Mobility, mode: TransferMode) -> Result<(), Transfer
     }
 }
 
-/// The entry that goes to the destination. There is one: `prepare` looked it up.
+/// The entry that goes to the destination, with the node of the source. There is one: `prepare` looked it up.
 #[inline]
-fn hand_over<O: Clone>(
-    source: &mut Table<O>,
-    slot: TransferSlot,
-    lineage: &mut impl Lineage,
-) -> Option<Entry<O>> {
+fn hand_over<O: Clone>(source: &mut Table<O>, slot: TransferSlot) -> Option<Entry<O>> {
     if slot.mode() == Some(TransferMode::Move) {
         return source.release(slot.id()).ok();
     }
-    let mut entry = source.lookup(slot.id()).ok()?.clone();
-    entry.node = entry.node.and_then(|parent| lineage.copied(parent));
-    Some(entry)
+    source.lookup(slot.id()).ok().cloned()
 }
 
 /// Puts an entry into room that was reserved.
 #[inline]
-fn receive<O: Clone>(destination: &mut Table<O>, entry: Entry<O>, lineage: &mut impl Lineage) -> CapId {
-    let node = entry.node;
+fn receive<O: Clone>(
+    destination: &mut Table<O>,
+    entry: Entry<O>,
+    slot: TransferSlot,
+    lineage: &mut impl Lineage,
+) -> CapId {
+    let before = entry.node;
     let id = destination.put(entry).unwrap_or(CapId::NULL);
     debug_assert!(id != CapId::NULL, "room was reserved");
-    if let Some(node) = node {
-        lineage.placed(node, id);
+    if let Some(node) = before {
+        if slot.mode() == Some(TransferMode::Move) {
+            lineage.moved(node, id);
+        } else {
+            let spare = destination.take_spare(id);
+            destination.set_node(id, lineage.copied(node, id, spare));
+        }
     }
     id
 }
@@ -184,7 +197,7 @@ impl From<TableError> for TransferError {
 impl From<TreeError> for TransferError {
     fn from(error: TreeError) -> Self {
         match error {
-            TreeError::Stale | TreeError::Revoking => TransferError::InvalidCap,
+            TreeError::Revoking => TransferError::Revoking,
             TreeError::OutOfMemory => TransferError::OutOfMemory,
         }
     }

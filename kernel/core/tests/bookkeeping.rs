@@ -3,9 +3,7 @@
 //! Here and not beside that code, because an allocator that fails on demand takes unsafe code, and the fake machine has one.
 
 use capos_abi::{CapId, TransferSlot};
-use capos_cap::{
-    Entry, Family, Mobility, Place, Table, TableError, TransferError, Tree, TreeError, transfer,
-};
+use capos_cap::{Entry, Mobility, Table, TableError, TransferError, transfer};
 use capos_mem::{Backing, Bounds, Protection, Region, RegionError, Regions};
 use capos_sched::{Deadlines, OutOfMemory, Priority, Rank, RunQueue};
 use kernel_hal::fake::{fail_nth_allocation, never_fail};
@@ -131,21 +129,10 @@ fn an_insertion_gives_the_capability_back() {
     });
 }
 
-/// Two processes and the family tree of what they hold.
+/// Two processes: four capabilities in the source, `size` others in the destination.
 struct Pair {
     source: Table<u32>,
     destination: Table<u32>,
-    tree: Tree,
-}
-
-/// Tracked capabilities in the source, `size` others in the destination.
-fn pair(size: u32) -> Pair {
-    let (mut source, mut tree) = (Table::new(100), Tree::new());
-    for object in 0..4 {
-        let node = tree.root(Place { table: 1, cap: CapId::new(object, 1) }).expect("memory");
-        source.insert(Entry { node: Some(node), ..entry(object) }).expect("room");
-    }
-    Pair { source, destination: table(size), tree }
 }
 
 #[test]
@@ -157,38 +144,17 @@ fn a_transfer_is_all_or_nothing_at_every_allocation() {
             TransferSlot::copy(CapId::new(1, 1)),
             TransferSlot::moved(CapId::new(3, 1)),
         ];
-        let look = |pair: &Pair| (entries(&pair.source), entries(&pair.destination), pair.tree.len());
+        let look = |pair: &Pair| (entries(&pair.source), entries(&pair.destination));
         exhaust(
             TransferError::OutOfMemory,
-            || pair(size),
+            || Pair { source: table(4), destination: table(size) },
             look,
             |pair| {
                 let mut ids = [CapId::NULL; 4];
-                let mut family = Family { tree: &mut pair.tree, table: 2 };
-                let sent = transfer(&mut pair.source, &mut pair.destination, &slots, &mut family, &mut ids);
+                let sent = transfer(&mut pair.source, &mut pair.destination, &slots, &mut (), &mut ids);
                 assert_eq!(sent.is_ok(), ids.iter().all(|id| *id != CapId::NULL));
                 sent.map(|_| ())
             },
-        )
-    });
-}
-
-#[test]
-fn a_family_that_cannot_grow_stays_as_it_is() {
-    for_sizes(|size| {
-        let family = || {
-            let mut tree = Tree::new();
-            let root = tree.root(Place { table: 0, cap: CapId::NULL }).expect("memory");
-            for table in 0..u64::from(size) {
-                tree.derive(root, Place { table, cap: CapId::NULL }).expect("memory");
-            }
-            (tree, root)
-        };
-        exhaust(
-            TreeError::OutOfMemory,
-            family,
-            |(tree, _)| tree.len(),
-            |(tree, root)| tree.derive(*root, Place { table: 99, cap: CapId::NULL }).map(|_| ()),
         )
     });
 }

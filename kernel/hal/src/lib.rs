@@ -13,6 +13,8 @@ extern crate alloc;
 extern crate std;
 
 pub mod account;
+pub mod arena;
+pub mod lease;
 mod lock;
 pub mod order;
 pub mod own;

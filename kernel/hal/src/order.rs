@@ -32,6 +32,12 @@ pub enum LockRank {
     List,
     /// An address space.
     Space,
+    /// A family of capabilities. Never two.
+    Family,
+    /// What a processor has at hand of nodes of families.
+    AtHand,
+    /// All nodes that are not in use.
+    Nodes,
     /// Small blocks that a processor keeps.
     Blocks,
     /// The kernel's heap.
@@ -49,7 +55,7 @@ pub enum LockRank {
 }
 
 impl LockRank {
-    const ALL: [LockRank; 15] = [
+    const ALL: [LockRank; 18] = [
         LockRank::Exit,
         LockRank::Threads,
         LockRank::Meeting,
@@ -58,6 +64,9 @@ impl LockRank {
         LockRank::Queue,
         LockRank::List,
         LockRank::Space,
+        LockRank::Family,
+        LockRank::AtHand,
+        LockRank::Nodes,
         LockRank::Blocks,
         LockRank::Heap,
         LockRank::Window,

@@ -36,6 +36,8 @@ pub const AUDIT: u16 = 10;
 pub const AUDIT_PROCESS: u16 = 11;
 /// `capability`: What a process holds in slot `slot` or the next one that is not empty; `notFound` when there is no such slot or process.
 pub const CAPABILITY: u16 = 12;
+/// `derivation`: Goes over who derives from whom: capabilities in all tables, nodes of the derivation tree that stand for one and such that only hold others together, disagreements, and nodes of what is mapped or bound and can be revoked.
+pub const DERIVATION: u16 = 13;
 
 /// `ProcessState`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -730,5 +732,36 @@ impl Decode<'_> for CapabilityResults {
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let message = Message::<2, 0>::parse(message)?;
         Ok(CapabilityResults { slot: message.data[0] as u32, interface: message.data[1] })
+    }
+}
+
+/// Results of `derivation`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DerivationResults {
+    pub held: u64,
+    pub alive: u64,
+    pub dead: u64,
+    pub wrong: u64,
+    pub leases: u64,
+}
+
+impl Encode for DerivationResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.held, self.alive, self.dead, self.wrong, self.leases], [])
+    }
+}
+
+impl Decode<'_> for DerivationResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<5, 0>::parse(message)?;
+        Ok(DerivationResults {
+            held: message.data[0],
+            alive: message.data[1],
+            dead: message.data[2],
+            wrong: message.data[3],
+            leases: message.data[4],
+        })
     }
 }

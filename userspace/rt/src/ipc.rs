@@ -98,6 +98,7 @@ fn transport_text(error: TransportError) -> &'static str {
         TransportError::OutOfMemory => "the machine is out of memory",
         TransportError::BadMessage => "malformed message",
         TransportError::CorruptRing => "corrupt ring",
+        TransportError::Revoked => "the capability was revoked",
     }
 }
 

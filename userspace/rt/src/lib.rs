@@ -38,6 +38,7 @@ mod op;
 mod panic;
 pub mod raw;
 pub mod region;
+mod revoke;
 mod scratch;
 pub mod serve;
 pub mod shared;

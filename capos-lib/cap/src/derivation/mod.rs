@@ -1,215 +1,220 @@
 //! Who was derived from whom, across all tables.
 //!
-//! Every tracked capability has a node. A copy or an attenuated facet is a child of what it was made from; a move keeps its node.
+//! Every capability has a node. A copy or an attenuated facet is a child of what it was made from; a move keeps its node.
 //! Revoking a node kills everything below it, one bounded step after the other.
 //!
 //! A capability that is released while others derive from it must not cut them off from *its* ancestors. If it has one child, the
 //! child takes its place. If it has more, it stays as a dead node. So every dead node has at least two children, and there are
-//! always fewer dead nodes than live ones: no sequence of copies and releases grows the tree beyond twice what is alive.
+//! always fewer dead nodes than live ones: no sequence of copies and releases takes more than two nodes for each that is alive.
+//!
+//! A family is what hangs together, and what once did. Nothing here locks: whoever works at a node has the lock of its family.
 
+#[cfg(test)]
+pub(crate) mod forest;
 mod nodes;
 mod revoke;
 #[cfg(test)]
 mod tests;
 
-pub use revoke::Progress;
+pub use nodes::{Node, NodeId, Nodes};
+pub use revoke::Next;
 
-use crate::transfer::Lineage;
-use capos_abi::{CapId, TransferMode};
-use nodes::{Index, Nodes};
-
-/// Names a node; stale when the node is gone.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct NodeId {
-    index: u32,
-    generation: u32,
-}
+use capos_abi::CapId;
+use nodes::Links;
 
 /// Where a capability is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Place {
     /// Which table: a number of the caller's, such as the process id.
     pub table: u64,
-    /// Which entry.
+    /// Which entry. Never the null id.
     pub cap: CapId,
 }
 
-/// Why the tree refused. Nothing was changed.
+/// Why a capability may not be derived from, nor move. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TreeError {
-    /// The node is gone, or its capability is.
-    Stale,
-    /// The node, or one above it, is being revoked, so what would be derived now would die at once; or too much else is being
-    /// revoked. Try again later.
+    /// It, or one that it derives from, is being revoked; or too many are above it to find that out at once while somebody in its
+    /// family is being revoked.
     Revoking,
-    /// The kernel heap has no room.
+    /// There is no room for another node.
     OutOfMemory,
 }
 
-/// How far up a derivation looks for a revocation in progress. Only while there is one; deeper families have to wait for its end.
-const MOST_ANCESTORS: usize = 64;
+/// How far up a derivation looks for a revocation in progress. Only while there is one in the family; what lies deeper has to wait for
+/// its end.
+pub const MOST_ANCESTORS: usize = 64;
 
-/// How many revocations there may be in progress. Bounds the work of one step, which may have to look through all of them.
-const MOST_REVOCATIONS: usize = 8;
-
-/// The derivation tree (a forest: one root for each object handed out).
-pub struct Tree {
-    nodes: Nodes,
-    /// Revocations in progress.
-    revoking: usize,
+/// What became of nodes when a capability went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[must_use]
+pub struct Gone {
+    /// Its own node is not in use any more. Otherwise it holds others together.
+    pub own: bool,
+    /// Another one that is not in use any more: a dead one that held it and one other together.
+    pub other: Option<NodeId>,
+    /// What derives from it was being revoked. That is over: it is for those above it now.
+    pub revoking: bool,
 }
 
-impl Default for Tree {
-    fn default() -> Self {
-        Self::new()
+/// What an audit finds at a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Inspection {
+    /// Not in use.
+    Unused,
+    /// Its capability is there.
+    Alive,
+    /// Its capability is gone; it holds two others or more together.
+    Dead,
+    /// It is none of these: a defect.
+    Broken,
+}
+
+/// The derivation tree, or rather the forest in one arena.
+pub struct Tree<'n, N: ?Sized>(Links<'n, N>);
+
+impl<N: ?Sized> Copy for Tree<'_, N> {}
+impl<N: ?Sized> Clone for Tree<'_, N> {
+    fn clone(&self) -> Self {
+        *self
     }
 }
 
-impl Tree {
-    /// No families.
-    pub const fn new() -> Self {
-        Tree { nodes: Nodes::new(), revoking: 0 }
+impl<'n, N: Nodes + ?Sized> Tree<'n, N> {
+    /// The forest of those nodes.
+    pub const fn of(nodes: &'n N) -> Self {
+        Tree(Links(nodes))
     }
 
-    /// Makes sure that the next `more` roots or children find room.
-    ///
-    /// # Errors
-    /// [`TreeError::OutOfMemory`].
-    pub fn reserve(&mut self, more: usize) -> Result<(), TreeError> {
-        self.nodes.reserve(more)
-    }
-
-    /// A capability that derives from no other.
-    ///
-    /// # Errors
-    /// [`TreeError::OutOfMemory`].
-    pub fn root(&mut self, place: Place) -> Result<NodeId, TreeError> {
-        self.nodes.reserve(1)?;
-        self.nodes.add(place).map(|index| self.nodes.id(index)).ok_or(TreeError::OutOfMemory)
-    }
-
-    /// A capability made from the one of `parent`.
-    ///
-    /// # Errors
-    /// Any [`TreeError`].
-    pub fn derive(&mut self, parent: NodeId, place: Place) -> Result<NodeId, TreeError> {
-        self.check_derive(parent)?;
-        self.nodes.reserve(1)?;
-        let parent = self.nodes.find(parent).ok_or(TreeError::Stale)?;
-        let child = self.nodes.add(place).ok_or(TreeError::OutOfMemory)?;
-        self.nodes.attach(child, parent);
-        Ok(self.nodes.id(child))
-    }
-
-    /// Whether a capability may be made from the one of `parent` now.
-    ///
-    /// # Errors
-    /// [`TreeError::Stale`] or [`TreeError::Revoking`].
-    pub fn check_derive(&self, parent: NodeId) -> Result<(), TreeError> {
-        let index = self.live(parent)?;
-        if self.revoking == 0 {
-            return Ok(());
+    /// Takes an unused node for a capability that derives from no other: the first of its family. Nobody else can reach it yet, so this
+    /// needs no lock.
+    pub fn plant(self, id: NodeId, place: Place) {
+        if let Some(node) = self.0.node(id) {
+            node.begin(place, id.index());
         }
-        let mut above = core::iter::successors(Some(index), |index| self.nodes.parent(*index));
-        let clear = above.by_ref().take(MOST_ANCESTORS).all(|index| !self.nodes.is_revoking(index));
-        if clear && above.next().is_none() { Ok(()) } else { Err(TreeError::Revoking) }
+    }
+
+    /// Takes an unused node for a capability made from that of `parent`, into the same family.
+    #[inline]
+    pub fn derive(self, id: NodeId, parent: NodeId, place: Place) {
+        let (Some(node), Some(above)) = (self.0.node(id), self.0.node(parent)) else { return };
+        self.derive_node((id, node), (parent, above), place);
+    }
+
+    /// The same when both were looked up.
+    #[inline]
+    pub fn derive_node(self, (id, node): (NodeId, &Node), (parent, above): (NodeId, &Node), place: Place) {
+        node.begin(place, above.family());
+        self.0.attach_node((id, node), (parent, above));
+    }
+
+    /// The number of a node's family.
+    #[inline]
+    pub fn family(self, id: NodeId) -> u32 {
+        self.0.node(id).map_or(0, Node::family)
     }
 
     /// Where the capability of a node is. `None` when it is gone.
-    pub fn place(&self, node: NodeId) -> Option<Place> {
-        self.nodes.place(self.nodes.find(node)?)
+    pub fn place(self, id: NodeId) -> Option<Place> {
+        self.0.node(id)?.place()
     }
 
-    /// Notes that a capability has moved.
+    /// Whether a capability may be made from the one of `node`, or that one may move, while something in its family is being revoked.
     ///
     /// # Errors
-    /// [`TreeError::Stale`].
-    pub fn moved(&mut self, node: NodeId, place: Place) -> Result<(), TreeError> {
-        let index = self.live(node)?;
-        self.nodes.set_place(index, Some(place));
-        Ok(())
+    /// [`TreeError::Revoking`].
+    pub fn check(self, node: NodeId) -> Result<(), TreeError> {
+        let mut above = core::iter::successors(Some(node), |id| self.0.parent(*id));
+        let clear = above.by_ref().take(MOST_ANCESTORS).all(|id| !self.is_revoking(id));
+        if clear && above.next().is_none() { Ok(()) } else { Err(TreeError::Revoking) }
     }
 
-    /// Notes that a capability was released. What derives from it lives on, as descendants of its ancestors.
-    ///
-    /// # Errors
-    /// [`TreeError::Stale`].
-    pub fn released(&mut self, node: NodeId) -> Result<(), TreeError> {
-        let index = self.live(node)?;
-        self.nodes.set_place(index, None);
-        self.tidy(index);
-        Ok(())
+    /// Notes that a capability has moved. A revocation of what derives from it does not go along: true when there was one.
+    pub fn moved(self, id: NodeId, place: Place) -> bool {
+        let Some(node) = self.0.node(id) else { return false };
+        node.set_place(Some(place));
+        node.set_revoking(false)
     }
 
-    /// Nodes in use, dead ones included; for audits.
-    pub fn len(&self) -> usize {
-        self.nodes.len()
+    /// Notes that a capability is gone. What derives from it lives on, as descendants of its ancestors.
+    pub fn released(self, id: NodeId) -> Gone {
+        self.0.node(id).map_or_else(Gone::default, |node| self.released_node(id, node))
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.nodes.len() == 0
+    /// The same when the node was looked up.
+    #[inline]
+    pub fn released_node(self, id: NodeId, node: &Node) -> Gone {
+        node.set_place(None);
+        let revoking = node.set_revoking(false);
+        // Most have no children.
+        if node.is_leaf() {
+            return Gone { own: true, other: self.take_out(node), revoking };
+        }
+        Gone { own: self.tidy(id).is_some(), other: None, revoking }
     }
 
-    fn live(&self, node: NodeId) -> Result<Index, TreeError> {
-        let index = self.nodes.find(node).ok_or(TreeError::Stale)?;
-        if self.nodes.place(index).is_some() { Ok(index) } else { Err(TreeError::Stale) }
+    /// Takes a leaf out, and the one above if that is dead and has one child left.
+    #[inline]
+    fn take_out(self, node: &Node) -> Option<NodeId> {
+        let parent = node.parent();
+        if let Some(above) = self.0.detach_node(node)
+            && above.is_alive()
+        {
+            return None;
+        }
+        self.tidy(parent?)
     }
 
-    /// Takes a dead node out if fewer than two others hang on it, and then looks at the one above.
-    fn tidy(&mut self, index: Index) {
-        let mut next = Some(index);
-        while let Some(index) = next {
-            if self.nodes.place(index).is_some() || self.nodes.is_revoking(index) {
-                return;
-            }
-            let parent = self.nodes.parent(index);
-            match (self.nodes.first_child(index), self.nodes.only_child(index)) {
-                (None, _) => {
-                    self.nodes.detach(index);
-                    self.nodes.remove(index);
-                    next = parent;
-                }
-                (Some(_), Some(heir)) => {
-                    self.nodes.detach(heir);
-                    self.nodes.replace(index, heir);
-                    self.nodes.remove(index);
-                    return;
-                }
-                (Some(_), None) => return,
-            }
+    /// What a node derives from.
+    #[inline]
+    pub fn parent(self, id: NodeId) -> Option<NodeId> {
+        self.0.parent(id)
+    }
+
+    /// Has a leaf derive from nothing. Gives a node that is not in use any more: a dead one that held it and one other together.
+    pub fn cut_off(self, id: NodeId) -> Option<NodeId> {
+        self.take_out(self.0.node(id)?)
+    }
+
+    /// Takes a dead node with one child out, which takes its place.
+    #[cold]
+    fn tidy(self, id: NodeId) -> Option<NodeId> {
+        if self.is_alive(id) {
+            return None;
+        }
+        let heir = self.0.only_child(id)?;
+        self.0.detach(heir);
+        self.0.replace(id, heir);
+        Some(id)
+    }
+
+    /// What a node is, and whether its links lead back to it.
+    pub fn inspect(self, id: NodeId) -> Inspection {
+        let links = self.0;
+        let child = links.first_child(id);
+        let in_order = links.parent(id).is_none_or(|parent| {
+            let place = match links.previous(id) {
+                Some(previous) => links.next(previous),
+                None => links.first_child(parent),
+            };
+            place == Some(id)
+        });
+        let known_below = child.is_none_or(|child| links.parent(child) == Some(id));
+        match (self.is_alive(id), child) {
+            (false, None) => Inspection::Unused,
+            _ if !in_order || !known_below => Inspection::Broken,
+            (true, _) => Inspection::Alive,
+            (false, Some(child)) if links.next(child).is_none() => Inspection::Broken,
+            (false, Some(_)) => Inspection::Dead,
         }
     }
-}
 
-/// The tree during a transfer into one table.
-pub struct Family<'t> {
-    /// The tree.
-    pub tree: &'t mut Tree,
-    /// The destination.
-    pub table: u64,
-}
-
-impl Lineage for Family<'_> {
-    fn check(&self, node: NodeId, mode: TransferMode) -> Result<(), TreeError> {
-        match mode {
-            TransferMode::Copy => self.tree.check_derive(node),
-            TransferMode::Move => self.tree.live(node).map(|_| ()),
-        }
+    fn is_alive(self, id: NodeId) -> bool {
+        self.0.node(id).is_some_and(Node::is_alive)
     }
 
-    fn reserve(&mut self, copies: usize) -> Result<(), TreeError> {
-        self.tree.reserve(copies)
-    }
-
-    fn copied(&mut self, parent: NodeId) -> Option<NodeId> {
-        // The place follows at once, by `placed`.
-        self.tree.derive(parent, Place { table: self.table, cap: CapId::NULL }).ok()
-    }
-
-    fn placed(&mut self, node: NodeId, id: CapId) {
-        // Cannot be stale: checked when the transfer began, and the tree is ours since.
-        let moved = self.tree.moved(node, Place { table: self.table, cap: id });
-        debug_assert!(moved.is_ok(), "a node died during a transfer");
+    /// Whether what derives from a node is being revoked.
+    pub fn is_revoking(self, id: NodeId) -> bool {
+        self.0.node(id).is_some_and(Node::is_revoking)
     }
 }

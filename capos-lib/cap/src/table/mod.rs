@@ -171,9 +171,43 @@ impl<O: Clone> Table<O> {
         if self.slots.get(id)?.node == Some(node) { self.slots.take(id) } else { None }
     }
 
-    /// Takes out some capability; for the end of a process, who does it bit by bit. The ids given out before mean nothing then.
-    pub fn dismantle(&mut self) -> Option<Entry<O>> {
-        self.slots.pop()
+    /// Gives a capability its place in the derivation tree.
+    #[inline]
+    pub fn set_node(&mut self, id: CapId, node: Option<NodeId>) {
+        if let Some(entry) = self.slots.get_mut(id) {
+            entry.node = node;
+        }
+    }
+
+    /// How many of the next `count` insertions will be without a spare node.
+    #[inline]
+    pub fn without_spare(&self, count: usize) -> usize {
+        self.slots.without_spare(count)
+    }
+
+    /// Takes the spare node that the next insertion would find.
+    #[inline]
+    pub fn next_spare(&mut self) -> Option<NodeId> {
+        self.slots.take_spare(self.slots.next().index())
+    }
+
+    /// Takes the spare node that lay where `id` is.
+    #[inline]
+    pub fn take_spare(&mut self, id: CapId) -> Option<NodeId> {
+        self.slots.take_spare(id.index())
+    }
+
+    /// Leaves a node that is not in use for who comes where `id` was, so that neither has to look for one. Gives it back when there is one
+    /// already or nobody will come.
+    #[inline]
+    pub fn leave_spare(&mut self, id: CapId, node: NodeId) -> Option<NodeId> {
+        self.slots.leave_spare(id.index(), node)
+    }
+
+    /// Takes out some capability; for the end of a process, who does it bit by bit. The ids given out before mean nothing then. Spare nodes
+    /// go to `unused`.
+    pub fn dismantle(&mut self, unused: impl FnMut(NodeId)) -> Option<Entry<O>> {
+        self.slots.pop(unused)
     }
 
     /// Inserts into room that was reserved.

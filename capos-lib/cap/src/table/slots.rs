@@ -1,6 +1,7 @@
 //! The slots of a table: generations and the list of free slots.
 
 use super::{Entry, TableError};
+use crate::derivation::NodeId;
 use alloc::vec::Vec;
 use capos_abi::{CapId, MAX_CAP_SLOTS};
 
@@ -13,6 +14,8 @@ struct Slot<O> {
     generation: u32,
     /// The next free slot, while this one is free.
     next_free: u32,
+    /// A node that is not in use, for the next tenant that needs one.
+    spare: Option<NodeId>,
     entry: Option<Entry<O>>,
 }
 
@@ -44,6 +47,12 @@ impl<O> Slots<O> {
     pub(super) fn get_word(&self, word: u64) -> Option<&Entry<O>> {
         let slot = self.all.get(CapId::from_raw(word).index() as usize)?;
         if u64::from(slot.generation) == word >> CapId::INDEX_BITS { slot.entry.as_ref() } else { None }
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: CapId) -> Option<&mut Entry<O>> {
+        let slot = self.all.get_mut(id.index() as usize)?;
+        if slot.generation == id.generation() { slot.entry.as_mut() } else { None }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (CapId, &Entry<O>)> {
@@ -85,7 +94,12 @@ impl<O> Slots<O> {
             slot.entry = Some(entry);
             self.free -= 1;
         } else if self.all.len() < self.all.capacity() {
-            self.all.push(Slot { generation: FIRST_GENERATION, next_free: NONE, entry: Some(entry) });
+            self.all.push(Slot {
+                generation: FIRST_GENERATION,
+                next_free: NONE,
+                spare: None,
+                entry: Some(entry),
+            });
         } else {
             return Err(entry);
         }
@@ -112,11 +126,46 @@ impl<O> Slots<O> {
         Some(entry)
     }
 
-    /// Takes slots off the end until one had an entry.
-    pub(super) fn pop(&mut self) -> Option<Entry<O>> {
+    /// How many of the next `count` slots to be filled have no spare node.
+    #[inline]
+    pub(super) fn without_spare(&self, count: usize) -> usize {
+        let (mut at, mut without) = (self.first_free, 0);
+        for _ in 0..count {
+            let slot = self.all.get(at as usize);
+            without += usize::from(slot.is_none_or(|slot| slot.spare.is_none()));
+            at = slot.map_or(NONE, |slot| slot.next_free);
+        }
+        without
+    }
+
+    /// Takes the spare node of a slot.
+    #[inline]
+    pub(super) fn take_spare(&mut self, index: u32) -> Option<NodeId> {
+        self.all.get_mut(index as usize)?.spare.take()
+    }
+
+    /// Leaves a spare node with a slot that will be filled again. Gives it back when that has one, or is retired.
+    #[inline]
+    pub(super) fn leave_spare(&mut self, index: u32, node: NodeId) -> Option<NodeId> {
+        match self.all.get_mut(index as usize) {
+            Some(slot) if slot.spare.is_none() && slot.generation != u32::MAX => {
+                slot.spare = Some(node);
+                None
+            }
+            _ => Some(node),
+        }
+    }
+
+    /// Takes slots off the end until one had an entry. Their spare nodes go to `unused`.
+    pub(super) fn pop(&mut self, mut unused: impl FnMut(NodeId)) -> Option<Entry<O>> {
         // The list may lead to slots that go now; nobody is to follow it any more.
         (self.first_free, self.free) = (NONE, 0);
-        let entry = core::iter::from_fn(|| self.all.pop()).find_map(|slot| slot.entry)?;
+        let slots = core::iter::from_fn(|| self.all.pop());
+        let mut entries = slots.map(|slot| {
+            slot.spare.into_iter().for_each(&mut unused);
+            slot.entry
+        });
+        let entry = entries.find_map(|entry| entry)?;
         self.live -= 1;
         Some(entry)
     }

@@ -159,9 +159,10 @@ fn dismantling_gives_every_capability_once() {
     let ids: Vec<CapId> = (0..5).map(|n| table.insert(entry(n)).unwrap()).collect();
     table.release(ids[2]).unwrap();
     table.release(ids[4]).unwrap();
-    let mut objects: Vec<u32> = core::iter::from_fn(|| table.dismantle()).map(|entry| entry.object).collect();
+    let mut objects: Vec<u32> =
+        core::iter::from_fn(|| table.dismantle(|_| {})).map(|entry| entry.object).collect();
     objects.sort_unstable();
-    assert_eq!((objects.as_slice(), table.len(), table.dismantle()), (&[0, 1, 3][..], 0, None));
+    assert_eq!((objects.as_slice(), table.len(), table.dismantle(|_| {})), (&[0, 1, 3][..], 0, None));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Transfers that succeed, and every way in which they fail.
 
 use super::{Lineage, TransferError, transfer, transfer_within};
-use crate::derivation::{Family, NodeId, Place, Tree, TreeError};
+use crate::derivation::forest::{Forest, Sending};
+use crate::derivation::{Next, NodeId, Place, TreeError};
 use crate::table::{Entry, Mobility, Table};
-use capos_abi::{CapId, TransferMode, TransferSlot};
+use capos_abi::{CapId, TransferSlot};
 use std::vec;
 use std::vec::Vec;
 
@@ -180,40 +181,65 @@ fn what_sits_in_the_destination_is_never_touched() {
     assert_eq!(out[0], CapId::new(held[0].index(), 2));
 }
 
+/// A capability with a node, in table 1.
+fn tracked(forest: &mut Forest, table: &mut Table<u32>, object: u32) -> (CapId, NodeId) {
+    let id = table.insert(entry(object, Mobility::Free)).unwrap();
+    let node = forest.root(Place { table: 1, cap: id });
+    table.set_node(id, Some(node));
+    (id, node)
+}
+
 #[test]
 fn a_tracked_copy_is_a_child_and_a_tracked_move_keeps_its_node() {
-    let mut tree = Tree::new();
+    let mut forest = Forest::new(3);
     let (mut from, mut to) = (Table::new(4), Table::new(4));
-    let mut ids = Vec::new();
-    for object in 0..2 {
-        let place = Place { table: 1, cap: CapId::new(object, 1) };
-        let node = tree.root(place).unwrap();
-        ids.push(from.insert(Entry { node: Some(node), ..entry(object, Mobility::Free) }).unwrap());
-    }
-    let moving = from.lookup(ids[1]).unwrap().node.unwrap();
-    let list = [TransferSlot::copy(ids[0]), TransferSlot::moved(ids[1])];
+    let (first, parent) = tracked(&mut forest, &mut from, 0);
+    let (second, moving) = tracked(&mut forest, &mut from, 1);
+    let list = [TransferSlot::copy(first), TransferSlot::moved(second)];
     let mut out = [CapId::NULL; 2];
-    transfer(&mut from, &mut to, &list, &mut Family { tree: &mut tree, table: 2 }, &mut out).unwrap();
+    transfer(&mut from, &mut to, &list, &mut Sending::to(&mut forest, 2), &mut out).unwrap();
     let child = to.lookup(out[0]).unwrap().node.unwrap();
-    assert_eq!(tree.place(child), Some(Place { table: 2, cap: out[0] }));
-    assert_eq!(to.lookup(out[1]).unwrap().node, Some(moving));
-    assert_eq!((tree.place(moving), tree.len()), (Some(Place { table: 2, cap: out[1] }), 3));
+    assert_eq!(forest.tree().place(child), Some(Place { table: 2, cap: out[0] }));
+    assert_eq!(
+        forest.tree().revoke(parent),
+        Next::Kill { place: Place { table: 2, cap: out[0] }, node: child }
+    );
+    assert_eq!(
+        (from.lookup(first).unwrap().node, to.lookup(out[1]).unwrap().node),
+        (Some(parent), Some(moving))
+    );
+    assert_eq!((forest.tree().place(moving), forest.len()), (Some(Place { table: 2, cap: out[1] }), 3));
 }
 
 #[test]
 fn what_is_being_revoked_is_neither_copied_nor_moved() {
-    let mut tree = Tree::new();
-    let root = tree.root(Place { table: 1, cap: CapId::new(9, 1) }).unwrap();
-    let child = tree.derive(root, Place { table: 1, cap: CapId::new(0, 1) }).unwrap();
+    let mut forest = Forest::new(3);
+    let root = forest.root(Place { table: 1, cap: CapId::new(9, 1) });
     let (mut from, mut to) = (Table::new(4), Table::new(4));
-    let id = from.insert(Entry { node: Some(child), ..entry(1, Mobility::Free) }).unwrap();
-    tree.begin_revoke(root).unwrap();
-    let mut family = Family { tree: &mut tree, table: 2 };
-    let copied = transfer(&mut from, &mut to, &[TransferSlot::copy(id)], &mut family, &mut [CapId::NULL]);
-    assert_eq!(copied, Err(TransferError::InvalidCap), "it would die at once");
-    family.tree.revoke(root, 1);
-    let moved = transfer(&mut from, &mut to, &[TransferSlot::moved(id)], &mut family, &mut [CapId::NULL]);
-    assert_eq!((moved, from.len(), to.len()), (Err(TransferError::InvalidCap), 1, 0));
+    let id = from.insert(entry(1, Mobility::Free)).unwrap();
+    let child = forest.derive(root, Place { table: 1, cap: id }).unwrap();
+    from.set_node(id, Some(child));
+    forest.begin(root);
+    for slot in [TransferSlot::copy(id), TransferSlot::moved(id)] {
+        let sent =
+            transfer(&mut from, &mut to, &[slot], &mut Sending::to(&mut forest, 2), &mut [CapId::NULL]);
+        assert_eq!((sent, from.len(), to.len()), (Err(TransferError::Revoking), 1, 0));
+    }
+}
+
+#[test]
+fn nodes_that_a_failed_transfer_set_aside_are_unused_again() {
+    let mut forest = Forest::new(2);
+    let (mut from, mut to) = (Table::new(4), Table::new(0));
+    let (id, _) = tracked(&mut forest, &mut from, 0);
+    let sent = transfer(
+        &mut from,
+        &mut to,
+        &[TransferSlot::copy(id)],
+        &mut Sending::to(&mut forest, 2),
+        &mut [CapId::NULL],
+    );
+    assert_eq!((sent, forest.len()), (Err(TransferError::DestinationFull), 1));
 }
 
 /// A tree that fails where it is told to.
@@ -225,7 +251,7 @@ struct Faulty {
 }
 
 impl Lineage for Faulty {
-    fn check(&self, _: NodeId, _: TransferMode) -> Result<(), TreeError> {
+    fn check(&self, _: NodeId) -> Result<(), TreeError> {
         self.check.map_or(Ok(()), Err)
     }
 
@@ -233,27 +259,25 @@ impl Lineage for Faulty {
         self.reserve.map_or(Ok(()), Err)
     }
 
-    fn copied(&mut self, parent: NodeId) -> Option<NodeId> {
+    fn copied(&mut self, parent: NodeId, _: CapId, _: Option<NodeId>) -> Option<NodeId> {
         self.changes += 1;
         Some(parent)
     }
 
-    fn placed(&mut self, _: NodeId, _: CapId) {
+    fn moved(&mut self, _: NodeId, _: CapId) {
         self.changes += 1;
     }
 }
 
 #[test]
 fn a_failing_tree_stops_everything_before_anything_changes() {
-    let node = Tree::new().root(Place { table: 1, cap: CapId::NULL }).unwrap();
     let (mut from, mut to) = (Table::new(4), Table::new(4));
     let ids: Vec<CapId> = (0..2)
-        .map(|object| from.insert(Entry { node: Some(node), ..entry(object, Mobility::Free) }).unwrap())
+        .map(|object| from.insert(Entry { node: NodeId::new(1), ..entry(object, Mobility::Free) }).unwrap())
         .collect();
     let list = [TransferSlot::moved(ids[0]), TransferSlot::copy(ids[1])];
     let cases = [
-        (Some(TreeError::Stale), None, TransferError::InvalidCap),
-        (Some(TreeError::Revoking), None, TransferError::InvalidCap),
+        (Some(TreeError::Revoking), None, TransferError::Revoking),
         (None, Some(TreeError::OutOfMemory), TransferError::OutOfMemory),
     ];
     let before = contents(&from);

@@ -292,7 +292,7 @@ impl<T: Clone + PartialEq> Regions<T> {
         }
     }
 
-    fn put(&mut self, at: usize, value: Region<T>) {
+    pub(super) fn put(&mut self, at: usize, value: Region<T>) {
         if let Some(region) = self.list.get_mut(at) {
             *region = value;
         }
@@ -305,7 +305,7 @@ impl<T: Clone + PartialEq> Regions<T> {
     }
 
     /// Makes sure that `more` regions can be added.
-    fn make_room(&mut self, more: usize) -> Result<(), RegionError> {
+    pub(super) fn make_room(&mut self, more: usize) -> Result<(), RegionError> {
         if self.most.saturating_sub(self.list.len()) < more {
             return Err(RegionError::TooManyRegions);
         }

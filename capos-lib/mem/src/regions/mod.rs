@@ -12,9 +12,11 @@ mod free;
 mod region;
 #[cfg(test)]
 mod tests;
+mod withdraw;
 
 pub use change::{Commitment, Placement, Removal};
 pub use region::{Backing, Bounds, LARGE_PAGES, Protection, Region, RegionError};
+pub use withdraw::Withdrawal;
 
 use alloc::vec::Vec;
 

@@ -446,3 +446,62 @@ proptest! {
         }
     }
 }
+
+/// Withdraws object 7 to the end; gives the ranges that were taken.
+fn withdraw_all(regions: &mut Regions<u32>) -> Vec<(u64, usize)> {
+    core::iter::from_fn(|| {
+        let withdrawal = regions.withdrawal(|object| *object == 7)?;
+        let (start, pages) = withdrawal.range();
+        assert_eq!(withdrawal.withdraw().map(|backing| backing.object), Some(7));
+        Some((start / PAGE, pages))
+    })
+    .collect()
+}
+
+#[test]
+fn what_is_withdrawn_stays_reserved() {
+    let mut regions = regions();
+    regions.insert(backed(0x40, 4, 7, 0)).unwrap();
+    regions.insert(backed(0x44, 2, 8, 0)).unwrap();
+    regions.insert(backed(0x46, 1, 7, 9)).unwrap();
+    assert_eq!(withdraw_all(&mut regions), [(0x40, 4), (0x46, 1)]);
+    assert_eq!(list(&regions), [reserved(0x40, 4), backed(0x44, 2, 8, 0), reserved(0x46, 1)]);
+    regions.remove(0x40 * PAGE, 7).unwrap();
+    assert!(regions.is_empty());
+}
+
+/// Room for more than 2 MiB.
+const WIDE: Bounds =
+    Bounds { start: PAGE, end: PAGE << 20, dynamic_start: PAGE << 10, dynamic_end: PAGE << 19 };
+
+#[test]
+fn much_is_withdrawn_in_pieces_that_need_one_region_more() {
+    let mut regions = Regions::new(WIDE, 2);
+    let large = LARGE_PAGES as u64;
+    regions.insert(backed(large - 2, 2 * LARGE_PAGES + 3, 7, 0)).unwrap();
+    let first = regions.withdrawal(|object| *object == 7).expect("it is there");
+    assert_eq!(first.range(), ((large - 2) * PAGE, 2));
+    first.withdraw();
+    assert_eq!(list(&regions), [reserved(large - 2, 2), backed(large, 2 * LARGE_PAGES + 1, 7, 2)]);
+    assert_eq!(withdraw_all(&mut regions), [(large, LARGE_PAGES), (2 * large, LARGE_PAGES), (3 * large, 1)]);
+    assert_eq!(list(&regions), [reserved(large - 2, 2 * LARGE_PAGES + 3)]);
+}
+
+#[test]
+fn all_of_a_region_is_withdrawn_where_two_have_no_room() {
+    let mut regions = Regions::new(WIDE, 1);
+    let large = LARGE_PAGES as u64;
+    regions.insert(backed(large - 2, LARGE_PAGES, 7, 0)).unwrap();
+    assert_eq!(withdraw_all(&mut regions), [(large - 2, LARGE_PAGES)]);
+    assert_eq!(list(&regions), [reserved(large - 2, LARGE_PAGES)]);
+}
+
+#[test]
+fn nothing_else_is_withdrawn() {
+    let mut regions = regions();
+    regions.insert(backed(0x40, 4, 8, 0)).unwrap();
+    regions.reserve(1).unwrap();
+    let before = list(&regions);
+    assert!(regions.withdrawal(|object| *object == 7).is_none());
+    assert_eq!(list(&regions), before);
+}

@@ -5,6 +5,7 @@
 //! looks again no longer sees it.
 
 pub(crate) mod census;
+pub(crate) mod derivation;
 mod endpoints;
 mod threads;
 

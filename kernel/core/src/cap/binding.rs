@@ -1,10 +1,12 @@
 //! Where the events of a kernel object end: a signaller that somebody bound to it, at the expense of who did.
 
 use super::signaller::Signaller;
-use super::{Call, Object, Outcome, Sent};
+use super::{Call, Object, Outcome, Sent, leases};
+use crate::ipc::transfer;
 use capos_abi::{ExceptionCode, TransferSlot};
 use capos_mem::Resource;
 use kernel_hal::account::Account;
+use kernel_hal::lease::Lease;
 use kernel_hal::sync::Ref;
 
 /// A signaller that an object holds. Counts as one entry of an endpoint.
@@ -13,6 +15,7 @@ pub(crate) struct Binding {
     account: Ref<Account>,
     /// The process that bound it.
     binder: u64,
+    lease: Option<Lease>,
 }
 
 impl Binding {
@@ -22,16 +25,20 @@ impl Binding {
             Sent { object: Object::Signaller(signaller), slot } => (signaller, slot),
             Sent { .. } => return Err(Outcome::exception(ExceptionCode::InvalidArgument)),
         };
+        let lease = leases::of_binding(call.process(), slot.id())
+            .map_err(|error| Outcome::error(transfer::refusal(error)))?;
         let account = call.process().account.clone();
         let charged = account.charge(Resource::EndpointEntries, 1);
         charged.map_err(|_| Outcome::exception(ExceptionCode::BudgetExhausted))?;
-        Ok((Binding { signaller, account, binder: call.process().id }, slot))
+        Ok((Binding { signaller, account, binder: call.process().id, lease }, slot))
     }
 
     /// The event has happened. Never allocates, and waits for nothing: for interrupts, too.
     pub fn signal(&self) {
         // When nobody waits any more there is nobody to tell.
-        self.signaller.raise();
+        if !self.lease.as_ref().is_some_and(leases::is_revoked) {
+            self.signaller.raise();
+        }
     }
 
     /// Whether process number `id` bound it.

@@ -27,7 +27,7 @@ impl BootPackage {
         let Some(file) = boot::info().modules.iter().find(|file| file.name == params.name) else {
             return Outcome::exception(ExceptionCode::NotFound);
         };
-        match call.give(Object::MemoryObject(MemoryObject::read_only_of(file.frames.clone()))) {
+        match call.give_facet(Object::MemoryObject(MemoryObject::read_only_of(file.frames.clone()))) {
             Ok(()) => call.reply(&OpenResults { size: file.length as u64 }),
             Err(outcome) => outcome,
         }

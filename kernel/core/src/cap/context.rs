@@ -2,12 +2,14 @@
 
 use crate::cap::Object;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
+use crate::ipc::transfer;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use capos_abi::ring::cqe_flags;
 use capos_abi::{CapId, Cqe, ExceptionCode, MAX_MESSAGE, TransferMode, TransferSlot, TransportError};
-use capos_cap::{Mobility, TableError};
+use capos_cap::TransferError;
 use capos_schema::Encode;
+use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 
 /// How a call of a kernel object went: the second word of its completion, [`Cqe::outcome`]. So nothing has to be taken apart and put together again on the way to the completion queue.
@@ -142,19 +144,32 @@ impl<'a> Call<'a> {
         Outcome::error(error)
     }
 
-    /// Puts a capability for `object` into the caller's table and the answer.
+    /// Puts a capability for a new `object` into the caller's table and the answer.
     pub fn give(&mut self, object: Object) -> Result<(), Outcome> {
+        self.give_by(|process| process.insert(object))
+    }
+
+    /// The same for a facet of what is called: whoever revokes that takes the facet away, too.
+    pub fn give_facet(&mut self, object: Object) -> Result<(), Outcome> {
+        let called = CapId::from_raw(self.buffers.cap);
+        self.give_by(|process| process.insert_derived(object, called))
+    }
+
+    fn give_by(
+        &mut self,
+        insert: impl FnOnce(&Process) -> Result<CapId, TransferError>,
+    ) -> Result<(), Outcome> {
         if self.given >= self.buffers.kind.caps_recv() {
             return Err(self.take_back(TransportError::ReplyTooLarge));
         }
-        match self.process().insert(object) {
+        match insert(self.process()) {
             Ok(id) => {
                 // The array was checked against the arena with the submission.
                 let _ = self.thread.ring.arena_store(self.slot(self.given), id.raw());
                 self.given += 1;
                 Ok(())
             }
-            Err(error) => Err(self.take_back(refusal(error))),
+            Err(error) => Err(self.take_back(transfer::refusal(error))),
         }
     }
 
@@ -162,22 +177,9 @@ impl<'a> Call<'a> {
     pub fn object(&self, n: u8) -> Result<Sent, Outcome> {
         let slot = self.sent(n)?;
         let table = self.process().table.lock();
-        let entry = table.lookup(slot.id()).map_err(|error| Outcome::error(refusal(error)))?;
+        let entry =
+            table.lookup(slot.id()).map_err(|error| Outcome::error(transfer::refusal(error.into())))?;
         Ok(Sent { object: entry.object.clone(), slot })
-    }
-
-    /// The object behind the `n`th capability, if it may be given to somebody else in the way it was sent. One that is to be copied only
-    /// may be sent away here all the same: [`Call::consume`] gives it up in order.
-    pub fn transferable(&self, n: u8) -> Result<Sent, Outcome> {
-        let slot = self.sent(n)?;
-        let table = self.process().table.lock();
-        let entry = table.lookup(slot.id()).map_err(|error| Outcome::error(refusal(error)))?;
-        match (entry.mobility, slot.mode()) {
-            (Mobility::Free | Mobility::CopyOnly, _) | (Mobility::MoveOnly, Some(TransferMode::Move)) => {
-                Ok(Sent { object: entry.object.clone(), slot })
-            }
-            _ => Err(Outcome::error(TransportError::NotTransferable)),
-        }
     }
 
     /// Empties the caller's entry of a capability that was sent as a move. For the end of a successful call.
@@ -202,7 +204,8 @@ impl<'a> Call<'a> {
     }
 
     /// Leaves the call unanswered for now: `enter` puts its ticket where `waiting` says that it is to be found later. An error of
-    /// `enter` ends the call at once.
+    /// `enter` ends the call at once. Locks of the object may be held: what is to be done about a capability that went in the middle of it
+    /// is done later, by [`crate::task::revoke::catch_up`].
     pub fn defer(
         &mut self,
         waiting: Waiting,
@@ -213,21 +216,14 @@ impl<'a> Call<'a> {
             Err(error) => return Outcome::error(error),
         };
         match enter(Ticket { thread: self.thread.clone(), id }) {
-            Ok(()) => Outcome::PENDING,
+            Ok(()) => {
+                self.thread.deferred.store(self.buffers.cap, Ordering::Relaxed);
+                Outcome::PENDING
+            }
             Err(code) => {
                 self.thread.end(id);
                 Outcome::exception(code)
             }
         }
-    }
-}
-
-/// What the caller hears when its own table refuses.
-pub(crate) fn refusal(error: TableError) -> TransportError {
-    match error {
-        TableError::InvalidCap => TransportError::InvalidCap,
-        TableError::NotTransferable => TransportError::NotTransferable,
-        TableError::Full | TableError::UnexpectedSlot => TransportError::BudgetExhausted,
-        TableError::OutOfMemory => TransportError::OutOfMemory,
     }
 }

@@ -19,7 +19,9 @@ use super::{
 #[inline(always)]
 pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone: Option<Lone>) -> Outcome {
     let table = thread.process.table.lock();
-    let object = match named(&table, call) {
+    // Read once: the program may change the word.
+    let cap = call.cap();
+    let object = match named(&table, cap, call) {
         Ok(object) => object,
         Err(error) => return refuse(thread, call, kind, error),
     };
@@ -28,115 +30,115 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone
         Object::Alarm(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::BootPackage(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::Endpoint(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::EndpointFactory(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::EntropySource(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::Interrupt(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::InterruptController(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::IoPort(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::LogReader(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::LogSink(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::MemoryObject(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::Notification(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::Power(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::ProcessHandle(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::ProcessSpawner(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::Signaller(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::SystemInfo(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::ThreadControl(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::Timer(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::VirtualMemory(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::WallClock(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, call, kind, lone)
+            serve(thread, &object, cap, call, kind, lone)
         }
         Object::Client(facet) => {
-            if forward_directly(thread, facet, call, kind, lone) {
+            if forward_directly(thread, facet, cap, call, kind, lone) {
                 return Outcome::AWAY;
             }
             let facet = facet.clone();
             drop(table);
-            forward(thread, &facet, call, kind)
+            forward(thread, &facet, cap, call, kind)
         }
     }
 }
@@ -494,6 +496,9 @@ impl Serve for super::system_info::SystemInfo {
                 with(message, buffers.answer.len() >= 24, |params: system_info::CapabilityParams| {
                     self.capability(call, params)
                 })
+            }
+            system_info::DERIVATION => {
+                with(message, buffers.answer.len() >= 48, |Empty| self.derivation(call))
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }

@@ -13,7 +13,7 @@ impl Endpoint {
         let Ok(facet) = endpoint::Endpoint::mint(&self.endpoint, params.badge, params.interface) else {
             return Outcome::exception(ExceptionCode::OutOfMemory);
         };
-        match call.give(Object::Client(facet)) {
+        match call.give_facet(Object::Client(facet)) {
             Ok(()) => call.reply(&MintResults),
             Err(outcome) => outcome,
         }

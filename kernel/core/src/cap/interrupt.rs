@@ -170,6 +170,12 @@ impl Interrupt {
         Outcome::EMPTY
     }
 
+    /// Process number `id` has been deprived of the line: what it bound to it is bound no more.
+    pub fn unbind_for(&self, id: u64) {
+        let gone = self.holder.line.state.lock().bound.take_if(|binding| binding.is_of(id));
+        drop(gone);
+    }
+
     pub(super) fn acknowledge(&self, _call: &mut Call<'_>) -> Outcome {
         self.holder.line.state.lock().pending = false;
         irq::unmask(self.holder.line.line);

@@ -18,7 +18,7 @@ impl InterruptController {
             Err(ClaimError::Line(IrqError::Taken)) => return Outcome::exception(ExceptionCode::Exists),
             Err(ClaimError::OutOfMemory) => return Outcome::exception(ExceptionCode::OutOfMemory),
         };
-        match call.give(Object::Interrupt(interrupt)) {
+        match call.give_facet(Object::Interrupt(interrupt)) {
             Ok(()) => call.reply(&IsaResults),
             Err(outcome) => outcome,
         }

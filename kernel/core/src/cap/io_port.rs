@@ -157,7 +157,7 @@ impl IoPort {
         let Ok(claim) = Ref::try_new(Claim { ports, holds_com1: AtomicBool::new(false) }) else {
             return Outcome::exception(ExceptionCode::OutOfMemory);
         };
-        match call.give(Object::IoPort(IoPort { base, length, claim: Some(claim.clone()) })) {
+        match call.give_facet(Object::IoPort(IoPort { base, length, claim: Some(claim.clone()) })) {
             Ok(()) => {
                 claim.take_effect();
                 call.reply(&SubrangeResults)

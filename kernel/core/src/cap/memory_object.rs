@@ -74,7 +74,7 @@ impl MemoryObject {
     }
 
     pub(super) fn read_only(&self, call: &mut Call<'_>) -> Outcome {
-        match call.give(Object::MemoryObject(MemoryObject::read_only_of(self.frames.clone()))) {
+        match call.give_facet(Object::MemoryObject(MemoryObject::read_only_of(self.frames.clone()))) {
             Ok(()) => call.reply(&ReadOnlyResults),
             Err(outcome) => outcome,
         }

@@ -28,6 +28,8 @@ pub(crate) mod virtual_memory;
 pub(crate) mod wall_clock;
 
 mod context;
+pub(crate) mod families;
+pub(crate) mod leases;
 pub(crate) mod long;
 
 pub(crate) use context::{Call, Outcome, Sent};
@@ -107,8 +109,8 @@ pub(crate) struct Lone {
 
 /// What the capability that a call names stands for, if it is of the interface that the call names.
 #[inline]
-fn named<'a>(table: &'a Table<Object>, call: &Queued<'_>) -> Result<&'a Object, TransportError> {
-    let entry = table.lookup_word(call.cap()).map_err(|_| TransportError::InvalidCap)?;
+fn named<'a>(table: &'a Table<Object>, cap: u64, call: &Queued<'_>) -> Result<&'a Object, TransportError> {
+    let entry = table.lookup_word(cap).map_err(|_| TransportError::InvalidCap)?;
     if entry.interface == call.interface() { Ok(&entry.object) } else { Err(TransportError::WrongInterface) }
 }
 
@@ -116,7 +118,7 @@ fn named<'a>(table: &'a Table<Object>, call: &Queued<'_>) -> Result<&'a Object, 
 #[cold]
 #[inline(never)]
 fn refuse(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, error: TransportError) -> Outcome {
-    let good = check::call(&thread.ring, &Buffers::read(call, kind));
+    let good = check::call(&thread.ring, &Buffers::read(call, kind, 0));
     Outcome::error(good.err().unwrap_or(error))
 }
 
@@ -125,20 +127,21 @@ fn refuse(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, error: TransportE
 fn forward_directly(
     thread: &Ref<Thread>,
     facet: &Ref<Facet>,
+    cap: u64,
     call: &Queued<'_>,
     kind: Kind,
     lone: Option<Lone>,
 ) -> bool {
     match lone {
-        Some(Lone { cpu, wait }) => wait.is_for_one() && direct::call(cpu, thread, facet, call, kind),
+        Some(Lone { cpu, wait }) => wait.is_for_one() && direct::call(cpu, thread, facet, cap, call, kind),
         None => false,
     }
 }
 
 /// Hands a call to the process that serves it.
 #[inline(never)]
-fn forward(thread: &Ref<Thread>, facet: &Ref<Facet>, call: &Queued<'_>, kind: Kind) -> Outcome {
-    let buffers = &Buffers::read(call, kind);
+fn forward(thread: &Ref<Thread>, facet: &Ref<Facet>, cap: u64, call: &Queued<'_>, kind: Kind) -> Outcome {
+    let buffers = &Buffers::read(call, kind, cap);
     let sent = check::call(&thread.ring, buffers)
         .and_then(|()| deliver::call(thread, &facet.endpoint, facet.badge, buffers));
     sent.map_or_else(Outcome::error, |()| Outcome::PENDING)
@@ -149,23 +152,24 @@ fn forward(thread: &Ref<Thread>, facet: &Ref<Facet>, call: &Queued<'_>, kind: Ki
 fn serve(
     thread: &Ref<Thread>,
     object: &impl Serve,
+    cap: u64,
     call: &Queued<'_>,
     kind: Kind,
     lone: Option<Lone>,
 ) -> Outcome {
     if lone.is_some() {
-        let buffers = Buffers::read(call, kind);
+        let buffers = Buffers::read(call, kind, cap);
         if check::plain_call(&thread.ring, &buffers) {
             return object.serve_plain(thread, &buffers);
         }
     }
-    serve_any(thread, object, call, kind)
+    serve_any(thread, object, cap, call, kind)
 }
 
 /// Calls a kernel object with whatever the call carries. What was read of it before is read anew, and judged anew.
 #[inline(never)]
-fn serve_any(thread: &Ref<Thread>, object: &dyn Serve, call: &Queued<'_>, kind: Kind) -> Outcome {
-    let buffers = &Buffers::read(call, kind);
+fn serve_any(thread: &Ref<Thread>, object: &dyn Serve, cap: u64, call: &Queued<'_>, kind: Kind) -> Outcome {
+    let buffers = &Buffers::read(call, kind, cap);
     if let Err(error) = check::call(&thread.ring, buffers) {
         return Outcome::error(error);
     }

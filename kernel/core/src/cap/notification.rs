@@ -193,7 +193,7 @@ impl Notification {
         let Ok(signaller) = Signaller::new(self.owner.event.clone(), params.bits) else {
             return Outcome::exception(ExceptionCode::OutOfMemory);
         };
-        match call.give(Object::Signaller(signaller.clone())) {
+        match call.give_facet(Object::Signaller(signaller.clone())) {
             Ok(()) => {
                 signaller.given(params.lost);
                 call.reply(&MintResults)

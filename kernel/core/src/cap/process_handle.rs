@@ -3,10 +3,11 @@
 use super::binding::Binding;
 use super::{Call, Object, Outcome, Sent};
 use crate::ipc::ops::Waiting;
+use crate::ipc::transfer;
 use crate::task::create;
 use crate::task::end;
 use crate::task::process::{BACKTRACE_MAX, Process, Status, Wants};
-use capos_abi::{CapId, ExceptionCode, TransportError};
+use capos_abi::{CapId, ExceptionCode};
 use capos_schema::process_handle::{CrashResults, GrantResults, InfoResults, StartParams};
 use kernel_hal::sync::{OutOfMemory, Ref};
 
@@ -48,28 +49,30 @@ impl ProcessHandle {
     }
 
     pub(super) fn grant(&self, call: &mut Call<'_>) -> Outcome {
-        let Sent { object, slot } = match call.transferable(0) {
+        let Sent { object, slot } = match call.object(0) {
             Ok(sent) => sent,
             Err(outcome) => return outcome,
         };
-        {
-            let threads = self.process().threads.lock();
-            if threads.started || threads.closed {
-                return Outcome::exception(ExceptionCode::WrongState);
-            }
-        }
         if let Object::ProcessHandle(handle) = &object
             && !handle.is_started()
         {
             // Two that were never started could hold each other's handles, or one its own, and nobody could reach them any more.
             return Outcome::exception(ExceptionCode::InvalidArgument);
         }
-        match self.process().insert(object) {
+        let granted = {
+            // Held until it is there: a process that begins to end meanwhile would not give it up again.
+            let threads = self.process().threads.lock();
+            if threads.started || threads.closed {
+                return Outcome::exception(ExceptionCode::WrongState);
+            }
+            transfer::grant(call.process(), self.process(), slot)
+        };
+        match granted {
             Ok(id) => {
                 call.consume(slot);
                 call.reply(&GrantResults { slot: id.index() - CapId::FIRST_GRANT })
             }
-            Err(_) => Outcome::error(TransportError::PeerBudgetExhausted),
+            Err(error) => Outcome::error(error),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Call, Outcome};
 use crate::audit::census::{self, Kind};
+use crate::audit::derivation::Derivation;
 use crate::task::process::Process;
 use crate::task::{cpu, registry, schedule, timers};
 use crate::{audit, boot};
@@ -10,9 +11,9 @@ use capos_mem::Resource;
 use capos_schema::Encode;
 use capos_schema::system_info::{
     AcpiTableParams, AcpiTableResults, AuditProcessParams, AuditProcessResults, AuditResults, BootResults,
-    CapabilityParams, CapabilityResults, CpuParams, CpuResults, FeaturesResults, IrqParams, IrqResults,
-    MemoryRangeParams, MemoryRangeResults, PciFunctionParams, PciFunctionResults, ProcessParams,
-    ProcessResults, ProcessState, SystemResults, TimersResults,
+    CapabilityParams, CapabilityResults, CpuParams, CpuResults, DerivationResults, FeaturesResults,
+    IrqParams, IrqResults, MemoryRangeParams, MemoryRangeResults, PciFunctionParams, PciFunctionResults,
+    ProcessParams, ProcessResults, ProcessState, SystemResults, TimersResults,
 };
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
@@ -152,6 +153,11 @@ impl SystemInfo {
         let process = registry::at_or_after(params.process).filter(|process| process.id == params.process);
         let held = process.and_then(|process| audit::held(&process, params.slot));
         or_not_found(call, held.map(|held| CapabilityResults { slot: held.slot, interface: held.interface }))
+    }
+
+    pub(super) fn derivation(&self, call: &mut Call<'_>) -> Outcome {
+        let Derivation { held, alive, leases, dead, wrong } = audit::derivation::look();
+        call.reply(&DerivationResults { held, alive, dead, wrong, leases })
     }
 
     pub(super) fn boot(&self, call: &mut Call<'_>) -> Outcome {

@@ -1,9 +1,10 @@
 //! `VirtualMemory`: the address space of one process.
 
 use super::memory_object::MemoryObject;
-use super::{Call, Object, Outcome, Sent, long};
+use super::{Call, Object, Outcome, Sent, leases, long};
+use crate::ipc::transfer;
 use crate::task::process::whole_pages;
-use capos_abi::ExceptionCode;
+use capos_abi::{ExceptionCode, TransportError};
 use capos_schema::virtual_memory::{
     self as schema, CommitParams, CreateObjectParams, CreateObjectResults, MapParams, MapResults,
     ProtectParams, ReserveParams, ReserveResults, UnmapParams, UsageResults,
@@ -85,9 +86,18 @@ impl VirtualMemory {
         }
         let first = if params.offset == 0 { Some(0) } else { whole_pages(params.offset) };
         let (Some(pages), Some(first)) = (whole_pages(params.size), first) else { return INVALID };
+        let lease = match leases::of_mapping(call.process(), sent.id()) {
+            Ok(lease) => lease,
+            Err(error) => return Outcome::error(transfer::refusal(error)),
+        };
         // The mapping remembers whether it came from a read-only facet, or `protect` could widen it.
-        match self.space.map(object.frames(), first, pages, protection, object.writable()) {
+        match self.space.map(object.frames(), first, pages, protection, object.writable(), lease.clone()) {
             Ok(address) => {
+                if lease.is_some_and(|lease| leases::is_revoked(&lease)) {
+                    // It came in the middle: as if it had come too late.
+                    let _ = self.space.unmap(address, pages);
+                    return Outcome::error(TransportError::Revoked);
+                }
                 call.consume(sent);
                 call.reply(&MapResults { address })
             }

@@ -12,8 +12,8 @@ use crate::ipc::endpoint::{Endpoint, State};
 use crate::ipc::loans;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ipc::transfer::{self, TransferFault};
-use crate::task::schedule;
 use crate::task::thread::{self, Thread};
+use crate::task::{revoke, schedule};
 use capos_abi::ring::{cqe_flags, sqe_flags};
 use capos_abi::{CapId, Cqe, TransportError};
 use capos_ring::{KernelRing, Span};
@@ -48,6 +48,10 @@ fn send(
         let mut state = endpoint.lock();
         if state.closed {
             return Err(TransportError::Disconnected);
+        }
+        // From here on whoever revokes the capability finds the call.
+        if caller.process.has_lost() && !revoke::holds(&caller.process, from.cap) {
+            return Err(TransportError::Revoked);
         }
         let State { calls, receivers, .. } = &mut *state;
         let vacancy = calls.vacancy().ok_or(TransportError::QueueFull)?;

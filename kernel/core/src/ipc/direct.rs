@@ -24,9 +24,16 @@ use kernel_hal::sync::Ref;
 /// `CALL` of `facet`, without capabilities, by the current thread, which then sleeps until its answer is there: the only operation that it
 /// has pending. True when its server runs instead.
 #[inline(always)]
-pub(crate) fn call(cpu: &Cpu, caller: &Ref<Thread>, facet: &Facet, call: &Queued<'_>, kind: Kind) -> bool {
-    call_with::<false>(cpu, caller, facet, call, kind)
-        || order::is_checked() && call_with::<true>(cpu, caller, facet, call, kind)
+pub(crate) fn call(
+    cpu: &Cpu,
+    caller: &Ref<Thread>,
+    facet: &Facet,
+    cap: u64,
+    call: &Queued<'_>,
+    kind: Kind,
+) -> bool {
+    call_with::<false>(cpu, caller, facet, cap, call, kind)
+        || order::is_checked() && call_with::<true>(cpu, caller, facet, cap, call, kind)
 }
 
 #[inline(never)]
@@ -34,10 +41,11 @@ fn call_with<const WATCHED: bool>(
     cpu: &Cpu,
     caller: &Ref<Thread>,
     facet: &Facet,
+    cap: u64,
     call: &Queued<'_>,
     kind: Kind,
 ) -> bool {
-    let call = Buffers::read(call, kind);
+    let call = Buffers::read(call, kind, cap);
     let Some(mut state) = facet.endpoint.try_lock::<WATCHED>() else { return false };
     let State { calls, receivers, .. } = &mut *state;
     let (Some(vacancy), Some(receiver)) = (calls.vacancy(), receivers.last()) else { return false };
@@ -117,7 +125,8 @@ fn answer_with<const WATCHED: bool>(
     answer: &Queued<'_>,
     kind: Kind,
 ) -> bool {
-    let answer = Buffers::read(answer, kind);
+    // The receive that begins goes by the right, not by a capability that could be revoked from it.
+    let answer = Buffers::read(answer, kind, 0);
     let Some(mut state) = endpoint.try_lock::<WATCHED>() else { return false };
     if !state.is_quiet() || !endpoint.takes_receivers(&state) {
         return false;

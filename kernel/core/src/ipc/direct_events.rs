@@ -36,9 +36,9 @@ fn wait_with<const WATCHED: bool>(
     submission: &Queued<'_>,
     kind: Kind,
 ) -> bool {
-    let buffers = Buffers::read(submission, kind);
+    let buffers = Buffers::read(submission, kind, submission.cap());
     let table = thread.process.table.lock();
-    let Ok(Object::Notification(own)) = table.lookup_word(submission.cap()).map(|entry| &entry.object) else {
+    let Ok(Object::Notification(own)) = table.lookup_word(buffers.cap).map(|entry| &entry.object) else {
         return false;
     };
     if check::plain(&buffers).is_err() {

@@ -5,18 +5,18 @@ use crate::cap::notification::Event;
 use crate::cap::signaller::Signaller;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ring::check;
+use crate::task::revoke;
 use crate::task::thread::{self, Thread};
 use capos_abi::{Cqe, TransportError};
-use capos_ring::Queued;
 use kernel_hal::sync::Ref;
 
-/// `WAIT` of the current thread. `Ok(None)` means that it waits.
+/// `WAIT` of the current thread, after a signal through `signaller` (0 for none). `Ok(None)` means that it waits.
 pub(crate) fn wait(
     thread: &Ref<Thread>,
-    submission: &Queued<'_>,
+    signaller: u64,
     buffers: &Buffers,
 ) -> Result<Option<Cqe>, TransportError> {
-    let (event, signaller) = named(thread, submission.cap(), submission.interface())?;
+    let (event, signaller) = named(thread, buffers.cap, signaller)?;
     if let Some(signaller) = signaller
         && !signaller.raise()
     {
@@ -26,6 +26,9 @@ pub(crate) fn wait(
         let id = thread.begin(*buffers, Waiting::Bits(event.clone()))?;
         Ok(Ticket { thread: thread.clone(), id })
     })?;
+    if bits.is_none() {
+        revoke::catch_up_with(thread, buffers.cap);
+    }
     Ok(bits.map(|bits| thread::happened(buffers.user_data, bits)))
 }
 

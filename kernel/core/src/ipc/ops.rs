@@ -11,7 +11,7 @@ use crate::task::process::Process;
 use crate::task::thread::Thread;
 use crate::task::timers::Alarm;
 use alloc::vec::Vec;
-use capos_abi::TransportError;
+use capos_abi::{CapId, TransportError};
 use capos_ring::{Kind, Queued, Span};
 use kernel_hal::sync::{OutOfMemory, Ref};
 
@@ -75,6 +75,8 @@ impl Ticket {
 pub(crate) struct Buffers {
     pub kind: Kind,
     pub user_data: u64,
+    /// What the operation goes through: for a call or a `WAIT` the capability that it names, which may be revoked meanwhile.
+    pub cap: u64,
     pub message: Span,
     pub answer: Span,
     /// Where the capabilities lie; the upper half is reserved.
@@ -84,14 +86,15 @@ pub(crate) struct Buffers {
 impl Buffers {
     /// Nothing.
     pub const NONE: Buffers =
-        Buffers { kind: Kind::NOP, user_data: 0, message: Span::NONE, answer: Span::NONE, caps: 0 };
+        Buffers { kind: Kind::NOP, user_data: 0, cap: 0, message: Span::NONE, answer: Span::NONE, caps: 0 };
 
-    /// Of a submission of which so much is known already.
+    /// Of a submission of which so much is known already: what `cap` names was looked up, and the program may have changed the word since.
     #[inline(always)]
-    pub fn read(submission: &Queued<'_>, kind: Kind) -> Self {
+    pub fn read(submission: &Queued<'_>, kind: Kind, cap: u64) -> Self {
         Buffers {
             kind,
             user_data: submission.user_data(),
+            cap,
             message: submission.message(),
             answer: submission.answer(),
             caps: submission.caps(),
@@ -134,6 +137,14 @@ pub(crate) enum Waiting {
     Bits(Ref<Event>),
     /// A permit of its own thread.
     Parked,
+}
+
+impl Waiting {
+    /// Whether the operation goes on by the capability that it names: a receive does by another (and ends as its endpoint's rights are
+    /// given up), a `PARK` by none.
+    fn is_through_cap(&self) -> bool {
+        !matches!(self, Waiting::Message(_) | Waiting::Parked)
+    }
 }
 
 /// One pending operation.
@@ -337,12 +348,12 @@ impl Ops {
 
     /// The first pending operation with that user data, and where its ticket lies.
     pub fn find(&self, user_data: u64) -> Option<(OpId, Waiting)> {
-        self.search(0, |buffers| buffers.user_data == user_data)
+        self.search(0, |buffers, _| buffers.user_data == user_data)
     }
 
     /// The first pending operation from number `from` on, and where its ticket lies.
     pub fn next_from(&self, from: u32) -> Option<(OpId, Waiting)> {
-        self.search(from, |_| true)
+        self.search(from, |_, _| true)
     }
 
     /// The endpoint of the first call.
@@ -356,18 +367,23 @@ impl Ops {
         alone.or_else(in_slots).or_else(|| self.timed.find_map(called))
     }
 
-    fn search(&self, from: u32, wanted: impl Fn(&Buffers) -> bool) -> Option<(OpId, Waiting)> {
+    /// The first pending operation through `cap` from number `from` on, and where its ticket lies.
+    pub fn through(&self, cap: CapId, from: u32) -> Option<(OpId, Waiting)> {
+        self.search(from, |buffers, waiting| buffers.cap == cap.raw() && waiting.is_through_cap())
+    }
+
+    fn search(&self, from: u32, wanted: impl Fn(&Buffers, &Waiting) -> bool) -> Option<(OpId, Waiting)> {
         if from == 0
             && let Some(waiting) = self.sole.waiting()
-            && wanted(&self.sole.buffers)
+            && wanted(&self.sole.buffers, &waiting)
         {
             return Some((OpId::SOLE, waiting));
         }
         let slots = (0u32..).zip(&self.slots).skip(from.saturating_sub(1) as usize);
         let in_slots = slots.into_iter().find_map(|(slot, entry)| {
-            let waiting = entry.waiting.as_ref().filter(|_| wanted(&entry.buffers))?;
+            let waiting = entry.waiting.as_ref().filter(|waiting| wanted(&entry.buffers, waiting))?;
             Some((OpId::of_slot(slot), waiting.clone()))
         });
-        in_slots.or_else(|| self.timed.search(from, |pending| wanted(&pending.buffers)))
+        in_slots.or_else(|| self.timed.search(from, |pending| wanted(&pending.buffers, &pending.waiting)))
     }
 }

@@ -34,12 +34,9 @@ impl Parking {
     }
 }
 
-/// `PARK` for one of the permits in `mask`. `Ok(None)` means that it waits.
-pub(crate) fn park(
-    thread: &Ref<Thread>,
-    mask: u64,
-    buffers: &Buffers,
-) -> Result<Option<Cqe>, TransportError> {
+/// `PARK` for one of the permits in the mask `cap`. `Ok(None)` means that it waits.
+pub(crate) fn park(thread: &Ref<Thread>, buffers: &Buffers) -> Result<Option<Cqe>, TransportError> {
+    let mask = buffers.cap;
     if mask == 0 {
         return Err(TransportError::InvalidArgument);
     }

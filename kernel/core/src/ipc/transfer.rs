@@ -1,11 +1,12 @@
 //! What travels beside a message: capabilities, from one process's table to another's, all of them or none.
 
 use crate::cap::Object;
+use crate::cap::families::Sending;
 use crate::ipc::ops::Buffers;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use capos_abi::{CapId, MAX_CAPS, TransferMode, TransferSlot, TransportError};
-use capos_cap::{Table, TransferError, transfer, transfer_within};
+use capos_cap::{Mobility, Table, TransferError, transfer, transfer_within};
 use capos_mem::Resource;
 use kernel_hal::sync::Ref;
 
@@ -95,9 +96,11 @@ fn with_tables(
     slots: &[TransferSlot],
     ids: &mut [CapId],
 ) -> Result<usize, TransferError> {
-    let run = |from: &mut Table<Object>, to: &mut Table<Object>, ids| transfer(from, to, slots, &mut (), ids);
+    let mut lines = Sending::to(destination.id);
+    let mut run =
+        |from: &mut Table<Object>, to: &mut Table<Object>, ids| transfer(from, to, slots, &mut lines, ids);
     if source.id == destination.id {
-        transfer_within(&mut source.table.lock(), slots, &mut (), ids)
+        transfer_within(&mut source.table.lock(), slots, &mut lines, ids)
     } else if source.id < destination.id {
         let mut from = source.table.lock();
         let mut to = destination.table.lock();
@@ -110,11 +113,40 @@ fn with_tables(
 }
 
 fn blame(error: TransferError) -> TransferFault {
-    TransferFault::Sender(match error {
-        TransferError::DestinationFull => return TransferFault::Receiver,
+    match error {
+        TransferError::DestinationFull => TransferFault::Receiver,
+        other => TransferFault::Sender(refusal(other)),
+    }
+}
+
+/// What somebody hears whose own table or list was the reason.
+pub(crate) fn refusal(error: TransferError) -> TransportError {
+    match error {
         TransferError::BadSlot | TransferError::TooMany => TransportError::InvalidArgument,
         TransferError::InvalidCap | TransferError::Duplicate => TransportError::InvalidCap,
+        TransferError::Revoking => TransportError::Revoked,
         TransferError::NotTransferable => TransportError::NotTransferable,
+        TransferError::DestinationFull => TransportError::BudgetExhausted,
         TransferError::OutOfMemory => TransportError::OutOfMemory,
-    })
+    }
+}
+
+/// Gives one capability of `source` to `destination`, copied or moved as `slot` says. One that is to be copied only may be sent away here all
+/// the same: it is copied, and the caller gives it up in order afterwards.
+pub(crate) fn grant(
+    source: &Ref<Process>,
+    destination: &Ref<Process>,
+    slot: TransferSlot,
+) -> Result<CapId, TransportError> {
+    let copy_only = {
+        let table = source.table.lock();
+        table.lookup(slot.id()).is_ok_and(|entry| entry.mobility == Mobility::CopyOnly)
+    };
+    let sent = if copy_only { TransferSlot::copy(slot.id()) } else { slot };
+    let mut ids = [CapId::NULL];
+    exchange(source, destination, &[sent], &mut ids).map_err(|fault| match fault {
+        TransferFault::Sender(error) => error,
+        TransferFault::Receiver => TransportError::PeerBudgetExhausted,
+    })?;
+    Ok(ids[0])
 }

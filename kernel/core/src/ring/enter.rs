@@ -5,8 +5,9 @@ use crate::ipc::direct_events;
 use crate::ring::submit::{self, Wait};
 use crate::task::cpu::Cpu;
 use crate::task::process::Status;
+use crate::task::revoke::Progress;
 use crate::task::thread::{Block, Thread};
-use crate::task::{cpu, end, schedule};
+use crate::task::{cpu, end, revoke, schedule};
 use capos_abi::{Op, TransportError, syscall};
 use capos_ring::{Kind, RingFault};
 use core::sync::atomic::Ordering;
@@ -63,6 +64,7 @@ fn lone_call(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait
     let outcome = cap::dispatch(&thread, &call, kind, Some(Lone { cpu, wait }));
     if outcome.is_none_yet() {
         if outcome != Outcome::AWAY {
+            revoke::catch_up(&thread);
             thread.ring.publish_sq_head(next);
             cap_enter(cpu, thread, wait);
         }
@@ -194,6 +196,11 @@ fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault>
         // Calls apart from the rest, so that it does not weigh on them.
         if kind.op() == Op::Call as u8 {
             submit::call(thread, kind, &submission)
+        } else if kind.op() == Op::Revoke as u8 {
+            if submit::revoke(thread, kind, &submission) == Progress::More {
+                thread.put_back();
+                return Ok(!thread.is_doomed());
+            }
         } else {
             submit::other(thread, kind, &submission)
         }

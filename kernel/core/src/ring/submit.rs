@@ -8,41 +8,43 @@ use crate::ipc::ops::Buffers;
 use crate::ipc::{events, park, timed};
 use crate::ring::check;
 use crate::task::cpu::Cpu;
-use crate::task::end;
+use crate::task::revoke::Progress;
 use crate::task::thread::Thread;
+use crate::task::{end, revoke};
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, Op, TransportError, syscall};
 use capos_ring::{Kind, Queued};
 use kernel_hal::sync::Ref;
 
-/// Carries out one submission of the current thread that is no call. Its completion is either posted or under way afterwards.
+/// Carries out one submission of the current thread that is neither a call nor a revocation. Its completion is either posted or under way afterwards.
 #[inline(never)]
 pub(crate) fn other(thread: &Ref<Thread>, kind: Kind, submission: &Queued<'_>) {
     if kind.flags() & sqe_flags::DEADLINE != 0 {
         return timed(thread, kind, submission);
     }
-    let buffers = &Buffers::read(submission, kind);
+    let buffers = &Buffers::read(submission, kind, submission.cap());
     let result = match Op::from_u8(kind.op()) {
         Some(Op::Nop) => check::plain(buffers).map(|()| 0),
-        Some(Op::Recv) => return received(thread, buffers, recv(thread, submission, buffers)),
+        Some(Op::Recv) => return received(thread, buffers, recv(thread, buffers)),
         Some(Op::ReturnRecv) => return received(thread, buffers, answer_recv(thread, submission, buffers)),
         Some(Op::Return) => answer(thread, submission, buffers).map(|()| 0),
         Some(Op::Release) => {
-            check::plain(buffers).and_then(|()| release(thread, check::named(submission.cap())?)).map(|()| 0)
+            check::plain(buffers).and_then(|()| release(thread, check::named(buffers.cap)?)).map(|()| 0)
         }
         Some(Op::Cancel) => check::plain(buffers).and_then(|()| cancel(thread, submission.aux())).map(|()| 0),
         Some(Op::Park) => {
-            let parked = check::plain(buffers).and_then(|()| park::park(thread, submission.cap(), buffers));
+            let parked = check::plain(buffers).and_then(|()| park::park(thread, buffers));
             return received(thread, buffers, parked);
         }
         Some(Op::Unpark) => check::plain(buffers)
-            .and_then(|()| park::unpark(thread, submission.cap(), submission.interface()))
+            .and_then(|()| park::unpark(thread, buffers.cap, submission.interface()))
             .map(|()| 0),
         Some(Op::Wait) => {
-            let waited = check::plain(buffers).and_then(|()| events::wait(thread, submission, buffers));
+            let waited =
+                check::plain(buffers).and_then(|()| events::wait(thread, submission.interface(), buffers));
             return received(thread, buffers, waited);
         }
-        Some(Op::Call) | None => Err(TransportError::UnknownOp),
+        Some(Op::Call | Op::Revoke) | None => Err(TransportError::UnknownOp),
     };
     complete(thread, buffers.user_data, result);
 }
@@ -81,23 +83,23 @@ fn received(thread: &Ref<Thread>, buffers: &Buffers, found: Received) {
 }
 
 #[inline]
-fn recv(thread: &Ref<Thread>, submission: &Queued<'_>, room: &Buffers) -> Received {
+fn recv(thread: &Ref<Thread>, room: &Buffers) -> Received {
     check::recv(&thread.ring, room)?;
-    deliver::recv(thread, check::named(submission.cap())?, room)
+    deliver::recv(thread, check::named(room.cap)?, room)
 }
 
 #[inline]
 fn answer(thread: &Ref<Thread>, submission: &Queued<'_>, answer: &Buffers) -> Result<(), TransportError> {
     check::answer(&thread.ring, answer)?;
     let right = check::named(submission.interface())?;
-    deliver::answer(thread, right, Token::from_raw(submission.cap()), answer)
+    deliver::answer(thread, right, Token::from_raw(answer.cap), answer)
 }
 
 #[inline]
 fn answer_recv(thread: &Ref<Thread>, submission: &Queued<'_>, both: &Buffers) -> Received {
     check::answer_recv(&thread.ring, both)?;
     let right = check::named(submission.interface())?;
-    deliver::answer_recv(thread, right, Token::from_raw(submission.cap()), both)
+    deliver::answer_recv(thread, right, Token::from_raw(both.cap), both)
 }
 
 /// Gives a capability up. What that sets off (an endpoint that closes, say) happens here, outside of the table's lock.
@@ -108,7 +110,23 @@ fn release(thread: &Ref<Thread>, id: CapId) -> Result<(), TransportError> {
 fn cancel(thread: &Ref<Thread>, user_data: u64) -> Result<(), TransportError> {
     let found = thread.state.lock().ops.find(user_data);
     let (id, waiting) = found.ok_or(TransportError::InvalidArgument)?;
-    if end::withdraw(thread, id, waiting) { Ok(()) } else { Err(TransportError::InvalidArgument) }
+    if end::withdraw(thread, id, waiting, TransportError::Canceled) {
+        Ok(())
+    } else {
+        Err(TransportError::InvalidArgument)
+    }
+}
+
+/// One slice of a `REVOKE`. While there is more to do the submission is to stay in its queue.
+#[cold]
+pub(crate) fn revoke(thread: &Ref<Thread>, kind: Kind, submission: &Queued<'_>) -> Progress {
+    let buffers = &Buffers::read(submission, kind, submission.cap());
+    let slice = check::plain(buffers).and_then(|()| revoke::slice(thread, check::named(buffers.cap)?));
+    if slice == Ok(Progress::More) {
+        return Progress::More;
+    }
+    complete(thread, buffers.user_data, slice.map(|_| 0));
+    Progress::Done
 }
 
 /// How long a thread is to sleep in its system call.
@@ -146,7 +164,8 @@ pub(crate) fn call(thread: &Ref<Thread>, kind: Kind, call: &Queued<'_>) {
         return timed(thread, kind, call);
     }
     let outcome = cap::dispatch(thread, call, kind, None);
-    if !outcome.is_none_yet() {
-        thread.post_own(&outcome.completion(call.user_data()));
+    if outcome.is_none_yet() {
+        return revoke::catch_up(thread);
     }
+    thread.post_own(&outcome.completion(call.user_data()));
 }

@@ -12,7 +12,7 @@ use crate::task::share::{Share, ShareError};
 use crate::task::thread::{self, Thread};
 use crate::task::{registry, schedule};
 use capos_abi::{PAGE_SIZE, RingShape, layout};
-use capos_cap::{Mobility, Table, TableError};
+use capos_cap::{Mobility, Table, TransferError};
 use capos_log::LogBudget;
 use capos_mem::Resource;
 use capos_sched::Priority;
@@ -77,10 +77,10 @@ impl From<VmError> for CreateError {
     }
 }
 
-impl From<TableError> for CreateError {
-    fn from(error: TableError) -> Self {
+impl From<TransferError> for CreateError {
+    fn from(error: TransferError) -> Self {
         match error {
-            TableError::OutOfMemory => CreateError::OutOfMemory,
+            TransferError::OutOfMemory => CreateError::OutOfMemory,
             _ => CreateError::BudgetExhausted,
         }
     }
@@ -256,7 +256,9 @@ fn admit(process: &Ref<Process>, thread: &Ref<Thread>) -> Result<(), CreateError
             _ if threads.closed => Err(CreateError::Ended),
             Err(_) => Err(CreateError::OutOfMemory),
             Ok(()) => {
-                threads.list.push(thread.clone());
+                // In the order of their ids.
+                let at = threads.list.partition_point(|other| other.id < thread.id);
+                threads.list.insert(at, thread.clone());
                 threads.newest = threads.newest.max(thread.id);
                 Ok(())
             }

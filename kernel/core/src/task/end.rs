@@ -56,10 +56,10 @@ pub(crate) fn stop_current(thread: Ref<Thread>) {
     }
 }
 
-/// Cancels one operation: takes its ticket back from where it lies and completes it. False when it was too late.
-pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> bool {
+/// Ends one operation with `error`: takes its ticket back from where it lies and completes it. False when it was too late.
+pub(crate) fn withdraw(thread: &Ref<Thread>, id: OpId, waiting: Waiting, error: TransportError) -> bool {
     let Some(ticket) = take_ticket(thread, id, waiting) else { return false };
-    ticket.fail(TransportError::Canceled);
+    ticket.fail(error);
     true
 }
 

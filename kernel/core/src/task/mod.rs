@@ -8,6 +8,7 @@ pub(crate) mod meter;
 pub(crate) mod process;
 pub(crate) mod reap;
 pub(crate) mod registry;
+pub(crate) mod revoke;
 pub(crate) mod schedule;
 pub(crate) mod share;
 pub(crate) mod steal;

@@ -2,15 +2,15 @@
 
 use crate::audit::census::{Counted, Kind};
 use crate::cap::binding::Binding;
-use crate::cap::{Object, interface_id};
+use crate::cap::{Object, families, interface_id};
 use crate::ipc::ops::Ticket;
 use crate::task::share::Share;
 use crate::task::thread::Thread;
 use alloc::vec::Vec;
 use capos_abi::{CapId, PAGE_SIZE, layout};
-use capos_cap::{Entry, Mobility, Table, TableError};
+use capos_cap::{Entry, Mobility, NodeId, Place, Table, TableError, TransferError};
 use capos_mem::Resource;
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel_hal::account::Account;
 use kernel_hal::mem::Frames;
 use kernel_hal::order::LockRank;
@@ -93,6 +93,7 @@ pub(crate) enum Wants {
 
 /// The threads that have not ended.
 pub(crate) struct Threads {
+    /// In the order of their ids.
     pub list: Vec<Ref<Thread>>,
     /// Whether the first was ever started.
     pub started: bool,
@@ -195,6 +196,8 @@ pub(crate) struct Process {
     pub cpu_ticks: AtomicU64,
     /// The next process that the same CPU reaps.
     pub next_dying: RefSlot<Process>,
+    /// Whether a capability was ever revoked from it.
+    bereaved: AtomicBool,
     /// Memory of an ended process that nobody else has and that goes piece by piece.
     pub remains: Lock<Option<Frames>>,
     /// How much it may still write to the log.
@@ -233,6 +236,7 @@ impl Process {
             priority,
             cpu_ticks: AtomicU64::new(0),
             next_dying: RefSlot::empty(),
+            bereaved: AtomicBool::new(false),
             remains: Lock::new(LockRank::List, None),
             log: Lock::new(LockRank::List, log),
             _counted: Counted::new(Kind::Process),
@@ -242,39 +246,104 @@ impl Process {
 
 impl Process {
     /// Puts a capability for `object` into the table, charged to the process.
-    pub fn insert(&self, object: Object) -> Result<CapId, TableError> {
+    pub fn insert(&self, object: Object) -> Result<CapId, TransferError> {
         let mobility = object.mobility();
         self.insert_as(object, mobility)
     }
 
     /// The same for one that leaves the table in ways of its own.
-    pub fn insert_as(&self, object: Object, mobility: Mobility) -> Result<CapId, TableError> {
-        self.account.charge(Resource::CapSlots, 1).map_err(|_| TableError::Full)?;
+    pub fn insert_as(&self, object: Object, mobility: Mobility) -> Result<CapId, TransferError> {
+        self.enter(object, mobility, None)
+    }
+
+    /// The same for a facet that was made from the capability `parent`.
+    pub fn insert_derived(&self, object: Object, parent: CapId) -> Result<CapId, TransferError> {
+        let mobility = object.mobility();
+        self.enter(object, mobility, Some(parent))
+    }
+
+    fn enter(
+        &self,
+        object: Object,
+        mobility: Mobility,
+        parent: Option<CapId>,
+    ) -> Result<CapId, TransferError> {
+        self.account.charge(Resource::CapSlots, 1).map_err(|_| TransferError::DestinationFull)?;
         let entry = Entry { interface: interface_id(&object), object, mobility, node: None };
-        let inserted = self.table.lock().insert(entry);
         // What was refused is dropped here, outside of the table's lock: that may set off a lot.
-        inserted.map_err(|refused| {
+        self.put(entry, parent).map_err(|(error, _refused)| {
             self.account.refund(Resource::CapSlots, 1);
-            refused.error
+            error
         })
+    }
+
+    fn put(
+        &self,
+        entry: Entry<Object>,
+        parent: Option<CapId>,
+    ) -> Result<CapId, (TransferError, Entry<Object>)> {
+        let mut table = self.table.lock();
+        let Ok(node) = table.next_spare().map_or_else(families::take, Ok) else {
+            drop(table);
+            return Err((TransferError::OutOfMemory, entry));
+        };
+        let result = match parent.map(|parent| derivable(&table, parent)).transpose() {
+            Ok(above) => match table.insert(Entry { node: Some(node), ..entry }) {
+                Ok(id) => {
+                    let place = Place { table: self.id, cap: id };
+                    match above {
+                        Some(above) => families::derive(node, above, place),
+                        None => families::plant(node, place),
+                    }
+                    return Ok(id);
+                }
+                Err(refused) => Err((refused.error.into(), refused.entry)),
+            },
+            Err(error) => Err((error, entry)),
+        };
+        drop(table);
+        families::give(node);
+        result
     }
 
     /// Takes a capability out of the table. The caller drops it, outside of any lock.
     pub fn release(&self, id: CapId) -> Result<Entry<Object>, TableError> {
-        let entry = self.table.lock().release(id)?;
+        let entry = {
+            let mut table = self.table.lock();
+            let entry = table.release(id)?;
+            leave(&mut table, id, &entry);
+            entry
+        };
         self.given_up(&entry.object);
         Ok(entry)
     }
 
     /// Takes some capability out of the table of a process that has ended, or was never finished.
     pub fn release_any(&self) -> Option<Object> {
-        let entry = self.table.lock().dismantle()?;
+        let entry = {
+            let mut table = self.table.lock();
+            let entry = table.dismantle(families::give)?;
+            entry.node.into_iter().filter(|node| families::released(*node)).for_each(families::give);
+            entry
+        };
         self.given_up(&entry.object);
         Some(entry.object)
     }
 
+    /// A capability is being revoked from it; its table is locked.
+    pub fn loses_one(&self) {
+        self.bereaved.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a capability that was there a moment ago may have been revoked. For who began something on the strength of it: if it was
+    /// revoked before that became visible to the revoker, this says so, by the lock that made it visible.
+    #[inline]
+    pub fn has_lost(&self) -> bool {
+        self.bereaved.load(Ordering::Relaxed)
+    }
+
     /// What follows from having taken a capability out of the table for good.
-    fn given_up(&self, object: &Object) {
+    pub fn given_up(&self, object: &Object) {
         self.account.refund(Resource::CapSlots, 1);
         if let Object::Endpoint(right) = object {
             right.endpoint.give_up(self.id);
@@ -283,6 +352,20 @@ impl Process {
             handle.unbind_for(self.id);
         }
     }
+}
+
+/// A capability was taken out of the table: its node goes out of the tree, and stays with the slot if nobody else needs it.
+#[inline]
+pub(crate) fn leave(table: &mut Table<Object>, id: CapId, entry: &Entry<Object>) {
+    let unused = entry.node.filter(|node| families::released(*node));
+    unused.and_then(|node| table.leave_spare(id, node)).into_iter().for_each(families::give);
+}
+
+/// The node of a capability that something may be made from.
+fn derivable(table: &Table<Object>, parent: CapId) -> Result<NodeId, TransferError> {
+    let node = table.lookup(parent)?.node.ok_or(TransferError::InvalidCap)?;
+    families::check(node)?;
+    Ok(node)
 }
 
 /// What a new process consists of.

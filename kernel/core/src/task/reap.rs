@@ -13,7 +13,8 @@ use crate::task::cpu::{self, Cpu};
 use crate::task::end::{self, wait_results};
 use crate::task::process::{Corpse, Process, Status, Wants};
 use crate::task::thread::Thread;
-use crate::task::{create, registry, timers};
+use crate::task::{create, registry, revoke, timers};
+use capos_abi::TransportError;
 use capos_mem::Resource;
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
@@ -125,6 +126,7 @@ fn bury(thread: &Ref<Thread>, left: &mut u32) -> bool {
         return false;
     }
     *left = left.saturating_sub(THREAD);
+    revoke::abandon(thread);
     // The address and size are the kernel's own, so this cannot be refused; if the process unmapped its ring itself, so be it.
     let _ = process.space.unmap(thread.ring_address, thread.shape.pages());
     process.account.refund(Resource::Threads, 1);
@@ -147,7 +149,7 @@ pub(crate) fn end_operations(thread: &Ref<Thread>, left: &mut u32) -> bool {
         }
         // Who has the ticket right now, or has thrown it away as that of a dead thread, finds nothing to complete; and an alarm that
         // were left here might hold the thread, and all it knows, for ever.
-        if !end::withdraw(thread, id, waiting) {
+        if !end::withdraw(thread, id, waiting, TransportError::Canceled) {
             thread.end(id);
         }
         from = id.following();

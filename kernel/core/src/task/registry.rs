@@ -39,6 +39,11 @@ pub(crate) fn leave(id: u64) {
     drop(gone);
 }
 
+/// The process of that id.
+pub(crate) fn find(id: u64) -> Option<Ref<Process>> {
+    at_or_after(id).filter(|process| process.id == id)
+}
+
 /// The first process whose id is at or after `cursor`.
 pub(crate) fn at_or_after(cursor: u64) -> Option<Ref<Process>> {
     let list = PROCESSES.lock();

@@ -15,7 +15,7 @@ use capos_ring::RingFault;
 use capos_sched::{Handle, Loans, Priority, Rank};
 use capos_schema::Encode;
 use capos_schema::notification::WaitResults;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use kernel_hal::cpu as machine;
 use kernel_hal::order::LockRank;
 use kernel_hal::ring::RingBlock;
@@ -186,6 +186,10 @@ pub(crate) struct Thread {
     pub share: Option<Ref<Share>>,
     /// Where it ran last.
     pub home: AtomicU32,
+    /// The capability whose descendants it is revoking; the null id while it is not.
+    pub revoking: AtomicU64,
+    /// The capability through which it has just begun to wait for a kernel object; the null id when it was not that.
+    pub deferred: AtomicU64,
     /// Set when it must not return to user mode.
     doomed: AtomicBool,
     pub state: Lock<State>,
@@ -238,6 +242,8 @@ impl Thread {
             rank: AtomicU8::new(Rank::new(priority, share.is_some()).number()),
             share,
             home: AtomicU32::new(0),
+            revoking: AtomicU64::new(0),
+            deferred: AtomicU64::new(0),
             doomed: AtomicBool::new(false),
             state: Lock::new(
                 LockRank::Thread,
@@ -315,6 +321,14 @@ impl Thread {
         self.ring.write_cqe(tail.wrapping_sub(1), cqe);
         self.cq_tail.store(tail, Ordering::Relaxed);
         self.ring.publish_cq_tail(tail);
+    }
+
+    /// The submission taken last is to be taken again.
+    #[cold]
+    pub fn put_back(&self) {
+        let head = self.sq_head.load(Ordering::Relaxed).wrapping_sub(1);
+        self.sq_head.store(head, Ordering::Relaxed);
+        self.ring.publish_sq_head(head);
     }
 
     /// Opens an operation whose ticket is about to be put where `waiting` says.

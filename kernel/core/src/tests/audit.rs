@@ -3,7 +3,7 @@
 use super::ipc::Pair;
 use super::{User, World, call_sqe, recv_sqe};
 use crate::audit::census::{self, Kind};
-use crate::audit::{self, Fault};
+use crate::audit::{self, Fault, derivation};
 use crate::cap::Object;
 use crate::cap::system_info::SystemInfo;
 use crate::cap::timer::Timer;
@@ -16,7 +16,7 @@ use capos_abi::{CapId, ExceptionCode, syscall};
 use capos_mem::Resource;
 use capos_schema::system_info as schema;
 use capos_schema::{Decode, Empty, Encode, timer};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel_hal::account::Account;
 use kernel_hal::mem::Frames;
 use std::vec::Vec;
@@ -36,6 +36,38 @@ pub(super) fn books_are_in_order() {
         assert_eq!(found.wrong().as_str(), "", "{}", process.name.as_str());
         cursor = process.id + 1;
     }
+    look_at_nodes_now_and_then();
+}
+
+/// How many looks into the books there were.
+static LOOKS: AtomicU64 = AtomicU64::new(0);
+/// Going over all nodes takes long, so it is done once in so many times. (What goes wrong with them stays wrong.)
+const SELDOM: u64 = 32;
+
+fn look_at_nodes_now_and_then() {
+    let due = LOOKS.fetch_add(1, Ordering::Relaxed) % SELDOM == SELDOM - 1;
+    if due && ON.load(Ordering::SeqCst) {
+        nodes_are_in_order();
+    }
+}
+
+/// Nodes whose capability an earlier test took out of its table by hand, to put something wrong.
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+/// A test ends, and all its processes have.
+pub(super) fn nothing_is_left() {
+    // One that fails, or puts things wrong on purpose, leaves what it leaves.
+    if std::thread::panicking() || !ON.load(Ordering::SeqCst) {
+        return LOST.store(derivation::look().alive, Ordering::SeqCst);
+    }
+    books_are_in_order();
+}
+
+/// Every capability has its node and every node its capability.
+pub(super) fn nodes_are_in_order() {
+    let found = derivation::look();
+    assert_eq!((found.wrong, found.held + LOST.load(Ordering::SeqCst)), (0, found.alive), "{found:?}");
+    assert!(found.dead < found.alive.max(1), "{found:?}");
 }
 
 /// What is wrong with a user's process.

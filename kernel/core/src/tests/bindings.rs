@@ -4,6 +4,7 @@ use super::{CAPS, User, World, call_sqe, error};
 use crate::cap::Object;
 use crate::cap::interrupt::Interrupt;
 use crate::cap::process_handle::ProcessHandle;
+use crate::ipc::transfer;
 use crate::task::end;
 use crate::task::process::Status;
 use crate::task::timers::Due;
@@ -190,6 +191,34 @@ fn what_is_unbound_signals_no_more() {
 }
 
 #[test]
+fn who_is_deprived_of_a_line_is_signalled_no_more() {
+    let world = World::new();
+    let (waiter, lender) = (Waiter::new(&world), world.start("lender"));
+    let interrupt = Interrupt::isa(4).unwrap_or_else(|_| panic!("free"));
+    let own = lender.hold(Object::Interrupt(interrupt));
+    let lend = || transfer::grant(lender.process(), waiter.user.process(), TransferSlot::copy(own));
+    let revoke = Sqe { op: Op::Revoke as u8, cap: own.raw(), ..Sqe::default() };
+    let signal = waiter.signaller(0b1, 0);
+    let lent = (lend().expect("a copy"), interrupt::INTERFACE_ID);
+    assert_eq!(waiter.bind(lent, interrupt::BIND, TransferSlot::moved(signal), 0).outcome(), 0);
+    (HANDLERS.irq)(IrqLine(4));
+    assert_eq!((waiter.bits(), waiter.used()), (0b1, 2));
+    assert_eq!(lender.one(revoke).outcome(), 0);
+    (HANDLERS.irq)(IrqLine(4));
+    assert_eq!((waiter.bits(), waiter.used()), (0, 1));
+    // What the lender binds itself goes on.
+    let signal = waiter.signaller(0b10, 0);
+    let signal = transfer::grant(waiter.user.process(), lender.process(), TransferSlot::copy(signal));
+    lend().expect("a copy");
+    lender.set_word(CAPS, TransferSlot::moved(signal.expect("a copy")).0);
+    let bind = call_sqe(own, interrupt::INTERFACE_ID, interrupt::BIND, 0);
+    assert_eq!(lender.one(Sqe { caps_send: 1, ..bind }).outcome(), 0);
+    assert_eq!(lender.one(revoke).outcome(), 0);
+    (HANDLERS.irq)(IrqLine(4));
+    assert_eq!(waiter.bits(), 0b10);
+}
+
+#[test]
 fn only_a_signaller_can_be_bound_and_it_has_to_be_paid_for() {
     let world = World::new();
     let waiter = Waiter::new(&world);
@@ -342,4 +371,22 @@ fn one_word_tells_several_sources_apart() {
     pass(10);
     waiter.user.one(call_sqe(sender, signaller::INTERFACE_ID, signaller::SIGNAL, 0));
     assert_eq!(waiter.bits(), 0b111);
+}
+
+#[test]
+fn what_is_bound_through_a_revoked_signaller_signals_no_more() {
+    let world = World::new();
+    let waiter = Waiter::new(&world);
+    let child = world.process("child");
+    let owner = ProcessHandle::new(child.clone()).unwrap_or_else(|_| panic!("no memory"));
+    let handle = (waiter.user.hold(Object::ProcessHandle(owner)), process_handle::INTERFACE_ID);
+    let (kept, lost) = (waiter.signaller(0b01, 0), waiter.signaller(0b10, 0));
+    let copy = transfer::grant(waiter.user.process(), waiter.user.process(), TransferSlot::copy(lost));
+    for slot in [TransferSlot::copy(kept), TransferSlot::moved(copy.expect("a copy"))] {
+        assert_eq!(waiter.bind(handle, process_handle::SIGNAL_ON_EXIT, slot, 0).outcome(), 0);
+    }
+    assert_eq!(super::revocation::revoke(&waiter.user, lost).0.outcome(), 0);
+    assert_eq!(waiter.used(), 3, "the notification and both bindings, until they end");
+    end::end_process(&child, Status::Killed);
+    assert_eq!(waiter.bits(), 0b01);
 }

@@ -3,12 +3,14 @@
 mod abuse;
 mod accounts;
 mod audit;
+mod authority;
 mod bindings;
 mod clockwork;
 mod direct;
 mod direct_events;
 mod every;
 mod ipc;
+mod leases;
 mod loans;
 mod long;
 mod memory;
@@ -18,6 +20,7 @@ mod ports;
 mod processes;
 mod reaping;
 mod refusals;
+mod revocation;
 mod ring;
 mod shares;
 mod shortage;
@@ -115,7 +118,7 @@ impl Drop for World {
         // Ends whatever the test left, so that the next test finds an empty machine. A test that failed in the middle of a disorder of
         // its own making may leave what cannot end.
         for _ in 0..1000 {
-            let Some(process) = registry::at_or_after(0) else { return };
+            let Some(process) = registry::at_or_after(0) else { break };
             end::end_process(&process, Status::Killed);
             for id in 0..kernel_hal::cpu::count() {
                 fake::cpu::become_cpu(id);
@@ -123,6 +126,7 @@ impl Drop for World {
                 (HANDLERS.timer)();
             }
         }
+        audit::nothing_is_left();
     }
 }
 

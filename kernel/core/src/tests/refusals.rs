@@ -3,8 +3,9 @@
 
 use super::ipc::Pair;
 use super::{CAPS, MSG, User, World, call_sqe, error, recv_sqe, return_recv_sqe, return_sqe};
-use crate::cap::Object;
 use crate::cap::timer::Timer;
+use crate::cap::{Object, families};
+use crate::ipc::transfer;
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransferSlot, TransportError, syscall};
 use capos_schema::{Encode, notification as schema, timer, virtual_memory};
@@ -18,7 +19,7 @@ use TransportError as E;
 fn answers(op: Op) -> &'static [E] {
     match op {
         Op::Nop | Op::Cancel => &[E::InvalidArgument],
-        Op::Release => &[E::InvalidArgument, E::InvalidCap],
+        Op::Release | Op::Revoke => &[E::InvalidArgument, E::InvalidCap],
         Op::Unpark => &[E::InvalidArgument],
         Op::Park => &[E::InvalidArgument, E::TooManyInFlight, E::OutOfMemory, E::Canceled, E::TimedOut],
         Op::Recv => &[
@@ -38,6 +39,7 @@ fn answers(op: Op) -> &'static [E] {
             E::TooManyInFlight,
             E::OutOfMemory,
             E::Canceled,
+            E::Revoked,
             E::TimedOut,
         ],
         Op::Return => &[
@@ -46,6 +48,7 @@ fn answers(op: Op) -> &'static [E] {
             E::WrongKind,
             E::StaleToken,
             E::NotTransferable,
+            E::Revoked,
             E::OutOfMemory,
         ],
         Op::ReturnRecv => &[
@@ -54,6 +57,7 @@ fn answers(op: Op) -> &'static [E] {
             E::WrongKind,
             E::StaleToken,
             E::NotTransferable,
+            E::Revoked,
             E::OutOfMemory,
             E::TooManyInFlight,
             E::Canceled,
@@ -73,6 +77,7 @@ fn answers(op: Op) -> &'static [E] {
             E::BudgetExhausted,
             E::PeerBudgetExhausted,
             E::NotTransferable,
+            E::Revoked,
             E::OutOfMemory,
             E::Canceled,
             E::TimedOut,
@@ -102,6 +107,7 @@ fn is_for_completions(error: E) -> bool {
         | E::TooManyInFlight
         | E::OutOfMemory
         | E::BadMessage
+        | E::Revoked
         | E::TimedOut => true,
     }
 }
@@ -172,7 +178,7 @@ fn giving(pair: &Pair, op: Op, slot: TransferSlot) -> Sqe {
 }
 
 /// The errors of `RETURN`, which `RETURN_RECV` has, too.
-const ANSWERS: [(E, Way); 7] = [
+const ANSWERS: [(E, Way); 8] = [
     (E::InvalidArgument, |pair, op| {
         let token = received(pair, 0);
         pair.server.one(Sqe { flags: 0x40, ..answer_of(pair, op, token) })
@@ -191,6 +197,11 @@ const ANSWERS: [(E, Way); 7] = [
     (E::NotTransferable, |pair, op| {
         pair.server.one(giving(pair, op, TransferSlot::copy(CapId::SELF_MEMORY)))
     }),
+    (E::Revoked, |pair, op| {
+        let timer = pair.server.hold(Object::Timer(Timer));
+        being_revoked(&pair.server, timer);
+        pair.server.one(giving(pair, op, TransferSlot::copy(timer)))
+    }),
     (E::OutOfMemory, |pair, op| {
         let timer = pair.server.hold(Object::Timer(Timer));
         let answer = giving(pair, op, TransferSlot::copy(timer));
@@ -206,6 +217,10 @@ const OTHERS: &[Case] = &[
     (Op::Cancel, E::InvalidArgument, |pair, op| pair.client.one(Sqe { aux: 4711, ..simple(op) })),
     (Op::Release, E::InvalidArgument, |pair, op| pair.client.one(Sqe { flags: 1, ..simple(op) })),
     (Op::Release, E::InvalidCap, |pair, op| pair.client.one(Sqe { cap: NOWHERE.raw(), ..simple(op) })),
+    (Op::Revoke, E::InvalidArgument, |pair, op| {
+        pair.client.one(Sqe { flags: sqe_flags::DEADLINE, ..simple(op) })
+    }),
+    (Op::Revoke, E::InvalidCap, |pair, op| pair.client.one(Sqe { cap: NOWHERE.raw(), ..simple(op) })),
     // Parking.
     (Op::Unpark, E::InvalidArgument, |pair, op| pair.client.one(simple(op))),
     (Op::Unpark, E::InvalidArgument, |pair, op| {
@@ -255,6 +270,14 @@ const OTHERS: &[Case] = &[
         pair.client.submit(Sqe { cap: wait.cap, ..simple(Op::Release) });
         pair.client.poll();
         pair.client.pop()
+    }),
+    (Op::Wait, E::Revoked, |pair, op| {
+        let own = super::notification_of(&pair.client);
+        let lent = lent(&pair.client, &pair.server, own);
+        pair.server.submit(Sqe { cap: lent.raw(), ..simple(op) });
+        pair.server.poll();
+        revoked(&pair.client, own);
+        pair.server.pop()
     }),
     // A receive.
     (Op::Recv, E::InvalidArgument, |pair, _| pair.server.one(Sqe { msg_off: 4, ..recv_sqe(pair.right) })),
@@ -355,6 +378,21 @@ const OTHERS: &[Case] = &[
         pair.server.one(Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(pair.right, token, 0) });
         pair.client.pop()
     }),
+    (Op::Call, E::Revoked, |pair, _| {
+        // What the call goes through is taken away.
+        let own = pair.server.hold(pair.client.object(pair.facet));
+        let lent = lent(&pair.server, &pair.client, own);
+        pair.client.submit(Sqe { cap: lent.raw(), ..pair.call(b"") });
+        pair.client.poll();
+        revoked(&pair.server, own);
+        pair.client.pop()
+    }),
+    (Op::Call, E::Revoked, |pair, _| {
+        pair.server.submit(recv_sqe(pair.right));
+        pair.server.poll();
+        being_revoked(&pair.client, pair.facet);
+        pair.client.one(sending(pair, TransferSlot::copy(pair.facet)))
+    }),
     (Op::Call, E::NotTransferable, |pair, _| {
         pair.server.submit(recv_sqe(pair.right));
         pair.server.poll();
@@ -387,6 +425,22 @@ fn sleep(user: &User, number: u64) {
     user.poll();
     let held = user.process().release(clock);
     drop(held);
+}
+
+/// A copy of `cap`, given by one to the other.
+fn lent(from: &User, to: &User, cap: CapId) -> CapId {
+    transfer::grant(from.process(), to.process(), TransferSlot::copy(cap)).expect("a copy")
+}
+
+/// Takes away whatever was made of `cap`.
+fn revoked(user: &User, cap: CapId) {
+    assert_eq!(user.one(Sqe { cap: cap.raw(), ..simple(Op::Revoke) }).outcome(), 0);
+}
+
+/// From now on the revocation of `cap` is under way, and goes on no further.
+fn being_revoked(user: &User, cap: CapId) {
+    let table = user.process().table.lock();
+    families::begin_revoke(table.lookup(cap).expect("held").node.expect("as all have"));
 }
 
 /// A call of the client's with one capability.
@@ -505,7 +559,7 @@ fn arbitrary_submissions_get_no_other_errors() {
             let word = |id: CapId| id.raw();
             let ids = known.map(word);
             let sqe = Sqe {
-                op: any(&[1, 1, 2, 3, 5, 6, 7, 8, 9]) as u8,
+                op: any(&[1, 1, 2, 3, 5, 6, 7, 8, 9, 10]) as u8,
                 flags: any(&[0, 0, 1, 2]) as u8,
                 method: any(&[0, 1, 2]) as u16,
                 caps_send: any(&[0, 0, 1]) as u8,

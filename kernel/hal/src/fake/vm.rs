@@ -5,6 +5,7 @@ pub use super::work::Work;
 use super::heap;
 use super::mem::Frames;
 use crate::account::Account;
+use crate::lease::Lease;
 use crate::order::LockRank;
 use crate::sync::{Lock, Ref};
 use crate::types::{Protection, SpaceUsage, VmError};
@@ -17,6 +18,15 @@ struct Page {
     protection: Protection,
     /// Whether it may ever be made writable.
     writable: bool,
+    /// What it hangs by, if somebody can take it away.
+    lease: Option<Ref<Lease>>,
+}
+
+impl Page {
+    /// Set aside, with nothing behind it.
+    fn reserved() -> Page {
+        Page { backing: None, protection: Protection::None, writable: true, lease: None }
+    }
 }
 
 /// The user half of one process's memory, page by page.
@@ -42,7 +52,7 @@ impl AddressSpace {
     /// Sets address space aside.
     pub fn reserve(&self, pages: usize) -> Result<u64, VmError> {
         let start = self.pick(pages)?;
-        let page = Page { backing: None, protection: Protection::None, writable: true };
+        let page = Page::reserved();
         self.put((0..pages as u64).map(|n| (start + n * PAGE, page.clone())))?;
         Ok(start)
     }
@@ -70,7 +80,7 @@ impl AddressSpace {
     ) -> Result<(), VmError> {
         self.can_commit(va, pages)?;
         self.each(va, pages, |n, page| {
-            *page = Page { backing: Some((frames.clone(), n)), protection, writable: true }
+            *page = Page { backing: Some((frames.clone(), n)), protection, ..Page::reserved() }
         });
         Ok(())
     }
@@ -95,7 +105,7 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Maps part of `frames` somewhere. `writable` says whether it may ever be made writable.
+    /// Maps part of `frames` somewhere. `writable` says whether it may ever be made writable, and `lease` by what it can be taken away.
     pub fn map(
         &self,
         frames: &Ref<Frames>,
@@ -103,12 +113,28 @@ impl AddressSpace {
         pages: usize,
         protection: Protection,
         writable: bool,
+        lease: Option<Ref<Lease>>,
     ) -> Result<u64, VmError> {
         Self::inside(frames, first, pages)?;
         Self::allowed(frames, protection, writable)?;
         let start = self.pick(pages)?;
-        self.insert(start, frames, first, pages, protection, writable)?;
+        self.insert(
+            (start, pages),
+            (frames, first),
+            &Page { protection, writable, lease, ..Page::reserved() },
+        )?;
         Ok(start)
+    }
+
+    /// Takes one of the pages that are mapped by lease number `lease` away; it stays reserved. True when there was one: there may be more.
+    pub fn withdraw(&self, lease: u64) -> bool {
+        let taken = {
+            let mut map = self.pages.lock();
+            let mut pages = map.values_mut();
+            let by_lease = |page: &&mut Page| page.lease.as_ref().is_some_and(|held| held.number() == lease);
+            pages.find(by_lease).map(|page| core::mem::replace(page, Page::reserved()))
+        };
+        taken.is_some()
     }
 
     /// Maps part of `frames` at `va`.
@@ -128,7 +154,7 @@ impl AddressSpace {
         if taken {
             return Err(VmError::Exists);
         }
-        self.insert(va, frames, first, pages, protection, writable)
+        self.insert((va, pages), (frames, first), &Page { protection, writable, ..Page::reserved() })
     }
 
     /// Copies user memory out through the bookkeeping.
@@ -214,16 +240,14 @@ impl AddressSpace {
         }
     }
 
+    /// Enters pages like `like`.
     fn insert(
         &self,
-        va: u64,
-        frames: &Ref<Frames>,
-        first: usize,
-        pages: usize,
-        protection: Protection,
-        writable: bool,
+        (va, pages): (u64, usize),
+        (frames, first): (&Ref<Frames>, usize),
+        like: &Page,
     ) -> Result<(), VmError> {
-        let page = |n| Page { backing: Some((frames.clone(), first + n)), protection, writable };
+        let page = |n| Page { backing: Some((frames.clone(), first + n)), ..like.clone() };
         self.put((0..pages).map(|n| (va + n as u64 * PAGE, page(n))))
     }
 

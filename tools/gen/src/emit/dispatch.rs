@@ -12,7 +12,9 @@ const DISPATCH: &str = "
 #[inline(always)]
 pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone: Option<Lone>) -> Outcome {
     let table = thread.process.table.lock();
-    let object = match named(&table, call) {
+    // Read once: the program may change the word.
+    let cap = call.cap();
+    let object = match named(&table, cap, call) {
         Ok(object) => object,
         Err(error) => return refuse(thread, call, kind, error),
     };
@@ -56,12 +58,12 @@ fn table(out: &mut String, hosted: &[&Interface]) {
     for interface in hosted {
         let _ = writeln!(
             out,
-            "Object::{}(object) => {{\nlet object = object.clone();\ndrop(table);\nserve(thread, &object, call, kind, lone)\n}}",
+            "Object::{}(object) => {{\nlet object = object.clone();\ndrop(table);\nserve(thread, &object, cap, call, kind, lone)\n}}",
             interface.name
         );
     }
     out.push_str(
-        "Object::Client(facet) => {\nif forward_directly(thread, facet, call, kind, lone) {\nreturn Outcome::AWAY;\n}\nlet facet = facet.clone();\ndrop(table);\nforward(thread, &facet, call, kind)\n}\n}\n}\n",
+        "Object::Client(facet) => {\nif forward_directly(thread, facet, cap, call, kind, lone) {\nreturn Outcome::AWAY;\n}\nlet facet = facet.clone();\ndrop(table);\nforward(thread, &facet, cap, call, kind)\n}\n}\n}\n",
     );
 }
 

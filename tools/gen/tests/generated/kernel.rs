@@ -92,32 +92,39 @@ impl Span {
 }
 
 /// A submission; the real one lies in a ring.
-type Queued<'a> = &'a Sqe;
+struct Queued<'a>(&'a Sqe);
+
+impl Queued<'_> {
+    fn cap(&self) -> u64 {
+        self.0.cap
+    }
+}
 
 trait Serve {
     fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome;
 }
 
-fn named<'a>(table: &'a Object, call: &Queued<'_>) -> Result<&'a Object, TransportError> {
-    if call.cap == 1 { Ok(table) } else { Err(TransportError::InvalidCap) }
+fn named<'a>(table: &'a Object, cap: u64, _: &Queued<'_>) -> Result<&'a Object, TransportError> {
+    if cap == 1 { Ok(table) } else { Err(TransportError::InvalidCap) }
 }
 
 fn refuse(_: &Ref<Thread>, _: &Queued<'_>, _: Kind, error: TransportError) -> Outcome {
     Outcome::error(error)
 }
 
-fn forward(_: &Ref<Thread>, facet: &Client, _: &Queued<'_>, _: Kind) -> Outcome {
+fn forward(_: &Ref<Thread>, facet: &Client, _: u64, _: &Queued<'_>, _: Kind) -> Outcome {
     Outcome::Forwarded(facet.0)
 }
 
 fn serve(
     thread: &Ref<Thread>,
     object: &impl Serve,
+    _: u64,
     call: &Queued<'_>,
     kind: Kind,
     _: Option<Lone>,
 ) -> Outcome {
-    object.serve(thread, &Buffers { kind, answer: Span(call.reply_len) }, &thread.message)
+    object.serve(thread, &Buffers { kind, answer: Span(call.0.reply_len) }, &thread.message)
 }
 
 fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P) -> Outcome) -> Outcome {
@@ -130,7 +137,14 @@ fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P)
 /// Whether the caller's server waits for it.
 type Lone = ();
 
-fn forward_directly(_: &Ref<Thread>, _: &Client, _: &Queued<'_>, _: Kind, lone: Option<Lone>) -> bool {
+fn forward_directly(
+    _: &Ref<Thread>,
+    _: &Client,
+    _: u64,
+    _: &Queued<'_>,
+    _: Kind,
+    lone: Option<Lone>,
+) -> bool {
     lone.is_some()
 }
 
@@ -166,7 +180,7 @@ fn thread(object: Object, message: &[u8]) -> Ref<Thread> {
 fn run(object: &Object, method: u16, message: &[u8]) -> (Outcome, Vec<String>) {
     let thread = thread(object.clone(), message);
     let sqe = Sqe { cap: 1, method, reply_len: 4096, ..Sqe::default() };
-    let outcome = dispatch(&thread, &&sqe, Kind(method), None);
+    let outcome = dispatch(&thread, &Queued(&sqe), Kind(method), None);
     let seen = thread.seen.take();
     (outcome, seen)
 }
@@ -212,8 +226,12 @@ fn what_could_not_be_answered_is_not_done() {
     for (method, least) in [(0, 0), (1, 16), (2, 16), (3, 16), (4, 0)] {
         for reply_len in [0, 8, 15, 16, 4096] {
             let thread = thread(GATE, &[]);
-            let outcome =
-                dispatch(&thread, &&Sqe { cap: 1, method, reply_len, ..Sqe::default() }, Kind(method), None);
+            let outcome = dispatch(
+                &thread,
+                &Queued(&Sqe { cap: 1, method, reply_len, ..Sqe::default() }),
+                Kind(method),
+                None,
+            );
             let refused = outcome == Outcome::error(TransportError::ReplyTooLarge);
             assert_eq!(
                 (refused, thread.seen.borrow().is_empty()),
@@ -227,7 +245,7 @@ fn what_could_not_be_answered_is_not_done() {
 #[test]
 fn what_is_not_held_is_not_reached() {
     let thread = thread(GATE, &[]);
-    let outcome = dispatch(&thread, &&Sqe { cap: 2, ..Sqe::default() }, Kind(0), None);
+    let outcome = dispatch(&thread, &Queued(&Sqe { cap: 2, ..Sqe::default() }), Kind(0), None);
     assert_eq!(outcome, Outcome::error(TransportError::InvalidCap));
     assert!(thread.seen.borrow().is_empty());
 }
@@ -237,7 +255,7 @@ fn calls_of_endpoints_clients_go_to_their_server() {
     let client = Object::Client(Client(0x77));
     assert_eq!(run(&client, 0, &[]), (Outcome::Forwarded(0x77), vec![]));
     let sqe = Sqe { cap: 1, ..Sqe::default() };
-    assert_eq!(dispatch(&thread(client.clone(), &[]), &&sqe, Kind(0), Some(())), Outcome::Away);
+    assert_eq!(dispatch(&thread(client.clone(), &[]), &Queued(&sqe), Kind(0), Some(())), Outcome::Away);
     assert_eq!(interface_id(&client), 0x77);
     assert_eq!(interface_id(&GATE), params::INTERFACE_ID);
 }

@@ -100,9 +100,28 @@ fn alarms(bare: &mut Bare<'_>, notes: &Notes, event: CapId, timer: CapId) {
     bare.release(bell);
     bare.ring.enter(1, 2 * SOON);
     notes.note("N8 nor when it was given up, which loses the signaller", poll(bare, event), 0b10);
+    revoked(bare, notes, event, timer);
     let none = bare.call((timer, timer::INTERFACE_ID), timer::ALARM, &Empty, &[TransferSlot::copy(event)], 1);
     let invalid = i64::from(ExceptionCode::InvalidArgument.code());
     notes.note("N10 only a signaller can be bound", outcome(&bare.run(&none)), invalid);
+}
+
+fn revoked(bare: &mut Bare<'_>, notes: &Notes, event: CapId, timer: CapId) {
+    let bell = [0b01, 0b10].map(|bit| {
+        let signal = mint(bare, event, bit, 0);
+        let slots = [TransferSlot::moved(signal)];
+        let call = bare.call((timer, timer::INTERFACE_ID), timer::ALARM, &Empty, &slots, 1);
+        bare.taken(&call)
+    });
+    set(bare, notes, bell[0], 1);
+    notes.note("V8 an alarm goes off", poll(bare, event), 0b01);
+    let sqe = Sqe { op: Op::Revoke as u8, cap: event.raw(), ..Sqe::default() };
+    notes.note("V8 a revocation of what it signals through", code(&bare.run(&sqe)), 0);
+    for bell in bell {
+        set(bare, notes, bell, 1);
+        notes.note("V8 and it signals no more", poll(bare, event), 0);
+        bare.release(bell);
+    }
 }
 
 fn set(bare: &mut Bare<'_>, notes: &Notes, bell: CapId, ns: u64) {

@@ -4,6 +4,8 @@
 //! of a peer has a second process.
 #![cfg_attr(capos, no_std, no_main)]
 
+extern crate alloc;
+
 mod bindings;
 mod birth;
 mod calls;
@@ -14,6 +16,7 @@ mod notifications;
 mod parking;
 mod peers;
 mod queues;
+mod revocations;
 mod submissions;
 
 use probe::{Audit, Nursery, Report, bare, options};
@@ -35,6 +38,7 @@ fn run(mut env: Env) -> i64 {
     match options::text(&env, "role") {
         Some("server") => peers::serve(env),
         Some("client") => peers::call_forever(env),
+        Some("lent") => revocations::call_once(env),
         _ => match setup(&mut env) {
             Ok(setup) => {
                 let done = all(&setup);
@@ -62,10 +66,12 @@ fn all(setup: &Setup) -> Result<(), CallError> {
     let timer = setup.audit.timer().cap().id();
     clauses(setup, timer)?;
     peers::all(setup)?;
+    revocations::between(setup)?;
     // The first time was to warm up: the second must leave nothing behind.
     let before = setup.audit.counts()?;
     let clauses = clauses(setup, timer)?
         + peers::all(setup)?
+        + revocations::between(setup)?
         + birth::all(setup)
         + lines::all(setup, &setup.ports, &setup.line)?;
     setup.report.event("ipc.done", probe::Fields::new().value("clauses", clauses));
@@ -82,5 +88,6 @@ fn clauses(setup: &Setup, timer: CapId) -> Result<usize, CallError> {
         + bare::run(report, 10, notifications::all)?
         + bare::run(report, 10, move |ring, notes| bindings::all(ring, notes, timer))?
         + bare::run(report, 10, move |ring, notes| deadlines::all(ring, notes, timer))?
-        + bare::run(report, 10, parking::all)?)
+        + bare::run(report, 10, parking::all)?
+        + bare::run(report, 10, move |ring, notes| revocations::all(ring, notes, timer))?)
 }

@@ -21,7 +21,7 @@ pub fn code(cqe: &Cqe) -> i32 {
 fn operations(bare: &mut Bare<'_>, notes: &Notes) {
     let mut with = |op: u8| code(&bare.run(&Sqe { op, ..Sqe::default() }));
     notes.note("R3 op.nop completes with 0", with(Op::Nop as u8), 0);
-    for (name, op) in [("R4 op.10 is unknown", 10), ("R4 op.255 is unknown", 255)] {
+    for (name, op) in [("R4 op.11 is unknown", 11), ("R4 op.255 is unknown", 255)] {
         notes.note(name, with(op), TransportError::UnknownOp.code());
     }
     let nothing = Sqe { op: Op::Release as u8, ..Sqe::default() };

@@ -63,6 +63,8 @@ const AUDIT_PROCESS: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::AUDIT_PROCESS, caps: 0, bytes: MAX_MESSAGE };
 const CAPABILITY: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::CAPABILITY, caps: 0, bytes: 24 };
+const DERIVATION: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::DERIVATION, caps: 0, bytes: 48 };
 
 impl SystemInfoClient {
     /// The capability.
@@ -242,6 +244,19 @@ impl SystemInfoClient {
     ) -> Result<schema::CapabilityResults, CallError> {
         let params = schema::CapabilityParams { process, slot };
         ask(&self.cap, CAPABILITY, &params, plain_results)
+    }
+
+    /// Goes over who derives from whom: capabilities in all tables, nodes of the derivation tree that stand for one and such that only hold others
+    /// together, disagreements, and nodes of what is mapped or bound and can be revoked. Takes as long as there are many. On a machine that is
+    /// not at rest totals may differ by what is under way.
+    pub async fn derivation(&self) -> Result<schema::DerivationResults, CallError> {
+        let reply = call(&self.cap, DERIVATION, &Empty, &[]).await?;
+        Ok(plain_results(reply.bytes())?)
+    }
+
+    /// Like `derivation`, but the thread waits for the answer.
+    pub fn derivation_blocking(&self) -> Result<schema::DerivationResults, CallError> {
+        ask(&self.cap, DERIVATION, &Empty, plain_results)
     }
 }
 

@@ -393,6 +393,7 @@ static CASES: &[Case] = &[
         scene.user.hold(Object::Interrupt(line));
         scene
     }),
+    case("system_info::DERIVATION", |world| on_system(world, system_info::DERIVATION, &Empty)),
     case("system_info::AUDIT", |world| on_system(world, system_info::AUDIT, &Empty)),
     case("system_info::AUDIT_PROCESS", |world| {
         on_system(world, system_info::AUDIT_PROCESS, &system_info::AuditProcessParams { cursor: 0 })

@@ -5,6 +5,7 @@ use super::{Case, Scene, endure_all};
 use crate::cap::Object;
 use crate::cap::timer::Timer;
 use crate::ipc::endpoint::Endpoint;
+use crate::ipc::transfer;
 use capos_abi::{CapId, Op, Sqe, TransferSlot};
 use capos_schema::{Empty, endpoint_factory};
 use kernel_hal::sync::Ref;
@@ -145,6 +146,16 @@ static CASES: &[Case] = &[
             let user = world.start("user");
             let id = user.hold(Object::Timer(Timer));
             Scene::new(user, Sqe { op: Op::Release as u8, cap: id.raw(), ..Sqe::default() })
+        },
+    },
+    Case {
+        name: "Revoke",
+        scene: |world| {
+            let (user, other) = (world.start("user"), world.start("other"));
+            let cap = user.hold(Object::Timer(Timer));
+            let given = transfer::grant(user.process(), other.process(), TransferSlot::copy(cap));
+            given.expect("a copy");
+            Scene::new(user, Sqe { op: Op::Revoke as u8, cap: cap.raw(), ..Sqe::default() })
         },
     },
     Case {

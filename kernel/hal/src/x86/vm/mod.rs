@@ -6,6 +6,7 @@ pub(crate) mod flush;
 mod remains;
 mod tables;
 mod window;
+mod withdraw;
 mod work;
 
 pub use work::Work;
@@ -14,6 +15,7 @@ use super::cpu::local::Local;
 use super::mem::Frames;
 use super::paging::{PAGE, kernel};
 use crate::account::Account;
+use crate::lease::Lease;
 use crate::order::LockRank;
 use crate::sync::{Lock, Ref};
 use crate::types::{Protection, SpaceUsage, VmError};
@@ -49,6 +51,8 @@ struct Memory {
     frames: Ref<Frames>,
     /// Whether it may ever be made writable: not if it was mapped from a read-only facet.
     writable: bool,
+    /// What it hangs by, if somebody can take it away.
+    lease: Option<Ref<Lease>>,
 }
 
 struct Inner {
@@ -97,14 +101,19 @@ fn pure(protection: Protection) -> capos_mem::Protection {
 
 impl PartialEq for Memory {
     fn eq(&self, other: &Self) -> bool {
-        Ref::ptr_eq(&self.frames, &other.frames) && self.writable == other.writable
+        let leases = (
+            self.lease.as_ref().map(|lease| lease.number()),
+            other.lease.as_ref().map(|lease| lease.number()),
+        );
+        Ref::ptr_eq(&self.frames, &other.frames) && self.writable == other.writable && leases.0 == leases.1
     }
 }
 
 impl Memory {
     /// One facet of `frames`, to be mapped with `protection`.
     fn facet(frames: &Ref<Frames>, writable: bool, protection: Protection) -> Result<Self, VmError> {
-        let memory = Memory { frames: frames.clone(), writable: writable && !frames.is_read_only() };
+        let memory =
+            Memory { frames: frames.clone(), writable: writable && !frames.is_read_only(), lease: None };
         memory.allows(protection)?;
         Ok(memory)
     }
@@ -159,7 +168,8 @@ impl AddressSpace {
     ) -> Result<(), VmError> {
         let inner = &mut *self.inner.lock();
         let commitment = inner.regions.commitment(va, pages)?;
-        let backing = Backing { object: Memory { frames: take()?, writable: true }, first: 0 };
+        let object = Memory { frames: take()?, writable: true, lease: None };
+        let backing = Backing { object, first: 0 };
         self.show(&mut inner.tables, (va, pages), pure(protection), &backing)?;
         commitment.commit(pure(protection), backing);
         Ok(())
@@ -220,7 +230,7 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Maps part of `frames` somewhere. `writable` says whether it may ever be made writable.
+    /// Maps part of `frames` somewhere. `writable` says whether it may ever be made writable, and `lease` by what it can be taken away.
     pub fn map(
         &self,
         frames: &Ref<Frames>,
@@ -228,9 +238,10 @@ impl AddressSpace {
         pages: usize,
         protection: Protection,
         writable: bool,
+        lease: Option<Ref<Lease>>,
     ) -> Result<u64, VmError> {
         inside(frames, first, pages)?;
-        let object = Memory::facet(frames, writable, protection)?;
+        let object = Memory { lease, ..Memory::facet(frames, writable, protection)? };
         let inner = &mut *self.inner.lock();
         inner.can_grow()?;
         let placement = inner.regions.placement(pages, first)?;
