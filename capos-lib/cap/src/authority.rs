@@ -8,8 +8,9 @@ use crate::derivation::{Next, NodeId, Place, TreeError};
 use crate::table::{Entry, Mobility, Table};
 use crate::transfer::{TransferError, transfer, transfer_within};
 use capos_abi::{CapId, TransferMode, TransferSlot};
+use capos_authority::{Entered, Model};
+use capos_mutate::Rng;
 use proptest::prelude::{ProptestConfig, any, proptest};
-use std::collections::{BTreeMap, BTreeSet};
 use std::vec;
 use std::vec::Vec;
 
@@ -21,37 +22,33 @@ const NODES: u32 = 4 * (PROCESSES * LIMIT) as u32;
 const STEPS: usize = if cfg!(miri) { 60 } else { 100_000 };
 
 /// A generator of arbitrary choices; the seed repeats a run.
-struct Choices(u64);
+struct Choices(Rng);
 
 impl Choices {
     fn below(&mut self, bound: usize) -> usize {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+        self.0.below(bound as u32) as usize
     }
 }
 
-/// One capability as the model knows it.
-#[derive(Clone)]
-struct Held {
+/// What the model knows of a capability.
+#[derive(Clone, Copy)]
+struct Thing {
     object: u32,
     mobility: Mobility,
-    /// What it is and what it was derived from, each by a number never used again.
-    serial: u64,
-    ancestors: BTreeSet<u64>,
 }
+
+type Held = capos_authority::Held<Thing>;
 
 struct World {
     tables: Vec<Table<u32>>,
     forest: Forest,
     /// Unfinished revocations: who revokes what.
     revoking: Vec<(usize, CapId)>,
-    model: BTreeMap<(usize, CapId), Held>,
+    model: Model<Thing>,
     /// Ids seen so far, dead ones included.
     seen: Vec<CapId>,
-    next: u64,
+    /// Number of the newest object.
+    next: u32,
 }
 
 impl World {
@@ -61,30 +58,33 @@ impl World {
             tables,
             forest: Forest::new(NODES),
             revoking: Vec::new(),
-            model: BTreeMap::new(),
+            model: Model::new(),
             seen: vec![CapId::NULL],
             next: 0,
         }
     }
 
-    fn serial(&mut self) -> u64 {
+    fn object(&mut self) -> u32 {
         self.next += 1;
         self.next
     }
 
     fn held_by(&self, process: usize) -> usize {
-        self.model.keys().filter(|(holder, _)| *holder == process).count()
+        self.model.of(process as u32).count()
     }
 
-    fn note(&mut self, process: usize, id: CapId, held: Held) {
-        assert!(self.model.insert((process, id), held).is_none(), "an id names two things");
+    fn held(&self, process: usize, id: CapId) -> Option<&Held> {
+        self.model.get((process as u32, id))
+    }
+
+    fn note(&mut self, id: CapId, entered: Option<Entered>) {
+        assert_eq!(entered, Some(Entered::Well), "an id names two things");
         self.seen.push(id);
     }
 
     /// An id: mostly one that the process holds, sometimes a stale or a foreign one.
     fn pick(&mut self, choices: &mut Choices, process: usize) -> CapId {
-        let own: Vec<CapId> =
-            self.model.keys().filter(|(holder, _)| *holder == process).map(|(_, id)| *id).collect();
+        let own: Vec<CapId> = self.model.of(process as u32).map(|(id, _)| id).collect();
         if own.is_empty() || choices.below(8) == 0 {
             let recent = &self.seen[self.seen.len().saturating_sub(50)..];
             return recent[choices.below(recent.len())];
@@ -98,13 +98,13 @@ impl World {
         let mobility =
             [Mobility::Free, Mobility::Free, Mobility::MoveOnly, Mobility::CopyOnly, Mobility::Fixed]
                 [choices.below(5)];
-        let serial = self.serial();
-        let object = serial as u32;
+        let object = self.object();
         match self.tables[process].insert(Entry { object, interface: 1, mobility, node: None }) {
             Ok(id) => {
                 let node = self.forest.root(Place { table: process as u64, cap: id });
                 self.tables[process].set_node(id, Some(node));
-                self.note(process, id, Held { object, mobility, serial, ancestors: BTreeSet::new() });
+                let entered = self.model.make((process as u32, id), Thing { object, mobility });
+                self.note(id, Some(entered));
             }
             Err(_) => assert_eq!(self.held_by(process), LIMIT),
         }
@@ -113,18 +113,18 @@ impl World {
     /// A process makes a facet of what it holds: another object that allows less.
     fn attenuate(&mut self, choices: &mut Choices) {
         let process = choices.below(PROCESSES);
-        let id = self.pick(choices, process);
-        let parent = self.tables[process].lookup(id).ok().and_then(|entry| entry.node);
-        let Some(held) = self.model.get(&(process, id)).cloned() else {
+        let whole = self.pick(choices, process);
+        let parent = self.tables[process].lookup(whole).ok().and_then(|entry| entry.node);
+        let Some(held) = self.held(process, whole) else {
             return assert_eq!(parent, None, "authority from nowhere");
         };
         let parent = parent.expect("tracked");
-        let doomed = self.is_doomed(&held);
+        let doomed = self.is_doomed(held);
         if self.held_by(process) == LIMIT {
             return;
         }
-        let serial = self.serial();
-        let facet = Entry { object: serial as u32, interface: 1, mobility: Mobility::Free, node: None };
+        let thing = Thing { object: self.object(), mobility: Mobility::Free };
+        let facet = Entry { object: thing.object, interface: 1, mobility: thing.mobility, node: None };
         let id = self.tables[process].insert(facet).expect("there is room");
         let made = self.forest.derive(parent, Place { table: process as u64, cap: id });
         assert_eq!(made.err(), doomed.then_some(TreeError::Revoking));
@@ -132,23 +132,23 @@ impl World {
             return drop(self.tables[process].release(id));
         };
         self.tables[process].set_node(id, Some(node));
-        let mut ancestors = held.ancestors;
-        ancestors.insert(held.serial);
-        self.note(process, id, Held { object: serial as u32, mobility: Mobility::Free, serial, ancestors });
+        let holder = process as u32;
+        let entered = self.model.derive((holder, whole), (holder, id), thing);
+        self.note(id, entered);
     }
 
     /// Whether it, or what it derives from, is being revoked.
     fn is_doomed(&self, held: &Held) -> bool {
-        let mut roots = self.revoking.iter().filter_map(|key| self.model.get(key));
-        roots.any(|root| root.serial == held.serial || held.ancestors.contains(&root.serial))
+        let mut roots = self.revoking.iter().filter_map(|(process, id)| self.held(*process, *id));
+        roots.any(|root| root.serial() == held.serial() || held.derives_from(root.serial()))
     }
 
     /// What a transfer must come to.
     fn expected(&self, from: usize, to: usize, slots: &[TransferSlot]) -> Result<(), TransferError> {
         for (n, slot) in slots.iter().enumerate() {
             let mode = slot.mode().ok_or(TransferError::BadSlot)?;
-            let held = self.model.get(&(from, slot.id())).ok_or(TransferError::InvalidCap)?;
-            match (held.mobility, mode) {
+            let held = self.held(from, slot.id()).ok_or(TransferError::InvalidCap)?;
+            match (held.what.mobility, mode) {
                 (Mobility::Free, _)
                 | (Mobility::MoveOnly, TransferMode::Move)
                 | (Mobility::CopyOnly, TransferMode::Copy) => {}
@@ -195,17 +195,15 @@ impl World {
     /// Writes a transfer down that happened.
     fn sent(&mut self, from: usize, to: usize, slots: &[TransferSlot], ids: &[CapId]) {
         for (slot, id) in slots.iter().zip(ids) {
-            let key = (from, slot.id());
-            let held = if slot.mode() == Some(TransferMode::Move) {
-                self.revoking.retain(|other| *other != key);
-                self.model.remove(&key).expect("it was there")
+            let (source, place) = ((from as u32, slot.id()), (to as u32, *id));
+            let entered = if slot.mode() == Some(TransferMode::Move) {
+                self.revoking.retain(|other| *other != (from, slot.id()));
+                self.model.moved(source, place)
             } else {
-                let mut held = self.model[&key].clone();
-                held.ancestors.insert(held.serial);
-                held.serial = self.serial();
-                held
+                let what = self.model.get(source).expect("it is there").what;
+                self.model.derive(source, place, what)
             };
-            self.note(to, *id, held);
+            self.note(*id, entered);
         }
     }
 
@@ -213,8 +211,8 @@ impl World {
         let process = choices.below(PROCESSES);
         let id = self.pick(choices, process);
         let released = self.tables[process].release(id).ok();
-        let expected = self.model.remove(&(process, id));
-        assert_eq!(released.as_ref().map(|entry| entry.object), expected.map(|held| held.object));
+        let expected = self.model.release((process as u32, id));
+        assert_eq!(released.as_ref().map(|entry| entry.object), expected.map(|held| held.what.object));
         if let Some(entry) = released {
             self.revoking.retain(|other| *other != (process, id));
             self.forest.left(&mut self.tables[process], id, entry.node.expect("tracked"));
@@ -240,7 +238,7 @@ impl World {
         }
         let key = self.revoking[choices.below(self.revoking.len())];
         let root = self.tables[key.0].lookup(key.1).expect("held").node.expect("tracked");
-        let serial = self.model[&key].serial;
+        let serial = self.held(key.0, key.1).expect("held").serial();
         if choices.below(30) == 0 {
             self.revoking.retain(|other| *other != key);
             return self.forest.end(root);
@@ -250,7 +248,7 @@ impl World {
                 Next::Kill { place, node } => self.kill_one(place, node, serial),
                 Next::Look(_) => {}
                 Next::Done => {
-                    let left = self.model.values().any(|held| held.ancestors.contains(&serial));
+                    let left = self.model.iter().any(|(_, held)| held.derives_from(serial));
                     assert!(!left, "a descendant survived");
                     self.forest.end(root);
                     return self.revoking.retain(|other| *other != key);
@@ -262,8 +260,8 @@ impl World {
     fn kill_one(&mut self, place: Place, node: NodeId, root: u64) {
         let key = (place.table as usize, place.cap);
         assert!(self.forest.kill(&mut self.tables[key.0], place, node), "the victim is where the tree says");
-        let held = self.model.remove(&key).expect("the model has it, too");
-        assert!(held.ancestors.contains(&root), "not a descendant");
+        let held = self.model.release((key.0 as u32, key.1)).expect("the model has it, too");
+        assert!(held.derives_from(root), "not a descendant");
         self.revoking.retain(|other| *other != key);
     }
 
@@ -275,7 +273,7 @@ impl World {
         }
         self.revoking.retain(|(holder, _)| *holder != process);
         self.tables[process] = Table::new(LIMIT);
-        self.model.retain(|(holder, _), _| *holder != process);
+        self.model.end(process as u32);
     }
 
     /// Tables, tree and model agree about everything.
@@ -283,8 +281,8 @@ impl World {
         let mut seen = 0;
         for (process, table) in self.tables.iter().enumerate() {
             for (id, entry) in table.iter() {
-                let held = self.model.get(&(process, id)).expect("authority from nowhere");
-                assert_eq!((held.object, held.mobility), (entry.object, entry.mobility));
+                let thing = self.held(process, id).expect("authority from nowhere").what;
+                assert_eq!((thing.object, thing.mobility), (entry.object, entry.mobility));
                 let place = self.forest.tree().place(entry.node.expect("tracked"));
                 assert_eq!(place, Some(Place { table: process as u64, cap: id }));
                 seen += 1;
@@ -301,7 +299,7 @@ proptest! {
 
     #[test]
     fn authority_is_neither_made_nor_lost_nor_doubled(seed in any::<u64>()) {
-        let mut choices = Choices(seed);
+        let mut choices = Choices(Rng::new(seed));
         let mut world = World::new();
         for _ in 0..STEPS {
             match choices.below(100) {

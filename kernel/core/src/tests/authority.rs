@@ -1,7 +1,7 @@
 //! Processes that do at random what processes do with capabilities, through their rings, against a list of who holds what.
 //!
 //! Whatever is copied, moved, attenuated, released, revoked, killed and spawned in whatever order: authority never comes from nowhere,
-//! never gets lost and never doubles. The model knows nothing of trees: it keeps for each capability the set of all it ever derived from.
+//! never gets lost and never doubles. The model knows nothing of trees.
 
 use super::audit;
 use super::{CAPS, User, World, call_sqe, error, recv_sqe, return_sqe};
@@ -12,9 +12,10 @@ use crate::task::end;
 use crate::task::process::Status;
 use capos_abi::ring::cqe_flags;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransferSlot, TransportError};
+use capos_authority::{Entered, Model};
 use capos_mem::Resource;
+use capos_mutate::Rng;
 use capos_schema::{Empty, memory_object, virtual_memory};
-use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
 
 const PROCESSES: usize = 4;
@@ -23,24 +24,12 @@ const SLOTS: usize = 24;
 const OWN: usize = 4 + PROCESSES;
 const STEPS: usize = 20_000;
 
-struct Choices(u64);
+struct Choices(Rng);
 
 impl Choices {
     fn below(&mut self, bound: usize) -> usize {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+        self.0.below(bound as u32) as usize
     }
-}
-
-/// One capability as the model knows it.
-#[derive(Clone)]
-struct Held {
-    writable: bool,
-    serial: u64,
-    ancestors: BTreeSet<u64>,
 }
 
 struct Player {
@@ -54,20 +43,19 @@ struct Game<'w> {
     world: &'w World,
     choices: Choices,
     players: Vec<Player>,
-    model: BTreeMap<(usize, CapId), Held>,
+    /// Whether it may be written.
+    model: Model<bool>,
     seen: Vec<CapId>,
-    next: u64,
 }
 
 impl<'w> Game<'w> {
     fn new(world: &'w World, seed: u64) -> Self {
         let mut game = Game {
             world,
-            choices: Choices(seed),
+            choices: Choices(Rng::new(seed)),
             players: Vec::new(),
-            model: BTreeMap::new(),
+            model: Model::new(),
             seen: Vec::from([CapId::NULL]),
-            next: 0,
         };
         for _ in 0..PROCESSES {
             let player = game.spawn();
@@ -105,30 +93,21 @@ impl<'w> Game<'w> {
         self.players[from].user.hold(Object::Client(facet))
     }
 
-    fn serial(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
     fn held_by(&self, process: usize) -> usize {
-        self.model.range((process, CapId::NULL)..(process + 1, CapId::NULL)).count()
+        self.model.of(process as u32).count()
     }
 
     fn is_full(&self, process: usize, more: usize) -> bool {
         self.held_by(process) + more > SLOTS - OWN
     }
 
-    fn note(&mut self, process: usize, id: CapId, held: Held) {
-        assert!(self.model.insert((process, id), held).is_none(), "an id names two things");
+    fn note(&mut self, id: CapId, entered: Option<Entered>) {
+        assert_eq!(entered, Some(Entered::Well), "an id names two things");
         self.seen.push(id);
     }
 
     fn pick(&mut self, process: usize) -> CapId {
-        let own: Vec<CapId> = self
-            .model
-            .range((process, CapId::NULL)..(process + 1, CapId::NULL))
-            .map(|((_, id), _)| *id)
-            .collect();
+        let own: Vec<CapId> = self.model.of(process as u32).map(|(id, _)| id).collect();
         if own.is_empty() || self.choices.below(10) == 0 {
             let recent = &self.seen[self.seen.len().saturating_sub(60)..];
             let id = recent[self.choices.below(recent.len())];
@@ -152,16 +131,9 @@ impl<'w> Game<'w> {
         );
         assert_eq!(made.is_err(), self.is_full(process, 1));
         if let Ok(id) = made {
-            let serial = self.serial();
-            self.note(process, id, Held { writable: true, serial, ancestors: BTreeSet::new() });
+            let entered = self.model.make((process as u32, id), true);
+            self.note(id, Some(entered));
         }
-    }
-
-    fn derived(&mut self, from: &Held) -> Held {
-        let mut held = from.clone();
-        held.ancestors.insert(held.serial);
-        held.serial = self.serial();
-        held
     }
 
     fn attenuate(&mut self) {
@@ -169,11 +141,12 @@ impl<'w> Game<'w> {
         let id = self.pick(process);
         let user = &self.players[process].user;
         let facet = user.call_for_cap(id, memory_object::INTERFACE_ID, memory_object::READ_ONLY, &Empty);
-        let held = self.model.get(&(process, id)).cloned();
-        assert_eq!(facet.is_ok(), held.is_some() && !self.is_full(process, 1));
-        if let (Ok(facet), Some(held)) = (facet, held) {
-            let held = Held { writable: false, ..self.derived(&held) };
-            self.note(process, facet, held);
+        let holder = process as u32;
+        let held = self.model.get((holder, id)).is_some();
+        assert_eq!(facet.is_ok(), held && !self.is_full(process, 1));
+        if let Ok(facet) = facet {
+            let entered = self.model.derive((holder, id), (holder, facet), false);
+            self.note(facet, entered);
         }
     }
 
@@ -182,7 +155,7 @@ impl<'w> Game<'w> {
         let id = self.pick(process);
         let sqe = Sqe { op: Op::Release as u8, cap: id.raw(), ..Sqe::default() };
         let released = self.players[process].user.one(sqe).result == 0;
-        assert_eq!(released, self.model.remove(&(process, id)).is_some());
+        assert_eq!(released, self.model.release((process as u32, id)).is_some());
     }
 
     /// Whether the list may leave a process.
@@ -190,7 +163,7 @@ impl<'w> Game<'w> {
         list.iter().enumerate().all(|(n, slot)| {
             let again =
                 |other: &TransferSlot| other.id() == slot.id() && (other.0 >> 56 == 1 || slot.0 >> 56 == 1);
-            self.model.contains_key(&(from, slot.id())) && !list[..n].iter().any(again)
+            self.model.get((from as u32, slot.id())).is_some() && !list[..n].iter().any(again)
         })
     }
 
@@ -209,14 +182,14 @@ impl<'w> Game<'w> {
         let arrived = if back { self.answer(from, to, &list) } else { self.call(from, to, &list) };
         assert_eq!(arrived.is_some(), allowed && room, "{list:?}");
         for (slot, id) in list.iter().zip(arrived.unwrap_or_default()) {
-            let key = (from, slot.id());
-            let held = if slot.0 >> 56 == 1 {
-                self.model.remove(&key).expect("it was there")
+            let (source, place) = ((from as u32, slot.id()), (to as u32, id));
+            let entered = if slot.0 >> 56 == 1 {
+                self.model.moved(source, place)
             } else {
-                let held = self.model[&key].clone();
-                self.derived(&held)
+                let writable = self.model.get(source).expect("it is there").what;
+                self.model.derive(source, place, writable)
             };
-            self.note(to, id, held);
+            self.note(id, entered);
         }
     }
 
@@ -307,12 +280,9 @@ impl<'w> Game<'w> {
                 break cqe;
             }
         };
-        match self.model.get(&(process, id)).map(|held| held.serial) {
+        match self.model.revoke((process as u32, id)) {
             None => assert_eq!(error(&cqe), Some(TransportError::InvalidCap)),
-            Some(serial) => {
-                assert_eq!(cqe.result, 0);
-                self.model.retain(|_, held| !held.ancestors.contains(&serial));
-            }
+            Some(_) => assert_eq!(cqe.result, 0),
         }
     }
 
@@ -324,7 +294,7 @@ impl<'w> Game<'w> {
             kernel_hal::fake::cpu::become_cpu(cpu);
             (crate::trap::HANDLERS.kick)();
         }
-        self.model.retain(|(holder, _), _| *holder != process);
+        self.model.end(process as u32);
         self.players[process] = self.spawn();
         self.connect(process);
     }
@@ -336,8 +306,8 @@ impl<'w> Game<'w> {
             let mut found = 0;
             for (id, entry) in table.iter() {
                 let Object::MemoryObject(object) = &entry.object else { continue };
-                let held = self.model.get(&(process, id)).expect("authority from nowhere");
-                assert_eq!(object.writable(), held.writable);
+                let held = self.model.get((process as u32, id)).expect("authority from nowhere");
+                assert_eq!(object.writable(), held.what);
                 found += 1;
             }
             assert_eq!(found, self.held_by(process), "authority was lost");
