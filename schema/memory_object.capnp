@@ -15,4 +15,8 @@ interface MemoryObject $Capos.kernelHosted {
 
   readOnly @3 () -> (object :MemoryObject);
   # A facet of the same memory that can be neither written nor mapped writable.
+
+  part @4 (offset :UInt64, size :UInt64) -> (object :MemoryObject);
+  # A facet of some of its pages, whose first is at offset 0 there; it may be written if this one may. `invalidArgument` for what is not whole
+  # pages inside. A program cannot be started from a part.
 }

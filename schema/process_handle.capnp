@@ -41,4 +41,17 @@ interface ProcessHandle $Capos.kernelHosted {
 
   unbind @7 () -> ();
   # Its end signals nobody on behalf of the process that calls.
+
+  watch @8 () -> (watch :ProcessWatch);
+  # A facet for who may know how the process fares, and nothing else.
+}
+
+interface ProcessWatch @0xf11c0de0f00d0031 $Capos.kernelHosted {
+  # Knowledge of one process. Its holder can neither end it, nor start it, nor give it anything, and does not keep one that was never started.
+
+  wait @0 () -> (reason :ExitReason, code :Int64);
+  # Completes when the process has ended and everything it held is taken back.
+
+  info @1 () -> (id :UInt64, started :Bool, ended :Bool);
+  # What it is doing.
 }

@@ -18,6 +18,8 @@ pub const READ: u16 = 1;
 pub const WRITE: u16 = 2;
 /// `readOnly`: A facet of the same memory that can be neither written nor mapped writable.
 pub const READ_ONLY: u16 = 3;
+/// `part`: A facet of some of its pages, whose first is at offset 0 there; it may be written if this one may.
+pub const PART: u16 = 4;
 
 /// Results of `info`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -128,5 +130,52 @@ impl Decode<'_> for ReadOnlyResults {
         let message = Message::<0, 1>::parse(message)?;
         message.capability(0)?;
         Ok(ReadOnlyResults)
+    }
+}
+
+/// Parameters of `part`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PartParams {
+    pub offset: u64,
+    pub size: u64,
+}
+
+impl Encode for PartParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.offset, self.size], [])
+    }
+}
+
+impl Decode<'_> for PartParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<2, 0>::parse(message)?;
+        Ok(PartParams { offset: message.data[0], size: message.data[1] })
+    }
+}
+
+/// Results of `part`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PartResults;
+
+impl PartResults {
+    /// Interfaces of the capabilities beside the message: `object`.
+    pub const CAPS: [u64; 1] = [crate::memory_object::INTERFACE_ID];
+}
+
+impl Encode for PartResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for PartResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(PartResults)
     }
 }

@@ -26,6 +26,8 @@ pub const CRASH: u16 = 5;
 pub const SIGNAL_ON_EXIT: u16 = 6;
 /// `unbind`: Its end signals nobody on behalf of the process that calls.
 pub const UNBIND: u16 = 7;
+/// `watch`: A facet for who may know how the process fares, and nothing else.
+pub const WATCH: u16 = 8;
 
 /// `ExitReason`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -309,5 +311,30 @@ impl Decode<'_> for SignalOnExitParams {
         let message = Message::<0, 1>::parse(message)?;
         message.capability(0)?;
         Ok(SignalOnExitParams)
+    }
+}
+
+/// Results of `watch`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct WatchResults;
+
+impl WatchResults {
+    /// Interfaces of the capabilities beside the message: `watch`.
+    pub const CAPS: [u64; 1] = [crate::process_watch::INTERFACE_ID];
+}
+
+impl Encode for WatchResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for WatchResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(WatchResults)
     }
 }

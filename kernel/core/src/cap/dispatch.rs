@@ -7,7 +7,7 @@ use capos_abi::TransportError;
 use capos_schema::{
     Empty, alarm, boot_package, endpoint, endpoint_factory, entropy_source, interrupt, interrupt_controller,
     io_port, log_reader, log_sink, memory_object, notification, power, process_handle, process_spawner,
-    signaller, system_info, thread_control, timer, virtual_memory, wall_clock,
+    process_watch, signaller, system_info, thread_control, timer, virtual_memory, wall_clock,
 };
 
 use super::{
@@ -102,6 +102,11 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone
             drop(table);
             serve(thread, &object, cap, call, kind, lone)
         }
+        Object::ProcessWatch(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, lone)
+        }
         Object::Signaller(object) => {
             let object = object.clone();
             drop(table);
@@ -161,6 +166,7 @@ pub(crate) fn interface_id(object: &Object) -> u64 {
         Object::Power(_) => power::INTERFACE_ID,
         Object::ProcessHandle(_) => process_handle::INTERFACE_ID,
         Object::ProcessSpawner(_) => process_spawner::INTERFACE_ID,
+        Object::ProcessWatch(_) => process_watch::INTERFACE_ID,
         Object::Signaller(_) => signaller::INTERFACE_ID,
         Object::SystemInfo(_) => system_info::INTERFACE_ID,
         Object::ThreadControl(_) => thread_control::INTERFACE_ID,
@@ -363,6 +369,11 @@ impl Serve for super::memory_object::MemoryObject {
             memory_object::READ_ONLY => {
                 with(message, buffers.answer.len() >= 16, |Empty| self.read_only(call))
             }
+            memory_object::PART => {
+                with(message, buffers.answer.len() >= 16, |params: memory_object::PartParams| {
+                    self.part(call, params)
+                })
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -416,6 +427,7 @@ impl Serve for super::process_handle::ProcessHandle {
                 with(message, true, |_: process_handle::SignalOnExitParams| self.signal_on_exit(call))
             }
             process_handle::UNBIND => with(message, true, |Empty| self.unbind(call)),
+            process_handle::WATCH => with(message, buffers.answer.len() >= 16, |Empty| self.watch(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -431,6 +443,18 @@ impl Serve for super::process_spawner::ProcessSpawner {
                     self.create(call, params)
                 })
             }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::process_watch::ProcessWatch {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            process_watch::WAIT => with(message, buffers.answer.len() >= 24, |Empty| self.wait(call)),
+            process_watch::INFO => with(message, buffers.answer.len() >= 24, |Empty| self.info(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

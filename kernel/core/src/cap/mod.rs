@@ -20,6 +20,7 @@ pub(crate) mod notification;
 pub(crate) mod power;
 pub(crate) mod process_handle;
 pub(crate) mod process_spawner;
+pub(crate) mod process_watch;
 pub(crate) mod signaller;
 pub(crate) mod system_info;
 pub(crate) mod thread_control;
@@ -61,6 +62,7 @@ pub(crate) enum Object {
     Endpoint(endpoint::Endpoint),
     ProcessSpawner(process_spawner::ProcessSpawner),
     ProcessHandle(process_handle::ProcessHandle),
+    ProcessWatch(process_watch::ProcessWatch),
     Timer(timer::Timer),
     Alarm(alarm::Alarm),
     WallClock(wall_clock::WallClock),

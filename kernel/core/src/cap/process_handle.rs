@@ -1,6 +1,7 @@
 //! `ProcessHandle`: authority over one process.
 
 use super::binding::Binding;
+use super::process_watch::ProcessWatch;
 use super::{Call, Object, Outcome, Sent};
 use crate::ipc::ops::Waiting;
 use crate::ipc::transfer;
@@ -8,7 +9,7 @@ use crate::task::create;
 use crate::task::end;
 use crate::task::process::{BACKTRACE_MAX, Process, Status, Wants};
 use capos_abi::{CapId, ExceptionCode};
-use capos_schema::process_handle::{CrashResults, GrantResults, InfoResults, StartParams};
+use capos_schema::process_handle::{CrashResults, GrantResults, InfoResults, StartParams, WatchResults};
 use kernel_hal::sync::{OutOfMemory, Ref};
 
 /// Most signallers bound to the end of one process.
@@ -28,6 +29,30 @@ impl Drop for Owner {
     }
 }
 
+fn is_started(process: &Process) -> bool {
+    process.threads.lock().started
+}
+
+/// Answers `call` when the process has ended.
+pub(super) fn wait_for(process: &Ref<Process>, call: &mut Call<'_>) -> Outcome {
+    let mut exit = process.exit.lock();
+    if exit.done {
+        return call.reply(&end::wait_results(exit.status));
+    }
+    call.defer(Waiting::Exit(process.clone()), |ticket| {
+        exit.waiters.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
+        exit.waiters.push((ticket, Wants::Status));
+        Ok(())
+    })
+}
+
+/// Answers `call` with what the process is doing.
+pub(super) fn tell(process: &Process, call: &mut Call<'_>) -> Outcome {
+    let started = is_started(process);
+    let ended = process.exit.lock().done;
+    call.reply(&InfoResults { id: process.id, started, ended })
+}
+
 /// Authority over one process. Dropping it changes nothing about a process that runs.
 #[derive(Clone)]
 pub(crate) struct ProcessHandle {
@@ -45,7 +70,7 @@ impl ProcessHandle {
     }
 
     fn is_started(&self) -> bool {
-        self.process().threads.lock().started
+        is_started(self.process())
     }
 
     pub(super) fn grant(&self, call: &mut Call<'_>) -> Outcome {
@@ -97,15 +122,14 @@ impl ProcessHandle {
     }
 
     pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
-        let mut exit = self.process().exit.lock();
-        if exit.done {
-            return call.reply(&end::wait_results(exit.status));
+        wait_for(self.process(), call)
+    }
+
+    pub(super) fn watch(&self, call: &mut Call<'_>) -> Outcome {
+        match call.give_facet(Object::ProcessWatch(ProcessWatch::new(self.process().clone()))) {
+            Ok(()) => call.reply(&WatchResults),
+            Err(outcome) => outcome,
         }
-        call.defer(Waiting::Exit(self.process().clone()), |ticket| {
-            exit.waiters.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
-            exit.waiters.push((ticket, Wants::Status));
-            Ok(())
-        })
     }
 
     pub(super) fn kill(&self, call: &mut Call<'_>) -> Outcome {
@@ -173,9 +197,7 @@ impl ProcessHandle {
     }
 
     pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {
-        let started = self.is_started();
-        let ended = self.process().exit.lock().done;
-        call.reply(&InfoResults { id: self.process().id, started, ended })
+        tell(self.process(), call)
     }
 
     pub(super) fn crash(&self, call: &mut Call<'_>) -> Outcome {

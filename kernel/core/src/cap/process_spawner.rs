@@ -18,7 +18,9 @@ impl ProcessSpawner {
             Ok(_) => return Outcome::exception(ExceptionCode::InvalidArgument),
             Err(outcome) => return outcome,
         };
-        let (Some(name), Some(limits)) = (Name::new(params.name), limits(&params)) else {
+        let (Some(name), Some(limits), Some(binary)) =
+            (Name::new(params.name), limits(&params), binary.whole())
+        else {
             return Outcome::exception(ExceptionCode::InvalidArgument);
         };
         if params.priority > call.process().priority {
@@ -28,7 +30,7 @@ impl ProcessSpawner {
             return Outcome::exception(ExceptionCode::WrongState);
         };
         let payer = Payer { account: &call.process().account, share: &share };
-        let process = match create::process(&payer, name, &limits, binary.frames(), params.size) {
+        let process = match create::process(&payer, name, &limits, binary, params.size) {
             Ok(process) => process,
             Err(error) => return Outcome::exception(error.into()),
         };

@@ -86,12 +86,13 @@ impl VirtualMemory {
         }
         let first = if params.offset == 0 { Some(0) } else { whole_pages(params.offset) };
         let (Some(pages), Some(first)) = (whole_pages(params.size), first) else { return INVALID };
+        let Some((frames, first)) = object.locate(first, pages) else { return INVALID };
         let lease = match leases::of_mapping(call.process(), sent.id()) {
             Ok(lease) => lease,
             Err(error) => return Outcome::error(transfer::refusal(error)),
         };
         // The mapping remembers whether it came from a read-only facet, or `protect` could widen it.
-        match self.space.map(object.frames(), first, pages, protection, object.writable(), lease.clone()) {
+        match self.space.map(frames, first, pages, protection, object.writable(), lease.clone()) {
             Ok(address) => {
                 if lease.is_some_and(|lease| leases::is_revoked(&lease)) {
                     // It came in the middle: as if it had come too late.

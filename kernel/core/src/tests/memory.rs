@@ -6,7 +6,7 @@ use crate::cap::memory_object::MemoryObject;
 use capos_abi::{CapId, Cqe, ExceptionCode, Sqe, layout};
 use capos_mem::Resource;
 use capos_schema::virtual_memory::{self as vm, Protection};
-use capos_schema::{Empty, Encode};
+use capos_schema::{Decode, Empty, Encode, memory_object};
 use kernel_hal::mem::Frames;
 
 const PAGE: u64 = 4096;
@@ -178,4 +178,58 @@ fn memory_shared_with_a_process_that_ended_stays_charged_to_its_payer() {
     let entry = keeper.process().release(id);
     drop(entry);
     assert_eq!(world.machine.left(Resource::MemoryPages), spare + limit);
+}
+
+#[test]
+fn a_part_shows_its_own_pages_and_no_others() {
+    let world = World::new();
+    let user = world.start("a");
+    let frames = Frames::zeroed(5, &user.process().account).expect("memory");
+    for page in 0..5 {
+        frames.write(page * 4096, &[page as u8]).expect("inside");
+    }
+    let object = user.hold(Object::MemoryObject(MemoryObject::new(frames)));
+    let part_of = |whole: CapId, offset: u64, size: u64| {
+        let params = memory_object::PartParams { offset, size };
+        user.call_for_cap(whole, memory_object::INTERFACE_ID, memory_object::PART, &params)
+    };
+    let part = part_of(object, PAGE, 3 * PAGE).expect("inside");
+    let inner = part_of(part, 2 * PAGE, PAGE).expect("inside");
+    let first = |id: CapId, offset: u64| {
+        let params = memory_object::ReadParams { offset, length: 1 };
+        let cqe = user.call_raw(id, memory_object::INTERFACE_ID, memory_object::READ, &params, 0);
+        let bytes = user.get(super::REPLY, cqe.result as usize);
+        memory_object::ReadResults::decode(&bytes).expect("well-formed").data.first().copied()
+    };
+    assert_eq!([first(part, 0), first(part, 2 * PAGE), first(part, 3 * PAGE)], [Some(1), Some(3), None]);
+    assert_eq!([first(inner, 0), first(inner, PAGE)], [Some(3), None]);
+    for (offset, size) in
+        [(0, 4 * PAGE), (PAGE, 3 * PAGE), (3 * PAGE, PAGE), (1, PAGE), (0, 0), (!0xfff, 2 * PAGE)]
+    {
+        let cqe = part_of(part, offset, size).expect_err("not inside");
+        assert_eq!(
+            ExceptionCode::from_code(cqe.method),
+            ExceptionCode::InvalidArgument,
+            "{offset:#x} {size:#x}"
+        );
+    }
+    let write = |offset: u64, data: &[u8]| {
+        let params = memory_object::WriteParams { offset, data };
+        user.call_raw(part, memory_object::INTERFACE_ID, memory_object::WRITE, &params, 0)
+    };
+    assert_eq!(write(3 * PAGE - 1, &[7]).outcome(), 0);
+    for (offset, data) in [(3 * PAGE - 1, &[7, 8][..]), (3 * PAGE, &[7][..]), (u64::MAX, &[7][..])] {
+        assert_eq!(ExceptionCode::from_code(write(offset, data).method), ExceptionCode::InvalidArgument);
+    }
+    assert_eq!(code(map(&user, part, 2 * PAGE, 2 * PAGE, Protection::Read)), ExceptionCode::InvalidArgument);
+    let address = map(&user, part, 2 * PAGE, PAGE, Protection::Read).expect("inside");
+    let mut byte = [0];
+    user.process().space.peek(address, &mut byte).expect("mapped");
+    assert_eq!(byte, [3], "the page of the whole behind the part's third");
+    let only_read = user
+        .call_for_cap(part, memory_object::INTERFACE_ID, memory_object::READ_ONLY, &Empty)
+        .expect("a facet");
+    let last = part_of(only_read, PAGE, 2 * PAGE).expect("inside");
+    assert_eq!(first(last, 0), Some(2));
+    assert_eq!(code(map(&user, last, 0, PAGE, Protection::ReadWrite)), ExceptionCode::Denied);
 }

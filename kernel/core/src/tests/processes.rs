@@ -15,7 +15,7 @@ use capos_abi::ring::header;
 use capos_abi::{CapId, ExceptionCode, RingShape, Sqe, TransferSlot, TransportError, layout, syscall};
 use capos_mem::Resource;
 use capos_schema::process_handle::{self, ExitReason, WaitResults};
-use capos_schema::{Empty, boot_package, memory_object, process_spawner, virtual_memory};
+use capos_schema::{Empty, boot_package, memory_object, process_spawner, process_watch, virtual_memory};
 use core::sync::atomic::Ordering;
 use kernel_hal::mem::Frames;
 use kernel_hal::{Fault, cpu as machine, fake};
@@ -570,4 +570,32 @@ fn a_thread_that_was_not_made_leaves_its_place_to_the_next() {
     }
     let thread = create::thread(&process, &new(5)).expect("a thread");
     assert_eq!(thread.ring_address, layout::RING_BASE);
+}
+
+#[test]
+fn who_watches_a_process_can_wait_for_it_and_nothing_else() {
+    let world = World::new();
+    let parent = world.start("parent");
+    let child = world.process("child");
+    let owner = ProcessHandle::new(child.clone()).unwrap_or_else(|_| panic!("no memory"));
+    let handle = parent.hold(Object::ProcessHandle(owner));
+    let watch = parent
+        .call_for_cap(handle, process_handle::INTERFACE_ID, process_handle::WATCH, &Empty)
+        .expect("a facet");
+    let info: process_watch::InfoResults =
+        parent.call(watch, process_watch::INTERFACE_ID, process_watch::INFO, &Empty).expect("an answer");
+    assert_eq!((info.id, info.started, info.ended), (child.id, false, false));
+    for method in [process_handle::KILL, process_handle::UNBIND] {
+        let as_handle = parent.call_raw(watch, process_handle::INTERFACE_ID, method, &Empty, 0);
+        assert_eq!(error(&as_handle), Some(TransportError::WrongInterface));
+        let as_watch = parent.call_raw(watch, process_watch::INTERFACE_ID, method, &Empty, 0);
+        assert_eq!(error(&as_watch), Some(TransportError::UnknownMethod));
+    }
+    parent.submit(call_sqe(watch, process_watch::INTERFACE_ID, process_watch::WAIT, 0));
+    parent.poll();
+    parent.nothing();
+    // Never started: it ends with the last handle, whoever watches.
+    drop(parent.process().release(handle));
+    parent.poll();
+    assert_eq!(parent.pop().result, 24);
 }

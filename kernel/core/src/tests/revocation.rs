@@ -422,3 +422,56 @@ fn who_rests_in_a_wait_is_told() {
     let cqe = b.pop();
     assert_eq!((cqe.user_data, error(&cqe)), (5, Some(TransportError::Revoked)));
 }
+
+#[test]
+fn a_holder_may_end_at_any_slice_of_a_revocation() {
+    for slices in 0..8 {
+        let world = World::with_cpus(2);
+        let (a, b, c) = (wide(&world, "a"), wide(&world, "b"), wide(&world, "c"));
+        let own = a.hold(Object::Timer(Timer));
+        let first = give(&a, &b, TransferSlot::copy(own));
+        let theirs: std::vec::Vec<CapId> = (0..60).map(|_| give(&b, &c, TransferSlot::copy(first))).collect();
+        a.submit(revoke_sqe(own));
+        for _ in 0..slices {
+            a.poll();
+            let _ = a.thread.context.take_repeated();
+        }
+        end::end_process(b.process(), Status::Killed);
+        let end = (0..100).find_map(|_| {
+            a.poll();
+            a.ring.pop()
+        });
+        // It may have been done before that.
+        assert_eq!(end.expect("it ends").outcome(), 0, "after {slices} slices");
+        assert!(theirs.iter().all(|copy| gone(&c, *copy)) && !gone(&a, own));
+        nodes_are_in_order();
+    }
+}
+
+#[test]
+fn who_revokes_may_end_at_any_slice() {
+    for slices in 0..6 {
+        let world = World::with_cpus(2);
+        let (a, b) = (wide(&world, "a"), wide(&world, "b"));
+        let keeper = wide(&world, "keeper");
+        let root = keeper.hold(Object::Timer(Timer));
+        let own = give(&keeper, &a, TransferSlot::copy(root));
+        let copies: std::vec::Vec<CapId> = (0..60).map(|_| give(&a, &b, TransferSlot::copy(own))).collect();
+        a.submit(revoke_sqe(own));
+        for _ in 0..slices {
+            a.poll();
+            let _ = a.thread.context.take_repeated();
+        }
+        end::end_process(a.process(), Status::Killed);
+        nodes_are_in_order();
+        // What it had not come to can be passed on again, and is the keeper's to revoke.
+        let left: std::vec::Vec<CapId> = copies.iter().copied().filter(|copy| !gone(&b, *copy)).collect();
+        assert_eq!(left.len(), 60_usize.saturating_sub(16 * slices), "after {slices} slices");
+        if let Some(copy) = left.first() {
+            give(&b, &b, TransferSlot::copy(*copy));
+        }
+        assert_eq!(revoke(&keeper, root).0.outcome(), 0);
+        assert!(copies.iter().all(|copy| gone(&b, *copy)));
+        nodes_are_in_order();
+    }
+}

@@ -7,7 +7,9 @@ extern crate alloc;
 mod game;
 mod judge;
 mod player;
+mod race;
 mod seats;
+mod spread;
 mod words;
 
 use probe::{Audit, Fields, Nursery, Report, number, options};
@@ -22,13 +24,17 @@ struct Setup {
 }
 
 fn run(mut env: Env) -> i64 {
-    if options::text(&env, "role") == Some("player") {
-        return player::play(number(&env, "player", 0) as usize);
+    let seed = number(&env, "seed", 1);
+    match options::text(&env, "role") {
+        Some("player") => return player::play(number(&env, "player", 0) as usize),
+        Some("spread") => return spread::spread(seed),
+        Some("take-back") => return spread::take_back(seed),
+        _ => {}
     }
-    let (seed, steps) = (number(&env, "seed", 1), number(&env, "steps", 1000));
+    let (steps, rounds) = (number(&env, "steps", 1000), number(&env, "rounds", 0));
     match setup(&mut env) {
         Ok(setup) => {
-            let done = all(&setup, seed, steps);
+            let done = if rounds > 0 { race(&setup, seed, rounds) } else { all(&setup, seed, steps) };
             if let Err(error) = &done {
                 setup.report.check("authority", false, error);
             }
@@ -42,15 +48,26 @@ fn setup(env: &mut Env) -> Result<Setup, EnvError> {
     Ok(Setup { report: Report::new(env)?, nursery: Nursery::new(env)?, audit: Audit::new(env)? })
 }
 
-/// What a round came to.
-type Outcome = Result<game::Tally, CallError>;
+fn race(setup: &Setup, seed: u64, rounds: u64) -> Result<(), CallError> {
+    race::run(setup, seed, 2)?;
+    let before = setup.audit.counts()?;
+    let seen = race::run(setup, seed, rounds)?;
+    let fields = Fields::new()
+        .value("rounds", seen.rounds)
+        .value("killed", seen.killed)
+        .value("bereft", seen.bereft)
+        .value("left", seen.left)
+        .value("wrong", seen.wrong);
+    setup.report.event("race.done", fields);
+    setup.audit.report(&setup.report, before);
+    Ok(())
+}
 
 fn all(setup: &Setup, seed: u64, steps: u64) -> Result<(), CallError> {
     game::play(setup, seed, 200)?;
     // The first time was to warm up: the second must leave nothing behind.
     let before = setup.audit.counts()?;
-    let outcome: Outcome = game::play(setup, seed, steps);
-    let tally = outcome?;
+    let tally = game::play(setup, seed, steps)?;
     let fields = Fields::new()
         .value("steps", tally.steps)
         .value("made", tally.made)

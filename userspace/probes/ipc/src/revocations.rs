@@ -8,7 +8,7 @@ use probe::{Limits, echo, factory};
 use rt::abi::ring::cqe_flags;
 use rt::abi::{Op, Sqe, TransferSlot};
 use rt::generated::ProcessHandleClient;
-use rt::schema::process_handle::ExitReason;
+use rt::schema::process_handle::{self, ExitReason};
 use rt::schema::{Empty, memory_object, timer, virtual_memory};
 use rt::serve::{Event, Receiver};
 use rt::{CallError, Cap, CapId, Env, ExceptionCode, TransportError, block_on};
@@ -288,6 +288,23 @@ pub fn between(setup: &Setup) -> Result<usize, CallError> {
         for request in kept {
             echo::answer(request, &[1]);
         }
-        Ok(4)
+        Ok(4 + watched(setup).await?)
     })
+}
+
+/// A child that is only watched. Gives how many clauses were checked.
+async fn watched(setup: &Setup) -> Result<usize, CallError> {
+    let report = &setup.report;
+    let program = setup.nursery.program("probe-ipc")?;
+    let handle = setup.nursery.child(&program, &Limits::SMALL, "watched")?.unstarted();
+    let watch = handle.watch().await?;
+    let kill = echo::call::<1>(watch.cap(), process_handle::KILL, &[]);
+    report.fails("V9 it is no handle", kill, TransportError::WrongInterface);
+    let info = watch.info().await?;
+    report.equal("V9 it tells", (info.id, info.started, info.ended), (handle.info().await?.id, false, false));
+    let second = handle.watch().await?;
+    drop(handle);
+    report.equal("V9 who was never started ends", watch.wait().await?.reason, ExitReason::Killed);
+    report.equal("V2 and what watches is a facet", second.wait().await?.reason, ExitReason::Killed);
+    Ok(4)
 }

@@ -12,6 +12,7 @@ const PAGE: u64 = PAGE_SIZE as u64;
 pub fn all(report: &Report) -> Result<(), CallError> {
     shared(report)?;
     copied(report)?;
+    parts(report)?;
     read_only(report)
 }
 
@@ -47,6 +48,31 @@ fn copied(report: &Report) -> Result<(), CallError> {
     report.check("a mapping that wraps", map(!0xfff, 2 * PAGE).is_err(), "refused");
     report.fails("a mapping between pages", map(8, PAGE), invalid);
     report.fails("a mapping of nothing", map(0, 0), invalid);
+    Ok(())
+}
+
+fn parts(report: &Report) -> Result<(), CallError> {
+    let object = memory().create_object_blocking(4 * PAGE)?;
+    for page in 0..4u8 {
+        object.write_blocking(u64::from(page) * PAGE, &[page])?;
+    }
+    let part = object.part_blocking(PAGE, 2 * PAGE)?;
+    report.equal("M12 a part has its own size", part.info_blocking()?.size, 2 * PAGE);
+    report.equal("M12 it begins where it was cut", part.read_blocking(PAGE, 1)?, [2].to_vec());
+    report.equal("M12 nothing is read behind it", part.read_blocking(2 * PAGE, 1)?.len(), 0);
+    let invalid = ExceptionCode::InvalidArgument;
+    report.fails("M12 nothing is written behind it", part.write_blocking(2 * PAGE, &[1]), invalid);
+    report.fails(
+        "M12 nothing beyond is mapped",
+        Region::map(&part, PAGE, 2 * PAGE, Protection::Read),
+        invalid,
+    );
+    report.fails("M12 a part of it lies in it", part.part_blocking(PAGE, 2 * PAGE), invalid);
+    report.fails("M12 a part is whole pages", part.part_blocking(8, PAGE), invalid);
+    let last = part.read_only_blocking()?.part_blocking(PAGE, PAGE)?;
+    let mapped = Region::map(&last, 0, PAGE, Protection::Read)?;
+    report.equal("M12 a part of a facet of a part", mapped.load(0), Some(2));
+    report.fails("M12 allows what the facet does", last.write_blocking(0, &[1]), ExceptionCode::Denied);
     Ok(())
 }
 

@@ -44,6 +44,7 @@ const READ: Method =
 const WRITE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::WRITE, caps: 0, bytes: 0 };
 const READ_ONLY: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::READ_ONLY, caps: 1, bytes: 16 };
+const PART: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PART, caps: 1, bytes: 16 };
 
 impl MemoryObjectClient {
     /// The capability.
@@ -104,6 +105,21 @@ impl MemoryObjectClient {
         let reply = call_blocking(&self.cap, READ_ONLY, &Empty, &[])?;
         read_only_reply(&reply)
     }
+
+    /// A facet of some of its pages, whose first is at offset 0 there; it may be written if this one may. `invalidArgument` for what is not whole
+    /// pages inside. A program cannot be started from a part.
+    pub async fn part(&self, offset: u64, size: u64) -> Result<MemoryObjectClient, CallError> {
+        let params = schema::PartParams { offset, size };
+        let reply = call(&self.cap, PART, &params, &[]).await?;
+        part_reply(&reply)
+    }
+
+    /// Like `part`, but the thread waits for the answer.
+    pub fn part_blocking(&self, offset: u64, size: u64) -> Result<MemoryObjectClient, CallError> {
+        let params = schema::PartParams { offset, size };
+        let reply = call_blocking(&self.cap, PART, &params, &[])?;
+        part_reply(&reply)
+    }
 }
 
 fn read_results(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
@@ -113,5 +129,10 @@ fn read_results(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
 
 fn read_only_reply(reply: &Reply) -> Result<MemoryObjectClient, CallError> {
     schema::ReadOnlyResults::decode(reply.bytes())?;
+    Ok(reply.take_cap(0)?.into())
+}
+
+fn part_reply(reply: &Reply) -> Result<MemoryObjectClient, CallError> {
+    schema::PartResults::decode(reply.bytes())?;
     Ok(reply.take_cap(0)?.into())
 }

@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use capos_abi::MAX_MESSAGE;
 use capos_schema::{Decode, DecodeError, Empty, process_handle as schema};
 
+use super::process_watch::ProcessWatchClient;
 use super::{Method, ask, call, call_blocking, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
-use crate::ipc::CallError;
+use crate::ipc::{CallError, Reply};
 
 /// A capability for `ProcessHandle`.
 pub struct ProcessHandleClient {
@@ -48,6 +49,7 @@ const CRASH: Method =
 const SIGNAL_ON_EXIT: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::SIGNAL_ON_EXIT, caps: 0, bytes: 0 };
 const UNBIND: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::UNBIND, caps: 0, bytes: 0 };
+const WATCH: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::WATCH, caps: 1, bytes: 16 };
 
 impl ProcessHandleClient {
     /// The capability.
@@ -162,6 +164,18 @@ impl ProcessHandleClient {
     pub fn unbind_blocking(&self) -> Result<(), CallError> {
         ask(&self.cap, UNBIND, &Empty, empty_results)
     }
+
+    /// A facet for who may know how the process fares, and nothing else.
+    pub async fn watch(&self) -> Result<ProcessWatchClient, CallError> {
+        let reply = call(&self.cap, WATCH, &Empty, &[]).await?;
+        watch_reply(&reply)
+    }
+
+    /// Like `watch`, but the thread waits for the answer.
+    pub fn watch_blocking(&self) -> Result<ProcessWatchClient, CallError> {
+        let reply = call_blocking(&self.cap, WATCH, &Empty, &[])?;
+        watch_reply(&reply)
+    }
 }
 
 fn grant_results(bytes: &[u8]) -> Result<u32, DecodeError> {
@@ -226,4 +240,9 @@ fn crash_results(bytes: &[u8]) -> Result<CrashReply, DecodeError> {
         r14: results.r14,
         r15: results.r15,
     })
+}
+
+fn watch_reply(reply: &Reply) -> Result<ProcessWatchClient, CallError> {
+    schema::WatchResults::decode(reply.bytes())?;
+    Ok(reply.take_cap(0)?.into())
 }

@@ -12,6 +12,7 @@ use crate::cap::log_sink::LogSink;
 use crate::cap::memory_object::MemoryObject;
 use crate::cap::process_handle::ProcessHandle;
 use crate::cap::process_spawner::ProcessSpawner;
+use crate::cap::process_watch::ProcessWatch;
 use crate::cap::system_info::SystemInfo;
 use crate::cap::timer::Timer;
 use crate::cap::wall_clock::WallClock;
@@ -21,8 +22,8 @@ use capos_schema::log_sink::LogLevel;
 use capos_schema::virtual_memory::Protection;
 use capos_schema::{
     Empty, Encode, alarm, boot_package, endpoint, endpoint_factory, entropy_source, interrupt_controller,
-    io_port, log_reader, log_sink, memory_object, notification, process_handle, process_spawner, system_info,
-    thread_control, timer, virtual_memory as vm,
+    io_port, log_reader, log_sink, memory_object, notification, process_handle, process_spawner,
+    process_watch, system_info, thread_control, timer, virtual_memory as vm,
 };
 use kernel_hal::mem::Frames;
 use std::string::String;
@@ -140,6 +141,14 @@ fn on_handle(world: &World, method: u16, params: &impl Encode, send: bool) -> Sc
     let sent: Vec<CapId> = send.then(|| user.hold(Object::Timer(Timer))).into_iter().collect();
     let handle = ProcessHandle::new(child.clone()).unwrap_or_else(|_| panic!("memory"));
     let mut scene = with(user, Object::ProcessHandle(handle), method, params, &sent);
+    scene._keeps.push(child);
+    scene
+}
+
+/// The same for one that is only watched.
+fn on_watch(world: &World, method: u16) -> Scene {
+    let (user, child) = (world.start("user"), world.process("child"));
+    let mut scene = with(user, Object::ProcessWatch(ProcessWatch::new(child.clone())), method, &Empty, &[]);
     scene._keeps.push(child);
     scene
 }
@@ -351,6 +360,9 @@ static CASES: &[Case] = &[
         on_object(world, memory_object::WRITE, &memory_object::WriteParams { offset: 0, data: b"x" })
     }),
     case("memory_object::READ_ONLY", |world| on_object(world, memory_object::READ_ONLY, &Empty)),
+    case("memory_object::PART", |world| {
+        on_object(world, memory_object::PART, &memory_object::PartParams { offset: 0, size: 4096 })
+    }),
     case("notification::WAIT", |world| on_event(world, notification::WAIT, &Empty)),
     case("notification::POLL", |world| on_event(world, notification::POLL, &Empty)),
     case("notification::MINT", |world| {
@@ -368,6 +380,9 @@ static CASES: &[Case] = &[
     case("process_handle::CRASH", |world| on_crashed(world, process_handle::CRASH)),
     case("process_handle::SIGNAL_ON_EXIT", on_exit),
     case("process_handle::UNBIND", |world| on_handle(world, process_handle::UNBIND, &Empty, false)),
+    case("process_handle::WATCH", |world| on_handle(world, process_handle::WATCH, &Empty, false)),
+    case("process_watch::WAIT", |world| on_watch(world, process_watch::WAIT)),
+    case("process_watch::INFO", |world| on_watch(world, process_watch::INFO)),
     case("process_spawner::CREATE", spawn),
     case("signaller::SIGNAL", signal),
     case("system_info::SYSTEM", |world| on_system(world, system_info::SYSTEM, &Empty)),
