@@ -4,10 +4,11 @@ use super::audit::nodes_are_in_order;
 use super::revocation::{give, gone, revoke};
 use super::{CAPS, MSG, User, World, call_sqe, error};
 use crate::audit::derivation;
-use crate::cap::leases;
+use crate::cap::{families, leases};
 use crate::task::end;
 use crate::task::process::Status;
 use capos_abi::{CapId, Sqe, TransferSlot, TransportError};
+use capos_cap::Place;
 use capos_schema::virtual_memory::{
     self, CreateObjectParams, MapParams, MapResults, Protection, UnmapParams,
 };
@@ -148,4 +149,20 @@ fn nothing_is_mapped_while_a_revocation_is_under_way() {
     drop(lease);
     assert_eq!(map(&b, TransferSlot::copy(copy)), Err(TransportError::InvalidCap));
     assert_eq!(derivation::look().leases, 0);
+}
+
+#[test]
+fn a_node_that_is_another_s_by_now_stays_where_it_is() {
+    let world = World::new();
+    let (a, b) = (world.start("a"), world.start("b"));
+    let own = object(&a);
+    let copy = give(&a, &b, TransferSlot::copy(own));
+    let node = b.process().table.lock().lookup(copy).expect("held").node.expect("as all have");
+    // A revocation on another processor met a lease whose node this was.
+    let ended = Place { table: b.process().id | 1 << 63, cap: CapId::from_raw(u64::MAX) };
+    leases::revoke(ended, node);
+    families::cut_off(node, ended);
+    assert!(!families::is_marked(node));
+    assert_eq!(revoke(&a, own).0.outcome(), 0);
+    assert!(gone(&b, copy), "it still derives from what it did");
 }

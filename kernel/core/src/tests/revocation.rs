@@ -177,7 +177,10 @@ fn a_queued_call_ends() {
     let Lender { pair, owner, own } = Lender::new(&world);
     pair.client.submit(pair.call(b"queued"));
     pair.client.poll();
+    assert!(!pair.client.process().has_lost());
     assert_eq!(revoke(&owner, own).0.outcome(), 0);
+    // For what begins on another processor in the middle of it.
+    assert!(pair.client.process().has_lost());
     pair.client.poll();
     assert_eq!(error(&pair.client.pop()), Some(TransportError::Revoked));
     pair.server.submit(recv_sqe(pair.right));

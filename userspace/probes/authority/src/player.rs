@@ -22,7 +22,7 @@ fn receive() -> Sqe {
 
 /// Plays as number `me` until it is killed.
 pub fn play(me: usize) -> i64 {
-    let played = rt::raw::spawn(RingShape::DEFAULT, 10, move |ring| Player::new(me, Bare::new(ring)).run());
+    let played = rt::raw::spawn(RingShape::DEFAULT, 10, move |ring| Player::new(me, Bare::new(ring)).play());
     i64::from(played.and_then(rt::threads::JoinHandle::join).is_err())
 }
 
@@ -48,10 +48,10 @@ impl<'r> Player<'r> {
         Player { me, bare, ways: [CapId::NULL; PLAYERS as usize], answer: [0; ANSWER], len: 0 }
     }
 
-    fn run(mut self) {
+    fn play(mut self) {
         let mut next = receive();
         loop {
-            let arrival = self.wait_for(&next);
+            let arrival = self.run(&next);
             next = receive();
             if arrival.result < 0 || arrival.flags & cqe_flags::UNREFERENCED != 0 {
                 continue;
@@ -69,13 +69,19 @@ impl<'r> Player<'r> {
     }
 
     /// Submits, and waits as long as it takes.
-    fn wait_for(&mut self, sqe: &Sqe) -> Cqe {
+    fn run(&mut self, sqe: &Sqe) -> Cqe {
         let number = self.bare.start(sqe);
+        self.wait(number)
+    }
+
+    /// Waits for one as long as it takes: a host that has much to do may stop a processor for seconds, and who is never answered hangs
+    /// the case.
+    fn wait(&mut self, number: u64) -> Cqe {
         loop {
-            self.bare.ring.enter(1, rt::sys::FOREVER);
             if let Some(cqe) = self.bare.poll(number) {
                 return cqe;
             }
+            self.bare.ring.enter(1, rt::sys::FOREVER);
         }
     }
 
@@ -130,12 +136,12 @@ impl<'r> Player<'r> {
     }
 
     fn plain(&mut self, op: Op, cap: CapId) {
-        let cqe = self.wait_for(&Sqe { op: op as u8, cap: cap.raw(), ..Sqe::default() });
+        let cqe = self.run(&Sqe { op: op as u8, cap: cap.raw(), ..Sqe::default() });
         self.say(outcome(&cqe));
     }
 
     fn make_by(&mut self, sqe: &Sqe) -> CapId {
-        let cqe = self.bare.run(sqe);
+        let cqe = self.run(sqe);
         let made = if cqe.caps == 1 { self.bare.given(0) } else { CapId::NULL };
         self.say(outcome(&cqe));
         self.say(made.raw());
@@ -152,7 +158,7 @@ impl<'r> Player<'r> {
             let params = memory_object::WriteParams { offset: 0, data: &data };
             let sqe =
                 self.bare.call((made, memory_object::INTERFACE_ID), memory_object::WRITE, &params, &[], 0);
-            self.bare.run(&sqe);
+            self.run(&sqe);
         }
     }
 
@@ -171,7 +177,7 @@ impl<'r> Player<'r> {
             *slot = TransferSlot(*word);
         }
         let sqe = self.call(to, DELIVER, &[], list.get(..count).unwrap_or_default(), 0);
-        let cqe = if to == self.me { self.send_to_self(&sqe) } else { self.bare.run(&sqe) };
+        let cqe = if to == self.me { self.send_to_self(&sqe) } else { self.run(&sqe) };
         self.say(outcome(&cqe));
         for n in 0..cqe.result.max(0) as u32 / 8 {
             let id = self.bare.ring.arena(REPLY + 8 * n);
@@ -190,21 +196,21 @@ impl<'r> Player<'r> {
         self.bare.flush();
         let Some(arrival) = self.bare.poll(number) else {
             // The call has ended with the transfer.
-            self.bare.run(&Sqe { op: Op::Cancel as u8, aux: number, ..Sqe::default() });
-            self.bare.wait(number);
-            return self.bare.wait(call);
+            self.run(&Sqe { op: Op::Cancel as u8, aux: number, ..Sqe::default() });
+            self.wait(number);
+            return self.wait(call);
         };
         for n in 0..u32::from(arrival.caps) {
             let id = self.bare.ring.arena(INBOX_CAPS + 8 * n);
             self.bare.put(MESSAGE + 8 * n, &[id]);
         }
-        self.bare.run(&answer(RIGHT, arrival.token, 8 * u32::from(arrival.caps)));
-        self.bare.wait(call)
+        self.run(&answer(RIGHT, arrival.token, 8 * u32::from(arrival.caps)));
+        self.wait(call)
     }
 
     fn ask(&mut self, from: usize, slots: &[u64]) {
         let sqe = self.call(from, GIVE, slots, &[], MOST as u8);
-        let cqe = self.bare.run(&sqe);
+        let cqe = self.run(&sqe);
         // An answer in words says why there are no capabilities.
         let said = if cqe.result > 0 { self.bare.ring.arena(REPLY) } else { outcome(&cqe) };
         self.say(said);
@@ -221,11 +227,11 @@ impl<'r> Player<'r> {
         }
         let count = slots.len().min(MOST) as u8;
         let sqe = Sqe { caps_send: count, caps_off: CAPS, ..answer(RIGHT, token, 0) };
-        let given = outcome(&self.bare.run(&sqe));
+        let given = outcome(&self.run(&sqe));
         if given != 0 {
             // The call waits on: it is told.
             self.bare.put(MESSAGE, &[given]);
-            self.bare.run(&answer(RIGHT, token, 8));
+            self.run(&answer(RIGHT, token, 8));
         }
     }
 
@@ -233,7 +239,7 @@ impl<'r> Player<'r> {
         let target = (id, memory_object::INTERFACE_ID);
         let params = memory_object::ReadParams { offset: 0, length: 8 };
         let sqe = self.bare.call(target, memory_object::READ, &params, &[], 0);
-        let cqe = self.bare.run(&sqe);
+        let cqe = self.run(&sqe);
         let number = self.bare.with_reply(&cqe, |bytes| {
             let read: Option<memory_object::ReadResults<'_>> = rt::schema::Decode::decode(bytes).ok();
             read.map_or(0, |results| echo::word(results.data, 0))
@@ -241,7 +247,7 @@ impl<'r> Player<'r> {
         self.say(outcome(&cqe));
         self.say(number);
         let sqe = self.bare.call(target, memory_object::INFO, &Empty, &[], 0);
-        let cqe = self.bare.run(&sqe);
+        let cqe = self.run(&sqe);
         let info = self.bare.decode::<memory_object::InfoResults>(&cqe);
         self.say(u64::from(info.is_some_and(|info| info.writable)));
     }
