@@ -1,6 +1,8 @@
 //! What is left behind: the system's and our own counts before and after.
 
 use crate::report::{Fields, Report};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use rt::generated::system_info::AuditProcessReply;
 use rt::generated::{SystemInfoClient, TimerClient};
@@ -10,6 +12,8 @@ use rt::{CallError, Env, EnvError, ExceptionCode};
 const PATIENCE: u32 = 200;
 /// Time between two looks.
 const PAUSE_NS: u64 = 5_000_000;
+/// Looks that find the books of a process wrong before they are.
+const LOOKS: u32 = 20;
 /// Looks that find the same before that counts as rest: on a busy host a processor may do nothing for the time of some.
 const ALIKE: u32 = 5;
 
@@ -161,16 +165,38 @@ impl Audit {
         self.disorder(report).map(drop)
     }
 
-    /// Goes over the books of every process; reports those that are not in order, and gives how many these are.
+    /// Goes over the books of every process; reports those that are not in order, and gives how many these are. What is at work may look
+    /// wrong for a moment, so it is looked at again.
     pub fn disorder(&self, report: &Report) -> Result<u64, CallError> {
+        let mut suspects = Vec::new();
+        self.each_process(|books| suspects.extend((!books.wrong.is_empty()).then_some(books.id)))?;
         let mut wrong = 0;
-        self.each_process(|books| {
-            if !books.wrong.is_empty() {
+        for id in suspects {
+            let found = self.persistent_disorder(id)?;
+            if !found.is_empty() {
                 wrong += 1;
-                report.check("books of a process", false, format_args!("{}: {}", books.id, books.wrong));
+                report.check("books of a process", false, format_args!("{id}: {found}"));
             }
-        })?;
+        }
         Ok(wrong)
+    }
+
+    /// What is wrong with the books of a process however often one looks; nothing when it has gone meanwhile.
+    fn persistent_disorder(&self, id: u64) -> Result<String, CallError> {
+        let mut found = String::new();
+        for _ in 0..LOOKS {
+            self.pause(PAUSE_NS);
+            found = match self.system.audit_process_blocking(id) {
+                Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(String::new()),
+                books => {
+                    Some(books?).filter(|books| books.id == id).map(|books| books.wrong).unwrap_or_default()
+                }
+            };
+            if found.is_empty() {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Hands the books of each process to `look`.
