@@ -8,13 +8,16 @@ export FILTER CASE MATCH TYPE WITHIN SYSTEM
 CAP := cargo run $(if $(wildcard target/debug/cap),--quiet) --package cap --
 
 .DEFAULT_GOAL := run
-.PHONY: help setup setup-all run test check image build bench smoke list fmt lint clean up console assert reboot down prune cycle
+.PHONY: help setup setup-all setup-gdb run test check image build bench smoke list fmt lint clean up console gdb assert reboot down prune cycle
 
 help: ## this list
 	@sed -n 's/^\([a-z%][-a-z% ]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | awk -F '\t' '{ printf "%-10s %s\n", $$1, $$2 }'
 
 setup: ## install what building and running needs
 	@tools/cap/setup.sh
+
+setup-gdb: ## the same, and the debugger
+	@tools/cap/setup.sh --gdb
 
 setup-all: ## the same, and what only the tests need
 	@tools/cap/setup.sh --tests
@@ -60,6 +63,9 @@ assert: setup ## wait until its serial port says MATCH; TYPE="help", WITHIN=10s
 	@$(CAP) assert "$$MATCH" $(if $(TYPE),--type "$$TYPE") $(if $(WITHIN),--within "$$WITHIN")
 
 console: setup ## attach this terminal to that machine
+
+gdb: setup-gdb ## attach a debugger to that machine, with symbols and `capos` commands
+	@$(CAP) gdb
 
 reboot: setup ## pull its reset line
 

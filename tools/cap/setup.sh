@@ -2,14 +2,16 @@
 # Installs what building and running needs and this machine lacks: Debian packages and parts of the Rust toolchain. Says what it
 # installs and is silent when nothing is missing. With --tests also what only the tests use; those may be impossible to install,
 # and the gate then skips them with that reason. With --cue also what evaluates system.cue: `cap` asks for it when that was changed or
-# has an overlay, so that nobody waits for it who only runs what is there.
+# has an overlay, so that nobody waits for it who only runs what is there. With --gdb also the debugger.
 set -eu
 
 tests=no
 cue=no
+gdb=no
 case "${1:-}" in
     --tests) tests=yes ;;
     --cue) cue=yes ;;
+    --gdb) gdb=yes ;;
 esac
 cd "$(dirname "$0")/../.."
 
@@ -47,6 +49,7 @@ need mformat mtools
 need xorriso xorriso
 need capnp capnproto
 [ "$tests" = no ] || need c++ g++
+[ "$tests$gdb" = nono ] || need gdb gdb
 if [ "$cue" = yes ] && ! command -v cue >/dev/null 2>&1; then
     need node nodejs
     need npm npm

@@ -64,6 +64,12 @@ pub enum Verb {
         #[arg(long)]
         program: Option<String>,
     },
+    /// Attaches gdb to the machine that `up` started, with symbols, printers and `capos` commands
+    Gdb {
+        /// Another machine's port, such as a held case's
+        #[arg(long)]
+        port: Option<u16>,
+    },
     /// Evaluates system.cue and writes its checked-in export
     Export {
         /// Only compares

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use lab::case::{Boot, Case};
 use lab::machine::args::Media;
+use lab::machine::debugger::Setup;
 use lab::matrix::SubCase;
 use lab::run::{Kitchen, Unready};
 
 use crate::build::{self, Programs, Scope};
+use crate::debugger;
 use crate::exec::Failure;
 use crate::house::House;
 use crate::images::{self, Images};
@@ -70,5 +72,9 @@ impl Kitchen for Pantry {
             boot if boot.iso() => self.image(boot).map(Media::Cdrom),
             boot => self.image(boot).map(Media::Disk),
         }
+    }
+
+    fn debugger(&self, port: u16) -> Result<Setup, String> {
+        debugger::setup(&self.house, port).map_err(|failure| failure.to_string())
     }
 }

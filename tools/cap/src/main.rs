@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod command_line;
+mod debugger;
 mod exec;
 mod export;
 mod gate;
@@ -55,6 +56,7 @@ fn carry_out(verb: Verb) -> Result<bool, Failure> {
         Verb::Bench { filter, check } => bench::run(&house, &filter, check),
         Verb::New { kind, name } => scaffold::make(&house, kind, &name).map(|()| true),
         Verb::Symbolize { program } => symbolize::run(&house, program.as_deref()).map(|()| true),
+        Verb::Gdb { port } => debugger::attach(&house, port),
         Verb::Export { check } => export::run(&house, check),
         Verb::Hand(verb) => hand::carry_out(&house, verb),
     }

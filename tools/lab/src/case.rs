@@ -197,6 +197,8 @@ pub struct Step {
     pub action: Option<Action>,
     /// Looks into the machine from outside; what is seen there arrives as text.
     pub look: Option<Look>,
+    /// Has gdb attach to the machine and carry out these commands; what it says arrives as text, and when it is done it lets go.
+    pub gdb: Option<Vec<String>>,
     /// How long a waiting step may take.
     #[serde(deserialize_with = "maybe_duration", serialize_with = "seconds")]
     pub within: Option<Duration>,

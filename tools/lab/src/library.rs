@@ -121,9 +121,12 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.quiet.is_some(),
         step.action.is_some(),
         step.look.is_some(),
+        step.gdb.is_some(),
     ];
     if verbs.iter().filter(|set| **set).count() != 1 {
-        return Err("needs exactly one of expect, match, json, type, send, absent, quiet, do, look".into());
+        return Err(
+            "needs exactly one of expect, match, json, type, send, absent, quiet, do, look, gdb".into()
+        );
     }
     let waits = step.expect.is_some() || step.matches.is_some() || step.json.is_some();
     if step.within.is_some() && !waits {

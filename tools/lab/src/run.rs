@@ -9,6 +9,7 @@ use crate::case::{Case, Ends};
 use crate::expect::Event;
 use crate::judge::{self, End, Mark, Seen};
 use crate::machine::args::{Media, Role, Wiring, args};
+use crate::machine::debugger::{Debugger, Setup};
 use crate::machine::guest::{Guest, Signal, Sockets};
 use crate::machine::monitor::{self, Notice};
 use crate::machine::{accel, firmware};
@@ -34,6 +35,14 @@ pub enum Unready {
 pub trait Kitchen: Sync {
     /// The medium for a sub-case; files made only for it go into `folder`.
     fn media(&self, case: &Case, name: &str, seed: u64, folder: &Path) -> Result<Media, Unready>;
+
+    /// How gdb attaches to a machine whose stub listens on `port`, with the symbols of what it boots.
+    ///
+    /// # Errors
+    /// When there are no symbols.
+    fn debugger(&self, _port: u16) -> Result<Setup, String> {
+        Err("there are no symbols of what this machine boots".into())
+    }
 }
 
 /// How to run.
@@ -57,7 +66,7 @@ pub fn run(
     let kvm = accel::choose(case.machine.accel, case.machine.icount).map_err(Unready::Skip)?;
     let firmware = case.machine.boot.uefi().then(firmware::ovmf).transpose().map_err(Unready::Skip)?;
     let media = kitchen.media(case, &sub.name, seed, folder)?;
-    let bench = Bench { case, kvm, firmware, media, options };
+    let bench = Bench { case, kitchen, kvm, firmware, media, options };
     let first = bench.watch(folder).map_err(Unready::Fail)?;
     if case.twice {
         let again = folder.join("again");
@@ -91,6 +100,7 @@ fn same(first: &Record, second: &Record) -> Result<(), String> {
 /// Everything fixed about the runs of a sub-case.
 struct Bench<'a> {
     case: &'a Case,
+    kitchen: &'a dyn Kitchen,
     kvm: bool,
     firmware: Option<PathBuf>,
     media: Media,
@@ -111,11 +121,13 @@ impl Bench<'_> {
     /// One run; its record if it passed, else the reasons.
     fn watch(&self, folder: &Path) -> Result<Record, String> {
         let sockets = Sockets::new().map_err(|error| format!("sockets: {error}"))?;
+        let debugged = self.case.session.iter().any(|step| step.gdb.is_some());
+        let stub = (self.options.hold || debugged).then(hand::free_port).transpose();
         let wiring = Wiring {
             role: Role::Attached,
             sockets: sockets.path().to_owned(),
             logs: folder.to_owned(),
-            gdb: self.options.hold.then(hand::free_port).transpose().map_err(|error| error.to_string())?,
+            gdb: stub.map_err(|error| error.to_string())?,
             exit_on_reset: !self.case.reboots,
             hold: self.options.hold,
             plugin: self.options.plugin.clone(),
@@ -125,6 +137,7 @@ impl Bench<'_> {
         let mut logs = Logs::create(folder).map_err(|error| error.to_string())?;
         let guest = Guest::start(&args, &wiring)?;
         let mut watch = Watch::new(self.case, guest, &mut logs);
+        watch.setup = wiring.gdb.filter(|_| debugged).map(|port| self.kitchen.debugger(port)).transpose()?;
         let early = watch.go();
         let mut reasons = watch.reasons(early);
         if watch.seen.end == Some(End::Refused) {
@@ -154,6 +167,8 @@ struct Logs {
     events: File,
     /// When each step of the session was done.
     session: File,
+    /// What gdb said.
+    gdb: File,
 }
 
 impl Logs {
@@ -162,6 +177,7 @@ impl Logs {
             serial: File::create(folder.join("serial.log"))?,
             events: File::create(folder.join("events.jsonl"))?,
             session: File::create(folder.join("session.log"))?,
+            gdb: File::create(folder.join("gdb.log"))?,
         })
     }
 }
@@ -170,6 +186,9 @@ impl Logs {
 struct Watch<'a> {
     case: &'a Case,
     guest: Option<Guest>,
+    /// How gdb attaches, if the session has it do so.
+    setup: Option<Setup>,
+    debugger: Option<Debugger>,
     logs: &'a mut Logs,
     session: Session,
     seen: Seen,
@@ -201,6 +220,8 @@ impl<'a> Watch<'a> {
         Watch {
             case,
             guest: Some(guest),
+            setup: None,
+            debugger: None,
             logs,
             session: Session::new(case.session.clone()),
             seen: Seen::default(),
@@ -248,6 +269,10 @@ impl<'a> Watch<'a> {
                 Next::Send(bytes) => drop(guest.send(&bytes)),
                 Next::Do(action) => drop(guest.command(&monitor::action(action))),
                 Next::Look(look) => drop(guest.command(&monitor::look(look))),
+                Next::Debug(commands) => {
+                    let setup = self.setup.as_ref().ok_or("no stub for gdb")?;
+                    self.debugger = Some(Debugger::start(setup, &commands)?);
+                }
                 Next::Wait(until) => return Ok(Some(until)),
                 Next::Done => return Ok(None),
                 Next::Failed(reason) => return Err(reason),
@@ -264,6 +289,12 @@ impl<'a> Watch<'a> {
     /// Takes one signal; false when the machine is gone.
     fn listen(&mut self, patience: Duration) -> bool {
         let Some(guest) = self.guest.as_mut() else { return false };
+        let heard = self.debugger.as_ref().map(Debugger::heard).unwrap_or_default();
+        if !heard.is_empty() {
+            // As above.
+            let _ = self.logs.gdb.write_all(&heard);
+            self.session.feed(&heard);
+        }
         match guest.signal(patience) {
             Signal::Serial(bytes) => {
                 // A disk that is full shows when the record is read; the verdict does not hang on it.

@@ -43,4 +43,4 @@ pub fn toolchain_file(name: &str) -> Result<PathBuf, Failure> {
 }
 
 pub use cargo::{HOST, KERNEL_TARGET, cargo, user_config};
-pub use stage::write_if_new;
+pub use stage::{kernel_with_symbols, programs_with_symbols, write_if_new};

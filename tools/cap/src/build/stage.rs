@@ -1,24 +1,26 @@
-//! What Cargo made, brought into `target/boot/`. Files that did not change are left alone, so that nothing after them is made
-//! again.
+//! What Cargo made, brought into `target/boot/` without what only debuggers read. Files that did not change are left alone, so that
+//! nothing after them is made again.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::cargo::{HOST, KERNEL_TARGET};
 use super::metadata::Programs;
-use crate::exec::{Context, Failure};
+use super::toolchain_file;
+use crate::exec::{Context, Failure, ask};
 use crate::house::House;
 
 /// Copies kernel, loader and programs; removes programs that no longer exist.
 pub fn binaries(house: &House, programs: &Programs) -> Result<(), Failure> {
     let (boot, files) = (house.boot(), house.boot().join("files"));
     fs::create_dir_all(&files).context(files.display())?;
-    let kernel = house.target().join("kernel").join(KERNEL_TARGET).join("release");
-    copy(&kernel.join("kernel"), &boot.join("kernel.elf"))?;
-    copy(&kernel.join("handoff"), &boot.join("handoff.elf"))?;
-    let user = house.target().join("user").join(HOST).join("program");
+    let kernel = kernel_with_symbols(house);
+    strip(&kernel, &boot.join("kernel.elf"))?;
+    strip(&kernel.with_file_name("handoff"), &boot.join("handoff.elf"))?;
+    let user = programs_with_symbols(house);
     for name in &programs.binaries {
-        copy(&user.join(name), &files.join(name))?;
+        strip(&user.join(name), &files.join(name))?;
     }
     for entry in fs::read_dir(&files).context(files.display())? {
         let path = entry.context(files.display())?.path();
@@ -31,8 +33,23 @@ pub fn binaries(house: &House, programs: &Programs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
-    let bytes = fs::read(from).context(from.display())?;
+/// The kernel as the linker left it, for debuggers.
+pub fn kernel_with_symbols(house: &House) -> PathBuf {
+    house.target().join("kernel").join(KERNEL_TARGET).join("release").join("kernel")
+}
+
+/// Where the programs lie as the linker left them, by name.
+pub fn programs_with_symbols(house: &House) -> PathBuf {
+    house.target().join("user").join(HOST).join("program")
+}
+
+/// The names of functions stay: `symbolize` and the profiler read them from the very file that ran.
+fn strip(from: &Path, to: &Path) -> Result<(), Failure> {
+    let stripped = to.with_extension("stripped");
+    let mut command = Command::new(toolchain_file("llvm-objcopy")?);
+    ask(command.arg("--strip-debug").arg(from).arg(&stripped))?;
+    let bytes = fs::read(&stripped).context(stripped.display())?;
+    fs::remove_file(&stripped).context(stripped.display())?;
     write_if_new(to, &bytes)
 }
 

@@ -26,7 +26,7 @@ pub fn hold(guest: Option<&mut Guest>, gdb: Option<u16>, reasons: &[String]) {
     };
     if let Some(port) = gdb {
         eprintln!(
-            "held: gdb -ex 'target remote 127.0.0.1:{port}' target/boot/kernel.elf   (QEMU is process {})",
+            "held: `cargo cap gdb --port {port}` in another terminal attaches a debugger   (QEMU is process {})",
             guest.id()
         );
     }

@@ -180,6 +180,11 @@ impl Hand {
         artefacts::prune(&self.lab).map_err(|error| error.to_string())
     }
 
+    /// The port of its gdb stub.
+    pub fn gdb(&self) -> Result<u16, String> {
+        self.state().map(|state| state.gdb)
+    }
+
     /// Which case is up.
     pub fn current(&self) -> Option<String> {
         State::read(&self.folder).map(|state| state.case)

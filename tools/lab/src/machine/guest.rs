@@ -73,7 +73,8 @@ impl Guest {
         let listener = UnixListener::bind(wiring.monitor()).map_err(failed)?;
         let log = wiring.logs.join("qemu.log");
         let output = File::create(&log).map_err(failed)?;
-        let mut child = command(args)
+        let mut child = tied(&super::qemu())
+            .args(args)
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(failed)?)
             .stderr(output)
@@ -155,22 +156,19 @@ impl Drop for Guest {
 }
 
 /// Kills and reaps our own child; harmless when it has left already.
-fn end(child: &mut Child) {
+pub(super) fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
 
-/// QEMU, tied to this process by `setpriv` where it exists: if the lab is killed, so is the machine.
-fn command(args: &[String]) -> Command {
+/// A program, tied to this process by `setpriv` where it exists: if the lab is killed, so is the machine.
+pub(super) fn tied(program: &str) -> Command {
     let setpriv = Path::new("/usr/bin/setpriv");
-    let mut command = if setpriv.exists() {
-        let mut command = Command::new(setpriv);
-        command.args(["--pdeathsig", "KILL", "--"]).arg(super::qemu());
-        command
-    } else {
-        Command::new(super::qemu())
-    };
-    command.args(args);
+    if !setpriv.exists() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", "KILL", "--", program]);
     command
 }
 

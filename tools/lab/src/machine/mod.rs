@@ -2,6 +2,7 @@
 
 pub mod accel;
 pub mod args;
+pub mod debugger;
 pub mod firmware;
 pub mod guest;
 pub mod kvm;

@@ -29,6 +29,8 @@ pub enum Next {
     Do(Action),
     /// Look there, feed what is seen, ask again.
     Look(Look),
+    /// Have gdb carry these commands out, feed what it says, ask again.
+    Debug(Vec<String>),
     /// Ask again when more bytes have arrived, or at this time (since the start of the run) at the latest.
     Wait(Duration),
     /// All steps are done.
@@ -94,6 +96,9 @@ impl Session {
         }
         if let Some(look) = step.look {
             return self.advance(Next::Look(look));
+        }
+        if let Some(commands) = step.gdb {
+            return self.advance(Next::Debug(commands));
         }
         if let Some(text) = &step.absent {
             if self.passed.contains(text.as_str()) {

@@ -53,6 +53,14 @@ fn what_was_looked_at_arrives_as_text() {
 }
 
 #[test]
+fn what_gdb_says_arrives_as_text() {
+    let mut session = session("session = [{ gdb = ['capos ps'] }, { expect = 'process 1' }]");
+    assert_eq!(session.next(ZERO), Next::Debug(vec!["capos ps".into()]));
+    session.feed(b"process 1 init");
+    assert_eq!(session.next(ZERO), Next::Done);
+}
+
+#[test]
 fn a_conversation() {
     let mut session = session(
         "session = [{ expect = '> ' }, { type = 'add 2 3' }, { match = '= (\\d)\\n' }, { absent = 'error' }, { expect = '> ' }]",

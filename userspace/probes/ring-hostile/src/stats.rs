@@ -5,12 +5,12 @@ use rt::TransportError;
 use rt::abi::Cqe;
 use rt::abi::ring::cqe_flags;
 
-/// Kinds: 0 for success, 1 to 20 for the transport errors, then exceptions, and numbers that are not in the ABI.
-pub const KINDS: usize = 23;
+/// Kinds: 0 for success, from 1 on the transport errors, then exceptions, and numbers that are not in the ABI.
+pub const KINDS: usize = UNTYPED + 1;
 /// Exceptions.
-pub const EXCEPTIONS: usize = 21;
+pub const EXCEPTIONS: usize = TransportError::ALL.len() + 1;
 /// Results that the ABI does not know: there must be none.
-pub const UNTYPED: usize = 22;
+pub const UNTYPED: usize = EXCEPTIONS + 1;
 
 /// Counters that all hostile threads of a process share.
 pub struct Stats {

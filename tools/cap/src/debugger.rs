@@ -1,0 +1,43 @@
+//! gdb on a machine of the lab: with the symbols of the kernel, and printers and commands for its objects (tools/lab/gdb).
+
+use std::process::Command;
+
+use lab::hand::Hand;
+use lab::machine::debugger::Setup;
+
+use crate::build::{self, toolchain_file};
+use crate::exec::{Context, Failure};
+use crate::house::House;
+
+/// What gdb needs for a machine whose stub listens on `port` of this host.
+pub fn setup(house: &House, port: u16) -> Result<Setup, Failure> {
+    let printers = house.root.join("tools/lab/gdb/capos.py");
+    let args = [
+        "-q".to_owned(),
+        "-nx".to_owned(),
+        build::kernel_with_symbols(house).display().to_string(),
+        "-ex".to_owned(),
+        // Files are named as they are in the tree, whatever its place was when they were compiled.
+        format!("set substitute-path /capos {}", house.root.display()),
+        "-ex".to_owned(),
+        format!("target remote 127.0.0.1:{port}"),
+        "-ex".to_owned(),
+        format!("source {}", printers.display()),
+    ];
+    let programs = build::programs_with_symbols(house).display().to_string();
+    let nm = toolchain_file("llvm-nm")?.display().to_string();
+    let variables = [("CAPOS_PROGRAMS", programs), ("CAPOS_NM", nm), ("PYTHONDONTWRITEBYTECODE", "1".into())];
+    Ok(Setup { args: args.into(), variables: variables.map(|(name, value)| (name.to_owned(), value)).into() })
+}
+
+/// Attaches gdb, in this terminal, to the machine that `up` started; or to the one whose stub listens on `port`.
+pub fn attach(house: &House, port: Option<u16>) -> Result<bool, Failure> {
+    let port = match port {
+        Some(port) => port,
+        None => Hand::new(&house.lab()).gdb().map_err(Failure::new)?,
+    };
+    let Setup { args, variables } = setup(house, port)?;
+    eprintln!("`help capos` lists what there is: ps, caps, ring, symbols, bt, break, peek");
+    let status = Command::new("gdb").args(args).envs(variables).status().context("gdb")?;
+    Ok(status.success())
+}

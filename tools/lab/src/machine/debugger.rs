@@ -1,0 +1,71 @@
+//! gdb beside a running machine, attached to QEMU's stub.
+
+use std::io::Read;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+
+use super::guest::{end, tied};
+
+/// What gdb is started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// Its arguments: symbols, printers, where the machine is.
+    pub args: Vec<String>,
+    /// Variables of its environment that the printers read.
+    pub variables: Vec<(String, String)>,
+}
+
+/// gdb at work; ended when dropped.
+pub struct Debugger {
+    child: Child,
+    heard: Receiver<Vec<u8>>,
+}
+
+impl Debugger {
+    /// Has gdb carry out `commands` and leave.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(setup: &Setup, commands: &[String]) -> Result<Debugger, String> {
+        let failed = |error: std::io::Error| format!("starting gdb: {error}");
+        let mut child = tied("gdb")
+            .arg("-batch")
+            .args(&setup.args)
+            .args(commands.iter().flat_map(|command| ["-ex", command]))
+            .envs(setup.variables.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let (sender, heard) = mpsc::channel();
+        if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
+            pass_on(output, sender.clone());
+            pass_on(errors, sender);
+        }
+        Ok(Debugger { child, heard })
+    }
+
+    /// What it has said since the last time.
+    pub fn heard(&self) -> Vec<u8> {
+        self.heard.try_iter().flatten().collect()
+    }
+}
+
+impl Drop for Debugger {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+fn pass_on(mut stream: impl Read + Send + 'static, sender: Sender<Vec<u8>>) {
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            if sender.send(buffer.get(..count).unwrap_or_default().to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+}
