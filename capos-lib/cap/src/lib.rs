@@ -13,7 +13,7 @@ pub mod derivation;
 pub mod table;
 pub mod transfer;
 
-pub use derivation::{Gone, Inspection, Next, Node, NodeId, Nodes, Place, Tree, TreeError};
+pub use derivation::{Gone, Inspection, Next, Node, NodeId, Nodes, Origin, Place, Tree, TreeError};
 pub use table::{Entry, Mobility, Refused, Table, TableError};
 pub use transfer::{Lineage, TransferError, transfer, transfer_within};
 

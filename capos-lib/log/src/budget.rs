@@ -42,6 +42,14 @@ impl LogBudget {
         }
     }
 
+    /// How much of a second's worth is used up, bytes.
+    pub fn used(&self, now_ns: u64) -> u64 {
+        let mut now = self.clone();
+        now.refill(now_ns);
+        // At most what it holds, which fits.
+        self.bytes_per_second.saturating_sub((now.available / SECOND_NS) as u64)
+    }
+
     /// How many records were refused so far.
     pub fn refused(&self) -> u64 {
         self.refused

@@ -16,6 +16,7 @@ pub const KERNEL_OBJECTS: &[(&str, &str)] = &[
     ("entropy", "EntropySource"),
     ("system", "SystemInfo"),
     ("power", "Power"),
+    ("inspector", "Inspector"),
 ];
 
 /// I/O ports that the kernel keeps for itself, ends included: DMA controllers and their page registers, interrupt controllers,

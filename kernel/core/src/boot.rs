@@ -2,6 +2,7 @@
 
 use crate::cap::boot_package::BootPackage;
 use crate::cap::entropy_source::EntropySource;
+use crate::cap::inspector::Inspector;
 use crate::cap::interrupt_controller::InterruptController;
 use crate::cap::io_port::IoPort;
 use crate::cap::log_reader::LogReader;
@@ -45,7 +46,7 @@ impl From<CreateError> for BootError {
 }
 
 /// Everything the kernel can do, under the names that init finds it by.
-fn everything() -> [(&'static str, Object); 11] {
+fn everything() -> [(&'static str, Object); 12] {
     [
         ("log", Object::LogSink(LogSink)),
         ("log_reader", Object::LogReader(LogReader)),
@@ -55,6 +56,7 @@ fn everything() -> [(&'static str, Object); 11] {
         ("wall_clock", Object::WallClock(WallClock)),
         ("entropy", Object::EntropySource(EntropySource)),
         ("system", Object::SystemInfo(SystemInfo)),
+        ("inspector", Object::Inspector(Inspector)),
         ("power", Object::Power(Power)),
         ("io_ports", Object::IoPort(IoPort::all())),
         ("irqs", Object::InterruptController(InterruptController)),

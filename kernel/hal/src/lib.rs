@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod account;
 pub mod arena;
+pub mod label;
 pub mod lease;
 mod lock;
 pub mod order;

@@ -8,6 +8,7 @@ pub mod control;
 pub mod endpoint;
 pub mod endpoint_factory;
 pub mod entropy_source;
+pub mod inspector;
 pub mod interrupt;
 pub mod interrupt_controller;
 pub mod io_port;
@@ -41,6 +42,7 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (endpoint::INTERFACE_NAME, endpoint::INTERFACE_ID),
     (endpoint_factory::INTERFACE_NAME, endpoint_factory::INTERFACE_ID),
     (entropy_source::INTERFACE_NAME, entropy_source::INTERFACE_ID),
+    (inspector::INTERFACE_NAME, inspector::INTERFACE_ID),
     (interrupt::INTERFACE_NAME, interrupt::INTERFACE_ID),
     (interrupt_controller::INTERFACE_NAME, interrupt_controller::INTERFACE_ID),
     (io_port::INTERFACE_NAME, io_port::INTERFACE_ID),

@@ -57,6 +57,17 @@ pub struct Gone {
     pub revoking: bool,
 }
 
+/// What a capability derives from, for who asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// From nothing.
+    Nothing,
+    /// From the capability there, itself or by way of some that are gone.
+    From(Place),
+    /// From some that are gone, as far as was looked.
+    Gone,
+}
+
 /// What an audit finds at a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Inspection {
@@ -169,6 +180,15 @@ impl<'n, N: Nodes + ?Sized> Tree<'n, N> {
     #[inline]
     pub fn parent(self, id: NodeId) -> Option<NodeId> {
         self.0.parent(id)
+    }
+
+    /// What a node derives from, past at most `most` that are gone.
+    pub fn origin(self, id: NodeId, most: usize) -> Origin {
+        let mut above = core::iter::successors(self.parent(id), |id| self.parent(*id)).peekable();
+        if above.peek().is_none() {
+            return Origin::Nothing;
+        }
+        above.take(most + 1).find_map(|id| self.place(id)).map_or(Origin::Gone, Origin::From)
     }
 
     /// Has a leaf derive from nothing. Gives a node that is not in use any more: a dead one that held it and one other together.

@@ -1,7 +1,7 @@
 //! Families, and what revoking one of their members does.
 
 use super::forest::Forest;
-use super::{MOST_ANCESTORS, Next, NodeId, Place, TreeError};
+use super::{MOST_ANCESTORS, Next, NodeId, Origin, Place, TreeError};
 use capos_abi::CapId;
 use proptest::prelude::{
     ProptestConfig, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
@@ -67,6 +67,28 @@ fn a_child_is_of_its_parent_s_family() {
     let family = |node| forest.tree().family(node);
     assert!(nodes.iter().all(|node| family(*node) == family(nodes[0])));
     assert_ne!(family(stranger), family(nodes[0]));
+}
+
+#[test]
+fn an_origin_is_what_is_left_of_those_above() {
+    let mut forest = forest();
+    let nodes = chain(&mut forest, 3);
+    let other = forest.derive(nodes[1], place(7)).unwrap();
+    let origin = |forest: &Forest, node, most| forest.tree().origin(node, most);
+    assert_eq!(origin(&forest, nodes[0], 9), Origin::Nothing);
+    assert_eq!(origin(&forest, nodes[2], 0), Origin::From(place(1)));
+    // It holds two others together, and what is above it counts.
+    forest.released(nodes[1]);
+    assert_eq!(origin(&forest, nodes[2], 9), Origin::From(place(0)));
+    assert_eq!(origin(&forest, other, 1), Origin::From(place(0)));
+    assert_eq!(origin(&forest, other, 0), Origin::Gone, "it looks no further");
+    let third = forest.derive(nodes[0], place(8)).unwrap();
+    forest.released(nodes[0]);
+    assert_eq!(origin(&forest, other, 9), Origin::Gone);
+    assert_eq!(origin(&forest, third, 9), Origin::Gone);
+    forest.released(third);
+    forest.released(other);
+    assert_eq!(origin(&forest, nodes[2], 9), Origin::Nothing, "the last of a family is its root");
 }
 
 #[test]

@@ -120,6 +120,21 @@ impl<O: Clone> Table<O> {
         self.slots.at_or_after(from)
     }
 
+    /// The capabilities in `count` slots from number `from` on. For walks that look at a bounded number of slots at a time.
+    pub fn some(&self, from: u32, count: usize) -> impl Iterator<Item = (CapId, &Entry<O>)> {
+        self.slots.some(from, count)
+    }
+
+    /// How many slots there are, empty ones included. Never less than before, until the table is taken apart.
+    pub fn span(&self) -> usize {
+        self.slots.span()
+    }
+
+    /// How often a capability came or went: who finds the same number again finds the same capabilities.
+    pub fn changes(&self) -> u64 {
+        self.slots.changes()
+    }
+
     /// Makes sure that the next `more` insertions succeed.
     ///
     /// # Errors

@@ -25,16 +25,29 @@ pub(super) struct Slots<O> {
     first_free: u32,
     free: usize,
     live: usize,
+    /// Entries that were ever taken out.
+    taken: u64,
 }
 
 impl<O> Slots<O> {
     pub(super) const fn new() -> Self {
-        Slots { all: Vec::new(), first_free: NONE, free: 0, live: 0 }
+        Slots { all: Vec::new(), first_free: NONE, free: 0, live: 0, taken: 0 }
     }
 
     #[inline]
     pub(super) fn live(&self) -> usize {
         self.live
+    }
+
+    /// How often an entry came or went.
+    pub(super) fn changes(&self) -> u64 {
+        // Each that was taken out had come, too.
+        2 * self.taken + self.live as u64
+    }
+
+    /// Slots that there are, empty ones included.
+    pub(super) fn span(&self) -> usize {
+        self.all.len()
     }
 
     #[inline]
@@ -61,6 +74,12 @@ impl<O> Slots<O> {
 
     pub(super) fn at_or_after(&self, from: u32) -> Option<(CapId, &Entry<O>)> {
         (from..).zip(self.all.get(from as usize..)?).find_map(Self::held)
+    }
+
+    /// The entries in `count` slots from `from` on.
+    pub(super) fn some(&self, from: u32, count: usize) -> impl Iterator<Item = (CapId, &Entry<O>)> {
+        let rest = self.all.get(from as usize..).unwrap_or_default();
+        rest.iter().take(count).zip(from..).filter_map(|(slot, index)| Self::held((index, slot)))
     }
 
     fn held((index, slot): (u32, &Slot<O>)) -> Option<(CapId, &Entry<O>)> {
@@ -116,6 +135,7 @@ impl<O> Slots<O> {
         }
         let entry = slot.entry.take()?;
         self.live -= 1;
+        self.taken += 1;
         // A slot without generations left is not put on the list again: its ids would come back to life.
         if let Some(generation) = slot.generation.checked_add(1) {
             slot.generation = generation;
@@ -167,6 +187,7 @@ impl<O> Slots<O> {
         });
         let entry = entries.find_map(|entry| entry)?;
         self.live -= 1;
+        self.taken += 1;
         Some(entry)
     }
 

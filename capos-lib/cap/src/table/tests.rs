@@ -7,6 +7,7 @@ use proptest::prelude::{
 };
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::vec;
 use std::vec::Vec;
 
 pub(crate) fn entry(object: u32) -> Entry<u32> {
@@ -36,6 +37,37 @@ fn a_walk_finds_every_capability_once() {
     }
     assert_eq!(found, [(ids[1], 1), (ids[2], 2), (ids[4], 4)]);
     assert!(table.at_or_after(u32::MAX).is_none());
+}
+
+#[test]
+fn a_walk_in_pieces_looks_at_so_many_slots_and_no_more() {
+    let mut table = Table::new(10);
+    let ids: Vec<CapId> = (0..6).map(|n| table.insert(entry(n)).unwrap()).collect();
+    table.release(ids[1]).unwrap();
+    let piece = |from, count| table.some(from, count).map(|(id, held)| (id, held.object)).collect::<Vec<_>>();
+    assert_eq!(piece(0, 3), [(ids[0], 0), (ids[2], 2)]);
+    assert_eq!(piece(3, 100), [(ids[3], 3), (ids[4], 4), (ids[5], 5)]);
+    assert_eq!((piece(1, 1), piece(0, 0), piece(6, 9), piece(u32::MAX, 9)), (vec![], vec![], vec![], vec![]));
+    assert_eq!(table.span(), 6, "the empty one counts");
+}
+
+#[test]
+fn every_change_is_told_from_every_other() {
+    let mut table = Table::new(10);
+    let mut seen = std::collections::BTreeSet::from([table.changes()]);
+    for round in 0..20 {
+        let id = table.insert(entry(round)).unwrap();
+        assert!(seen.insert(table.changes()));
+        table.lookup(id).unwrap();
+        assert!(table.release(CapId::NULL).is_err() && seen.contains(&table.changes()));
+        if round % 3 != 0 {
+            table.release(id).unwrap();
+            assert!(seen.insert(table.changes()));
+        }
+    }
+    while table.dismantle(|_| {}).is_some() {
+        assert!(seen.insert(table.changes()));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::task::timers;
 use capos_abi::ExceptionCode;
 use capos_schema::alarm::{CancelResults, SetParams};
 use capos_schema::timer::AlarmResults;
+use kernel_hal::label::Label;
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref};
 use kernel_hal::time;
@@ -21,6 +22,7 @@ struct State {
 pub(crate) struct Bell {
     state: Lock<State>,
     binding: Binding,
+    label: Label,
 }
 
 impl Bell {
@@ -88,8 +90,14 @@ impl Alarm {
         let bell = Ref::try_new(Bell {
             state: Lock::new(LockRank::Meeting, State { set: None, turn: 0 }),
             binding,
+            label: Label::new(),
         })?;
         Ok(Alarm { owner: Ref::try_new(Owner { bell })? })
+    }
+
+    /// What tells it from other alarms.
+    pub fn label(&self) -> u64 {
+        self.owner.bell.label.number()
     }
 
     pub(super) fn set(&self, _call: &mut Call<'_>, params: SetParams) -> Outcome {

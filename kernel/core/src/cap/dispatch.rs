@@ -5,9 +5,10 @@
 
 use capos_abi::TransportError;
 use capos_schema::{
-    Empty, alarm, boot_package, endpoint, endpoint_factory, entropy_source, interrupt, interrupt_controller,
-    io_port, log_reader, log_sink, memory_object, notification, power, process_handle, process_spawner,
-    process_watch, signaller, system_info, thread_control, timer, virtual_memory, wall_clock,
+    Empty, alarm, boot_package, endpoint, endpoint_factory, entropy_source, inspector, interrupt,
+    interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, power, process_handle,
+    process_spawner, process_watch, signaller, system_info, thread_control, timer, virtual_memory,
+    wall_clock,
 };
 
 use super::{
@@ -48,6 +49,11 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone
             serve(thread, &object, cap, call, kind, lone)
         }
         Object::EntropySource(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, lone)
+        }
+        Object::Inspector(object) => {
             let object = object.clone();
             drop(table);
             serve(thread, &object, cap, call, kind, lone)
@@ -156,6 +162,7 @@ pub(crate) fn interface_id(object: &Object) -> u64 {
         Object::Endpoint(_) => endpoint::INTERFACE_ID,
         Object::EndpointFactory(_) => endpoint_factory::INTERFACE_ID,
         Object::EntropySource(_) => entropy_source::INTERFACE_ID,
+        Object::Inspector(_) => inspector::INTERFACE_ID,
         Object::Interrupt(_) => interrupt::INTERFACE_ID,
         Object::InterruptController(_) => interrupt_controller::INTERFACE_ID,
         Object::IoPort(_) => io_port::INTERFACE_ID,
@@ -251,6 +258,19 @@ impl Serve for super::entropy_source::EntropySource {
                     self.fill(call, params)
                 })
             }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::inspector::Inspector {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            inspector::LIST => with(message, buffers.answer.len() >= 56, |params: inspector::ListParams| {
+                self.list(call, params)
+            }),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

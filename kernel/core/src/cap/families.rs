@@ -12,7 +12,7 @@
 
 use crate::cap::leases;
 use capos_abi::{CapId, MAX_CAPS};
-use capos_cap::{Gone, Inspection, Lineage, Next, Node, NodeId, Nodes, Place, Tree, TreeError};
+use capos_cap::{Gone, Inspection, Lineage, Next, Node, NodeId, Nodes, Origin, Place, Tree, TreeError};
 use core::sync::atomic::{AtomicU32, Ordering};
 use kernel_hal::arena::Arena;
 use kernel_hal::cpu::{self, MAX_CPUS};
@@ -324,6 +324,15 @@ pub(crate) fn count() -> Census {
 pub(crate) fn place(node: NodeId) -> Option<Place> {
     let _family = shared(node).lock.lock();
     tree().place(node)
+}
+
+/// Most capabilities that are gone and that [`origin`] passes.
+const MOST_GONE: usize = 16;
+
+/// What a capability derives from, and the number of its family. Its table is locked.
+pub(crate) fn origin(node: NodeId) -> (Origin, u32) {
+    let _family = shared(node).lock.lock();
+    (tree().origin(node, MOST_GONE), tree().family(node))
 }
 
 /// The families during a transfer into the table of one process; both tables are locked.

@@ -129,6 +129,11 @@ impl Interrupt {
         Ok(Interrupt { holder })
     }
 
+    /// The line's number.
+    pub fn number(&self) -> u32 {
+        self.holder.line.line.0
+    }
+
     pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
         let line = &self.holder.line;
         let mut state = line.state.lock();

@@ -75,6 +75,11 @@ impl IoPort {
         IoPort { base: 0, length: 0x1_0000, claim: None }
     }
 
+    /// The first, and how many.
+    pub fn extent(&self) -> (u16, u32) {
+        (self.base, self.length)
+    }
+
     fn ports(&self) -> Result<&PortRange, ExceptionCode> {
         self.claim.as_ref().map(|claim| &claim.ports).ok_or(ExceptionCode::Denied)
     }

@@ -71,6 +71,16 @@ impl MemoryObject {
         self.frames.into_inner()
     }
 
+    /// What tells the memory of which this shows a part from other memory.
+    pub fn label(&self) -> u64 {
+        self.frames.label()
+    }
+
+    /// How many pages it shows.
+    pub fn pages(&self) -> usize {
+        self.extent.pages()
+    }
+
     /// Whether this facet may write.
     pub fn writable(&self) -> bool {
         self.extent.writable()

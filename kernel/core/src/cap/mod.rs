@@ -10,6 +10,7 @@ pub(crate) mod boot_package;
 pub(crate) mod endpoint;
 pub(crate) mod endpoint_factory;
 pub(crate) mod entropy_source;
+pub(crate) mod inspector;
 pub(crate) mod interrupt;
 pub(crate) mod interrupt_controller;
 pub(crate) mod io_port;
@@ -69,6 +70,7 @@ pub(crate) enum Object {
     EntropySource(entropy_source::EntropySource),
     SystemInfo(system_info::SystemInfo),
     Power(power::Power),
+    Inspector(inspector::Inspector),
     IoPort(io_port::IoPort),
     Interrupt(interrupt::Interrupt),
     Notification(notification::Notification),

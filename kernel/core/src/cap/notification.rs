@@ -10,6 +10,7 @@ use capos_abi::{ExceptionCode, TransportError};
 use capos_mem::Resource;
 use capos_schema::notification::{MintParams, MintResults, PollResults, WaitResults};
 use kernel_hal::account::Account;
+use kernel_hal::label::Label;
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
 
@@ -56,6 +57,7 @@ impl State {
 pub(crate) struct Event {
     state: Lock<State>,
     account: Ref<Account>,
+    label: Label,
     _counted: Counted,
 }
 
@@ -75,6 +77,11 @@ impl Event {
                 return true;
             }
         }
+    }
+
+    /// What tells it from other events.
+    pub fn label(&self) -> u64 {
+        self.label.number()
     }
 
     /// Bits and waiters, if nobody has their lock.
@@ -150,11 +157,16 @@ impl Notification {
         Self::charged(account).map_err(|OutOfMemory| ExceptionCode::OutOfMemory)
     }
 
+    /// What tells it from others.
+    pub fn label(&self) -> u64 {
+        self.owner.event.label()
+    }
+
     fn charged(account: &Ref<Account>) -> Result<Self, OutOfMemory> {
         let state = Lock::new(LockRank::Meeting, State { bits: 0, waiters: Vec::new(), closed: false });
         let _counted = Counted::new(Kind::Notification);
         // From here on the event's own drop gives the charge back, also when there is no room for it.
-        let event = Ref::try_new(Event { state, account: account.clone(), _counted })?;
+        let event = Ref::try_new(Event { state, account: account.clone(), label: Label::new(), _counted })?;
         event.state.lock().waiters.try_reserve_exact(WAITERS_MAX).map_err(|_| OutOfMemory)?;
         Ok(Notification { owner: Ref::try_new(Owner { event })? })
     }

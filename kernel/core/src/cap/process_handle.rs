@@ -65,7 +65,8 @@ impl ProcessHandle {
         Ok(ProcessHandle { owner: Ref::try_new(Owner { process })? })
     }
 
-    fn process(&self) -> &Ref<Process> {
+    /// Over which.
+    pub fn process(&self) -> &Ref<Process> {
         &self.owner.process
     }
 

@@ -17,6 +17,11 @@ impl ProcessWatch {
         ProcessWatch { process }
     }
 
+    /// Of which.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
         process_handle::wait_for(&self.process, call)
     }

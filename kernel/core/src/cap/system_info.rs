@@ -46,7 +46,7 @@ impl SystemInfo {
         let cpu = cpu::of(id);
         call.reply(&CpuResults {
             apic_id: machine::apic_id(id),
-            idle_ns: time::ticks_to_ns(cpu.idle_ticks.load(Ordering::Relaxed)),
+            idle_ns: time::ticks_to_ns(schedule::idle_time_of(cpu)),
             switches: cpu.switches.load(Ordering::Relaxed),
             interrupts: cpu.interrupts.load(Ordering::Relaxed),
             syscalls: cpu.syscalls.load(Ordering::Relaxed),

@@ -14,6 +14,7 @@ use capos_abi::TransportError;
 use capos_mem::Resource;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use kernel_hal::account::Account;
+use kernel_hal::label::Label;
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
 
@@ -54,6 +55,7 @@ pub(crate) struct Endpoint {
     /// Holders of the receive right.
     owners: AtomicU32,
     account: Ref<Account>,
+    label: Label,
     _counted: Counted,
 }
 
@@ -92,6 +94,7 @@ impl Endpoint {
             given_up: AtomicU64::new(0),
             owners: AtomicU32::new(1),
             account: account.clone(),
+            label: Label::new(),
             _counted: Counted::new(Kind::Endpoint),
         })?;
         {
@@ -100,6 +103,11 @@ impl Endpoint {
             state.receivers.try_reserve_exact(depth as usize).map_err(|_| OutOfMemory)?;
         }
         Ok(ReceiveRight { endpoint })
+    }
+
+    /// What tells it from other endpoints.
+    pub fn label(&self) -> u64 {
+        self.label.number()
     }
 
     /// What meets here.

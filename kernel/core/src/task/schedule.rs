@@ -152,6 +152,16 @@ pub(crate) fn time_of(process: &Ref<Process>) -> u64 {
     since.map(|cpu| now.saturating_sub(cpu.since.load(Ordering::Relaxed))).fold(before, u64::saturating_add)
 }
 
+/// How long a CPU had nobody, in ticks of the clock, up to now.
+pub(crate) fn idle_time_of(cpu: &Cpu) -> u64 {
+    let before = cpu.idle_ticks.load(Ordering::Relaxed);
+    if !cpu.payer.is_empty() {
+        return before;
+    }
+    // If it changes meanwhile, a little may be counted twice or missed: the next look is right again.
+    before.saturating_add(time::ticks().saturating_sub(cpu.since.load(Ordering::Relaxed)))
+}
+
 /// The timer went off: if others wait, the current thread's turn may be over.
 pub(crate) fn check_slice() {
     let cpu = cpu::here();

@@ -278,7 +278,12 @@ impl Thread {
         Rank::from_number(self.rank.load(Ordering::Relaxed))
     }
 
-    /// Whether that is more than its own.
+    /// What it was made with.
+    pub fn own_priority(&self) -> Priority {
+        self.base
+    }
+
+    /// Whether it runs at more than that.
     pub fn is_raised(&self) -> bool {
         self.priority() != self.base
     }
@@ -374,7 +379,7 @@ impl Thread {
     }
 
     /// How many submissions have no completion yet.
-    fn pending(&self) -> u32 {
+    pub fn pending(&self) -> u32 {
         self.sq_head.load(Ordering::Relaxed).wrapping_sub(self.cq_tail.load(Ordering::Relaxed))
     }
 

@@ -9,6 +9,7 @@ mod clockwork;
 mod direct;
 mod direct_events;
 mod every;
+mod inspector;
 mod ipc;
 mod leases;
 mod loans;

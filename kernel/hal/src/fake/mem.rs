@@ -2,6 +2,7 @@
 
 use super::heap;
 use crate::account::Account;
+use crate::label::Label;
 use crate::sync::Ref;
 use crate::types::{MemError, OutOfRange};
 use alloc::vec::Vec;
@@ -43,6 +44,7 @@ pub struct Frames {
     start: NonNull<u8>,
     pages: usize,
     budget: Option<Ref<Account>>,
+    label: Label,
 }
 
 // SAFETY: the bytes are only reached through bounds-checked volatile copies, like device memory.
@@ -51,12 +53,17 @@ unsafe impl Send for Frames {}
 unsafe impl Sync for Frames {}
 
 impl Frames {
+    /// What tells it from other memory.
+    pub fn label(&self) -> u64 {
+        self.label.number()
+    }
+
     /// `pages` zeroed pages charged to `budget`.
     pub fn zeroed(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
         let charge = u64::try_from(pages).map_err(|_| MemError::OutOfMemory)?;
         budget.charge(Resource::MemoryPages, charge).map_err(|_| MemError::BudgetExhausted)?;
         match Self::allocate(pages) {
-            Some(start) => Ok(Ref::try_new(Frames { start, pages, budget: Some(budget.clone()) })?),
+            Some(start) => Ok(Ref::try_new(Frames { start, pages, budget: Some(budget.clone()), label: Label::new() })?),
             None => {
                 budget.refund(Resource::MemoryPages, charge);
                 Err(MemError::OutOfMemory)
@@ -73,7 +80,7 @@ impl Frames {
     pub fn module(bytes: &[u8]) -> Ref<Frames> {
         let pages = bytes.len().div_ceil(PAGE_SIZE).max(1);
         let start = Self::allocate(pages).expect("host memory");
-        let frames = Frames { start, pages, budget: None };
+        let frames = Frames { start, pages, budget: None, label: Label::new() };
         frames.copy_in(0, bytes);
         Ref::try_new(frames).expect("host memory")
     }

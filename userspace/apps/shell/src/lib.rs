@@ -15,6 +15,7 @@ mod jobs;
 mod keyboard;
 mod launch;
 mod lend;
+mod look;
 mod names;
 mod screen;
 mod session;

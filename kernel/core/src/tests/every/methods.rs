@@ -4,6 +4,7 @@ use super::super::{CAPS, MSG, TINY_ELF, User, World, call_sqe, tiny_elf};
 use super::{Case, Scene, endure_all};
 use crate::cap::boot_package::BootPackage;
 use crate::cap::entropy_source::EntropySource;
+use crate::cap::inspector::Inspector;
 use crate::cap::interrupt::Interrupt;
 use crate::cap::interrupt_controller::InterruptController;
 use crate::cap::io_port::IoPort;
@@ -21,9 +22,9 @@ use capos_abi::{CapId, Sqe};
 use capos_schema::log_sink::LogLevel;
 use capos_schema::virtual_memory::Protection;
 use capos_schema::{
-    Empty, Encode, alarm, boot_package, endpoint, endpoint_factory, entropy_source, interrupt_controller,
-    io_port, log_reader, log_sink, memory_object, notification, process_handle, process_spawner,
-    process_watch, system_info, thread_control, timer, virtual_memory as vm,
+    Empty, Encode, alarm, boot_package, endpoint, endpoint_factory, entropy_source, inspector,
+    interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, process_handle,
+    process_spawner, process_watch, system_info, thread_control, timer, virtual_memory as vm,
 };
 use kernel_hal::mem::Frames;
 use std::string::String;
@@ -160,6 +161,12 @@ fn on_crashed(world: &World, method: u16) -> Scene {
     let handle = ProcessHandle::new(child.process().clone()).unwrap_or_else(|_| panic!("memory"));
     (crate::trap::HANDLERS.fault)(kernel_hal::Fault { vector: 6, error_code: 0, address: 0 });
     with(user, Object::ProcessHandle(handle), method, &Empty, &[])
+}
+
+/// A user that asks for one of the listings of all.
+fn on_all(world: &World, listing: inspector::Listing) -> Scene {
+    let params = inspector::ListParams { listing, ..inspector::ListParams::default() };
+    on(world, Object::Inspector(Inspector), inspector::LIST, &params)
 }
 
 fn on_system(world: &World, method: u16, params: &impl Encode) -> Scene {
@@ -313,6 +320,10 @@ static CASES: &[Case] = &[
         let params = entropy_source::FillParams { length: 64 };
         on(world, Object::EntropySource(EntropySource), entropy_source::FILL, &params)
     }),
+    case("inspector::LIST", |world| on_all(world, inspector::Listing::Processors)),
+    case("inspector::LIST", |world| on_all(world, inspector::Listing::Processes)),
+    case("inspector::LIST", |world| on_all(world, inspector::Listing::Threads)),
+    case("inspector::LIST", |world| on_all(world, inspector::Listing::Capabilities)),
     case("interrupt::WAIT", |world| on_line(world, capos_schema::interrupt::WAIT)),
     case("interrupt::MASK", |world| on_line(world, capos_schema::interrupt::MASK)),
     case("interrupt::BIND", |world| with_signaller(world, line(), capos_schema::interrupt::BIND)),

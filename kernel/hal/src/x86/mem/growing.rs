@@ -2,6 +2,7 @@
 
 use super::{Frames, Owner};
 use crate::account::Account;
+use crate::label::Label;
 use crate::sync::Ref;
 use crate::types::MemError;
 use alloc::vec::Vec;
@@ -31,7 +32,12 @@ impl Growing {
     pub fn new(phase: usize, pages: usize, account: &Ref<Account>) -> Result<Growing, MemError> {
         account.charge(Resource::MemoryPages, pages as u64).map_err(|_| MemError::BudgetExhausted)?;
         let missing = Charge { account: account.clone(), pages };
-        let frames = Frames { extents: Vec::new(), pages: 0, owner: Owner::Account(account.clone()) };
+        let frames = Frames {
+            extents: Vec::new(),
+            pages: 0,
+            owner: Owner::Account(account.clone()),
+            label: Label::new(),
+        };
         Ok(Growing { frames, missing, phase: phase % LARGE_PAGES })
     }
 

@@ -9,6 +9,7 @@ pub(super) mod phys;
 
 use super::paging::PAGE;
 use crate::account::Account;
+use crate::label::Label;
 use crate::sync::Ref;
 use crate::types::{MemError, OutOfRange};
 use alloc::vec::Vec;
@@ -61,9 +62,15 @@ pub struct Frames {
     extents: Vec<Extent>,
     pages: usize,
     owner: Owner,
+    label: Label,
 }
 
 impl Frames {
+    /// What tells it from other memory.
+    pub fn label(&self) -> u64 {
+        self.label.number()
+    }
+
     /// `pages` zeroed pages charged to `budget`, wherever they are; whole large pages from the beginning on if there are such.
     pub fn zeroed(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
         Self::zeroed_from(0, pages, budget)
@@ -98,7 +105,12 @@ impl Frames {
         budget: &Ref<Account>,
         take: impl FnOnce(&mut Frames, usize) -> Result<(), MemError>,
     ) -> Result<Frames, MemError> {
-        let mut frames = Frames { extents: Vec::new(), pages: 0, owner: Owner::Account(budget.clone()) };
+        let mut frames = Frames {
+            extents: Vec::new(),
+            pages: 0,
+            owner: Owner::Account(budget.clone()),
+            label: Label::new(),
+        };
         let outcome = take(&mut frames, pages);
         if outcome.is_err() || pages == 0 {
             // What was taken goes back by dropping; the rest of the charge has no frames to stand for.
@@ -231,7 +243,7 @@ impl Frames {
         let mut extents = Vec::new();
         extents.try_reserve_exact(1).map_err(|_| MemError::OutOfMemory)?;
         extents.push(Extent { page: 0, address });
-        Ok(Ref::try_new(Frames { extents, pages, owner: Owner::Boot })?)
+        Ok(Ref::try_new(Frames { extents, pages, owner: Owner::Boot, label: Label::new() })?)
     }
 
     /// How many pages.

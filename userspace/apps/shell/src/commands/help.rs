@@ -30,7 +30,7 @@ const fn command(
 const PROGRAMS: &[&str] = &["spawner", "boot"];
 
 /// Every command.
-pub const COMMANDS: [Command; 23] = [
+pub const COMMANDS: [Command; 25] = [
     command("help", "[COMMAND]", "this list, or more about one command", &[]),
     command("caps", "", "the capabilities you hold", &[]),
     command(
@@ -47,6 +47,13 @@ pub const COMMANDS: [Command; 23] = [
     command("grant", "SERVICE CAP[=MINE]", "give a running service something you hold", &[&["services"]]),
     command("crash", "SERVICE [N]", "its last fault, or the Nth before", &[&["services"]]),
     command("ps", "", "processes", &[&["system"]]),
+    command(
+        "top",
+        "[N]",
+        "who uses the processors, within a second; N times, until a key is pressed",
+        &[&["inspector", "timer"]],
+    ),
+    command("graph", "[PROCESS]", "who holds what, and from whom", &[&["inspector"]]),
     command("mem", "", "memory", &[&["system"]]),
     command("ls", "", "boot files", &[&["boot"]]),
     command("cat", "FILE", "show a boot file", &[&["boot"]]),

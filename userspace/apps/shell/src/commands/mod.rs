@@ -2,11 +2,13 @@
 
 mod crash;
 mod files;
+mod graph;
 mod help;
 mod inspect;
 mod logs;
 mod processes;
 mod services;
+mod top;
 
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -15,6 +17,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use capos_words::closest;
 use diag::Sources;
+pub use graph::names;
 pub use help::COMMANDS;
 use rt::generated::{LogReaderClient, PowerClient, SystemInfoClient, WallClockClient};
 
@@ -35,6 +38,10 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
         ("grant", [service, what]) => services::grant(session, service, what).await,
         ("crash", [service]) => crash::show(session, service, "0").await,
         ("crash", [service, which]) => crash::show(session, service, which).await,
+        ("top", []) => top::top(session, "1").await,
+        ("top", [times]) => top::top(session, times).await,
+        ("graph", []) => graph::all(session).await,
+        ("graph", [process]) => graph::one(session, process).await,
         ("ps", []) => processes::ps(session).await,
         ("mem", []) => inspect::memory(session).await,
         ("ls", []) => files::list(session).await,

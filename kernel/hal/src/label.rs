@@ -1,0 +1,65 @@
+//! Numbers that tell objects apart for who looks at the system.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// The number given last.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// An object's number. It has none until somebody asks, so that making an object costs nothing.
+pub struct Label(AtomicU64);
+
+impl Label {
+    /// None yet.
+    pub const fn new() -> Self {
+        Label(AtomicU64::new(0))
+    }
+
+    /// The number: the same whenever it is asked for, and no other object's, ever. Never 0.
+    pub fn number(&self) -> u64 {
+        match self.0.load(Ordering::Relaxed) {
+            0 => self.choose(),
+            number => number,
+        }
+    }
+
+    fn choose(&self) -> u64 {
+        let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        // Somebody else may have been asking, too: then it is his.
+        let chosen = self.0.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+        chosen.map_or_else(|other| other, |_| number)
+    }
+}
+
+impl Default for Label {
+    fn default() -> Self {
+        Label::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Label;
+    use std::collections::BTreeSet;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_number_stays_and_is_nobody_else_s() {
+        let labels: Vec<Label> = (0..100).map(|_| Label::new()).collect();
+        let numbers: Vec<u64> = labels.iter().map(Label::number).collect();
+        assert_eq!(numbers, labels.iter().map(Label::number).collect::<Vec<_>>());
+        let different: BTreeSet<u64> = numbers.into_iter().collect();
+        assert!(different.len() == 100 && !different.contains(&0));
+    }
+
+    #[test]
+    fn all_who_ask_at_once_hear_the_same() {
+        for _ in 0..if cfg!(miri) { 5 } else { 200 } {
+            let label = Label::new();
+            let numbers: BTreeSet<u64> = std::thread::scope(|scope| {
+                let asking: Vec<_> = (0..4).map(|_| scope.spawn(|| label.number())).collect();
+                asking.into_iter().map(|one| one.join().expect("a number")).collect()
+            });
+            assert_eq!(numbers.len(), 1);
+        }
+    }
+}
