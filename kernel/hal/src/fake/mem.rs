@@ -63,7 +63,9 @@ impl Frames {
         let charge = u64::try_from(pages).map_err(|_| MemError::OutOfMemory)?;
         budget.charge(Resource::MemoryPages, charge).map_err(|_| MemError::BudgetExhausted)?;
         match Self::allocate(pages) {
-            Some(start) => Ok(Ref::try_new(Frames { start, pages, budget: Some(budget.clone()), label: Label::new() })?),
+            Some(start) => {
+                Ok(Ref::try_new(Frames { start, pages, budget: Some(budget.clone()), label: Label::new() })?)
+            }
             None => {
                 budget.refund(Resource::MemoryPages, charge);
                 Err(MemError::OutOfMemory)

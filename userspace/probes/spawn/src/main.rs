@@ -1,4 +1,5 @@
-//! Ends with the code it is told: `probe-spawn 3`. Without a word it ends well, with `wait` it never does by itself.
+//! Ends with the code it is told: `probe-spawn 3`. Without a word it ends well, with `wait` and
+//! with `spin` it never does by itself; with the latter it uses all the time that it gets.
 #![cfg_attr(capos, no_std, no_main)]
 
 use rt::{Env, sys};
@@ -13,6 +14,9 @@ fn run(env: Env) -> i64 {
         None => 0,
         Some("wait") => loop {
             sys::cap_enter(1, sys::FOREVER);
+        },
+        Some("spin") => loop {
+            core::hint::spin_loop();
         },
         Some(word) => word.parse().unwrap_or(NO_NUMBER),
     }

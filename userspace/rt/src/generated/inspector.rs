@@ -59,10 +59,10 @@ impl InspectorClient {
     /// The answer's `process` and `index` are the place to go on at; `end` says that nothing follows. One call looks at a bounded number of
     /// things, so an answer may have no records and not be the end.
     ///
-    /// What one answer says of one process was so at one moment, `timeNs` after boot. The answer's `epoch` changes whenever something comes to or goes from the
-    /// list in which it ends: the processes, the threads of one of them, its table. It is 0 when the next answer begins a list of its own. Given to
-    /// the next call it has that refuse to go on in a list that is not the same any more: `wrongState`. With 0 it goes on whatever has changed, and what was
-    /// there all the time is told once.
+    /// What one answer tells of one table, or of the threads of one process, was so at one moment; `timeNs` is the time since boot at its end. Its `epoch`
+    /// changes whenever something comes to or goes from the list in which the answer ends: the processes, the threads of one, a table. It is 0 when the
+    /// next answer begins a list of its own. Given to the next call it has that refuse to go on in a list that is not the same any more: `wrongState`. With 0
+    /// it goes on whatever has changed, and what was there all the time is told once.
     ///
     /// `notFound`: with `only`, there is no such process. `invalidArgument`: there is no such place in any listing of that kind.
     pub async fn list(

@@ -7,7 +7,7 @@ use crate::trouble::Trouble;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_inspect::{Activity, Life, Process, Processor, Thread};
+use capos_inspect::{Activity, Life, Process, Processor, Thread, Use};
 use capos_text::{Align, Table, duration, pages};
 use rt::generated::{InspectorClient, TimerClient};
 use rt::schema::inspector::Listing;
@@ -98,6 +98,7 @@ fn table(before: &Sample, after: &Sample, span: u64) -> String {
         ("THREADS", Align::Right),
         ("CPU %", Align::Right),
         ("MEMORY", Align::Right),
+        ("LENT", Align::Right),
         ("OF", Align::Right),
         ("CAPS", Align::Right),
         ("CALLS", Align::Right),
@@ -118,13 +119,23 @@ fn table(before: &Sample, after: &Sample, span: u64) -> String {
             String::from(state(process, after)),
             format!("{}", after.threads_of(process.id).count()),
             percent(used, span),
-            pages(memory.used),
+            pages(own(memory)),
+            if memory.lent == 0 { String::new() } else { pages(memory.lent) },
             pages(memory.limit),
-            format!("{}/{}", slots.used, slots.limit),
+            if slots.lent == 0 {
+                format!("{}/{}", slots.used, slots.limit)
+            } else {
+                format!("{}+{}/{}", own(slots), slots.lent, slots.limit)
+            },
             format!("{in_flight}"),
         ]);
     }
     table.render()
+}
+
+/// What a process uses itself, without what its children were lent.
+fn own(resource: Use) -> u64 {
+    resource.used.saturating_sub(resource.lent)
 }
 
 /// What a process is doing: what the busiest of its threads does.
@@ -202,8 +213,8 @@ mod tests {
     #[test]
     fn a_long_name_fits_into_a_hundred_columns() {
         let mut long = process(123_456, &"n".repeat(31), 1 << 40);
-        long.budget[0] = Use { used: 1_000_000, lent: 0, limit: 1_000_000 };
-        long.budget[1] = Use { used: 65_536, lent: 0, limit: 65_536 };
+        long.budget[0] = Use { used: 1_000_000, lent: 300_000, limit: 1_000_000 };
+        long.budget[1] = Use { used: 9_000, lent: 8_900, limit: 65_536 };
         let text = show(&sample(0, [0, 0], &[]), &sample(1 << 40, [0, 0], &[long]));
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     }
