@@ -210,10 +210,10 @@ proptest! {
 fn look<R: Record>(bytes: &[u8], length: usize) -> Result<(), proptest::test_runner::TestCaseError> {
     match Records::<R>::new(bytes, length) {
         Ok(records) => {
-            prop_assert!(length >= R::LEN && bytes.len() % length == 0);
+            prop_assert!(length >= R::LEN && bytes.len().is_multiple_of(length));
             prop_assert_eq!(records.iter().count(), records.len());
         }
-        Err(Malformed) => prop_assert!(length < R::LEN || bytes.len() % length != 0),
+        Err(Malformed) => prop_assert!(length < R::LEN || !bytes.len().is_multiple_of(length)),
     }
     Ok(())
 }
