@@ -52,6 +52,13 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_second_takes_the_first_s() {
+        let label = Label::new();
+        // Both have seen that there is none.
+        assert_eq!((label.choose(), label.choose()), (label.number(), label.number()));
+    }
+
+    #[test]
     fn all_who_ask_at_once_hear_the_same() {
         for _ in 0..if cfg!(miri) { 5 } else { 200 } {
             let label = Label::new();

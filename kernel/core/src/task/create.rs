@@ -259,6 +259,7 @@ fn admit(process: &Ref<Process>, thread: &Ref<Thread>) -> Result<(), CreateError
                 // In the order of their ids.
                 let at = threads.list.partition_point(|other| other.id < thread.id);
                 threads.list.insert(at, thread.clone());
+                threads.changes += 1;
                 threads.newest = threads.newest.max(thread.id);
                 Ok(())
             }

@@ -101,6 +101,8 @@ pub(crate) struct Threads {
     pub closed: bool,
     /// Somebody takes back what the dead among them, or all, have had; see task/reap.rs.
     reaped: bool,
+    /// How often one came or went.
+    pub changes: u64,
     /// Id of the newest thread there ever was.
     pub newest: u64,
     /// Waits for the end of single threads: thread id, who waits.
@@ -131,6 +133,7 @@ impl Threads {
     /// Nothing is left of a thread. The process of the last one takes no more.
     pub fn strike_out(&mut self, thread: &Ref<Thread>) {
         self.list.retain(|other| !Ref::ptr_eq(other, thread));
+        self.changes += 1;
         self.rings.give_back(thread.ring_address);
         self.closed |= self.list.is_empty();
     }
@@ -223,6 +226,7 @@ impl Process {
                     started: false,
                     closed: false,
                     reaped: false,
+                    changes: 0,
                     newest: 0,
                     joiners: Vec::new(),
                     rings: RingPlaces::new(),

@@ -79,7 +79,7 @@ fn all_of_two_cpus_can_be_promised() {
 }
 
 /// One more thread.
-fn another(process: &Ref<Process>) -> User {
+pub(super) fn another(process: &Ref<Process>) -> User {
     let new = NewThread {
         entry: layout::USER_MIN,
         stack: layout::USER_MIN + 4096,

@@ -1,7 +1,7 @@
 //! Threads.
 
 use super::{Step, Work};
-use crate::task::process::{Process, Threads};
+use crate::task::process::Process;
 use crate::task::thread::{Place, Run, State, Thread};
 use capos_inspect::{Activity, Page, Thread as Told};
 use core::sync::atomic::Ordering;
@@ -12,7 +12,7 @@ const OPERATIONS: usize = 64;
 /// The threads of a process whose ids are at or after `from`.
 pub(super) fn look(process: &Process, from: u64, work: &mut Work, page: &mut Page<'_, Told>) -> Step {
     let threads = process.threads.lock();
-    let epoch = epoch(&threads);
+    let epoch = threads.changes + 1;
     let first = threads.list.partition_point(|thread| thread.id < from);
     for thread in threads.list.iter().skip(first) {
         if work.is_done() || !page.push(&describe(process, thread)) {
@@ -21,11 +21,6 @@ pub(super) fn look(process: &Process, from: u64, work: &mut Work, page: &mut Pag
         work.spend(1 + thread.shape.sq_entries as usize / OPERATIONS);
     }
     Step { next: None, epoch }
-}
-
-/// Changes with the list: a thread that comes is newer than all before, and one that goes leaves fewer.
-fn epoch(threads: &Threads) -> u64 {
-    (threads.newest << 20 | threads.list.len() as u64 & 0xf_ffff) + 1
 }
 
 fn describe(process: &Process, thread: &Thread) -> Told {
