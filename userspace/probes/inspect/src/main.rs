@@ -10,6 +10,7 @@ mod hand;
 mod hostile;
 mod look;
 mod seats;
+mod watcher;
 
 use look::Look;
 use probe::{Audit, Fields, Nursery, Report, number, options};
@@ -28,6 +29,7 @@ fn run(mut env: Env) -> i64 {
     match options::text(&env, "role") {
         Some("hand") => return hand::obey(&mut env),
         Some("blind") => return hostile::blind(),
+        Some("watcher") => return watcher::watch(&mut env),
         _ => {}
     }
     let (steps, seed) = (number(&env, "steps", 300), number(&env, "seed", 1));
@@ -70,5 +72,8 @@ fn all(setup: &Setup, steps: u64, seed: u64) -> Result<(), CallError> {
 fn round(setup: &Setup, steps: u64, seed: u64) -> Result<game::Tally, CallError> {
     facts::all(setup)?;
     hostile::all(setup, seed)?;
-    game::play(setup, steps, seed)
+    let watcher = watcher::Watcher::start(setup)?;
+    let tally = game::play(setup, steps, seed)?;
+    watcher.end(setup)?;
+    Ok(tally)
 }
