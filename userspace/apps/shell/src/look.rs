@@ -9,7 +9,7 @@ use rt::generated::InspectorClient;
 use rt::schema::inspector::Listing;
 
 /// Letters of a name that are shown.
-const NAME: usize = 20;
+const NAME: usize = 18;
 
 /// The name of a process, as it can be shown: whoever made the process chose it, so it may be anything.
 pub fn name(process: &Process) -> String {

@@ -43,15 +43,15 @@ pub async fn names(session: &Session) -> Vec<String> {
     let Some(inspector) = session.client::<InspectorClient>("inspector") else { return Vec::new() };
     let listing = rt::schema::inspector::Listing::Processes;
     let Ok(listed) = look::all::<Process>(&inspector, listing).await else { return Vec::new() };
-    let mut names: Vec<String> =
-        listed.records.iter().map(|process| String::from(process.name.as_str())).filter(is_a_word).collect();
+    let names = listed.records.iter().map(|process| process.name.as_str());
+    let mut names: Vec<String> = names.filter(|name| is_a_word(name)).map(String::from).collect();
     names.sort_unstable();
     names.dedup();
     names
 }
 
 /// Whether it can be typed as one word. Whoever made a process chose its name.
-fn is_a_word(name: &String) -> bool {
+fn is_a_word(name: &str) -> bool {
     !name.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 

@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_long_name_fits_into_a_hundred_columns() {
-        let mut long = process(123_456, &"n".repeat(31), 1 << 40);
+        let mut long = process(12_345, &"n".repeat(31), 1 << 40);
         long.budget[0] = Use { used: 1_000_000, lent: 300_000, limit: 1_000_000 };
         long.budget[1] = Use { used: 9_000, lent: 8_900, limit: 65_536 };
         let text = show(&sample(0, [0, 0], &[]), &sample(1 << 40, [0, 0], &[long]));
