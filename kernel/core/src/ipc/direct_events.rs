@@ -41,13 +41,14 @@ fn wait_with<const WATCHED: bool>(
     let Ok(Object::Notification(own)) = table.lookup_word(buffers.cap).map(|entry| &entry.object) else {
         return false;
     };
-    if check::plain(&buffers).is_err() {
+    if !check::bare_plain(&buffers) {
         return false;
     }
-    if submission.interface() == 0 {
+    let other = submission.interface();
+    if other == 0 {
         return rest::<WATCHED>(thread, own.event(), buffers);
     }
-    match table.lookup_word(submission.interface()).map(|entry| &entry.object) {
+    match table.lookup_word(other).map(|entry| &entry.object) {
         Ok(Object::Signaller(other)) => take_turns::<WATCHED>(cpu, thread, own.event(), other, buffers),
         _ => false,
     }
@@ -108,7 +109,9 @@ fn take_turns<const WATCHED: bool>(
     {
         waiters.push(Ticket { thread, id: OpId::SOLE });
     }
-    // The signaller has the event, too: this is not its end.
-    drop(at);
+    // The signaller has the event, too: this is not its end. (Taken apart here, as dropping any of them is a call.)
+    if let At::Bits(event) = at {
+        drop(event);
+    }
     true
 }

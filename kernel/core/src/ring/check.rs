@@ -55,6 +55,12 @@ pub(crate) fn plain_call(ring: &KernelRing, plain: &Buffers) -> bool {
     plain.caps >> 32 == 0 && ring.hold_answer(plain.message, plain.answer)
 }
 
+/// An operation without a message, of which it is known that it has neither flags nor capabilities.
+#[inline(always)]
+pub(crate) fn bare_plain(bare: &Buffers) -> bool {
+    bare.caps >> 32 == 0
+}
+
 /// The capability that a word of a submission names. Only an array beside a message may use the id's top byte.
 #[inline]
 pub(crate) fn named(word: u64) -> Result<CapId, TransportError> {
