@@ -8,7 +8,9 @@ use std::thread;
 use super::{Outcome, Tally, counts};
 use crate::build::{self, HOST, KERNEL_TARGET, cargo};
 use crate::exec::{self, Failure, observe};
+use crate::git;
 use crate::house::House;
+use crate::lint::code::{self, Keep};
 
 /// What runs on the target only.
 const KERNEL_PROGRAMS: [&str; 2] = ["kernel", "handoff"];
@@ -97,8 +99,7 @@ pub fn miri(house: &House) -> Result<Outcome, Failure> {
     if exec::ask(Command::new("cargo").args(["+nightly", "miri", "--version"])).is_err() {
         return Ok(Tally::skip("miri: no nightly toolchain with Miri on this machine").into());
     }
-    let names = build::packages(house)?.into_iter().map(|package| package.name);
-    let queue = Mutex::new(names.filter(|name| name.starts_with("capos-")).collect::<Vec<_>>());
+    let queue = Mutex::new(for_miri(house)?);
     let done = Mutex::new(Vec::new());
     // Two crates at a time: Miri uses one processor each.
     thread::scope(|scope| {
@@ -118,6 +119,24 @@ pub fn miri(house: &House) -> Result<Outcome, Failure> {
         report.push_str(&outcome.report);
     }
     Ok(Outcome { tally, report })
+}
+
+/// What Miri finds, undefined behaviour and rare orders of memory, only crates can have that are unsafe or share atomics. In all others it
+/// would repeat the tests, a hundred times slower.
+fn for_miri(house: &House) -> Result<Vec<String>, Failure> {
+    let files = git::files(&house.root)?;
+    let packages = build::packages(house)?.into_iter().filter(|package| package.name.starts_with("capos-"));
+    let risky = packages.filter(|package| {
+        let sources = format!("capos-lib/{}/src/", package.name.trim_start_matches("capos-"));
+        let mut own = files.iter().filter(|path| path.starts_with(&sources) && path.ends_with(".rs"));
+        own.any(|path| fs::read_to_string(house.root.join(path)).is_ok_and(|text| can_go_wrong_unseen(&text)))
+    });
+    Ok(risky.map(|package| package.name).collect())
+}
+
+fn can_go_wrong_unseen(source: &str) -> bool {
+    let code = code::strip(source, Keep::Code);
+    ["unsafe {", "unsafe impl", "unsafe fn", "sync::atomic"].iter().any(|words| code.contains(words))
 }
 
 fn take(queue: &Mutex<Vec<String>>) -> Option<String> {
@@ -206,6 +225,19 @@ mod tests {
         let done = observe("x", &mut bounded("1", &command)).unwrap();
         assert!(!done.success);
         assert_eq!(done.output, "x /\n");
+    }
+
+    #[test]
+    fn miri_looks_at_what_is_unsafe_or_shares_atomics() {
+        assert!(
+            ["unsafe { read(p) }", "unsafe impl Sync for X {}", "use core::sync::atomic::AtomicU32;"]
+                .into_iter()
+                .all(can_go_wrong_unseen)
+        );
+        assert!(!can_go_wrong_unseen("//! unsafe { } is not here\nlet x = 1;"));
+        let found = for_miri(&House::find().unwrap()).unwrap();
+        let has = |name: &str| found.iter().any(|other| other == name);
+        assert!(has("capos-ring") && has("capos-cap") && !has("capos-elf"), "{found:?}");
     }
 
     #[test]

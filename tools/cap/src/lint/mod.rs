@@ -3,7 +3,7 @@
 
 mod cfgs;
 mod clauses;
-mod code;
+pub mod code;
 mod hosts;
 mod layers;
 mod manifests;
