@@ -3,6 +3,7 @@
 use crate::Setup;
 use crate::counters::{Counters, Seen};
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicBool;
 use probe::Fields;
 use rt::CallError;
 
@@ -12,6 +13,12 @@ const ALONE_NS: u64 = 100_000_000;
 const WARM_UP_NS: u64 = 100_000_000;
 /// How often shares are given out anew.
 const PERIOD_NS: u64 = 10_000_000;
+/// How long we nap while they run.
+const NAP_NS: u64 = 5_000_000;
+/// Who wakes up later than that was on a processor that stood still: it is more than a share can save up.
+const DISTURBED_NS: u64 = 3 * PERIOD_NS;
+/// Measurements, if each is disturbed. The last one counts.
+const TRIES: u32 = 12;
 /// Where nothing else is said.
 const PRIORITY: u8 = 9;
 
@@ -26,26 +33,47 @@ pub fn all(setup: &Setup, shares: &str, priorities: &str, ns: u64) -> Result<(),
         counters.start(setup, priorities.get(n).copied().unwrap_or(PRIORITY), *share)?;
     }
     setup.audit.pause(WARM_UP_NS);
-    let (start, first) = (setup.audit.timer().now_blocking()?, counters.look(setup)?);
-    setup.audit.pause(ns);
-    let (end, last) = (setup.audit.timer().now_blocking()?, counters.look(setup)?);
-    counters.stop()?;
     let cpus = setup.audit.system().system_blocking()?.cpus;
-    let got: Vec<Seen> = first.iter().zip(&last).map(|(first, last)| between(first, last)).collect();
+    let Measured { got, ns } = measure(setup, &counters, ns, cpus)?;
+    counters.stop()?;
     let turns: u64 = got.iter().map(|got| got.turns).sum();
     for (n, (got, share)) in got.iter().zip(&shares).enumerate() {
         let permille = |part: u64, whole: u64| part * 1000 / whole.max(1);
         let fields = Fields::new()
             .value("index", n)
             .value("percent", share)
-            .value("work_permille", permille(got.turns, (end - start) * rate / 1_000_000))
+            .value("work_permille", permille(got.turns, ns * rate / 1_000_000))
             .value("of_all_permille", permille(got.turns * u64::from(cpus), turns))
-            .value("cpu_permille", permille(got.cpu_ns, end - start));
+            .value("cpu_permille", permille(got.cpu_ns, ns));
         setup.report.event("sched.share", fields);
-        check(setup, got, u64::from(*share), end - start, cpus == 1 && priorities.is_empty());
+        check(setup, got, u64::from(*share), ns, cpus == 1 && priorities.is_empty());
     }
     setup.audit.report(&setup.report, before);
     Ok(())
+}
+
+/// What the counters did within some time.
+struct Measured {
+    got: Vec<Seen>,
+    ns: u64,
+}
+
+/// Looks twice, `ns` apart. A host with much to do stops processors for long, and whoever runs on one that stands still gets what nobody gave
+/// him: then it is measured anew. We come before the counters, so our naps tell. One processor is counted in instructions, and never
+/// stands still.
+fn measure(setup: &Setup, counters: &Counters, ns: u64, cpus: u32) -> Result<Measured, CallError> {
+    let nap_ns = if cpus == 1 { ns } else { NAP_NS };
+    let mut tries = 0;
+    loop {
+        let (start, first) = (setup.audit.timer().now_blocking()?, counters.look(setup)?);
+        let (_, latest) = setup.audit.nap_until(&AtomicBool::new(false), nap_ns, ns / nap_ns)?;
+        let (end, last) = (setup.audit.timer().now_blocking()?, counters.look(setup)?);
+        tries += 1;
+        if latest <= DISTURBED_NS || tries == TRIES {
+            let got = first.iter().zip(&last).map(|(first, last)| between(first, last)).collect();
+            return Ok(Measured { got, ns: end - start });
+        }
+    }
 }
 
 /// What is promised of a share, by the kernel's own books; `comes_first` where nobody else's priority or CPU matters.
