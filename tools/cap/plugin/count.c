@@ -1,8 +1,8 @@
 // A plugin for QEMU's translator (API version 1: QEMU 4.2 to 8.2): counts what a guest does between two marks, exactly.
 //
 // The guest marks by instructions without effect: `xchg bx,bx` where a region starts, `xchg cx,cx` where it stops, `xchg dx,dx`
-// after the last region of a series (userspace/rt/src/time.rs). One line is written per region, per series and at the end; their reader
-// is tools/cap/src/bench/count.rs. A region is counted on all processors together, for one of them at a time: the machine runs on one
+// after the last region of a series (userspace/rt/src/time.rs). One line is written per region, per series and at the end, and before a
+// series ends one for each place of code that its regions went through; their reader is tools/cap/src/bench/count.rs. A region is counted on all processors together, for one of them at a time: the machine runs on one
 // host thread.
 //
 // Arguments: out=FILE, and traps=ADDRESS of the 256 entry stubs of the kernel, 16 bytes each, in the order of the vectors.
@@ -49,6 +49,13 @@ static uint64_t count[COUNTS], start[COUNTS], traps;
 static bool counting, was_kernel[CPUS];
 static FILE *out;
 
+// Blocks of code as they were translated, and how often each ran within regions of this series.
+struct block {
+  struct block *next;
+  uint64_t address, size, runs;
+};
+static struct block *blocks;
+
 static void on_start(unsigned cpu, void *unused) {
   memcpy(start, count, sizeof count);
   counting = true;
@@ -65,8 +72,21 @@ static void on_stop(unsigned cpu, void *unused) {
   counting = false;
 }
 
+// An interrupt may leave a block early: what is told of places is theirs but for that.
+static void tell_places(void) {
+  for (struct block *block = blocks; block; block = block->next) {
+    if (block->runs) fprintf(out, "at %llx %llu\n", (unsigned long long)block->address, (unsigned long long)(block->runs * block->size));
+    block->runs = 0;
+  }
+}
+
+static void on_run(unsigned cpu, void *block) {
+  if (counting) ((struct block *)block)->runs++;
+}
+
 static void on_series(unsigned cpu, void *unused) {
   counting = false;
+  tell_places();
   fputs("series\n", out);
   fflush(out);
 }
@@ -136,6 +156,12 @@ static void add(struct qemu_plugin_insn *insn, int which) {
 static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
   bool kernel = qemu_plugin_tb_vaddr(block) >> 63;
   qemu_plugin_register_vcpu_tb_exec_cb(block, on_side, NO_REGISTERS, kernel ? &count[KERNEL] : NULL);
+  struct block *known = calloc(1, sizeof *known);
+  if (known) {
+    *known = (struct block){blocks, qemu_plugin_tb_vaddr(block), qemu_plugin_tb_n_insns(block), 0};
+    blocks = known;
+    qemu_plugin_register_vcpu_tb_exec_cb(block, on_run, NO_REGISTERS, known);
+  }
   for (size_t n = 0; n < qemu_plugin_tb_n_insns(block); n++) {
     struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(block, n);
     struct code code = opcode(insn);

@@ -28,12 +28,13 @@ pub fn run(house: &House, program: Option<&str>) -> Result<(), Failure> {
 }
 
 /// Functions by address.
-struct Symbols(Vec<(u64, String)>);
+pub struct Symbols(Vec<(u64, String)>);
 
 impl Symbols {
-    fn read(elf: &Path) -> Result<Symbols, Failure> {
+    /// Those of a file.
+    pub fn read(elf: &Path) -> Result<Symbols, Failure> {
         let nm = toolchain_file("llvm-nm")?;
-        Ok(Symbols::parse(&ask(Command::new(nm).args(["--demangle", "--defined-only"]).arg(elf))?))
+        Ok(Symbols::parse(&ask(Command::new(nm).arg("--defined-only").arg(elf))?))
     }
 
     /// Lines of `nm`: address, type letter, name.
@@ -44,7 +45,7 @@ impl Symbols {
                 let mut parts = line.splitn(3, ' ');
                 let address = u64::from_str_radix(parts.next()?, 16).ok()?;
                 let is_code = matches!(parts.next()?, "t" | "T" | "w" | "W");
-                is_code.then_some((address, parts.next()?.to_owned()))
+                is_code.then_some((address, format!("{:#}", rustc_demangle::demangle(parts.next()?))))
             })
             .collect();
         symbols.sort();
@@ -52,7 +53,7 @@ impl Symbols {
     }
 
     /// The function at or before `address`, if it is not far away.
-    fn find(&self, address: u64) -> Option<(&str, u64)> {
+    pub fn find(&self, address: u64) -> Option<(&str, u64)> {
         let after = self.0.partition_point(|(start, _)| *start <= address);
         let (start, name) = self.0.get(after.checked_sub(1)?)?;
         let offset = address - start;

@@ -107,9 +107,17 @@ fn address(symbols: &str, name: &str) -> Option<String> {
     })
 }
 
+/// One series of regions.
+#[derive(Default)]
+struct OneSeries {
+    regions: Vec<[u64; COUNTS]>,
+    /// Instructions of all its regions by the address where their block of code begins.
+    places: Vec<(u64, u64)>,
+}
+
 /// Series of regions, as the plugin wrote them down, and everything from the start of the machine to its end.
 pub struct Series {
-    regions: Vec<Vec<[u64; COUNTS]>>,
+    all: Vec<OneSeries>,
     total: Option<[u64; COUNTS]>,
 }
 
@@ -128,29 +136,44 @@ impl Series {
         less.map_or(Some(whole), |less| Some(whole.minus(&one(less)?)))
     }
 
+    /// For places in a series the part of its instructions that is spent there, by the address of the block.
+    pub fn places(&self, series: u64) -> impl Iterator<Item = (u64, f64)> {
+        let places =
+            usize::try_from(series).ok().and_then(|n| self.all.get(n)).map(|one| one.places.as_slice());
+        let places = places.unwrap_or_default();
+        let all: u64 = places.iter().map(|(_, count)| count).sum();
+        places.iter().map(move |(address, count)| (*address, *count as f64 / all.max(1) as f64))
+    }
+
     /// Everything.
     pub fn total(&self) -> Option<Beside> {
         self.total.map(|counts| Beside::of(&counts, 1))
     }
 
     fn middle(&self, series: u64) -> Option<[u64; COUNTS]> {
-        let mut regions = self.regions.get(usize::try_from(series).ok()?)?.clone();
+        let mut regions = self.all.get(usize::try_from(series).ok()?)?.regions.clone();
         regions.sort_by_key(|[user, kernel, ..]| user + kernel);
         regions.get(regions.len() / 2).copied()
     }
 }
 
 fn parse(text: &str) -> Option<Series> {
-    let (mut regions, mut current, mut total) = (Vec::new(), Vec::new(), None);
+    let (mut all, mut current, mut total) = (Vec::new(), OneSeries::default(), None);
     for line in text.lines() {
         match line.split_once(' ') {
-            Some(("region", numbers)) => current.push(region(numbers)?),
+            Some(("region", numbers)) => current.regions.push(region(numbers)?),
+            Some(("at", place)) => current.places.push(self::place(place)?),
             Some(("total", numbers)) => total = Some(region(numbers)?),
-            None if line == "series" => regions.push(std::mem::take(&mut current)),
+            None if line == "series" => all.push(std::mem::take(&mut current)),
             _ => return None,
         }
     }
-    Some(Series { regions, total })
+    Some(Series { all, total })
+}
+
+fn place(text: &str) -> Option<(u64, u64)> {
+    let (address, count) = text.split_once(' ')?;
+    Some((u64::from_str_radix(address, 16).ok()?, count.parse().ok()?))
 }
 
 fn region(numbers: &str) -> Option<[u64; COUNTS]> {
@@ -186,6 +209,16 @@ mod tests {
         assert_eq!(series.beside(0, Some(2), 1), None);
         assert!(parse("region 1 2\n").is_none() && parse("else\n").is_none());
         assert!(parse("series\n").unwrap().beside(0, None, 1).is_none());
+    }
+
+    #[test]
+    fn places_have_their_parts() {
+        let series =
+            parse("region 10 30 0 0 0 0 0\nat ffffffff80001000 30\nat 401000 10\nseries\nseries\n").unwrap();
+        let found: Vec<_> = series.places(0).collect();
+        assert_eq!(found, [(0xffff_ffff_8000_1000, 0.75), (0x40_1000, 0.25)]);
+        assert_eq!((series.places(1).count(), series.places(9).count()), (0, 0));
+        assert!(parse("at here 3\n").is_none());
     }
 
     #[test]

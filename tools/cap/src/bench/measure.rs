@@ -11,6 +11,7 @@ use lab::matrix::SubCase;
 use lab::run::{self, Options, Unready};
 
 use super::count::{Beside, Plugin, Series};
+use super::split::{Functions, Measure, Part};
 use super::{boot, together};
 use crate::build::toolchain_file;
 use crate::exec::{Context, Failure, ask};
@@ -30,6 +31,8 @@ pub struct Measured {
     pub unit: String,
     /// What was counted beside it.
     pub beside: Option<Beside>,
+    /// Which functions take how much of it.
+    pub parts: Vec<Part>,
     /// What has to be known about this measurement.
     pub note: Option<String>,
 }
@@ -37,7 +40,7 @@ pub struct Measured {
 impl Measured {
     /// Nothing beside it.
     pub fn plain(name: &str, value: f64, unit: &str) -> Measured {
-        Measured { name: name.into(), value, unit: unit.into(), beside: None, note: None }
+        Measured { name: name.into(), value, unit: unit.into(), beside: None, parts: Vec::new(), note: None }
     }
 }
 
@@ -74,7 +77,7 @@ pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
         return Ok(figures);
     }
     if !filter.starts_with("smp.") {
-        figures.extend(from_probe(&probe, &pantry, plugin.as_ref(), &folder.join("probe"))?);
+        figures.extend(from_probe(house, &probe, &pantry, plugin.as_ref(), &folder.join("probe"))?);
     }
     figures.extend(together::all(&pantry, plugin.as_ref(), filter, &folder)?);
     Ok(figures)
@@ -88,13 +91,16 @@ pub fn case(name: &str, text: &str) -> Result<SubCase, Failure> {
 
 /// probe-bench counts by the TSC and reports `figure` events; the plugin counts the same regions.
 fn from_probe(
+    house: &House,
     case: &SubCase,
     pantry: &Pantry,
     plugin: Option<&Plugin>,
     folder: &Path,
 ) -> Result<Vec<Measured>, Failure> {
     let (events, series) = watch("figures of probe-bench", case, pantry, plugin, folder)?;
-    events.iter().filter_map(|event| figure(event, series.as_ref())).map(agreed).collect()
+    let functions = Functions::read(house)?;
+    let counted = series.as_ref().map(|series| (series, &functions));
+    events.iter().filter_map(|event| figure(event, counted)).map(agreed).collect()
 }
 
 /// Runs a probe: what it reported, and what the plugin counted.
@@ -118,16 +124,29 @@ pub fn watch(
     Ok((text.lines().filter_map(|line| Event::parse(line).ok()).collect(), series))
 }
 
-fn figure(event: &Event, series: Option<&Series>) -> Option<Measured> {
-    let number = |name: &str| event.fields.get(name)?.as_u64();
-    let beside = || series?.beside(number("series")?, number("less"), number("operations")?);
+fn figure(event: &Event, counted: Option<(&Series, &Functions)>) -> Option<Measured> {
+    let number = |name: &str| number(event, name);
+    let beside = || counted?.0.beside(number("series")?, number("less"), number("operations")?);
+    let parts = || {
+        let (series, functions) = counted?;
+        let measure = |of| {
+            let one = series.beside(of, None, number("operations")?)?;
+            Some(Measure { series: of, instructions: one.instructions() })
+        };
+        Some(functions.split(series, measure(number("series")?)?, number("less").and_then(measure)))
+    };
     (event.name == "figure").then_some(Measured {
         name: event.text("name")?.to_owned(),
         value: number("value")? as f64,
         unit: event.text("unit")?.to_owned(),
         beside: beside(),
+        parts: parts().unwrap_or_default(),
         note: None,
     })
+}
+
+fn number(event: &Event, name: &str) -> Option<u64> {
+    event.fields.get(name)?.as_u64()
 }
 
 /// Two ways of counting the same, the processor's clock and the plugin, must agree but for the instructions that mark and read.

@@ -9,6 +9,7 @@ mod count;
 mod known;
 mod measure;
 mod page;
+mod split;
 mod together;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,9 @@ pub struct Figure {
     pub note: Option<String>,
     /// What was counted beside it, for each operation.
     pub beside: Option<count::Beside>,
+    /// Which functions take how much of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<split::Part>,
 }
 
 /// Whole numbers without a point.
@@ -91,12 +95,13 @@ fn refuse_unknown(filter: &str, known: &[Known]) -> Result<(), Failure> {
 }
 
 /// Probes may measure more than is known; those figures have neither budget nor anchor.
-fn figure(known: &[Known], Measured { name, value, unit, beside, note }: Measured) -> Figure {
+fn figure(known: &[Known], Measured { name, value, unit, beside, parts, note }: Measured) -> Figure {
     let row = known.iter().find(|known| known.name == name);
     Figure {
         value,
         unit,
         beside,
+        parts,
         note,
         anchor: row.and_then(|row| row.anchor.clone()),
         how: row.map_or_else(|| "reported by a probe".to_owned(), |row| row.how.clone()),

@@ -46,8 +46,39 @@ pub fn render(figures: &Figures, known: &[Known]) -> String {
         );
     }
     text.push_str(&behind(figures, known));
+    text.push_str(&splits(figures, known));
     text
 }
+
+/// Functions named for each figure.
+const PARTS: usize = 14;
+
+/// Where the instructions of figures go that miss their budgets.
+fn splits(figures: &Figures, known: &[Known]) -> String {
+    let mut text = String::new();
+    for (name, figure) in figures.iter().filter(|(_, figure)| !figure.parts.is_empty()) {
+        let missed =
+            known.iter().any(|known| known.name == *name && known.within(figure.value) == Some(false));
+        if missed {
+            let named = figure.parts.iter().take(PARTS);
+            let parts: Vec<String> = named
+                .clone()
+                .map(|part| format!("{} `{}`", amount(part.instructions.round()), part.function))
+                .collect();
+            let others = figure.value - named.map(|part| part.instructions).sum::<f64>();
+            let _ = writeln!(text, "- `{name}`: {}; {} elsewhere.", parts.join(", "), amount(others.round()));
+        }
+    }
+    if text.is_empty() { text } else { format!("{SPLITS}{text}") }
+}
+
+const SPLITS: &str = "
+## Where the instructions go
+
+Of each figure that misses its budget, by function; what was inlined counts where it is. The plugin counts blocks of code in the same
+regions, so an interrupt in the middle of one may be off by some instructions.
+
+";
 
 /// The five columns of what was counted beside a figure.
 fn beside(beside: Option<&Beside>) -> String {
@@ -144,6 +175,7 @@ fn grouped(value: u64) -> String {
 mod tests {
     use super::super::Figure;
     use super::super::known::Anchor;
+    use super::super::split::Part;
     use super::*;
 
     fn sample() -> (Figures, Vec<Known>) {
@@ -155,6 +187,7 @@ mod tests {
             how: "x".into(),
             note: None,
             beside: Some(Beside { crossings: 4.0, cr3_writes: 0.0625, ..Beside::default() }),
+            parts: vec![Part { function: "kernel::call".into(), instructions: 1200.0 }],
         };
         let known = Known {
             name: "call.kernel_null".into(),
@@ -189,12 +222,13 @@ mod tests {
         let page = render(&figures, &known);
         assert!(
             page.contains("**missed**")
-                && page.contains("**Behind**: `call.kernel_null` needs 5.02 times what seL4 needs."),
+                && page.contains("**Behind**: `call.kernel_null` needs 5.02 times what seL4 needs.")
+                && page.contains("- `call.kernel_null`: 1,200 `kernel::call`; 34 elsewhere."),
             "{page}"
         );
         figures.get_mut("call.kernel_null").unwrap().value = 200.0;
         let page = render(&figures, &known);
-        assert!(page.contains("| 250 within |") && !page.contains("Behind"));
+        assert!(page.contains("| 250 within |") && !page.contains("Behind") && !page.contains("elsewhere"));
     }
 
     #[test]
