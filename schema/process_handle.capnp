@@ -1,6 +1,7 @@
 @0xa11c0de0f00d000a;
 using Capos = import "capos.capnp";
 using import "notification.capnp".Signaller;
+using import "process_debug.capnp".ProcessDebug;
 
 enum ExitReason {
   exited @0;
@@ -9,6 +10,33 @@ enum ExitReason {
   # Somebody who holds its handle ended it.
   faulted @2;
   # It did what the processor does not allow; `code` is the exception vector.
+}
+
+enum TraceKind {
+  none @0;
+  created @1;
+  # The process was made: program size, highest priority.
+  granted @2;
+  # It was given a capability: interface, slot.
+  threadBegan @3;
+  # First instruction, address of the ring block.
+  threadEnded @4;
+  faulted @5;
+  # Method: exception vector. Instruction, address.
+  ending @6;
+  # `ExitReason`, code.
+  stopped @7;
+  # By a debugger: `StopCause`, instruction.
+  resumed @8;
+  # Instruction, 1 if it is stepped.
+  entered @9;
+  # `cap_enter`, while it is traced: completions to wait for, timeout.
+  submitted @10;
+  # Operation and method; interface, capability (or token).
+  completed @11;
+  # Operation: completion flags. Method: exception code. User data, result.
+  returned @12;
+  # From a wait: completions there.
 }
 
 interface ProcessHandle $Capos.kernelHosted {
@@ -44,6 +72,14 @@ interface ProcessHandle $Capos.kernelHosted {
 
   watch @8 () -> (watch :ProcessWatch);
   # A facet for who may know how the process fares, and nothing else.
+
+  trace @9 (cursor :UInt64) -> (next :UInt64, lost :UInt64, timeNs :UInt64, thread :UInt64, first :UInt64, second :UInt64, method :UInt16,
+                  operation :UInt8, kind :TraceKind);
+  # What it did, also after its end: record number `cursor`, or the oldest that is left, `lost` having been overwritten since `cursor`. The
+  # last 128 are kept. `notFound` when there is no such record yet. `thread` is 0 for what none of its own did.
+
+  debug @10 () -> (debug :ProcessDebug);
+  # The right to debug it. One at a time: `wrongState` while somebody else has it, or when it has ended. `denied` for the own process.
 }
 
 interface ProcessWatch @0xf11c0de0f00d0031 $Capos.kernelHosted {

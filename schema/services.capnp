@@ -1,5 +1,6 @@
 @0xa11c0de0f00d0103;
 using Capos = import "capos.capnp";
+using import "process_handle.capnp".TraceKind;
 
 enum ServiceState {
   waiting @0;
@@ -43,4 +44,11 @@ interface Services {
 
   crash @5 (index :UInt32, service :Text) -> (epoch :UInt32, process :UInt64, timeNs :UInt64, program :Text, record :Data);
   # The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more. See `capos-restart` for what is in it.
+
+  trace @6 (cursor :UInt64, service :Text) -> (next :UInt64, lost :UInt64, timeNs :UInt64, thread :UInt64, first :UInt64, second :UInt64,
+          method :UInt16, operation :UInt8, kind :TraceKind);
+  # What a running service did last: see `ProcessHandle.trace`. `wrongState` when it is not running.
+
+  setTrace @7 (on :Bool, service :Text) -> ();
+  # Whether its calls are recorded, too, until its instance ends. `wrongState` when it is not running, or somebody debugs it.
 }

@@ -40,12 +40,14 @@ pub enum Kind {
     Ports,
     /// Interrupt line `object`.
     Line,
+    /// Process `object`, to debug it.
+    Debug,
     /// Something that this version does not know.
     Other(u8),
 }
 
 impl Kind {
-    const KNOWN: [Kind; 12] = [
+    const KNOWN: [Kind; 13] = [
         Kind::Kernel,
         Kind::Own,
         Kind::Endpoint,
@@ -58,6 +60,7 @@ impl Kind {
         Kind::Alarm,
         Kind::Ports,
         Kind::Line,
+        Kind::Debug,
     ];
 
     fn number(self) -> u8 {

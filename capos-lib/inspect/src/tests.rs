@@ -92,7 +92,7 @@ fn every_record_comes_back_as_it_was() {
     for life in [Life::Made, Life::Runs, Life::Other(9)] {
         there_and_back(Process { life, ..process() });
     }
-    for activity in (0..6).map(Activity::from_number) {
+    for activity in (0..7).map(Activity::from_number) {
         there_and_back(Thread { activity, ..thread() });
     }
     for origin in [Origin::Root, Origin::Gone, Origin::Other(3)] {

@@ -16,6 +16,8 @@ pub enum Activity {
     OutOfTime,
     /// Has ended.
     Ended,
+    /// Is stopped by who debugs it, or soon will be.
+    Stopped,
     /// Something that this version does not know.
     Other(u8),
 }
@@ -28,6 +30,7 @@ impl Activity {
             Activity::Waits => 2,
             Activity::OutOfTime => 3,
             Activity::Ended => 4,
+            Activity::Stopped => 5,
             Activity::Other(number) => number,
         }
     }
@@ -39,6 +42,7 @@ impl Activity {
             2 => Activity::Waits,
             3 => Activity::OutOfTime,
             4 => Activity::Ended,
+            5 => Activity::Stopped,
             other => Activity::Other(other),
         }
     }

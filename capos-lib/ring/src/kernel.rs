@@ -11,7 +11,7 @@ mod queued;
 pub use arena::OutOfArena;
 pub use queued::{Kind, Queued, Span};
 
-use crate::entry::{CQE_WORDS, cqe_to_words};
+use crate::entry::{CQE_WORDS, cqe_from_words, cqe_to_words};
 use crate::sync::{Block, Ordering};
 use capos_abi::ring::{CQE_SIZE, fault, header};
 use capos_abi::{Cqe, RingShape, Sqe};
@@ -163,6 +163,17 @@ impl KernelRing {
             // SAFETY: the slot is masked, so the entry lies inside the queue; queue and entries are 8-byte aligned.
             unsafe { self.completions.store_u64(offset + n * 8, word) };
         }
+    }
+
+    /// Reads completion `index` (free running) back. The user may have changed it: this is for traces, never to act on.
+    pub fn read_cqe(&self, index: u32) -> Cqe {
+        let offset = (index & self.cq_mask) as usize * CQE_SIZE;
+        let mut words = [0; CQE_WORDS];
+        for (n, word) in words.iter_mut().enumerate() {
+            // SAFETY: as in `write_cqe`.
+            *word = unsafe { self.completions.load_u64(offset + n * 8) };
+        }
+        cqe_from_words(words)
     }
 
     /// Tells the user that all completions below `tail` are written.

@@ -2,14 +2,18 @@
 
 use crate::cap::interrupt;
 use crate::log;
-use crate::ring::enter;
+use crate::ring::{enter, traced};
 use crate::task::process::{BACKTRACE_MAX, Crash, Status};
 use crate::task::thread::Thread;
-use crate::task::{cpu, end, meter, reap, schedule, timers};
+use crate::task::trace::Record;
+use crate::task::{cpu, debug, end, meter, reap, schedule, timers};
+use capos_schema::process_handle::TraceKind;
+use kernel_hal::sync::Ref;
 use kernel_hal::{Fault, Handlers, IrqLine};
 
 /// The kernel's handlers.
-pub(crate) const HANDLERS: Handlers = Handlers { syscall: enter::syscall, timer, kick, irq, fault };
+pub(crate) const HANDLERS: Handlers =
+    Handlers { syscall: enter::syscall, traced_syscall: traced::syscall, timer, kick, irq, fault };
 
 fn timer() {
     cpu::count(&cpu::here().interrupts);
@@ -33,27 +37,47 @@ fn irq(line: IrqLine) {
     schedule::settle(cpu::here());
 }
 
-/// User code did what the processor does not allow: its process ends and leaves a record of it.
+/// User code did what the processor does not allow: who debugs its process has it then, or the process ends.
 fn fault(fault: Fault) {
-    if let Some(thread) = cpu::current() {
-        let crash = record(&thread, fault);
-        let process = &thread.process;
-        log::warn(format_args!(
-            "{} (process {}): exception {} at {:#x}, address {:#x}",
-            process.name.as_str(),
-            process.id,
-            fault.vector,
-            crash.registers.rip,
-            fault.address,
-        ));
-        process.exit.lock().crash.get_or_insert(crash);
-        end::end_process(process, Status::Faulted(fault.vector));
-        // When another thread has begun the end, this one has not been stopped yet; it must not run into the same again.
-        if !thread.is_dead() {
-            end::stop_current(thread);
-        }
+    if let Some(thread) = cpu::current()
+        && !debug::fault(&thread, fault)
+    {
+        crash(&thread, fault);
     }
     schedule::settle(cpu::here());
+}
+
+/// The current thread's process ends by an exception and leaves a record of it.
+pub(crate) fn crash(thread: &Ref<Thread>, fault: Fault) {
+    leave_record(thread, fault);
+    end(thread, Status::Faulted(fault.vector));
+}
+
+/// The current thread's process ends.
+pub(crate) fn end(thread: &Ref<Thread>, status: Status) {
+    end::end_process(&thread.process, status);
+    // When another thread has begun the end, this one has not been stopped yet; it must not run into the same again.
+    if !thread.is_dead() {
+        end::stop_current(thread.clone());
+    }
+}
+
+/// Keeps what a thread was doing when it raised an exception.
+pub(crate) fn leave_record(thread: &Thread, fault: Fault) {
+    let crash = record(thread, fault);
+    let process = &thread.process;
+    log::warn(format_args!(
+        "{} (process {}): exception {} at {:#x}, address {:#x}",
+        process.name.as_str(),
+        process.id,
+        fault.vector,
+        crash.registers.rip,
+        fault.address,
+    ));
+    let method = u16::from(fault.vector);
+    let arguments = [crash.registers.rip, fault.address];
+    process.trace.add(thread.id, &Record { kind: TraceKind::Faulted, op: 0, method, arguments });
+    process.exit.lock().crash.get_or_insert(crash);
 }
 
 fn record(thread: &Thread, fault: Fault) -> Crash {

@@ -27,8 +27,8 @@ mod pure;
 
 pub use types::{
     BootInfo, BootModule, EntropyError, Fault, Handlers, IrqError, IrqInfo, IrqLine, MemError, MemoryRange,
-    OutOfRange, PanicAction, PciFunction, PortError, Protection, Registers, SpaceUsage, Start, TableInfo,
-    VmError,
+    OutOfRange, PanicAction, PciFunction, PortError, Protection, Registers, SpaceUsage, Start,
+    SyscallHandler, TableInfo, VmError, flags,
 };
 
 #[cfg(not(target_os = "none"))]

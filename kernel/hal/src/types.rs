@@ -131,15 +131,41 @@ pub struct Fault {
     pub vector: u8,
     /// The processor's error code, 0 where there is none.
     pub error_code: u64,
-    /// CR2 for page faults, else 0.
+    /// CR2 for page faults; for debug exceptions what brought them: [`Fault::HIT`] and [`Fault::STEP`] bits; else 0.
     pub address: u64,
 }
+
+impl Fault {
+    /// Bit n: breakpoint n was hit (or would have been, if it is not set).
+    pub const HIT: u64 = 0xf;
+    /// An instruction of a thread that is stepped is done.
+    pub const STEP: u64 = 1 << 14;
+    /// The vector of debug exceptions.
+    pub const DEBUG: u8 = 1;
+}
+
+/// Flags of a user thread: trap after each instruction, and none of the breakpoints at the next one.
+pub mod flags {
+    /// Trap after each instruction.
+    pub const STEP: u64 = 1 << 8;
+    /// No breakpoint of execution at the next instruction.
+    pub const RESUME: u64 = 1 << 16;
+    /// What user code may have set: carry, parity, adjust, zero, sign, trap, direction, overflow, resume, alignment check, identification.
+    pub const USER: u64 = 0x25_0dd5;
+    /// What it always has: interrupts, and the bit that is always one.
+    pub const ALWAYS: u64 = 0x202;
+}
+
+/// Handles a system call: number, first and second argument. Called by assembly, without anything between.
+pub type SyscallHandler = extern "sysv64" fn(u64, u64, u64);
 
 /// What the machine calls when something happens, on the CPU concerned, with interrupts off.
 #[derive(Clone, Copy)]
 pub struct Handlers {
     /// A system call of the current thread: number, first and second argument.
-    pub syscall: fn(u64, u64, u64),
+    pub syscall: SyscallHandler,
+    /// The same of a thread that is traced.
+    pub traced_syscall: SyscallHandler,
     /// The deadline given to `time::arm` has passed.
     pub timer: fn(),
     /// Another CPU asked this one to look again; also called once on each CPU when it starts.

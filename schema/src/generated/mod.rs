@@ -19,6 +19,7 @@ pub mod memory_object;
 pub mod names;
 pub mod notification;
 pub mod power;
+pub mod process_debug;
 pub mod process_handle;
 pub mod process_spawner;
 pub mod process_watch;
@@ -53,6 +54,7 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (names::INTERFACE_NAME, names::INTERFACE_ID),
     (notification::INTERFACE_NAME, notification::INTERFACE_ID),
     (power::INTERFACE_NAME, power::INTERFACE_ID),
+    (process_debug::INTERFACE_NAME, process_debug::INTERFACE_ID),
     (process_handle::INTERFACE_NAME, process_handle::INTERFACE_ID),
     (process_spawner::INTERFACE_NAME, process_spawner::INTERFACE_ID),
     (process_watch::INTERFACE_NAME, process_watch::INTERFACE_ID),

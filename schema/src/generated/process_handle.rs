@@ -28,6 +28,10 @@ pub const SIGNAL_ON_EXIT: u16 = 6;
 pub const UNBIND: u16 = 7;
 /// `watch`: A facet for who may know how the process fares, and nothing else.
 pub const WATCH: u16 = 8;
+/// `trace`: What it did, also after its end: record number `cursor`, or the oldest that is left, `lost` having been overwritten since `cursor`.
+pub const TRACE: u16 = 9;
+/// `debug`: The right to debug it.
+pub const DEBUG: u16 = 10;
 
 /// `ExitReason`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -69,6 +73,102 @@ impl ExitReason {
             ExitReason::Exited => "exited",
             ExitReason::Killed => "killed",
             ExitReason::Faulted => "faulted",
+        }
+    }
+}
+
+/// `TraceKind`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u16)]
+pub enum TraceKind {
+    #[default]
+    None = 0,
+    /// The process was made: program size, highest priority.
+    Created = 1,
+    /// It was given a capability: interface, slot.
+    Granted = 2,
+    /// First instruction, address of the ring block.
+    ThreadBegan = 3,
+    ThreadEnded = 4,
+    /// Method: exception vector. Instruction, address.
+    Faulted = 5,
+    /// `ExitReason`, code.
+    Ending = 6,
+    /// By a debugger: `StopCause`, instruction.
+    Stopped = 7,
+    /// Instruction, 1 if it is stepped.
+    Resumed = 8,
+    /// `cap_enter`, while it is traced: completions to wait for, timeout.
+    Entered = 9,
+    /// Operation and method; interface, capability (or token).
+    Submitted = 10,
+    /// Operation: completion flags. Method: exception code. User data, result.
+    Completed = 11,
+    /// From a wait: completions there.
+    Returned = 12,
+}
+
+impl TraceKind {
+    /// All of them.
+    pub const ALL: [TraceKind; 13] = [
+        TraceKind::None,
+        TraceKind::Created,
+        TraceKind::Granted,
+        TraceKind::ThreadBegan,
+        TraceKind::ThreadEnded,
+        TraceKind::Faulted,
+        TraceKind::Ending,
+        TraceKind::Stopped,
+        TraceKind::Resumed,
+        TraceKind::Entered,
+        TraceKind::Submitted,
+        TraceKind::Completed,
+        TraceKind::Returned,
+    ];
+
+    /// The number on the wire.
+    #[inline]
+    pub const fn to_wire(self) -> u16 {
+        self as u16
+    }
+
+    /// The value of a number from the wire, which may be of a newer schema.
+    #[inline]
+    pub const fn from_wire(raw: u16) -> Result<TraceKind, DecodeError> {
+        match raw {
+            0 => Ok(TraceKind::None),
+            1 => Ok(TraceKind::Created),
+            2 => Ok(TraceKind::Granted),
+            3 => Ok(TraceKind::ThreadBegan),
+            4 => Ok(TraceKind::ThreadEnded),
+            5 => Ok(TraceKind::Faulted),
+            6 => Ok(TraceKind::Ending),
+            7 => Ok(TraceKind::Stopped),
+            8 => Ok(TraceKind::Resumed),
+            9 => Ok(TraceKind::Entered),
+            10 => Ok(TraceKind::Submitted),
+            11 => Ok(TraceKind::Completed),
+            12 => Ok(TraceKind::Returned),
+            _ => Err(DecodeError::UnknownEnumerant(raw)),
+        }
+    }
+
+    /// The name in the schema, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TraceKind::None => "none",
+            TraceKind::Created => "created",
+            TraceKind::Granted => "granted",
+            TraceKind::ThreadBegan => "threadBegan",
+            TraceKind::ThreadEnded => "threadEnded",
+            TraceKind::Faulted => "faulted",
+            TraceKind::Ending => "ending",
+            TraceKind::Stopped => "stopped",
+            TraceKind::Resumed => "resumed",
+            TraceKind::Entered => "entered",
+            TraceKind::Submitted => "submitted",
+            TraceKind::Completed => "completed",
+            TraceKind::Returned => "returned",
         }
     }
 }
@@ -336,5 +436,104 @@ impl Decode<'_> for WatchResults {
         let message = Message::<0, 1>::parse(message)?;
         message.capability(0)?;
         Ok(WatchResults)
+    }
+}
+
+/// Parameters of `trace`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TraceParams {
+    pub cursor: u64,
+}
+
+impl Encode for TraceParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.cursor], [])
+    }
+}
+
+impl Decode<'_> for TraceParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(TraceParams { cursor: message.data[0] })
+    }
+}
+
+/// Results of `trace`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TraceResults {
+    pub next: u64,
+    pub lost: u64,
+    pub time_ns: u64,
+    pub thread: u64,
+    pub first: u64,
+    pub second: u64,
+    pub method: u16,
+    pub operation: u8,
+    pub kind: TraceKind,
+}
+
+impl Encode for TraceResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(
+            out,
+            [
+                self.next,
+                self.lost,
+                self.time_ns,
+                self.thread,
+                self.first,
+                self.second,
+                u64::from(self.method)
+                    | (u64::from(self.operation) << 16)
+                    | (u64::from(self.kind.to_wire()) << 32),
+            ],
+            [],
+        )
+    }
+}
+
+impl Decode<'_> for TraceResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<7, 0>::parse(message)?;
+        Ok(TraceResults {
+            next: message.data[0],
+            lost: message.data[1],
+            time_ns: message.data[2],
+            thread: message.data[3],
+            first: message.data[4],
+            second: message.data[5],
+            method: message.data[6] as u16,
+            operation: (message.data[6] >> 16) as u8,
+            kind: TraceKind::from_wire((message.data[6] >> 32) as u16)?,
+        })
+    }
+}
+
+/// Results of `debug`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DebugResults;
+
+impl DebugResults {
+    /// Interfaces of the capabilities beside the message: `debug`.
+    pub const CAPS: [u64; 1] = [crate::process_debug::INTERFACE_ID];
+}
+
+impl Encode for DebugResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for DebugResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(DebugResults)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! What the manifest says and what became of it: for the person who looks after the machine.
 
+use super::process_handle::TraceKind;
 use crate::error::{DecodeError, EncodeError};
 use crate::wire::{Decode, Encode, Message, Pointer, write};
 
@@ -22,6 +23,10 @@ pub const REPLACE: u16 = 3;
 pub const GRANT: u16 = 4;
 /// `crash`: The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more.
 pub const CRASH: u16 = 5;
+/// `trace`: What a running service did last: see `ProcessHandle.trace`.
+pub const TRACE: u16 = 6;
+/// `setTrace`: Whether its calls are recorded, too, until its instance ends.
+pub const SET_TRACE: u16 = 7;
 
 /// `ServiceHealth`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -365,5 +370,102 @@ impl<'a> Decode<'a> for CrashResults<'a> {
             program: message.text(0)?,
             record: message.bytes(1)?,
         })
+    }
+}
+
+/// Parameters of `trace`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TraceParams<'a> {
+    pub cursor: u64,
+    pub service: &'a str,
+}
+
+impl Encode for TraceParams<'_> {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.cursor], [Pointer::Text(self.service)])
+    }
+}
+
+impl<'a> Decode<'a> for TraceParams<'a> {
+    #[inline]
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 1>::parse(message)?;
+        Ok(TraceParams { cursor: message.data[0], service: message.text(0)? })
+    }
+}
+
+/// Results of `trace`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TraceResults {
+    pub next: u64,
+    pub lost: u64,
+    pub time_ns: u64,
+    pub thread: u64,
+    pub first: u64,
+    pub second: u64,
+    pub method: u16,
+    pub operation: u8,
+    pub kind: TraceKind,
+}
+
+impl Encode for TraceResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(
+            out,
+            [
+                self.next,
+                self.lost,
+                self.time_ns,
+                self.thread,
+                self.first,
+                self.second,
+                u64::from(self.method)
+                    | (u64::from(self.operation) << 16)
+                    | (u64::from(self.kind.to_wire()) << 32),
+            ],
+            [],
+        )
+    }
+}
+
+impl Decode<'_> for TraceResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<7, 0>::parse(message)?;
+        Ok(TraceResults {
+            next: message.data[0],
+            lost: message.data[1],
+            time_ns: message.data[2],
+            thread: message.data[3],
+            first: message.data[4],
+            second: message.data[5],
+            method: message.data[6] as u16,
+            operation: (message.data[6] >> 16) as u8,
+            kind: TraceKind::from_wire((message.data[6] >> 32) as u16)?,
+        })
+    }
+}
+
+/// Parameters of `setTrace`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SetTraceParams<'a> {
+    pub on: bool,
+    pub service: &'a str,
+}
+
+impl Encode for SetTraceParams<'_> {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.on)], [Pointer::Text(self.service)])
+    }
+}
+
+impl<'a> Decode<'a> for SetTraceParams<'a> {
+    #[inline]
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 1>::parse(message)?;
+        Ok(SetTraceParams { on: message.data[0] & 1 != 0, service: message.text(0)? })
     }
 }

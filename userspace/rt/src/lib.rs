@@ -18,6 +18,7 @@ pub mod entry;
 pub mod env;
 mod exception;
 pub mod exec;
+pub mod exhibit;
 pub mod fpu;
 #[allow(
     clippy::too_many_arguments,

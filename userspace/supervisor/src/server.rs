@@ -1,7 +1,7 @@
 //! `Services`: what the manifest says and what became of it, for whoever looks after the machine. Everybody else has `Names`.
 
 use crate::names::Names;
-use crate::state::State;
+use crate::state::{Known, State};
 use crate::watch::describe;
 use crate::{crashes, health};
 use alloc::rc::Rc;
@@ -11,7 +11,7 @@ use capos_restart::{Ending, Refusal, State as Where, View};
 use kit::service::{Handler, export_of};
 use rt::generated::names::serve_names;
 use rt::generated::services::{CrashReply, ListReply, ServicesServer, serve_services};
-use rt::schema::services::{ServiceHealth, ServiceState};
+use rt::schema::services::{ServiceHealth, ServiceState, TraceResults};
 use rt::{CallContext, Cap, Exception, ExceptionCode, Request, TransportError, spawn};
 
 /// Number of the export `services`: the order is that of `SUPERVISOR_EXPORTS`.
@@ -35,6 +35,13 @@ impl Server {
 
     fn view(&self, service: usize) -> Result<View, Exception> {
         self.state.look(|machine| machine.view(service)).ok_or(ExceptionCode::NotFound.into())
+    }
+
+    /// The process of a service that runs.
+    fn running(&self, name: &str) -> Result<Rc<Known>, Exception> {
+        let number = self.find(name)?;
+        let epoch = self.view(number)?.epoch;
+        self.state.known((number, epoch)).ok_or_else(|| refused(Refusal::NotRunning))
     }
 
     /// Waits until a service is as wanted.
@@ -84,6 +91,14 @@ fn refused(refusal: Refusal) -> Exception {
         Refusal::Replacing => "it is being replaced already",
     };
     Exception::new(ExceptionCode::WrongState, text)
+}
+
+/// What somebody else answered, as our own answer.
+fn passed_on(error: rt::CallError) -> Exception {
+    match error {
+        rt::CallError::Exception(exception) => exception,
+        other => Exception::new(ExceptionCode::Failed, &alloc::format!("{other}")),
+    }
 }
 
 fn state_of(view: &View) -> ServiceState {
@@ -185,12 +200,11 @@ impl ServicesServer for Server {
         let epoch = self.view(number)?.epoch;
         let result = health::give(&self.state, (number, epoch), capability, 0, name).await;
         result.map_err(|error| match error {
-            rt::CallError::Exception(exception) => exception,
             rt::CallError::Transport(TransportError::InvalidCap) => {
                 Exception::new(ExceptionCode::WrongState, "it does not speak with its supervisor")
             }
             rt::CallError::Transport(TransportError::Disconnected) => refused(Refusal::NotRunning),
-            other => Exception::new(ExceptionCode::Failed, &alloc::format!("{other}")),
+            other => passed_on(other),
         })
     }
 
@@ -204,5 +218,26 @@ impl ServicesServer for Server {
             program: crash.program.clone(),
             record: crash.encode(),
         })
+    }
+
+    async fn trace(&self, _cx: &CallContext, cursor: u64, service: &str) -> Result<TraceResults, Exception> {
+        let record = self.running(service)?.handle.trace(cursor).await.map_err(passed_on)?;
+        Ok(TraceResults {
+            next: record.next,
+            lost: record.lost,
+            time_ns: record.time_ns,
+            thread: record.thread,
+            first: record.first,
+            second: record.second,
+            method: record.method,
+            operation: record.operation,
+            kind: record.kind,
+        })
+    }
+
+    async fn set_trace(&self, _cx: &CallContext, on: bool, service: &str) -> Result<(), Exception> {
+        // Given up again at once: what is traced stays so.
+        let debug = self.running(service)?.handle.debug().await.map_err(passed_on)?;
+        debug.set_trace(on).await.map_err(passed_on)
     }
 }

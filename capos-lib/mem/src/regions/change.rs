@@ -304,8 +304,8 @@ impl<T: Clone + PartialEq> Regions<T> {
         }
     }
 
-    /// Makes sure that `more` regions can be added.
-    pub(super) fn make_room(&mut self, more: usize) -> Result<(), RegionError> {
+    /// Makes sure that `more` regions can be added, by whatever changes. Fails as those would.
+    pub fn make_room(&mut self, more: usize) -> Result<(), RegionError> {
         if self.most.saturating_sub(self.list.len()) < more {
             return Err(RegionError::TooManyRegions);
         }

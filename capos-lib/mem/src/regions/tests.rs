@@ -246,6 +246,21 @@ fn the_number_of_regions_is_bounded_and_a_refusal_changes_nothing() {
 }
 
 #[test]
+fn with_room_made_before_a_page_can_be_exchanged() {
+    for most in 1..=3 {
+        let mut regions = Regions::new(BOUNDS, most);
+        regions.insert(backed(0x20, 6, 7, 0)).unwrap();
+        if regions.make_room(2).is_ok() {
+            regions.remove(0x22 * PAGE, 1).unwrap();
+            regions.insert(backed(0x22, 1, 8, 0)).unwrap();
+            assert_eq!(list(&regions), [backed(0x20, 2, 7, 0), backed(0x22, 1, 8, 0), backed(0x23, 3, 7, 3)]);
+        } else {
+            assert_eq!((most < 3, list(&regions)), (true, std::vec![backed(0x20, 6, 7, 0)]));
+        }
+    }
+}
+
+#[test]
 fn lookups_see_the_region_of_any_address_in_it() {
     let mut regions = regions();
     regions.insert(backed(0x20, 2, 7, 0)).unwrap();

@@ -30,13 +30,21 @@ fn has_its_place(thread: &Ref<Thread>) -> bool {
         Run::Running(cpu) => cpu < machine::count(),
         Run::Ready => {
             let mut cpus = 0..machine::count();
-            state.queued.is_some() || cpus.any(|id| cpu::of(id).handoff.holds(thread))
+            let waits = state.queued.is_some() || cpus.any(|id| cpu::of(id).handoff.holds(thread));
+            // Nobody would look for the mark when it runs again.
+            waits && !thread.is_to_stop()
         }
         Run::Blocked => state.is_waiting(),
         Run::Resting => state.ops.buffers(OpId::SOLE).is_some(),
+        Run::Stopping => state.queued.is_none(),
+        Run::Stopped => state.queued.is_none() && process_is_debugged(thread),
         // What it had is being taken back.
         Run::Dead => reaped,
     }
+}
+
+fn process_is_debugged(thread: &Thread) -> bool {
+    thread.process.debug.is_attached()
 }
 
 fn look_at_operations(thread: &Ref<Thread>, found: &mut Findings) {
@@ -75,5 +83,6 @@ fn lies(thread: &Ref<Thread>, id: OpId, waiting: &Waiting) -> bool {
         Waiting::Line(line) => line.holds(thread, id),
         Waiting::Event(event) | Waiting::Bits(event) => event.holds(thread, id),
         Waiting::Parked => thread.state.lock().parking.holds(id),
+        Waiting::Debug(process) => process.debug.holds(thread, id),
     }
 }

@@ -6,9 +6,9 @@
 use capos_abi::TransportError;
 use capos_schema::{
     Empty, alarm, boot_package, endpoint, endpoint_factory, entropy_source, inspector, interrupt,
-    interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, power, process_handle,
-    process_spawner, process_watch, signaller, system_info, thread_control, timer, virtual_memory,
-    wall_clock,
+    interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, power, process_debug,
+    process_handle, process_spawner, process_watch, signaller, system_info, thread_control, timer,
+    virtual_memory, wall_clock,
 };
 
 use super::{
@@ -98,6 +98,11 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone
             drop(table);
             serve(thread, &object, cap, call, kind, lone)
         }
+        Object::ProcessDebug(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, lone)
+        }
         Object::ProcessHandle(object) => {
             let object = object.clone();
             drop(table);
@@ -171,6 +176,7 @@ pub(crate) fn interface_id(object: &Object) -> u64 {
         Object::MemoryObject(_) => memory_object::INTERFACE_ID,
         Object::Notification(_) => notification::INTERFACE_ID,
         Object::Power(_) => power::INTERFACE_ID,
+        Object::ProcessDebug(_) => process_debug::INTERFACE_ID,
         Object::ProcessHandle(_) => process_handle::INTERFACE_ID,
         Object::ProcessSpawner(_) => process_spawner::INTERFACE_ID,
         Object::ProcessWatch(_) => process_watch::INTERFACE_ID,
@@ -428,6 +434,67 @@ impl Serve for super::power::Power {
     }
 }
 
+impl Serve for super::process_debug::ProcessDebug {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            process_debug::THREAD => {
+                with(message, buffers.answer.len() >= 40, |params: process_debug::ThreadParams| {
+                    self.thread(call, params)
+                })
+            }
+            process_debug::STOP => {
+                with(message, true, |params: process_debug::StopParams| self.stop(call, params))
+            }
+            process_debug::RESUME => {
+                with(message, true, |params: process_debug::ResumeParams| self.resume(call, params))
+            }
+            process_debug::WAIT => with(message, buffers.answer.len() >= 192, |Empty| self.wait(call)),
+            process_debug::RESUME_AND_WAIT => {
+                with(message, buffers.answer.len() >= 192, |params: process_debug::ResumeAndWaitParams| {
+                    self.resume_and_wait(call, params)
+                })
+            }
+            process_debug::REGISTERS => {
+                with(message, buffers.answer.len() >= 160, |params: process_debug::RegistersParams| {
+                    self.registers(call, params)
+                })
+            }
+            process_debug::SET_REGISTERS => {
+                with(message, true, |params: process_debug::SetRegistersParams| {
+                    self.set_registers(call, params)
+                })
+            }
+            process_debug::READ => {
+                with(message, buffers.answer.len() >= 16, |params: process_debug::ReadParams| {
+                    self.read(call, params)
+                })
+            }
+            process_debug::WRITE => {
+                with(message, true, |params: process_debug::WriteParams| self.write(call, params))
+            }
+            process_debug::SET_BREAKPOINT => {
+                with(message, true, |params: process_debug::SetBreakpointParams| {
+                    self.set_breakpoint(call, params)
+                })
+            }
+            process_debug::CLEAR_BREAKPOINT => {
+                with(message, buffers.answer.len() >= 16, |params: process_debug::ClearBreakpointParams| {
+                    self.clear_breakpoint(call, params)
+                })
+            }
+            process_debug::INJECT => {
+                with(message, true, |params: process_debug::InjectParams| self.inject(call, params))
+            }
+            process_debug::SET_TRACE => {
+                with(message, true, |params: process_debug::SetTraceParams| self.set_trace(call, params))
+            }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
 impl Serve for super::process_handle::ProcessHandle {
     #[inline(always)]
     fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
@@ -448,6 +515,12 @@ impl Serve for super::process_handle::ProcessHandle {
             }
             process_handle::UNBIND => with(message, true, |Empty| self.unbind(call)),
             process_handle::WATCH => with(message, buffers.answer.len() >= 16, |Empty| self.watch(call)),
+            process_handle::TRACE => {
+                with(message, buffers.answer.len() >= 64, |params: process_handle::TraceParams| {
+                    self.trace(call, params)
+                })
+            }
+            process_handle::DEBUG => with(message, buffers.answer.len() >= 16, |Empty| self.debug(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

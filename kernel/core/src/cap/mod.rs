@@ -19,6 +19,7 @@ pub(crate) mod log_sink;
 pub(crate) mod memory_object;
 pub(crate) mod notification;
 pub(crate) mod power;
+pub(crate) mod process_debug;
 pub(crate) mod process_handle;
 pub(crate) mod process_spawner;
 pub(crate) mod process_watch;
@@ -64,6 +65,7 @@ pub(crate) enum Object {
     ProcessSpawner(process_spawner::ProcessSpawner),
     ProcessHandle(process_handle::ProcessHandle),
     ProcessWatch(process_watch::ProcessWatch),
+    ProcessDebug(process_debug::ProcessDebug),
     Timer(timer::Timer),
     Alarm(alarm::Alarm),
     WallClock(wall_clock::WallClock),

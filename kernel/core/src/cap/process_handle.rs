@@ -1,15 +1,20 @@
 //! `ProcessHandle`: authority over one process.
 
 use super::binding::Binding;
+use super::process_debug::ProcessDebug;
 use super::process_watch::ProcessWatch;
-use super::{Call, Object, Outcome, Sent};
+use super::{Call, Object, Outcome, Sent, interface_id};
 use crate::ipc::ops::Waiting;
 use crate::ipc::transfer;
 use crate::task::create;
 use crate::task::end;
 use crate::task::process::{BACKTRACE_MAX, Process, Status, Wants};
+use crate::task::trace::{Kept, Record};
 use capos_abi::{CapId, ExceptionCode};
-use capos_schema::process_handle::{CrashResults, GrantResults, InfoResults, StartParams, WatchResults};
+use capos_schema::process_handle::{
+    CrashResults, DebugResults, GrantResults, InfoResults, StartParams, TraceKind, TraceParams, TraceResults,
+    WatchResults,
+};
 use kernel_hal::sync::{OutOfMemory, Ref};
 
 /// Most signallers bound to the end of one process.
@@ -85,6 +90,7 @@ impl ProcessHandle {
             // Two that were never started could hold each other's handles, or one its own, and nobody could reach them any more.
             return Outcome::exception(ExceptionCode::InvalidArgument);
         }
+        let interface = interface_id(&object);
         let granted = {
             // Held until it is there: a process that begins to end meanwhile would not give it up again.
             let threads = self.process().threads.lock();
@@ -95,6 +101,8 @@ impl ProcessHandle {
         };
         match granted {
             Ok(id) => {
+                let record = Record::new(TraceKind::Granted, interface, u64::from(id.index()));
+                self.process().trace.add(0, &record);
                 call.consume(slot);
                 call.reply(&GrantResults { slot: id.index() - CapId::FIRST_GRANT })
             }
@@ -236,5 +244,39 @@ impl ProcessHandle {
             r14,
             r15,
         })
+    }
+
+    pub(super) fn trace(&self, call: &mut Call<'_>, params: TraceParams) -> Outcome {
+        let Some((number, Kept { time_ns, thread, record })) = self.process().trace.read(params.cursor)
+        else {
+            return Outcome::exception(ExceptionCode::NotFound);
+        };
+        let [first, second] = record.arguments;
+        call.reply(&TraceResults {
+            next: number + 1,
+            lost: number - params.cursor,
+            time_ns,
+            thread,
+            first,
+            second,
+            method: record.method,
+            operation: record.op,
+            kind: record.kind,
+        })
+    }
+
+    pub(super) fn debug(&self, call: &mut Call<'_>) -> Outcome {
+        if Ref::ptr_eq(self.process(), call.process()) {
+            // Nobody could let it go on.
+            return Outcome::exception(ExceptionCode::Denied);
+        }
+        let debug = match ProcessDebug::attach(self.process()) {
+            Ok(debug) => debug,
+            Err(code) => return Outcome::exception(code),
+        };
+        match call.give_facet(Object::ProcessDebug(debug)) {
+            Ok(()) => call.reply(&DebugResults),
+            Err(outcome) => outcome,
+        }
     }
 }

@@ -59,7 +59,7 @@ fn call_with<const WATCHED: bool>(
         return false;
     }
     let Some(mut own) = caller.state.try_lock::<WATCHED>() else { return false };
-    if caller.is_doomed() {
+    if caller.needs_attention() {
         return false;
     }
     // From here on nothing can fail.
@@ -141,7 +141,7 @@ fn answer_with<const WATCHED: bool>(
         return false;
     }
     let Some(mut own) = server.state.try_lock::<WATCHED>() else { return false };
-    if server.is_doomed() || !schedule::may_resume(cpu, caller, server) {
+    if server.needs_attention() || !schedule::may_resume(cpu, caller, server) {
         return false;
     }
     // From here on nothing can fail.

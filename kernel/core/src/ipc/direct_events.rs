@@ -61,7 +61,7 @@ fn rest<const WATCHED: bool>(thread: &Ref<Thread>, event: &Ref<Event>, buffers: 
         return false;
     };
     let Some(mut own) = thread.state.try_lock::<WATCHED>() else { return false };
-    if thread.is_doomed() {
+    if thread.needs_attention() {
         return false;
     }
     // From here on nothing can fail.
@@ -94,7 +94,7 @@ fn take_turns<const WATCHED: bool>(
         return false;
     }
     let Some(mut own) = thread.state.try_lock::<WATCHED>() else { return false };
-    if thread.is_doomed() {
+    if thread.needs_attention() {
         return false;
     }
     // From here on nothing can fail.

@@ -137,6 +137,8 @@ pub(crate) enum Waiting {
     Bits(Ref<Event>),
     /// A permit of its own thread.
     Parked,
+    /// What a process that is debugged comes to.
+    Debug(Ref<Process>),
 }
 
 impl Waiting {

@@ -18,7 +18,7 @@ use kernel_hal::time;
 ///
 /// What programs do most, one call or one answer at a time, goes its own way from here. Each of the ways goes on to the end of the system
 /// call by itself, so that none has to keep anything for another.
-pub(crate) fn syscall(a0: u64, a1: u64, number: u64) {
+pub(crate) extern "sysv64" fn syscall(a0: u64, a1: u64, number: u64) {
     let cpu = cpu::here();
     // Only a current thread makes system calls; without one there is nobody to answer.
     let Some(thread) = cpu::current() else { return schedule::settle(cpu) };
@@ -112,6 +112,12 @@ fn lone_wait(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait
 #[inline(never)]
 fn cap_enter(cpu: &'static Cpu, thread: Ref<Thread>, wait: Wait) {
     take_and_wait(&thread, wait);
+    leave(cpu, thread);
+}
+
+/// The end of a system call of `thread`.
+#[inline(always)]
+pub(super) fn leave(cpu: &'static Cpu, thread: Ref<Thread>) {
     // Whoever marked it has kicked this CPU, and that may take a while: a program must not see that nothing was done for it.
     if thread.is_doomed() {
         cpu.unsettled.store(true, Ordering::Relaxed);
@@ -137,13 +143,25 @@ fn take_and_wait(thread: &Ref<Thread>, wait: Wait) {
     if more == Ok(true) {
         return thread.context.repeat_syscall(min_complete, timeout_ns, syscall::CAP_ENTER);
     }
-    match more.and_then(|_| thread.waiting_from(taken)) {
+    conclude(thread, more.and_then(|_| thread.waiting_from(taken)), min_complete, timeout_ns);
+}
+
+/// Answers the system call, or has the thread sleep.
+#[inline(always)]
+pub(super) fn conclude(
+    thread: &Ref<Thread>,
+    waiting: Result<u32, RingFault>,
+    min_complete: u64,
+    timeout_ns: u64,
+) {
+    match waiting {
         Err(fault) => answer(thread, Err(thread.corrupt(fault))),
         Ok(waiting) if timeout_ns == 0 || u64::from(waiting) >= min_complete => answer(thread, Ok(waiting)),
         Ok(_) => sleep(thread, min_complete, timeout_ns),
     }
 }
 
+#[inline(always)]
 fn sleep(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
     let min = u32::try_from(min_complete).unwrap_or(u32::MAX).min(thread.shape.cq_entries);
     let deadline = (timeout_ns != syscall::FOREVER).then(|| time::now_ns().saturating_add(timeout_ns));
@@ -154,7 +172,7 @@ fn sleep(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
 }
 
 #[inline]
-fn answer(thread: &Ref<Thread>, result: Result<u32, TransportError>) {
+pub(super) fn answer(thread: &Ref<Thread>, result: Result<u32, TransportError>) {
     let value = match result {
         Ok(waiting) => u64::from(waiting),
         Err(error) => i64::from(error.code()).cast_unsigned(),
@@ -166,7 +184,7 @@ fn answer(thread: &Ref<Thread>, result: Result<u32, TransportError>) {
 const STRIDE: u32 = 16;
 /// How long submissions are taken in one go while interrupts have to wait, nanoseconds. What is left when it is over is for the same
 /// system call made anew: see [`kernel_hal::user::UserContext::repeat_syscall`].
-const LONG_NS: u64 = 200_000;
+pub(super) const LONG_NS: u64 = 200_000;
 
 /// Takes submissions in order until none is left, or the completion queue, of which the program has read all below `taken`, might
 /// overflow, or it takes long: then there is more (`true`).

@@ -3,3 +3,4 @@
 pub(crate) mod check;
 pub(crate) mod enter;
 pub(crate) mod submit;
+pub(crate) mod traced;

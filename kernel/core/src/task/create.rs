@@ -10,12 +10,14 @@ use crate::task::load::{self, LoadError};
 use crate::task::process::{Name, Parts, Process};
 use crate::task::share::{Share, ShareError};
 use crate::task::thread::{self, Thread};
-use crate::task::{registry, schedule};
+use crate::task::trace::{self, Record, Trace};
+use crate::task::{debug, registry, schedule};
 use capos_abi::{PAGE_SIZE, RingShape, layout};
 use capos_cap::{Mobility, Table, TransferError};
 use capos_log::LogBudget;
 use capos_mem::Resource;
 use capos_sched::Priority;
+use capos_schema::process_handle::TraceKind;
 use kernel_hal::account::{Account, AccountError};
 use kernel_hal::mem::Frames;
 use kernel_hal::ring::RingBlock;
@@ -137,14 +139,16 @@ pub(crate) fn process(
     let process = Process::new(Parts {
         id: registry::next_process_id(),
         name,
-        account,
         share,
         space,
         table: Table::new(limits.cap_slots as usize),
         entry,
         priority: limits.priority,
         log: LogBudget::new(limits.log_bytes),
+        trace: Trace::new(&account)?,
+        account,
     })?;
+    process.trace.add(0, &Record::new(TraceKind::Created, size, u64::from(limits.priority)));
     give_self_capabilities(&process).inspect_err(|_| forget(&process))?;
     registry::enter(&process).inspect_err(|_| forget(&process))?;
     Ok(process)
@@ -301,6 +305,8 @@ fn leave_queues_of(id: usize) {
 
 /// Lets a new thread run.
 pub(crate) fn run(thread: &Ref<Thread>) {
+    trace::add(thread, TraceKind::ThreadBegan, thread.context.registers().rip, thread.ring_address);
+    debug::adopt(thread);
     schedule::make_ready(thread.clone());
 }
 

@@ -4,9 +4,10 @@ use crate::ipc::ops::{OpId, Ticket, Waiting};
 use crate::ipc::park;
 use crate::task::process::{Process, Status};
 use crate::task::thread::Thread;
+use crate::task::trace::Record;
 use crate::task::{cpu, reap, schedule, timers};
 use capos_abi::TransportError;
-use capos_schema::process_handle::{ExitReason, WaitResults};
+use capos_schema::process_handle::{ExitReason, TraceKind, WaitResults};
 use kernel_hal::cpu as machine;
 use kernel_hal::sync::Ref;
 
@@ -21,8 +22,21 @@ pub(crate) fn end_process(process: &Ref<Process>, status: Status) {
         }
         exit.status = Some(status);
     }
+    note_end(process, status);
     stop_threads(process);
     reap::begin(process);
+}
+
+/// Leaves a record of what ended a process, and by whom of its own.
+fn note_end(process: &Ref<Process>, status: Status) {
+    let (how, code) = match status {
+        Status::Exited(code) => (ExitReason::Exited, code.cast_unsigned()),
+        Status::Killed => (ExitReason::Killed, 0),
+        Status::Faulted(vector) => (ExitReason::Faulted, u64::from(vector)),
+    };
+    let by = cpu::current().filter(|current| Ref::ptr_eq(&current.process, process));
+    let record = Record::new(TraceKind::Ending, how as u64, code);
+    process.trace.add(by.map_or(0, |thread| thread.id), &record);
 }
 
 /// Stops all threads of a process, which takes no new ones from now on. None of them runs in user mode any more afterwards but on CPUs that have
@@ -83,6 +97,7 @@ pub(crate) fn take_ticket(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> O
         Waiting::Line(line) => line.withdraw(thread, id),
         Waiting::Event(event) | Waiting::Bits(event) => event.withdraw(thread, id),
         Waiting::Parked => park::withdraw(thread, id),
+        Waiting::Debug(process) => process.debug.withdraw(thread, id),
     }
 }
 

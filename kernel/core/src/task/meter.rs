@@ -9,6 +9,7 @@
 use crate::task::cpu::{self, Cpu};
 use crate::task::schedule;
 use crate::task::share::Share;
+use crate::task::stop::arrived;
 use crate::task::thread::{Place, Run, Thread};
 use crate::task::timers;
 use capos_sched::bucket::next_period;
@@ -114,14 +115,14 @@ pub(crate) fn out_of_time(cpu: &Cpu) {
     schedule::ask_for_rotation();
 }
 
-/// Puts a ready thread without time aside until the next period.
+/// Puts a ready thread without time aside until the next period, unless it died or was stopped meanwhile.
 #[cold]
 pub(crate) fn set_aside(cpu: &Cpu, thread: Ref<Thread>) {
     let mut state = thread.state.lock();
-    if state.run == Run::Dead {
-        return;
+    if state.run != Run::Ready {
+        drop(state);
+        return arrived(&thread);
     }
-    state.run = Run::Ready;
     // Never refused: every such queue has room for every thread, reserved when the thread was made.
     let pushed = cpu.aside.lock().push(thread.rank(), thread.clone());
     state.queued = pushed.ok().map(|handle| Place::Aside(machine::id(), handle));

@@ -1,7 +1,9 @@
 //! Processes, threads, and who runs when.
 
+pub(crate) mod attention;
 pub(crate) mod cpu;
 pub(crate) mod create;
+pub(crate) mod debug;
 pub(crate) mod end;
 pub(crate) mod load;
 pub(crate) mod meter;
@@ -12,5 +14,7 @@ pub(crate) mod revoke;
 pub(crate) mod schedule;
 pub(crate) mod share;
 pub(crate) mod steal;
+pub(crate) mod stop;
 pub(crate) mod thread;
 pub(crate) mod timers;
+pub(crate) mod trace;

@@ -4,8 +4,10 @@ use crate::audit::census::{Counted, Kind};
 use crate::cap::binding::Binding;
 use crate::cap::{Object, families, interface_id};
 use crate::ipc::ops::Ticket;
+use crate::task::debug::Debug;
 use crate::task::share::Share;
 use crate::task::thread::Thread;
+use crate::task::trace::Trace;
 use alloc::vec::Vec;
 use capos_abi::{CapId, PAGE_SIZE, layout};
 use capos_cap::{Entry, Mobility, NodeId, Place, Table, TableError, TransferError};
@@ -205,13 +207,17 @@ pub(crate) struct Process {
     pub remains: Lock<Option<Frames>>,
     /// How much it may still write to the log.
     pub log: Lock<capos_log::LogBudget>,
+    /// What it did last.
+    pub trace: Trace,
+    /// Who debugs it.
+    pub debug: Debug,
     _counted: Counted,
 }
 
 impl Process {
     /// Puts a process together. It is not in the registry yet and has no capabilities.
     pub fn new(parts: Parts) -> Result<Ref<Process>, OutOfMemory> {
-        let Parts { id, name, account, share, space, table, entry, priority, log } = parts;
+        let Parts { id, name, account, share, space, table, entry, priority, log, trace } = parts;
         Ref::try_new(Process {
             id,
             name,
@@ -243,6 +249,8 @@ impl Process {
             bereaved: AtomicBool::new(false),
             remains: Lock::new(LockRank::List, None),
             log: Lock::new(LockRank::List, log),
+            trace,
+            debug: Debug::new(),
             _counted: Counted::new(Kind::Process),
         })
     }
@@ -383,6 +391,7 @@ pub(crate) struct Parts {
     pub entry: u64,
     pub priority: u8,
     pub log: capos_log::LogBudget,
+    pub trace: Trace,
 }
 
 /// Bytes as whole pages; `None` when they are not.

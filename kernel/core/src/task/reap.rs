@@ -13,9 +13,11 @@ use crate::task::cpu::{self, Cpu};
 use crate::task::end::{self, wait_results};
 use crate::task::process::{Corpse, Process, Status, Wants};
 use crate::task::thread::Thread;
-use crate::task::{create, registry, revoke, timers};
+use crate::task::trace;
+use crate::task::{create, debug, registry, revoke, timers};
 use capos_abi::TransportError;
 use capos_mem::Resource;
+use capos_schema::process_handle::TraceKind;
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 use kernel_hal::time;
@@ -126,6 +128,7 @@ fn bury(thread: &Ref<Thread>, left: &mut u32) -> bool {
         return false;
     }
     *left = left.saturating_sub(THREAD);
+    trace::add(thread, TraceKind::ThreadEnded, 0, 0);
     revoke::abandon(thread);
     // The address and size are the kernel's own, so this cannot be refused; if the process unmapped its ring itself, so be it.
     let _ = process.space.unmap(thread.ring_address, thread.shape.pages());
@@ -215,6 +218,7 @@ fn conclude(process: &Ref<Process>) {
     drop(share);
     registry::leave(process.id);
     process.exit.lock().done = true;
+    debug::ended(process);
 }
 
 fn wake_waiters(process: &Ref<Process>, left: &mut u32) -> bool {

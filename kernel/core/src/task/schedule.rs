@@ -7,6 +7,7 @@
 use crate::task::cpu::{self, CURRENT, Cpu, IDLE};
 use crate::task::end;
 use crate::task::process::Process;
+use crate::task::stop;
 use crate::task::thread::{Place, Run, Thread};
 use crate::task::{meter, steal, timers};
 use capos_sched::Rank;
@@ -51,8 +52,8 @@ pub(crate) fn settle(cpu: &'static Cpu) {
     }
 }
 
-/// Decides until nobody is at hand any more. A decision may itself make somebody ready, at any point, as when the current thread turns out to be
-/// doomed: nothing else would take that one from the hand of a CPU on which nothing happens for long.
+/// Decides until nobody is at hand any more. Who was to stop and arrives here has his debugger made ready, at any point of a decision: nothing
+/// else would take that one from the hand of a CPU on which nothing happens for long.
 #[inline(never)]
 fn decide(cpu: &'static Cpu) {
     loop {
@@ -67,8 +68,8 @@ fn decide(cpu: &'static Cpu) {
 fn choose(cpu: &'static Cpu) {
     match cpu::current() {
         None => run_next(cpu),
-        Some(current) if current.is_doomed() => {
-            end::stop_current(current);
+        Some(current) if current.needs_attention() => {
+            attend(current);
             run_next(cpu);
         }
         Some(current) => {
@@ -105,9 +106,9 @@ fn rotate(cpu: &Cpu, current: Ref<Thread>) {
     }
     let id = machine::id();
     let mut state = current.state.lock();
-    if current.is_doomed() {
+    if current.needs_attention() {
         drop(state);
-        end::stop_current(current);
+        attend(current);
         return run_next(cpu);
     }
     let exchanged = cpu.queue.lock().exchange(current.rank(), current.clone());
@@ -177,7 +178,13 @@ pub(crate) fn check_slice() {
     share_the_cpu(cpu);
 }
 
-/// The current thread stays ready and leaves the CPU.
+/// The current thread, which was found here by who marked it, ends or stops.
+#[cold]
+fn attend(current: Ref<Thread>) {
+    if current.is_doomed() { end::stop_current(current) } else { stop::asked(&current) }
+}
+
+/// The current thread stays ready and leaves the CPU, unless it is to end or to stop.
 fn preempt(current: Ref<Thread>) {
     if let Some(current) = leave(current) {
         place(current);
@@ -187,9 +194,9 @@ fn preempt(current: Ref<Thread>) {
 /// The current thread is ready and no longer runs; one that was to end, and was found here by who marked it, ends here.
 fn leave(current: Ref<Thread>) -> Option<Ref<Thread>> {
     let mut state = current.state.lock();
-    if current.is_doomed() {
+    if current.needs_attention() {
         drop(state);
-        end::stop_current(current);
+        attend(current);
         return None;
     }
     state.run = Run::Ready;
@@ -221,7 +228,7 @@ fn run_next(cpu: &Cpu) {
     }
 }
 
-/// Makes `thread` what this CPU resumes. False when it died meanwhile, or has no time left.
+/// Makes `thread` what this CPU resumes. False when it died or was stopped meanwhile, or has no time left.
 #[inline]
 fn switch_to(cpu: &Cpu, thread: Ref<Thread>) -> bool {
     if (thread.share.is_some() || meter::is_on(cpu)) && !meter::change(cpu, &thread) {
@@ -230,7 +237,9 @@ fn switch_to(cpu: &Cpu, thread: Ref<Thread>) -> bool {
     }
     let id = machine::id();
     let mut state = thread.state.lock();
-    if state.run == Run::Dead {
+    if state.run != Run::Ready {
+        drop(state);
+        stop::arrived(&thread);
         return false;
     }
     state.run = Run::Running(id);
@@ -349,11 +358,12 @@ pub(crate) fn place(thread: Ref<Thread>) {
     }
 }
 
-/// Puts a ready thread into the queue of CPU number `id`, unless it died meanwhile.
+/// Puts a ready thread into the queue of CPU number `id`, unless it died or was stopped meanwhile.
 fn enqueue(id: usize, thread: Ref<Thread>) {
     let mut state = thread.state.lock();
-    if state.run == Run::Dead {
-        return;
+    if state.run != Run::Ready {
+        drop(state);
+        return stop::arrived(&thread);
     }
     // Never refused: every queue has room for every thread, reserved when the thread was made.
     let pushed = cpu::of(id).queue.lock().push(thread.rank(), thread.clone());
@@ -378,12 +388,17 @@ pub(crate) fn requeue(place: Place, rank: Rank) -> Option<Place> {
 
 /// Takes a thread that died out of its queue.
 pub(crate) fn remove(place: Place) {
-    let thread = match place {
-        Place::Queue(id, handle) => cpu::of(id).queue.lock().remove(handle),
-        Place::Aside(id, handle) => cpu::of(id).aside.lock().remove(handle),
-    };
+    let thread = take_out(place);
     // It may be the last reference: let go of it outside of the lock.
     drop(thread);
+}
+
+/// Takes a thread out of its queue, if it has not left it.
+pub(crate) fn take_out(place: Place) -> Option<Ref<Thread>> {
+    match place {
+        Place::Queue(id, handle) => cpu::of(id).queue.lock().remove(handle),
+        Place::Aside(id, handle) => cpu::of(id).aside.lock().remove(handle),
+    }
 }
 
 /// Somebody waits behind the current thread: its turn gets an end.

@@ -5,10 +5,13 @@ use crate::cap::long::Job;
 use crate::ipc::endpoint::Endpoint;
 use crate::ipc::ops::{At, Buffers, OpId, Ops, Pending, Ticket, Waiting};
 use crate::ipc::park::Parking;
+use crate::task::attention;
 use crate::task::process::Process;
 use crate::task::schedule;
 use crate::task::share::Share;
+use crate::task::stop::{self, Stop};
 use crate::task::timers::{self, Alarm};
+use crate::task::trace;
 use capos_abi::ring::cqe_flags;
 use capos_abi::{Cqe, ExceptionCode, RingShape, TransportError};
 use capos_ring::RingFault;
@@ -34,6 +37,10 @@ pub(crate) enum Run {
     /// The same, without an end, for the one operation that is pending ([`crate::ipc::ops::Sole`]), having seen all others. It will
     /// have one completion then: that answer is set already.
     Resting,
+    /// On the way into or out of a queue, and to be stopped for a debugger when it gets there.
+    Stopping,
+    /// For a debugger: see [`State::stop`].
+    Stopped,
     /// Never again.
     Dead,
 }
@@ -53,14 +60,16 @@ pub(crate) struct State {
     /// Where it waits to run.
     pub queued: Option<Place>,
     /// Completions that wake it while it is [`Run::Blocked`], else 0.
-    wanted: u32,
+    pub(super) wanted: u32,
     /// The timeout of its wait.
-    alarm: Option<Alarm>,
+    pub(super) alarm: Option<Alarm>,
     /// Tells one wait from the next, so that a late alarm finds nothing.
-    epoch: u64,
+    pub(super) epoch: u64,
     pub ops: Ops,
     loans: Loans,
     pub parking: Parking,
+    /// What a debugger has to know of it.
+    pub(super) stop: Stop,
 }
 
 impl State {
@@ -155,6 +164,7 @@ impl State {
         if served {
             if let Some(alarm) = self.end_wait() {
                 timers::disarm(alarm);
+                trace::woken(thread, waiting);
             }
             thread.context.set_return(u64::from(waiting));
         }
@@ -162,7 +172,7 @@ impl State {
     }
 
     #[inline]
-    fn end_wait(&mut self) -> Option<Alarm> {
+    pub(super) fn end_wait(&mut self) -> Option<Alarm> {
         self.run = Run::Ready;
         self.epoch += 1;
         self.wanted = 0;
@@ -190,8 +200,8 @@ pub(crate) struct Thread {
     pub revoking: AtomicU64,
     /// The capability through which it has just begun to wait for a kernel object; the null id when it was not that.
     pub deferred: AtomicU64,
-    /// Set when it must not return to user mode.
-    doomed: AtomicBool,
+    /// [`attention`] bits: why it must not return to user mode, or not yet.
+    pub(super) attention: AtomicU8,
     pub state: Lock<State>,
     /// Whether there is a [`Thread::job`].
     pub busy: AtomicBool,
@@ -203,6 +213,8 @@ pub(crate) struct Thread {
     /// Our own count of completions written; the user's copy is never read back. Changes under the lock of `state`, or while no operation is
     /// pending.
     cq_tail: AtomicU32,
+    /// Completions that its trace tells of, while it is traced.
+    pub traced: AtomicU32,
     _counted: Counted,
 }
 
@@ -244,7 +256,7 @@ impl Thread {
             home: AtomicU32::new(0),
             revoking: AtomicU64::new(0),
             deferred: AtomicU64::new(0),
-            doomed: AtomicBool::new(false),
+            attention: AtomicU8::new(0),
             state: Lock::new(
                 LockRank::Thread,
                 State {
@@ -256,10 +268,12 @@ impl Thread {
                     ops,
                     loans: Loans::none(),
                     parking: Parking::new(),
+                    stop: Stop::NONE,
                 },
             ),
             busy: AtomicBool::new(false),
             job: Lock::new(LockRank::List, None),
+            traced: AtomicU32::new(0),
             sq_head: AtomicU32::new(0),
             cq_tail: AtomicU32::new(0),
             _counted: Counted::new(Kind::Thread),
@@ -391,7 +405,7 @@ impl Thread {
 
     /// Completions that the program has not taken yet.
     #[inline]
-    fn waiting(&self) -> Result<u32, RingFault> {
+    pub(super) fn waiting(&self) -> Result<u32, RingFault> {
         self.waiting_from(self.ring.cq_head())
     }
 
@@ -404,6 +418,7 @@ impl Thread {
     /// Puts the running thread to sleep until `min` completions are there or `deadline_ns` has come.
     ///
     /// From the moment this answers `Blocked` another CPU may run the thread: the caller must not touch its registers any more.
+    #[inline(always)]
     pub fn block(this: &Ref<Self>, min: u32, deadline_ns: Option<u64>) -> Block {
         // Under the lock nothing can be added any more: look once again.
         let mut state = this.state.lock();
@@ -424,19 +439,26 @@ impl Thread {
         if rests {
             this.context.set_return(1);
             state.run = Run::Resting;
-            return Block::Blocked;
+        } else {
+            state.alarm = alarm;
+            state.wanted = min;
+            state.run = Run::Blocked;
         }
-        state.alarm = alarm;
-        state.wanted = min;
-        state.run = Run::Blocked;
+        drop(state);
+        if this.needs_attention() {
+            stop::asleep(this);
+        }
         Block::Blocked
     }
 
     /// The alarm of wait number `epoch` went off.
     pub fn time_out(this: &Ref<Self>, epoch: u64) {
         let mut state = this.state.lock();
-        if state.epoch != epoch || state.wanted == 0 {
+        if state.epoch != epoch {
             return;
+        }
+        if state.wanted == 0 {
+            return state.stop.time_out();
         }
         // The alarm itself has just gone off; there is nothing to disarm.
         state.end_wait();
@@ -449,7 +471,7 @@ impl Thread {
     /// Marks the thread dead. `Err(cpu)` when it is running there and has to be stopped first; `Ok(false)` when it was dead before.
     pub fn die(&self, here: Option<usize>) -> Result<bool, usize> {
         let mut state = self.state.lock();
-        self.doomed.store(true, Ordering::Release);
+        self.attention.fetch_or(attention::DOOMED, Ordering::Release);
         match state.run {
             Run::Dead => return Ok(false),
             Run::Running(cpu) if here != Some(cpu) => return Err(cpu),
@@ -468,15 +490,19 @@ impl Thread {
         Ok(true)
     }
 
-    /// Whether it will never return to user mode.
-    #[inline]
-    pub fn is_doomed(&self) -> bool {
-        self.doomed.load(Ordering::Acquire)
+    /// Whether it has begun to revoke what derives from that capability, and has not done so yet.
+    pub fn is_revoking(&self, cap: u64) -> bool {
+        self.revoking.load(Ordering::Relaxed) == cap
+    }
+
+    /// How many completions were written.
+    pub fn completed(&self) -> u32 {
+        self.cq_tail.load(Ordering::Relaxed)
     }
 
     /// Whether it has ended and still has something: see task/reap.rs.
     pub fn is_corpse(&self) -> bool {
-        self.doomed.load(Ordering::Acquire) && self.is_dead()
+        self.is_doomed() && self.is_dead()
     }
 
     /// Whether it has ended.

@@ -11,10 +11,10 @@ use kernel_hal::fake;
 use kernel_hal::user::is_running;
 
 /// Two that take turns, and what each holds to signal the other.
-struct Turns {
-    left: Waiter,
-    right: Waiter,
-    to_left: CapId,
+pub(super) struct Turns {
+    pub left: Waiter,
+    pub right: Waiter,
+    pub to_left: CapId,
     to_right: CapId,
 }
 
@@ -25,7 +25,7 @@ fn moved(owner: &User, id: CapId, to: &User) -> CapId {
 
 impl Turns {
     /// Two equals, of whom the left one waits already.
-    fn new(world: &World) -> Self {
+    pub fn new(world: &World) -> Self {
         Turns::at(world, 10, 10)
     }
 
@@ -42,7 +42,7 @@ impl Turns {
     }
 
     /// The right one signals the left one and waits.
-    fn turn(&self, way: u64) {
+    pub fn turn(&self, way: u64) {
         self.right.user.submit(self.right.wait(self.to_left));
         self.right.user.enter(1, way);
     }

@@ -3,6 +3,7 @@
 use super::{CAPS, MSG, User, World, call_sqe};
 use crate::task::end;
 use crate::task::process::Status;
+use crate::trap::HANDLERS;
 use capos_abi::{CapId, Sqe, syscall};
 use capos_mem::Resource;
 use capos_schema::Encode;
@@ -52,6 +53,27 @@ fn between_two_steps_the_thread_makes_the_same_system_call_again() {
             user.object(CapId::from_raw(user.word(CAPS)));
         }
     }
+}
+
+#[test]
+fn a_thread_that_is_traced_makes_the_same_system_call_again() {
+    let world = World::new();
+    let user = world.start("user");
+    user.submit(long(&user, true, 5));
+    user.submit(Sqe { user_data: 6, ..Sqe::default() });
+    let mut enters = 0;
+    loop {
+        user.run();
+        (HANDLERS.traced_syscall)(1, syscall::FOREVER, syscall::CAP_ENTER);
+        enters += 1;
+        if user.thread.context.take_repeated().is_none() {
+            break;
+        }
+        user.nothing();
+    }
+    assert!(enters > 1);
+    assert_eq!((user.pop().user_data, user.pop().user_data, user.returned()), (5, 6, 2));
+    user.object(CapId::from_raw(user.word(CAPS)));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod audit;
 mod authority;
 mod bindings;
 mod clockwork;
+mod debug;
 mod direct;
 mod direct_events;
 mod every;
@@ -25,6 +26,7 @@ mod revocation;
 mod ring;
 mod shares;
 mod shortage;
+mod stops;
 mod timed;
 mod turns;
 
@@ -114,6 +116,17 @@ impl World {
     }
 }
 
+impl World {
+    /// Every processor looks again, and takes back what is left to it.
+    fn stir_all() {
+        for id in 0..kernel_hal::cpu::count() {
+            fake::cpu::become_cpu(id);
+            (HANDLERS.kick)();
+            (HANDLERS.timer)();
+        }
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         // Ends whatever the test left, so that the next test finds an empty machine. A test that failed in the middle of a disorder of
@@ -121,12 +134,10 @@ impl Drop for World {
         for _ in 0..1000 {
             let Some(process) = registry::at_or_after(0) else { break };
             end::end_process(&process, Status::Killed);
-            for id in 0..kernel_hal::cpu::count() {
-                fake::cpu::become_cpu(id);
-                (HANDLERS.kick)();
-                (HANDLERS.timer)();
-            }
+            Self::stir_all();
         }
+        // Also when nothing was left: a processor remembers whose time it last was.
+        Self::stir_all();
         audit::nothing_is_left();
     }
 }
@@ -190,7 +201,7 @@ impl User {
                     return;
                 }
                 Run::Ready => (HANDLERS.kick)(),
-                Run::Blocked | Run::Resting | Run::Dead => break,
+                Run::Blocked | Run::Resting | Run::Stopping | Run::Stopped | Run::Dead => break,
             }
         }
         panic!("thread {} does not run: {:?}", self.thread.id, self.thread.state.lock().run);

@@ -15,7 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 static IN_USE: AtomicU64 = AtomicU64::new(0);
 const TOTAL: u64 = 1 << 16;
 
+/// Which machine it is: tests have one after the other.
+static MACHINE: AtomicU64 = AtomicU64::new(0);
+
 pub(super) fn reset() {
+    MACHINE.fetch_add(1, SeqCst);
     IN_USE.store(0, SeqCst);
 }
 
@@ -45,6 +49,7 @@ pub struct Frames {
     pages: usize,
     budget: Option<Ref<Account>>,
     label: Label,
+    machine: u64,
 }
 
 // SAFETY: the bytes are only reached through bounds-checked volatile copies, like device memory.
@@ -63,9 +68,13 @@ impl Frames {
         let charge = u64::try_from(pages).map_err(|_| MemError::OutOfMemory)?;
         budget.charge(Resource::MemoryPages, charge).map_err(|_| MemError::BudgetExhausted)?;
         match Self::allocate(pages) {
-            Some(start) => {
-                Ok(Ref::try_new(Frames { start, pages, budget: Some(budget.clone()), label: Label::new() })?)
-            }
+            Some(start) => Ok(Ref::try_new(Frames {
+                start,
+                pages,
+                budget: Some(budget.clone()),
+                label: Label::new(),
+                machine: MACHINE.load(SeqCst),
+            })?),
             None => {
                 budget.refund(Resource::MemoryPages, charge);
                 Err(MemError::OutOfMemory)
@@ -82,7 +91,8 @@ impl Frames {
     pub fn module(bytes: &[u8]) -> Ref<Frames> {
         let pages = bytes.len().div_ceil(PAGE_SIZE).max(1);
         let start = Self::allocate(pages).expect("host memory");
-        let frames = Frames { start, pages, budget: None, label: Label::new() };
+        let frames =
+            Frames { start, pages, budget: None, label: Label::new(), machine: MACHINE.load(SeqCst) };
         frames.copy_in(0, bytes);
         Ref::try_new(frames).expect("host memory")
     }
@@ -160,7 +170,10 @@ impl Drop for Frames {
             // SAFETY: allocated with this layout; nobody else holds the block.
             unsafe { dealloc(self.start.as_ptr(), layout) };
         }
-        IN_USE.fetch_sub(self.pages as u64, SeqCst);
+        // Something may remember frames of a machine that is gone.
+        if self.machine == MACHINE.load(SeqCst) {
+            IN_USE.fetch_sub(self.pages as u64, SeqCst);
+        }
         if let Some(budget) = &self.budget {
             budget.refund(Resource::MemoryPages, self.pages as u64);
         }

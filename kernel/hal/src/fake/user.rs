@@ -3,35 +3,52 @@
 use super::cpu;
 use super::vm::AddressSpace;
 use crate::sync::{OutOfMemory, Ref};
-use crate::types::{Registers, Start};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use crate::types::{Registers, Start, flags};
+use capos_abi::layout::USER_MAX;
+use std::sync::{Mutex, MutexGuard};
+
+/// What a debugged or traced thread has: addresses of breakpoints, DR7, whether it is traced.
+pub type Extras = ([u64; 4], u64, bool);
 
 /// Saved registers of one thread.
 pub struct UserContext {
     start: Start,
     _space: Ref<AddressSpace>,
-    result: AtomicU64,
-    fs_base: AtomicU64,
+    registers: Mutex<Registers>,
+    extras: Mutex<Extras>,
     repeated: Mutex<Option<[u64; 3]>>,
 }
 
 impl UserContext {
     /// A context that will begin at `start` in `space`.
     pub fn new(start: Start, space: &Ref<AddressSpace>) -> Result<Ref<UserContext>, OutOfMemory> {
-        let fs_base = AtomicU64::new(start.fs_base);
+        let [rdi, rsi, rdx] = start.args;
+        let registers = Registers {
+            rip: start.entry,
+            rsp: start.stack,
+            rflags: flags::ALWAYS,
+            fs_base: start.fs_base,
+            rdi,
+            rsi,
+            rdx,
+            ..Registers::default()
+        };
         Ref::try_new(UserContext {
             start,
             _space: space.clone(),
-            result: AtomicU64::new(0),
-            fs_base,
+            registers: Mutex::new(registers),
+            extras: Mutex::new(Extras::default()),
             repeated: Mutex::new(None),
         })
     }
 
+    fn locked(&self) -> MutexGuard<'_, Registers> {
+        self.registers.lock().expect("no test panics inside")
+    }
+
     /// What the system call answers.
     pub fn set_return(&self, value: u64) {
-        self.result.store(value, SeqCst);
+        self.locked().rax = value;
     }
 
     /// The thread makes its system call anew when it runs again: a test sees it with [`UserContext::take_repeated`].
@@ -46,24 +63,53 @@ impl UserContext {
 
     /// Sets FS base.
     pub fn set_fs_base(&self, base: u64) {
-        self.fs_base.store(base, SeqCst);
+        self.locked().fs_base = base;
     }
 
     /// The registers.
     pub fn registers(&self) -> Registers {
-        Registers {
-            rip: self.start.entry,
-            rsp: self.start.stack,
-            rflags: 0x202,
-            fs_base: self.fs_base.load(SeqCst),
-            rax: self.result.load(SeqCst),
-            ..Registers::default()
+        *self.locked()
+    }
+
+    /// Sets all registers of a thread that does not run; false when the instruction pointer is no user address.
+    pub fn set_registers(&self, new: &Registers) -> bool {
+        let possible = new.rip < USER_MAX && new.fs_base < USER_MAX;
+        if possible {
+            *self.locked() = Registers { rflags: new.rflags & flags::USER | flags::ALWAYS, ..*new };
         }
+        possible
+    }
+
+    /// Sets the instruction pointer and changes flags of the same.
+    pub fn redirect(&self, rip: Option<u64>, set: u64, clear: u64) -> bool {
+        if rip.is_some_and(|rip| rip >= USER_MAX) {
+            return false;
+        }
+        let mut registers = self.locked();
+        registers.rip = rip.unwrap_or(registers.rip);
+        registers.rflags = (registers.rflags & !(clear & flags::USER)) | set & flags::USER;
+        true
+    }
+
+    /// Gives the thread breakpoints.
+    pub fn set_breakpoints(&self, addresses: [u64; 4], control: u64) {
+        let mut extras = self.extras.lock().expect("no test panics inside");
+        (extras.0, extras.1) = (addresses, control);
+    }
+
+    /// Has the thread's system calls go to the handler for traced threads, or not.
+    pub fn set_traced(&self, traced: bool) {
+        self.extras.lock().expect("no test panics inside").2 = traced;
+    }
+
+    /// What it has beside its registers, for tests.
+    pub fn extras(&self) -> Extras {
+        *self.extras.lock().expect("no test panics inside")
     }
 
     /// How the thread began, and its FS base now, for tests.
     pub fn start(&self) -> (Start, u64) {
-        (self.start, self.fs_base.load(SeqCst))
+        (self.start, self.locked().fs_base)
     }
 }
 

@@ -170,6 +170,35 @@ impl AddressSpace {
         Ok(())
     }
 
+    /// Changes user memory, whatever its protection; what the space may not write becomes a copy of its own first.
+    pub fn poke(&self, va: u64, bytes: &[u8]) -> Result<(), VmError> {
+        for n in 0..bytes.len() as u64 {
+            self.peek(va.checked_add(n).ok_or(VmError::InvalidArgument)?, &mut [0])?;
+        }
+        let mut map = self.pages.lock();
+        for (n, byte) in bytes.iter().enumerate() {
+            let at = va + n as u64;
+            let page = map.get_mut(&(at & !(PAGE - 1))).ok_or(VmError::NotFound)?;
+            let (frames, index) = page.backing.clone().ok_or(VmError::NotFound)?;
+            if !page.writable || frames.is_read_only() {
+                let own = Frames::zeroed(1, &self.budget)?;
+                let mut whole = [0; PAGE_SIZE];
+                frames.read(index * PAGE_SIZE, &mut whole).map_err(|_| VmError::NotFound)?;
+                own.write(0, &whole).map_err(|_| VmError::NotFound)?;
+                *page = Page {
+                    backing: Some((own, 0)),
+                    writable: true,
+                    protection: page.protection,
+                    lease: None,
+                };
+            }
+            let (frames, index) = page.backing.as_ref().ok_or(VmError::NotFound)?;
+            let offset = index * PAGE_SIZE + usize::try_from(at % PAGE).unwrap_or(0);
+            frames.write(offset, core::slice::from_ref(byte)).map_err(|_| VmError::Denied)?;
+        }
+        Ok(())
+    }
+
     /// Takes everything out, as much at a time as `left` allows for; here 64 pages take up one. False when there is more.
     pub fn clear_some(&self, left: &mut u32) -> bool {
         let mut pages = self.pages.lock();

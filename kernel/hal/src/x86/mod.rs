@@ -5,6 +5,7 @@ mod apic;
 pub mod boot;
 pub mod console;
 pub mod cpu;
+mod debug;
 pub mod entropy;
 pub mod irq;
 pub mod mem;

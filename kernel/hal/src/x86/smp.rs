@@ -37,7 +37,7 @@ fn stack_range(cpu: usize, n: u64) -> Range<u64> {
 
 fn stacks_of(cpu: usize) -> Stacks {
     let top = |n| stack_range(cpu, n).end;
-    Stacks { main: top(0), ist: [top(1), top(2), top(3)] }
+    Stacks { main: top(0), ist: [top(1), top(2), top(3), top(4)] }
 }
 
 /// The stack of CPU `cpu` that `address` lies in.

@@ -1,5 +1,6 @@
 //! The hook by which the assembled kernel is called, and the handlers that it gives back.
 
+use super::cpu::{MAX_CPUS, local};
 use crate::types::Handlers;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -28,13 +29,14 @@ struct Slot(UnsafeCell<Handlers>);
 // SAFETY: written once, before READY is set, and only read after that.
 unsafe impl Sync for Slot {}
 
-fn no_syscall(_: u64, _: u64, _: u64) {}
+pub(super) extern "sysv64" fn no_syscall(_: u64, _: u64, _: u64) {}
 fn nothing() {}
 fn no_irq(_: crate::types::IrqLine) {}
 fn no_fault(_: crate::types::Fault) {}
 
 static HANDLERS: Slot = Slot(UnsafeCell::new(Handlers {
     syscall: no_syscall,
+    traced_syscall: no_syscall,
     timer: nothing,
     kick: nothing,
     irq: no_irq,
@@ -60,5 +62,7 @@ pub(super) fn call_kernel_main() {
     let given = unsafe { capos_kernel_main() };
     // SAFETY: only the boot CPU is here, once, and the others look only after READY.
     unsafe { *HANDLERS.0.get() = given };
+    // The others idle until they are released; they look at theirs only after that.
+    (0..MAX_CPUS).filter_map(local::of).for_each(|local| local.on_syscall.set(given.syscall));
     READY.store(true, Ordering::Release);
 }

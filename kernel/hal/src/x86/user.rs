@@ -3,9 +3,10 @@
 use super::cpu::fpu::VectorState;
 use super::cpu::local::{self, Local};
 use super::cpu::tables::{USER_CODE, USER_DATA};
+use super::debug::{BREAKPOINTS, EXTRAS, Extras};
 use super::vm::{self, AddressSpace};
 use crate::sync::{OutOfMemory, Ref};
-use crate::types::{Registers, Start};
+use crate::types::{Registers, Start, flags};
 use capos_abi::layout::USER_MAX;
 use core::cell::UnsafeCell;
 use core::ptr;
@@ -61,8 +62,10 @@ pub struct UserContext {
     state: UnsafeCell<SavedState>,
     space: Ref<AddressSpace>,
     vectors: VectorState,
+    /// FS base, and [`EXTRAS`].
     fs_base: AtomicU64,
     owner: AtomicUsize,
+    extras: Extras,
 }
 
 // SAFETY: the state is written by the CPU that owns the context (see `enter`); everybody else uses single-word volatile accesses,
@@ -113,6 +116,7 @@ impl UserContext {
             vectors: VectorState::new()?,
             fs_base: AtomicU64::new(user_address(start.fs_base)),
             owner: AtomicUsize::new(NOBODY),
+            extras: Extras::new(),
         })
     }
 
@@ -141,10 +145,87 @@ impl UserContext {
     /// Sets FS base; addresses beyond user space become 0. Takes effect at once if the thread is the current one.
     pub fn set_fs_base(&self, base: u64) {
         let base = user_address(base);
-        self.fs_base.store(base, Ordering::Relaxed);
+        // Only this thread, or a debugger while it is stopped, sets the base; the bit may change at any time.
+        self.fs_base.fetch_and(EXTRAS, Ordering::Relaxed);
+        let word = self.fs_base.fetch_or(base, Ordering::Relaxed) | base;
         if self.owner.load(Ordering::Relaxed) == local::this().id.get() {
-            write_fs_base(local::this(), base);
+            write_fs_base(local::this(), word);
         }
+    }
+
+    /// Gives the thread breakpoints: their addresses, and DR7 as the processor has it. Takes effect on a CPU that runs the thread when
+    /// that CPU is kicked.
+    pub fn set_breakpoints(&self, addresses: [u64; BREAKPOINTS], control: u64) {
+        self.extras.set_breakpoints(addresses, control);
+        self.mark_extras();
+    }
+
+    /// Has the thread's system calls go to the handler for traced threads, or not. Takes effect as for breakpoints.
+    pub fn set_traced(&self, traced: bool) {
+        self.extras.set_traced(traced);
+        self.mark_extras();
+    }
+
+    fn mark_extras(&self) {
+        if self.extras.any() {
+            self.fs_base.fetch_or(EXTRAS, Ordering::AcqRel);
+        } else {
+            self.fs_base.fetch_and(!EXTRAS, Ordering::AcqRel);
+        }
+        if self.owner.load(Ordering::Relaxed) == local::this().id.get() {
+            refresh();
+        }
+    }
+
+    /// Sets all registers of a thread that no CPU runs or is about to run: waits for its last one to let go of it. What user code may
+    /// not set of the flags stays as it is; false, and nothing is changed, when the instruction pointer is no user address.
+    pub fn set_registers(&self, new: &Registers) -> bool {
+        if new.rip >= USER_MAX || new.fs_base >= USER_MAX {
+            return false;
+        }
+        let local = local::this();
+        self.own(local);
+        let state = self.state.get();
+        let [r8, r9, r10, r11, r12, r13, r14, r15] = new.high;
+        // SAFETY: this CPU owns the context.
+        unsafe {
+            (*state).kind = BY_INTERRUPT;
+            ((*state).rip, (*state).rsp, (*state).rbp) = (new.rip, new.rsp, new.rbp);
+            (*state).rflags = new.rflags & flags::USER | flags::ALWAYS;
+            ((*state).rax, (*state).rbx, (*state).rcx, (*state).rdx) = (new.rax, new.rbx, new.rcx, new.rdx);
+            ((*state).rsi, (*state).rdi) = (new.rsi, new.rdi);
+            ((*state).r8, (*state).r9, (*state).r10, (*state).r11) = (r8, r9, r10, r11);
+            ((*state).r12, (*state).r13, (*state).r14, (*state).r15) = (r12, r13, r14, r15);
+        }
+        self.fs_base.fetch_and(EXTRAS, Ordering::Relaxed);
+        self.fs_base.fetch_or(new.fs_base, Ordering::Relaxed);
+        self.owner.store(NOBODY, Ordering::Release);
+        true
+    }
+
+    /// Sets the instruction pointer and changes flags of the same. The way of a fault handler that mends and goes on: nothing else is
+    /// touched.
+    pub fn redirect(&self, rip: Option<u64>, set: u64, clear: u64) -> bool {
+        if rip.is_some_and(|rip| rip >= USER_MAX) {
+            return false;
+        }
+        let local = local::this();
+        let running = self.owner.load(Ordering::Relaxed) == local.id.get();
+        if !running {
+            self.own(local);
+        }
+        let state = self.state.get();
+        // SAFETY: this CPU owns the context.
+        unsafe {
+            if let Some(rip) = rip {
+                (*state).rip = rip;
+            }
+            (*state).rflags = ((*state).rflags & !(clear & flags::USER)) | set & flags::USER;
+        }
+        if !running {
+            self.owner.store(NOBODY, Ordering::Release);
+        }
+        true
     }
 
     /// The registers that the thread will find when it runs again.
@@ -169,7 +250,7 @@ impl UserContext {
                 rsp: word(&raw const (*state).rsp),
                 rbp: word(&raw const (*state).rbp),
                 rflags: word(&raw const (*state).rflags),
-                fs_base: self.fs_base.load(Ordering::Relaxed),
+                fs_base: self.fs_base.load(Ordering::Relaxed) & !EXTRAS,
                 rax: word(&raw const (*state).rax),
                 rbx: word(&raw const (*state).rbx),
                 rcx: word(&raw const (*state).rcx),
@@ -203,9 +284,9 @@ impl UserContext {
         self.owner.store(NOBODY, Ordering::Release);
     }
 
-    /// Puts the thread's registers on this CPU, as soon as its last one has let go of it.
-    #[inline]
-    fn enter(&self, local: &Local) {
+    /// Makes this CPU the owner, as soon as the last one has let go.
+    #[inline(always)]
+    fn own(&self, local: &Local) {
         while self
             .owner
             .compare_exchange(NOBODY, local.id.get(), Ordering::Acquire, Ordering::Relaxed)
@@ -214,21 +295,47 @@ impl UserContext {
             vm::flush::poll();
             core::hint::spin_loop();
         }
+    }
+
+    /// Puts the thread's registers on this CPU, as soon as its last one has let go of it.
+    #[inline]
+    fn enter(&self, local: &Local) {
+        self.own(local);
         let state = self.state.get();
         local.context.set(state);
         local.tables.set_entry_frame(state.wrapping_add(1) as u64);
         // User code can change FS base only to 0 (by loading a selector), so 0 after 0 needs no writing.
-        let fs_base = self.fs_base.load(Ordering::Relaxed);
-        if fs_base | local.fs_base.get() != 0 {
-            write_fs_base(local, fs_base);
+        let fs_base = self.fs_base.load(Ordering::Acquire);
+        let either = fs_base | local.fs_base.get();
+        if either != 0 {
+            // The sign: one of the two has extras.
+            if either & EXTRAS != 0 {
+                self.extras.switch(local, fs_base)
+            } else {
+                write_fs_base(local, fs_base)
+            }
         }
         self.vectors.load();
     }
 }
 
-fn write_fs_base(local: &Local, base: u64) {
-    local.fs_base.set(base);
-    FsBase::write(VirtAddr::new_truncate(base));
+/// Takes the word that [`UserContext::fs_base`] is; truncation takes the bit off.
+pub(super) fn write_fs_base(local: &Local, word: u64) {
+    local.fs_base.set(word);
+    FsBase::write(VirtAddr::new_truncate(word));
+}
+
+/// Looks again what the thread that this CPU runs has beside its registers: it may have changed.
+pub fn refresh() {
+    let Some(local) = local::try_this() else { return };
+    // SAFETY: as in `run`; nothing is taken out.
+    let running = unsafe { &*local.running.get() };
+    if let Some(context) = running {
+        let word = context.fs_base.load(Ordering::Acquire);
+        if (word | local.fs_base.get()) & EXTRAS != 0 {
+            context.extras.switch(local, word);
+        }
+    }
 }
 
 /// What this CPU resumes when the handler returns.

@@ -41,7 +41,9 @@ async fn candidates(session: &Session, context: &Context) -> Vec<String> {
         }
         Some("run" | "cat") if position == 1 => boot_files(session).await,
         Some("run") => alloc::vec![String::from("with")],
-        Some("kill" | "start" | "replace" | "grant" | "crash") if position == 1 => services(session).await,
+        Some("kill" | "start" | "replace" | "grant" | "crash" | "trace") if position == 1 => {
+            services(session).await
+        }
         Some("graph") if position == 1 => commands::names(session).await,
         Some("replace") if position == 2 => boot_files(session).await,
         Some("grant") if position == 2 => {

@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod calls;
 mod events;
+mod faults;
 mod measure;
 mod memory;
 mod primitives;
@@ -27,6 +28,7 @@ fn run(mut env: Env) -> i64 {
     match options::text(&env, "role") {
         Some("server") => servers::serve(env),
         Some("bare") => servers::serve_bare(),
+        Some("faulty") => faults::fault_forever(),
         Some("partner") => events::answer_forever(),
         Some("sleeper") => queues::sleep_forever(env),
         Some("stamper") => queues::stamp_forever(env),
@@ -71,6 +73,7 @@ fn all(bench: &Bench) -> Result<(), CallError> {
     calls::single(bench)?;
     calls::batched(bench)?;
     events::round_trip(bench)?;
+    faults::round_trip(bench)?;
     queues::all(bench)?;
     primitives::spawn(bench)?;
     primitives::yields(bench)?;

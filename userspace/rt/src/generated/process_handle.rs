@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use capos_abi::MAX_MESSAGE;
 use capos_schema::{Decode, DecodeError, Empty, process_handle as schema};
 
+use super::process_debug::ProcessDebugClient;
 use super::process_watch::ProcessWatchClient;
 use super::{Method, ask, call, call_blocking, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
@@ -50,6 +51,8 @@ const SIGNAL_ON_EXIT: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::SIGNAL_ON_EXIT, caps: 0, bytes: 0 };
 const UNBIND: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::UNBIND, caps: 0, bytes: 0 };
 const WATCH: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::WATCH, caps: 1, bytes: 16 };
+const TRACE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::TRACE, caps: 0, bytes: 64 };
+const DEBUG: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::DEBUG, caps: 1, bytes: 16 };
 
 impl ProcessHandleClient {
     /// The capability.
@@ -176,6 +179,32 @@ impl ProcessHandleClient {
         let reply = call_blocking(&self.cap, WATCH, &Empty, &[])?;
         watch_reply(&reply)
     }
+
+    /// What it did, also after its end: record number `cursor`, or the oldest that is left, `lost` having been overwritten since `cursor`. The
+    /// last 128 are kept. `notFound` when there is no such record yet. `thread` is 0 for what none of its own did.
+    pub async fn trace(&self, cursor: u64) -> Result<schema::TraceResults, CallError> {
+        let params = schema::TraceParams { cursor };
+        let reply = call(&self.cap, TRACE, &params, &[]).await?;
+        Ok(plain_results(reply.bytes())?)
+    }
+
+    /// Like `trace`, but the thread waits for the answer.
+    pub fn trace_blocking(&self, cursor: u64) -> Result<schema::TraceResults, CallError> {
+        let params = schema::TraceParams { cursor };
+        ask(&self.cap, TRACE, &params, plain_results)
+    }
+
+    /// The right to debug it. One at a time: `wrongState` while somebody else has it, or when it has ended. `denied` for the own process.
+    pub async fn debug(&self) -> Result<ProcessDebugClient, CallError> {
+        let reply = call(&self.cap, DEBUG, &Empty, &[]).await?;
+        debug_reply(&reply)
+    }
+
+    /// Like `debug`, but the thread waits for the answer.
+    pub fn debug_blocking(&self) -> Result<ProcessDebugClient, CallError> {
+        let reply = call_blocking(&self.cap, DEBUG, &Empty, &[])?;
+        debug_reply(&reply)
+    }
 }
 
 fn grant_results(bytes: &[u8]) -> Result<u32, DecodeError> {
@@ -244,5 +273,10 @@ fn crash_results(bytes: &[u8]) -> Result<CrashReply, DecodeError> {
 
 fn watch_reply(reply: &Reply) -> Result<ProcessWatchClient, CallError> {
     schema::WatchResults::decode(reply.bytes())?;
+    Ok(reply.take_cap(0)?.into())
+}
+
+fn debug_reply(reply: &Reply) -> Result<ProcessDebugClient, CallError> {
+    schema::DebugResults::decode(reply.bytes())?;
     Ok(reply.take_cap(0)?.into())
 }

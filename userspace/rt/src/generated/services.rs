@@ -9,7 +9,7 @@ use capos_abi::{ExceptionCode, MAX_MESSAGE};
 use capos_schema::services::{ServiceHealth, ServiceState};
 use capos_schema::{Decode, DecodeError, Empty, Encode, services as schema};
 
-use super::{Method, ask, call, call_blocking, empty_results};
+use super::{Method, ask, call, call_blocking, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::CallError;
 use crate::serve::{CallContext, Exception, Request};
@@ -50,6 +50,9 @@ const REPLACE: Method =
 const GRANT: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::GRANT, caps: 0, bytes: 0 };
 const CRASH: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::CRASH, caps: 0, bytes: MAX_MESSAGE };
+const TRACE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::TRACE, caps: 0, bytes: 64 };
+const SET_TRACE: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::SET_TRACE, caps: 0, bytes: 0 };
 
 impl ServicesClient {
     /// The capability.
@@ -157,6 +160,32 @@ impl ServicesClient {
         let params = schema::CrashParams { index, service };
         ask(&self.cap, CRASH, &params, crash_results)
     }
+
+    /// What a running service did last: see `ProcessHandle.trace`. `wrongState` when it is not running.
+    pub async fn trace(&self, cursor: u64, service: &str) -> Result<schema::TraceResults, CallError> {
+        let params = schema::TraceParams { cursor, service };
+        let reply = call(&self.cap, TRACE, &params, &[]).await?;
+        Ok(plain_results(reply.bytes())?)
+    }
+
+    /// Like `trace`, but the thread waits for the answer.
+    pub fn trace_blocking(&self, cursor: u64, service: &str) -> Result<schema::TraceResults, CallError> {
+        let params = schema::TraceParams { cursor, service };
+        ask(&self.cap, TRACE, &params, plain_results)
+    }
+
+    /// Whether its calls are recorded, too, until its instance ends. `wrongState` when it is not running, or somebody debugs it.
+    pub async fn set_trace(&self, on: bool, service: &str) -> Result<(), CallError> {
+        let params = schema::SetTraceParams { on, service };
+        let reply = call(&self.cap, SET_TRACE, &params, &[]).await?;
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Like `set_trace`, but the thread waits for the answer.
+    pub fn set_trace_blocking(&self, on: bool, service: &str) -> Result<(), CallError> {
+        let params = schema::SetTraceParams { on, service };
+        ask(&self.cap, SET_TRACE, &params, empty_results)
+    }
 }
 
 /// What `list` answers.
@@ -245,6 +274,17 @@ pub trait ServicesServer {
 
     /// The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more. See `capos-restart` for what is in it.
     async fn crash(&self, cx: &CallContext, index: u32, service: &str) -> Result<CrashReply, Exception>;
+
+    /// What a running service did last: see `ProcessHandle.trace`. `wrongState` when it is not running.
+    async fn trace(
+        &self,
+        cx: &CallContext,
+        cursor: u64,
+        service: &str,
+    ) -> Result<schema::TraceResults, Exception>;
+
+    /// Whether its calls are recorded, too, until its instance ends. `wrongState` when it is not running, or somebody debugs it.
+    async fn set_trace(&self, cx: &CallContext, on: bool, service: &str) -> Result<(), Exception>;
 }
 
 /// Lets `server` answer one call.
@@ -303,6 +343,14 @@ pub async fn serve_services(server: &impl ServicesServer, request: Request) {
             ),
             Err(exception) => request.fail(exception),
         },
+        schema::TRACE => match trace(server, &request).await {
+            Ok(results) => request.reply(|out| results.encode(out), &[]),
+            Err(exception) => request.fail(exception),
+        },
+        schema::SET_TRACE => match set_trace(server, &request).await {
+            Ok(()) => request.reply(|out| Empty.encode(out), &[]),
+            Err(exception) => request.fail(exception),
+        },
         _ => request.fail(ExceptionCode::Unsupported.into()),
     }
 }
@@ -335,4 +383,14 @@ async fn grant(server: &impl ServicesServer, request: &Request) -> Result<(), Ex
 async fn crash(server: &impl ServicesServer, request: &Request) -> Result<CrashReply, Exception> {
     let params = schema::CrashParams::decode(request.bytes())?;
     server.crash(&request.context(), params.index, params.service).await
+}
+
+async fn trace(server: &impl ServicesServer, request: &Request) -> Result<schema::TraceResults, Exception> {
+    let params = schema::TraceParams::decode(request.bytes())?;
+    server.trace(&request.context(), params.cursor, params.service).await
+}
+
+async fn set_trace(server: &impl ServicesServer, request: &Request) -> Result<(), Exception> {
+    let params = schema::SetTraceParams::decode(request.bytes())?;
+    server.set_trace(&request.context(), params.on, params.service).await
 }

@@ -80,6 +80,7 @@ fn about(holder: &Process, object: &Object) -> (Kind, u64, u64) {
             (Kind::Memory, memory.label(), detail)
         }
         Object::ProcessHandle(handle) => (Kind::Process, handle.process().id, 0),
+        Object::ProcessDebug(debug) => (Kind::Debug, debug.process().id, 0),
         Object::ProcessWatch(watch) => (Kind::Watch, watch.process().id, 0),
         Object::Notification(notification) => (Kind::Notification, notification.label(), 0),
         Object::Signaller(signaller) => (Kind::Signaller, signaller.event().label(), signaller.bits()),

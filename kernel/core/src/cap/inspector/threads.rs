@@ -49,6 +49,7 @@ fn activity(state: &State) -> Activity {
         (Run::Ready, Some(Place::Aside(..))) => Activity::OutOfTime,
         (Run::Ready, _) => Activity::Ready,
         (Run::Blocked | Run::Resting, _) => Activity::Waits,
+        (Run::Stopping | Run::Stopped, _) => Activity::Stopped,
         (Run::Dead, _) => Activity::Ended,
     }
 }

@@ -18,13 +18,14 @@ use crate::cap::system_info::SystemInfo;
 use crate::cap::timer::Timer;
 use crate::cap::wall_clock::WallClock;
 use crate::cap::{Object, interface_id};
-use capos_abi::{CapId, Sqe};
+use crate::task::thread::Run;
+use capos_abi::{CapId, Sqe, layout};
 use capos_schema::log_sink::LogLevel;
 use capos_schema::virtual_memory::Protection;
 use capos_schema::{
     Empty, Encode, alarm, boot_package, endpoint, endpoint_factory, entropy_source, inspector,
-    interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, process_handle,
-    process_spawner, process_watch, system_info, thread_control, timer, virtual_memory as vm,
+    interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, process_debug,
+    process_handle, process_spawner, process_watch, system_info, thread_control, timer, virtual_memory as vm,
 };
 use kernel_hal::mem::Frames;
 use std::string::String;
@@ -167,6 +168,29 @@ fn on_crashed(world: &World, method: u16) -> Scene {
 fn on_all(world: &World, listing: inspector::Listing) -> Scene {
     let params = inspector::ListParams { listing, ..inspector::ListParams::default() };
     on(world, Object::Inspector(Inspector), inspector::LIST, &params)
+}
+
+/// A user that debugs a child, whose thread is stopped; the parameters may name that.
+fn on_debugged<P: Encode>(world: &World, method: u16, params: impl Fn(u64) -> P) -> Scene {
+    let (user, child) = (world.start("user"), world.start("child"));
+    let handle = ProcessHandle::new(child.process().clone()).unwrap_or_else(|_| panic!("memory"));
+    let handle = user.hold(Object::ProcessHandle(handle));
+    let debug = made(&user, handle, process_handle::DEBUG, &Empty);
+    let all = process_debug::StopParams { thread: 0 };
+    let stopped = user.call::<Empty>(debug, process_debug::INTERFACE_ID, process_debug::STOP, &all);
+    assert!(stopped.is_ok() && child.thread.state.lock().run == Run::Stopped);
+    let mut scene = calls(user, debug, method, &params(child.thread.id), &[]);
+    scene.others.push(child);
+    scene
+}
+
+fn breakpoint(_: u64) -> process_debug::SetBreakpointParams {
+    process_debug::SetBreakpointParams {
+        length: 1,
+        hits: 1,
+        address: layout::IMAGE_BASE,
+        ..Default::default()
+    }
 }
 
 fn on_system(world: &World, method: u16, params: &impl Encode) -> Scene {
@@ -379,6 +403,69 @@ static CASES: &[Case] = &[
     case("notification::MINT", |world| {
         on_event(world, notification::MINT, &notification::MintParams { bits: 1, lost: 0 })
     }),
+    case("process_debug::THREAD", |world| {
+        on_debugged(world, process_debug::THREAD, |cursor| process_debug::ThreadParams { cursor })
+    }),
+    case("process_debug::STOP", |world| {
+        on_debugged(world, process_debug::STOP, |thread| process_debug::StopParams { thread })
+    }),
+    case("process_debug::RESUME", |world| {
+        on_debugged(world, process_debug::RESUME, |thread| process_debug::ResumeParams {
+            thread,
+            ..Default::default()
+        })
+    }),
+    case("process_debug::WAIT", |world| on_debugged(world, process_debug::WAIT, |_| Empty)),
+    case("process_debug::RESUME_AND_WAIT", |world| {
+        on_debugged(world, process_debug::RESUME_AND_WAIT, |thread| process_debug::ResumeAndWaitParams {
+            thread,
+            ..Default::default()
+        })
+    }),
+    case("process_debug::REGISTERS", |world| {
+        on_debugged(world, process_debug::REGISTERS, |thread| process_debug::RegistersParams { thread })
+    }),
+    case("process_debug::SET_REGISTERS", |world| {
+        on_debugged(world, process_debug::SET_REGISTERS, |thread| process_debug::SetRegistersParams {
+            thread,
+            rip: layout::IMAGE_BASE,
+            ..Default::default()
+        })
+    }),
+    case("process_debug::READ", |world| {
+        on_debugged(world, process_debug::READ, |_| process_debug::ReadParams {
+            address: layout::IMAGE_BASE,
+            length: 16,
+        })
+    }),
+    case("process_debug::WRITE", |world| {
+        on_debugged(world, process_debug::WRITE, |_| process_debug::WriteParams {
+            address: layout::IMAGE_BASE,
+            data: b"x",
+        })
+    }),
+    case("process_debug::SET_BREAKPOINT", |world| {
+        on_debugged(world, process_debug::SET_BREAKPOINT, breakpoint)
+    }),
+    case("process_debug::CLEAR_BREAKPOINT", |world| {
+        let mut scene = on_debugged(world, process_debug::SET_BREAKPOINT, breakpoint);
+        assert_eq!(scene.user.one(scene.sqe).result, 0);
+        let params = process_debug::ClearBreakpointParams { slot: 0 };
+        let (message, len) = encoded(&params);
+        scene.user.put(MSG, &message[..len]);
+        scene.sqe = Sqe { method: process_debug::CLEAR_BREAKPOINT, msg_len: len as u32, ..scene.sqe };
+        scene
+    }),
+    case("process_debug::INJECT", |world| {
+        on_debugged(world, process_debug::INJECT, |thread| process_debug::InjectParams { thread, vector: 6 })
+    }),
+    case("process_debug::SET_TRACE", |world| {
+        on_debugged(world, process_debug::SET_TRACE, |_| process_debug::SetTraceParams { on: true })
+    }),
+    case("process_handle::TRACE", |world| {
+        on_handle(world, process_handle::TRACE, &process_handle::TraceParams { cursor: 0 }, false)
+    }),
+    case("process_handle::DEBUG", |world| on_handle(world, process_handle::DEBUG, &Empty, false)),
     case("process_handle::GRANT", |world| {
         on_handle(world, process_handle::GRANT, &process_handle::GrantParams, true)
     }),

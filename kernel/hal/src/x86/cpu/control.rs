@@ -2,6 +2,7 @@
 
 use super::probe::features;
 use super::tables::{KERNEL_CODE, SYSRET_BASE};
+use crate::x86::debug;
 use crate::x86::traps::entry::capos_syscall_entry;
 use x86_64::VirtAddr;
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
@@ -44,6 +45,7 @@ pub fn init() {
         unsafe { XCr0::write_raw(u64::from(found.xsave_mask)) };
     }
     init_syscall();
+    debug::init();
 }
 
 /// Lets page tables carry the no-execute bit: needed before our own tables are loaded.

@@ -3,6 +3,8 @@
 use super::MAX_CPUS;
 use super::tables::Tables;
 use crate::sync::Ref;
+use crate::types::SyscallHandler;
+use crate::x86::start;
 use crate::x86::user::{BY_SYSCALL, NOBODY_ENTERED, SavedState, UserContext};
 use core::arch::asm;
 use core::cell::{Cell, UnsafeCell};
@@ -23,6 +25,8 @@ pub struct Local {
     pub context: Cell<*mut SavedState>,
     /// Holds the user's stack pointer for a few instructions.
     pub scratch: Cell<u64>,
+    /// Where system calls go: elsewhere while the thread is traced.
+    pub on_syscall: Cell<SyscallHandler>,
     /// Whose system call is being handled, as long as its registers have not left the CPU: then those that a function keeps need
     /// not be loaded again.
     pub entered: Cell<*mut SavedState>,
@@ -34,7 +38,7 @@ pub struct Local {
     pub bit: Cell<u64>,
     /// Top page table in use, 0 for the kernel's own.
     pub top: Cell<u64>,
-    /// FS base as last written.
+    /// FS base as last written, and whether the thread has [`Extras`](crate::x86::debug::Extras): see `UserContext::enter`.
     pub fs_base: Cell<u64>,
     /// Deadline given to `time::arm`.
     pub deadline: Cell<u64>,
@@ -60,6 +64,7 @@ impl Local {
             stack: Cell::new(0),
             context: Cell::new(ptr::null_mut()),
             scratch: Cell::new(0),
+            on_syscall: Cell::new(start::no_syscall),
             entered: Cell::new(NOBODY_ENTERED),
             id: Cell::new(0),
             running: UnsafeCell::new(None),

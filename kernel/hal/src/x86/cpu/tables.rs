@@ -29,8 +29,11 @@ pub mod ist {
     pub const NMI: u16 = 1;
     /// Machine check: likewise.
     pub const MACHINE_CHECK: u16 = 2;
+    /// Debug exception: a watched stack slot that is read by `mov ss` makes it come at the first instruction of the kernel, which
+    /// for a system call is before there is a kernel stack.
+    pub const DEBUG: u16 = 3;
     /// How many.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 4;
 }
 
 /// GDT and TSS of one CPU. Written by that CPU alone.

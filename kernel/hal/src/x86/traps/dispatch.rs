@@ -5,13 +5,8 @@ use super::vectors;
 use crate::types::Fault;
 use crate::x86::cpu::local;
 use crate::x86::panic::report_exception;
-use crate::x86::{apic, irq, start, time, vm};
+use crate::x86::{apic, debug, irq, start, time, user, vm};
 use x86_64::registers::control::Cr2;
-
-/// A system call of the current thread.
-pub(super) extern "sysv64" fn capos_on_syscall(first: u64, second: u64, number: u64) {
-    (start::handlers().syscall)(first, second, number);
-}
 
 /// The current thread was interrupted or raised an exception.
 pub(super) extern "sysv64" fn capos_on_user_trap(vector: u64) {
@@ -19,7 +14,11 @@ pub(super) extern "sysv64" fn capos_on_user_trap(vector: u64) {
         on_interrupt(vector);
         return;
     }
-    let address = if vector == vectors::PAGE_FAULT { Cr2::read_raw() } else { 0 };
+    let address = match vector {
+        vectors::PAGE_FAULT => Cr2::read_raw(),
+        vectors::DEBUG => debug::take_causes(),
+        _ => 0,
+    };
     // SAFETY: we came from user mode, so there is a current context, and its owner is this CPU.
     let error_code = unsafe { (*local::this().context.get()).error_code };
     let vector = u8::try_from(vector).unwrap_or(u8::MAX);
@@ -46,6 +45,7 @@ fn on_interrupt(vector: u64) {
         }
         vectors::KICK => {
             apic::end_of_interrupt();
+            user::refresh();
             if let Some(handlers) = start::try_handlers() {
                 (handlers.kick)();
             }

@@ -31,6 +31,7 @@ static TABLE: Table = Table(UnsafeCell::new([[0; 2]; VECTORS]));
 /// One gate (Intel SDM vol. 3, figure 6-8).
 fn gate(vector: u64, handler: u64) -> [u64; 2] {
     let stack = match vector {
+        1 => u64::from(ist::DEBUG) + 1,
         2 => u64::from(ist::NMI) + 1,
         8 => u64::from(ist::DOUBLE_FAULT) + 1,
         18 => u64::from(ist::MACHINE_CHECK) + 1,

@@ -2,6 +2,8 @@
 
 /// Exceptions of the processor are below this one.
 pub const EXCEPTIONS: u64 = 32;
+/// Debug exception.
+pub const DEBUG: u64 = 1;
 /// Page fault.
 pub const PAGE_FAULT: u64 = 14;
 /// The old interrupt controllers are moved here and masked; a spurious interrupt of theirs may still come.

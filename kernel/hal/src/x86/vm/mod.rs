@@ -315,6 +315,68 @@ impl AddressSpace {
         Ok(())
     }
 
+    /// Changes user memory, whatever its protection, as a debugger does. What the space may not write (the program's code, which all its
+    /// processes share, or another's memory) becomes a copy of its own first. All or nothing.
+    pub fn poke(&self, va: u64, bytes: &[u8]) -> Result<(), VmError> {
+        let end = va.checked_add(bytes.len() as u64).ok_or(VmError::InvalidArgument)?;
+        let inner = &mut *self.inner.lock();
+        let mut at = va;
+        while at < end {
+            let region = inner.regions.find(at).ok_or(VmError::NotFound)?;
+            let backing = region.backing.as_ref().ok_or(VmError::NotFound)?;
+            let next = end.min((at / PAGE + 1) * PAGE);
+            if !backing.object.writable {
+                let page = at / PAGE * PAGE;
+                let first = backing.first + ((page - region.start) / PAGE) as usize;
+                let (protection, frames) = (region.protection, backing.object.frames.clone());
+                self.make_own(inner, page, protection, &frames, first)?;
+            }
+            at = next;
+        }
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = va + done as u64;
+            let region = inner.regions.find(at).ok_or(VmError::NotFound)?;
+            let backing = region.backing.as_ref().ok_or(VmError::NotFound)?;
+            let offset = (at - region.start) as usize;
+            let length = (bytes.len() - done).min(region.pages * PAGE_SIZE - offset);
+            let piece = bytes.get(done..done + length).ok_or(VmError::InvalidArgument)?;
+            let frames = &backing.object.frames;
+            frames.write(backing.first * PAGE_SIZE + offset, piece).map_err(|_| VmError::Denied)?;
+            done += length;
+        }
+        Ok(())
+    }
+
+    /// Puts a copy in the place of one page, `first` of `frames`, with the same protection.
+    fn make_own(
+        &self,
+        inner: &mut Inner,
+        page: u64,
+        protection: capos_mem::Protection,
+        frames: &Frames,
+        first: usize,
+    ) -> Result<(), VmError> {
+        let own = Frames::zeroed(1, &self.account)?;
+        let mut buffer = [0; 512];
+        for offset in (0..PAGE_SIZE).step_by(buffer.len()) {
+            frames.read(first * PAGE_SIZE + offset, &mut buffer).map_err(|_| VmError::NotFound)?;
+            own.write(offset, &buffer).map_err(|_| VmError::NotFound)?;
+        }
+        // For the rest of the region behind the page, and for the page: with that nothing below is refused.
+        inner.regions.make_room(2)?;
+        let old = inner.regions.find(page).and_then(|region| region.backing.clone());
+        let backing = Backing { object: Memory { frames: own, writable: true, lease: None }, first: 0 };
+        inner.regions.remove(page, 1)?;
+        inner.regions.insert(Region { start: page, pages: 1, protection, backing: Some(backing.clone()) })?;
+        // The entry changes in one store: who executes there finds the old page or the new one.
+        inner.tables.fill(page, 1, protection, &backing);
+        self.flush(page, 1);
+        // The old page is given up only now, when no CPU uses it.
+        drop(old);
+        Ok(())
+    }
+
     /// Takes everything out, tables included, as much at a time as `left` allows for: each table, each region and each piece of memory takes up
     /// one. False when there is more. From the first time on nothing can be entered any more.
     pub fn clear_some(&self, left: &mut u32) -> bool {

@@ -157,6 +157,7 @@ fn what(graph: &Graph, cap: &Capability) -> String {
         }
         Kind::Process => format!("process {}", name(graph, object)),
         Kind::Watch => format!("how {} fares", name(graph, object)),
+        Kind::Debug => format!("debugs {}", name(graph, object)),
         Kind::Notification => format!("waits at notification {object}"),
         Kind::Signaller => format!("sets {detail:#x} of notification {object}"),
         Kind::Alarm => format!("alarm {object}"),

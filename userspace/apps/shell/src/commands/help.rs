@@ -30,7 +30,7 @@ const fn command(
 const PROGRAMS: &[&str] = &["spawner", "boot"];
 
 /// Every command.
-pub const COMMANDS: [Command; 25] = [
+pub const COMMANDS: [Command; 26] = [
     command("help", "[COMMAND]", "this list, or more about one command", &[]),
     command("caps", "", "the capabilities you hold", &[]),
     command(
@@ -46,6 +46,7 @@ pub const COMMANDS: [Command; 25] = [
     command("replace", "SERVICE FILE", "let another program take over a running service", &[&["services"]]),
     command("grant", "SERVICE CAP[=MINE]", "give a running service something you hold", &[&["services"]]),
     command("crash", "SERVICE [N]", "its last fault, or the Nth before", &[&["services"]]),
+    command("trace", "SERVICE [on | off]", "what it did last; `on` records its calls, too", &[&["services"]]),
     command("ps", "", "processes", &[&["system"]]),
     command(
         "top",

@@ -9,6 +9,7 @@ mod logs;
 mod processes;
 mod services;
 mod top;
+mod trace;
 
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -42,6 +43,8 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
         ("top", [times]) => top::top(session, times).await,
         ("graph", []) => graph::all(session).await,
         ("graph", [process]) => graph::one(session, process).await,
+        ("trace", [service]) => trace::show(session, service).await,
+        ("trace", [service, on]) => trace::set(session, service, on).await,
         ("ps", []) => processes::ps(session).await,
         ("mem", []) => inspect::memory(session).await,
         ("ls", []) => files::list(session).await,

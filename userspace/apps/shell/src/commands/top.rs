@@ -147,6 +147,7 @@ fn state(process: &Process, now: &Sample) -> &'static str {
         _ if does(Activity::Runs) => "running",
         _ if does(Activity::Ready) => "ready",
         _ if does(Activity::OutOfTime) => "no time",
+        _ if does(Activity::Stopped) => "stopped",
         _ => "waiting",
     }
 }
