@@ -187,6 +187,21 @@ impl<T: Clone + PartialEq> Regions<T> {
         Ok(())
     }
 
+    /// Backs one page of a backed range by something else; gives what it was.
+    ///
+    /// # Errors
+    /// [`RegionError::NotFound`] when it is not backed; a bad address, too many regions, no memory.
+    pub fn exchange(&mut self, start: u64, backing: Backing<T>) -> Result<Backing<T>, RegionError> {
+        let covered = self.covered(start, 1)?;
+        if self.part(&covered).iter().any(|region| region.backing.is_none()) {
+            return Err(RegionError::NotFound);
+        }
+        self.make_room(self.splits(&covered))?;
+        let inner = self.split(&covered);
+        let place = self.list.get_mut(inner.start).and_then(|region| region.backing.as_mut());
+        place.map(|place| core::mem::replace(place, backing)).ok_or(RegionError::NotFound)
+    }
+
     /// Makes one region of neighbours among `inner` and beside it that go on in each other: a program that changes protections to and
     /// fro would have more and more regions.
     fn join(&mut self, inner: Range<usize>) {
@@ -304,8 +319,8 @@ impl<T: Clone + PartialEq> Regions<T> {
         }
     }
 
-    /// Makes sure that `more` regions can be added, by whatever changes. Fails as those would.
-    pub fn make_room(&mut self, more: usize) -> Result<(), RegionError> {
+    /// Makes sure that `more` regions can be added.
+    pub(super) fn make_room(&mut self, more: usize) -> Result<(), RegionError> {
         if self.most.saturating_sub(self.list.len()) < more {
             return Err(RegionError::TooManyRegions);
         }

@@ -246,17 +246,24 @@ fn the_number_of_regions_is_bounded_and_a_refusal_changes_nothing() {
 }
 
 #[test]
-fn with_room_made_before_a_page_can_be_exchanged() {
+fn a_page_is_exchanged_if_there_is_room_for_what_lies_beside_it() {
     for most in 1..=3 {
         let mut regions = Regions::new(BOUNDS, most);
         regions.insert(backed(0x20, 6, 7, 0)).unwrap();
-        if regions.make_room(2).is_ok() {
-            regions.remove(0x22 * PAGE, 1).unwrap();
-            regions.insert(backed(0x22, 1, 8, 0)).unwrap();
+        let exchanged = regions.exchange(0x22 * PAGE, Backing { object: 8, first: 0 });
+        if most == 3 {
+            assert_eq!(exchanged, Ok(Backing { object: 7, first: 2 }));
             assert_eq!(list(&regions), [backed(0x20, 2, 7, 0), backed(0x22, 1, 8, 0), backed(0x23, 3, 7, 3)]);
+            let again = regions.exchange(0x22 * PAGE, Backing { object: 9, first: 4 });
+            assert_eq!((again, list(&regions).len()), (Ok(Backing { object: 8, first: 0 }), 3));
         } else {
-            assert_eq!((most < 3, list(&regions)), (true, std::vec![backed(0x20, 6, 7, 0)]));
+            assert_eq!(exchanged, Err(RegionError::TooManyRegions));
+            assert_eq!(list(&regions), [backed(0x20, 6, 7, 0)]);
         }
+        assert_eq!(
+            regions.exchange(0x26 * PAGE, Backing { object: 8, first: 0 }),
+            Err(RegionError::NotFound)
+        );
     }
 }
 

@@ -265,6 +265,11 @@ impl ProcessDebug {
 
     pub(super) fn set_trace(&self, _call: &mut Call<'_>, params: SetTraceParams) -> Outcome {
         let process = self.process();
+        if params.on
+            && let Err(OutOfMemory) = process.trace.prepare()
+        {
+            return Outcome::exception(ExceptionCode::OutOfMemory);
+        }
         for thread in stop::threads_from(process, 0).filter(|_| !process.trace.is_on()) {
             thread.traced.store(thread.completed(), Ordering::Relaxed);
         }

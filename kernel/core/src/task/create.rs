@@ -247,6 +247,7 @@ pub(crate) fn thread(process: &Ref<Process>, new: &NewThread<'_>) -> Result<Ref<
     })?;
     charge.keep();
     place.keep();
+    trace::add(&thread, TraceKind::ThreadBegan, new.entry, ring_address);
     Ok(thread)
 }
 
@@ -305,7 +306,6 @@ fn leave_queues_of(id: usize) {
 
 /// Lets a new thread run.
 pub(crate) fn run(thread: &Ref<Thread>) {
-    trace::add(thread, TraceKind::ThreadBegan, thread.context.registers().rip, thread.ring_address);
     debug::adopt(thread);
     schedule::make_ready(thread.clone());
 }

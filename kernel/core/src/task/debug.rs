@@ -321,6 +321,10 @@ pub(crate) fn look_again(process: &Ref<Process>) {
 
 /// The process has ended.
 pub(crate) fn ended(process: &Process) {
+    // Who comes to debug it from now on sees the end before he waits: see `look_again`.
+    if process.debug.session.load(Ordering::Acquire) == session::NONE {
+        return;
+    }
     if let Some(waiter) = process.debug.take_waiter() {
         answer(waiter, &WaitResults { cause: StopCause::Ended, ..WaitResults::default() });
     }

@@ -216,6 +216,8 @@ pub(crate) struct Process {
 
 impl Process {
     /// Puts a process together. It is not in the registry yet and has no capabilities.
+    // It is large, and made in one place: so it is not copied on the way.
+    #[inline(always)]
     pub fn new(parts: Parts) -> Result<Ref<Process>, OutOfMemory> {
         let Parts { id, name, account, share, space, table, entry, priority, log, trace } = parts;
         Ref::try_new(Process {

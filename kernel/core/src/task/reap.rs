@@ -213,6 +213,7 @@ fn release_all(process: &Ref<Process>, left: &mut u32) -> bool {
 
 /// All is taken back: others may know.
 fn conclude(process: &Ref<Process>) {
+    process.trace.close();
     process.account.close();
     let share = process.share.lock().take();
     drop(share);

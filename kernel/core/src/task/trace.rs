@@ -1,30 +1,50 @@
-//! What a process did last: a ring of records of one page, paid by the process, readable as long as somebody holds its handle.
+//! What a process did last: a ring of records, readable as long as somebody holds its handle.
+//!
+//! Most processes do little that is recorded, and room for that comes with them. Who does more, or is traced, gets room for more. That takes a page
+//! of the kernel's heap, and is charged to the process from the beginning, so that it is not the one without memory of whom nobody can tell
+//! what it did.
 //!
 //! What happens seldom is always recorded. Submissions and completions are only while the process is traced: its threads then enter the
 //! kernel another way (`ring/traced.rs`), so the others pay nothing.
 
 use crate::task::thread::Thread;
+use alloc::vec::Vec;
 use capos_abi::{Cqe, PAGE_SIZE};
+use capos_mem::Resource;
 use capos_ring::{Kind, Queued};
 use capos_schema::process_handle::TraceKind;
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_hal::account::Account;
-use kernel_hal::mem::Frames;
 use kernel_hal::order::LockRank;
-use kernel_hal::sync::{Lock, Ref};
+use kernel_hal::sync::{Lock, OutOfMemory, Ref};
 use kernel_hal::{MemError, time};
 
-/// Bytes of a record: time, thread, kind, operation, method, two arguments.
-const RECORD: usize = 32;
-/// Records kept.
-const RECORDS: u64 = (PAGE_SIZE / RECORD) as u64;
+/// A record as it is kept: time, thread with kind and operation and method, two arguments.
+type Words = [u64; 4];
+
+/// Records kept at most.
+const MOST: usize = PAGE_SIZE / size_of::<Words>();
+/// Records for which there is room from the beginning.
+const FEW: usize = 16;
 
 /// The records of one process.
 pub(crate) struct Trace {
-    page: Ref<Frames>,
-    /// How many records there ever were.
-    written: Lock<u64>,
+    account: Ref<Account>,
+    records: Lock<Records>,
     on: AtomicBool,
+}
+
+struct Records {
+    /// The last ones, each at its number less `base`, by the remainder.
+    list: Vec<Words>,
+    /// How many are kept before the oldest makes room.
+    room: usize,
+    /// How many there ever were.
+    written: u64,
+    /// Number of the first in the list when there was room for more.
+    base: u64,
+    /// A page is charged for them.
+    charged: bool,
 }
 
 /// One thing that happened.
@@ -55,51 +75,45 @@ impl Record {
 }
 
 impl Trace {
-    /// Without records; its page is charged to `account`.
+    /// Without records; a page for them is charged to `account`.
     pub fn new(account: &Ref<Account>) -> Result<Self, MemError> {
-        let page = Frames::zeroed(1, account)?;
-        Ok(Trace { page, written: Lock::new(LockRank::List, 0), on: AtomicBool::new(false) })
+        let mut list = Vec::new();
+        list.try_reserve_exact(FEW).map_err(|_| MemError::OutOfMemory)?;
+        account.charge(Resource::MemoryPages, 1).map_err(|_| MemError::BudgetExhausted)?;
+        let records = Records { list, room: FEW, written: 0, base: 0, charged: true };
+        let records = Lock::new(LockRank::List, records);
+        Ok(Trace { account: account.clone(), records, on: AtomicBool::new(false) })
     }
 
     /// Whether submissions and completions are recorded, too.
+    #[inline]
     pub fn is_on(&self) -> bool {
         self.on.load(Ordering::Acquire)
     }
 
-    /// From now on they are, or not. The caller tells the threads.
+    /// From now on they are, or not. The caller tells the threads, and somebody has [prepared](Trace::prepare) it.
     pub fn set_on(&self, on: bool) {
         self.on.store(on, Ordering::Release);
     }
 
+    /// Makes sure that adding allocates nothing, and that nothing is lost before it has to.
+    pub fn prepare(&self) -> Result<(), OutOfMemory> {
+        self.records.lock().grow()
+    }
+
     /// Adds a record; the oldest makes room for it. `thread` is 0 where it is none of the process's own.
     pub fn add(&self, thread: u64, record: &Record) {
-        let mut bytes = [0; RECORD];
         let [first, second] = record.arguments;
         let head = u64::from(record.method) << 48
             | u64::from(record.op) << 40
             | u64::from(record.kind.to_wire() & 0xff) << 32
             | thread & 0xffff_ffff;
-        let words = [time::ticks(), head, first, second];
-        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
-            place.copy_from_slice(&word.to_le_bytes());
-        }
-        let mut written = self.written.lock();
-        // Inside the page by the remainder.
-        let _ = self.page.write(place(*written), &bytes);
-        *written += 1;
+        self.records.lock().put([time::ticks(), head, first, second]);
     }
 
     /// Record number `cursor`, or the oldest that is left; `None` when there is none yet. With its number.
     pub fn read(&self, cursor: u64) -> Option<(u64, Kept)> {
-        let written = self.written.lock();
-        let number = cursor.max(written.saturating_sub(RECORDS));
-        if number >= *written {
-            return None;
-        }
-        let mut bytes = [0; RECORD];
-        // Inside the page by the remainder.
-        let _ = self.page.read(place(number), &mut bytes);
-        let [ticks, head, first, second] = words(&bytes);
+        let (number, [ticks, head, first, second]) = self.records.lock().get(cursor)?;
         let record = Record {
             kind: TraceKind::from_wire((head >> 32) as u16 & 0xff).unwrap_or_default(),
             op: (head >> 40) as u8,
@@ -108,6 +122,75 @@ impl Trace {
         };
         Some((number, Kept { time_ns: time::ticks_to_ns(ticks), thread: head & 0xffff_ffff, record }))
     }
+
+    /// The process has ended: there will be no more, and what was not needed is given back.
+    pub fn close(&self) {
+        let mut records = self.records.lock();
+        if records.room == FEW {
+            records.refund(&self.account);
+        }
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        self.records.lock().refund(&self.account);
+    }
+}
+
+impl Records {
+    #[inline]
+    fn put(&mut self, record: Words) {
+        if self.list.len() < self.room {
+            // There is room: nothing is allocated.
+            self.list.push(record);
+        } else {
+            self.put_further(record);
+        }
+        self.written += 1;
+    }
+
+    #[inline(never)]
+    fn put_further(&mut self, record: Words) {
+        // Without memory for more there are only as many as there is room for.
+        if self.charged && self.room < MOST && self.grow().is_ok() {
+            return self.list.push(record);
+        }
+        let place = self.place(self.written);
+        if let Some(oldest) = self.list.get_mut(place) {
+            *oldest = record;
+        }
+    }
+
+    fn get(&self, cursor: u64) -> Option<(u64, Words)> {
+        let number = cursor.max(self.written - self.list.len() as u64);
+        let record = self.list.get(self.place(number)).filter(|_| number < self.written)?;
+        Some((number, *record))
+    }
+
+    fn place(&self, number: u64) -> usize {
+        ((number - self.base) % self.room as u64) as usize
+    }
+
+    #[cold]
+    fn grow(&mut self) -> Result<(), OutOfMemory> {
+        if self.room == MOST || !self.charged {
+            return Ok(());
+        }
+        self.list.try_reserve_exact(MOST - self.list.len()).map_err(|_| OutOfMemory)?;
+        // It may be full and more have come since: the oldest first.
+        let oldest = self.written - self.list.len() as u64;
+        let place = self.place(oldest).min(self.list.len());
+        self.list.rotate_left(place);
+        (self.base, self.room) = (oldest, MOST);
+        Ok(())
+    }
+
+    fn refund(&mut self, account: &Account) {
+        if core::mem::replace(&mut self.charged, false) {
+            account.refund(Resource::MemoryPages, 1);
+        }
+    }
 }
 
 /// A record that was kept.
@@ -115,15 +198,6 @@ pub(crate) struct Kept {
     pub time_ns: u64,
     pub thread: u64,
     pub record: Record,
-}
-
-fn words(bytes: &[u8; RECORD]) -> [u64; 4] {
-    let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
-    core::array::from_fn(|_| words.next().unwrap_or(0))
-}
-
-fn place(number: u64) -> usize {
-    (number % RECORDS) as usize * RECORD
 }
 
 /// Records what happened to `thread`.

@@ -132,13 +132,12 @@ fn what_children_have_is_what_was_lent() {
         (account.lent(Resource::EndpointEntries), audit::look_at(parent.process()).orphaned_pages),
         (3, 0)
     );
-    // Something of the child's outlives it: what it was lent for that comes back last, and so does the page of its trace, which was
-    // still in use while it ended.
+    // Something of the child's outlives it: what it was lent for that comes back last.
     let shared = Frames::zeroed(7, &child.account).expect("memory");
     end::end_process(&child, Status::Killed);
     drop(child);
     let found = audit::look_at(parent.process());
-    assert_eq!((found.orphaned_pages, account.own(Resource::MemoryPages)), (7 + 1, own));
+    assert_eq!((found.orphaned_pages, account.own(Resource::MemoryPages)), (7, own));
     drop(shared);
     assert_eq!(account.lent(Resource::MemoryPages), 0);
     assert_eq!(faults(&parent), []);

@@ -1,11 +1,13 @@
 //! Debugging: stops wherever a thread is, breakpoints, the end of either side, traces.
 
+use super::revocation::{give, gone, revoke};
 use super::{REPLY, User, World, call_sqe, error};
 use crate::cap::Object;
 use crate::cap::process_handle::ProcessHandle;
 use crate::task::thread::Run;
+use crate::task::trace::Record;
 use crate::trap::HANDLERS;
-use capos_abi::{CapId, Cqe, ExceptionCode, Sqe, TransportError, layout, syscall};
+use capos_abi::{CapId, Cqe, ExceptionCode, Sqe, TransferSlot, TransportError, layout, syscall};
 use capos_mem::Resource;
 use capos_schema::process_debug::{self as schema, BreakAction, BreakKind, StopCause, WaitResults};
 use capos_schema::process_handle::{self, TraceKind, TraceParams, TraceResults};
@@ -462,6 +464,85 @@ fn a_trace_tells_of_calls_only_while_it_is_on() {
     assert_eq!(submissions(), 1);
     pair.done(schema::SET_TRACE, &schema::SetTraceParams { on: false });
     assert!(!pair.other.thread.context.extras().2);
+}
+
+/// Kinds of all records of a process that are left, and how many are not.
+fn remembered(process: &crate::task::process::Process) -> (Vec<TraceKind>, u64) {
+    let (mut kinds, mut next, mut lost) = (Vec::new(), 0, 0);
+    while let Some((number, kept)) = process.trace.read(next) {
+        kinds.push(kept.record.kind);
+        lost += number - next;
+        next = number + 1;
+    }
+    (kinds, lost)
+}
+
+/// How many are left, and how many are not.
+fn remembered_len(process: &crate::task::process::Process) -> (usize, u64) {
+    let (kinds, lost) = remembered(process);
+    (kinds.len(), lost)
+}
+
+#[test]
+fn who_does_little_allocates_nothing_for_its_trace_and_who_does_more_loses_nothing() {
+    let world = World::new();
+    let process = world.process("quiet");
+    let used = process.account.used(Resource::MemoryPages);
+    let record = Record::new(TraceKind::Granted, 1, 2);
+    fake::fail_nth_allocation(0);
+    (0..15).for_each(|_| process.trace.add(0, &record));
+    assert!(fake::never_fail(), "nothing was allocated");
+    assert_eq!(remembered_len(&process), (16, 0));
+    process.trace.add(0, &Record::new(TraceKind::ThreadBegan, 1, 2));
+    let (kinds, lost) = remembered(&process);
+    assert_eq!((kinds.len(), kinds[0], kinds[16], lost), (17, TraceKind::Created, TraceKind::ThreadBegan, 0));
+    // It was charged before.
+    assert_eq!(process.account.used(Resource::MemoryPages), used);
+    (0..112).for_each(|_| process.trace.add(0, &record));
+    assert_eq!(remembered_len(&process), (128, 1));
+}
+
+#[test]
+fn without_memory_for_a_page_the_newest_records_are_left() {
+    let world = World::new();
+    let process = world.process("poor");
+    let used = process.account.used(Resource::MemoryPages);
+    fake::fail_nth_allocation(0);
+    (0..15).for_each(|_| process.trace.add(0, &Record::new(TraceKind::Granted, 1, 2)));
+    process.trace.add(0, &Record::new(TraceKind::ThreadBegan, 1, 2));
+    fake::never_fail();
+    let (kinds, lost) = remembered(&process);
+    assert_eq!((kinds.len(), kinds[15], lost), (16, TraceKind::ThreadBegan, 1));
+    assert_eq!(process.account.used(Resource::MemoryPages), used);
+    process.trace.add(0, &Record::new(TraceKind::ThreadEnded, 1, 2));
+    assert_eq!(remembered_len(&process), (17, 1));
+    assert_eq!(remembered(&process).0[15..], [TraceKind::ThreadBegan, TraceKind::ThreadEnded]);
+}
+
+#[test]
+fn who_revokes_what_is_derived_from_a_handle_ends_who_debugs_by_it() {
+    let world = World::new();
+    let (supervisor, debugger) = (world.start_at("supervisor", 12), world.start_at("debugger", 11));
+    let other = world.start("debugged");
+    let handle = ProcessHandle::new(other.process().clone()).expect("memory");
+    let own = supervisor.hold(Object::ProcessHandle(handle));
+    let lent = give(&supervisor, &debugger, TransferSlot::copy(own));
+    supervisor.enter(1, 1_000);
+    debugger.run();
+    let debug = attach(&debugger, lent).expect("nobody else does");
+    debugger.one(call_sqe(debug, INTERFACE, schema::STOP, 0));
+    debugger.one(call_sqe(debug, INTERFACE, schema::WAIT, 0));
+    debugger.submit(call_sqe(debug, INTERFACE, schema::WAIT, 0));
+    debugger.enter(1, syscall::FOREVER);
+    fake::time::advance(1_000_000);
+    (HANDLERS.timer)();
+    supervisor.run();
+    assert_eq!(other.thread.state.lock().run, Run::Stopped);
+    assert_eq!(revoke(&supervisor, own).0.outcome(), 0);
+    assert_ne!(other.thread.state.lock().run, Run::Stopped);
+    assert!(gone(&debugger, lent) && gone(&debugger, debug) && !other.process().debug.is_attached());
+    assert_eq!(error(&debugger.ring.pop().expect("its wait has ended")), Some(TransportError::Revoked));
+    attach(&supervisor, own).expect("the next may");
 }
 
 #[test]

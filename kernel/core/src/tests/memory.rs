@@ -167,8 +167,8 @@ fn memory_shared_with_a_process_that_ended_stays_charged_to_its_payer() {
     let limit = maker.process().account.limit(Resource::MemoryPages);
     let frames = Frames::zeroed(3, &maker.process().account).expect("memory");
     let id = keeper.hold(Object::MemoryObject(MemoryObject::new(frames)));
-    // Its ring block was still in use while it ended, and so was its trace.
-    let ring = maker.thread.shape.pages() as u64 + 1;
+    // Its ring block was still in use while it ended.
+    let ring = maker.thread.shape.pages() as u64;
     let process = maker.process().clone();
     crate::task::end::end_process(&process, crate::task::process::Status::Killed);
     drop((maker, process));

@@ -6,10 +6,11 @@ use crate::debuggee::{LAST, ORDER, address_of};
 use crate::stops::wait_until;
 use rt::schema::process_debug::StopCause;
 use rt::schema::process_handle::ExitReason;
-use rt::{CallError, ExceptionCode};
+use rt::{CallError, ExceptionCode, TransportError};
 
 pub(crate) fn all(setup: &Setup) -> Result<(), CallError> {
     debugger_goes(setup)?;
+    handle_is_taken_back(setup)?;
     killed_while_stopped(setup)?;
     injected(setup)
 }
@@ -34,6 +35,20 @@ fn debugger_goes(setup: &Setup) -> Result<(), CallError> {
     report.equal("D1 to its end", next.handle.wait_blocking()?.code, 4);
     report.fails("D1 nothing to debug", next.handle.debug_blocking().map(drop), ExceptionCode::WrongState);
     Ok(())
+}
+
+fn handle_is_taken_back(setup: &Setup) -> Result<(), CallError> {
+    let report = &setup.report;
+    let target = setup.target("--role=count")?;
+    target.halt()?;
+    let seen = target.number(address_of(&LAST))?;
+    target.handle.cap().revoke_blocking()?;
+    let gone = target.debug.thread_blocking(0).map(drop);
+    report.fails("D1 it goes with the handle", gone, TransportError::InvalidCap);
+    let next = crate::Target { debug: target.handle.debug_blocking()?, handle: target.handle };
+    wait_until(setup, || Ok(next.number(address_of(&LAST))? > seen))?;
+    report.check("D1 and what was stopped goes on", next.number(address_of(&LAST))? > seen, "it counts");
+    next.handle.kill_blocking()
 }
 
 fn killed_while_stopped(setup: &Setup) -> Result<(), CallError> {

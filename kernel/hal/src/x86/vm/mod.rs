@@ -363,12 +363,8 @@ impl AddressSpace {
             frames.read(first * PAGE_SIZE + offset, &mut buffer).map_err(|_| VmError::NotFound)?;
             own.write(offset, &buffer).map_err(|_| VmError::NotFound)?;
         }
-        // For the rest of the region behind the page, and for the page: with that nothing below is refused.
-        inner.regions.make_room(2)?;
-        let old = inner.regions.find(page).and_then(|region| region.backing.clone());
         let backing = Backing { object: Memory { frames: own, writable: true, lease: None }, first: 0 };
-        inner.regions.remove(page, 1)?;
-        inner.regions.insert(Region { start: page, pages: 1, protection, backing: Some(backing.clone()) })?;
+        let old = inner.regions.exchange(page, backing.clone())?;
         // The entry changes in one store: who executes there finds the old page or the new one.
         inner.tables.fill(page, 1, protection, &backing);
         self.flush(page, 1);
