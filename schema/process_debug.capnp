@@ -55,10 +55,9 @@ interface ProcessDebug $Capos.kernelHosted {
       rbp :UInt64, r8 :UInt64, r9 :UInt64, r10 :UInt64, r11 :UInt64, r12 :UInt64, r13 :UInt64, r14 :UInt64, r15 :UInt64);
   # Completes when a thread has stopped of which nobody was told yet, with why and its registers. One at a time: `wrongState`.
 
-  resumeAndWait @4 (thread :UInt64, step :Bool, redirect :Bool, rip :UInt64) -> (cause :StopCause, vector :UInt8, breakpoint :UInt8, thread :UInt64, errorCode :UInt64, address :UInt64,
-      rip :UInt64, rsp :UInt64, rflags :UInt64, fsBase :UInt64, rax :UInt64, rbx :UInt64, rcx :UInt64, rdx :UInt64, rsi :UInt64, rdi :UInt64,
-      rbp :UInt64, r8 :UInt64, r9 :UInt64, r10 :UInt64, r11 :UInt64, r12 :UInt64, r13 :UInt64, r14 :UInt64, r15 :UInt64);
-  # `resume`, and `wait`: for who mends faults.
+  resumeAndWait @4 (thread :UInt64, step :Bool, redirect :Bool, rip :UInt64) -> (cause :StopCause, vector :UInt8, breakpoint :UInt8,
+      thread :UInt64, errorCode :UInt64, address :UInt64, rip :UInt64, rsp :UInt64, rflags :UInt64);
+  # `resume`, and `wait`: for who mends faults. The other registers are told by `registers`.
 
   registers @5 (thread :UInt64) -> (rip :UInt64, rsp :UInt64, rflags :UInt64, fsBase :UInt64, rax :UInt64, rbx :UInt64, rcx :UInt64, rdx :UInt64, rsi :UInt64, rdi :UInt64,
       rbp :UInt64, r8 :UInt64, r9 :UInt64, r10 :UInt64, r11 :UInt64, r12 :UInt64, r13 :UInt64, r14 :UInt64, r15 :UInt64);

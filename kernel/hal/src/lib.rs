@@ -27,7 +27,7 @@ mod pure;
 
 pub use types::{
     BootInfo, BootModule, EntropyError, Fault, Handlers, IrqError, IrqInfo, IrqLine, MemError, MemoryRange,
-    OutOfRange, PanicAction, PciFunction, PortError, Protection, Registers, SpaceUsage, Start,
+    OutOfRange, PanicAction, PciFunction, Place, PortError, Protection, Registers, SpaceUsage, Start,
     SyscallHandler, TableInfo, VmError, flags,
 };
 

@@ -144,6 +144,17 @@ impl Fault {
     pub const DEBUG: u8 = 1;
 }
 
+/// Where a thread is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// The instruction that it executes next.
+    pub rip: u64,
+    /// Its stack pointer.
+    pub rsp: u64,
+    /// Its flags.
+    pub rflags: u64,
+}
+
 /// Flags of a user thread: trap after each instruction, and none of the breakpoints at the next one.
 pub mod flags {
     /// Trap after each instruction.

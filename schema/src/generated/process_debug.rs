@@ -477,22 +477,6 @@ pub struct ResumeAndWaitResults {
     pub rip: u64,
     pub rsp: u64,
     pub rflags: u64,
-    pub fs_base: u64,
-    pub rax: u64,
-    pub rbx: u64,
-    pub rcx: u64,
-    pub rdx: u64,
-    pub rsi: u64,
-    pub rdi: u64,
-    pub rbp: u64,
-    pub r8: u64,
-    pub r9: u64,
-    pub r10: u64,
-    pub r11: u64,
-    pub r12: u64,
-    pub r13: u64,
-    pub r14: u64,
-    pub r15: u64,
 }
 
 impl Encode for ResumeAndWaitResults {
@@ -510,22 +494,6 @@ impl Encode for ResumeAndWaitResults {
                 self.rip,
                 self.rsp,
                 self.rflags,
-                self.fs_base,
-                self.rax,
-                self.rbx,
-                self.rcx,
-                self.rdx,
-                self.rsi,
-                self.rdi,
-                self.rbp,
-                self.r8,
-                self.r9,
-                self.r10,
-                self.r11,
-                self.r12,
-                self.r13,
-                self.r14,
-                self.r15,
             ],
             [],
         )
@@ -535,7 +503,7 @@ impl Encode for ResumeAndWaitResults {
 impl Decode<'_> for ResumeAndWaitResults {
     #[inline]
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
-        let message = Message::<23, 0>::parse(message)?;
+        let message = Message::<7, 0>::parse(message)?;
         Ok(ResumeAndWaitResults {
             cause: StopCause::from_wire(message.data[0] as u16)?,
             vector: (message.data[0] >> 16) as u8,
@@ -546,22 +514,6 @@ impl Decode<'_> for ResumeAndWaitResults {
             rip: message.data[4],
             rsp: message.data[5],
             rflags: message.data[6],
-            fs_base: message.data[7],
-            rax: message.data[8],
-            rbx: message.data[9],
-            rcx: message.data[10],
-            rdx: message.data[11],
-            rsi: message.data[12],
-            rdi: message.data[13],
-            rbp: message.data[14],
-            r8: message.data[15],
-            r9: message.data[16],
-            r10: message.data[17],
-            r11: message.data[18],
-            r12: message.data[19],
-            r13: message.data[20],
-            r14: message.data[21],
-            r15: message.data[22],
         })
     }
 }

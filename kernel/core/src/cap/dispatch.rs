@@ -452,7 +452,7 @@ impl Serve for super::process_debug::ProcessDebug {
             }
             process_debug::WAIT => with(message, buffers.answer.len() >= 192, |Empty| self.wait(call)),
             process_debug::RESUME_AND_WAIT => {
-                with(message, buffers.answer.len() >= 192, |params: process_debug::ResumeAndWaitParams| {
+                with(message, buffers.answer.len() >= 64, |params: process_debug::ResumeAndWaitParams| {
                     self.resume_and_wait(call, params)
                 })
             }

@@ -181,7 +181,8 @@ fn serve_any(thread: &Ref<Thread>, object: &dyn Serve, cap: u64, call: &Queued<'
     }
     match buffers.message.len() as usize {
         0 => object.serve(thread, buffers, &[]),
-        1..=SMALL => serve_from(thread, object, buffers, &mut [0; SMALL]),
+        len if len <= TINY => serve_from(thread, object, buffers, &mut [0; TINY]),
+        len if len <= SMALL => serve_from(thread, object, buffers, &mut [0; SMALL]),
         _ => serve_large(thread, object, buffers),
     }
 }
@@ -198,6 +199,8 @@ fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P)
     }
 }
 
+/// Messages up to this size are the parameters of most methods.
+const TINY: usize = 32;
 /// Messages up to this size are copied to a small buffer, so that an ordinary call need not clear a large one.
 const SMALL: usize = 128;
 

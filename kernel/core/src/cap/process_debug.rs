@@ -2,7 +2,7 @@
 
 use super::{Call, Outcome};
 use crate::ipc::ops::Waiting;
-use crate::task::debug::{self, BREAKPOINTS, Breakpoint};
+use crate::task::debug::{self, BREAKPOINTS, Breakpoint, Waiter};
 use crate::task::process::Process;
 use crate::task::stop::{self, Claim};
 use crate::task::thread::{Run, Thread};
@@ -128,12 +128,17 @@ impl ProcessDebug {
     }
 
     pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
+        self.wait_for(call, false)
+    }
+
+    fn wait_for(&self, call: &mut Call<'_>, brief: bool) -> Outcome {
         let process = self.process();
+        let mut news = false;
         let outcome = call.defer(Waiting::Debug(process.clone()), |ticket| {
-            process.debug.put(ticket).map_err(|_| ExceptionCode::WrongState)
+            news = process.debug.put(Waiter { ticket, brief }).map_err(|_| ExceptionCode::WrongState)?;
+            Ok(())
         });
-        if outcome == Outcome::PENDING {
-            // What has happened before the wait was there to see.
+        if news {
             debug::look_again(process);
         }
         outcome
@@ -141,8 +146,20 @@ impl ProcessDebug {
 
     pub(super) fn resume_and_wait(&self, call: &mut Call<'_>, params: ResumeAndWaitParams) -> Outcome {
         let ResumeAndWaitParams { thread, step, redirect, rip } = params;
-        let resumed = self.resume(call, ResumeParams { thread, step, redirect, rip });
-        if resumed == Outcome::EMPTY { self.wait(call) } else { resumed }
+        let mended = if redirect && !step { self.mend(thread, rip) } else { None };
+        let resumed =
+            mended.unwrap_or_else(|| self.resume(call, ResumeParams { thread, step, redirect, rip }));
+        if resumed == Outcome::EMPTY { self.wait_for(call, true) } else { resumed }
+    }
+
+    /// What most who mend do with a thread. `None` when it has to go the ordinary way.
+    fn mend(&self, id: u64, rip: u64) -> Option<Outcome> {
+        let thread = {
+            let threads = self.process().threads.lock();
+            let at = threads.list.binary_search_by_key(&id, |thread| thread.id).ok()?;
+            threads.list.get(at)?.clone()
+        };
+        stop::mend(&thread, rip).map(going)
     }
 
     pub(super) fn registers(&self, call: &mut Call<'_>, params: RegistersParams) -> Outcome {
@@ -198,6 +215,8 @@ impl ProcessDebug {
         })
     }
 
+    // Its buffer must not be on the stack of the other methods, too.
+    #[inline(never)]
     pub(super) fn read(&self, call: &mut Call<'_>, params: ReadParams) -> Outcome {
         let mut buffer = [0; READ_MAX];
         let Some(data) = buffer.get_mut(..params.length as usize) else { return INVALID };

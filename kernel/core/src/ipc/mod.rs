@@ -4,6 +4,7 @@ pub(crate) mod calls;
 pub(crate) mod deliver;
 pub(crate) mod direct;
 pub(crate) mod direct_events;
+pub(crate) mod direct_faults;
 pub(crate) mod endpoint;
 pub(crate) mod events;
 pub(crate) mod loans;

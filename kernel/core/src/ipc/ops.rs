@@ -165,6 +165,8 @@ pub(crate) enum At {
     Message(Ref<Endpoint>),
     /// A wait for bits of a notification.
     Bits(Ref<Event>),
+    /// A wait for what a process that is debugged comes to.
+    Debug(Ref<Process>),
 }
 
 impl At {
@@ -223,6 +225,7 @@ impl Sole {
             At::Call(endpoint) => Some(Waiting::Call(endpoint.clone())),
             At::Message(endpoint) => Some(Waiting::Message(endpoint.clone())),
             At::Bits(event) => Some(Waiting::Bits(event.clone())),
+            At::Debug(process) => Some(Waiting::Debug(process.clone())),
         }
     }
 
@@ -232,6 +235,7 @@ impl Sole {
             At::Call(endpoint) => Some(Waiting::Call(endpoint)),
             At::Message(endpoint) => Some(Waiting::Message(endpoint)),
             At::Bits(event) => Some(Waiting::Bits(event)),
+            At::Debug(process) => Some(Waiting::Debug(process)),
         }
     }
 }
@@ -280,6 +284,7 @@ impl Ops {
             Waiting::Call(endpoint) if alone => self.sole.begin(buffers, At::Call(endpoint)),
             Waiting::Message(endpoint) if alone => self.sole.begin(buffers, At::Message(endpoint)),
             Waiting::Bits(event) if alone => self.sole.begin(buffers, At::Bits(event)),
+            Waiting::Debug(process) if alone => self.sole.begin(buffers, At::Debug(process)),
             waiting => return self.begin_in_slot(buffers, waiting),
         }
         Ok(OpId::SOLE)

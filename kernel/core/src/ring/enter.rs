@@ -66,7 +66,7 @@ fn lone_call(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait
         if outcome != Outcome::AWAY {
             revoke::catch_up(&thread);
             thread.ring.publish_sq_head(next);
-            cap_enter(cpu, thread, wait);
+            await_alone(cpu, thread, wait);
         }
         return;
     }
@@ -78,6 +78,17 @@ fn lone_call(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait
     }
     answer(&thread, Ok(1));
     drop(thread);
+    schedule::settle(cpu);
+}
+
+/// Has a thread sleep that began the only operation that it has pending, and lets whoever that made ready run at once.
+#[inline(never)]
+fn await_alone(cpu: &'static Cpu, thread: Ref<Thread>, wait: Wait) {
+    if !wait.is_for_one() || !thread.rest_alone() {
+        return cap_enter(cpu, thread, wait);
+    }
+    drop(thread);
+    schedule::follow(cpu);
     schedule::settle(cpu);
 }
 

@@ -3,7 +3,9 @@
 //! One session at a time. What a session is to be told lies with the thread that stopped (`stop.rs`) until it is asked for, so nothing is
 //! ever lost, and nothing is kept for a debugger that does not ask.
 
+use crate::ipc::direct_faults;
 use crate::ipc::ops::{OpId, Ticket};
+use crate::task::cpu;
 use crate::task::end;
 use crate::task::process::{Process, Status};
 use crate::task::stop::{self, Cause, Step};
@@ -11,12 +13,12 @@ use crate::task::thread::{Run, Thread};
 use crate::trap;
 use capos_abi::TransportError;
 use capos_schema::Encode;
-use capos_schema::process_debug::{BreakAction, BreakKind, StopCause, WaitResults};
+use capos_schema::process_debug::{BreakAction, BreakKind, ResumeAndWaitResults, StopCause, WaitResults};
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use kernel_hal::cpu as machine;
 use kernel_hal::order::LockRank;
-use kernel_hal::sync::{Lock, Ref};
-use kernel_hal::{Fault, Registers, flags};
+use kernel_hal::sync::{Guard, Lock, Ref};
+use kernel_hal::{Fault, Place, Registers, flags};
 
 /// Breakpoints of a process: as many as the processor has.
 pub(crate) const BREAKPOINTS: usize = 4;
@@ -39,9 +41,33 @@ pub(crate) struct Breakpoint {
     pub hits: u64,
 }
 
-struct State {
+/// What changes under its lock.
+pub(crate) struct State {
     breakpoints: [Option<Breakpoint>; BREAKPOINTS],
-    waiter: Option<Ticket>,
+    waiter: Option<Waiter>,
+    /// There may be something that nobody was told: then who waits looks at every thread first.
+    news: bool,
+}
+
+/// Who is to hear of what happens next.
+pub(crate) struct Waiter {
+    pub ticket: Ticket,
+    /// He wants no registers but where it is.
+    pub brief: bool,
+}
+
+impl State {
+    /// Who waits.
+    #[inline]
+    pub fn waiter(&self) -> Option<&Waiter> {
+        self.waiter.as_ref()
+    }
+
+    /// Nobody waits any more.
+    #[inline]
+    pub fn take_waiter(&mut self) -> Option<Waiter> {
+        self.waiter.take()
+    }
 }
 
 /// Whether there is a session.
@@ -66,7 +92,10 @@ impl Debug {
         Debug {
             session: AtomicU8::new(session::NONE),
             halted: AtomicBool::new(false),
-            state: Lock::new(LockRank::Meeting, State { breakpoints: [None; BREAKPOINTS], waiter: None }),
+            state: Lock::new(
+                LockRank::Meeting,
+                State { breakpoints: [None; BREAKPOINTS], waiter: None, news: false },
+            ),
         }
     }
 
@@ -87,32 +116,39 @@ impl Debug {
         self.halted.store(halted, Ordering::Release);
     }
 
-    /// Puts the ticket of a wait here; gives it back when there is one already.
-    pub fn put(&self, ticket: Ticket) -> Result<(), Ticket> {
+    /// Puts who waits here; gives him back when there is one already. True when it is to be [looked](look_again) for what he was not told yet.
+    pub fn put(&self, waiter: Waiter) -> Result<bool, Waiter> {
         let mut state = self.state.lock();
         if state.waiter.is_some() {
-            return Err(ticket);
+            return Err(waiter);
         }
-        state.waiter = Some(ticket);
-        Ok(())
+        state.waiter = Some(waiter);
+        Ok(core::mem::replace(&mut state.news, false))
+    }
+
+    /// For who goes another way when it is locked.
+    #[inline]
+    pub fn try_lock<const WATCHED: bool>(&self) -> Option<Guard<'_, State>> {
+        self.state.try_lock::<WATCHED>()
     }
 
     /// Takes back the ticket of a wait that is cancelled.
     pub fn withdraw(&self, thread: &Ref<Thread>, id: OpId) -> Option<Ticket> {
-        self.state.lock().waiter.take_if(|waiter| waiter.is(thread, id))
+        let mut state = self.state.lock();
+        state.waiter.take_if(|waiter| waiter.ticket.is(thread, id)).map(|waiter| waiter.ticket)
     }
 
     /// Whether the ticket of a wait lies here.
     pub fn holds(&self, thread: &Ref<Thread>, id: OpId) -> bool {
-        self.state.lock().waiter.as_ref().is_some_and(|waiter| waiter.is(thread, id))
+        self.state.lock().waiter.as_ref().is_some_and(|waiter| waiter.ticket.is(thread, id))
     }
 
     fn is_waited_for(&self) -> bool {
         self.state.lock().waiter.is_some()
     }
 
-    fn take_waiter(&self) -> Option<Ticket> {
-        self.state.lock().waiter.take()
+    fn note_news(&self) {
+        self.state.lock().news = true;
     }
 
     /// The processor's breakpoint registers for one thread: addresses, and DR7 (Intel SDM vol. 3, 18.2.4).
@@ -156,7 +192,7 @@ pub(crate) fn detach(process: &Ref<Process>) {
     // From here on nothing stops any more, and what has is let go below.
     debug.session.store(session::LEAVING, Ordering::Release);
     if let Some(waiter) = waiter {
-        waiter.fail(TransportError::Canceled);
+        waiter.ticket.fail(TransportError::Canceled);
     }
     for thread in stop::threads_from(process, 0) {
         apply(&thread);
@@ -217,6 +253,9 @@ pub(crate) fn fault(thread: &Ref<Thread>, fault: Fault) -> bool {
     }
     if !thread.process.debug.is_attached() {
         return false;
+    }
+    if direct_faults::fault(cpu::here(), thread, fault) {
+        return true;
     }
     stop::end_of_step(thread);
     stop::here(thread, Cause::Fault(fault))
@@ -291,13 +330,14 @@ pub(crate) fn announce(thread: &Ref<Thread>) {
     let found = {
         let mut state = debug.state.lock();
         if state.waiter.is_none() {
+            state.news = true;
             return;
         }
         let told = thread.state.lock().tell();
         told.and_then(|cause| Some((cause, state.waiter.take()?)))
     };
     if let Some((cause, waiter)) = found {
-        answer(waiter, &event(thread, cause));
+        tell(waiter, thread, cause);
     }
 }
 
@@ -315,6 +355,8 @@ pub(crate) fn look_again(process: &Ref<Process>) {
             }
             return;
         };
+        // There may be more.
+        process.debug.note_news();
         announce(&thread);
     }
 }
@@ -325,8 +367,18 @@ pub(crate) fn ended(process: &Process) {
     if process.debug.session.load(Ordering::Acquire) == session::NONE {
         return;
     }
-    if let Some(waiter) = process.debug.take_waiter() {
-        answer(waiter, &WaitResults { cause: StopCause::Ended, ..WaitResults::default() });
+    let waiter = {
+        let mut state = process.debug.state.lock();
+        state.news = true;
+        state.waiter.take()
+    };
+    if let Some(Waiter { ticket, brief }) = waiter {
+        let cause = StopCause::Ended;
+        if brief {
+            reply::<BRIEF>(ticket, &ResumeAndWaitResults { cause, ..ResumeAndWaitResults::default() });
+        } else {
+            reply::<FULL>(ticket, &WaitResults { cause, ..WaitResults::default() });
+        }
     }
 }
 
@@ -336,23 +388,61 @@ pub(crate) fn inject(thread: &Ref<Thread>, vector: u8) {
     end::end_process(&thread.process, Status::Faulted(vector));
 }
 
-fn answer(waiter: Ticket, event: &WaitResults) {
-    let mut buffer = [0; 256];
+/// Room for a brief answer, which who waits for one has, and for one with all registers.
+pub(crate) const BRIEF: usize = 64;
+const FULL: usize = 200;
+
+fn tell(waiter: Waiter, thread: &Thread, cause: Cause) {
+    let Waiter { ticket, brief } = waiter;
+    if brief {
+        reply::<BRIEF>(ticket, &in_brief(thread, cause));
+    } else {
+        reply::<FULL>(ticket, &event(thread, cause));
+    }
+}
+
+fn reply<const ROOM: usize>(ticket: Ticket, event: &impl Encode) {
+    let mut buffer = [0; ROOM];
     match event.encode(&mut buffer) {
         Ok(len) => {
-            waiter.answer(buffer.get(..len).unwrap_or_default());
+            ticket.answer(buffer.get(..len).unwrap_or_default());
         }
         // The buffer is large enough.
-        Err(_) => waiter.fail(TransportError::ReplyTooLarge),
+        Err(_) => ticket.fail(TransportError::ReplyTooLarge),
+    }
+}
+
+/// What it is that has happened.
+#[inline]
+fn details(cause: Cause) -> (Fault, u8) {
+    let none = Fault { vector: 0, error_code: 0, address: 0 };
+    match cause {
+        Cause::Fault(fault) => (fault, 0),
+        Cause::Breakpoint(slot) => (none, slot),
+        Cause::Asked | Cause::Step => (none, 0),
+    }
+}
+
+/// The same for who mends and goes on.
+#[inline]
+pub(crate) fn in_brief(thread: &Thread, cause: Cause) -> ResumeAndWaitResults {
+    let (fault, breakpoint) = details(cause);
+    let Place { rip, rsp, rflags } = thread.context.place();
+    ResumeAndWaitResults {
+        cause: cause.wire(),
+        vector: fault.vector,
+        breakpoint,
+        thread: thread.id,
+        error_code: fault.error_code,
+        address: fault.address,
+        rip,
+        rsp,
+        rflags,
     }
 }
 
 fn event(thread: &Thread, cause: Cause) -> WaitResults {
-    let fault = match cause {
-        Cause::Fault(fault) => fault,
-        _ => Fault { vector: 0, error_code: 0, address: 0 },
-    };
-    let breakpoint = if let Cause::Breakpoint(slot) = cause { slot } else { 0 };
+    let (fault, breakpoint) = details(cause);
     let Registers { rip, rsp, rbp, rflags, fs_base, rax, rbx, rcx, rdx, rsi, rdi, high } =
         thread.context.registers();
     let [r8, r9, r10, r11, r12, r13, r14, r15] = high;

@@ -254,6 +254,21 @@ fn switch_to(cpu: &Cpu, thread: Ref<Thread>) -> bool {
     true
 }
 
+/// The current thread, which just went to sleep, leaves the CPU to whoever is at hand, if there is nothing to choose.
+#[inline]
+pub(crate) fn follow(cpu: &Cpu) {
+    let Some(next) = cpu.handoff.take() else { return give_up_current() };
+    if !may_follow(cpu, &next) {
+        // Nobody has come since it was taken.
+        drop(cpu.handoff.put(next));
+        return give_up_current();
+    }
+    if switch_to(cpu, next) {
+        return cpu.unsettled.store(!cpu.handoff.is_empty(), Ordering::Relaxed);
+    }
+    give_up_current();
+}
+
 /// Makes `next`, whose state says so already, what this CPU resumes, in the time of whoever pays now; gives the thread that was current.
 #[inline(always)]
 pub(crate) fn switch_directly(cpu: &Cpu, next: Ref<Thread>) -> Option<Ref<Thread>> {

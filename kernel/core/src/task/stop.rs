@@ -88,6 +88,35 @@ impl State {
         self.stop = Stop { cause: Some(cause), waits_for, stepping, ..Stop::NONE };
     }
 
+    /// The same for who stops by its own doing, and whose debugger knows.
+    #[inline]
+    pub fn stop_told(&mut self, cause: Cause) {
+        self.stop(cause, None);
+        self.stop.told = true;
+    }
+
+    /// Whether it is to stop, or was, after one instruction.
+    #[inline]
+    pub fn is_stepping(&self) -> bool {
+        self.stop.stepping
+    }
+
+    /// Lets it go on elsewhere that is stopped in no wait and that nobody changes, at once. `None`, and nothing is changed, when that is to go the
+    /// ordinary way; false when it is nowhere.
+    #[inline]
+    fn mend(&mut self, thread: &Thread, rip: u64) -> Option<bool> {
+        let Stop { claimed, waits_for, stepping, .. } = self.stop;
+        if self.run != Run::Stopped || claimed || waits_for.is_some() || stepping || self.alarm.is_some() {
+            return None;
+        }
+        if !thread.context.try_redirect(Some(rip), 0, flags::STEP)? {
+            return Some(false);
+        }
+        self.stop = Stop::NONE;
+        self.run = Run::Ready;
+        Some(true)
+    }
+
     /// Why it is stopped, if its debugger was not told; from now on it was.
     pub fn tell(&mut self) -> Option<Cause> {
         let news = self.run == Run::Stopped && !self.stop.told;
@@ -200,8 +229,24 @@ pub(crate) fn ask(thread: &Ref<Thread>) {
 }
 
 fn stopped(thread: &Ref<Thread>, cause: Cause) {
-    trace::add(thread, TraceKind::Stopped, cause.wire() as u64, thread.context.registers().rip);
+    record(thread, cause);
     debug::announce(thread);
+}
+
+/// Records that a thread has stopped.
+#[inline]
+pub(crate) fn record(thread: &Thread, cause: Cause) {
+    trace::add(thread, TraceKind::Stopped, cause.wire() as u64, thread.context.place().rip);
+}
+
+/// Lets a stopped thread go on elsewhere, the way of who mends faults: the ordinary one does the same in more steps. `None` when it has to.
+/// There is no record of it: what stops again and again and goes on would leave room for nothing else.
+pub(crate) fn mend(thread: &Ref<Thread>, rip: u64) -> Option<bool> {
+    let goes = thread.state.lock().mend(thread, rip)?;
+    if goes {
+        schedule::make_ready(thread.clone());
+    }
+    Some(goes)
 }
 
 /// Reserves a stopped thread for a change of its registers: until [`release`] nobody lets it go on. `None` when it is not stopped.

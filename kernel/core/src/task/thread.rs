@@ -351,7 +351,7 @@ impl Thread {
     }
 
     /// Opens an operation whose ticket is about to be put where `waiting` says.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
         let mut state = self.state.lock();
         if state.ops.timed.is_expected() {
@@ -449,6 +449,19 @@ impl Thread {
             stop::asleep(this);
         }
         Block::Blocked
+    }
+
+    /// Puts the running thread to rest until the operation is done that it has just begun. False when it has others, or is to sleep in the
+    /// ordinary way for another reason; that its completion queue is empty was seen before the operation began.
+    #[inline]
+    pub fn rest_alone(&self) -> bool {
+        let mut state = self.state.lock();
+        let rests = state.ops.is_alone(self.pending()) && !self.needs_attention();
+        if rests {
+            self.context.set_return(1);
+            state.run = Run::Resting;
+        }
+        rests
     }
 
     /// The alarm of wait number `epoch` went off.

@@ -141,13 +141,22 @@ impl Drop for Trace {
 impl Records {
     #[inline]
     fn put(&mut self, record: Words) {
-        if self.list.len() < self.room {
+        if let Some(place) = self.oldest_of_most() {
+            *place = record;
+        } else if self.list.len() < self.room {
             // There is room: nothing is allocated.
             self.list.push(record);
         } else {
             self.put_further(record);
         }
         self.written += 1;
+    }
+
+    /// What makes room when there are as many as are ever kept.
+    #[inline]
+    fn oldest_of_most(&mut self) -> Option<&mut Words> {
+        let place = (self.written.wrapping_sub(self.base)) as usize % MOST;
+        if self.list.len() == MOST { self.list.get_mut(place) } else { None }
     }
 
     #[inline(never)]

@@ -4,12 +4,15 @@ use super::revocation::{give, gone, revoke};
 use super::{REPLY, User, World, call_sqe, error};
 use crate::cap::Object;
 use crate::cap::process_handle::ProcessHandle;
+use crate::cap::timer::Timer;
 use crate::task::thread::Run;
 use crate::task::trace::Record;
 use crate::trap::HANDLERS;
-use capos_abi::{CapId, Cqe, ExceptionCode, Sqe, TransferSlot, TransportError, layout, syscall};
+use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransferSlot, TransportError, layout, syscall};
 use capos_mem::Resource;
-use capos_schema::process_debug::{self as schema, BreakAction, BreakKind, StopCause, WaitResults};
+use capos_schema::process_debug::{
+    self as schema, BreakAction, BreakKind, ResumeAndWaitResults, StopCause, WaitResults,
+};
 use capos_schema::process_handle::{self, TraceKind, TraceParams, TraceResults};
 use capos_schema::{Decode, Empty};
 use kernel_hal::{Fault, fake, flags};
@@ -40,12 +43,12 @@ impl Pair {
         self.user.call_raw(self.debug, INTERFACE, method, params, 0)
     }
 
-    fn done(&self, method: u16, params: &impl capos_schema::Encode) {
+    pub fn done(&self, method: u16, params: &impl capos_schema::Encode) {
         let cqe = self.call(method, params);
         assert_eq!((cqe.result, cqe.flags), (0, 0), "method {method}");
     }
 
-    fn refused(&self, method: u16, params: &impl capos_schema::Encode) -> ExceptionCode {
+    pub fn refused(&self, method: u16, params: &impl capos_schema::Encode) -> ExceptionCode {
         let cqe = self.call(method, params);
         assert_eq!((cqe.result, cqe.flags), (0, capos_abi::ring::cqe_flags::EXCEPTION));
         ExceptionCode::from_code(cqe.method)
@@ -63,6 +66,12 @@ impl Pair {
     pub fn event(&self) -> WaitResults {
         let cqe = self.user.one(call_sqe(self.debug, INTERFACE, schema::WAIT, 0));
         self.decode(&cqe)
+    }
+
+    /// What a `resumeAndWait` told.
+    pub fn brief(&self, cqe: &Cqe) -> ResumeAndWaitResults {
+        assert!(cqe.result > 0 && cqe.flags == 0, "{cqe:?}");
+        ResumeAndWaitResults::decode(&self.user.get(REPLY, cqe.result as usize)).expect("an event")
     }
 
     pub fn decode(&self, cqe: &Cqe) -> WaitResults {
@@ -346,7 +355,7 @@ fn a_step_ends_behind_its_instruction() {
     assert_ne!(pair.other.thread.context.registers().rflags & flags::STEP, 0);
     (HANDLERS.fault)(debug_fault(Fault::STEP));
     pair.user.run();
-    let event = pair.decode(&pair.user.pop());
+    let event = pair.brief(&pair.user.pop());
     assert_eq!((event.cause, event.rflags & flags::STEP), (StopCause::Step, 0));
 }
 
@@ -464,6 +473,27 @@ fn a_trace_tells_of_calls_only_while_it_is_on() {
     assert_eq!(submissions(), 1);
     pair.done(schema::SET_TRACE, &schema::SetTraceParams { on: false });
     assert!(!pair.other.thread.context.extras().2);
+}
+
+#[test]
+fn who_is_traced_revokes_in_slices_and_that_is_one_record() {
+    let world = World::new();
+    let (user, holder) = (world.start("traced"), world.start("holder"));
+    let own = user.hold(Object::Timer(Timer));
+    let lent: Vec<CapId> = (0..20).map(|_| give(&user, &holder, TransferSlot::copy(own))).collect();
+    user.submit(Sqe { op: Op::Revoke as u8, cap: own.raw(), user_data: 9, ..Sqe::default() });
+    let mut calls = 0;
+    user.run();
+    while user.ring.submitted() > 0 {
+        (HANDLERS.traced_syscall)(0, 0, syscall::CAP_ENTER);
+        user.thread.context.take_repeated();
+        calls += 1;
+        assert!(calls < 100, "it never ends");
+    }
+    assert_eq!((user.pop().outcome(), calls > 1), (0, true));
+    assert!(lent.iter().all(|lent| gone(&holder, *lent)));
+    let kinds = remembered(user.process()).0;
+    assert_eq!(kinds.iter().filter(|kind| **kind == TraceKind::Submitted).count(), 1);
 }
 
 /// Kinds of all records of a process that are left, and how many are not.

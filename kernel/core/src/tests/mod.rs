@@ -9,6 +9,7 @@ mod clockwork;
 mod debug;
 mod direct;
 mod direct_events;
+mod direct_faults;
 mod every;
 mod inspector;
 mod ipc;

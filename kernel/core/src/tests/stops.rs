@@ -172,7 +172,7 @@ fn client_and_server(world: &World) -> ipc::Pair {
 }
 
 /// Another processor has `user`, who runs on CPU 0, stop.
-fn mark(user: &User) {
+pub(super) fn mark(user: &User) {
     user.run();
     fake::cpu::become_cpu(1);
     stop::ask(&user.thread);

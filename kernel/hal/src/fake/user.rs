@@ -3,7 +3,7 @@
 use super::cpu;
 use super::vm::AddressSpace;
 use crate::sync::{OutOfMemory, Ref};
-use crate::types::{Registers, Start, flags};
+use crate::types::{Place, Registers, Start, flags};
 use capos_abi::layout::USER_MAX;
 use std::sync::{Mutex, MutexGuard};
 
@@ -78,6 +78,17 @@ impl UserContext {
             *self.locked() = Registers { rflags: new.rflags & flags::USER | flags::ALWAYS, ..*new };
         }
         possible
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> Place {
+        let Registers { rip, rsp, rflags, .. } = *self.locked();
+        Place { rip, rsp, rflags }
+    }
+
+    /// The same as [`UserContext::redirect`], at once or not at all.
+    pub fn try_redirect(&self, rip: Option<u64>, set: u64, clear: u64) -> Option<bool> {
+        Some(self.redirect(rip, set, clear))
     }
 
     /// Sets the instruction pointer and changes flags of the same.

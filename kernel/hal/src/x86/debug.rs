@@ -5,7 +5,6 @@
 
 use super::cpu::local::Local;
 use super::start;
-use super::user::write_fs_base;
 use core::arch::asm;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -54,16 +53,9 @@ impl Extras {
         self.control.load(Ordering::Acquire) != 0 || self.traced.load(Ordering::Acquire)
     }
 
-    /// Puts all that `word` says that there is on this CPU, or takes off what the last thread had; then FS base itself.
-    #[cold]
-    #[inline(never)]
-    pub fn switch(&self, local: &Local, word: u64) {
-        if word & EXTRAS != 0 {
-            self.load(local)
-        } else {
-            unload(local)
-        }
-        write_fs_base(local, word);
+    /// Puts on this CPU all that there is, if its word of FS base says so, or takes off what the last thread had.
+    pub fn switch(&self, local: &Local) {
+        if local.fs_base.get() & EXTRAS != 0 { self.load(local) } else { unload(local) }
     }
 
     fn load(&self, local: &Local) {

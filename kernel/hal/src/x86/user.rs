@@ -6,7 +6,7 @@ use super::cpu::tables::{USER_CODE, USER_DATA};
 use super::debug::{BREAKPOINTS, EXTRAS, Extras};
 use super::vm::{self, AddressSpace};
 use crate::sync::{OutOfMemory, Ref};
-use crate::types::{Registers, Start, flags};
+use crate::types::{Place, Registers, Start, flags};
 use capos_abi::layout::USER_MAX;
 use core::cell::UnsafeCell;
 use core::ptr;
@@ -206,13 +206,26 @@ impl UserContext {
     /// Sets the instruction pointer and changes flags of the same. The way of a fault handler that mends and goes on: nothing else is
     /// touched.
     pub fn redirect(&self, rip: Option<u64>, set: u64, clear: u64) -> bool {
-        if rip.is_some_and(|rip| rip >= USER_MAX) {
-            return false;
+        loop {
+            if let Some(done) = self.try_redirect(rip, set, clear) {
+                return done;
+            }
+            vm::flush::poll();
+            core::hint::spin_loop();
         }
-        let local = local::this();
-        let running = self.owner.load(Ordering::Relaxed) == local.id.get();
-        if !running {
-            self.own(local);
+    }
+
+    /// The same, or `None` when the last CPU has not let go of the thread yet. For who holds something that this CPU may be waiting for.
+    #[inline]
+    pub fn try_redirect(&self, rip: Option<u64>, set: u64, clear: u64) -> Option<bool> {
+        if rip.is_some_and(|rip| rip >= USER_MAX) {
+            return Some(false);
+        }
+        let own = local::this().id.get();
+        let running = self.owner.load(Ordering::Relaxed) == own;
+        let owned = |from| self.owner.compare_exchange(from, own, Ordering::Acquire, Ordering::Relaxed);
+        if !running && owned(NOBODY).is_err() {
+            return None;
         }
         let state = self.state.get();
         // SAFETY: this CPU owns the context.
@@ -225,7 +238,23 @@ impl UserContext {
         if !running {
             self.owner.store(NOBODY, Ordering::Release);
         }
-        true
+        Some(true)
+    }
+
+    /// Where the thread is that no CPU runs.
+    #[inline]
+    pub fn place(&self) -> Place {
+        let state = self.state.get();
+        // SAFETY: words of our own; see `Sync`.
+        let word = |field: *const u64| unsafe { ptr::read_volatile(field) };
+        // SAFETY: computing addresses of fields of a live structure.
+        unsafe {
+            Place {
+                rip: word(&raw const (*state).rip),
+                rsp: word(&raw const (*state).rsp),
+                rflags: word(&raw const (*state).rflags),
+            }
+        }
     }
 
     /// The registers that the thread will find when it runs again.
@@ -297,9 +326,10 @@ impl UserContext {
         }
     }
 
-    /// Puts the thread's registers on this CPU, as soon as its last one has let go of it.
+    /// Puts the thread's registers on this CPU, as soon as its last one has let go of it. True when this thread or the last one has extras,
+    /// which are to be [switched](Extras::switch) yet.
     #[inline]
-    fn enter(&self, local: &Local) {
+    fn enter(&self, local: &Local) -> bool {
         self.own(local);
         let state = self.state.get();
         local.context.set(state);
@@ -308,19 +338,15 @@ impl UserContext {
         let fs_base = self.fs_base.load(Ordering::Acquire);
         let either = fs_base | local.fs_base.get();
         if either != 0 {
-            // The sign: one of the two has extras.
-            if either & EXTRAS != 0 {
-                self.extras.switch(local, fs_base)
-            } else {
-                write_fs_base(local, fs_base)
-            }
+            write_fs_base(local, fs_base);
         }
         self.vectors.load();
+        either & EXTRAS != 0
     }
 }
 
 /// Takes the word that [`UserContext::fs_base`] is; truncation takes the bit off.
-pub(super) fn write_fs_base(local: &Local, word: u64) {
+fn write_fs_base(local: &Local, word: u64) {
     local.fs_base.set(word);
     FsBase::write(VirtAddr::new_truncate(word));
 }
@@ -333,7 +359,8 @@ pub fn refresh() {
     if let Some(context) = running {
         let word = context.fs_base.load(Ordering::Acquire);
         if (word | local.fs_base.get()) & EXTRAS != 0 {
-            context.extras.switch(local, word);
+            write_fs_base(local, word);
+            context.extras.switch(local);
         }
     }
 }
@@ -351,14 +378,25 @@ pub fn run(context: &Ref<UserContext>) {
     if let Some(old) = &old {
         old.leave(local);
     }
-    context.enter(local);
+    let extras = context.enter(local);
     if local.top.get() != context.space.top() {
         context.space.load(local);
         if let Some(old) = &old {
             old.space.unloaded(local);
         }
     }
+    if extras {
+        return switch_extras(context, local, old);
+    }
     // Dropped last, when the CPU no longer needs it: this may free tables and frames.
+    drop(old);
+}
+
+/// The rest of [`run`] where there are extras. At its end, so that what it does to registers is not felt where there are none.
+#[cold]
+#[inline(never)]
+fn switch_extras(context: &UserContext, local: &Local, old: Option<Ref<UserContext>>) {
+    context.extras.switch(local);
     drop(old);
 }
 

@@ -17,9 +17,8 @@ mod traces;
 use probe::child::Program;
 use probe::{Audit, Limits, Nursery, Report, number, options};
 use rt::generated::{NotificationClient, ProcessDebugClient, ProcessHandleClient};
-use rt::schema::process_debug::{StopCause, WaitResults};
-use rt::schema::{Decode, Encode};
-use rt::{CallError, Client, Env, EnvError};
+use rt::schema::process_debug::{RegistersResults, ResumeAndWaitResults, StopCause, WaitResults};
+use rt::{CallError, Client, Env, EnvError, TransportError};
 
 rt::main!(run);
 
@@ -107,16 +106,50 @@ impl Target {
     fn go(&self, thread: u64, step: bool, rip: Option<u64>) -> Result<WaitResults, CallError> {
         let at = rip.unwrap_or(0);
         let event = self.debug.resume_and_wait_blocking(thread, step, rip.is_some(), at)?;
-        // Both answers have the same fields in the same places.
-        let mut bytes = [0; 256];
-        let len = event.encode(&mut bytes).unwrap_or(0);
-        Ok(WaitResults::decode(bytes.get(..len).unwrap_or_default())?)
+        let ended = event.cause == StopCause::Ended;
+        let all =
+            if ended { RegistersResults::default() } else { self.debug.registers_blocking(event.thread)? };
+        if !ended && (all.rip, all.rsp, all.rflags) != (event.rip, event.rsp, event.rflags) {
+            return Err(CallError::Transport(TransportError::BadMessage));
+        }
+        Ok(with_registers(&event, &all))
     }
 
     /// A number in its memory.
     fn number(&self, address: u64) -> Result<u64, CallError> {
         let bytes = self.debug.read_blocking(address, 8)?;
         Ok(bytes.first_chunk::<8>().map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes)))
+    }
+}
+
+/// What a wait would have told.
+fn with_registers(event: &ResumeAndWaitResults, all: &RegistersResults) -> WaitResults {
+    WaitResults {
+        cause: event.cause,
+        vector: event.vector,
+        breakpoint: event.breakpoint,
+        thread: event.thread,
+        error_code: event.error_code,
+        address: event.address,
+        rip: all.rip,
+        rsp: all.rsp,
+        rflags: all.rflags,
+        fs_base: all.fs_base,
+        rax: all.rax,
+        rbx: all.rbx,
+        rcx: all.rcx,
+        rdx: all.rdx,
+        rsi: all.rsi,
+        rdi: all.rdi,
+        rbp: all.rbp,
+        r8: all.r8,
+        r9: all.r9,
+        r10: all.r10,
+        r11: all.r11,
+        r12: all.r12,
+        r13: all.r13,
+        r14: all.r14,
+        r15: all.r15,
     }
 }
 

@@ -46,7 +46,7 @@ const STOP: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::
 const RESUME: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::RESUME, caps: 0, bytes: 0 };
 const WAIT: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::WAIT, caps: 0, bytes: 192 };
 const RESUME_AND_WAIT: Method =
-    Method { interface: schema::INTERFACE_ID, ordinal: schema::RESUME_AND_WAIT, caps: 0, bytes: 192 };
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::RESUME_AND_WAIT, caps: 0, bytes: 64 };
 const REGISTERS: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::REGISTERS, caps: 0, bytes: 160 };
 const SET_REGISTERS: Method =
@@ -129,7 +129,7 @@ impl ProcessDebugClient {
         ask(&self.cap, WAIT, &Empty, plain_results)
     }
 
-    /// `resume`, and `wait`: for who mends faults.
+    /// `resume`, and `wait`: for who mends faults. The other registers are told by `registers`.
     pub async fn resume_and_wait(
         &self,
         thread: u64,

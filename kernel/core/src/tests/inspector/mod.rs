@@ -12,8 +12,8 @@ use crate::cap::process_handle::ProcessHandle;
 use crate::cap::timer::Timer;
 use crate::cap::{Object, interface_id};
 use crate::task::create::Limits;
-use crate::task::end;
 use crate::task::process::Status;
+use crate::task::{debug, end, stop};
 use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransferSlot, syscall};
 use capos_inspect::{
     Activity, Capability, End, Kind, Leaves, Life, Origin, Process, Processor, Record, Records, Slot, Thread,
@@ -203,6 +203,10 @@ fn every_kind_of_object_is_told() {
     let watch = watch.expect("a facet");
     assert_eq!(kind(watch), (Kind::Watch, child.id, 0));
     assert_eq!(eye.sees(&user, watch).expect("held").origin, Origin::From(place(&user, handle)));
+    let debug = user.call_for_cap(handle, process_handle::INTERFACE_ID, process_handle::DEBUG, &Empty);
+    let debug = debug.expect("nobody else does");
+    assert_eq!(kind(debug), (Kind::Debug, child.id, 0));
+    assert_eq!(eye.sees(&user, debug).expect("held").origin, Origin::From(place(&user, handle)));
     let clock = user.hold(Object::Timer(Timer));
     user.set_word(CAPS, TransferSlot::moved(bell).0);
     let made =
@@ -378,4 +382,16 @@ fn a_thread_that_was_lent_a_priority_shows_both() {
     let eye = Eye { user: pair.server, cap };
     let server = eye.thread(&eye.user);
     assert_eq!((server.priority, server.own_priority), (20, 10));
+}
+
+#[test]
+fn who_is_stopped_by_a_debugger_is_told() {
+    let world = World::with_cpus(2);
+    let (eye, other) = (Eye::new(&world), world.start("other"));
+    assert_eq!(eye.thread(&other).activity, Activity::Ready);
+    assert!(other.process().debug.attach());
+    stop::ask(&other.thread);
+    assert_eq!(eye.thread(&other).activity, Activity::Stopped);
+    debug::detach(other.process());
+    assert_eq!(eye.thread(&other).activity, Activity::Ready);
 }
