@@ -13,6 +13,7 @@ pub(crate) mod registry;
 pub(crate) mod revoke;
 pub(crate) mod schedule;
 pub(crate) mod share;
+pub(crate) mod sleep;
 pub(crate) mod steal;
 pub(crate) mod stop;
 pub(crate) mod thread;

@@ -9,7 +9,7 @@ use crate::task::attention;
 use crate::task::process::Process;
 use crate::task::schedule;
 use crate::task::share::Share;
-use crate::task::stop::{self, Stop};
+use crate::task::stop::Stop;
 use crate::task::timers::{self, Alarm};
 use crate::task::trace;
 use capos_abi::ring::cqe_flags;
@@ -231,14 +231,6 @@ pub(crate) struct Parts {
     pub ops: Ops,
 }
 
-/// What came of an attempt to block.
-pub(crate) enum Block {
-    /// That many completions are there, which is enough.
-    Ready(u32),
-    /// The thread sleeps; whoever wakes it sets its result.
-    Blocked,
-}
-
 impl Thread {
     /// A thread that is not in any queue yet.
     pub fn new(parts: Parts) -> Self {
@@ -413,72 +405,6 @@ impl Thread {
     #[inline]
     pub fn waiting_from(&self, taken: u32) -> Result<u32, RingFault> {
         self.ring.cq_between(taken, self.cq_tail.load(Ordering::Relaxed))
-    }
-
-    /// Puts the running thread to sleep until `min` completions are there or `deadline_ns` has come.
-    ///
-    /// From the moment this answers `Blocked` another CPU may run the thread: the caller must not touch its registers any more.
-    #[inline(always)]
-    pub fn block(this: &Ref<Self>, min: u32, deadline_ns: Option<u64>) -> Block {
-        // Under the lock nothing can be added any more: look once again.
-        let mut state = this.state.lock();
-        let waiting = this.waiting().unwrap_or(u32::MAX);
-        // Who marked it found it running and has kicked this CPU, which is to find it here.
-        if waiting >= min || this.is_doomed() {
-            return Block::Ready(waiting);
-        }
-        let alarm = match deadline_ns {
-            None => None,
-            // Without memory for an alarm the wait ends at once: shorter than asked, but never forever.
-            Some(at) => match timers::arm_wait(this, state.epoch, at) {
-                Ok(alarm) => Some(alarm),
-                Err(_) => return Block::Ready(waiting),
-            },
-        };
-        let rests = min == 1 && waiting == 0 && deadline_ns.is_none() && state.ops.is_alone(this.pending());
-        if rests {
-            this.context.set_return(1);
-            state.run = Run::Resting;
-        } else {
-            state.alarm = alarm;
-            state.wanted = min;
-            state.run = Run::Blocked;
-        }
-        drop(state);
-        if this.needs_attention() {
-            stop::asleep(this);
-        }
-        Block::Blocked
-    }
-
-    /// Puts the running thread to rest until the operation is done that it has just begun. False when it has others, or is to sleep in the
-    /// ordinary way for another reason; that its completion queue is empty was seen before the operation began.
-    #[inline]
-    pub fn rest_alone(&self) -> bool {
-        let mut state = self.state.lock();
-        let rests = state.ops.is_alone(self.pending()) && !self.needs_attention();
-        if rests {
-            self.context.set_return(1);
-            state.run = Run::Resting;
-        }
-        rests
-    }
-
-    /// The alarm of wait number `epoch` went off.
-    pub fn time_out(this: &Ref<Self>, epoch: u64) {
-        let mut state = this.state.lock();
-        if state.epoch != epoch {
-            return;
-        }
-        if state.wanted == 0 {
-            return state.stop.time_out();
-        }
-        // The alarm itself has just gone off; there is nothing to disarm.
-        state.end_wait();
-        let waiting = this.waiting().unwrap_or(0);
-        this.context.set_return(u64::from(waiting));
-        drop(state);
-        schedule::make_ready(this.clone());
     }
 
     /// Marks the thread dead. `Err(cpu)` when it is running there and has to be stopped first; `Ok(false)` when it was dead before.
