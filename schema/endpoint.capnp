@@ -6,5 +6,6 @@ interface Endpoint $Capos.kernelHosted {
 
   mint @0 (badge :UInt64, interface :UInt64) -> (client :Capability);
   # A client facet that speaks `interface`, with a badge of the server's choice. When the last copy of it is gone, one receive
-  # completes with `unreferenced` and that badge.
+  # completes with `unreferenced` and that badge. Refused (`budgetExhausted`) while more badges wait for such a receive than 64, and 16 for
+  # each call that the endpoint may hold.
 }

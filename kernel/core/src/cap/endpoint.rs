@@ -1,7 +1,7 @@
 //! `Endpoint`: the receive right as a kernel object.
 
 use super::{Call, Object, Outcome};
-use crate::ipc::endpoint;
+use crate::ipc::endpoint::{self, MintError};
 use capos_abi::ExceptionCode;
 use capos_schema::endpoint::{MintParams, MintResults};
 
@@ -10,8 +10,10 @@ pub(crate) use crate::ipc::endpoint::ReceiveRight as Endpoint;
 
 impl Endpoint {
     pub(super) fn mint(&self, call: &mut Call<'_>, params: MintParams) -> Outcome {
-        let Ok(facet) = endpoint::Endpoint::mint(&self.endpoint, params.badge, params.interface) else {
-            return Outcome::exception(ExceptionCode::OutOfMemory);
+        let facet = match endpoint::Endpoint::mint(&self.endpoint, params.badge, params.interface) {
+            Ok(facet) => facet,
+            Err(MintError::Unheard) => return Outcome::exception(ExceptionCode::BudgetExhausted),
+            Err(MintError::OutOfMemory) => return Outcome::exception(ExceptionCode::OutOfMemory),
         };
         match call.give_facet(Object::Client(facet)) {
             Ok(()) => call.reply(&MintResults),

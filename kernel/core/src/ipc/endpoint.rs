@@ -46,6 +46,20 @@ impl State {
     }
 }
 
+/// Badges of facets that are gone may pile up to that many, and so many for each entry that was paid for: they are not charged by
+/// themselves, as a server that listens has few.
+const PILE: usize = 64;
+const PILE_OF_ENTRY: usize = 16;
+
+/// Why there is no new facet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum MintError {
+    /// The server does not receive what it is to hear of facets that are gone.
+    Unheard,
+    /// The kernel's heap has no room.
+    OutOfMemory,
+}
+
 /// A rendezvous of bounded depth.
 pub(crate) struct Endpoint {
     state: Lock<State>,
@@ -145,18 +159,21 @@ impl Endpoint {
         Ticket::take(&mut self.state.lock().receivers, thread, id)
     }
 
-    /// A new client facet.
-    pub fn mint(this: &Ref<Self>, badge: u64, interface: u64) -> Result<Ref<Facet>, OutOfMemory> {
+    /// A new client facet. Refused when the server has let more badges that nobody holds any more pile up than it has paid entries for.
+    pub fn mint(this: &Ref<Self>, badge: u64, interface: u64) -> Result<Ref<Facet>, MintError> {
         let mut state = this.state.lock();
+        if state.dropped.len() >= PILE + PILE_OF_ENTRY * this.depth as usize {
+            return Err(MintError::Unheard);
+        }
         let wanted = state.facets + 1;
         let more = wanted.saturating_sub(state.dropped.len());
-        state.dropped.try_reserve(more).map_err(|_| OutOfMemory)?;
+        state.dropped.try_reserve(more).map_err(|_| MintError::OutOfMemory)?;
         state.facets = wanted;
         drop(state);
         let minted = AtomicBool::new(false);
         let _counted = Counted::new(Kind::Facet);
         let facet = Facet { endpoint: this.clone(), badge, interface, minted, _counted };
-        let facet = Ref::try_new(facet)?;
+        let facet = Ref::try_new(facet).map_err(|OutOfMemory| MintError::OutOfMemory)?;
         facet.minted.store(true, Ordering::Relaxed);
         Ok(facet)
     }

@@ -346,12 +346,15 @@ impl Thread {
     #[inline(always)]
     pub fn begin(&self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
         let mut state = self.state.lock();
+        // The one that is beginning is counted as submitted. As many as the submission queue holds were paid for, with deadlines or without.
+        let pending = self.pending();
+        if pending > self.shape.sq_entries {
+            return Err(TransportError::TooManyInFlight);
+        }
         if state.ops.timed.is_expected() {
             return state.ops.timed.begin(Pending { buffers, waiting });
         }
-        // The one that is beginning is counted as submitted.
-        let alone = self.pending() == 1;
-        state.ops.begin(buffers, waiting, alone)
+        state.ops.begin(buffers, waiting, pending == 1)
     }
 
     /// Ends an operation without a completion: it could not begin after all.

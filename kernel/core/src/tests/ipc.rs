@@ -561,3 +561,31 @@ fn a_call_that_comes_while_a_right_is_given_up_goes_to_who_can_answer() {
     assert!(LATE.lock().expect("nobody panics with it").is_none());
     assert_eq!(heir.one(recv_sqe(right)).badge, 9);
 }
+
+#[test]
+fn badges_that_nobody_hears_of_do_not_pile_up() {
+    let world = World::new();
+    let server = world.start("server");
+    let right = make_endpoint(&server, 1);
+    let params = endpoint::MintParams { badge: 7, interface: FACE };
+    let mint = || server.call_for_cap(right, endpoint::INTERFACE_ID, endpoint::MINT, &params);
+    let release = |id: CapId| {
+        let cqe = server.one(Sqe { op: Op::Release as u8, cap: id.raw(), ..Sqe::default() });
+        assert_eq!(cqe.result, 0);
+    };
+    let mut minted = 0;
+    let refused = loop {
+        match mint() {
+            Ok(id) => release(id),
+            Err(cqe) => break cqe,
+        }
+        minted += 1;
+        assert!(minted < 1000, "without an end");
+    };
+    assert_eq!(refused.method, ExceptionCode::BudgetExhausted as u16);
+    assert_eq!(minted, 64 + 16);
+    // Who listens may go on.
+    let heard = server.one(recv_sqe(right));
+    assert_eq!((heard.flags & cqe_flags::UNREFERENCED, heard.badge), (cqe_flags::UNREFERENCED, 7));
+    release(mint().expect("there is room again"));
+}

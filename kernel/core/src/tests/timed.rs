@@ -1,6 +1,6 @@
 //! Operations with a deadline, and everything that can come before it, after it and at the same time.
 
-use super::{User, World, call_sqe, error, recv_sqe, return_recv_sqe, return_sqe};
+use super::{MSG, User, World, call_sqe, error, recv_sqe, return_recv_sqe, return_sqe};
 use crate::cap::Object;
 use crate::ipc::endpoint::Endpoint;
 use crate::ipc::ops::{Buffers, OpId, Pending, Waiting};
@@ -10,7 +10,7 @@ use crate::task::{end, reap};
 use crate::trap::HANDLERS;
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransportError, syscall};
-use capos_schema::timer;
+use capos_schema::{Encode, timer};
 use kernel_hal::{fake, time};
 
 const INTERFACE: u64 = 7;
@@ -330,4 +330,29 @@ fn a_walk_over_as_many_as_there_may_be_comes_to_an_end() {
         }
     };
     assert_eq!(last, TransportError::TooManyInFlight);
+}
+
+#[test]
+fn no_more_pend_than_were_paid_for_with_or_without_a_deadline() {
+    let world = World::new();
+    let user = world.start("user");
+    let entries = user.thread.shape.sq_entries;
+    let clock = user.hold(Object::Timer(crate::cap::timer::Timer));
+    let mut message = [0; 64];
+    let len = timer::SleepUntilParams { ns: 1 << 50 }.encode(&mut message).expect("it fits");
+    user.put(MSG, &message[..len]);
+    let sleep = |deadline: bool| {
+        let call = call_sqe(clock, timer::INTERFACE_ID, timer::SLEEP_UNTIL, len as u32);
+        let flags = if deadline { sqe_flags::DEADLINE } else { 0 };
+        user.submit(Sqe { flags, aux: 1 << 49, ..call });
+        user.poll();
+    };
+    for n in 0..entries {
+        sleep(n % 2 == 0);
+    }
+    user.nothing();
+    for deadline in [true, false] {
+        sleep(deadline);
+        assert_eq!(error(&user.pop()), Some(TransportError::TooManyInFlight), "{deadline}");
+    }
 }

@@ -49,7 +49,8 @@ impl EndpointClient {
     }
 
     /// A client facet that speaks `interface`, with a badge of the server's choice. When the last copy of it is gone, one receive
-    /// completes with `unreferenced` and that badge.
+    /// completes with `unreferenced` and that badge. Refused (`budgetExhausted`) while more badges wait for such a receive than 64, and 16 for
+    /// each call that the endpoint may hold.
     pub async fn mint(&self, badge: u64, interface: u64) -> Result<Cap, CallError> {
         let params = schema::MintParams { badge, interface };
         let reply = call(&self.cap, MINT, &params, &[]).await?;
