@@ -359,6 +359,8 @@ pub(crate) fn look_again(process: &Ref<Process>) {
         process.debug.note_news();
         announce(&thread);
     }
+    // Another one that stopped just now has told who waited. What we were to look for nobody was told of yet.
+    process.debug.note_news();
 }
 
 /// The process has ended.
