@@ -31,7 +31,7 @@ interface Keeper {
   # Nobody will serve there: calls that wait at its endpoint end with `disconnected`, and so do those made later. The next start makes another endpoint.
 
   note @7 (service :UInt32, page :UInt8, data :Data) -> ();
-  # Keeps up to 3,000 bytes for the next supervisor, in place of what that page (0 to 4) held.
+  # Keeps up to 3,000 bytes for the next supervisor, in place of what that page (0 to 5) held.
 
   noted @8 (service :UInt32, page :UInt8) -> (data :Data);
   # What a page holds; empty when nothing.
@@ -44,4 +44,7 @@ interface Keeper {
 
   reboot @11 () -> ();
   # Resets the machine.
+
+  myself @12 () -> (handle :ProcessHandle);
+  # The process of the supervisor itself, for who may debug it.
 }

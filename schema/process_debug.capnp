@@ -57,7 +57,8 @@ interface ProcessDebug $Capos.kernelHosted {
 
   resumeAndWait @4 (thread :UInt64, step :Bool, redirect :Bool, rip :UInt64) -> (cause :StopCause, vector :UInt8, breakpoint :UInt8,
       thread :UInt64, errorCode :UInt64, address :UInt64, rip :UInt64, rsp :UInt64, rflags :UInt64);
-  # `resume`, and `wait`: for who mends faults. The other registers are told by `registers`.
+  # `resume`, and `wait`: for who mends faults. The other registers are told by `registers`. All or nothing: when it is refused, as `wait` may
+  # be, too, nothing has gone on.
 
   registers @5 (thread :UInt64) -> (rip :UInt64, rsp :UInt64, rflags :UInt64, fsBase :UInt64, rax :UInt64, rbx :UInt64, rcx :UInt64, rdx :UInt64, rsi :UInt64, rdi :UInt64,
       rbp :UInt64, r8 :UInt64, r9 :UInt64, r10 :UInt64, r11 :UInt64, r12 :UInt64, r13 :UInt64, r14 :UInt64, r15 :UInt64);
@@ -76,7 +77,8 @@ interface ProcessDebug $Capos.kernelHosted {
 
   setBreakpoint @9 (slot :UInt8, kind :BreakKind, length :UInt8, action :BreakAction, vector :UInt8, hits :UInt32, thread :UInt64, address :UInt64) -> ();
   # In one of four slots, for one thread or all. Every `hits`th time (at least 1) `action` happens: before the instruction at `address` is
-  # executed (`length` 1), or after one wrote or read there (`length` 1, 2, 4 or 8, aligned). `vector` is of the fault, below 32.
+  # executed (`length` 1), or after one wrote or read there (`length` 1, 2, 4 or 8, aligned). `vector` is of the fault, below 32. What
+  # hits several is counted for each.
 
   clearBreakpoint @10 (slot :UInt8) -> (hits :UInt64);
   # Takes it out; says how often it was hit.

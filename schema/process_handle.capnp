@@ -32,11 +32,20 @@ enum TraceKind {
   entered @9;
   # `cap_enter`, while it is traced: completions to wait for, timeout.
   submitted @10;
-  # Operation and method; interface, capability (or token).
+  # Operation and method; interface, capability (or token). Of a process that is not traced only the last, when it has ended.
   completed @11;
   # Operation: completion flags. Method: exception code. User data, result.
   returned @12;
   # From a wait: completions there.
+}
+
+enum CrashLog {
+  whole @0;
+  # The log has a line that tells name, process, exception and addresses.
+  shortened @1;
+  # It had no log bytes left for that: the line tells name and exception, and that it was shortened.
+  missing @2;
+  # Nor for that: the log has nothing.
 }
 
 interface ProcessHandle $Capos.kernelHosted {
@@ -59,9 +68,9 @@ interface ProcessHandle $Capos.kernelHosted {
 
   crash @5 () -> (vector :UInt32, errorCode :UInt64, address :UInt64, rip :UInt64, rsp :UInt64, rbp :UInt64, thread :UInt64, backtrace :Data,
                   rflags :UInt64, fsBase :UInt64, rax :UInt64, rbx :UInt64, rcx :UInt64, rdx :UInt64, rsi :UInt64, rdi :UInt64,
-                  r8 :UInt64, r9 :UInt64, r10 :UInt64, r11 :UInt64, r12 :UInt64, r13 :UInt64, r14 :UInt64, r15 :UInt64);
+                  r8 :UInt64, r9 :UInt64, r10 :UInt64, r11 :UInt64, r12 :UInt64, r13 :UInt64, r14 :UInt64, r15 :UInt64, log :CrashLog);
   # The record of the fault that ended it; `notFound` if it did not end by one. `address` is what a page fault was about, `backtrace`
-  # is return addresses, 8 bytes each, the innermost first. What it did before is in its trace.
+  # is return addresses, 8 bytes each, the innermost first. What it did before is in its trace. `log` says what its log bytes have sufficed for.
 
   signalOnExit @6 (signaller :Signaller) -> ();
   # Signals when the process has ended, at once if it has. It counts as one entry of an endpoint. At most eight for one process: more is
@@ -76,7 +85,8 @@ interface ProcessHandle $Capos.kernelHosted {
   trace @9 (cursor :UInt64) -> (next :UInt64, lost :UInt64, timeNs :UInt64, thread :UInt64, first :UInt64, second :UInt64, method :UInt16,
                   operation :UInt8, kind :TraceKind);
   # What it did, also after its end: record number `cursor`, or the oldest that is left, `lost` having been overwritten since `cursor`. The
-  # last 128 are kept. `notFound` when there is no such record yet. `thread` is 0 for what none of its own did.
+  # last 128 are kept. `notFound` when there is no such record yet. `thread` is 0 for what none of its own did. `timeNs` is 0
+  # for submissions and completions that were found in a ring at the end: nobody knows when they were.
 
   debug @10 () -> (debug :ProcessDebug);
   # The right to debug it. One at a time: `wrongState` while somebody else has it, or when it has ended. `denied` for the own process.

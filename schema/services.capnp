@@ -37,17 +37,20 @@ interface Services {
   replace @3 (name :Text, program :Text) -> (epoch :UInt32);
   # Starts a service from another boot file, beside the instance that runs, and when it is ready lets the old one answer what it has received,
   # and end. Both serve the same endpoint: no call is lost and no client has to know. Answers when the new one serves; if it does not come to
-  # that, nothing has changed. Until the machine is reset the service is that program.
+  # that, nothing has changed. Until the machine is reset the service is that program. One that promises no health shows by its life that it is one:
+  # if it ends within the window of its restart policy, the service is what it was before.
 
   grant @4 (capability :Capability, service :Text, name :Text) -> ();
   # Gives a running service a capability more, through its `Control`. `wrongState` if it has none. The next instance does not get it.
 
   crash @5 (index :UInt32, service :Text) -> (epoch :UInt32, process :UInt64, timeNs :UInt64, program :Text, record :Data);
-  # The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more. See `capos-restart` for what is in it.
+  # The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more. See `capos-restart` for what is in it;
+  # the last 32 records of the trace are.
 
-  trace @6 (cursor :UInt64, service :Text) -> (next :UInt64, lost :UInt64, timeNs :UInt64, thread :UInt64, first :UInt64, second :UInt64,
-          method :UInt16, operation :UInt8, kind :TraceKind);
-  # What a running service did last: see `ProcessHandle.trace`. `wrongState` when it is not running.
+  trace @6 (cursor :UInt64, service :Text, ended :Bool) -> (next :UInt64, lost :UInt64, timeNs :UInt64, thread :UInt64, first :UInt64, second :UInt64,
+          method :UInt16, operation :UInt8, kind :TraceKind, epoch :UInt32, ended :Bool);
+  # What a service did last: see `ProcessHandle.trace`. `epoch` says which instance did, the one that runs, or, if none does or `ended` asks for
+  # it, the last one that has `ended`; of that the last 32 records are kept. `wrongState` when there was none.
 
   setTrace @7 (on :Bool, service :Text) -> ();
   # Whether its calls are recorded, too, until its instance ends. `wrongState` when it is not running, or somebody debugs it.

@@ -33,8 +33,8 @@ interface SystemInfo $Capos.kernelHosted {
   pciFunction @6 (cursor :UInt32) -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, header :UInt8, interruptLine :UInt8, next :UInt32);
   # The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none.
 
-  irq @7 (index :UInt32) -> (gsi :UInt32, vector :UInt8, count :UInt64, masked :Bool, owner :Text);
-  # One routed interrupt line; `notFound` beyond the last.
+  irq @7 (index :UInt32) -> (gsi :UInt32, vector :UInt8, count :UInt64, masked :Bool, owner :Text, cpu :UInt32);
+  # One routed interrupt line, and the processor that it interrupts; `notFound` beyond the last.
 
   timers @8 () -> (source :Text);
   # Clock source, its frequency and how it was calibrated, in words.

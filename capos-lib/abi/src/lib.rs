@@ -4,6 +4,8 @@
 //! protocol), `capos-cap` (capability tables) and in the kernel. A change in this crate is a change of the ABI and needs an ADR.
 #![no_std]
 
+#[cfg(test)]
+mod book;
 pub mod cap;
 pub mod error;
 pub mod layout;

@@ -50,7 +50,8 @@ pub const SUPERVISOR_PAGES: u32 = 1024;
 pub const MOST_WAITS: usize = RingShape::DEFAULT.sq_entries as usize - 8;
 
 /// What it exports. The numbers of the exports are the order here.
-pub const SUPERVISOR_EXPORTS: &[(&str, &str)] = &[("services", "Services"), ("names", "Names")];
+pub const SUPERVISOR_EXPORTS: &[(&str, &str)] =
+    &[("services", "Services"), ("names", "Names"), ("processes", "Processes")];
 
 /// What is there. On the host, what will be.
 #[derive(Clone, Debug)]

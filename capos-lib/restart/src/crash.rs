@@ -1,23 +1,23 @@
 //! The record of a fault: what the kernel told, as it is kept for people who ask later.
 
+use crate::last::Last;
 use crate::words::{Reader, Writer};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Of this layout.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Longest text that is kept of a program's name.
 const NAME: usize = 64;
 
+/// Return addresses that are kept; the kernel tells no more.
+const FRAMES: usize = 32;
+
 /// A fault.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Crash {
-    /// The instance that it ended.
-    pub epoch: u32,
-    /// Its process.
-    pub process: u64,
     /// Boot file that it ran.
     pub program: String,
     /// When it was noticed, since boot.
@@ -34,6 +34,8 @@ pub struct Crash {
     pub registers: [u64; Crash::NAMES.len()],
     /// Return addresses, innermost first.
     pub backtrace: Vec<u64>,
+    /// The instance that it ended, and what that did last.
+    pub last: Last,
 }
 
 impl Crash {
@@ -51,11 +53,14 @@ impl Crash {
     /// For keeping.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
-        out.words(&[VERSION, u64::from(self.epoch), self.process, self.time_ns, u64::from(self.vector)]);
+        out.words(&[VERSION, self.time_ns, u64::from(self.vector)]);
         out.words(&[self.error_code, self.address, self.thread]);
         out.words(&self.registers);
         out.text(self.program.get(..self.program.floor_char_boundary(NAME)).unwrap_or(""));
-        out.words(&self.backtrace);
+        let frames = self.backtrace.get(..FRAMES).unwrap_or(&self.backtrace);
+        out.word(frames.len() as u64);
+        out.words(frames);
+        self.last.encode_to(&mut out);
         out.bytes
     }
 
@@ -65,26 +70,17 @@ impl Crash {
         if from.word()? != VERSION {
             return None;
         }
-        let (epoch, process, time_ns, vector) = (from.number()?, from.word()?, from.word()?, from.number()?);
+        let (time_ns, vector) = (from.word()?, from.number()?);
         let (error_code, address, thread) = (from.word()?, from.word()?, from.word()?);
         let mut registers = [0; Crash::NAMES.len()];
         for register in &mut registers {
             *register = from.word()?;
         }
         let program = from.text(NAME)?;
-        let backtrace = from.rest();
-        Some(Crash {
-            epoch,
-            process,
-            program,
-            time_ns,
-            vector,
-            error_code,
-            address,
-            thread,
-            registers,
-            backtrace,
-        })
+        let frames = usize::try_from(from.word()?).ok().filter(|frames| *frames <= FRAMES)?;
+        let backtrace = (0..frames).map(|_| from.word()).collect::<Option<Vec<u64>>>()?;
+        let last = Last::decode_from(&mut from)?;
+        Some(Crash { program, time_ns, vector, error_code, address, thread, registers, backtrace, last })
     }
 
     /// The cause in words.

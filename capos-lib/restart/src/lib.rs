@@ -12,6 +12,7 @@ extern crate alloc;
 extern crate std;
 
 mod crash;
+mod last;
 mod machine;
 mod memory;
 mod policy;
@@ -21,6 +22,7 @@ mod words;
 mod tests;
 
 pub use crash::Crash;
+pub use last::{Event, Last};
 pub use machine::{
     Action, Escalation, Follow, Found, Health, Refusal, Report, Serving, Spec, State, Supervision, View, Why,
 };

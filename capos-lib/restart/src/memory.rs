@@ -6,7 +6,7 @@ use crate::words::{Reader, Writer};
 use alloc::vec::Vec;
 
 /// Of this layout. What another version wrote is not understood, and the service is treated as one that nobody knew.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// What is left behind about a service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -22,6 +22,7 @@ pub struct Memory {
     pub(crate) condemned: Option<(u32, Why)>,
     pub(crate) last: Option<Ending>,
     pub(crate) escalated_ns: Option<u64>,
+    pub(crate) trial_ns: Option<u64>,
 }
 
 impl Memory {
@@ -50,6 +51,7 @@ impl Memory {
             out.word(u64::from(number));
         }
         out.words(&[why, u64::from(self.escalated_ns.is_some()), self.escalated_ns.unwrap_or(0)]);
+        out.words(&[u64::from(self.trial_ns.is_some()), self.trial_ns.unwrap_or(0)]);
         let Restarts { in_a_row, left_in_a_row, started_ns, .. } = self.restarts;
         out.words(&[u64::from(in_a_row), u64::from(left_in_a_row), started_ns]);
         out.words(self.restarts.remembered());
@@ -66,6 +68,7 @@ impl Memory {
         let [times, counted, announced, successor, condemned] =
             [from.number()?, from.number()?, from.number()?, from.number()?, from.number()?];
         let (why, escalated, escalated_ns) = (from.word()?, from.word()?, from.word()?);
+        let (tried, trial_ns) = (from.word()?, from.word()?);
         let (in_a_row, left_in_a_row, started_ns) = (from.number()?, from.number()?, from.word()?);
         let mut restarts = Restarts { in_a_row, left_in_a_row, started_ns, ..Restarts::default() };
         while let Some(failure) = from.word() {
@@ -103,6 +106,7 @@ impl Memory {
                 _ => return None,
             },
             escalated_ns: (escalated == 1).then_some(escalated_ns),
+            trial_ns: (tried == 1).then_some(trial_ns),
         })
     }
 }

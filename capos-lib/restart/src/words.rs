@@ -52,8 +52,4 @@ impl<'a> Reader<'a> {
         self.words = self.words.as_slice().get(words.len()..)?.iter();
         core::str::from_utf8(words.as_flattened().get(..length)?).ok().map(String::from)
     }
-
-    pub fn rest(self) -> Vec<u64> {
-        self.words.map(|word| u64::from_le_bytes(*word)).collect()
-    }
 }

@@ -1,12 +1,14 @@
-//! What is due when: a binary heap whose members can be taken out again.
+//! What is due when: a binary heap for each urgency, whose members can be taken out again.
 //!
-//! Members with the same deadline come out in the order in which they went in, so that a run can be repeated exactly.
+//! Of what is due the most urgent comes out first, so that nobody waits for what is less urgent, however much of that there is. Equally urgent
+//! members come out in the order of their deadlines, and those with the same in the order in which they went in, so that a run can be repeated exactly.
 
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use crate::OutOfMemory;
+use crate::{OutOfMemory, Priority};
 use alloc::vec::Vec;
+use capos_abi::PRIORITIES;
 
 /// Link that leads nowhere.
 const NONE: u32 = u32::MAX;
@@ -16,6 +18,11 @@ const NONE: u32 = u32::MAX;
 pub struct Key {
     slot: u32,
     generation: u32,
+}
+
+impl Key {
+    /// Names no member, ever.
+    pub const NOBODY: Key = Key { slot: NONE, generation: 0 };
 }
 
 /// A place in the heap.
@@ -36,6 +43,7 @@ impl Node {
 
 struct Slot<T> {
     generation: u32,
+    urgency: u8,
     /// Where in the heap the member is; the next free slot when there is none.
     position: u32,
     value: Option<T>,
@@ -43,7 +51,10 @@ struct Slot<T> {
 
 /// Members with deadlines, in nanoseconds or any other unit.
 pub struct Deadlines<T> {
-    heap: Vec<Node>,
+    /// One for each urgency, as soon as there ever was a member; found by its number.
+    heaps: Vec<Vec<Node>>,
+    /// In which of them there is anything: a bit for each.
+    occupied: u32,
     slots: Vec<Slot<T>>,
     first_free: u32,
     next_order: u64,
@@ -58,51 +69,84 @@ impl<T> Default for Deadlines<T> {
 impl<T> Deadlines<T> {
     /// Nothing is due.
     pub const fn new() -> Self {
-        Deadlines { heap: Vec::new(), slots: Vec::new(), first_free: NONE, next_order: 0 }
+        Deadlines { heaps: Vec::new(), occupied: 0, slots: Vec::new(), first_free: NONE, next_order: 0 }
     }
 
     /// How many members there are.
     #[inline]
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.heaps.iter().map(Vec::len).sum()
     }
 
     /// Whether there are none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.occupied == 0
     }
 
     /// The earliest deadline.
     #[inline]
     pub fn next(&self) -> Option<u64> {
-        self.heap.first().map(|node| node.deadline)
+        self.earliest(u32::MAX)
     }
 
-    /// Makes sure that the next `more` insertions find room.
+    /// The earliest deadline of what is more urgent than that.
+    pub fn next_above(&self, urgency: Priority) -> Option<u64> {
+        self.earliest(u32::MAX << urgency.number() & !(1 << urgency.number()))
+    }
+
+    /// The earliest deadline in the heaps of `wanted`.
+    #[inline]
+    fn earliest(&self, wanted: u32) -> Option<u64> {
+        let (mut left, mut earliest) = (self.occupied & wanted, None);
+        while left != 0 {
+            let head = self.first(left.trailing_zeros() as u8).map(|node| node.deadline);
+            earliest = earliest.into_iter().chain(head).min();
+            left &= left - 1;
+        }
+        earliest
+    }
+
+    #[inline]
+    fn first(&self, urgency: u8) -> Option<&Node> {
+        self.heaps.get(usize::from(urgency))?.first()
+    }
+
+    /// Makes sure that the next `more` insertions of that urgency find room.
     ///
     /// # Errors
     /// [`OutOfMemory`].
-    pub fn reserve(&mut self, more: usize) -> Result<(), OutOfMemory> {
-        let wanted =
-            self.heap.len().checked_add(more).filter(|wanted| *wanted < NONE as usize).ok_or(OutOfMemory)?;
-        self.heap.try_reserve(more).map_err(|_| OutOfMemory)?;
-        self.slots.try_reserve(wanted.saturating_sub(self.slots.len())).map_err(|_| OutOfMemory)
+    pub fn reserve(&mut self, urgency: Priority, more: usize) -> Result<(), OutOfMemory> {
+        if self.heaps.is_empty() {
+            self.heaps.try_reserve_exact(PRIORITIES).map_err(|_| OutOfMemory)?;
+            self.heaps.resize_with(PRIORITIES, Vec::new);
+        }
+        let (members, slots) = (self.len(), self.slots.len());
+        let wanted = members.checked_add(more).filter(|wanted| *wanted < NONE as usize).ok_or(OutOfMemory)?;
+        self.heap(urgency.number())?.try_reserve(more).map_err(|_| OutOfMemory)?;
+        self.slots.try_reserve(wanted.saturating_sub(slots)).map_err(|_| OutOfMemory)
     }
 
     /// Puts a member in.
     ///
     /// # Errors
     /// [`OutOfMemory`]; not when room was reserved. The value is dropped then.
-    pub fn insert(&mut self, deadline: u64, value: T) -> Result<Key, OutOfMemory> {
-        self.reserve(1)?;
-        let slot = self.fill(value);
+    pub fn insert(&mut self, deadline: u64, urgency: Priority, value: T) -> Result<Key, OutOfMemory> {
+        self.reserve(urgency, 1)?;
+        let urgency = urgency.number();
+        let slot = self.fill(urgency, value);
         let order = self.next_order;
         self.next_order = self.next_order.wrapping_add(1);
-        let position = self.heap.len();
-        self.heap.push(Node { deadline, order, slot });
-        self.rise(position);
+        let heap = self.heap(urgency)?;
+        let position = heap.len();
+        heap.push(Node { deadline, order, slot });
+        self.occupied |= 1 << urgency;
+        self.rise(urgency, position);
         Ok(self.key(slot))
+    }
+
+    fn heap(&mut self, urgency: u8) -> Result<&mut Vec<Node>, OutOfMemory> {
+        self.heaps.get_mut(usize::from(urgency)).ok_or(OutOfMemory)
     }
 
     /// A member that has not left.
@@ -116,13 +160,21 @@ impl<T> Deadlines<T> {
         if slot.generation != key.generation || slot.value.is_none() {
             return None;
         }
-        self.take(slot.position as usize)
+        self.take(slot.urgency, slot.position as usize)
     }
 
-    /// Takes the earliest member out if its deadline is `now` or before.
+    /// Of the members whose deadline is `now` or before takes the earliest of the most urgent out.
     #[inline]
     pub fn pop_due(&mut self, now: u64) -> Option<T> {
-        if self.next()? <= now { self.take(0) } else { None }
+        let mut left = self.occupied;
+        while left != 0 {
+            let urgency = left.ilog2() as u8;
+            if self.first(urgency).is_some_and(|node| node.deadline <= now) {
+                return self.take(urgency, 0);
+            }
+            left &= !(1 << urgency);
+        }
+        None
     }
 
     fn key(&self, slot: u32) -> Key {
@@ -130,29 +182,29 @@ impl<T> Deadlines<T> {
     }
 
     /// Puts a value into a free slot; room was reserved.
-    fn fill(&mut self, value: T) -> u32 {
+    fn fill(&mut self, urgency: u8, value: T) -> u32 {
         let index = self.first_free;
         if let Some(slot) = self.slots.get_mut(index as usize) {
             self.first_free = slot.position;
-            slot.value = Some(value);
+            (slot.urgency, slot.value) = (urgency, Some(value));
             return index;
         }
         let index = self.slots.len() as u32;
-        self.slots.push(Slot { generation: 1, position: NONE, value: Some(value) });
+        self.slots.push(Slot { generation: 1, urgency, position: NONE, value: Some(value) });
         index
     }
 
-    /// Takes out the member at a place in the heap.
-    fn take(&mut self, position: usize) -> Option<T> {
-        if position >= self.heap.len() {
-            return None;
-        }
-        let node = self.heap.swap_remove(position);
-        if position < self.heap.len() {
+    /// Takes out the member at a place in a heap.
+    fn take(&mut self, urgency: u8, position: usize) -> Option<T> {
+        let heap = self.heaps.get_mut(usize::from(urgency)).filter(|heap| position < heap.len())?;
+        let node = heap.swap_remove(position);
+        if heap.is_empty() {
+            self.occupied &= !(1 << urgency);
+        } else if position < heap.len() {
             // The last one is here now; it may belong further up or further down.
-            self.note(position);
-            self.rise(position);
-            self.sink(position);
+            self.note(urgency, position);
+            self.rise(urgency, position);
+            self.sink(urgency, position);
         }
         let first_free = self.first_free;
         let slot = self.slots.get_mut(node.slot as usize)?;
@@ -165,44 +217,52 @@ impl<T> Deadlines<T> {
     }
 
     /// Moves a node up to where it belongs.
-    fn rise(&mut self, position: usize) {
+    fn rise(&mut self, urgency: u8, position: usize) {
         let mut at = position;
-        while at > 0 && self.is_before(at, (at - 1) / 2) {
-            self.heap.swap(at, (at - 1) / 2);
-            self.note(at);
+        while at > 0 && self.is_before(urgency, at, (at - 1) / 2) {
+            self.swap(urgency, at, (at - 1) / 2);
+            self.note(urgency, at);
             at = (at - 1) / 2;
         }
-        self.note(at);
+        self.note(urgency, at);
     }
 
     /// Moves a node down to where it belongs.
-    fn sink(&mut self, position: usize) {
+    fn sink(&mut self, urgency: u8, position: usize) {
         let mut at = position;
         loop {
             let left = 2 * at + 1;
-            let child = if self.is_before(left + 1, left) { left + 1 } else { left };
-            if !self.is_before(child, at) {
+            let child = if self.is_before(urgency, left + 1, left) { left + 1 } else { left };
+            if !self.is_before(urgency, child, at) {
                 return;
             }
-            self.heap.swap(at, child);
-            self.note(at);
-            self.note(child);
+            self.swap(urgency, at, child);
+            self.note(urgency, at);
+            self.note(urgency, child);
             at = child;
         }
     }
 
+    /// Both places are there.
+    fn swap(&mut self, urgency: u8, a: usize, b: usize) {
+        if let Some(heap) = self.heaps.get_mut(usize::from(urgency)) {
+            heap.swap(a, b);
+        }
+    }
+
     /// Whether the node at `a` is to come out before the one at `b`. A place beyond the end never is.
-    fn is_before(&self, a: usize, b: usize) -> bool {
-        match (self.heap.get(a), self.heap.get(b)) {
+    fn is_before(&self, urgency: u8, a: usize, b: usize) -> bool {
+        let heap = self.heaps.get(usize::from(urgency)).map_or(&[] as &[Node], Vec::as_slice);
+        match (heap.get(a), heap.get(b)) {
             (Some(a), Some(b)) => a.before(b),
             _ => false,
         }
     }
 
     /// Tells the member at a place where it is.
-    fn note(&mut self, position: usize) {
-        let slot = self.heap.get(position).and_then(|node| self.slots.get_mut(node.slot as usize));
-        if let Some(slot) = slot {
+    fn note(&mut self, urgency: u8, position: usize) {
+        let node = self.heaps.get(usize::from(urgency)).and_then(|heap| heap.get(position));
+        if let Some(slot) = node.and_then(|node| self.slots.get_mut(node.slot as usize)) {
             slot.position = position as u32;
         }
     }

@@ -1,13 +1,13 @@
 //! What happens to a CPU: the handlers that the machine calls. Each ends by settling who runs.
 
 use crate::cap::interrupt;
-use crate::log;
 use crate::ring::{enter, traced};
 use crate::task::process::{BACKTRACE_MAX, Crash, Status};
 use crate::task::thread::Thread;
 use crate::task::trace::Record;
-use crate::task::{cpu, debug, end, meter, reap, schedule, timers};
-use capos_schema::process_handle::TraceKind;
+use crate::task::{cpu, debug, end, meter, obituary, reap, recall, schedule, timers};
+use capos_schema::process_handle::{CrashLog, TraceKind};
+use kernel_hal::order;
 use kernel_hal::sync::Ref;
 use kernel_hal::{Fault, Handlers, IrqLine};
 
@@ -33,7 +33,7 @@ fn kick() {
 
 fn irq(line: IrqLine) {
     cpu::count(&cpu::here().interrupts);
-    interrupt::fired(line);
+    order::without_global(|| interrupt::fired(line));
     schedule::settle(cpu::here());
 }
 
@@ -64,16 +64,10 @@ pub(crate) fn end(thread: &Ref<Thread>, status: Status) {
 
 /// Keeps what a thread was doing when it raised an exception.
 pub(crate) fn leave_record(thread: &Thread, fault: Fault) {
-    let crash = record(thread, fault);
     let process = &thread.process;
-    log::warn(format_args!(
-        "{} (process {}): exception {} at {:#x}, address {:#x}",
-        process.name.as_str(),
-        process.id,
-        fault.vector,
-        crash.registers.rip,
-        fault.address,
-    ));
+    let mut crash = record(thread, fault);
+    crash.log = obituary::write(process, &crash);
+    recall::last_calls(process, Some(thread));
     let method = u16::from(fault.vector);
     let arguments = [crash.registers.rip, fault.address];
     process.trace.add(thread.id, &Record { kind: TraceKind::Faulted, op: 0, method, arguments });
@@ -87,6 +81,7 @@ fn record(thread: &Thread, fault: Fault) -> Crash {
         thread: thread.id,
         backtrace: [0; BACKTRACE_MAX],
         depth: 0,
+        log: CrashLog::Missing,
     };
     walk_frames(thread, &mut crash);
     crash

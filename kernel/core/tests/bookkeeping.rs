@@ -201,22 +201,22 @@ fn an_alarm_that_finds_no_room_is_not_set() {
         let alarms = || {
             let mut alarms = Deadlines::new();
             for n in 0..size {
-                alarms.insert(u64::from(n), n).expect("memory");
+                alarms.insert(u64::from(n), Priority::LOWEST, n).expect("memory");
             }
             alarms
         };
         let look = |alarms: &Deadlines<u32>| (alarms.len(), alarms.next());
-        exhaust(OutOfMemory, alarms, look, |alarms| alarms.insert(7, 7).map(|_| ()))
+        exhaust(OutOfMemory, alarms, look, |alarms| alarms.insert(7, Priority::LOWEST, 7).map(|_| ()))
     });
 }
 
 #[test]
 fn an_alarm_with_room_reserved_needs_no_memory() {
     let mut alarms = Deadlines::new();
-    alarms.reserve(20).expect("memory");
+    alarms.reserve(Priority::LOWEST, 20).expect("memory");
     fail_nth_allocation(0);
     for n in 0..20 {
-        assert!(alarms.insert(20 - n, n).is_ok());
+        assert!(alarms.insert(20 - n, Priority::LOWEST, n).is_ok());
     }
     assert_eq!(alarms.pop_due(5), Some(19));
     assert!(never_fail(), "it allocated");

@@ -1,9 +1,10 @@
 //! Numbers that tell objects apart for who looks at the system.
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use crate::atomics::AtomicU64;
+use core::sync::atomic::Ordering;
 
 /// The number given last.
-static LAST: AtomicU64 = AtomicU64::new(0);
+static LAST: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
 
 /// An object's number. It has none until somebody asks, so that making an object costs nothing.
 pub struct Label(AtomicU64);
@@ -36,7 +37,7 @@ impl Default for Label {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::Label;
     use std::collections::BTreeSet;
@@ -68,5 +69,25 @@ mod tests {
             });
             assert_eq!(numbers.len(), 1);
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::Label;
+    use core::sync::atomic::Ordering;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    #[test]
+    fn all_who_ask_for_a_number_hear_the_same() {
+        loom::model(|| {
+            let label = Arc::new(Label::new());
+            assert_eq!(label.0.load(Ordering::Relaxed), 0);
+            let other = label.clone();
+            let theirs = thread::spawn(move || other.number());
+            let mine = label.number();
+            assert_eq!((mine, theirs.join().unwrap()), (label.number(), mine));
+        });
     }
 }

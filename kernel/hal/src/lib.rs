@@ -14,8 +14,10 @@ extern crate std;
 
 pub mod account;
 pub mod arena;
+mod atomics;
 pub mod label;
 pub mod lease;
+mod lines;
 mod lock;
 pub mod order;
 pub mod own;
@@ -25,10 +27,13 @@ mod types;
 #[cfg(any(test, target_os = "none"))]
 mod pure;
 
+#[cfg(all(test, loom))]
+mod models;
+
 pub use types::{
-    BootInfo, BootModule, EntropyError, Fault, Handlers, IrqError, IrqInfo, IrqLine, MemError, MemoryRange,
-    OutOfRange, PanicAction, PciFunction, Place, PortError, Protection, Registers, SpaceUsage, Start,
-    SyscallHandler, TableInfo, VmError, flags,
+    BootInfo, BootModule, EntropyError, Fault, Handlers, IRQ_PLACES, IrqError, IrqInfo, IrqLine, MemError,
+    MemoryRange, OutOfRange, PanicAction, PciFunction, Place, PortError, Protection, Registers, SpaceUsage,
+    Start, SyscallHandler, TableInfo, VmError, flags,
 };
 
 #[cfg(not(target_os = "none"))]

@@ -5,10 +5,11 @@
 //! While the order of locks is checked (order.rs), a lock that nobody has has another word: then the short way to it fails, and the long one
 //! looks. Giving back takes the bits away that say who has it, and leaves the others. So the check costs nothing while it is off.
 
+use crate::atomics::{AtomicU16, spin_loop};
 use crate::order::{self, LockRank, Mode};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicU16, Ordering};
+use core::sync::atomic::Ordering;
 
 /// Nobody has it.
 const FREE: u16 = 0;
@@ -72,7 +73,7 @@ impl<T> Lock<T> {
             // The lock's holder may be waiting for something of this CPU.
             #[cfg(target_os = "none")]
             crate::vm::flush::poll();
-            core::hint::spin_loop();
+            spin_loop();
         }
     }
 
@@ -102,7 +103,7 @@ fn watched() -> u16 {
 
 impl<T> Drop for Lock<T> {
     fn drop(&mut self) {
-        if *self.word.get_mut() & WATCHED != 0 {
+        if self.word.load(Ordering::Relaxed) & WATCHED != 0 {
             order::forget(&self.word);
         }
     }
@@ -135,7 +136,7 @@ impl<T> DerefMut for Guard<'_, T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::Lock;
     use crate::fake::{cpu, order as held};
@@ -263,5 +264,37 @@ mod tests {
             });
             assert_eq!(*total.lock(), 4000);
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::{FRESH, Lock};
+    use crate::models::Word;
+    use crate::order::{self, LockRank};
+    use core::sync::atomic::Ordering;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    #[test]
+    fn one_at_a_time_has_a_lock_and_sees_what_the_last_did() {
+        order::decide(false);
+        loom::model(|| {
+            let lock = Arc::new(Lock::new(LockRank::List, Word::new(0)));
+            assert_eq!(lock.word.load(Ordering::Relaxed), FRESH);
+            let other = lock.clone();
+            let adds = |lock: &Lock<Word>| {
+                let word = lock.lock();
+                word.set(word.get() + 1);
+            };
+            let theirs = thread::spawn(move || adds(&other));
+            if let Some(word) = lock.try_lock::<true>() {
+                word.set(word.get() + 1);
+            } else {
+                adds(&lock);
+            }
+            theirs.join().unwrap();
+            assert_eq!(lock.lock().get(), 2);
+        });
     }
 }

@@ -3,9 +3,10 @@
 //! While it is on, every processor knows the ranks of the locks that it holds and waits only for higher ones. Off, it costs nothing at all
 //! where locks are taken and given back: see [`crate::sync::Lock`].
 
+use crate::atomics::{AtomicPtr, AtomicU8, AtomicU16};
 use core::fmt;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, Ordering};
+use core::sync::atomic::Ordering;
 
 #[cfg(not(target_os = "none"))]
 use crate::fake::order as machine;
@@ -30,6 +31,8 @@ pub enum LockRank {
     Queue,
     /// The kernel's lists and its log.
     List,
+    /// What one process or thread has of the kind.
+    Own,
     /// An address space.
     Space,
     /// A family of capabilities. Never two.
@@ -48,14 +51,18 @@ pub enum LockRank {
     Cache,
     /// Frames of memory.
     Frames,
-    /// Who has which interrupt.
-    Interrupts,
+    /// Who may claim an interrupt line now.
+    Claims,
+    /// One interrupt vector: which line has it.
+    Vector,
+    /// One interrupt controller.
+    Controller,
     /// A device.
     Device,
 }
 
 impl LockRank {
-    const ALL: [LockRank; 18] = [
+    const ALL: [LockRank; 21] = [
         LockRank::Exit,
         LockRank::Threads,
         LockRank::Meeting,
@@ -63,6 +70,7 @@ impl LockRank {
         LockRank::Table,
         LockRank::Queue,
         LockRank::List,
+        LockRank::Own,
         LockRank::Space,
         LockRank::Family,
         LockRank::AtHand,
@@ -72,9 +80,17 @@ impl LockRank {
         LockRank::Window,
         LockRank::Cache,
         LockRank::Frames,
-        LockRank::Interrupts,
+        LockRank::Claims,
+        LockRank::Vector,
+        LockRank::Controller,
         LockRank::Device,
     ];
+
+    /// Whether its locks are one for the whole kernel, so that all processors may meet at one.
+    pub fn is_global(self) -> bool {
+        use LockRank::{Claims, Device, Frames, Heap, List, Nodes, Window};
+        matches!(self, List | Nodes | Heap | Window | Frames | Claims | Device)
+    }
 
     /// Whether a lock of this rank may be waited for while one of `held` is held.
     fn may_follow(self, held: LockRank) -> bool {
@@ -119,6 +135,18 @@ pub fn is_checked() -> bool {
     mode() == Mode::On
 }
 
+/// Does `work`, which is to wait for no [global](LockRank::is_global) lock: while the order is checked that is a breach.
+#[inline]
+pub fn without_global<R>(work: impl FnOnce() -> R) -> R {
+    if !is_checked() {
+        return work();
+    }
+    let before = machine::set_apart(true);
+    let done = work();
+    machine::set_apart(before);
+    done
+}
+
 pub(crate) use machine::{mode, tag};
 
 /// A lock that a processor took: its word, and its rank. Nothing is written down when it is given back. So whether the processor still
@@ -143,6 +171,22 @@ impl Entry {
         self.word.store(ptr::null_mut(), Ordering::SeqCst);
     }
 
+    /// That lock from now on, on its own processor.
+    fn note(&self, word: &AtomicU16, rank: LockRank) {
+        self.word.store(ptr::null_mut(), Ordering::SeqCst);
+        self.rank.store(rank as u8, Ordering::Relaxed);
+        self.word.store(ptr::from_ref(word).cast_mut(), Ordering::SeqCst);
+    }
+
+    /// Not that lock any more, which is dropped.
+    fn forget(&self, word: &AtomicU16) {
+        let word = ptr::from_ref(word).cast_mut();
+        if self.word.load(Ordering::Relaxed) == word {
+            // Where another lock is meanwhile, nothing is to be cleared.
+            let _ = self.word.compare_exchange(word, ptr::null_mut(), Ordering::SeqCst, Ordering::SeqCst);
+        }
+    }
+
     /// The rank, if the processor whose locks have the word `held` still has it.
     fn rank_if(&self, held: u16) -> Option<LockRank> {
         let word = self.word.load(Ordering::SeqCst);
@@ -160,6 +204,12 @@ impl Entry {
 
 /// Somebody is about to wait for a lock, on a processor whose locks have the word `held`.
 pub(crate) fn expect(wanted: LockRank, held: u16) {
+    if wanted.is_global() && machine::is_apart() {
+        machine::set_mode(Mode::Off);
+        panic!(
+            "lock order: {wanted:?} is waited for, which all processors share, by what is to take none of those"
+        );
+    }
     let of = |entry: &Entry| entry.rank_if(held).filter(|rank| !wanted.may_follow(*rank));
     if let Some(held) = machine::with_own(|own| own.iter().find_map(of)) {
         // What the report itself does is not to be judged.
@@ -172,25 +222,17 @@ pub(crate) fn expect(wanted: LockRank, held: u16) {
 pub(crate) fn taken(word: &AtomicU16, rank: LockRank, held: u16) {
     machine::with_own(|own| {
         if let Some(entry) = own.iter().find(|entry| entry.rank_if(held).is_none()) {
-            entry.word.store(ptr::null_mut(), Ordering::SeqCst);
-            entry.rank.store(rank as u8, Ordering::Relaxed);
-            entry.word.store(ptr::from_ref(word).cast_mut(), Ordering::SeqCst);
+            entry.note(word, rank);
         }
     });
 }
 
 /// A lock that was watched is dropped: nobody looks at its word any more.
 pub(crate) fn forget(word: &AtomicU16) {
-    let word = ptr::from_ref(word).cast_mut();
-    machine::with_all(|entry| {
-        if entry.word.load(Ordering::Relaxed) == word {
-            // Where another lock is meanwhile, nothing is to be cleared.
-            let _ = entry.word.compare_exchange(word, ptr::null_mut(), Ordering::SeqCst, Ordering::SeqCst);
-        }
-    });
+    machine::with_all(|entry| entry.forget(word));
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::{Breach, LockRank};
     use std::string::ToString;

@@ -3,12 +3,13 @@
 //! Reference counts are our own because the standard `Arc` cannot report that memory ran out, and running out is an error to the
 //! requester, never a panic.
 
+use crate::atomics::{AtomicPtr, AtomicUsize, fence};
 use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 
 pub use crate::lock::{Guard, Lock};
 
@@ -63,7 +64,7 @@ impl<T> Ref<T> {
         if before != 1 {
             return None;
         }
-        core::sync::atomic::fence(Ordering::Acquire);
+        fence(Ordering::Acquire);
         // SAFETY: nobody else can reach the cell any more; the value is moved out once, and then only the memory is freed.
         unsafe {
             let value = ptr::read(&raw const (*raw).value);
@@ -107,7 +108,7 @@ impl<T> Drop for Ref<T> {
     #[inline]
     fn drop(&mut self) {
         if self.counted().count.fetch_sub(1, Ordering::Release) == 1 {
-            core::sync::atomic::fence(Ordering::Acquire);
+            fence(Ordering::Acquire);
             free(self.cell);
         }
     }
@@ -175,7 +176,7 @@ impl<T> Drop for RefSlot<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::{Lock, Ref, RefSlot};
     use crate::order::LockRank;

@@ -187,9 +187,19 @@ pub struct Handlers {
     pub fault: fn(Fault),
 }
 
-/// An interrupt line, by global system interrupt number.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct IrqLine(pub u32);
+/// Interrupt lines that can be claimed at once: one for each vector that the processor has for them.
+pub const IRQ_PLACES: usize = 192;
+
+/// An interrupt line that somebody claimed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IrqLine {
+    /// Global system interrupt.
+    pub gsi: u32,
+    /// Which of the [`IRQ_PLACES`] it has.
+    pub place: u8,
+    /// Which claim of that place it is: from 1.
+    pub turn: u32,
+}
 
 /// Why a line was not given out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -211,6 +221,8 @@ pub struct IrqInfo {
     pub count: u64,
     /// Whether it is masked now.
     pub masked: bool,
+    /// The CPU that its interrupts go to.
+    pub cpu: u32,
 }
 
 /// Why a port range was not given out.

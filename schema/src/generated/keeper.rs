@@ -26,7 +26,7 @@ pub const SETTLE: u16 = 4;
 pub const FACET: u16 = 5;
 /// `close`: Nobody will serve there: calls that wait at its endpoint end with `disconnected`, and so do those made later.
 pub const CLOSE: u16 = 6;
-/// `note`: Keeps up to 3,000 bytes for the next supervisor, in place of what that page (0 to 4) held.
+/// `note`: Keeps up to 3,000 bytes for the next supervisor, in place of what that page (0 to 5) held.
 pub const NOTE: u16 = 7;
 /// `noted`: What a page holds; empty when nothing.
 pub const NOTED: u16 = 8;
@@ -36,6 +36,8 @@ pub const SUPERVISOR: u16 = 9;
 pub const KILL: u16 = 10;
 /// `reboot`: Resets the machine.
 pub const REBOOT: u16 = 11;
+/// `myself`: The process of the supervisor itself, for who may debug it.
+pub const MYSELF: u16 = 12;
 
 /// Parameters of `start`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -389,5 +391,30 @@ impl Decode<'_> for SupervisorResults {
             deaths: message.data[1] as u32,
             since_ns: message.data[2],
         })
+    }
+}
+
+/// Results of `myself`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MyselfResults;
+
+impl MyselfResults {
+    /// Interfaces of the capabilities beside the message: `handle`.
+    pub const CAPS: [u64; 1] = [crate::process_handle::INTERFACE_ID];
+}
+
+impl Encode for MyselfResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for MyselfResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(MyselfResults)
     }
 }

@@ -23,6 +23,7 @@ pub mod process_debug;
 pub mod process_handle;
 pub mod process_spawner;
 pub mod process_watch;
+pub mod processes;
 pub mod services;
 pub mod shared_queue;
 pub mod signaller;
@@ -58,6 +59,7 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (process_handle::INTERFACE_NAME, process_handle::INTERFACE_ID),
     (process_spawner::INTERFACE_NAME, process_spawner::INTERFACE_ID),
     (process_watch::INTERFACE_NAME, process_watch::INTERFACE_ID),
+    (processes::INTERFACE_NAME, processes::INTERFACE_ID),
     (services::INTERFACE_NAME, services::INTERFACE_ID),
     (shared_queue::INTERFACE_NAME, shared_queue::INTERFACE_ID),
     (signaller::INTERFACE_NAME, signaller::INTERFACE_ID),

@@ -33,6 +33,50 @@ pub const TRACE: u16 = 9;
 /// `debug`: The right to debug it.
 pub const DEBUG: u16 = 10;
 
+/// `CrashLog`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u16)]
+pub enum CrashLog {
+    /// The log has a line that tells name, process, exception and addresses.
+    #[default]
+    Whole = 0,
+    /// It had no log bytes left for that: the line tells name and exception, and that it was shortened.
+    Shortened = 1,
+    /// Nor for that: the log has nothing.
+    Missing = 2,
+}
+
+impl CrashLog {
+    /// All of them.
+    pub const ALL: [CrashLog; 3] = [CrashLog::Whole, CrashLog::Shortened, CrashLog::Missing];
+
+    /// The number on the wire.
+    #[inline]
+    pub const fn to_wire(self) -> u16 {
+        self as u16
+    }
+
+    /// The value of a number from the wire, which may be of a newer schema.
+    #[inline]
+    pub const fn from_wire(raw: u16) -> Result<CrashLog, DecodeError> {
+        match raw {
+            0 => Ok(CrashLog::Whole),
+            1 => Ok(CrashLog::Shortened),
+            2 => Ok(CrashLog::Missing),
+            _ => Err(DecodeError::UnknownEnumerant(raw)),
+        }
+    }
+
+    /// The name in the schema, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CrashLog::Whole => "whole",
+            CrashLog::Shortened => "shortened",
+            CrashLog::Missing => "missing",
+        }
+    }
+}
+
 /// `ExitReason`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u16)]
@@ -100,7 +144,7 @@ pub enum TraceKind {
     Resumed = 8,
     /// `cap_enter`, while it is traced: completions to wait for, timeout.
     Entered = 9,
-    /// Operation and method; interface, capability (or token).
+    /// Operation and method; interface, capability (or token). Of a process that is not traced only the last, when it has ended.
     Submitted = 10,
     /// Operation: completion flags. Method: exception code. User data, result.
     Completed = 11,
@@ -319,6 +363,7 @@ pub struct CrashResults<'a> {
     pub r13: u64,
     pub r14: u64,
     pub r15: u64,
+    pub log: CrashLog,
 }
 
 impl Encode for CrashResults<'_> {
@@ -327,7 +372,7 @@ impl Encode for CrashResults<'_> {
         write(
             out,
             [
-                u64::from(self.vector),
+                u64::from(self.vector) | (u64::from(self.log.to_wire()) << 32),
                 self.error_code,
                 self.address,
                 self.rip,
@@ -385,6 +430,7 @@ impl<'a> Decode<'a> for CrashResults<'a> {
             r13: message.data[20],
             r14: message.data[21],
             r15: message.data[22],
+            log: CrashLog::from_wire((message.data[0] >> 32) as u16)?,
         })
     }
 }

@@ -23,7 +23,7 @@ pub const REPLACE: u16 = 3;
 pub const GRANT: u16 = 4;
 /// `crash`: The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more.
 pub const CRASH: u16 = 5;
-/// `trace`: What a running service did last: see `ProcessHandle.trace`.
+/// `trace`: What a service did last: see `ProcessHandle.trace`.
 pub const TRACE: u16 = 6;
 /// `setTrace`: Whether its calls are recorded, too, until its instance ends.
 pub const SET_TRACE: u16 = 7;
@@ -378,20 +378,25 @@ impl<'a> Decode<'a> for CrashResults<'a> {
 pub struct TraceParams<'a> {
     pub cursor: u64,
     pub service: &'a str,
+    pub ended: bool,
 }
 
 impl Encode for TraceParams<'_> {
     #[inline]
     fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
-        write(out, [self.cursor], [Pointer::Text(self.service)])
+        write(out, [self.cursor, u64::from(self.ended)], [Pointer::Text(self.service)])
     }
 }
 
 impl<'a> Decode<'a> for TraceParams<'a> {
     #[inline]
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let message = Message::<1, 1>::parse(message)?;
-        Ok(TraceParams { cursor: message.data[0], service: message.text(0)? })
+        let message = Message::<2, 1>::parse(message)?;
+        Ok(TraceParams {
+            cursor: message.data[0],
+            service: message.text(0)?,
+            ended: message.data[1] & 1 != 0,
+        })
     }
 }
 
@@ -407,6 +412,8 @@ pub struct TraceResults {
     pub method: u16,
     pub operation: u8,
     pub kind: TraceKind,
+    pub epoch: u32,
+    pub ended: bool,
 }
 
 impl Encode for TraceResults {
@@ -423,7 +430,9 @@ impl Encode for TraceResults {
                 self.second,
                 u64::from(self.method)
                     | (u64::from(self.operation) << 16)
-                    | (u64::from(self.kind.to_wire()) << 32),
+                    | (u64::from(self.kind.to_wire()) << 32)
+                    | (u64::from(self.ended) << 24),
+                u64::from(self.epoch),
             ],
             [],
         )
@@ -433,7 +442,7 @@ impl Encode for TraceResults {
 impl Decode<'_> for TraceResults {
     #[inline]
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
-        let message = Message::<7, 0>::parse(message)?;
+        let message = Message::<8, 0>::parse(message)?;
         Ok(TraceResults {
             next: message.data[0],
             lost: message.data[1],
@@ -444,6 +453,8 @@ impl Decode<'_> for TraceResults {
             method: message.data[6] as u16,
             operation: (message.data[6] >> 16) as u8,
             kind: TraceKind::from_wire((message.data[6] >> 32) as u16)?,
+            epoch: message.data[7] as u32,
+            ended: (message.data[6] >> 24) & 1 != 0,
         })
     }
 }

@@ -24,7 +24,7 @@ pub const MEMORY_RANGE: u16 = 4;
 pub const ACPI_TABLE: u16 = 5;
 /// `pciFunction`: The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none.
 pub const PCI_FUNCTION: u16 = 6;
-/// `irq`: One routed interrupt line; `notFound` beyond the last.
+/// `irq`: One routed interrupt line, and the processor that it interrupts; `notFound` beyond the last.
 pub const IRQ: u16 = 7;
 /// `timers`: Clock source, its frequency and how it was calibrated, in words.
 pub const TIMERS: u16 = 8;
@@ -484,6 +484,7 @@ pub struct IrqResults<'a> {
     pub count: u64,
     pub masked: bool,
     pub owner: &'a str,
+    pub cpu: u32,
 }
 
 impl Encode for IrqResults<'_> {
@@ -494,6 +495,7 @@ impl Encode for IrqResults<'_> {
             [
                 u64::from(self.gsi) | (u64::from(self.vector) << 32) | (u64::from(self.masked) << 40),
                 self.count,
+                u64::from(self.cpu),
             ],
             [Pointer::Text(self.owner)],
         )
@@ -503,13 +505,14 @@ impl Encode for IrqResults<'_> {
 impl<'a> Decode<'a> for IrqResults<'a> {
     #[inline]
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let message = Message::<2, 1>::parse(message)?;
+        let message = Message::<3, 1>::parse(message)?;
         Ok(IrqResults {
             gsi: message.data[0] as u32,
             vector: (message.data[0] >> 32) as u8,
             count: message.data[1],
             masked: (message.data[0] >> 40) & 1 != 0,
             owner: message.text(0)?,
+            cpu: message.data[2] as u32,
         })
     }
 }

@@ -21,6 +21,9 @@ pub fn carry_out(house: &House, verb: HandVerb) -> Result<bool, Failure> {
     match verb {
         HandVerb::Up { case } => println!("{}", up(house, &hand, case.as_deref())?),
         HandVerb::Console => hand.console().map_err(Failure::new)?,
+        HandVerb::Assert { pattern, .. } if pattern.is_empty() => {
+            return Err(Failure::new("wait for what? `make assert MATCH='capos> '`, say"));
+        }
         HandVerb::Assert { pattern, line, within } => {
             let patience = parse_duration(&within)
                 .ok_or_else(|| Failure::new(format!("`{within}` is not a time like 250ms, 20s or 2m")))?;

@@ -182,6 +182,8 @@ pub struct Step {
     pub matches: Option<String>,
     /// Waits for a line that is a JSON object with these fields.
     pub json: Option<BTreeMap<String, serde_json::Value>>,
+    /// Waits for this event of the test port, unless it has come already.
+    pub event: Option<String>,
     /// Sends the text and a carriage return.
     #[serde(rename = "type")]
     pub types: Option<String>,
@@ -199,6 +201,11 @@ pub struct Step {
     pub look: Option<Look>,
     /// Has gdb attach to the machine and carry out these commands; what it says arrives as text, and when it is done it lets go.
     pub gdb: Option<Vec<String>>,
+    /// These steps, `times` times; [`crate::library`] writes them out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+    /// How often.
+    pub times: Option<usize>,
     /// How long a waiting step may take.
     #[serde(deserialize_with = "maybe_duration", serialize_with = "seconds")]
     pub within: Option<Duration>,

@@ -49,6 +49,9 @@ pub struct Expectation {
     /// How often exactly it must be seen; at least once if not given.
     #[serde(default)]
     pub times: Option<usize>,
+    /// How often it must be seen, or more often.
+    #[serde(default)]
+    pub at_least: Option<usize>,
     /// It must never be seen.
     #[serde(default)]
     pub absent: bool,
@@ -70,6 +73,10 @@ impl Expectation {
             (true, _) => Ok(()),
             (false, Some(times)) if seen != times => {
                 Err(format!("{} was seen {seen} times, not {times}{}", self.describe(), self.nearest(events)))
+            }
+            (false, None) if seen < self.at_least.unwrap_or(1) && seen > 0 => {
+                let least = self.at_least.unwrap_or(1);
+                Err(format!("{} was seen {seen} times, not {least} or more", self.describe()))
             }
             (false, None) if seen == 0 => {
                 Err(format!("{} was never seen{}", self.describe(), self.nearest(events)))
@@ -200,6 +207,9 @@ mod tests {
         assert!(expectation("event = 'a'\ntimes = 2").check(&events).is_ok());
         assert!(expectation("event = 'a'\ntimes = 1").check(&events).is_err());
         assert!(expectation("event = 'b'").check(&events).is_err());
+        assert!(expectation("event = 'a'\nat_least = 2").check(&events).is_ok());
+        assert!(expectation("event = 'a'\nat_least = 3").check(&events).is_err());
+        assert!(expectation("event = 'b'\nat_least = 1").check(&events).is_err());
         assert!(expectation("event = 'b'\nabsent = true").check(&events).is_ok());
         assert!(expectation("event = 'a'\nabsent = true").check(&events).is_err());
     }

@@ -55,15 +55,25 @@ pub fn read(name: &str, area: &str, text: &str) -> Result<Vec<SubCase>, String> 
     if !name.starts_with(&format!("{area}-")) {
         return Err(format!("a case of area `{area}` is named `{area}-...`"));
     }
-    let cases = expand(name, area, text.parse().map_err(|error: toml::de::Error| error.to_string())?)?;
+    let mut cases = expand(name, area, text.parse().map_err(|error: toml::de::Error| error.to_string())?)?;
     let mut names = BTreeSet::new();
-    for case in &cases {
+    for case in &mut cases {
         check(&case.case).map_err(|error| format!("{}: {error}", case.name))?;
-        if !names.insert(&case.name) {
+        if !names.insert(case.name.clone()) {
             return Err(format!("{} appears twice in the matrix", case.name));
         }
+        case.case.session = written_out(&case.case.session);
     }
     Ok(cases)
+}
+
+/// Steps with what is to be done several times as often as it is.
+fn written_out(session: &[Step]) -> Vec<Step> {
+    let again = |step: &Step| match step.times {
+        Some(times) => vec![step.steps.clone(); times].concat(),
+        None => vec![step.clone()],
+    };
+    session.iter().flat_map(again).collect()
 }
 
 /// What serde cannot say: fields that need each other.
@@ -115,6 +125,7 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.expect.is_some(),
         step.matches.is_some(),
         step.json.is_some(),
+        step.event.is_some(),
         step.types.is_some(),
         step.send.is_some(),
         step.absent.is_some(),
@@ -122,14 +133,24 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.action.is_some(),
         step.look.is_some(),
         step.gdb.is_some(),
+        !step.steps.is_empty(),
     ];
     if verbs.iter().filter(|set| **set).count() != 1 {
         return Err(
-            "needs exactly one of expect, match, json, type, send, absent, quiet, do, look, gdb".into()
+            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, gdb, steps".into()
         );
     }
-    let waits = step.expect.is_some() || step.matches.is_some() || step.json.is_some();
-    if step.within.is_some() && !waits {
+    if step.times.is_some() == step.steps.is_empty() {
+        return Err("`times` and `steps` belong together".into());
+    }
+    for inner in &step.steps {
+        check_step(inner)?;
+        if !inner.steps.is_empty() {
+            return Err("`steps` in `steps`: once is enough".into());
+        }
+    }
+    let waits = [step.expect.is_some(), step.matches.is_some(), step.json.is_some(), step.event.is_some()];
+    if step.within.is_some() && !waits.contains(&true) {
         return Err("`within` belongs to a step that waits".into());
     }
     if let Some(pattern) = &step.matches {
@@ -167,6 +188,23 @@ mod tests {
         );
         assert!(refusal("why = 'a'\nsession = [{ send = 'a', within = '1s' }]").contains("within"));
         assert!(refusal("why = 'a'\nsession = [{ match = '(' }]").contains("step 1"));
+        assert!(refusal("why = 'a'\nsession = [{ steps = [{ send = 'a' }] }]").contains("times"));
+        assert!(refusal("why = 'a'\nsession = [{ send = 'a', times = 3 }]").contains("times"));
+        assert!(
+            refusal("why = 'a'\nsession = [{ times = 2, steps = [{ match = '(' }] }]").contains("step 1")
+        );
+        let twice = "{ times = 2, steps = [{ send = 'a' }] }";
+        assert!(
+            refusal(&format!("why = 'a'\nsession = [{{ times = 2, steps = [{twice}] }}]")).contains("once")
+        );
+    }
+
+    #[test]
+    fn steps_are_written_out_as_often_as_they_are_to_be_done() {
+        let text = "why = 'a'\nends = 'session'\nsession = [{ send = 'a' }, { times = 2, steps = [{ send = 'b' }, { expect = 'c' }] }]";
+        let cases = read("x-y", "x", text).unwrap();
+        let sent: Vec<Option<&str>> = cases[0].case.session.iter().map(|step| step.send.as_deref()).collect();
+        assert_eq!(sent, [Some("a"), Some("b"), None, Some("b"), None]);
     }
 
     #[test]

@@ -318,7 +318,10 @@ impl<'a> Watch<'a> {
         // As above.
         let _ = writeln!(self.logs.events, "{line}");
         match Event::parse(line) {
-            Ok(event) => self.seen.events.push(event),
+            Ok(event) => {
+                self.session.note(&event.name);
+                self.seen.events.push(event);
+            }
             Err(noise) => self.seen.noise.push(noise),
         }
     }

@@ -9,8 +9,8 @@ use capos_restart::{Decision, Outcome, Policy, Restarts, When};
 use rt::log;
 use rt::schema::process_handle::{ExitReason, WaitResults};
 
-/// The system cannot do without it: it is started again whatever happens, ever later at first, and never given up. Every end is as good
-/// as any other here, so there is nothing to count.
+/// The system cannot do without it: it is started again whatever happens, ever later at first, and never given up. Failures are not counted:
+/// every end is as good as any other here, but for a kill, which is what somebody wanted and no reason to wait longer.
 const POLICY: Policy = Policy {
     when: When::Always,
     first_ns: 1_000_000,
@@ -25,12 +25,20 @@ pub async fn guard(state: Rc<State>) {
     loop {
         let now = state.kernel.timer.now().await.unwrap_or(0);
         restarts.started(now);
-        match once(&state, now).await {
-            Ok(end) => log::warn(format_args!("supervisor {end} and is started again; services go on")),
-            Err(why) => log::error(format_args!("supervisor could not be started: {why}")),
-        }
+        let outcome = match once(&state, now).await {
+            Ok(end) => {
+                let outcome = outcome(end.reason);
+                let end = describe(end);
+                log::warn(format_args!("supervisor {end} and is started again; services go on"));
+                outcome
+            }
+            Err(why) => {
+                log::error(format_args!("supervisor could not be started: {why}"));
+                Outcome::Success
+            }
+        };
         let now = state.kernel.timer.now().await.unwrap_or(0);
-        if let Decision::StartAt(at) = restarts.ended(&POLICY, now, Outcome::Success) {
+        if let Decision::StartAt(at) = restarts.ended(&POLICY, now, outcome) {
             // Should the clock fail, it is started at once.
             let _ = state.kernel.timer.sleep_until(at).await;
         }
@@ -38,7 +46,7 @@ pub async fn guard(state: Rc<State>) {
 }
 
 /// One supervisor, from its start to its end.
-async fn once(state: &State, now_ns: u64) -> Result<String, String> {
+async fn once(state: &State, now_ns: u64) -> Result<WaitResults, String> {
     let (handle, process) = starter::supervisor(state).await?;
     let (handle, supervisor) = (Rc::new(handle), &state.supervisor);
     supervisor.process.set(process);
@@ -53,7 +61,14 @@ async fn once(state: &State, now_ns: u64) -> Result<String, String> {
     while supervisor.in_hand.get() > 0 {
         supervisor.settled.wait().await;
     }
-    end.map(describe)
+    end
+}
+
+fn outcome(reason: ExitReason) -> Outcome {
+    match reason {
+        ExitReason::Killed => Outcome::Killed,
+        ExitReason::Exited | ExitReason::Faulted => Outcome::Success,
+    }
 }
 
 fn describe(end: WaitResults) -> String {

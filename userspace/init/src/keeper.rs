@@ -147,6 +147,11 @@ impl KeeperServer for Keeper {
         handle.kill().await.map_err(refused)
     }
 
+    async fn myself(&self, _cx: &CallContext) -> Result<Outgoing, Exception> {
+        let handle = self.state.supervisor.handle.borrow().clone().ok_or(ExceptionCode::WrongState)?;
+        Ok(Outgoing::from(&*handle))
+    }
+
     async fn reboot(&self, _cx: &CallContext) -> Result<(), Exception> {
         let (_, power) = self.state.kernel.object("power").ok_or(ExceptionCode::Unsupported)?;
         Lent::<PowerClient>::of(power).reboot().await.map_err(refused)

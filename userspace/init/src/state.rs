@@ -18,7 +18,7 @@ const DEPTH: u32 = 128;
 const KEEPER_DEPTH: u32 = 64;
 
 /// Pages of notes that are kept of each service.
-pub const PAGES: usize = 5;
+pub const PAGES: usize = 6;
 
 /// One service.
 pub struct Entry {

@@ -16,7 +16,8 @@ use core::task::{Context, Poll, Waker};
 enum Slot {
     Free,
     Waiting(Option<Waker>),
-    Done(Cqe),
+    /// With its number among the completions of the thread.
+    Done(Cqe, u64),
     /// Nobody waits any more; the run is freed and what came is given back when the completion is there.
     Orphan {
         run: Run,
@@ -30,11 +31,13 @@ pub(crate) struct Operations {
     slots: Vec<Slot>,
     free: Vec<u32>,
     in_flight: usize,
+    /// How many have completed.
+    completed: u64,
 }
 
 impl Operations {
     pub(crate) const fn new() -> Self {
-        Operations { slots: Vec::new(), free: Vec::new(), in_flight: 0 }
+        Operations { slots: Vec::new(), free: Vec::new(), in_flight: 0, completed: 0 }
     }
 
     /// How many have not completed yet.
@@ -71,7 +74,8 @@ impl Operations {
     pub(crate) fn complete(&mut self, cqe: Cqe) -> Option<Abandoned> {
         let index = u32::try_from(cqe.user_data).ok()?;
         self.in_flight = self.in_flight.saturating_sub(1);
-        match self.put(index, Slot::Done(cqe)) {
+        self.completed += 1;
+        match self.put(index, Slot::Done(cqe, self.completed)) {
             Slot::Waiting(waker) => {
                 if let Some(waker) = waker {
                     waker.wake();
@@ -91,7 +95,7 @@ impl Operations {
 
     fn poll(&mut self, index: u32, cx: &Context<'_>) -> Poll<Cqe> {
         match self.slots.get_mut(index as usize) {
-            Some(Slot::Done(cqe)) => Poll::Ready(*cqe),
+            Some(Slot::Done(cqe, _)) => Poll::Ready(*cqe),
             Some(Slot::Waiting(waker)) => {
                 *waker = Some(cx.waker().clone());
                 Poll::Pending
@@ -185,6 +189,14 @@ impl Operation {
         self.thread.operations.borrow_mut().poll(self.index, cx)
     }
 
+    /// How many of the thread's operations had completed with this one, if it has.
+    pub(crate) fn completed_as(&self) -> Option<u64> {
+        match self.thread.operations.borrow().slots.get(self.index as usize) {
+            Some(Slot::Done(_, number)) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// Waits without an executor: other operations complete meanwhile, but no task runs.
     pub(crate) fn finish_blocking(mut self) -> (Cqe, Finished) {
         let cx = Context::from_waker(Waker::noop());
@@ -217,7 +229,7 @@ impl Drop for Operation {
         let Some(run) = self.run.take() else { return };
         let mut operations = self.thread.operations.borrow_mut();
         match operations.put(self.index, Slot::Free) {
-            Slot::Done(cqe) => {
+            Slot::Done(cqe, _) => {
                 operations.close(self.index);
                 drop(operations);
                 give_back(self.thread, &cqe, self.caps, self.right);

@@ -389,16 +389,20 @@ impl Receiver {
         }
     }
 
-    /// Takes the first completed receive; they complete in the order of submission.
+    /// Takes the receive that completed first: which is not the one that began first, as the last one has the next call. What a client did
+    /// before it went is seen before that it went.
     fn poll_first(&mut self, cx: &Context<'_>) -> Poll<(Cqe, Run)> {
-        for index in 0..self.pending.len() {
-            let Some(operation) = self.pending.get_mut(index) else { break };
-            if let Poll::Ready(cqe) = operation.poll(cx) {
-                let (cqe, finished) = operation.close(cqe);
-                drop(self.pending.remove(index));
-                return Poll::Ready((cqe, finished.run));
+        let completed = |(index, operation): (usize, &Operation)| Some((operation.completed_as()?, index));
+        let first = self.pending.iter().enumerate().filter_map(completed).min();
+        let Some((_, index)) = first else {
+            for operation in &self.pending {
+                let _ = operation.poll(cx);
             }
-        }
-        Poll::Pending
+            return Poll::Pending;
+        };
+        let Some(mut operation) = self.pending.remove(index) else { return Poll::Pending };
+        let Poll::Ready(cqe) = operation.poll(cx) else { return Poll::Pending };
+        let (cqe, finished) = operation.close(cqe);
+        Poll::Ready((cqe, finished.run))
     }
 }

@@ -5,12 +5,12 @@ use crate::state::{Known, State};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_restart::Crash;
+use capos_restart::{Crash, Last};
 use rt::generated::process_handle::CrashReply;
 use rt::{CallError, log};
 
 /// The first page of notes that holds one; the latest is there.
-const FIRST: u8 = MEMORY + 1;
+pub const FIRST: u8 = MEMORY + 1;
 
 /// So many are kept of each service.
 pub const KEPT: u8 = 4;
@@ -18,8 +18,8 @@ pub const KEPT: u8 = 4;
 /// Return addresses that the log shows.
 const FRAMES: usize = 12;
 
-/// Keeps the record of a process that has ended by a fault, and shows it in the log.
-pub async fn keep(state: &State, service: usize, epoch: u32, known: &Known) {
+/// Keeps the record of a process that has ended by a fault, with what it did last, and shows it in the log.
+pub async fn keep(state: &State, service: usize, known: &Known, last: Last) {
     let reply = match known.handle.crash().await {
         Ok(reply) => reply,
         Err(error) => {
@@ -27,13 +27,7 @@ pub async fn keep(state: &State, service: usize, epoch: u32, known: &Known) {
             return;
         }
     };
-    let crash = Crash {
-        epoch,
-        process: known.process,
-        program: known.program.clone(),
-        time_ns: state.now(),
-        ..of(&reply)
-    };
+    let crash = Crash { program: known.program.clone(), time_ns: state.now(), last, ..of(&reply) };
     log::error(format_args!("{}: {}", state.name(service), describe(&crash)));
     if let Err(error) = store(state, service, &crash).await {
         log::error(format_args!("crash record: {error}"));
@@ -48,7 +42,7 @@ async fn store(state: &State, service: usize, crash: &Crash) -> Result<(), CallE
         kept.push(state.keeper.noted(number, page).await?);
     }
     let latest = kept.first().and_then(|bytes| Crash::decode(bytes));
-    if latest.is_some_and(|latest| latest.epoch == crash.epoch) {
+    if latest.is_some_and(|latest| latest.last.epoch == crash.last.epoch) {
         return Ok(());
     }
     for (page, bytes) in (FIRST + 1..FIRST + KEPT).zip(&kept).rev() {

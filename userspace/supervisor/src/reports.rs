@@ -27,6 +27,9 @@ pub fn report(state: &State, service: usize, report: Report) {
             state.changed.notify();
             log::error(format_args!("{name} was not replaced; nothing has changed"));
         }
+        Report::Reverted => {
+            log::warn(format_args!("{name} ended soon after it was replaced, and is what it was before"));
+        }
         Report::Overdue(epoch) => {
             log::warn(format_args!("{name} number {epoch} was replaced, did not end in time and is killed"));
         }

@@ -1,32 +1,37 @@
 //! `Services`: what the manifest says and what became of it, for whoever looks after the machine. Everybody else has `Names`.
 
 use crate::names::Names;
+use crate::processes::Processes;
 use crate::state::{Known, State};
 use crate::watch::describe;
-use crate::{crashes, health};
+use crate::{crashes, health, last};
 use alloc::rc::Rc;
 use alloc::string::String;
 use capos_manifest::SUPERVISOR;
 use capos_restart::{Ending, Refusal, State as Where, View};
 use kit::service::{Handler, export_of};
 use rt::generated::names::serve_names;
+use rt::generated::processes::serve_processes;
 use rt::generated::services::{CrashReply, ListReply, ServicesServer, serve_services};
 use rt::schema::services::{ServiceHealth, ServiceState, TraceResults};
 use rt::{CallContext, Cap, Exception, ExceptionCode, Request, TransportError, spawn};
 
-/// Number of the export `services`: the order is that of `SUPERVISOR_EXPORTS`.
+/// Numbers of the exports `services` and `processes`: the order is that of `SUPERVISOR_EXPORTS`.
 const SERVICES: u32 = 0;
+const PROCESSES: u32 = 2;
 
-/// The server of both exports.
+/// The server of all exports.
 pub struct Server {
     state: Rc<State>,
     names: Names,
+    processes: Processes,
 }
 
 impl Server {
     /// Over everything that the supervisor knows.
     pub fn new(state: Rc<State>) -> Self {
-        Server { names: Names::new(Rc::clone(&state)), state }
+        let (names, processes) = (Names::new(Rc::clone(&state)), Processes::new(Rc::clone(&state)));
+        Server { names, processes, state }
     }
 
     fn find(&self, name: &str) -> Result<usize, Exception> {
@@ -76,6 +81,7 @@ impl Handler for Server {
     async fn call(self: Rc<Self>, request: Request) {
         match export_of(request.context().badge()) {
             SERVICES => serve_services(&*self, request).await,
+            PROCESSES => serve_processes(&self.processes, request).await,
             _ => serve_names(&self.names, request).await,
         }
     }
@@ -212,27 +218,28 @@ impl ServicesServer for Server {
         let number = self.find(service)?;
         let crash = crashes::kept(&self.state, number, index).await.ok_or(ExceptionCode::NotFound)?;
         Ok(CrashReply {
-            epoch: crash.epoch,
-            process: crash.process,
+            epoch: crash.last.epoch,
+            process: crash.last.process,
             time_ns: crash.time_ns,
             program: crash.program.clone(),
             record: crash.encode(),
         })
     }
 
-    async fn trace(&self, _cx: &CallContext, cursor: u64, service: &str) -> Result<TraceResults, Exception> {
-        let record = self.running(service)?.handle.trace(cursor).await.map_err(passed_on)?;
-        Ok(TraceResults {
-            next: record.next,
-            lost: record.lost,
-            time_ns: record.time_ns,
-            thread: record.thread,
-            first: record.first,
-            second: record.second,
-            method: record.method,
-            operation: record.operation,
-            kind: record.kind,
-        })
+    async fn trace(
+        &self,
+        _cx: &CallContext,
+        cursor: u64,
+        service: &str,
+        ended: bool,
+    ) -> Result<TraceResults, Exception> {
+        let number = self.find(service)?;
+        let epoch = self.view(number)?.epoch;
+        let running = self.state.known((number, epoch)).filter(|_| !ended);
+        match running {
+            Some(known) => last::now(epoch, &known, cursor).await.map_err(passed_on),
+            None => last::before(&self.state, number, cursor).await,
+        }
     }
 
     async fn set_trace(&self, _cx: &CallContext, on: bool, service: &str) -> Result<(), Exception> {

@@ -1,7 +1,7 @@
 //! Sees how processes end.
 
-use crate::crashes;
 use crate::state::State;
+use crate::{crashes, last};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use capos_restart::{Ending, Outcome};
@@ -36,8 +36,10 @@ pub fn watch(state: Rc<State>, service: usize, epoch: u32) -> Pin<Box<dyn Future
             Outcome::Failure => log::error(format_args!("{line}")),
             Outcome::Success | Outcome::Killed => log::info(format_args!("{line}")),
         }
+        let last = last::of(epoch, &known).await;
+        last::keep(&state, service, &last).await;
         if matches!(ending, Ending::Faulted(_)) {
-            crashes::keep(&state, service, epoch, &known).await;
+            crashes::keep(&state, service, &known, last).await;
         }
         state.event(|machine, now| machine.ended(service, epoch, ending, now));
     })

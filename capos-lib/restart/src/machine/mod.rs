@@ -106,6 +106,8 @@ pub enum Report {
     Replaced(u32),
     /// A successor did not come to serve; nothing has changed.
     ReplacementFailed,
+    /// A program that had promised nothing ended soon after it had become the service, which is what it was before.
+    Reverted,
     /// An instance that was replaced did not end in time and is killed.
     Overdue(u32),
 }

@@ -53,6 +53,8 @@ pub(crate) struct Service {
     pub announced: u32,
     pub last: Option<Ending>,
     pub escalated_ns: Option<u64>,
+    /// Until when its program is on trial, which came by a replacement and has promised nothing by which it could be told to serve.
+    pub trial_ns: Option<u64>,
     /// Something changed that the next supervisor has to know.
     pub dirty: bool,
 }
@@ -77,6 +79,7 @@ impl Service {
             announced: memory.announced,
             last: memory.last,
             escalated_ns: memory.escalated_ns,
+            trial_ns: memory.trial_ns,
             dirty: false,
         }
     }
@@ -96,6 +99,7 @@ impl Service {
             }),
             last: self.last,
             escalated_ns: self.escalated_ns,
+            trial_ns: self.trial_ns,
         }
     }
 
@@ -116,6 +120,6 @@ impl Service {
         };
         let instances = self.current.iter().chain(&self.successor).filter_map(Instance::deadline);
         let leaving = self.leaving.iter().filter_map(|leaving| leaving.by_ns);
-        phase.into_iter().chain(instances).chain(leaving).min()
+        phase.into_iter().chain(self.trial_ns).chain(instances).chain(leaving).min()
     }
 }

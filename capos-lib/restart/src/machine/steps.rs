@@ -102,8 +102,7 @@ impl Supervision {
             // It takes over now, ready or not: there is nobody else.
             it.current = Some(successor);
             it.restarts.started(successor.since_ns);
-            self.actions.push(Action::Settle { service: number, epoch: successor.epoch });
-            self.report(number, Report::Replaced(successor.epoch));
+            self.succeed(number, successor.epoch, now_ns);
             if successor.is_fit() {
                 self.fit(number, successor.epoch, now_ns);
             }
@@ -112,6 +111,10 @@ impl Supervision {
         if it.replacing {
             return;
         }
+        if it.trial_ns.take().is_some() {
+            self.report(number, Report::Reverted);
+        }
+        let Some(it) = self.services.get_mut(number) else { return };
         match life {
             Life::Condemned(Why::Follow | Why::Group) => {
                 it.phase = Phase::Blocked;
@@ -120,6 +123,19 @@ impl Supervision {
             Life::Condemned(why) if why.is_fault() => self.decide(number, Outcome::Failure, now_ns),
             _ => self.decide(number, ending.outcome(), now_ns),
         }
+    }
+
+    /// A successor serves. What has promised nothing may still turn out not to be such a service at all: it is on trial first.
+    fn succeed(&mut self, number: usize, epoch: u32, now_ns: u64) {
+        let Some(it) = self.services.get_mut(number) else { return };
+        it.trial_ns = match it.spec.health {
+            Some(_) => None,
+            None => Some(now_ns.saturating_add(it.spec.policy.window_ns)),
+        };
+        if it.trial_ns.is_none() {
+            self.actions.push(Action::Settle { service: number, epoch });
+        }
+        self.report(number, Report::Replaced(epoch));
     }
 
     /// Time has passed.
@@ -138,6 +154,12 @@ impl Supervision {
             it.dirty = true;
             let well = it.last.is_some_and(|last| last.outcome() == Outcome::Success);
             self.report(number, if well { Report::StartedAfterLeaving } else { Report::StartedAgain });
+        }
+        let Some(it) = self.services.get_mut(number) else { return };
+        if let Some(current) = it.current.filter(|_| it.trial_ns.is_some_and(|at| at <= now_ns)) {
+            it.trial_ns = None;
+            it.dirty = true;
+            self.actions.push(Action::Settle { service: number, epoch: current.epoch });
         }
         let Some(it) = self.services.get_mut(number) else { return };
         let due: Vec<Instance> = it.current.iter().chain(&it.successor).copied().collect();
@@ -230,8 +252,7 @@ impl Supervision {
             it.restarts.started(now_ns);
             it.dirty = true;
             let with_control = it.spec.health.is_some();
-            self.actions.push(Action::Settle { service: number, epoch });
-            self.report(number, Report::Replaced(epoch));
+            self.succeed(number, epoch, now_ns);
             if let Some(old) = old {
                 self.see_off(number, old, with_control, now_ns);
             }

@@ -376,6 +376,43 @@ fn who_cannot_be_asked_to_end_is_killed_when_it_is_replaced() {
 }
 
 #[test]
+fn what_has_promised_nothing_is_on_trial() {
+    let specs = [spec(&[])];
+    let window = specs[0].policy.window_ns;
+    let settles = |actions: &[Action]| actions.contains(&Action::Settle { service: 0, epoch: 2 });
+    let replaced = || {
+        let (mut machine, _) = fresh(&specs);
+        machine.started(0, 1, 0);
+        assert_eq!(machine.ask_replace(0), Ok(()));
+        machine.started(0, 2, 5);
+        machine.ended(0, 1, Ending::Killed, 5);
+        let actions = machine.actions();
+        assert!(!settles(&actions) && actions.contains(&Action::Report(0, Report::Replaced(2))));
+        assert_eq!(machine.deadline(), Some(5 + window));
+        machine
+    };
+    // It lives.
+    let mut machine = replaced();
+    machine.tick(4 + window);
+    assert!(!settles(&machine.actions()));
+    machine.tick(5 + window);
+    assert!(settles(&machine.actions()));
+    machine.ended(0, 2, Ending::Exited(0), 6 + window);
+    assert!(!machine.actions().contains(&Action::Report(0, Report::Reverted)));
+    // It does not.
+    let mut machine = replaced();
+    machine.ended(0, 2, Ending::Exited(0), 6);
+    let actions = machine.actions();
+    assert!(!settles(&actions) && actions.contains(&Action::Report(0, Report::Reverted)));
+    machine.tick(5 + window);
+    assert!(!settles(&machine.actions()));
+    // The next supervisor knows.
+    let (mut next, _) = adopted(&specs, &replaced(), &[alive(0, 2)], 7);
+    next.ended(0, 2, Ending::Faulted(14), 8);
+    assert!(next.actions().contains(&Action::Report(0, Report::Reverted)));
+}
+
+#[test]
 fn a_person_kills_what_runs() {
     let (mut machine, _) = fresh(&[spec(&[])]);
     assert_eq!(machine.ask_kill(0), Err(Refusal::NotRunning));

@@ -1,8 +1,8 @@
 //! What is kept as bytes.
 
 use crate::machine::{Phase, Why};
-use crate::{Crash, Ending, Memory, Outcome, Policy, Restarts};
-use proptest::prelude::{ProptestConfig, any, prop, proptest};
+use crate::{Crash, Ending, Event, Last, Memory, Outcome, Policy, Restarts};
+use proptest::prelude::{ProptestConfig, any, prop, prop_compose, proptest};
 use std::vec::Vec;
 
 fn memory(phase: Phase, last: Option<Ending>, condemned: Option<(u32, Why)>, fails: usize) -> Memory {
@@ -20,6 +20,7 @@ fn memory(phase: Phase, last: Option<Ending>, condemned: Option<(u32, Why)>, fai
         successor: 4,
         condemned,
         last,
+        trial_ns: Some(77),
         escalated_ns: last.map(|_| 5),
     }
 }
@@ -106,10 +107,73 @@ proptest! {
     }
 
     #[test]
-    fn crashes_there_and_back(registers in any::<[u64; 19]>(), program in ".{0,20}", epoch in any::<u32>(), vector in any::<u32>(), backtrace in prop::collection::vec(any::<u64>(), 0..20)) {
-        let [process, time_ns, error_code, address, thread, ..] = registers;
+    fn crashes_there_and_back(registers in any::<[u64; 19]>(), program in ".{0,20}", vector in any::<u32>(), backtrace in prop::collection::vec(any::<u64>(), 0..20), last in last()) {
+        let [time_ns, error_code, address, thread, ..] = registers;
         let program = program.get(..program.floor_char_boundary(64)).unwrap_or("").into();
-        let crash = Crash { epoch, process, program, time_ns, vector, error_code, address, thread, registers, backtrace };
+        let crash = Crash { program, time_ns, vector, error_code, address, thread, registers, backtrace, last };
         assert_eq!(Crash::decode(&crash.encode()), Some(crash));
     }
+
+    #[test]
+    fn last_events_there_and_back(last in last()) {
+        assert_eq!(Last::decode(&last.encode()), Some(last));
+    }
+}
+
+prop_compose! {
+    fn event()(time_ns: u64, thread: u32, kind: u8, operation: u8, method: u16, first: u64, second: u64) -> Event {
+        Event { time_ns, thread, kind, operation, method, first, second }
+    }
+}
+
+prop_compose! {
+    fn last()(epoch: u32, process: u64, lost: u32, events in prop::collection::vec(event(), 0..Last::MOST)) -> Last {
+        Last { epoch, process, lost: lost.into(), events: events.into() }
+    }
+}
+
+fn numbered(count: u64) -> Last {
+    let mut last = Last::default();
+    (0..count).for_each(|first| last.add(Event { first, ..Event::default() }));
+    last
+}
+
+#[test]
+fn the_last_events_are_kept_and_the_others_counted() {
+    assert_eq!(numbered(32).lost, 0);
+    let last = numbered(40);
+    assert_eq!((last.events.len(), last.lost), (Last::MOST, 8));
+    let told: Vec<(u64, u64)> =
+        (0..42).filter_map(|cursor| last.at(cursor)).map(|(number, event)| (number, event.first)).collect();
+    assert_eq!(told[..9], [(8, 8); 9]);
+    assert_eq!((told.len(), told[39]), (40, (39, 39)));
+    assert_eq!(last.at(40), None);
+}
+
+#[test]
+fn a_crash_record_fits_where_it_is_kept() {
+    let crash = Crash {
+        program: "x".repeat(100),
+        backtrace: Vec::from([7; 40]),
+        last: numbered(100),
+        ..Crash::default()
+    };
+    let kept = Crash::decode(&crash.encode()).unwrap();
+    assert!(crash.encode().len() <= 3000);
+    assert_eq!((kept.program.len(), kept.backtrace.len(), kept.last.events.len()), (64, 32, 32));
+}
+
+#[test]
+fn last_events_that_were_cut_off_or_are_too_many_are_none() {
+    let bytes = numbered(3).encode();
+    for length in 0..bytes.len() {
+        assert_eq!(Last::decode(&bytes[..length]), None, "{length}");
+    }
+    let mut many = numbered(32).encode();
+    many[32] += 1;
+    many.extend([0; 32]);
+    assert_eq!(Last::decode(&many), None);
+    let mut endless = bytes;
+    endless[24..32].fill(0xff);
+    assert_eq!(Last::decode(&endless), None);
 }

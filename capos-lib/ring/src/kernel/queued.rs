@@ -9,6 +9,8 @@ use core::marker::PhantomData;
 
 /// The bits of a submission's first word that belong to the method.
 const METHOD: u64 = 0xffff_0000;
+/// And to the number of capabilities that go along.
+const CAPS_SEND: u64 = 0xff << 32;
 /// And to the number of capabilities that there is room for.
 const CAPS_RECV: u64 = 0xff << 40;
 /// What is no multiple of a word.
@@ -32,6 +34,12 @@ impl Kind {
     #[inline(always)]
     pub fn is_with_room(self, op: Op) -> bool {
         self.0 & !(METHOD | CAPS_RECV) == op as u64
+    }
+
+    /// The same where capabilities may go along, too.
+    #[inline]
+    pub fn is_with_caps(self, op: Op) -> bool {
+        self.0 & !(METHOD | CAPS_SEND | CAPS_RECV) == op as u64
     }
 
     /// The same without some of its flags.

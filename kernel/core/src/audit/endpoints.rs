@@ -36,7 +36,9 @@ fn look_at_one(endpoint: &Ref<Endpoint>, found: &mut Findings) {
             _ => None,
         });
         found.fault_unless(waits, Fault::Stranger);
-        found.fault_unless(server.is_none_or(|server| can_answer(&server, endpoint)), Fault::Abandoned);
+        let ends = || endpoint.lock().is_ending();
+        let answered = server.is_none_or(|server| can_answer(&server, endpoint) || ends());
+        found.fault_unless(answered, Fault::Abandoned);
     }
     look_at_receives(endpoint, found);
 }

@@ -66,11 +66,12 @@ fn lies(thread: &Ref<Thread>, id: OpId, waiting: &Waiting) -> bool {
     match waiting {
         Waiting::Call(endpoint) => {
             let state = endpoint.lock();
-            !state.closed && state.calls.holds(thread, id)
+            (!state.closed || state.is_ending()) && state.calls.holds(thread, id)
         }
         Waiting::Message(endpoint) => {
             let state = endpoint.lock();
-            !state.closed && state.receivers.iter().any(|receiver| receiver.is(thread, id))
+            (!state.closed || state.is_ending())
+                && state.receivers.iter().any(|receiver| receiver.is(thread, id))
         }
         // Only for a moment.
         Waiting::Nowhere => false,

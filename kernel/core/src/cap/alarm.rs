@@ -100,7 +100,7 @@ impl Alarm {
         self.owner.bell.label.number()
     }
 
-    pub(super) fn set(&self, _call: &mut Call<'_>, params: SetParams) -> Outcome {
+    pub(super) fn set(&self, call: &mut Call<'_>, params: SetParams) -> Outcome {
         let bell = &self.owner.bell;
         bell.silence();
         if params.ns <= time::now_ns() {
@@ -111,7 +111,7 @@ impl Alarm {
         // Another thread may have set it between the two locks: the last one counts.
         let before = state.set.take();
         state.turn += 1;
-        let armed = timers::arm_bell(bell, state.turn, params.ns);
+        let armed = timers::arm_bell(bell, state.turn, call.thread(), params.ns);
         state.set = armed.as_ref().ok().copied();
         drop(state);
         if let Some(before) = before {

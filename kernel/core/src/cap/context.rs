@@ -4,6 +4,7 @@ use crate::cap::Object;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ipc::transfer;
 use crate::task::process::Process;
+use crate::task::rest;
 use crate::task::thread::Thread;
 use capos_abi::ring::cqe_flags;
 use capos_abi::{CapId, Cqe, ExceptionCode, MAX_MESSAGE, TransferMode, TransferSlot, TransportError};
@@ -184,9 +185,10 @@ impl<'a> Call<'a> {
 
     /// Empties the caller's entry of a capability that was sent as a move. For the end of a successful call.
     pub fn consume(&self, slot: TransferSlot) {
-        if slot.mode() == Some(TransferMode::Move) {
-            let entry = self.process().release(slot.id());
-            drop(entry);
+        if slot.mode() == Some(TransferMode::Move)
+            && let Ok(entry) = self.process().release(slot.id())
+        {
+            rest::give_up(self.thread, entry.object);
         }
     }
 

@@ -12,13 +12,13 @@ use capos_schema::{
 };
 
 use super::{
-    Buffers, Call, Kind, Lone, Object, Outcome, Queued, Ref, Serve, Thread, forward, forward_directly, named,
+    Buffers, Call, Kind, Object, Outcome, Queued, Ref, Serve, Thread, Way, forward, forward_directly, named,
     refuse, serve, with,
 };
 
-/// Calls the object that a submission names, or hands the call to its server; the direct way if it is a lone one.
+/// Calls the object that a submission names, or hands the call to its server; directly if it may go that way.
 #[inline(always)]
-pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone: Option<Lone>) -> Outcome {
+pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, way: Way) -> Outcome {
     let table = thread.process.table.lock();
     // Read once: the program may change the word.
     let cap = call.cap();
@@ -31,130 +31,130 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone
         Object::Alarm(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::BootPackage(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::Endpoint(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::EndpointFactory(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::EntropySource(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::Inspector(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::Interrupt(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::InterruptController(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::IoPort(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::LogReader(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::LogSink(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::MemoryObject(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::Notification(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::Power(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::ProcessDebug(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::ProcessHandle(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::ProcessSpawner(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::ProcessWatch(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::Signaller(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::SystemInfo(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::ThreadControl(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::Timer(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::VirtualMemory(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::WallClock(object) => {
             let object = object.clone();
             drop(table);
-            serve(thread, &object, cap, call, kind, lone)
+            serve(thread, &object, cap, call, kind, way)
         }
         Object::Client(facet) => {
-            if forward_directly(thread, facet, cap, call, kind, lone) {
+            if forward_directly(thread, facet, cap, call, kind, way) {
                 return Outcome::AWAY;
             }
             let facet = facet.clone();
             drop(table);
-            forward(thread, &facet, cap, call, kind)
+            forward(thread, &facet, cap, call, kind, way)
         }
     }
 }
@@ -597,7 +597,7 @@ impl Serve for super::system_info::SystemInfo {
                 })
             }
             system_info::IRQ => {
-                with(message, buffers.answer.len() >= 32, |params: system_info::IrqParams| {
+                with(message, buffers.answer.len() >= 40, |params: system_info::IrqParams| {
                     self.irq(call, params)
                 })
             }

@@ -303,10 +303,11 @@ pub(crate) struct Census {
     pub bad: u64,
 }
 
-/// Counts all nodes; for audits.
-pub(crate) fn count() -> Census {
+/// Counts nodes, so many from number `first` on; for audits. `None` when there are none there.
+pub(crate) fn count(first: u32, nodes: usize) -> Option<Census> {
+    NODES.get(first)?;
     let mut found = Census::default();
-    let nodes = (1..).map_while(|index| Some((NodeId::new(index)?, NODES.get(index)?)));
+    let nodes = (first..).map_while(|index| Some((NodeId::new(index)?, NODES.get(index)?))).take(nodes);
     for (id, _) in nodes {
         let _family = shared(id).lock.lock();
         match tree().inspect(id) {
@@ -317,7 +318,7 @@ pub(crate) fn count() -> Census {
             Inspection::Broken => found.bad += 1,
         }
     }
-    found
+    Some(found)
 }
 
 /// Where the capability of a node is; for audits.

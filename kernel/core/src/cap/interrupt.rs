@@ -4,13 +4,12 @@ use super::binding::Binding;
 use super::{Call, Outcome};
 use crate::ipc::ops::{OpId, Ticket, Waiting};
 use crate::task::thread::Thread;
-use alloc::vec::Vec;
 use capos_abi::{ExceptionCode, TransportError};
 use capos_schema::interrupt::WaitResults;
 use kernel_hal::irq;
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref};
-use kernel_hal::{IrqError, IrqLine};
+use kernel_hal::{IRQ_PLACES, IrqError, IrqLine};
 
 struct State {
     count: u64,
@@ -27,12 +26,17 @@ pub(crate) struct Line {
     state: Lock<State>,
 }
 
-/// The lines that are claimed; what the interrupt handler looks at.
-static LINES: Lock<Vec<Ref<Line>>> = Lock::new(LockRank::List, Vec::new());
+/// The lines that are claimed, by their places; what the interrupt handler looks at. Each place has a lock of its own, so that an interrupt
+/// waits for nothing that is done about another line.
+static LINES: [Lock<Option<Ref<Line>>>; IRQ_PLACES] = [const { Lock::new(LockRank::Own, None) }; IRQ_PLACES];
 
-/// Line `line` fired. The machine has masked it.
+fn place(line: IrqLine) -> Option<&'static Lock<Option<Ref<Line>>>> {
+    LINES.get(usize::from(line.place))
+}
+
+/// Line `line` fired. The machine has masked it. By now it may be somebody else's, who hears nothing then: it is another claim.
 pub(crate) fn fired(line: IrqLine) {
-    let found = LINES.lock().iter().find(|other| other.line == line).cloned();
+    let found = place(line).and_then(|place| place.lock().as_ref().filter(|it| it.line == line).cloned());
     if let Some(line) = found {
         line.fire();
     }
@@ -72,21 +76,18 @@ pub(crate) struct Holder {
 }
 
 impl Drop for Holder {
+    /// First nobody finds the line any more, then it is given back: who claims its place next finds that empty.
     fn drop(&mut self) {
+        let gone = place(self.line.line).and_then(|place| place.lock().take());
         irq::release(self.line.line);
         let (waiter, bound) = {
             let mut state = self.line.state.lock();
             (state.waiter.take(), state.bound.take())
         };
-        drop(bound);
+        drop((gone, bound));
         if let Some(waiter) = waiter {
             waiter.fail(TransportError::Canceled);
         }
-        let mut lines = LINES.lock();
-        let at = lines.iter().position(|other| Ref::ptr_eq(other, &self.line));
-        let gone = at.map(|at| lines.swap_remove(at));
-        drop(lines);
-        drop(gone);
     }
 }
 
@@ -112,26 +113,20 @@ impl Interrupt {
     /// Claims an ISA line.
     pub fn isa(number: u8) -> Result<Self, ClaimError> {
         let line = irq::claim_isa(number).map_err(ClaimError::Line)?;
-        Self::hold(line).inspect_err(|_| irq::release(line))
-    }
-
-    fn hold(line: IrqLine) -> Result<Self, ClaimError> {
         let state =
             Lock::new(LockRank::Meeting, State { count: 0, pending: false, waiter: None, bound: None });
-        let entry = Ref::try_new(Line { line, state })?;
-        {
-            let mut lines = LINES.lock();
-            lines.try_reserve(1).map_err(|_| OutOfMemory)?;
-            lines.push(entry.clone());
+        let entry = Ref::try_new(Line { line, state }).inspect_err(|_| irq::release(line))?;
+        // It is masked: nothing fires before there is a holder. Without room for that its own drop gives the line back.
+        let holder = Ref::try_new(Holder { line: entry.clone() })?;
+        if let Some(place) = place(line) {
+            *place.lock() = Some(entry);
         }
-        // Without room for the holder its drop has given the line back already.
-        let holder = Ref::try_new(Holder { line: entry })?;
         Ok(Interrupt { holder })
     }
 
     /// The line's number.
     pub fn number(&self) -> u32 {
-        self.holder.line.line.0
+        self.holder.line.line.gsi
     }
 
     pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {

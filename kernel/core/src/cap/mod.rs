@@ -105,19 +105,35 @@ pub(crate) trait Serve {
     }
 }
 
-/// What is known of a call that is all there is, and has neither flags nor capabilities.
+/// What is known of a call that may go the direct way.
 #[derive(Clone, Copy)]
-pub(crate) struct Lone {
-    pub cpu: &'static Cpu,
-    /// How long its thread is to sleep afterwards.
-    pub wait: Wait,
+pub(crate) enum Way {
+    /// It is all there is, and has neither flags nor capabilities; how long its thread is to sleep afterwards.
+    Lone(&'static Cpu, Wait),
+    /// It is the last of several that are done, has no flags, and its thread is to sleep until it has so many completions, which will be with
+    /// its own.
+    Last(&'static Cpu, u64),
+    /// It may not.
+    Ordinary,
 }
 
 /// What the capability that a call names stands for, if it is of the interface that the call names.
 #[inline]
 fn named<'a>(table: &'a Table<Object>, cap: u64, call: &Queued<'_>) -> Result<&'a Object, TransportError> {
+    object_at(table, cap, call.interface())
+}
+
+/// What a capability stands for, if it is of that interface.
+#[inline]
+fn object_at(table: &Table<Object>, cap: u64, interface: u64) -> Result<&Object, TransportError> {
     let entry = table.lookup_word(cap).map_err(|_| TransportError::InvalidCap)?;
-    if entry.interface == call.interface() { Ok(&entry.object) } else { Err(TransportError::WrongInterface) }
+    if entry.interface == interface { Ok(&entry.object) } else { Err(TransportError::WrongInterface) }
+}
+
+/// The server behind a capability, if it is one and of that interface.
+#[inline]
+pub(crate) fn server_at(table: &Table<Object>, cap: u64, interface: u64) -> Option<&Ref<Facet>> {
+    if let Ok(Object::Client(facet)) = object_at(table, cap, interface) { Some(facet) } else { None }
 }
 
 /// A call that names nothing it may name. What is wrong with the submission itself comes first (the book's R4 and R5).
@@ -136,17 +152,29 @@ fn forward_directly(
     cap: u64,
     call: &Queued<'_>,
     kind: Kind,
-    lone: Option<Lone>,
+    way: Way,
 ) -> bool {
-    match lone {
-        Some(Lone { cpu, wait }) => wait.is_for_one() && direct::call(cpu, thread, facet, cap, call, kind),
-        None => false,
+    match way {
+        Way::Lone(cpu, wait) => wait.is_for_one() && direct::call(cpu, thread, facet, cap, call, kind),
+        Way::Last(..) | Way::Ordinary => false,
     }
 }
 
 /// Hands a call to the process that serves it.
 #[inline(never)]
-fn forward(thread: &Ref<Thread>, facet: &Ref<Facet>, cap: u64, call: &Queued<'_>, kind: Kind) -> Outcome {
+fn forward(
+    thread: &Ref<Thread>,
+    facet: &Ref<Facet>,
+    cap: u64,
+    call: &Queued<'_>,
+    kind: Kind,
+    way: Way,
+) -> Outcome {
+    if let Way::Last(cpu, min) = way
+        && direct::carry_call(cpu, thread, facet, cap, call, kind, min)
+    {
+        return Outcome::AWAY;
+    }
     let buffers = &Buffers::read(call, kind, cap);
     let sent = check::call(&thread.ring, buffers)
         .and_then(|()| deliver::call(thread, &facet.endpoint, facet.badge, buffers));
@@ -161,9 +189,9 @@ fn serve(
     cap: u64,
     call: &Queued<'_>,
     kind: Kind,
-    lone: Option<Lone>,
+    way: Way,
 ) -> Outcome {
-    if lone.is_some() {
+    if let Way::Lone(..) = way {
         let buffers = Buffers::read(call, kind, cap);
         if check::plain_call(&thread.ring, &buffers) {
             return object.serve_plain(thread, &buffers);

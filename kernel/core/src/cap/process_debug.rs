@@ -115,6 +115,11 @@ impl ProcessDebug {
         if params.step || params.redirect {
             return INVALID;
         }
+        self.resume_all();
+        Outcome::EMPTY
+    }
+
+    fn resume_all(&self) {
         self.process().debug.set_halted(false);
         for thread in stop::threads_from(self.process(), 0) {
             match stop::claim(&thread) {
@@ -124,42 +129,55 @@ impl ProcessDebug {
                 None => stop::let_go(&thread),
             }
         }
-        Outcome::EMPTY
     }
 
     pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
-        self.wait_for(call, false)
+        self.wait_for(call, false, || ())
     }
 
-    fn wait_for(&self, call: &mut Call<'_>, brief: bool) -> Outcome {
+    /// Waits, and does `then` as soon as that is certain.
+    fn wait_for(&self, call: &mut Call<'_>, brief: bool, then: impl FnOnce()) -> Outcome {
         let process = self.process();
         let mut news = false;
         let outcome = call.defer(Waiting::Debug(process.clone()), |ticket| {
             news = process.debug.put(Waiter { ticket, brief }).map_err(|_| ExceptionCode::WrongState)?;
             Ok(())
         });
+        if outcome == Outcome::PENDING {
+            then();
+        }
         if news {
             debug::look_again(process);
         }
         outcome
     }
 
+    /// Nothing goes on unless there is somebody who waits for it, and whoever waits has had it go on: all that may be refused is looked at
+    /// before.
     pub(super) fn resume_and_wait(&self, call: &mut Call<'_>, params: ResumeAndWaitParams) -> Outcome {
-        let ResumeAndWaitParams { thread, step, redirect, rip } = params;
-        let mended = if redirect && !step { self.mend(thread, rip) } else { None };
-        let resumed =
-            mended.unwrap_or_else(|| self.resume(call, ResumeParams { thread, step, redirect, rip }));
-        if resumed == Outcome::EMPTY { self.wait_for(call, true) } else { resumed }
-    }
-
-    /// What most who mend do with a thread. `None` when it has to go the ordinary way.
-    fn mend(&self, id: u64, rip: u64) -> Option<Outcome> {
+        let ResumeAndWaitParams { thread: id, step, redirect, rip } = params;
+        if redirect && rip >= layout::USER_MAX || id == 0 && (step || redirect) {
+            return INVALID;
+        }
+        if id == 0 {
+            return self.wait_for(call, true, || self.resume_all());
+        }
         let thread = {
             let threads = self.process().threads.lock();
-            let at = threads.list.binary_search_by_key(&id, |thread| thread.id).ok()?;
-            threads.list.get(at)?.clone()
+            let at = threads.list.binary_search_by_key(&id, |thread| thread.id).ok();
+            at.and_then(|at| threads.list.get(at)).cloned()
         };
-        stop::mend(&thread, rip).map(going)
+        let Some(thread) = thread.filter(|thread| !thread.is_dead()) else {
+            return Outcome::exception(ExceptionCode::NotFound);
+        };
+        let Some(mut claim) = stop::claim(&thread) else {
+            return Outcome::exception(ExceptionCode::WrongState);
+        };
+        self.wait_for(call, true, || {
+            if step || !redirect || !claim.mend(rip) {
+                claim.go_on(step, redirect.then_some(rip));
+            }
+        })
     }
 
     pub(super) fn registers(&self, call: &mut Call<'_>, params: RegistersParams) -> Outcome {

@@ -243,6 +243,7 @@ impl ProcessHandle {
             r13,
             r14,
             r15,
+            log: crash.log,
         })
     }
 

@@ -1,10 +1,11 @@
 //! `ProcessSpawner`: makes processes at the expense of the caller.
 
+use super::long::{self, Job};
 use super::process_handle::ProcessHandle;
 use super::{Call, Object, Outcome, Sent};
-use crate::task::create::{self, Limits, Payer};
+use crate::task::create::{Limits, Making, Payer};
 use crate::task::process::Name;
-use capos_abi::{ExceptionCode, MAX_CAP_SLOTS, PRIORITIES};
+use capos_abi::{ExceptionCode, MAX_CAP_SLOTS, PRIORITIES, TransferSlot};
 use capos_schema::process_spawner::{CreateParams, CreateResults};
 
 /// The right to make processes.
@@ -30,21 +31,30 @@ impl ProcessSpawner {
             return Outcome::exception(ExceptionCode::WrongState);
         };
         let payer = Payer { account: &call.process().account, share: &share };
-        let process = match create::process(&payer, name, &limits, binary, params.size) {
-            Ok(process) => process,
-            Err(error) => return Outcome::exception(error.into()),
-        };
-        // From here on the handle's own drop ends the process if nobody gets to hold it.
-        let Ok(handle) = ProcessHandle::new(process) else {
-            return Outcome::exception(ExceptionCode::OutOfMemory);
-        };
-        match call.give(Object::ProcessHandle(handle)) {
-            Ok(()) => {
-                call.consume(sent);
-                call.reply(&CreateResults)
-            }
-            Err(outcome) => outcome,
+        match Making::begin(&payer, name, &limits, binary, params.size) {
+            Ok(making) => go_on(call, making, sent),
+            Err(error) => Outcome::exception(error.into()),
         }
+    }
+}
+
+/// Takes the next step of making a process. The program came with the call as `sent` says.
+pub(super) fn go_on(call: &mut Call<'_>, mut making: Making, sent: TransferSlot) -> Outcome {
+    let process = match making.step() {
+        Ok(Some(process)) => process,
+        Ok(None) => return long::leave_call(call, |buffers| Job::Make { buffers, making, sent }),
+        Err(error) => return Outcome::exception(error.into()),
+    };
+    // From here on the handle's own drop ends the process if nobody gets to hold it.
+    let Ok(handle) = ProcessHandle::new(process) else {
+        return Outcome::exception(ExceptionCode::OutOfMemory);
+    };
+    match call.give(Object::ProcessHandle(handle)) {
+        Ok(()) => {
+            call.consume(sent);
+            call.reply(&CreateResults)
+        }
+        Err(outcome) => outcome,
     }
 }
 

@@ -1,8 +1,9 @@
 //! `SystemInfo`: what this machine is and what it is doing.
 
+use super::long::{self, Job};
 use super::{Call, Outcome};
 use crate::audit::census::{self, Kind};
-use crate::audit::derivation::Derivation;
+use crate::audit::derivation::{Derivation, Walk};
 use crate::task::process::Process;
 use crate::task::{cpu, registry, schedule, timers};
 use crate::{audit, boot};
@@ -107,6 +108,7 @@ impl SystemInfo {
                 count: it.count,
                 masked: it.masked,
                 owner: "user",
+                cpu: it.cpu,
             }),
         )
     }
@@ -156,14 +158,23 @@ impl SystemInfo {
     }
 
     pub(super) fn derivation(&self, call: &mut Call<'_>) -> Outcome {
-        let Derivation { held, alive, leases, dead, wrong } = audit::derivation::look();
-        call.reply(&DerivationResults { held, alive, dead, wrong, leases })
+        go_on(call, Walk::begin())
     }
 
     pub(super) fn boot(&self, call: &mut Call<'_>) -> Outcome {
         let mut text = boot::Words::new();
         boot::describe(&mut text);
         call.reply_large(&BootResults { text: text.as_str() })
+    }
+}
+
+/// Takes the next step of `derivation`.
+pub(super) fn go_on(call: &mut Call<'_>, mut walk: Walk) -> Outcome {
+    match walk.step() {
+        None => long::leave_call(call, |buffers| Job::Derivation { buffers, walk }),
+        Some(Derivation { held, alive, leases, dead, wrong }) => {
+            call.reply(&DerivationResults { held, alive, dead, wrong, leases })
+        }
     }
 }
 

@@ -53,6 +53,12 @@ impl Arrived {
         self.server.as_ref()
     }
 
+    /// Who called, and who has received it. Nothing was lent for it.
+    #[inline(always)]
+    pub fn sides(self) -> (Ticket, Option<Ref<Thread>>) {
+        (self.caller, self.server)
+    }
+
     /// It is over: the loan goes back. Outside of any lock.
     #[inline]
     pub fn settle(self) -> Ticket {
@@ -279,6 +285,12 @@ impl Calls {
         let (at, _) = self.at_or_after_if(*from, wanted)?;
         *from = at + 1;
         self.take(at)
+    }
+
+    /// Who has received the call that is the only operation of `caller`.
+    pub fn server_of(&self, caller: &Ref<Thread>) -> Option<&Ref<Thread>> {
+        let (_, call) = self.at_or_after_if(0, |call| call.caller.is(caller, OpId::SOLE))?;
+        call.server()
     }
 
     /// Whether that call is here, queued or received.

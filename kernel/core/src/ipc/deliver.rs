@@ -7,11 +7,13 @@
 //! Tickets taken out and threads made ready are dealt with after it.
 
 use crate::cap::Object;
+use crate::cap::long::{self, Job};
 use crate::ipc::calls::{Arrived, Token};
 use crate::ipc::endpoint::{Endpoint, State};
 use crate::ipc::loans;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ipc::transfer::{self, TransferFault};
+use crate::task::slice::STEP;
 use crate::task::thread::{self, Thread};
 use crate::task::{revoke, schedule};
 use capos_abi::ring::{cqe_flags, sqe_flags};
@@ -58,7 +60,7 @@ fn send(
         let Some(receiver) = receivers.last() else {
             calls.push(ticket, badge);
             drop(state);
-            loans::lend_at(endpoint, caller.priority());
+            loans::lend_at(caller, endpoint);
             return Ok(None);
         };
         let server = &receiver.thread;
@@ -125,10 +127,10 @@ pub(crate) fn copy(from: &KernelRing, message: Span, to: &KernelRing, at: u32) {
 }
 
 /// An endpoint whose right to receive a submission names, and how many rights had been given up there when its thread had this one.
-type Held = (Ref<Endpoint>, u64);
+pub(crate) type Held = (Ref<Endpoint>, u64);
 
 #[inline]
-fn held(thread: &Ref<Thread>, right: CapId) -> Result<Held, TransportError> {
+pub(crate) fn held(thread: &Ref<Thread>, right: CapId) -> Result<Held, TransportError> {
     let table = thread.process.table.lock();
     match table.lookup(right).map(|entry| &entry.object) {
         Err(_) => Err(TransportError::InvalidCap),
@@ -148,6 +150,9 @@ pub(crate) fn recv(
     recv_at(receiver, right, held, room)
 }
 
+/// Calls that one receive looks at in one go, of which each is too large for it or has just ended.
+const MISFITS: u32 = STEP;
+
 #[inline]
 fn recv_at(
     receiver: &Ref<Thread>,
@@ -155,6 +160,7 @@ fn recv_at(
     mut at: Held,
     room: &Buffers,
 ) -> Result<Option<Cqe>, TransportError> {
+    let mut misfits = 0;
     loop {
         let (endpoint, given_up) = &at;
         let mut state = endpoint.lock();
@@ -197,7 +203,19 @@ fn recv_at(
         let gone = state.calls.pop_first();
         drop(state);
         call_is_over(gone, woken);
+        misfits += 1;
+        if misfits == MISFITS {
+            return receive_on(receiver, right, room);
+        }
     }
+}
+
+/// The receive goes on when others had their turn.
+#[cold]
+#[inline(never)]
+fn receive_on(receiver: &Ref<Thread>, right: CapId, room: &Buffers) -> Result<Option<Cqe>, TransportError> {
+    long::leave(receiver, Job::Receive { right, room: *room, deadline: None });
+    Ok(None)
 }
 
 /// A completed call has left its endpoint: what was lent for it goes back, and its caller runs on if that `woke` it. Outside of any lock.

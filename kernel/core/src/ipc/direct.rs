@@ -3,21 +3,22 @@
 //!
 //! Both functions do what `deliver.rs` and `schedule.rs` would do, when it is certain from the beginning that nothing stands in the way. They
 //! first look at everything, waiting for no lock, and change nothing when they answer `false`: then the call goes the ordinary
-//! way. The table is locked throughout, out of the order of the other locks, which is why those are only tried.
+//! way. The table is locked throughout, out of the order of the other locks, which is why those are only tried. (It is not where
+//! capabilities may go along, which need both tables: then what was looked up may be revoked meanwhile.)
 //!
 //! The processor's time goes on to be the caller's while the server works for it.
 
 use crate::ipc::calls::Token;
-use crate::ipc::deliver::copy;
+use crate::ipc::deliver::{Held, copy};
 use crate::ipc::endpoint::{Endpoint, Facet, State};
-use crate::ipc::loans;
 use crate::ipc::ops::{Buffers, OpId, Ticket};
+use crate::ipc::{loans, transfer};
 use crate::ring::check;
 use crate::task::cpu::Cpu;
-use crate::task::schedule;
 use crate::task::thread::Thread;
-use capos_abi::Cqe;
-use capos_ring::{Kind, Queued};
+use crate::task::{revoke, schedule};
+use capos_abi::{Cqe, TransportError};
+use capos_ring::{KernelRing, Kind, Queued};
 use kernel_hal::order;
 use kernel_hal::sync::Ref;
 
@@ -32,18 +33,34 @@ pub(crate) fn call(
     call: &Queued<'_>,
     kind: Kind,
 ) -> bool {
-    call_with::<false>(cpu, caller, facet, cap, call, kind)
-        || order::is_checked() && call_with::<true>(cpu, caller, facet, cap, call, kind)
+    call_with::<false, false>(cpu, caller, facet, cap, call, kind, 1)
+        || order::is_checked() && call_with::<true, false>(cpu, caller, facet, cap, call, kind, 1)
 }
 
-#[inline(never)]
-fn call_with<const WATCHED: bool>(
+/// The same with capabilities, or without, when that sleep ends with completion number `min`, all others being there. The caller's table is
+/// not locked.
+#[inline]
+pub(crate) fn carry_call(
     cpu: &Cpu,
     caller: &Ref<Thread>,
     facet: &Facet,
     cap: u64,
     call: &Queued<'_>,
     kind: Kind,
+    min: u64,
+) -> bool {
+    call_with::<true, true>(cpu, caller, facet, cap, call, kind, min)
+}
+
+#[inline(never)]
+fn call_with<const WATCHED: bool, const CARRIES: bool>(
+    cpu: &Cpu,
+    caller: &Ref<Thread>,
+    facet: &Facet,
+    cap: u64,
+    call: &Queued<'_>,
+    kind: Kind,
+    min: u64,
 ) -> bool {
     let call = Buffers::read(call, kind, cap);
     let Some(mut state) = facet.endpoint.try_lock::<WATCHED>() else { return false };
@@ -55,18 +72,23 @@ fn call_with<const WATCHED: bool>(
     }
     let Some(mut serving) = server.state.try_lock::<WATCHED>() else { return false };
     let (message, room) = (call.message, &serving.ops.sole.buffers);
-    if !serving.rests() || message.len() > room.message.len() || !check::bare(&caller.ring, &call) {
+    if !serving.rests()
+        || message.len() > room.message.len()
+        || !is_sound::<CARRIES>(&caller.ring, &call, check::call)
+    {
         return false;
     }
     let Some(mut own) = caller.state.try_lock::<WATCHED>() else { return false };
-    if caller.needs_attention() {
+    if caller.needs_attention() || CARRIES && is_lost(caller, cap) {
         return false;
     }
+    let Some(caps) = carry::<CARRIES>(caller, &call, server, room) else { return false };
     // From here on nothing can fail.
     copy(&caller.ring, message, &server.ring, room.message.off());
     let cqe = Cqe {
         user_data: room.user_data,
         result: message.len() as i32,
+        caps,
         method: call.kind.method(),
         token: vacancy.token().raw(),
         badge: facet.badge,
@@ -75,7 +97,7 @@ fn call_with<const WATCHED: bool>(
     let at = serving.resume_with(server, &cqe);
     let loan = loans::lend(&mut serving, server, caller);
     drop(serving);
-    own.rest(caller, call, at.calling());
+    own.rest(caller, call, at.calling(), min);
     drop(own);
     caller.publish_taken();
     let working = server.clone();
@@ -85,6 +107,33 @@ fn call_with<const WATCHED: bool>(
         vacancy.put_received(Ticket { thread, id: OpId::SOLE }, facet.badge, working, loan);
     }
     true
+}
+
+/// Whether there is nothing wrong with a submission.
+#[inline(always)]
+fn is_sound<const CARRIES: bool>(
+    ring: &KernelRing,
+    buffers: &Buffers,
+    check: impl FnOnce(&KernelRing, &Buffers) -> Result<(), TransportError>,
+) -> bool {
+    if CARRIES { check(ring, buffers).is_ok() } else { check::bare(ring, buffers) }
+}
+
+/// Whether what a call goes through was revoked since it was looked up. Who revokes it from now on finds the call: the caller is locked.
+#[inline]
+fn is_lost(caller: &Thread, cap: u64) -> bool {
+    caller.process.has_lost() && !revoke::holds(&caller.process, cap)
+}
+
+/// Has the capabilities go along; how many.
+#[inline(always)]
+fn carry<const CARRIES: bool>(
+    from: &Ref<Thread>,
+    sent: &Buffers,
+    to: &Ref<Thread>,
+    room: &Buffers,
+) -> Option<u8> {
+    if CARRIES { transfer::send(from, sent, to, room).ok() } else { Some(0) }
 }
 
 /// `RETURN_RECV` through the right to `endpoint`, without capabilities, by the current thread, which then sleeps until the next call is
@@ -98,7 +147,7 @@ pub(crate) fn answer_recv(
     answer: &Queued<'_>,
     kind: Kind,
 ) -> bool {
-    answer_with::<false>(cpu, server, endpoint, token, answer, kind)
+    answer_with::<false, false>(cpu, server, endpoint, token, answer, kind, None)
         || order::is_checked() && answer_watched(cpu, server, endpoint, token, answer, kind)
 }
 
@@ -113,22 +162,51 @@ fn answer_watched(
     answer: &Queued<'_>,
     kind: Kind,
 ) -> bool {
-    answer_with::<true>(cpu, server, endpoint, token, answer, kind)
+    answer_with::<true, false>(cpu, server, endpoint, token, answer, kind, None)
+}
+
+/// The same with capabilities, or without, when that sleep ends with completion number `min`, all others being there, and also in the time of
+/// whoever the caller works for. The server's table is not locked.
+#[inline(never)]
+pub(crate) fn carry_answer(
+    cpu: &Cpu,
+    server: &Ref<Thread>,
+    (endpoint, given_up): &Held,
+    token: Token,
+    answer: &Queued<'_>,
+    kind: Kind,
+    min: u64,
+) -> bool {
+    let last = Some(Last { min, given_up: *given_up });
+    answer_with::<true, true>(cpu, server, endpoint, token, answer, kind, last)
+}
+
+/// What is known of an answer that is the last of several.
+#[derive(Clone, Copy)]
+struct Last {
+    min: u64,
+    /// How many rights had been given up at the endpoint when its thread had that one.
+    given_up: u64,
 }
 
 #[inline(always)]
-fn answer_with<const WATCHED: bool>(
+fn answer_with<const WATCHED: bool, const CARRIES: bool>(
     cpu: &Cpu,
     server: &Ref<Thread>,
     endpoint: &Ref<Endpoint>,
     token: Token,
     answer: &Queued<'_>,
     kind: Kind,
+    last: Option<Last>,
 ) -> bool {
     // The receive that begins goes by the right, not by a capability that could be revoked from it.
     let answer = Buffers::read(answer, kind, 0);
     let Some(mut state) = endpoint.try_lock::<WATCHED>() else { return false };
     if !state.is_quiet() || !endpoint.takes_receivers(&state) {
+        return false;
+    }
+    // Another thread may have given the right up meanwhile: nobody would end what is received here now.
+    if last.is_some_and(|last| endpoint.given_up() != last.given_up) {
         return false;
     }
     let State { calls, receivers, .. } = &mut *state;
@@ -137,19 +215,23 @@ fn answer_with<const WATCHED: bool>(
     let Some(Ticket { thread: caller, id: OpId::SOLE }) = received.caller() else { return false };
     let Some(mut calling) = caller.state.try_lock::<WATCHED>() else { return false };
     let (message, to) = (answer.message, &calling.ops.sole.buffers);
-    if !calling.rests() || message.len() > to.answer.len() || !check::bare(&server.ring, &answer) {
+    if !calling.rests()
+        || message.len() > to.answer.len()
+        || !is_sound::<CARRIES>(&server.ring, &answer, check::answer_recv)
+    {
         return false;
     }
     let Some(mut own) = server.state.try_lock::<WATCHED>() else { return false };
-    if server.needs_attention() || !schedule::may_resume(cpu, caller, server) {
+    if server.needs_attention() || !schedule::may_resume::<CARRIES>(cpu, caller, server) {
         return false;
     }
+    let Some(caps) = carry::<CARRIES>(server, &answer, caller, to) else { return false };
     // From here on nothing can fail.
     copy(&server.ring, message, &caller.ring, to.answer.off());
-    let cqe = Cqe { user_data: to.user_data, result: message.len() as i32, ..Cqe::default() };
+    let cqe = Cqe { user_data: to.user_data, result: message.len() as i32, caps, ..Cqe::default() };
     let at = calling.resume_with(caller, &cqe);
     drop(calling);
-    own.rest(server, answer.next(), at.receiving());
+    own.rest(server, answer.next(), at.receiving(), last.map_or(1, |last| last.min));
     if let Some(loan) = received.loan() {
         own.give_back(server, loan);
     }

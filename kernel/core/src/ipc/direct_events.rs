@@ -65,7 +65,7 @@ fn rest<const WATCHED: bool>(thread: &Ref<Thread>, event: &Ref<Event>, buffers: 
         return false;
     }
     // From here on nothing can fail.
-    own.rest(thread, buffers, At::Bits(event.clone()));
+    own.rest(thread, buffers, At::Bits(event.clone()), 1);
     drop(own);
     thread.publish_taken();
     if let Some(thread) = schedule::take_current() {
@@ -101,7 +101,7 @@ fn take_turns<const WATCHED: bool>(
     let cqe = thread::happened(waiting.ops.sole.buffers.user_data, other.bits());
     let at = waiting.resume_with(next, &cqe);
     drop(waiting);
-    own.rest(thread, buffers, At::Bits(event.clone()));
+    own.rest(thread, buffers, At::Bits(event.clone()), 1);
     drop(own);
     thread.publish_taken();
     if let Some(next) = theirs.pop_first()

@@ -8,6 +8,7 @@ use crate::audit::census::{Counted, Kind};
 use crate::ipc::calls::{Arrived, Calls};
 use crate::ipc::ops::{OpId, Ticket};
 use crate::task::thread::Thread;
+use crate::task::{reap, slice};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use capos_abi::TransportError;
@@ -16,11 +17,13 @@ use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use kernel_hal::account::Account;
 use kernel_hal::label::Label;
 use kernel_hal::order::LockRank;
-use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
+use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref, RefSlot};
 
 /// What meets here. Whoever holds its lock may take the lock of one thread after the other: a message is delivered under it.
 pub(crate) struct State {
     pub closed: bool,
+    /// Closed, or left by somebody, and what was here because of that has not all ended yet: how often.
+    ending: u32,
     pub calls: Calls,
     /// Who waits for a call. The one that came last gets it: its memory is the warmest.
     pub receivers: Vec<Ticket>,
@@ -31,6 +34,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Whether there may be something that is about to end.
+    pub fn is_ending(&self) -> bool {
+        self.ending > 0
+    }
+
     /// Whether a receiver would find nothing.
     #[inline]
     pub fn is_quiet(&self) -> bool {
@@ -69,6 +77,8 @@ pub(crate) struct Endpoint {
     /// Holders of the receive right.
     owners: AtomicU32,
     account: Ref<Account>,
+    /// The next one that the same CPU closes.
+    pub next_closing: RefSlot<Endpoint>,
     label: Label,
     _counted: Counted,
 }
@@ -98,6 +108,7 @@ impl Endpoint {
                 LockRank::Meeting,
                 State {
                     closed: false,
+                    ending: 0,
                     calls: Calls::empty(),
                     receivers: Vec::new(),
                     dropped: VecDeque::new(),
@@ -108,6 +119,7 @@ impl Endpoint {
             given_up: AtomicU64::new(0),
             owners: AtomicU32::new(1),
             account: account.clone(),
+            next_closing: RefSlot::empty(),
             label: Label::new(),
             _counted: Counted::new(Kind::Endpoint),
         })?;
@@ -134,6 +146,12 @@ impl Endpoint {
     #[inline]
     pub fn try_lock<const WATCHED: bool>(&self) -> Option<Guard<'_, State>> {
         self.state.try_lock::<WATCHED>()
+    }
+
+    /// How many calls, queued or received, may be here, and how many receives.
+    #[inline]
+    pub fn depth(&self) -> usize {
+        self.depth as usize
     }
 
     /// How often somebody has given a receive right up.
@@ -193,46 +211,59 @@ impl Endpoint {
         }
     }
 
-    /// A process has taken a receive right out of its table: what it has received and not answered ends, and so do its receives. If
-    /// another thread of it is about to receive, it finds that out by [`Endpoint::given_up`].
-    pub fn give_up(&self, process: u64) {
-        {
-            let _state = self.state.lock();
-            self.given_up.fetch_add(1, Ordering::Relaxed);
-        }
+    /// A process has taken a receive right out of its table. If another thread of it is about to receive, it finds that out by
+    /// [`Endpoint::given_up`].
+    pub fn note_given_up(&self) {
+        let mut state = self.state.lock();
+        state.ending += 1;
+        self.given_up.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Then what it has received and not answered ends, and so do its receives: as many as `left` allows for. False when there are more.
+    pub fn give_up(&self, process: u64, left: &mut u32) -> bool {
         // The receives first: whoever calls meanwhile must not find one, or the call would be received by who can answer no more.
-        self.end_receives(|receiver| receiver.thread.process.id == process);
+        if !self.end_receives(left, |receiver| receiver.thread.process.id == process) {
+            return false;
+        }
         let mut from = 0;
         let received = |call: &Arrived| call.server().is_some_and(|server| server.process.id == process);
-        self.end_calls(|calls| calls.pop_from(&mut from, received));
+        self.end_calls(left, |calls| calls.pop_from(&mut from, received)) && self.has_ended()
     }
 
-    /// Ends everything that is here. Runs when the last receive right goes.
-    fn close(&self) {
-        self.state.lock().closed = true;
+    /// Ends what is here, as the last receive right has gone: as much as `left` allows for. False when there is more.
+    pub fn close(&self, left: &mut u32) -> bool {
         let mut from = 0;
-        self.end_calls(|calls| calls.pop_first().or_else(|| calls.pop_from(&mut from, |_| true)));
-        self.end_receives(|_| true);
+        self.end_calls(left, |calls| calls.pop_first().or_else(|| calls.pop_from(&mut from, |_| true)))
+            && self.end_receives(left, |_| true)
+            && self.has_ended()
     }
 
-    fn end_calls(&self, mut take: impl FnMut(&mut Calls) -> Option<Arrived>) {
-        loop {
+    fn has_ended(&self) -> bool {
+        self.state.lock().ending -= 1;
+        true
+    }
+
+    fn end_calls(&self, left: &mut u32, mut take: impl FnMut(&mut Calls) -> Option<Arrived>) -> bool {
+        while slice::take(left) {
             let call = take(&mut self.state.lock().calls);
-            let Some(call) = call else { return };
+            let Some(call) = call else { return true };
             call.settle().fail(TransportError::Disconnected);
         }
+        false
     }
 
-    fn end_receives(&self, which: impl Fn(&Ticket) -> bool) {
-        loop {
+    fn end_receives(&self, left: &mut u32, which: impl Fn(&Ticket) -> bool) -> bool {
+        while slice::take(left) {
             let receiver = {
                 let mut state = self.state.lock();
                 let at = state.receivers.iter().position(&which);
+                slice::look_through(left, at.unwrap_or(state.receivers.len()));
                 at.map(|at| state.receivers.swap_remove(at))
             };
-            let Some(receiver) = receiver else { return };
+            let Some(receiver) = receiver else { return true };
             receiver.fail(TransportError::InvalidCap);
         }
+        false
     }
 }
 
@@ -257,7 +288,12 @@ impl Clone for ReceiveRight {
 impl Drop for ReceiveRight {
     fn drop(&mut self) {
         if self.endpoint.owners.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.endpoint.close();
+            {
+                let mut state = self.endpoint.state.lock();
+                state.closed = true;
+                state.ending += 1;
+            }
+            reap::close(&self.endpoint);
         }
     }
 }

@@ -3,7 +3,9 @@
 //! A thread that receives a call of a more urgent caller is lent its priority until the call is over. A call that has to queue lends its priority
 //! to all that work on the calls before it, and where those wait for an answer themselves, to those who are to give it, and so on.
 
+use crate::cap::long::{self, Job};
 use crate::ipc::endpoint::Endpoint;
+use crate::task::slice::{self, STEP};
 use crate::task::thread::{State, Thread};
 use capos_sched::Priority;
 use kernel_hal::sync::Ref;
@@ -27,25 +29,57 @@ fn lend_higher(state: &mut State, server: &Thread, priority: Priority) -> Option
     Some(priority)
 }
 
-/// Lends `priority` to everybody who works on a call at `endpoint`, and further along their own calls.
+/// Lends the priority of `caller` to everybody who works on a call at `endpoint`, and further along their own calls: the first slice of that
+/// at once, the rest before the caller sleeps.
 #[cold]
-pub(crate) fn lend_at(endpoint: &Ref<Endpoint>, priority: Priority) {
-    let mut links: [Option<Ref<Endpoint>>; LINKS_MAX] = [const { None }; LINKS_MAX];
-    links[0] = Some(endpoint.clone());
-    let mut known = 1;
-    for at in 0..LINKS_MAX {
-        let Some(endpoint) = links.get_mut(at).and_then(Option::take) else { return };
-        let mut from = 0;
-        loop {
-            let next = endpoint.lock().calls.lend_next(from, priority);
-            let Some((slot, server, before)) = next else { break };
-            exchange(&server, before, priority);
-            if let (Some(place), Some(link)) = (links.get_mut(known), server.calls_at()) {
-                *place = Some(link);
-                known += 1;
+pub(crate) fn lend_at(caller: &Ref<Thread>, endpoint: &Ref<Endpoint>) {
+    let mut lending = Lending::new(endpoint, caller.priority());
+    if !lending.go_on(&mut { STEP }) {
+        long::leave(caller, Job::Lend(lending));
+    }
+}
+
+/// A priority on its way along chains of calls.
+pub(crate) struct Lending {
+    priority: Priority,
+    /// Endpoints in the order in which they were found, up to `known`.
+    links: [Option<Ref<Endpoint>>; LINKS_MAX],
+    known: usize,
+    /// Where to go on: which of them, and the slot there.
+    at: usize,
+    from: u32,
+}
+
+impl Lending {
+    fn new(first: &Ref<Endpoint>, priority: Priority) -> Self {
+        let mut links = [const { None }; LINKS_MAX];
+        links[0] = Some(first.clone());
+        Lending { priority, links, known: 1, at: 0, from: 0 }
+    }
+
+    /// Lends to as many as `left` allows for. False when there are more.
+    pub fn go_on(&mut self, left: &mut u32) -> bool {
+        while let Some(endpoint) = self.links.get(self.at).cloned().flatten() {
+            while slice::take(left) {
+                let next = endpoint.lock().calls.lend_next(self.from, self.priority);
+                let Some((slot, server, before)) = next else {
+                    (self.at, self.from) = (self.at + 1, 0);
+                    break;
+                };
+                slice::look_through(left, (slot - self.from) as usize);
+                self.from = slot + 1;
+                exchange(&server, before, self.priority);
+                if let (Some(place), Some(link)) = (self.links.get_mut(self.known), server.calls_at()) {
+                    *place = Some(link);
+                    self.known += 1;
+                }
             }
-            from = slot + 1;
+            if *left == 0 {
+                return false;
+            }
+            slice::look_through(left, endpoint.depth());
         }
+        true
     }
 }
 

@@ -10,5 +10,6 @@ pub(crate) mod events;
 pub(crate) mod loans;
 pub(crate) mod ops;
 pub(crate) mod park;
+pub(crate) mod runs;
 pub(crate) mod timed;
 pub(crate) mod transfer;

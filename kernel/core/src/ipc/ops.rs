@@ -215,6 +215,14 @@ impl Sole {
         core::mem::replace(&mut self.at, At::Nowhere)
     }
 
+    /// Where it calls, if it is a call.
+    pub fn called(&self) -> Option<&Ref<Endpoint>> {
+        match &self.at {
+            At::Call(endpoint) => Some(endpoint),
+            _ => None,
+        }
+    }
+
     fn is_there(&self) -> bool {
         !matches!(self.at, At::Nowhere)
     }
@@ -278,7 +286,7 @@ impl Ops {
     }
 
     /// Opens an operation whose ticket is about to be put where `waiting` says; `alone` when no other is pending.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self, buffers: Buffers, waiting: Waiting, alone: bool) -> Result<OpId, TransportError> {
         match waiting {
             Waiting::Call(endpoint) if alone => self.sole.begin(buffers, At::Call(endpoint)),
@@ -290,6 +298,7 @@ impl Ops {
         Ok(OpId::SOLE)
     }
 
+    #[inline(always)]
     fn begin_in_slot(&mut self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
         let at = self.first_free;
         let slot = self.slots.get_mut(at as usize).ok_or(TransportError::TooManyInFlight)?;
@@ -306,7 +315,7 @@ impl Ops {
     }
 
     /// What the submitter asked for.
-    #[inline]
+    #[inline(always)]
     pub fn buffers(&self, id: OpId) -> Option<&Buffers> {
         if id == OpId::SOLE {
             return self.sole.is_there().then_some(&self.sole.buffers);
@@ -329,7 +338,7 @@ impl Ops {
     }
 
     /// Ends an operation; gives where its ticket was, for the caller to drop outside of any lock.
-    #[inline]
+    #[inline(always)]
     pub fn end(&mut self, id: OpId) -> Option<Waiting> {
         if id == OpId::SOLE {
             return self.sole.take();

@@ -148,7 +148,8 @@ pub(crate) fn with_deadline<T>(thread: &Ref<Thread>, at_ns: u64, begin: impl FnO
 
 fn set(thread: &Ref<Thread>, id: OpId, at_ns: u64) {
     if at_ns <= time::now_ns() {
-        return expire(thread, id, TransportError::TimedOut);
+        expire(thread, id, TransportError::TimedOut);
+        return;
     }
     // Under the lock: who completes the operation meanwhile either finds the alarm or leaves nothing to set it for.
     let mut state = thread.state.lock();
@@ -162,11 +163,14 @@ fn set(thread: &Ref<Thread>, id: OpId, at_ns: u64) {
     }
 }
 
-/// The time of an operation is over. Nothing happens when somebody is completing it already.
-pub(crate) fn expire(thread: &Ref<Thread>, id: OpId, error: TransportError) {
+/// The time of an operation is over. Nothing happens when somebody is completing it already. How many members the list has that was looked
+/// through for it.
+pub(crate) fn expire(thread: &Ref<Thread>, id: OpId, error: TransportError) -> usize {
     let waiting = thread.state.lock().ops.timed.get(id).map(|pending| pending.waiting.clone());
-    let ticket = waiting.and_then(|waiting| end::take_ticket(thread, id, waiting));
-    if let Some(ticket) = ticket {
+    let Some(waiting) = waiting else { return 0 };
+    let members = end::members(thread, &waiting);
+    if let Some(ticket) = end::take_ticket(thread, id, waiting) {
         ticket.fail(error);
     }
+    members
 }

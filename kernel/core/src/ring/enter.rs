@@ -1,7 +1,7 @@
 //! The system calls: `cap_enter` and `exit`.
 
-use crate::cap::{self, Lone, Outcome, long};
-use crate::ipc::direct_events;
+use crate::cap::{self, Outcome, Way, long};
+use crate::ipc::{direct_events, runs};
 use crate::ring::submit::{self, Wait};
 use crate::task::cpu::Cpu;
 use crate::task::process::Status;
@@ -47,10 +47,12 @@ fn other_syscall(cpu: &'static Cpu, thread: Ref<Thread>, a0: u64, number: u64) {
     schedule::settle(cpu);
 }
 
-/// What kind of submission waits, if it is the only one, all before it are done and the program has seen all of it.
+/// What kind of submission waits, if it is the only one, all before it are done and the program has seen all of it. What a thread is still at
+/// may have its completion already: that comes first.
 #[inline(always)]
 fn lone(thread: &Ref<Thread>, head: u32) -> Option<Kind> {
-    if thread.ring.cq_head() != head || !thread.has_completed_all(head) {
+    if thread.ring.cq_head() != head || !thread.has_completed_all(head) || thread.busy.load(Ordering::Relaxed)
+    {
         return None;
     }
     thread.ring.lone(head)
@@ -62,7 +64,7 @@ fn lone_call(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait
     let next = head.wrapping_add(1);
     let call = thread.ring.queued(head);
     thread.sq_head.store(next, Ordering::Relaxed);
-    let outcome = cap::dispatch(&thread, &call, kind, Some(Lone { cpu, wait }));
+    let outcome = cap::dispatch(&thread, &call, kind, Way::Lone(cpu, wait));
     if outcome.is_none_yet() {
         if outcome != Outcome::AWAY {
             revoke::catch_up(&thread);
@@ -85,7 +87,8 @@ fn lone_call(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait
 /// Has a thread sleep that began the only operation that it has pending, and lets whoever that made ready run at once.
 #[inline(never)]
 fn await_alone(cpu: &'static Cpu, thread: Ref<Thread>, wait: Wait) {
-    if !wait.is_for_one() || !thread.rest_alone() {
+    // What it has set off and is not done with comes first.
+    if !wait.is_for_one() || thread.busy.load(Ordering::Relaxed) || !thread.rest_alone() {
         return cap_enter(cpu, thread, wait);
     }
     drop(thread);
@@ -102,8 +105,21 @@ fn lone_answer(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wa
     if wait.is_for_one() && submit::answer_directly(cpu, &thread, kind, &answer) {
         return;
     }
+    answer_otherwise(cpu, thread, head, kind, wait);
+}
+
+/// The same when something stands in the way.
+#[cold]
+#[inline(never)]
+fn answer_otherwise(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait: Wait) {
+    let answer = thread.ring.queued(head);
+    // In the time of neither side: it may be somebody's who waits for the other side.
+    let for_other = wait.is_for_one() && !cpu.payer.holds(&thread.process);
+    if for_other && submit::answer_last(cpu, &thread, kind, &answer, 1) {
+        return leave(cpu, thread);
+    }
     submit::other(&thread, kind, &answer);
-    thread.ring.publish_sq_head(next);
+    thread.ring.publish_sq_head(head.wrapping_add(1));
     cap_enter(cpu, thread, wait);
 }
 
@@ -123,7 +139,7 @@ fn lone_wait(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait
 
 #[inline(never)]
 fn cap_enter(cpu: &'static Cpu, thread: Ref<Thread>, wait: Wait) {
-    take_and_wait(&thread, wait);
+    take_and_wait(cpu, &thread, wait);
     leave(cpu, thread);
 }
 
@@ -138,7 +154,7 @@ pub(super) fn leave(cpu: &'static Cpu, thread: Ref<Thread>) {
     schedule::settle(cpu);
 }
 
-fn take_and_wait(thread: &Ref<Thread>, wait: Wait) {
+fn take_and_wait(cpu: &'static Cpu, thread: &Ref<Thread>, wait: Wait) {
     // What was taken may have ended the thread, and another one may have written to its queue since. What a dead thread begins
     // nobody takes back.
     if thread.is_doomed() {
@@ -151,11 +167,15 @@ fn take_and_wait(thread: &Ref<Thread>, wait: Wait) {
     }
     // The program may change its head at any time; what it was at first counts for the whole of this call.
     let taken = thread.ring.cq_head();
-    let more = take_submissions(thread, taken);
-    if more == Ok(true) {
-        return thread.context.repeat_syscall(min_complete, timeout_ns, syscall::CAP_ENTER);
-    }
-    conclude(thread, more.and_then(|_| thread.waiting_from(taken)), min_complete, timeout_ns);
+    let waiting = match take_submissions(cpu, thread, taken, wait) {
+        Ok(Taken::Away) => return,
+        Ok(Taken::NotYet) => {
+            return thread.context.repeat_syscall(min_complete, timeout_ns, syscall::CAP_ENTER);
+        }
+        Ok(Taken::All) => thread.waiting_from(taken),
+        Err(fault) => Err(fault),
+    };
+    conclude(thread, waiting, min_complete, timeout_ns);
 }
 
 /// Answers the system call, or has the thread sleep.
@@ -198,18 +218,35 @@ const STRIDE: u32 = 16;
 /// system call made anew: see [`kernel_hal::user::UserContext::repeat_syscall`].
 pub(super) const LONG_NS: u64 = 200_000;
 
+/// What has become of submissions.
+enum Taken {
+    All,
+    /// It takes long: there is more.
+    NotYet,
+    /// The last one has put its thread to rest, and somebody else runs.
+    Away,
+}
+
 /// Takes submissions in order until none is left, or the completion queue, of which the program has read all below `taken`, might
-/// overflow, or it takes long: then there is more (`true`).
+/// overflow, or it takes long.
 #[inline]
-fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault> {
+fn take_submissions(
+    cpu: &'static Cpu,
+    thread: &Ref<Thread>,
+    taken: u32,
+    wait: Wait,
+) -> Result<Taken, RingFault> {
     let mut head = thread.sq_head.load(Ordering::Relaxed);
     // Every operation takes up one place, whether it completes at once or later.
     let room = thread.shape.cq_entries - thread.ring.cq_between(taken, head)?;
     let pending = thread.ring.sq_pending(head)?;
     let end = head.wrapping_add(pending.min(room));
     let began = (pending > STRIDE).then(time::now_ns);
+    // The last one may go the direct way; no submission has the number `end`.
+    let last = if wait.is_for_all(taken, end) { end.wrapping_sub(1) } else { end };
     let mut done = 0;
     while head != end {
+        let is_last = head == last && thread.has_completed_all(head);
         let submission = thread.ring.queued(head);
         let kind = submission.kind();
         if kind.op() == Op::Nop as u8 {
@@ -221,17 +258,32 @@ fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault>
                 continue;
             }
         }
-        head = head.wrapping_add(1);
+        let left = end.wrapping_sub(head);
+        let run =
+            if left > 1 { runs::take(thread, kind, head, head.wrapping_add(left.min(STRIDE))) } else { 0 };
+        head = head.wrapping_add(run.max(1));
         thread.sq_head.store(head, Ordering::Relaxed);
         // Calls apart from the rest, so that it does not weigh on them.
-        if kind.op() == Op::Call as u8 {
-            submit::call(thread, kind, &submission)
+        if run > 0 {
+            // They are under way.
+        } else if kind.op() == Op::Call as u8 {
+            let directly = is_last && kind.is_with_caps(Op::Call);
+            let way = if directly { Way::Last(cpu, wait.min_complete) } else { Way::Ordinary };
+            if submit::call(thread, kind, &submission, way) {
+                return Ok(Taken::Away);
+            }
         } else if kind.op() == Op::Revoke as u8 {
             if submit::revoke(thread, kind, &submission) == Progress::More {
                 thread.put_back();
-                return Ok(!thread.is_doomed());
+                return Ok(if thread.is_doomed() { Taken::All } else { Taken::NotYet });
             }
         } else {
+            if is_last
+                && kind.is_with_caps(Op::ReturnRecv)
+                && submit::answer_last(cpu, thread, kind, &submission, wait.min_complete)
+            {
+                return Ok(Taken::Away);
+            }
             submit::other(thread, kind, &submission)
         }
         if thread.is_doomed() {
@@ -239,14 +291,14 @@ fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault>
         }
         if thread.busy.load(Ordering::Relaxed) {
             thread.ring.publish_sq_head(head);
-            return Ok(true);
+            return Ok(Taken::NotYet);
         }
-        done += 1;
-        if done % STRIDE == 0 && began.is_some_and(|began| time::now_ns().saturating_sub(began) > LONG_NS) {
+        done += run.max(1);
+        if done >= STRIDE && began.is_some_and(|began| time::now_ns().saturating_sub(began) > LONG_NS) {
             thread.ring.publish_sq_head(head);
-            return Ok(head != end);
+            return Ok(if head == end { Taken::All } else { Taken::NotYet });
         }
     }
     thread.ring.publish_sq_head(head);
-    Ok(false)
+    Ok(Taken::All)
 }

@@ -1,6 +1,6 @@
 //! One submission, from its operation code to its completion.
 
-use crate::cap::{self, Object};
+use crate::cap::{self, Object, Outcome, Way, long};
 use crate::ipc::calls::Token;
 use crate::ipc::deliver;
 use crate::ipc::direct;
@@ -10,7 +10,7 @@ use crate::ring::check;
 use crate::task::cpu::Cpu;
 use crate::task::revoke::Progress;
 use crate::task::thread::Thread;
-use crate::task::{end, revoke};
+use crate::task::{end, rest, revoke};
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, Op, TransportError, syscall};
 use capos_ring::{Kind, Queued};
@@ -53,7 +53,7 @@ pub(crate) fn other(thread: &Ref<Thread>, kind: Kind, submission: &Queued<'_>) {
 #[cold]
 fn timed(thread: &Ref<Thread>, kind: Kind, submission: &Queued<'_>) {
     let begin = match Op::from_u8(kind.op()) {
-        Some(Op::Call) => call,
+        Some(Op::Call) => call_ordinarily,
         Some(Op::Recv | Op::ReturnRecv | Op::Park | Op::Wait) => other,
         unfit => {
             let error = unfit.map_or(TransportError::UnknownOp, |_| TransportError::InvalidArgument);
@@ -62,6 +62,11 @@ fn timed(thread: &Ref<Thread>, kind: Kind, submission: &Queued<'_>) {
     };
     let plain = kind.without_flags(sqe_flags::DEADLINE);
     timed::with_deadline(thread, submission.aux(), || begin(thread, plain, submission));
+    long::note_deadline(thread, submission.aux());
+}
+
+fn call_ordinarily(thread: &Ref<Thread>, kind: Kind, submission: &Queued<'_>) {
+    call(thread, kind, submission, Way::Ordinary);
 }
 
 #[inline]
@@ -88,6 +93,12 @@ fn recv(thread: &Ref<Thread>, room: &Buffers) -> Received {
     deliver::recv(thread, check::named(room.cap)?, room)
 }
 
+/// Goes on with a receive that has come across calls which were too large for it.
+#[cold]
+pub(crate) fn receive_on(thread: &Ref<Thread>, right: CapId, room: &Buffers) {
+    received(thread, room, deliver::recv(thread, right, room));
+}
+
 #[inline]
 fn answer(thread: &Ref<Thread>, submission: &Queued<'_>, answer: &Buffers) -> Result<(), TransportError> {
     check::answer(&thread.ring, answer)?;
@@ -104,7 +115,9 @@ fn answer_recv(thread: &Ref<Thread>, submission: &Queued<'_>, both: &Buffers) ->
 
 /// Gives a capability up. What that sets off (an endpoint that closes, say) happens here, outside of the table's lock.
 fn release(thread: &Ref<Thread>, id: CapId) -> Result<(), TransportError> {
-    thread.process.release(id).map(drop).map_err(|_| TransportError::InvalidCap)
+    let entry = thread.process.release(id).map_err(|_| TransportError::InvalidCap)?;
+    rest::give_up(thread, entry.object);
+    Ok(())
 }
 
 fn cancel(thread: &Ref<Thread>, user_data: u64) -> Result<(), TransportError> {
@@ -137,6 +150,12 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
+    /// Whether that is, without an end, until the first `all` operations are done of which the program has seen `seen`.
+    #[inline(always)]
+    pub fn is_for_all(self, seen: u32, all: u32) -> bool {
+        self.min_complete == u64::from(all.wrapping_sub(seen)) && self.timeout_ns == syscall::FOREVER
+    }
+
     /// Whether that is until one operation is done, without an end.
     #[inline(always)]
     pub fn is_for_one(self) -> bool {
@@ -157,15 +176,36 @@ pub(crate) fn answer_directly(cpu: &Cpu, thread: &Ref<Thread>, kind: Kind, answe
     }
 }
 
-/// Calls a kernel object, or a server. The completion comes now or later.
+/// An answer and the next receive, capabilities and all, if the caller can be resumed at once: the last of several that are done. Its
+/// thread sleeps then until it has `min` completions.
 #[inline(never)]
-pub(crate) fn call(thread: &Ref<Thread>, kind: Kind, call: &Queued<'_>) {
+pub(crate) fn answer_last(
+    cpu: &Cpu,
+    thread: &Ref<Thread>,
+    kind: Kind,
+    answer: &Queued<'_>,
+    min: u64,
+) -> bool {
+    let Ok(right) = check::named(answer.interface()) else { return false };
+    let Ok(held) = deliver::held(thread, right) else { return false };
+    direct::carry_answer(cpu, thread, &held, Token::from_raw(answer.cap()), answer, kind, min)
+}
+
+/// Calls a kernel object, or a server. The completion comes now or later; true when the thread sleeps until then, and another runs.
+#[inline(never)]
+pub(crate) fn call(thread: &Ref<Thread>, kind: Kind, call: &Queued<'_>, way: Way) -> bool {
     if kind.flags() & sqe_flags::DEADLINE != 0 {
-        return timed(thread, kind, call);
+        timed(thread, kind, call);
+        return false;
     }
-    let outcome = cap::dispatch(thread, call, kind, None);
+    let outcome = cap::dispatch(thread, call, kind, way);
     if outcome.is_none_yet() {
-        return revoke::catch_up(thread);
+        if outcome == Outcome::AWAY {
+            return true;
+        }
+        revoke::catch_up(thread);
+        return false;
     }
     thread.post_own(&outcome.completion(call.user_data()));
+    false
 }

@@ -1,21 +1,18 @@
 //! System calls of threads that are traced: the ordinary way, one submission after the other, with a record of each.
 
-use crate::cap::long;
+use crate::cap::{Way, long};
 use crate::ring::enter::{answer, conclude, leave};
 use crate::ring::submit;
 use crate::task::process::Status;
 use crate::task::revoke::Progress;
 use crate::task::thread::Thread;
-use crate::task::{cpu, end, schedule, trace};
+use crate::task::{cpu, end, schedule, timers, trace};
 use capos_abi::{Op, TransportError, syscall};
 use capos_ring::RingFault;
 use capos_schema::process_handle::TraceKind;
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 use kernel_hal::time;
-
-/// Longest sleep without an end, nanoseconds: what wakes a thread that has an alarm leaves a record (`trace::woken`).
-const LONG_NS: u64 = 1 << 55;
 
 /// Handles a system call of the current thread: its two arguments and its number.
 pub(crate) extern "sysv64" fn syscall(a0: u64, a1: u64, number: u64) {
@@ -50,13 +47,9 @@ fn cap_enter(thread: &Ref<Thread>, min_complete: u64, timeout_ns: u64) {
     if more == Ok(true) {
         return thread.context.repeat_syscall(min_complete, timeout_ns, syscall::CAP_ENTER);
     }
-    let forever = timeout_ns == syscall::FOREVER;
-    conclude(
-        thread,
-        more.and_then(|_| thread.waiting_from(taken)),
-        min_complete,
-        if forever { LONG_NS } else { timeout_ns },
-    );
+    // What wakes a thread that has an alarm leaves a record (`trace::woken`); this one never goes off, and takes no memory.
+    let timeout_ns = timeout_ns.min(timers::NEVER_NS);
+    conclude(thread, more.and_then(|_| thread.waiting_from(taken)), min_complete, timeout_ns);
 }
 
 /// As `enter::take_submissions`; looks at the clock every time.
@@ -75,7 +68,7 @@ fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault>
         head = head.wrapping_add(1);
         thread.sq_head.store(head, Ordering::Relaxed);
         if kind.op() == Op::Call as u8 {
-            submit::call(thread, kind, &submission)
+            submit::call(thread, kind, &submission, Way::Ordinary);
         } else if revokes {
             if submit::revoke(thread, kind, &submission) == Progress::More {
                 thread.put_back();

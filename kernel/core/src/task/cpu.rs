@@ -1,5 +1,6 @@
 //! What each processor keeps for itself. Queues are open to the others.
 
+use crate::ipc::endpoint::Endpoint;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use crate::task::timers::Due;
@@ -25,6 +26,8 @@ pub(crate) struct Cpu {
     pub rotate: AtomicBool,
     /// The processes that this CPU reaps, linked by `Process::next_dying`.
     pub dying: RefSlot<Process>,
+    /// The endpoints that it closes, linked by `Endpoint::next_closing`.
+    pub closing: RefSlot<Endpoint>,
     /// Whether it is at it.
     pub reaping: AtomicBool,
     /// What is to happen at what time.
@@ -62,6 +65,7 @@ impl Cpu {
             unsettled: AtomicBool::new(true),
             rotate: AtomicBool::new(false),
             dying: RefSlot::empty(),
+            closing: RefSlot::empty(),
             reaping: AtomicBool::new(false),
             deadlines: Lock::new(LockRank::Queue, Deadlines::new()),
             armed: AtomicU64::new(u64::MAX),

@@ -1,4 +1,4 @@
-//! Making processes and threads. All or nothing: what fails half way takes back what it did by dropping it.
+//! Making processes and threads. All or nothing: what fails half way takes back what it did by dropping it, or ends as other processes do.
 
 use crate::cap::Object;
 use crate::cap::endpoint_factory::EndpointFactory;
@@ -6,12 +6,12 @@ use crate::cap::thread_control::ThreadControl;
 use crate::cap::virtual_memory::VirtualMemory;
 use crate::ipc::ops::Ops;
 use crate::task::cpu;
-use crate::task::load::{self, LoadError};
-use crate::task::process::{Name, Parts, Process};
+use crate::task::load::{LoadError, Loading};
+use crate::task::process::{Name, Parts, Process, Status};
 use crate::task::share::{Share, ShareError};
 use crate::task::thread::{self, Thread};
 use crate::task::trace::{self, Record, Trace};
-use crate::task::{debug, registry, schedule};
+use crate::task::{debug, end, registry, schedule};
 use capos_abi::{PAGE_SIZE, RingShape, layout};
 use capos_cap::{Mobility, Table, TransferError};
 use capos_log::LogBudget;
@@ -121,6 +121,56 @@ pub(crate) fn process(
     binary: &Ref<Frames>,
     size: u64,
 ) -> Result<Ref<Process>, CreateError> {
+    let mut making = Making::begin(payer, name, limits, binary, size)?;
+    loop {
+        if let Some(process) = making.step()? {
+            return Ok(process);
+        }
+    }
+}
+
+/// A process whose program is being loaded. Nobody knows it before it is finished; when it is not, it ends.
+pub(crate) struct Making {
+    process: Option<Ref<Process>>,
+    loading: Loading,
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            end::end_process(&process, Status::Killed);
+        }
+    }
+}
+
+impl Making {
+    /// Begins.
+    pub fn begin(
+        payer: &Payer<'_>,
+        name: Name,
+        limits: &Limits,
+        binary: &Ref<Frames>,
+        size: u64,
+    ) -> Result<Self, CreateError> {
+        let (loading, entry) = Loading::begin(binary, size)?;
+        let process = unloaded(payer, name, limits, entry)?;
+        process.trace.add(0, &Record::new(TraceKind::Created, size, u64::from(limits.priority)));
+        Ok(Making { process: Some(process), loading })
+    }
+
+    /// One step. The process when it is finished.
+    pub fn step(&mut self) -> Result<Option<Ref<Process>>, CreateError> {
+        let Some(process) = &self.process else { return Err(CreateError::Ended) };
+        if !self.loading.step(&process.space, &process.account)? {
+            return Ok(None);
+        }
+        give_self_capabilities(process)?;
+        registry::enter(process)?;
+        Ok(self.process.take())
+    }
+}
+
+fn unloaded(payer: &Payer<'_>, name: Name, limits: &Limits, entry: u64) -> Result<Ref<Process>, CreateError> {
     let amounts = [
         limits.memory_pages,
         u64::from(limits.cap_slots),
@@ -135,8 +185,7 @@ pub(crate) fn process(
         AccountError::OutOfMemory => CreateError::OutOfMemory,
     })?;
     let space = AddressSpace::new(&account)?;
-    let entry = load::load(binary, size, &space, &account)?;
-    let process = Process::new(Parts {
+    Ok(Process::new(Parts {
         id: registry::next_process_id(),
         name,
         share,
@@ -147,16 +196,7 @@ pub(crate) fn process(
         log: LogBudget::new(limits.log_bytes),
         trace: Trace::new(&account)?,
         account,
-    })?;
-    process.trace.add(0, &Record::new(TraceKind::Created, size, u64::from(limits.priority)));
-    give_self_capabilities(&process).inspect_err(|_| forget(&process))?;
-    registry::enter(&process).inspect_err(|_| forget(&process))?;
-    Ok(process)
-}
-
-/// Breaks the cycle between a process that was not finished and its own capabilities.
-fn forget(process: &Ref<Process>) {
-    while process.release_any().is_some() {}
+    })?)
 }
 
 /// In the order of `CapId::SELF_MEMORY`, `SELF_THREADS`, `SELF_ENDPOINTS`.

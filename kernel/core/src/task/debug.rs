@@ -68,6 +68,17 @@ impl State {
     pub fn take_waiter(&mut self) -> Option<Waiter> {
         self.waiter.take()
     }
+
+    /// The processor's breakpoint registers for one thread: addresses, and DR7 (Intel SDM vol. 3, 18.2.4).
+    fn registers_for(&self, thread: u64) -> ([u64; BREAKPOINTS], u64) {
+        let (mut addresses, mut control) = ([0; BREAKPOINTS], 0);
+        for ((n, place), breakpoint) in (0..).zip(&mut addresses).zip(&self.breakpoints) {
+            let Some(it) = breakpoint.filter(|it| it.thread == 0 || it.thread == thread) else { continue };
+            *place = it.address;
+            control |= control_bits(n, it.kind, it.length);
+        }
+        (addresses, control)
+    }
 }
 
 /// Whether there is a session.
@@ -123,7 +134,7 @@ impl Debug {
             return Err(waiter);
         }
         state.waiter = Some(waiter);
-        Ok(core::mem::replace(&mut state.news, false))
+        Ok(state.news)
     }
 
     /// For who goes another way when it is locked.
@@ -143,24 +154,16 @@ impl Debug {
         self.state.lock().waiter.as_ref().is_some_and(|waiter| waiter.ticket.is(thread, id))
     }
 
-    fn is_waited_for(&self) -> bool {
-        self.state.lock().waiter.is_some()
+    /// Whether somebody waits. Then every thread is looked at now, and what stops from here on finds him or is news again.
+    fn begins_to_look(&self) -> bool {
+        let mut state = self.state.lock();
+        let waited_for = state.waiter.is_some();
+        state.news &= !waited_for;
+        waited_for
     }
 
     fn note_news(&self) {
         self.state.lock().news = true;
-    }
-
-    /// The processor's breakpoint registers for one thread: addresses, and DR7 (Intel SDM vol. 3, 18.2.4).
-    fn registers_for(&self, thread: u64) -> ([u64; BREAKPOINTS], u64) {
-        let state = self.state.lock();
-        let (mut addresses, mut control) = ([0; BREAKPOINTS], 0);
-        for ((n, place), breakpoint) in (0..).zip(&mut addresses).zip(&state.breakpoints) {
-            let Some(it) = breakpoint.filter(|it| it.thread == 0 || it.thread == thread) else { continue };
-            *place = it.address;
-            control |= control_bits(n, it.kind, it.length);
-        }
-        (addresses, control)
     }
 }
 
@@ -223,9 +226,13 @@ pub(crate) fn set_breakpoint(
 /// Gives a thread what breakpoints and tracing it ought to have, at once if it runs.
 pub(crate) fn apply(thread: &Ref<Thread>) {
     let process = &thread.process;
-    let (addresses, control) = process.debug.registers_for(thread.id);
-    thread.context.set_breakpoints(addresses, control);
-    thread.context.set_traced(process.trace.is_on());
+    {
+        // Under the lock: of two who change something, who comes last knows of both.
+        let state = process.debug.state.lock();
+        let (addresses, control) = state.registers_for(thread.id);
+        thread.context.set_breakpoints(addresses, control);
+        thread.context.set_traced(process.trace.is_on());
+    }
     let run = thread.state.lock().run;
     if let Run::Running(cpu) = run
         && cpu != machine::id()
@@ -263,8 +270,8 @@ pub(crate) fn fault(thread: &Ref<Thread>, fault: Fault) -> bool {
 
 fn trapped(thread: &Ref<Thread>, fault: Fault) -> bool {
     let step = stop::end_of_step(thread);
-    if let Some((slot, it)) = hit(thread, fault.address & Fault::HIT) {
-        if !act(thread, slot, &it) && step == Step::Wanted {
+    if let Some(due) = hit(thread, fault.address & Fault::HIT) {
+        if !due.is_some_and(|(slot, it)| act(thread, slot, &it)) && step == Step::Wanted {
             stop::here(thread, Cause::Step);
         }
         return true;
@@ -287,30 +294,36 @@ fn trapped(thread: &Ref<Thread>, fault: Fault) -> bool {
     thread.process.debug.is_attached() && stop::here(thread, Cause::Fault(fault))
 }
 
-/// Counts a hit of the first breakpoint of which there is one.
-fn hit(thread: &Ref<Thread>, bits: u64) -> Option<(u8, Breakpoint)> {
+/// What is to be done about hits.
+type DueNow = Option<(u8, Breakpoint)>;
+
+/// Counts a hit of every breakpoint that there is one of; `None` when that is none. Of several that are to act now it is one that ends the
+/// process, if there is one, and else the first: who stops at one may look at the counts of the others.
+fn hit(thread: &Ref<Thread>, bits: u64) -> Option<DueNow> {
     let mut state = thread.process.debug.state.lock();
+    let (mut found, mut due): (_, DueNow) = (None, None);
     for (n, place) in (0u8..).zip(&mut state.breakpoints) {
-        let ours = |it: &&mut Breakpoint| it.thread == 0 || it.thread == thread.id;
-        if bits >> n & 1 != 0
-            && let Some(it) = place.as_mut().filter(ours)
-        {
-            it.hits += 1;
-            return Some((n, *it));
+        let ours = |it: &&mut Breakpoint| bits >> n & 1 != 0 && (it.thread == 0 || it.thread == thread.id);
+        let Some(it) = place.as_mut().filter(ours) else { continue };
+        it.hits += 1;
+        // One comes before its instruction, which is to be executed when the thread goes on.
+        let before = it.kind == BreakKind::Execute;
+        found = Some(found.unwrap_or(false) | before);
+        let stronger =
+            due.is_none_or(|(_, other)| other.action == BreakAction::Stop && it.action != BreakAction::Stop);
+        if it.hits.is_multiple_of(u64::from(it.every.max(1))) && stronger {
+            due = Some((n, *it));
         }
     }
-    None
-}
-
-/// Does what a breakpoint that was hit is there for. False when that is nothing, this time.
-fn act(thread: &Ref<Thread>, slot: u8, it: &Breakpoint) -> bool {
-    if it.kind == BreakKind::Execute {
-        // It comes before its instruction, which is to be executed when the thread goes on.
+    drop(state);
+    if found? {
         thread.context.redirect(None, flags::RESUME, 0);
     }
-    if !it.hits.is_multiple_of(u64::from(it.every.max(1))) {
-        return false;
-    }
+    Some(due)
+}
+
+/// Does what a breakpoint is there for. False when nobody is there to be stopped for.
+fn act(thread: &Ref<Thread>, slot: u8, it: &Breakpoint) -> bool {
     match it.action {
         BreakAction::Stop => stop::here(thread, Cause::Breakpoint(slot)),
         BreakAction::Kill => {
@@ -344,7 +357,7 @@ pub(crate) fn announce(thread: &Ref<Thread>) {
 /// Tells who waits of a thread that stopped before, if there is one; or that the process has ended.
 pub(crate) fn look_again(process: &Ref<Process>) {
     // Who was news may have been let go since; then another one, who found nobody waiting, may still be.
-    while process.debug.is_waited_for() {
+    while process.debug.begins_to_look() {
         let news = {
             let threads = process.threads.lock();
             threads.list.iter().find(|thread| thread.state.lock().is_news()).cloned()
@@ -359,8 +372,6 @@ pub(crate) fn look_again(process: &Ref<Process>) {
         process.debug.note_news();
         announce(&thread);
     }
-    // Another one that stopped just now has told who waited. What we were to look for nobody was told of yet.
-    process.debug.note_news();
 }
 
 /// The process has ended.

@@ -5,7 +5,7 @@ use crate::ipc::park;
 use crate::task::process::{Process, Status};
 use crate::task::thread::Thread;
 use crate::task::trace::Record;
-use crate::task::{cpu, reap, schedule, timers};
+use crate::task::{cpu, reap, recall, schedule, timers};
 use capos_abi::TransportError;
 use capos_schema::process_handle::{ExitReason, TraceKind, WaitResults};
 use kernel_hal::cpu as machine;
@@ -22,19 +22,21 @@ pub(crate) fn end_process(process: &Ref<Process>, status: Status) {
         }
         exit.status = Some(status);
     }
-    note_end(process, status);
+    let current = cpu::current().filter(|current| Ref::ptr_eq(&current.process, process));
+    recall::last_calls(process, current.as_deref());
+    note_end(process, status, current.as_deref());
+    drop(current);
     stop_threads(process);
     reap::begin(process);
 }
 
 /// Leaves a record of what ended a process, and by whom of its own.
-fn note_end(process: &Ref<Process>, status: Status) {
+fn note_end(process: &Process, status: Status, by: Option<&Thread>) {
     let (how, code) = match status {
         Status::Exited(code) => (ExitReason::Exited, code.cast_unsigned()),
         Status::Killed => (ExitReason::Killed, 0),
         Status::Faulted(vector) => (ExitReason::Faulted, u64::from(vector)),
     };
-    let by = cpu::current().filter(|current| Ref::ptr_eq(&current.process, process));
     let record = Record::new(TraceKind::Ending, how as u64, code);
     process.trace.add(by.map_or(0, |thread| thread.id), &record);
 }
@@ -98,6 +100,18 @@ pub(crate) fn take_ticket(thread: &Ref<Thread>, id: OpId, waiting: Waiting) -> O
         Waiting::Event(event) | Waiting::Bits(event) => event.withdraw(thread, id),
         Waiting::Parked => park::withdraw(thread, id),
         Waiting::Debug(process) => process.debug.withdraw(thread, id),
+    }
+}
+
+/// How many members the list has that is looked through for a ticket.
+pub(crate) fn members(thread: &Thread, waiting: &Waiting) -> usize {
+    match waiting {
+        Waiting::Call(endpoint) | Waiting::Message(endpoint) => endpoint.depth(),
+        Waiting::Exit(process) => process.exit.lock().waiters.len(),
+        Waiting::Join => thread.process.threads.lock().joiners.len(),
+        Waiting::Nowhere | Waiting::Time(_) | Waiting::Parked => 0,
+        // Few wait there at a time.
+        Waiting::Line(_) | Waiting::Event(_) | Waiting::Bits(_) | Waiting::Debug(_) => 0,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::cap::binding::Binding;
 use crate::cap::{Object, families, interface_id};
 use crate::ipc::ops::Ticket;
 use crate::task::debug::Debug;
+use crate::task::rest::Rest;
 use crate::task::share::Share;
 use crate::task::thread::Thread;
 use crate::task::trace::Trace;
@@ -12,6 +13,7 @@ use alloc::vec::Vec;
 use capos_abi::{CapId, PAGE_SIZE, layout};
 use capos_cap::{Entry, Mobility, NodeId, Place, Table, TableError, TransferError};
 use capos_mem::Resource;
+use capos_schema::process_handle::CrashLog;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel_hal::account::Account;
 use kernel_hal::mem::Frames;
@@ -70,6 +72,8 @@ pub(crate) struct Crash {
     pub thread: u64,
     pub backtrace: [u64; BACKTRACE_MAX],
     pub depth: usize,
+    /// What the log has of it.
+    pub log: CrashLog,
 }
 
 /// The end of a process and who waits for it.
@@ -109,6 +113,8 @@ pub(crate) struct Threads {
     pub newest: u64,
     /// Waits for the end of single threads: thread id, who waits.
     pub joiners: Vec<(u64, Ticket)>,
+    /// The thread that ended last, of whose end not all may have heard.
+    left: u64,
     pub rings: RingPlaces,
 }
 
@@ -123,6 +129,14 @@ impl Threads {
         self.reaped
     }
 
+    /// Somebody who waits for the end of the thread that ended last, and how many were looked at to find that one.
+    pub fn next_joiner(&mut self) -> (Option<Ticket>, usize) {
+        match self.joiners.iter().position(|(thread, _)| *thread == self.left) {
+            Some(at) => (Some(self.joiners.swap_remove(at).1), at),
+            None => (None, self.joiners.len()),
+        }
+    }
+
     /// What there is to take back. Who is told that there is nothing yet is at it no more.
     pub fn next_corpse(&mut self) -> Corpse {
         if let Some(thread) = self.list.iter().find(|thread| thread.is_corpse()) {
@@ -135,6 +149,7 @@ impl Threads {
     /// Nothing is left of a thread. The process of the last one takes no more.
     pub fn strike_out(&mut self, thread: &Ref<Thread>) {
         self.list.retain(|other| !Ref::ptr_eq(other, thread));
+        self.left = thread.id;
         self.changes += 1;
         self.rings.give_back(thread.ring_address);
         self.closed |= self.list.is_empty();
@@ -182,6 +197,14 @@ impl RingPlaces {
     }
 }
 
+/// What there may be too much of to take it back at once.
+pub(crate) enum Remains {
+    /// Memory that nobody else has.
+    Memory(Frames),
+    /// What went on through a capability.
+    Rest(Rest),
+}
+
 /// One process.
 pub(crate) struct Process {
     pub id: u64,
@@ -203,8 +226,8 @@ pub(crate) struct Process {
     pub next_dying: RefSlot<Process>,
     /// Whether a capability was ever revoked from it.
     bereaved: AtomicBool,
-    /// Memory of an ended process that nobody else has and that goes piece by piece.
-    pub remains: Lock<Option<Frames>>,
+    /// What of an ended process goes piece by piece.
+    pub remains: Lock<Option<Remains>>,
     /// How much it may still write to the log.
     pub log: Lock<capos_log::LogBudget>,
     /// What it did last.
@@ -224,7 +247,7 @@ impl Process {
             id,
             name,
             account,
-            share: Lock::new(LockRank::List, Some(share)),
+            share: Lock::new(LockRank::Own, Some(share)),
             space,
             table: Lock::new(LockRank::Table, table),
             threads: Lock::new(
@@ -237,6 +260,7 @@ impl Process {
                     changes: 0,
                     newest: 0,
                     joiners: Vec::new(),
+                    left: 0,
                     rings: RingPlaces::new(),
                 },
             ),
@@ -249,8 +273,8 @@ impl Process {
             cpu_ticks: AtomicU64::new(0),
             next_dying: RefSlot::empty(),
             bereaved: AtomicBool::new(false),
-            remains: Lock::new(LockRank::List, None),
-            log: Lock::new(LockRank::List, log),
+            remains: Lock::new(LockRank::Own, None),
+            log: Lock::new(LockRank::Own, log),
             trace,
             debug: Debug::new(),
             _counted: Counted::new(Kind::Process),
@@ -320,7 +344,7 @@ impl Process {
         result
     }
 
-    /// Takes a capability out of the table. The caller drops it, outside of any lock.
+    /// Takes a capability out of the table. The caller drops it, outside of any lock, and sees to its [`crate::task::rest`].
     pub fn release(&self, id: CapId) -> Result<Entry<Object>, TableError> {
         let entry = {
             let mut table = self.table.lock();
@@ -332,7 +356,7 @@ impl Process {
         Ok(entry)
     }
 
-    /// Takes some capability out of the table of a process that has ended, or was never finished.
+    /// Takes some capability out of the table of a process that has ended. Its [`crate::task::rest`] is the caller's.
     pub fn release_any(&self) -> Option<Object> {
         let entry = {
             let mut table = self.table.lock();
@@ -356,11 +380,11 @@ impl Process {
         self.bereaved.load(Ordering::Relaxed)
     }
 
-    /// What follows from having taken a capability out of the table for good.
+    /// What follows at once from having taken a capability out of the table for good.
     pub fn given_up(&self, object: &Object) {
         self.account.refund(Resource::CapSlots, 1);
         if let Object::Endpoint(right) = object {
-            right.endpoint.give_up(self.id);
+            right.endpoint.note_given_up();
         }
         if let Object::ProcessHandle(handle) = object {
             handle.unbind_for(self.id);

@@ -9,9 +9,12 @@
 
 use crate::boot;
 use crate::cap::{Object, long};
+use crate::ipc::endpoint::Endpoint;
 use crate::task::cpu::{self, Cpu};
 use crate::task::end::{self, wait_results};
-use crate::task::process::{Corpse, Process, Status, Wants};
+use crate::task::process::{Corpse, Process, Remains, Status, Wants};
+use crate::task::rest::Rest;
+use crate::task::slice::{look_through, take};
 use crate::task::thread::Thread;
 use crate::task::trace;
 use crate::task::{create, debug, registry, revoke, timers};
@@ -22,8 +25,8 @@ use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 use kernel_hal::time;
 
-/// Units of a slice. One is a pending operation, a capability, a table, a region or a piece of memory: some hundred instructions, or what
-/// the depth of an endpoint makes of it.
+/// Units of a slice. One is a pending operation, a capability, a table, a region or a piece of memory: some hundred instructions; see
+/// task/slice.rs.
 pub(crate) const SLICE: u32 = 128;
 /// What a thread costs beside its operations.
 const THREAD: u32 = 4;
@@ -39,12 +42,47 @@ pub(crate) fn begin(process: &Ref<Process>) {
     }
 }
 
+/// The last right to receive at `endpoint` has gone. What is there ends: begins at once, unless this processor is at it, and then it
+/// comes to that before whatever had the right is done with.
+pub(crate) fn close(endpoint: &Ref<Endpoint>) {
+    let cpu = cpu::here();
+    // There is no way back to the list for who has left it, so nobody is in there twice.
+    put_first(cpu, endpoint.clone());
+    go_on(cpu);
+}
+
+fn put_first(cpu: &Cpu, endpoint: Ref<Endpoint>) {
+    if let Some(first) = cpu.closing.take() {
+        drop(endpoint.next_closing.put(first));
+    }
+    drop(cpu.closing.put(endpoint));
+}
+
+/// Closes what is to be closed. False when `left` is used up before.
+fn close_endpoints(left: &mut u32) -> bool {
+    let cpu = cpu::here();
+    while let Some(endpoint) = cpu.closing.take() {
+        if let Some(next) = endpoint.next_closing.take() {
+            drop(cpu.closing.put(next));
+        }
+        if !endpoint.close(left) {
+            put_first(cpu, endpoint);
+            return false;
+        }
+    }
+    true
+}
+
 /// The timer went off: the next slice, if there is one.
 #[inline]
 pub(crate) fn check(cpu: &Cpu) {
-    if !cpu.dying.is_empty() {
+    if is_busy(cpu) {
         go_on(cpu);
     }
+}
+
+fn is_busy(cpu: &Cpu) -> bool {
+    !cpu.dying.is_empty() || !cpu.closing.is_empty()
 }
 
 /// One slice.
@@ -56,7 +94,8 @@ fn go_on(cpu: &Cpu) {
         return;
     }
     let mut left = SLICE;
-    while left > 0
+    while close_endpoints(&mut left)
+        && left > 0
         && let Some(process) = dequeue(cpu)
     {
         if !take_back(&process, &mut left) {
@@ -64,7 +103,7 @@ fn go_on(cpu: &Cpu) {
         }
     }
     cpu.reaping.store(false, Ordering::Relaxed);
-    if !cpu.dying.is_empty() {
+    if is_busy(cpu) {
         timers::ensure_armed(time::now_ns().saturating_add(PAUSE_NS));
     }
 }
@@ -88,6 +127,9 @@ fn dequeue(cpu: &Cpu) -> Option<Ref<Process>> {
 /// Takes back what `left` allows for. False when there is more.
 fn take_back(process: &Ref<Process>, left: &mut u32) -> bool {
     loop {
+        if !wake_joiners(process, left) {
+            return false;
+        }
         let corpse = process.threads.lock().next_corpse();
         match corpse {
             Corpse::Of(thread) if !bury(&thread, left) => return false,
@@ -121,10 +163,10 @@ fn bury(thread: &Ref<Thread>, left: &mut u32) -> bool {
     if !end_operations(thread, left) {
         return false;
     }
-    if let Some(memory) = long::abandon(thread) {
-        *process.remains.lock() = Some(memory);
+    if let Some(remains) = long::abandon(thread) {
+        *process.remains.lock() = Some(remains);
     }
-    if !free_memory(process, left) || *left == 0 {
+    if !clear_remains(process, left) || *left == 0 {
         return false;
     }
     *left = left.saturating_sub(THREAD);
@@ -137,7 +179,6 @@ fn bury(thread: &Ref<Thread>, left: &mut u32) -> bool {
     registry::thread_left();
     create::leave_queues();
     process.threads.lock().strike_out(thread);
-    wake_joiners(process, thread.id);
     true
 }
 
@@ -150,6 +191,7 @@ pub(crate) fn end_operations(thread: &Ref<Thread>, left: &mut u32) -> bool {
         if !take(left) {
             return false;
         }
+        look_through(left, end::members(thread, &waiting));
         // Who has the ticket right now, or has thrown it away as that of a dead thread, finds nothing to complete; and an alarm that
         // were left here might hold the thread, and all it knows, for ever.
         if !end::withdraw(thread, id, waiting, TransportError::Canceled) {
@@ -159,54 +201,43 @@ pub(crate) fn end_operations(thread: &Ref<Thread>, left: &mut u32) -> bool {
     }
 }
 
-/// Takes one unit. False when there are none.
-fn take(left: &mut u32) -> bool {
-    match left.checked_sub(1) {
-        Some(fewer) => {
-            *left = fewer;
-            true
-        }
-        None => false,
-    }
-}
-
-fn wake_joiners(process: &Ref<Process>, id: u64) {
+/// Who waits for the end of the thread that ended last hears of it. False when there are more.
+fn wake_joiners(process: &Process, left: &mut u32) -> bool {
     loop {
-        let ticket = {
-            let mut threads = process.threads.lock();
-            let at = threads.joiners.iter().position(|(thread, _)| *thread == id);
-            at.map(|at| threads.joiners.swap_remove(at))
-        };
-        let Some((_, ticket)) = ticket else { return };
+        let (ticket, looked_at) = process.threads.lock().next_joiner();
+        look_through(left, looked_at);
+        let Some(ticket) = ticket else { return true };
         ticket.answer(&[]);
+        if !take(left) {
+            return false;
+        }
     }
 }
 
-/// Memory goes piece by piece. False when there is more.
-fn free_memory(process: &Process, left: &mut u32) -> bool {
-    let mut remains = process.remains.lock();
-    let all = remains.as_mut().is_none_or(|memory| memory.give_back_some(left));
-    if all {
-        *remains = None;
+/// What there may be too much of goes piece by piece. False when there is more.
+fn clear_remains(process: &Process, left: &mut u32) -> bool {
+    let taken = process.remains.lock().take();
+    let (all, remains) = match taken {
+        None => return true,
+        Some(Remains::Memory(mut memory)) => (memory.give_back_some(left), Remains::Memory(memory)),
+        Some(Remains::Rest(mut rest)) => (rest.go_on(left), Remains::Rest(rest)),
+    };
+    if !all {
+        *process.remains.lock() = Some(remains);
     }
     all
 }
 
-/// Empties the capability table. The memory behind a capability that was the last to it goes with it.
+/// Empties the capability table. The memory behind a capability that was the last to it goes with it, and what went on through it.
 fn release_all(process: &Ref<Process>, left: &mut u32) -> bool {
-    if !free_memory(process, left) {
-        return false;
-    }
-    while take(left) {
+    while clear_remains(process, left) && close_endpoints(left) && take(left) {
         let Some(object) = process.release_any() else { return true };
-        if let Object::MemoryObject(object) = object
-            && let Some(memory) = object.into_memory()
-        {
-            *process.remains.lock() = Some(memory);
-            if !free_memory(process, left) {
-                return false;
-            }
-        }
+        let remains = match object {
+            Object::MemoryObject(object) => object.into_memory().map(Remains::Memory),
+            Object::Endpoint(_) => Some(Remains::Rest(Rest::given_up(process, object))),
+            _ => None,
+        };
+        *process.remains.lock() = remains;
     }
     false
 }

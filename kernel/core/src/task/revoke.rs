@@ -5,20 +5,19 @@
 //! [`crate::cap::families`].
 //!
 //! A victim is taken out of its table under the table's lock and the family's at once, so no transfer ever sees half of it. Its holder's
-//! operations that went through it end after that; one that is about to begin on another processor finds out by
+//! operations that went through it end after that ([`crate::task::rest`]); one that is about to begin on another processor finds out by
 //! [`Process::has_lost`] and looks again.
 
 use crate::cap::{Object, families, leases};
 use crate::task::process::{Process, leave};
+use crate::task::registry;
+use crate::task::rest::{self, Rest};
+use crate::task::slice::{self, STEP};
 use crate::task::thread::Thread;
-use crate::task::{end, registry};
 use capos_abi::{CapId, TransportError};
 use capos_cap::{Entry, Next, NodeId, Place};
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
-
-/// Steps of one slice. Each takes at most one capability out.
-const STEPS: usize = 16;
 
 /// How far a revocation has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,10 +33,12 @@ pub(crate) fn slice(thread: &Ref<Thread>, cap: CapId) -> Result<Progress, Transp
         give_up(&thread.process, CapId::from_raw(before));
     }
     with_node(&thread.process, cap, families::begin_revoke)?;
-    for _ in 0..STEPS {
+    let mut left = STEP;
+    // Each takes at most one capability out. What went on through it may take longer than a slice.
+    while slice::take(&mut left) && !thread.busy.load(Ordering::Relaxed) {
         match with_node(&thread.process, cap, families::revoke)? {
             Next::Kill { place, node } if leases::is_of_lease(place) => leases::revoke(place, node),
-            Next::Kill { place, node } => kill(place, node),
+            Next::Kill { place, node } => kill(thread, place, node, &mut left),
             Next::Look(_) => {}
             Next::Done => {
                 abandon(thread);
@@ -73,7 +74,7 @@ fn with_node<R>(process: &Process, cap: CapId, act: impl FnOnce(NodeId) -> R) ->
 }
 
 /// Takes a victim away from who holds it, and ends what went on through it.
-fn kill(place: Place, node: NodeId) {
+fn kill(thread: &Ref<Thread>, place: Place, node: NodeId, left: &mut u32) {
     // Not there: the process has just been taken apart, and what it held went.
     let Some(process) = registry::find(place.table) else { return };
     let taken = {
@@ -90,33 +91,7 @@ fn kill(place: Place, node: NodeId) {
     if let Object::Interrupt(line) = &object {
         line.unbind_for(process.id);
     }
-    end_operations(&process, place.cap);
-    drop(object);
-}
-
-/// Ends what the threads of `process` wait for that went through `cap`.
-fn end_operations(process: &Ref<Process>, cap: CapId) {
-    let mut last = 0;
-    loop {
-        let next = {
-            let threads = process.threads.lock();
-            threads.list.get(threads.list.partition_point(|thread| thread.id <= last)).cloned()
-        };
-        let Some(thread) = next else { return };
-        last = thread.id;
-        end_operations_of(&thread, cap);
-    }
-}
-
-fn end_operations_of(thread: &Ref<Thread>, cap: CapId) {
-    let mut from = 0;
-    loop {
-        let found = thread.state.lock().ops.through(cap, from);
-        let Some((id, waiting)) = found else { return };
-        // What somebody is completing right now is theirs to end.
-        end::withdraw(thread, id, waiting, TransportError::Revoked);
-        from = id.following();
-    }
+    rest::begin(thread, Rest::revoked(&process, Some(object), place.cap), left);
 }
 
 /// The current thread may have begun to wait for a kernel object. If what it called that through went in the middle of it, the wait
@@ -139,7 +114,7 @@ pub(crate) fn catch_up_with(thread: &Ref<Thread>, cap: u64) {
 #[cold]
 fn end_if_lost(thread: &Ref<Thread>, cap: u64) {
     if !holds(&thread.process, cap) {
-        end_operations_of(thread, CapId::from_raw(cap));
+        rest::begin(thread, Rest::revoked(&thread.process, None, CapId::from_raw(cap)), &mut { STEP });
     }
 }
 

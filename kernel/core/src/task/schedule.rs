@@ -9,7 +9,7 @@ use crate::task::end;
 use crate::task::process::Process;
 use crate::task::stop;
 use crate::task::thread::{Place, Run, Thread};
-use crate::task::{meter, steal, timers};
+use crate::task::{donation, meter, steal, timers};
 use capos_sched::Rank;
 use core::sync::atomic::Ordering;
 use kernel_hal::cpu as machine;
@@ -75,11 +75,7 @@ fn choose(cpu: &'static Cpu) {
         Some(current) => {
             if let Some(candidate) = cpu.handoff.take() {
                 if candidate.rank() > current.rank() {
-                    preempt(current);
-                    if let Some(displaced) = cpu.handoff.put(candidate) {
-                        place(displaced);
-                    }
-                    return run_next(cpu);
+                    return give_way(cpu, current, candidate);
                 }
                 place(candidate);
                 // It made somebody ready and runs on: if it did so for a client, that one has its answer or waits no more than others.
@@ -184,11 +180,38 @@ fn attend(current: Ref<Thread>) {
     if current.is_doomed() { end::stop_current(current) } else { stop::asked(&current) }
 }
 
-/// The current thread stays ready and leaves the CPU, unless it is to end or to stop.
-fn preempt(current: Ref<Thread>) {
-    if let Some(current) = leave(current) {
-        place(current);
+/// The current thread stays ready, unless it is to end or to stop, and leaves the CPU to who outranks it: [`place`] and the rest under one
+/// lock.
+#[inline(always)]
+fn give_way(cpu: &Cpu, current: Ref<Thread>, candidate: Ref<Thread>) {
+    let mut state = current.state.lock();
+    if current.needs_attention() {
+        drop(state);
+        attend(current);
+        place(candidate);
+        return run_next(cpu);
     }
+    state.run = Run::Ready;
+    let here = machine::id();
+    let placed = IDLE.place(here, current.home.load(Ordering::Relaxed) as usize, |id| {
+        // Never refused: room was reserved.
+        let pushed = cpu::of(id).queue.lock().push(current.rank(), current.clone());
+        state.queued = pushed.ok().map(|handle| Place::Queue(id, handle));
+    });
+    drop(state);
+    if let Some(idle) = placed.kick {
+        machine::kick(idle);
+    }
+    if placed.on == here {
+        share_the_cpu(cpu);
+    }
+    if cpu.queue.lock().highest().is_some_and(|top| top > candidate.rank()) {
+        place(candidate);
+    } else if switch_to(cpu, candidate) {
+        return;
+    }
+    give_up_current();
+    run_next(cpu);
 }
 
 /// The current thread is ready and no longer runs; one that was to end, and was found here by who marked it, ends here.
@@ -294,11 +317,11 @@ pub(crate) fn may_follow(cpu: &Cpu, next: &Thread) -> bool {
 }
 
 /// Whether the CPU may go back from `server` to `caller` without choosing: nobody is waiting who would go first, and the time that passes is
-/// the caller's.
+/// the caller's; or, if that is to be looked for, that of somebody for whom it works itself.
 #[inline(always)]
-pub(crate) fn may_resume(cpu: &Cpu, caller: &Thread, server: &Thread) -> bool {
+pub(crate) fn may_resume<const LOOKS: bool>(cpu: &Cpu, caller: &Ref<Thread>, server: &Thread) -> bool {
     let first = !server.is_above(caller) || cpu.queue.lock().highest().is_none_or(|top| top <= caller.rank());
-    first && cpu.payer.holds(&caller.process)
+    first && (cpu.payer.holds(&caller.process) || LOOKS && donation::reaches(cpu, caller))
 }
 
 /// Nothing to do here. False when there is after all.

@@ -33,9 +33,9 @@ impl Thread {
                 Err(_) => return Block::Ready(waiting),
             },
         };
-        let rests = min == 1 && waiting == 0 && deadline_ns.is_none() && state.ops.is_alone(this.pending());
+        let rests = min - waiting == 1 && deadline_ns.is_none() && state.ops.is_alone(this.pending());
         if rests {
-            this.context.set_return(1);
+            this.context.set_return(u64::from(min));
             state.run = Run::Resting;
         } else {
             state.alarm = alarm;

@@ -101,20 +101,20 @@ impl State {
         self.stop.stepping
     }
 
-    /// Lets it go on elsewhere that is stopped in no wait and that nobody changes, at once. `None`, and nothing is changed, when that is to go the
-    /// ordinary way; false when it is nowhere.
+    /// Lets it go on elsewhere that is stopped in no wait, at once, and nobody has a claim to it any more. False, and nothing is changed, when
+    /// that is to go the ordinary way.
     #[inline]
-    fn mend(&mut self, thread: &Thread, rip: u64) -> Option<bool> {
-        let Stop { claimed, waits_for, stepping, .. } = self.stop;
-        if self.run != Run::Stopped || claimed || waits_for.is_some() || stepping || self.alarm.is_some() {
-            return None;
+    fn mend(&mut self, thread: &Thread, rip: u64) -> bool {
+        let Stop { waits_for, stepping, .. } = self.stop;
+        if self.run != Run::Stopped || waits_for.is_some() || stepping || self.alarm.is_some() {
+            return false;
         }
-        if !thread.context.try_redirect(Some(rip), 0, flags::STEP)? {
-            return Some(false);
+        let goes = thread.context.try_redirect(Some(rip), 0, flags::STEP) == Some(true);
+        if goes {
+            self.stop = Stop::NONE;
+            self.run = Run::Ready;
         }
-        self.stop = Stop::NONE;
-        self.run = Run::Ready;
-        Some(true)
+        goes
     }
 
     /// Why it is stopped, if its debugger was not told; from now on it was.
@@ -208,7 +208,9 @@ pub(crate) fn ask(thread: &Ref<Thread>) {
         Run::Blocked | Run::Resting => {
             let rested = state.run == Run::Resting;
             let wanted = core::mem::take(&mut state.wanted);
-            state.stop(Cause::Asked, Some(if rested { 1 } else { wanted }));
+            // Who rests does so until there is one completion more than there are.
+            let wanted = if rested { thread.waiting().unwrap_or(0).saturating_add(1) } else { wanted };
+            state.stop(Cause::Asked, Some(wanted));
             state.stop.rested = rested;
             drop(state);
             stopped(thread, Cause::Asked);
@@ -239,29 +241,23 @@ pub(crate) fn record(thread: &Thread, cause: Cause) {
     trace::add(thread, TraceKind::Stopped, cause.wire() as u64, thread.context.place().rip);
 }
 
-/// Lets a stopped thread go on elsewhere, the way of who mends faults: the ordinary one does the same in more steps. `None` when it has to.
-/// There is no record of it: what stops again and again and goes on would leave room for nothing else.
-pub(crate) fn mend(thread: &Ref<Thread>, rip: u64) -> Option<bool> {
-    let goes = thread.state.lock().mend(thread, rip)?;
-    if goes {
-        schedule::make_ready(thread.clone());
-    }
-    Some(goes)
-}
-
-/// Reserves a stopped thread for a change of its registers: until [`release`] nobody lets it go on. `None` when it is not stopped.
+/// Reserves a stopped thread for a change of its registers: until the claim is dropped nobody else lets it go on. `None` when it is not
+/// stopped.
+#[inline]
 pub(crate) fn claim(thread: &Ref<Thread>) -> Option<Claim<'_>> {
     let mut state = thread.state.lock();
     let free = state.run == Run::Stopped && !state.stop.claimed;
     state.stop.claimed |= free;
     drop(state);
     // Made only if it is one: dropping it gives the thread back.
-    if free { Some(Claim { thread }) } else { None }
+    if free { Some(Claim { thread, gone: false }) } else { None }
 }
 
 /// A stopped thread of which nobody else changes anything. Unless it is killed it stays stopped.
 pub(crate) struct Claim<'a> {
     thread: &'a Ref<Thread>,
+    /// It goes on, and may be somebody else's by now.
+    gone: bool,
 }
 
 impl Claim<'_> {
@@ -276,6 +272,18 @@ impl Claim<'_> {
         if let Some(alarm) = alarm {
             timers::disarm(alarm);
         }
+    }
+
+    /// Lets it go on elsewhere, the way of who mends faults: the ordinary one does the same in more steps. False when it has to. There is no
+    /// record of it: what stops again and again and goes on would leave room for nothing else.
+    #[inline]
+    pub fn mend(&mut self, rip: u64) -> bool {
+        let goes = self.thread.state.lock().mend(self.thread, rip);
+        self.gone |= goes;
+        if goes {
+            schedule::make_ready(self.thread.clone());
+        }
+        goes
     }
 
     /// Lets it go on, for one instruction or for good, where it is or elsewhere. False, and nothing is changed, when that is nowhere.
@@ -299,7 +307,9 @@ impl Claim<'_> {
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        self.thread.state.lock().stop.claimed = false;
+        if !self.gone {
+            self.thread.state.lock().stop.claimed = false;
+        }
     }
 }
 

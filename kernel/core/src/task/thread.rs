@@ -34,8 +34,8 @@ pub(crate) enum Run {
     Ready,
     /// In `cap_enter`, waiting for completions.
     Blocked,
-    /// The same, without an end, for the one operation that is pending ([`crate::ipc::ops::Sole`]), having seen all others. It will
-    /// have one completion then: that answer is set already.
+    /// The same, without an end, for the one operation that is pending ([`crate::ipc::ops::Sole`]). How many completions it will have
+    /// then is known: that answer is set already.
     Resting,
     /// On the way into or out of a queue, and to be stopped for a debugger when it gets there.
     Stopping,
@@ -123,13 +123,13 @@ impl State {
         self.run == Run::Resting
     }
 
-    /// Begins the sole operation of the running `thread`, of which no other is pending and all completions are seen, and puts it to
-    /// rest.
+    /// Begins the sole operation of the running `thread`, of which no other is pending, and puts it to rest until it has `min`
+    /// completions, which will be with that one.
     #[inline(always)]
-    pub fn rest(&mut self, thread: &Thread, buffers: Buffers, at: At) {
+    pub fn rest(&mut self, thread: &Thread, buffers: Buffers, at: At, min: u64) {
         self.ops.sole.begin(buffers, at);
         self.run = Run::Resting;
-        thread.context.set_return(1);
+        thread.context.set_return(min);
     }
 
     /// Ends the operation for which `thread` [rests](State::rests): from now on it runs on this CPU. Gives where its
@@ -150,8 +150,14 @@ impl State {
             return false;
         }
         thread.append(self, cqe);
+        self.wake_if_served(thread)
+    }
+
+    /// There are completions that `thread` has not been woken for. True when it waited for them: then it is to be made ready.
+    #[inline]
+    pub fn wake_if_served(&mut self, thread: &Thread) -> bool {
         if self.run == Run::Resting {
-            // What it was promised: one completion, which is this one, and no alarm.
+            // What it was promised: this completion, and no alarm.
             self.run = Run::Ready;
             return true;
         }
@@ -264,7 +270,7 @@ impl Thread {
                 },
             ),
             busy: AtomicBool::new(false),
-            job: Lock::new(LockRank::List, None),
+            job: Lock::new(LockRank::Own, None),
             traced: AtomicU32::new(0),
             sq_head: AtomicU32::new(0),
             cq_tail: AtomicU32::new(0),
@@ -357,6 +363,24 @@ impl Thread {
         state.ops.begin(buffers, waiting, pending == 1)
     }
 
+    /// Opens an operation with which `submitted` submissions are taken. Whose `state` that is, is not working on one with a deadline.
+    #[inline(always)]
+    pub fn begin_next(
+        &self,
+        state: &mut State,
+        submitted: u32,
+        buffers: Buffers,
+        waiting: Waiting,
+    ) -> Result<OpId, TransportError> {
+        let pending = submitted.wrapping_sub(self.cq_tail.load(Ordering::Relaxed));
+        if pending > self.shape.sq_entries {
+            return Err(TransportError::TooManyInFlight);
+        }
+        let id = state.ops.begin(buffers, waiting, pending == 1)?;
+        self.sq_head.store(submitted, Ordering::Relaxed);
+        Ok(id)
+    }
+
     /// Ends an operation without a completion: it could not begin after all.
     #[cold]
     pub fn end(&self, id: OpId) {
@@ -375,7 +399,7 @@ impl Thread {
     }
 
     #[inline]
-    fn append(&self, locked: &State, cqe: &Cqe) {
+    pub fn append(&self, locked: &State, cqe: &Cqe) {
         let tail = self.cq_tail.load(Ordering::Relaxed);
         self.ring.write_cqe(tail, cqe);
         self.advance(locked, tail.wrapping_add(1));

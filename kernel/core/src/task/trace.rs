@@ -5,7 +5,7 @@
 //! what it did.
 //!
 //! What happens seldom is always recorded. Submissions and completions are only while the process is traced: its threads then enter the
-//! kernel another way (`ring/traced.rs`), so the others pay nothing.
+//! kernel another way (`ring/traced.rs`), so the others pay nothing. The last of theirs are found in their rings when they end (`task/recall.rs`).
 
 use crate::task::thread::Thread;
 use alloc::vec::Vec;
@@ -32,6 +32,8 @@ pub(crate) struct Trace {
     account: Ref<Account>,
     records: Lock<Records>,
     on: AtomicBool,
+    /// What its rings held at the end is in it.
+    recalled: AtomicBool,
 }
 
 struct Records {
@@ -62,12 +64,14 @@ impl Record {
         Record { kind, op: 0, method: 0, arguments: [first, second] }
     }
 
-    fn of_submission(kind: Kind, submission: &Queued<'_>) -> Self {
+    /// Of a submission.
+    pub fn of_submission(kind: Kind, submission: &Queued<'_>) -> Self {
         let arguments = [submission.interface(), submission.cap()];
         Record { kind: TraceKind::Submitted, op: kind.op(), method: kind.method(), arguments }
     }
 
-    fn of_completion(cqe: &Cqe) -> Self {
+    /// Of a completion.
+    pub fn of_completion(cqe: &Cqe) -> Self {
         let result = i64::from(cqe.result).cast_unsigned();
         let arguments = [cqe.user_data, result];
         Record { kind: TraceKind::Completed, op: cqe.flags, method: cqe.method, arguments }
@@ -81,8 +85,13 @@ impl Trace {
         list.try_reserve_exact(FEW).map_err(|_| MemError::OutOfMemory)?;
         account.charge(Resource::MemoryPages, 1).map_err(|_| MemError::BudgetExhausted)?;
         let records = Records { list, room: FEW, written: 0, base: 0, charged: true };
-        let records = Lock::new(LockRank::List, records);
-        Ok(Trace { account: account.clone(), records, on: AtomicBool::new(false) })
+        let records = Lock::new(LockRank::Own, records);
+        Ok(Trace {
+            account: account.clone(),
+            records,
+            on: AtomicBool::new(false),
+            recalled: AtomicBool::new(false),
+        })
     }
 
     /// Whether submissions and completions are recorded, too.
@@ -103,12 +112,27 @@ impl Trace {
 
     /// Adds a record; the oldest makes room for it. `thread` is 0 where it is none of the process's own.
     pub fn add(&self, thread: u64, record: &Record) {
+        self.add_at(time::ticks(), thread, record);
+    }
+
+    /// The same for something of which nobody knows when it was.
+    pub fn add_untimed(&self, thread: u64, record: &Record) {
+        self.add_at(0, thread, record);
+    }
+
+    /// True for the first who asks: it is to add what the rings hold.
+    pub fn begin_to_recall(&self) -> bool {
+        !self.recalled.swap(true, Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn add_at(&self, ticks: u64, thread: u64, record: &Record) {
         let [first, second] = record.arguments;
         let head = u64::from(record.method) << 48
             | u64::from(record.op) << 40
             | u64::from(record.kind.to_wire() & 0xff) << 32
             | thread & 0xffff_ffff;
-        self.records.lock().put([time::ticks(), head, first, second]);
+        self.records.lock().put([ticks, head, first, second]);
     }
 
     /// Record number `cursor`, or the oldest that is left; `None` when there is none yet. With its number.
@@ -204,6 +228,7 @@ impl Records {
 
 /// A record that was kept.
 pub(crate) struct Kept {
+    /// Since boot; 0 where nobody knows.
     pub time_ns: u64,
     pub thread: u64,
     pub record: Record,

@@ -4,13 +4,20 @@ use super::ipc::Pair;
 use super::{CAPS, User, World, return_sqe};
 use crate::cap::Object;
 use crate::cap::log_sink::LogSink;
+use crate::cap::process_handle::ProcessHandle;
 use crate::cap::timer::Timer;
+use crate::task::create::Limits;
+use crate::trap::HANDLERS;
 use capos_abi::{CapId, Cqe, ExceptionCode, Sqe, TransferSlot, syscall};
 use capos_log::RECORD_OVERHEAD;
 use capos_mem::Resource;
 use capos_schema::log_sink::{self, LogLevel, WriteParams};
+use capos_schema::process_handle::{self, CrashLog, CrashResults};
+use capos_schema::{Decode, Empty};
 use core::sync::atomic::Ordering;
-use kernel_hal::fake;
+use kernel_hal::{Fault, fake};
+use std::string::String;
+use std::vec::Vec;
 
 fn slots_are_as_charged(user: &User) -> bool {
     user.process().account.used(Resource::CapSlots) == user.process().table.lock().len() as u64
@@ -76,4 +83,44 @@ fn time_is_charged_to_whoever_had_the_processor() {
     // Nobody runs now, and nobody pays for it.
     fake::time::advance(5);
     assert_eq!((spent(&first) - before.0, spent(&second) - before.1), (700, 30));
+}
+
+/// What the kernel's log says of a process, as far as it is there.
+fn said_of(name: &str) -> Vec<String> {
+    let (mut lines, mut cursor, mut text) = (Vec::new(), 0, [0; 512]);
+    while let Some(record) = crate::log::read(cursor, &mut text) {
+        lines.push(String::from(record.text));
+        cursor = record.next;
+    }
+    lines.retain(|line| line.starts_with(name));
+    lines
+}
+
+#[test]
+fn the_record_of_a_fault_takes_log_bytes_of_who_died_and_says_what_they_sufficed_for() {
+    let world = World::new();
+    let heir = world.start("heir");
+    for (name, log_bytes, log, lines) in [
+        ("rich-victim", 4096, CrashLog::Whole, 1),
+        ("poor-victim", 75, CrashLog::Shortened, 1),
+        ("bare-victim", 50, CrashLog::Missing, 0),
+        ("mute-victim", 0, CrashLog::Missing, 0),
+    ] {
+        let process = world.process_with(name, &Limits { log_bytes, ..super::LIMITS });
+        let victim = User::of(&process);
+        let handle = ProcessHandle::new(process.clone()).unwrap_or_else(|_| panic!("memory"));
+        let handle = heir.hold(Object::ProcessHandle(handle));
+        victim.run();
+        (HANDLERS.fault)(Fault { vector: 14, error_code: 6, address: 0x1234 });
+        let said = said_of(name);
+        assert_eq!(said.len(), lines, "{said:?}");
+        let used: u64 = said.iter().map(|line| (line.len() + RECORD_OVERHEAD) as u64).sum();
+        assert_eq!(process.log.lock().used(kernel_hal::time::now_ns()), used);
+        assert!(said.iter().all(|line| line.contains("shortened") == (log == CrashLog::Shortened)));
+        heir.run();
+        let cqe = heir.call_raw(handle, process_handle::INTERFACE_ID, process_handle::CRASH, &Empty, 0);
+        let answer = heir.get(super::REPLY, cqe.result as usize);
+        let crash = CrashResults::decode(&answer).expect("a record");
+        assert_eq!((crash.log, crash.vector, crash.address), (log, 14, 0x1234), "{name}");
+    }
 }

@@ -3,7 +3,8 @@
 use super::ipc::Pair;
 use super::{User, World, call_sqe, recv_sqe};
 use crate::audit::census::{self, Kind};
-use crate::audit::{self, Fault, derivation};
+use crate::audit::derivation::{Derivation, Walk};
+use crate::audit::{self, Fault};
 use crate::cap::Object;
 use crate::cap::system_info::SystemInfo;
 use crate::cap::timer::Timer;
@@ -31,7 +32,9 @@ pub(super) fn from_now_on(on: bool) {
 /// Goes over the books of every process, as tests do after each system call.
 pub(super) fn books_are_in_order() {
     let mut cursor = 0;
-    while let Some(process) = registry::at_or_after(cursor).filter(|_| ON.load(Ordering::SeqCst)) {
+    while ON.load(Ordering::SeqCst)
+        && let Some(process) = registry::at_or_after(cursor)
+    {
         let found = audit::look_at(&process);
         assert_eq!(found.wrong().as_str(), "", "{}", process.name.as_str());
         cursor = process.id + 1;
@@ -54,18 +57,28 @@ fn look_at_nodes_now_and_then() {
 /// Nodes whose capability an earlier test took out of its table by hand, to put something wrong.
 static LOST: AtomicU64 = AtomicU64::new(0);
 
+/// What an audit of all capabilities finds.
+pub(super) fn derivation() -> Derivation {
+    let mut walk = Walk::begin();
+    loop {
+        if let Some(found) = walk.step() {
+            return found;
+        }
+    }
+}
+
 /// A test ends, and all its processes have.
 pub(super) fn nothing_is_left() {
     // One that fails, or puts things wrong on purpose, leaves what it leaves.
     if std::thread::panicking() || !ON.load(Ordering::SeqCst) {
-        return LOST.store(derivation::look().alive, Ordering::SeqCst);
+        return LOST.store(derivation().alive, Ordering::SeqCst);
     }
     books_are_in_order();
 }
 
 /// Every capability has its node and every node its capability.
 pub(super) fn nodes_are_in_order() {
-    let found = derivation::look();
+    let found = derivation();
     assert_eq!((found.wrong, found.held + LOST.load(Ordering::SeqCst)), (0, found.alive), "{found:?}");
     assert!(found.dead < found.alive.max(1), "{found:?}");
 }

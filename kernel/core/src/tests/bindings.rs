@@ -14,7 +14,7 @@ use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransferSlot, TransportError
 use capos_mem::Resource;
 use capos_schema::notification::{self, MintParams, PollResults};
 use capos_schema::{Empty, alarm, interrupt, process_handle, signaller, timer};
-use kernel_hal::{IrqLine, fake, time};
+use kernel_hal::{fake, time};
 
 /// A process that waits for events.
 pub(super) struct Waiter {
@@ -23,7 +23,7 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    fn new(world: &World) -> Self {
+    pub fn new(world: &World) -> Self {
         Waiter::of(world.start("waiter"))
     }
 
@@ -50,7 +50,7 @@ impl Waiter {
     }
 
     /// Calls a method with a signaller beside it.
-    fn bind(&self, target: (CapId, u64), method: u16, signal: TransferSlot, caps_recv: u8) -> Cqe {
+    pub fn bind(&self, target: (CapId, u64), method: u16, signal: TransferSlot, caps_recv: u8) -> Cqe {
         self.user.set_word(CAPS, signal.0);
         self.user.one(Sqe { caps_send: 1, caps_recv, ..call_sqe(target.0, target.1, method, 0) })
     }
@@ -139,9 +139,55 @@ fn the_loss_of_the_last_signaller_is_an_event() {
     assert_eq!(waiter.user.pop().badge, 0b10);
 }
 
-fn line(waiter: &Waiter) -> (CapId, u64) {
+pub(super) fn line(waiter: &Waiter) -> (CapId, u64) {
     let interrupt = Interrupt::isa(4).unwrap_or_else(|_| panic!("free"));
     (waiter.user.hold(Object::Interrupt(interrupt)), interrupt::INTERFACE_ID)
+}
+
+/// Line 4 fires, if somebody has it.
+pub(super) fn fire() {
+    if let Some(line) = fake::irq::fire(4) {
+        (HANDLERS.irq)(line);
+    }
+}
+
+#[test]
+fn an_interrupt_that_comes_late_wakes_nobody() {
+    let world = World::new();
+    let waiter = Waiter::new(&world);
+    let target = line(&waiter);
+    let late = fake::irq::fire(4).expect("claimed");
+    waiter.release(target.0);
+    // The same line again, and a binding: that claim has not fired.
+    let again = line(&waiter);
+    let signal = waiter.signaller(0b1, 0);
+    assert_eq!(waiter.bind(again, interrupt::BIND, TransferSlot::moved(signal), 0).outcome(), 0);
+    (HANDLERS.irq)(late);
+    assert_eq!(waiter.bits(), 0);
+    // Nor does one that has its place.
+    let new = fake::irq::claimed(4).expect("claimed");
+    (HANDLERS.irq)(kernel_hal::IrqLine { turn: new.turn - 1, ..new });
+    assert_eq!(waiter.bits(), 0);
+    fire();
+    assert_eq!(waiter.bits(), 1);
+}
+
+#[test]
+fn a_line_comes_to_the_processor_of_who_acknowledges_it() {
+    let world = World::with_cpus(2);
+    let waiter = Waiter::new(&world);
+    let target = line(&waiter);
+    let acknowledge = call_sqe(target.0, target.1, interrupt::ACKNOWLEDGE, 0);
+    let cpu = || fake::irq::info(0).map(|info| info.cpu as usize);
+    let here = kernel_hal::cpu::id();
+    assert_eq!((waiter.user.one(acknowledge).outcome(), cpu()), (0, Some(here)));
+    fire();
+    fake::irq::unmask(fake::irq::claimed(4).expect("claimed"));
+    fire();
+    fake::cpu::become_cpu(1 - here);
+    fake::irq::unmask(fake::irq::claimed(4).expect("claimed"));
+    assert_eq!(cpu(), Some(1 - here));
+    fake::cpu::become_cpu(here);
 }
 
 #[test]
@@ -152,19 +198,18 @@ fn an_interrupt_signals_and_costs_nobody_else_however_often_it_fires() {
     let signal = waiter.signaller(0b1, 0);
     assert_eq!(waiter.bind(target, interrupt::BIND, TransferSlot::moved(signal), 0).outcome(), 0);
     assert_eq!(waiter.used(), 2, "the notification and the binding");
-    assert!(fake::irq::is_masked(IrqLine(4)));
+    assert!(fake::irq::is_masked(4));
     let acknowledge = call_sqe(target.0, target.1, interrupt::ACKNOWLEDGE, 0);
     for _ in 0..100 {
         assert_eq!(waiter.user.one(acknowledge).outcome(), 0);
-        assert!(!fake::irq::is_masked(IrqLine(4)));
-        fake::irq::mask(IrqLine(4));
-        (HANDLERS.irq)(IrqLine(4));
+        assert!(!fake::irq::is_masked(4));
+        fire();
         assert_eq!(waiter.bits(), 1);
-        assert!(fake::irq::is_masked(IrqLine(4)), "until it is acknowledged");
+        assert!(fake::irq::is_masked(4), "until it is acknowledged");
     }
     // A storm that nobody looks at is one event, and takes no memory.
     fake::fail_nth_allocation(0);
-    (0..1_000_000).for_each(|_| (HANDLERS.irq)(IrqLine(4)));
+    (0..1_000_000).for_each(|_| fire());
     assert!(fake::never_fail(), "nothing was allocated");
     assert_eq!((waiter.bits(), waiter.bits()), (1, 0));
 }
@@ -179,14 +224,14 @@ fn what_is_unbound_signals_no_more() {
         waiter.bind(target, interrupt::BIND, TransferSlot::moved(signal), 0)
     };
     assert_eq!((bind(0b01).outcome(), bind(0b10).outcome()), (0, 0));
-    (HANDLERS.irq)(IrqLine(4));
+    fire();
     assert_eq!((waiter.bits(), waiter.used()), (0b10, 2), "the last binding counts");
     assert_eq!(waiter.user.one(call_sqe(target.0, target.1, interrupt::UNBIND, 0)).outcome(), 0);
-    (HANDLERS.irq)(IrqLine(4));
+    fire();
     assert_eq!((waiter.bits(), waiter.used()), (0, 1));
     assert_eq!(bind(0b100).outcome(), 0);
     waiter.release(target.0);
-    (HANDLERS.irq)(IrqLine(4));
+    fire();
     assert_eq!((waiter.bits(), waiter.used()), (0, 1), "and goes with the line");
 }
 
@@ -201,10 +246,10 @@ fn who_is_deprived_of_a_line_is_signalled_no_more() {
     let signal = waiter.signaller(0b1, 0);
     let lent = (lend().expect("a copy"), interrupt::INTERFACE_ID);
     assert_eq!(waiter.bind(lent, interrupt::BIND, TransferSlot::moved(signal), 0).outcome(), 0);
-    (HANDLERS.irq)(IrqLine(4));
+    fire();
     assert_eq!((waiter.bits(), waiter.used()), (0b1, 2));
     assert_eq!(lender.one(revoke).outcome(), 0);
-    (HANDLERS.irq)(IrqLine(4));
+    fire();
     assert_eq!((waiter.bits(), waiter.used()), (0, 1));
     // What the lender binds itself goes on.
     let signal = waiter.signaller(0b10, 0);
@@ -214,7 +259,7 @@ fn who_is_deprived_of_a_line_is_signalled_no_more() {
     let bind = call_sqe(own, interrupt::INTERFACE_ID, interrupt::BIND, 0);
     assert_eq!(lender.one(Sqe { caps_send: 1, ..bind }).outcome(), 0);
     assert_eq!(lender.one(revoke).outcome(), 0);
-    (HANDLERS.irq)(IrqLine(4));
+    fire();
     assert_eq!(waiter.bits(), 0b10);
 }
 
@@ -231,7 +276,7 @@ fn only_a_signaller_can_be_bound_and_it_has_to_be_paid_for() {
     let broke = waiter.bind(target, interrupt::BIND, TransferSlot::copy(signal), 0);
     assert!(refused(&broke, ExceptionCode::BudgetExhausted));
     waiter.user.process().account.refund(Resource::EndpointEntries, left);
-    (HANDLERS.irq)(IrqLine(4));
+    fire();
     assert_eq!(waiter.bits(), 0);
 }
 
@@ -367,7 +412,7 @@ fn one_word_tells_several_sources_apart() {
     let bell = alarm(&waiter, 0b010);
     let sender = waiter.signaller(0b100, 0);
     set(&waiter, bell, 10);
-    (HANDLERS.irq)(IrqLine(4));
+    fire();
     pass(10);
     waiter.user.one(call_sqe(sender, signaller::INTERFACE_ID, signaller::SIGNAL, 0));
     assert_eq!(waiter.bits(), 0b111);

@@ -1,10 +1,13 @@
 //! Debugging: stops wherever a thread is, breakpoints, the end of either side, traces.
 
+use super::ipc::make_endpoint;
 use super::revocation::{give, gone, revoke};
-use super::{REPLY, User, World, call_sqe, error};
+use super::{REPLY, User, World, call_sqe, error, recv_sqe};
 use crate::cap::Object;
 use crate::cap::process_handle::ProcessHandle;
 use crate::cap::timer::Timer;
+use crate::ipc::ops::{Buffers, Ticket, Waiting};
+use crate::task::debug::{self, Waiter};
 use crate::task::thread::Run;
 use crate::task::trace::Record;
 use crate::trap::HANDLERS;
@@ -134,6 +137,23 @@ fn a_stop_is_told_once() {
 }
 
 #[test]
+fn who_waits_and_is_served_before_he_has_looked_takes_no_news_along() {
+    let world = World::new();
+    let pair = Pair::new(&world);
+    pair.stop(0);
+    let (waits, process) = (&pair.user.thread, pair.other.process());
+    let id = waits.begin(Buffers::NONE, Waiting::Debug(process.clone())).expect("a slot");
+    let ticket = Ticket { thread: waits.clone(), id };
+    assert!(matches!(process.debug.put(Waiter { ticket, brief: false }), Ok(true)));
+    // Before he looks his wait is over, and somebody else waits already.
+    drop(process.debug.withdraw(waits, id));
+    waits.end(id);
+    assert_eq!(pair.event().cause, StopCause::Asked);
+    debug::look_again(process);
+    pair.user.nothing();
+}
+
+#[test]
 fn a_thread_that_waits_stops_and_waits_on() {
     let world = World::new();
     let pair = Pair::new(&world);
@@ -146,6 +166,23 @@ fn a_thread_that_waits_stops_and_waits_on() {
     assert_eq!(pair.decode(&pair.user.pop()).cause, StopCause::Asked);
     pair.resume(0);
     assert!(pair.other.is_blocked());
+}
+
+#[test]
+fn a_thread_that_rests_until_the_last_of_several_rests_on() {
+    let world = World::new();
+    let pair = Pair::new(&world);
+    pair.sleep_in(schema::WAIT, &Empty);
+    let right = make_endpoint(&pair.other, 1);
+    pair.other.submit(Sqe::default());
+    pair.other.submit(recv_sqe(right));
+    pair.other.enter(2, syscall::FOREVER);
+    assert!(pair.other.is_blocked());
+    crate::task::stop::ask(&pair.other.thread);
+    pair.user.run();
+    pair.user.pop();
+    pair.resume(0);
+    assert!(pair.other.is_blocked(), "the receive pends");
 }
 
 #[test]
@@ -427,7 +464,7 @@ fn code_is_changed_in_a_copy() {
     assert_eq!(used(), before + 1);
 }
 
-fn records(pair: &Pair) -> Vec<TraceResults> {
+pub(super) fn records(pair: &Pair) -> Vec<TraceResults> {
     let mut found: Vec<TraceResults> = Vec::new();
     loop {
         let cursor = found.last().map_or(0, |last| last.next);

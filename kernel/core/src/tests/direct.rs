@@ -1,13 +1,19 @@
 //! The shortest way of calls and answers against the ordinary one: what both sides see is the same.
 
 use super::ipc::{Pair, make_endpoint, mint};
-use super::{MSG, REPLY, User, WAYS, World, error, here, recv_sqe, return_recv_sqe, return_sqe};
+use super::revocation::gone;
+use super::{CAPS, MSG, REPLY, User, WAYS, World, error, here, recv_sqe, return_recv_sqe, return_sqe};
+use crate::cap::Object;
+use crate::cap::timer::Timer;
+use crate::ipc::calls::Token;
+use crate::ipc::{deliver, direct};
 use crate::task::end;
 use crate::task::process::Status;
 use crate::task::thread::Thread;
 use crate::trap::HANDLERS;
 use capos_abi::ring::cqe_flags;
-use capos_abi::{Cqe, Sqe, TransportError, syscall};
+use capos_abi::{CapId, Cqe, Op, Sqe, TransferSlot, TransportError, syscall};
+use capos_mem::Resource;
 use core::sync::atomic::Ordering;
 use kernel_hal::fake;
 use kernel_hal::sync::Ref;
@@ -92,6 +98,210 @@ fn both_ways_refuse_the_same() {
         pair.server.enter(1, way);
         assert_eq!(error(&pair.server.pop()), Some(TransportError::StaleToken));
     }
+}
+
+/// A call with a copy and a move; what the server sees, the ids, and what both processes hold afterwards.
+fn carry(way: u64) -> (Seen, [u64; 2], [u64; 2], i64) {
+    let world = World::new();
+    let pair = Pair::new(&world, 1);
+    let (copied, moved) = (pair.client.hold(Object::Timer(Timer)), pair.client.hold(Object::Timer(Timer)));
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, syscall::FOREVER);
+    pair.client.set_word(CAPS, TransferSlot::copy(copied).0);
+    pair.client.set_word(CAPS + 8, TransferSlot::moved(moved).0);
+    pair.client.submit(Sqe { caps_send: 2, ..pair.call(b"two more") });
+    pair.client.enter(1, way);
+    assert!(pair.client.is_blocked() && is_running(0, &pair.server.thread.context));
+    assert!(!gone(&pair.client, copied) && gone(&pair.client, moved));
+    let ids = [pair.server.word(CAPS), pair.server.word(CAPS + 8)];
+    ids.iter().for_each(|id| assert!(!gone(&pair.server, CapId::from_raw(*id))));
+    let slots = [&pair.client, &pair.server].map(|user| user.process().account.used(Resource::CapSlots));
+    let call = seen(&pair.server, 8);
+    pair.server.submit(return_recv_sqe(pair.right, call.0.token, 0));
+    pair.server.enter(1, way);
+    assert!(is_running(0, &pair.client.thread.context));
+    (call, ids, slots, pair.client.returned())
+}
+
+#[test]
+fn both_ways_carry_the_same() {
+    let [direct, ordinary] = WAYS.map(carry);
+    assert_eq!(direct, ordinary);
+    assert_eq!((direct.0.0.caps, direct.0.0.result), (2, 8));
+}
+
+#[test]
+fn both_ways_refuse_to_carry_the_same() {
+    for way in WAYS {
+        let world = World::new();
+        let pair = Pair::new(&world, 1);
+        let held = pair.client.hold(Object::Timer(Timer));
+        pair.server.submit(Sqe { caps_recv: 1, ..recv_sqe(pair.right) });
+        pair.server.enter(1, syscall::FOREVER);
+        let slots =
+            || [&pair.client, &pair.server].map(|user| user.process().account.used(Resource::CapSlots));
+        let before = slots();
+        let refused = |list: &[TransferSlot], sqe: Sqe| {
+            for (n, slot) in (0..).zip(list) {
+                pair.client.set_word(CAPS + 8 * n, slot.0);
+            }
+            pair.client.submit(Sqe { caps_send: list.len() as u8, ..sqe });
+            pair.client.enter(1, way);
+            assert!(pair.server.is_blocked(), "the receiver waits on");
+            assert_eq!(slots(), before);
+            error(&pair.client.pop())
+        };
+        let (copy, good) = (TransferSlot::copy(held), pair.call(b""));
+        assert_eq!(refused(&[TransferSlot::copy(CapId::NULL)], good), Some(TransportError::InvalidCap));
+        assert_eq!(refused(&[copy, copy], good), Some(TransportError::PeerBudgetExhausted));
+        let fixed = TransferSlot::moved(CapId::SELF_MEMORY);
+        assert_eq!(refused(&[fixed], good), Some(TransportError::NotTransferable));
+        assert_eq!(refused(&[copy], Sqe { caps_off: 4, ..good }), Some(TransportError::InvalidArgument));
+        assert_eq!(refused(&[copy], Sqe { interface: 1, ..good }), Some(TransportError::WrongInterface));
+        // The facet itself may go along.
+        pair.client.set_word(CAPS, TransferSlot::moved(pair.facet).0);
+        pair.client.submit(Sqe { caps_send: 1, ..good });
+        pair.client.enter(1, way);
+        let call = pair.server.pop();
+        assert!(gone(&pair.client, pair.facet) && call.caps == 1);
+        pair.server.submit(return_recv_sqe(pair.right, call.token, 0));
+        pair.server.enter(1, way);
+        assert_eq!(pair.client.pop().result, 0);
+        pair.client.nothing();
+    }
+}
+
+#[test]
+fn what_was_revoked_in_the_middle_carries_nothing() {
+    for way in WAYS {
+        let world = World::new();
+        let pair = Pair::new(&world, 1);
+        let held = pair.client.hold(Object::Timer(Timer));
+        pair.server.submit(recv_sqe(pair.right));
+        pair.server.enter(1, syscall::FOREVER);
+        pair.client.set_word(CAPS, TransferSlot::copy(held).0);
+        // It goes between the look into the table and the endpoint: as if another processor had just taken it.
+        let entry = pair.client.object(pair.facet);
+        let Object::Client(facet) = entry else { panic!("a facet") };
+        drop(pair.client.process().release(pair.facet));
+        pair.client.process().loses_one();
+        pair.client.submit(Sqe { caps_send: 1, ..pair.call(b"") });
+        let (call, cpu) = (pair.client.thread.ring.queued(0), crate::task::cpu::here());
+        assert!(!direct::carry_call(
+            cpu,
+            &pair.client.thread,
+            &facet,
+            pair.facet.raw(),
+            &call,
+            call.kind(),
+            1
+        ));
+        assert!(pair.server.is_blocked());
+        pair.client.enter(1, way);
+        assert_eq!(error(&pair.client.pop()), Some(TransportError::InvalidCap));
+    }
+}
+
+/// A server that has something to give up before it answers, and answers with a capability; what both sides see of the answer.
+fn answer_last(way: u64) -> (Seen, Vec<Cqe>, i64, [u64; 2]) {
+    let world = World::new();
+    let pair = Pair::new(&world, 1);
+    let given = pair.server.hold(Object::Timer(Timer));
+    let kept = [pair.server.hold(Object::Timer(Timer)), pair.server.hold(Object::Timer(Timer))];
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, syscall::FOREVER);
+    pair.client.submit(Sqe { caps_recv: 1, ..pair.call(b"") });
+    pair.client.enter(1, way);
+    let token = pair.server.pop().token;
+    pair.server.set_word(CAPS, TransferSlot::moved(given).0);
+    for cap in kept {
+        pair.server.submit(Sqe { op: Op::Release as u8, cap: cap.raw(), ..Sqe::default() });
+    }
+    pair.server.submit(Sqe { caps_send: 1, ..return_recv_sqe(pair.right, token, 8) });
+    pair.server.enter(3, way);
+    assert!(pair.server.is_blocked() && is_running(0, &pair.client.thread.context));
+    assert!(kept.iter().chain([&given]).all(|cap| gone(&pair.server, *cap)));
+    assert!(!gone(&pair.client, CapId::from_raw(pair.client.word(CAPS))));
+    let answer = seen(&pair.client, 8);
+    pair.client.submit(pair.call(b"next"));
+    pair.client.enter(1, way);
+    assert!(is_running(0, &pair.server.thread.context));
+    let slots = [&pair.client, &pair.server].map(|user| user.process().account.used(Resource::CapSlots));
+    let returned = pair.server.returned();
+    (answer, (0..3).map(|_| pair.server.pop()).collect(), returned, slots)
+}
+
+#[test]
+fn the_last_of_several_goes_the_same_way() {
+    let [direct, ordinary] = WAYS.map(answer_last);
+    assert_eq!(direct, ordinary);
+    assert_eq!((direct.0.0.caps, direct.0.0.result, direct.2), (1, 8, 3));
+    assert_eq!(direct.1[2].result, 4);
+}
+
+#[test]
+fn what_waits_for_more_or_less_than_all_does_not_rest() {
+    // The completion of the NOP is enough for the first, and for the second not all that there will be are enough.
+    for (min, sleeps) in [(1, false), (3, true)] {
+        let world = World::new();
+        let pair = Pair::new(&world, 1);
+        pair.server.submit(recv_sqe(pair.right));
+        pair.server.enter(1, syscall::FOREVER);
+        pair.client.submit(Sqe::default());
+        pair.client.submit(pair.call(b"12345678"));
+        pair.client.enter(min, syscall::FOREVER);
+        assert_eq!(pair.client.is_blocked(), sleeps);
+        let token = pair.server.pop().token;
+        assert_eq!(pair.server.one(return_sqe(pair.right, token, 0)).result, 0);
+        assert_eq!(pair.client.is_blocked(), sleeps);
+    }
+}
+
+#[test]
+fn a_right_that_was_given_up_in_the_middle_receives_nothing() {
+    let world = World::new();
+    let pair = Pair::new(&world, 1);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, syscall::FOREVER);
+    pair.client.submit(pair.call(b""));
+    pair.client.enter(1, syscall::FOREVER);
+    let token = Token::from_raw(pair.server.pop().token);
+    let held = deliver::held(&pair.server.thread, pair.right).expect("held");
+    // Another processor has just begun to end what was received through it.
+    held.0.note_given_up();
+    pair.server.submit(return_recv_sqe(pair.right, token.raw(), 0));
+    let (answer, cpu) = (pair.server.thread.ring.queued(1), crate::task::cpu::here());
+    assert!(!direct::carry_answer(cpu, &pair.server.thread, &held, token, &answer, answer.kind(), 1));
+    assert!(pair.client.is_blocked());
+    assert!(held.0.give_up(pair.server.process().id, &mut 100));
+    pair.client.run();
+    assert_eq!(error(&pair.client.pop()), Some(TransportError::Disconnected));
+}
+
+#[test]
+fn who_has_another_call_under_way_does_not_rest() {
+    let world = World::new();
+    let (pair, other) = (Pair::new(&world, 1), world.start("other"));
+    let right = make_endpoint(&other, 1);
+    let facet = other.process().release(mint(&other, right, 7)).expect("just minted");
+    let facet = pair.client.hold(facet.object);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, syscall::FOREVER);
+    // Nobody receives the first; the second finds a server that rests.
+    pair.client.submit(Sqe { cap: facet.raw(), user_data: 1, ..pair.call(b"") });
+    pair.client.submit(Sqe { user_data: 2, ..pair.call(b"") });
+    pair.client.enter(2, syscall::FOREVER);
+    let token = pair.server.pop().token;
+    assert_eq!(pair.server.one(return_sqe(pair.right, token, 0)).result, 0);
+    assert!(pair.client.is_blocked(), "one is under way");
+    let token = other.one(recv_sqe(right)).token;
+    assert_eq!(other.one(return_sqe(right, token, 0)).result, 0);
+    pair.client.run();
+    assert_eq!(
+        [pair.client.pop(), pair.client.pop()].map(|cqe| (cqe.user_data, cqe.result)),
+        [(2, 0), (1, 0)]
+    );
+    assert_eq!(pair.client.returned(), 2);
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) struct Turns {
     pub left: Waiter,
     pub right: Waiter,
     pub to_left: CapId,
-    to_right: CapId,
+    pub to_right: CapId,
 }
 
 /// Gives what `owner` holds to `to`.

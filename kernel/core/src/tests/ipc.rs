@@ -16,7 +16,7 @@ use kernel_hal::fake;
 use kernel_hal::sync::Ref;
 use std::sync::Mutex;
 
-const FACE: u64 = 0x77;
+pub(super) const FACE: u64 = 0x77;
 
 /// A server with an endpoint and a client with a facet of it.
 pub(super) struct Pair {

@@ -1,9 +1,9 @@
 //! Revocation of what is mapped.
 
+use super::audit::derivation;
 use super::audit::nodes_are_in_order;
 use super::revocation::{give, gone, revoke};
 use super::{CAPS, MSG, User, World, call_sqe, error};
-use crate::audit::derivation;
 use crate::cap::{families, leases};
 use crate::task::end;
 use crate::task::process::Status;
@@ -62,10 +62,10 @@ fn what_was_mapped_goes_and_its_place_stays() {
     let addresses = [(&a, own), (&b, first), (&c, second)]
         .map(|(user, cap)| map(user, TransferSlot::copy(cap)).expect("room"));
     // The own one of who made it derives from nothing.
-    assert_eq!(derivation::look().leases, 2);
+    assert_eq!(derivation().leases, 2);
     assert_eq!(revoke(&a, own).0.outcome(), 0);
     assert_eq!([&a, &b, &c].map(mapped), [before[0] + PAGES, before[1], before[2]]);
-    assert_eq!(derivation::look().leases, 0);
+    assert_eq!(derivation().leases, 0);
     nodes_are_in_order();
     for (user, address) in [&a, &b, &c].into_iter().zip(addresses) {
         unmap(user, address);
@@ -116,20 +116,20 @@ fn a_mapping_that_its_process_takes_out_or_ends_with_derives_from_nothing_any_mo
     let (first, second) = (give(&a, &b, TransferSlot::copy(own)), give(&a, &c, TransferSlot::copy(own)));
     let address = map(&b, TransferSlot::copy(first)).expect("room");
     map(&c, TransferSlot::copy(second)).expect("room");
-    assert_eq!(derivation::look().leases, 2);
+    assert_eq!(derivation().leases, 2);
     // In two pieces first: one lease holds both.
     let hole = UnmapParams { address: address + PAGE, size: PAGE };
     b.call::<Empty>(CapId::SELF_MEMORY, virtual_memory::INTERFACE_ID, virtual_memory::UNMAP, &hole)
         .expect("it is there");
-    assert_eq!(derivation::look().leases, 2);
+    assert_eq!(derivation().leases, 2);
     for page in [address, address + 2 * PAGE] {
         let piece = UnmapParams { address: page, size: PAGE };
         b.call::<Empty>(CapId::SELF_MEMORY, virtual_memory::INTERFACE_ID, virtual_memory::UNMAP, &piece)
             .expect("it is there");
     }
-    assert_eq!(derivation::look().leases, 1);
+    assert_eq!(derivation().leases, 1);
     end::end_process(c.process(), Status::Killed);
-    assert_eq!(derivation::look().leases, 0);
+    assert_eq!(derivation().leases, 0);
     assert_eq!(revoke(&a, own).0.outcome(), 0);
     nodes_are_in_order();
 }
@@ -148,7 +148,7 @@ fn nothing_is_mapped_while_a_revocation_is_under_way() {
     nodes_are_in_order();
     drop(lease);
     assert_eq!(map(&b, TransferSlot::copy(copy)), Err(TransportError::InvalidCap));
-    assert_eq!(derivation::look().leases, 0);
+    assert_eq!(derivation().leases, 0);
 }
 
 #[test]

@@ -13,7 +13,7 @@ const PAGES: u64 = 600;
 const SIZE: u64 = PAGES * 4096;
 
 /// A submission that makes memory in two steps, in an address space or as an object.
-fn long(user: &User, object: bool, user_data: u64) -> Sqe {
+pub(super) fn long(user: &User, object: bool, user_data: u64) -> Sqe {
     let mut message = [0; 64];
     let (method, len) = if object {
         (vm::CREATE_OBJECT, vm::CreateObjectParams { size: SIZE }.encode(&mut message))

@@ -19,22 +19,22 @@ fn call<R: for<'a> capos_schema::Decode<'a>>(
     user.call(CapId::SELF_MEMORY, vm::INTERFACE_ID, method, params)
 }
 
-fn reserve(user: &User, pages: u64) -> u64 {
+pub(super) fn reserve(user: &User, pages: u64) -> u64 {
     call::<vm::ReserveResults>(user, vm::RESERVE, &vm::ReserveParams { size: pages * PAGE })
         .expect("room")
         .address
 }
 
-fn commit(user: &User, address: u64, pages: u64) -> Result<Empty, Cqe> {
+pub(super) fn commit(user: &User, address: u64, pages: u64) -> Result<Empty, Cqe> {
     let protection = Protection::ReadWrite;
     call(user, vm::COMMIT, &vm::CommitParams { address, size: pages * PAGE, protection })
 }
 
-fn protect(user: &User, address: u64, protection: Protection) -> Result<Empty, Cqe> {
+pub(super) fn protect(user: &User, address: u64, protection: Protection) -> Result<Empty, Cqe> {
     call(user, vm::PROTECT, &vm::ProtectParams { address, size: PAGE, protection })
 }
 
-fn unmap(user: &User, address: u64, pages: u64) -> Result<Empty, Cqe> {
+pub(super) fn unmap(user: &User, address: u64, pages: u64) -> Result<Empty, Cqe> {
     call(user, vm::UNMAP, &vm::UnmapParams { address, size: pages * PAGE })
 }
 

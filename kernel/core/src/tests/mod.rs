@@ -2,11 +2,13 @@
 
 mod abuse;
 mod accounts;
+mod apart;
 mod audit;
 mod authority;
 mod bindings;
 mod clockwork;
 mod debug;
+mod debug_races;
 mod direct;
 mod direct_events;
 mod direct_faults;
@@ -22,11 +24,14 @@ mod parking;
 mod ports;
 mod processes;
 mod reaping;
+mod recall;
 mod refusals;
 mod revocation;
 mod ring;
+mod runs;
 mod shares;
 mod shortage;
+mod slices;
 mod stops;
 mod timed;
 mod turns;

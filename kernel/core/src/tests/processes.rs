@@ -220,8 +220,7 @@ fn killing_a_thread_on_another_cpu_stops_it_there() {
     killer.run();
 }
 
-/// A thread like any other, of that shape and priority.
-/// A thread of the tiny program.
+/// A thread of the tiny program, of that shape and priority.
 pub(super) fn new_thread(shape: RingShape, priority: u8) -> NewThread<'static> {
     NewThread {
         entry: layout::IMAGE_BASE,

@@ -351,8 +351,8 @@ fn many_go_in_slices() {
     }
     let (cqe, calls) = revoke(&a, own);
     assert_eq!(cqe.outcome(), 0);
-    // Two slices at most in one system call.
-    assert!((300 / 32..=300 / 16 + 2).contains(&calls), "{calls}");
+    // A slice has 32 units, of which a victim takes at least two.
+    assert!((300 / 16..=300 / 8).contains(&calls), "{calls}");
     assert!(gone(&a, last) || gone(&b, last));
     nodes_are_in_order();
 }
@@ -469,7 +469,8 @@ fn who_revokes_may_end_at_any_slice() {
         nodes_are_in_order();
         // What it had not come to can be passed on again, and is the keeper's to revoke.
         let left: std::vec::Vec<CapId> = copies.iter().copied().filter(|copy| !gone(&b, *copy)).collect();
-        assert_eq!(left.len(), 60_usize.saturating_sub(16 * slices), "after {slices} slices");
+        let possible = 60_usize.saturating_sub(16 * slices)..=60_usize.saturating_sub(8 * slices);
+        assert!(possible.contains(&left.len()), "{} after {slices} slices", left.len());
         if let Some(copy) = left.first() {
             give(&b, &b, TransferSlot::copy(*copy));
         }

@@ -433,7 +433,7 @@ fn a_wait_that_cannot_be_armed_ends_at_once() {
     // As many as there is room for.
     loop {
         let mut armed = None;
-        without_memory(&mut || armed = timers::arm_wait(&user.thread, u64::MAX, u64::MAX - 1).ok());
+        without_memory(&mut || armed = timers::arm_wait(&user.thread, u64::MAX, u64::MAX / 2).ok());
         let Some(alarm) = armed else { break };
         alarms.push(alarm);
     }

@@ -267,3 +267,68 @@ fn who_has_no_time_gets_another_chance_when_somebody_urgent_calls() {
     work.pass(1);
     assert!(is_running(0, &pair.server.thread.context), "{:?}", pair.server.thread.state.lock().queued);
 }
+
+/// A client that calls through three servers with hardly any time of their own, all on direct ways; each of these works before it calls the
+/// next and after it has its answer. What each process paid in the end, the client last.
+fn paid_along_a_chain(world: &World, unit: u64, stranger: bool) -> Vec<u64> {
+    let servers: Vec<User> = (0..3).map(|_| world.start_with("server", 10, 1)).collect();
+    let rights: Vec<_> = servers.iter().map(|server| make_endpoint(server, 4)).collect();
+    let facets: Vec<_> =
+        servers.iter().zip(&rights).map(|(server, right)| mint(server, *right, 42)).collect();
+    let client = world.start_with("client", 10, 50);
+    let mut held = Vec::new();
+    for (n, caller) in [&client, &servers[0], &servers[1]].into_iter().enumerate() {
+        let object = servers[n].object(facets[n]);
+        held.push(caller.hold(object));
+    }
+    for (server, right) in servers.iter().zip(&rights) {
+        server.run();
+        server.submit(recv_sqe(*right));
+        server.enter(1, syscall::FOREVER);
+    }
+    client.run();
+    let users: Vec<&User> = servers.iter().chain([&client]).collect();
+    let mut work = Clockwork::new(world, &users);
+    let before: Vec<u64> = users.iter().map(|user| schedule::time_of(user.process())).collect();
+    let mut tokens = Vec::new();
+    for (n, caller) in [&client, &servers[0], &servers[1]].into_iter().enumerate() {
+        work.pass(unit);
+        caller.submit(super::call_sqe(held[n], 0x77, 1, 0));
+        caller.enter(1, syscall::FOREVER);
+        assert!(is_running(0, &servers[n].thread.context));
+        tokens.push(servers[n].pop().token);
+    }
+    if stranger {
+        // The one at the end has something of its own to do first, so what it does next is for itself.
+        schedule::pay_oneself(super::here(), &servers[2].thread);
+    }
+    for n in (0..3).rev() {
+        work.pass(unit);
+        servers[n].submit(return_recv_sqe(rights[n], tokens[n], 0));
+        servers[n].enter(1, syscall::FOREVER);
+        let back = if n == 0 { &client } else { &servers[n - 1] };
+        assert!(stranger || is_running(0, &back.thread.context), "{n}");
+        if stranger {
+            break;
+        }
+        back.pop();
+    }
+    work.pass(unit);
+    users.iter().zip(before).map(|(user, before)| schedule::time_of(user.process()) - before).collect()
+}
+
+#[test]
+fn a_client_pays_for_all_servers_of_a_chain_there_and_back() {
+    let world = World::new();
+    // Each server has a hundredth: half of what it does here in one go.
+    assert_eq!(paid_along_a_chain(&world, 200_000, false), [0, 0, 0, 7 * 200_000]);
+}
+
+#[test]
+fn time_that_is_not_a_clients_goes_to_nobody_along_with_an_answer() {
+    let world = World::new();
+    let paid = paid_along_a_chain(&world, 50_000, true);
+    // It pays for itself; who has its answer goes on in its own time, or its client's.
+    assert_eq!((paid[2], paid.iter().sum::<u64>()), (50_000, 5 * 50_000), "{paid:?}");
+    assert!(paid[1] == 50_000 || paid[3] == 4 * 50_000, "{paid:?}");
+}

@@ -184,7 +184,7 @@ fn a_preempted_thread_goes_on_on_an_idle_cpu() {
     high.home.store(0, core::sync::atomic::Ordering::Relaxed);
     fake::cpu::become_cpu(0);
     schedule::make_ready(high.clone());
-    (HANDLERS.irq)(kernel_hal::IrqLine(0));
+    (HANDLERS.irq)(kernel_hal::IrqLine { gsi: 0, place: 0, turn: 0 });
     for cpu in 0..2 {
         fake::cpu::become_cpu(cpu);
         (HANDLERS.kick)();
@@ -213,7 +213,7 @@ fn who_becomes_ready_while_a_cpu_decides_is_not_left_at_hand() {
     fake::cpu::answer_kicks(make_late_ready);
     // The decision places the first one on the other CPU, which is idle, and kicks that.
     schedule::make_ready(first.clone());
-    (HANDLERS.irq)(kernel_hal::IrqLine(0));
+    (HANDLERS.irq)(kernel_hal::IrqLine { gsi: 0, place: 0, turn: 0 });
     assert!(is_running(0, &busy.thread.context));
     assert!([first, late].iter().all(|thread| thread.state.lock().queued.is_some()));
 }

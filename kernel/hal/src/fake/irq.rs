@@ -1,56 +1,67 @@
 //! Interrupt lines 0 to 15, fired by the test through the handler.
 
+use super::cpu;
+use crate::lines::{Lines, Wire};
 use crate::types::{IrqError, IrqInfo, IrqLine};
-use std::sync::Mutex;
 
-#[derive(Clone, Copy)]
-struct Line {
-    claimed: bool,
-    masked: bool,
+struct Pin;
+
+impl Wire for Pin {
+    fn set_masked(&self, _masked: bool) {}
+
+    fn aim(&self, cpu: usize) -> usize {
+        cpu
+    }
 }
 
-const IDLE: Line = Line { claimed: false, masked: true };
-static LINES: Mutex<[Line; 16]> = Mutex::new([IDLE; 16]);
+const LINES_MAX: u8 = 16;
+static LINES: Lines<Pin> = Lines::new();
 
 pub(super) fn reset() {
-    *LINES.lock().expect("no test panics inside") = [IDLE; 16];
-}
-
-fn change<R>(line: IrqLine, f: impl FnOnce(&mut Line) -> R) -> Option<R> {
-    let mut lines = LINES.lock().expect("no test panics inside");
-    lines.get_mut(usize::try_from(line.0).ok()?).map(f)
+    while let Some(line) = info(0).and_then(|info| claimed(info.gsi)) {
+        release(line);
+    }
 }
 
 /// Takes an ISA line, masked.
 pub fn claim_isa(irq: u8) -> Result<IrqLine, IrqError> {
-    let line = IrqLine(u32::from(irq));
-    let free = change(line, |it| !core::mem::replace(&mut it.claimed, true)).ok_or(IrqError::NotFound)?;
-    if free { Ok(line) } else { Err(IrqError::Taken) }
+    if irq >= LINES_MAX {
+        return Err(IrqError::NotFound);
+    }
+    LINES.claim(u32::from(irq), cpu::id(), |_| Pin)
 }
 
 /// Gives a line back, masked.
 pub fn release(line: IrqLine) {
-    change(line, |it| *it = IDLE);
+    LINES.release(line);
 }
 
 /// Masks a line.
 pub fn mask(line: IrqLine) {
-    change(line, |it| it.masked = true);
+    LINES.mask(line);
 }
 
-/// Unmasks a line.
+/// Unmasks a line, and has its interrupts come to this processor if it was masked.
 pub fn unmask(line: IrqLine) {
-    change(line, |it| it.masked = false);
+    LINES.unmask(line, cpu::id());
 }
 
 /// Line number `index` of those claimed.
 pub fn info(index: usize) -> Option<IrqInfo> {
-    let lines = LINES.lock().expect("no test panics inside");
-    let (gsi, line) = lines.iter().enumerate().filter(|(_, line)| line.claimed).nth(index)?;
-    Some(IrqInfo { gsi: gsi as u32, vector: 0x30 + gsi as u8, count: 0, masked: line.masked })
+    LINES.info(index, 0)
 }
 
-/// Whether a line is masked, for tests.
-pub fn is_masked(line: IrqLine) -> bool {
-    change(line, |it| it.masked).unwrap_or(true)
+/// Line `gsi` as somebody has claimed it, for tests.
+pub fn claimed(gsi: u32) -> Option<IrqLine> {
+    LINES.find(gsi)
+}
+
+/// Line `gsi` fires if somebody has claimed it: a test calls the handler with what it gives.
+pub fn fire(gsi: u32) -> Option<IrqLine> {
+    LINES.fired(usize::from(claimed(gsi)?.place))
+}
+
+/// Whether line `gsi` is masked, for tests.
+pub fn is_masked(gsi: u32) -> bool {
+    (0..).map_while(info).find(|info| info.gsi == gsi).is_none_or(|info| info.masked)
 }

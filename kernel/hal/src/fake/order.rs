@@ -6,12 +6,14 @@ use std::cell::Cell;
 
 std::thread_local! {
     static MODE: Cell<Mode> = const { Cell::new(Mode::Undecided) };
+    static APART: Cell<bool> = const { Cell::new(false) };
     static HELD: [[Entry; ENTRIES]; MAX_CPUS] = const { [const { [const { Entry::new() }; ENTRIES] }; MAX_CPUS] };
 }
 
 /// Nobody has said whether the order is checked, and nothing is held.
 pub fn forget_all() {
     MODE.set(Mode::Undecided);
+    APART.set(false);
     with_all(Entry::clear);
 }
 
@@ -34,4 +36,12 @@ pub(crate) fn with_own<R>(work: impl FnOnce(&[Entry]) -> R) -> R {
 pub(crate) fn with_all(work: impl Fn(&Entry)) {
     // A lock may be dropped by a thread that has gone as far as to drop this.
     let _ = HELD.try_with(|held| held.iter().flatten().for_each(work));
+}
+
+pub(crate) fn is_apart() -> bool {
+    APART.get()
+}
+
+pub(crate) fn set_apart(apart: bool) -> bool {
+    APART.replace(apart)
 }

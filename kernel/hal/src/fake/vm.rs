@@ -11,6 +11,7 @@ use crate::sync::{Lock, Ref};
 use crate::types::{Protection, SpaceUsage, VmError};
 use alloc::collections::BTreeMap;
 use capos_abi::{PAGE_SIZE, layout};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone)]
 struct Page {
@@ -32,7 +33,7 @@ impl Page {
 /// The user half of one process's memory, page by page.
 pub struct AddressSpace {
     pages: Lock<BTreeMap<u64, Page>>,
-    next: Lock<u64>,
+    next: AtomicU64,
     budget: Ref<Account>,
 }
 
@@ -43,7 +44,7 @@ impl AddressSpace {
     pub fn new(budget: &Ref<Account>) -> Result<Ref<AddressSpace>, VmError> {
         let space = AddressSpace {
             pages: Lock::new(LockRank::Space, BTreeMap::new()),
-            next: Lock::new(LockRank::Window, layout::DYNAMIC_BASE),
+            next: AtomicU64::new(layout::DYNAMIC_BASE),
             budget: budget.clone(),
         };
         Ok(Ref::try_new(space)?)
@@ -233,9 +234,8 @@ impl AddressSpace {
         if pages == 0 || pages > 1 << 30 {
             return Err(VmError::InvalidArgument);
         }
-        let mut next = self.next.lock();
-        let start = *next + PAGE;
-        *next = start + pages as u64 * PAGE;
+        let size = (pages as u64 + 1) * PAGE;
+        let start = self.next.fetch_add(size, Ordering::Relaxed) + PAGE;
         Ok(start)
     }
 

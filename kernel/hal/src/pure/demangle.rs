@@ -76,7 +76,7 @@ impl fmt::Display for Symbol<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::Symbol;
     use std::string::ToString;

@@ -39,7 +39,7 @@ impl Health {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::{Health, WINDOW};
 

@@ -40,7 +40,7 @@ pub fn is_reserved(range: (u16, u16)) -> bool {
     RESERVED.iter().chain([&PCI_CONFIG]).any(|reserved| overlap(*reserved, range))
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::{is_reserved, overlap, range};
 

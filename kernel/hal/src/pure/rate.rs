@@ -32,7 +32,7 @@ impl Rate {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::Rate;
 

@@ -5,8 +5,10 @@
 
 use super::cpu::local::Local;
 use super::start;
+use crate::order::LockRank;
+use crate::sync::Lock;
 use core::arch::asm;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Bit of the word with FS base: the thread has something in its [`Extras`]. No user address has it.
 pub const EXTRAS: u64 = 1 << 63;
@@ -17,11 +19,13 @@ const NO_CAUSES: u64 = 0xffff_0ff0;
 /// DR7 without breakpoints.
 const NOTHING: u64 = 1 << 10;
 
+/// Addresses of breakpoints, and DR7; 0 for none.
+type Breakpoints = ([u64; BREAKPOINTS], u64);
+
 /// What a debugged or traced thread has.
 pub struct Extras {
-    addresses: [AtomicU64; BREAKPOINTS],
-    /// DR7; 0 for no breakpoints.
-    control: AtomicU64,
+    /// Whole: a CPU that looks while others are set must not have the new addresses with the old kinds.
+    breakpoints: Lock<Breakpoints>,
     traced: AtomicBool,
 }
 
@@ -29,18 +33,14 @@ impl Extras {
     /// None.
     pub const fn new() -> Self {
         Extras {
-            addresses: [const { AtomicU64::new(0) }; BREAKPOINTS],
-            control: AtomicU64::new(0),
+            breakpoints: Lock::new(LockRank::Own, ([0; BREAKPOINTS], 0)),
             traced: AtomicBool::new(false),
         }
     }
 
     /// Takes other breakpoints. `control` is for DR7 as the processor has it.
     pub fn set_breakpoints(&self, addresses: [u64; BREAKPOINTS], control: u64) {
-        for (place, address) in self.addresses.iter().zip(addresses) {
-            place.store(address, Ordering::Relaxed);
-        }
-        self.control.store(control, Ordering::Release);
+        *self.breakpoints.lock() = (addresses, control);
     }
 
     /// Whether system calls go to the handler for traced threads.
@@ -50,7 +50,7 @@ impl Extras {
 
     /// Whether there is anything to load.
     pub fn any(&self) -> bool {
-        self.control.load(Ordering::Acquire) != 0 || self.traced.load(Ordering::Acquire)
+        self.breakpoints.lock().1 != 0 || self.traced.load(Ordering::Acquire)
     }
 
     /// Puts on this CPU all that there is, if its word of FS base says so, or takes off what the last thread had.
@@ -62,8 +62,7 @@ impl Extras {
         let traced = self.traced.load(Ordering::Acquire);
         let handlers = start::handlers();
         local.on_syscall.set(if traced { handlers.traced_syscall } else { handlers.syscall });
-        let control = self.control.load(Ordering::Acquire);
-        let [a, b, c, d] = self.addresses.each_ref().map(|address| address.load(Ordering::Relaxed));
+        let ([a, b, c, d], control) = *self.breakpoints.lock();
         write_control(NOTHING);
         if control != 0 {
             // SAFETY: addresses of breakpoints; none is enabled at the moment.

@@ -1,30 +1,31 @@
 //! Interrupt lines of devices: claimed one by one, masked whenever they fire until their owner has looked.
 
 use super::acpi;
-use super::apic::io::{self, Trigger};
+use super::apic::io::{self, Pin, Trigger};
 use super::cpu;
 use super::traps::vectors;
-use crate::order::LockRank;
-use crate::sync::Lock;
-use crate::types::{IrqError, IrqInfo, IrqLine};
+use crate::lines::{Lines, Wire};
+use crate::types::{IRQ_PLACES, IrqError, IrqInfo, IrqLine};
 
-/// As many as there are vectors for.
-const SLOTS: usize = (vectors::IRQ_END - vectors::IRQ) as usize;
+static LINES: Lines<Pin> = Lines::new();
 
-#[derive(Clone, Copy)]
-struct Slot {
-    gsi: Option<u32>,
-    count: u64,
-}
-
-static SLOTS_TABLE: Lock<[Slot; SLOTS]> =
-    Lock::new(LockRank::Interrupts, [Slot { gsi: None, count: 0 }; SLOTS]);
+// A place for each vector.
+const _: () = assert!(IRQ_PLACES == (vectors::IRQ_END - vectors::IRQ) as usize);
 
 /// The trigger mode of ISA lines without an override (ACPI 6.5, 5.2.12.5).
 const ISA: Trigger = Trigger { active_low: false, level: false };
 
-fn vector_of(slot: usize) -> u8 {
-    vectors::IRQ + u8::try_from(slot).unwrap_or(0)
+impl Wire for Pin {
+    fn set_masked(&self, masked: bool) {
+        Pin::set_masked(self, masked);
+    }
+
+    fn aim(&self, cpu: usize) -> usize {
+        // A byte says where to, and its last value is everybody (82093AA, 3.2.4).
+        let reached = if cpu::apic_id(cpu) < 0xff { cpu } else { 0 };
+        self.set_target(cpu::apic_id(reached));
+        reached
+    }
 }
 
 /// Takes an ISA line, masked.
@@ -37,60 +38,31 @@ pub fn claim_isa(irq: u8) -> Result<IrqLine, IrqError> {
         return Err(IrqError::Taken);
     }
     let (gsi, trigger) = acpi::isa_route(irq).unwrap_or((u32::from(irq), ISA));
-    if !io::exists(gsi) {
-        return Err(IrqError::NotFound);
-    }
-    let mut slots = SLOTS_TABLE.lock();
-    if slots.iter().any(|slot| slot.gsi == Some(gsi)) {
-        return Err(IrqError::Taken);
-    }
-    let (n, slot) =
-        slots.iter_mut().enumerate().find(|(_, slot)| slot.gsi.is_none()).ok_or(IrqError::Taken)?;
-    *slot = Slot { gsi: Some(gsi), count: 0 };
-    io::route(gsi, trigger, vector_of(n), cpu::apic_id(0));
-    Ok(IrqLine(gsi))
+    let pin = io::pin(gsi).ok_or(IrqError::NotFound)?;
+    LINES.claim(gsi, cpu::id(), |place| pin.routed(trigger, vectors::IRQ + place as u8))
 }
 
 /// Gives a line back, masked.
 pub fn release(line: IrqLine) {
-    let mut slots = SLOTS_TABLE.lock();
-    if let Some(slot) = slots.iter_mut().find(|slot| slot.gsi == Some(line.0)) {
-        io::set_masked(line.0, true);
-        slot.gsi = None;
-    }
-}
-
-fn set_masked(line: IrqLine, masked: bool) {
-    let slots = SLOTS_TABLE.lock();
-    if slots.iter().any(|slot| slot.gsi == Some(line.0)) {
-        io::set_masked(line.0, masked);
-    }
+    LINES.release(line);
 }
 
 /// Masks a line.
 pub fn mask(line: IrqLine) {
-    set_masked(line, true);
+    LINES.mask(line);
 }
 
-/// Unmasks a line that somebody claimed.
+/// Unmasks a line, and has its interrupts come to this CPU if it was masked.
 pub fn unmask(line: IrqLine) {
-    set_masked(line, false);
+    LINES.unmask(line, cpu::id());
 }
 
 /// Line number `index` of those claimed.
 pub fn info(index: usize) -> Option<IrqInfo> {
-    let slots = SLOTS_TABLE.lock();
-    let claimed = slots.iter().enumerate().filter_map(|(n, slot)| Some((n, slot.gsi?, slot.count)));
-    let (n, gsi, count) = claimed.into_iter().nth(index)?;
-    Some(IrqInfo { gsi, vector: vector_of(n), count, masked: io::is_masked(gsi) })
+    LINES.info(index, vectors::IRQ)
 }
 
 /// A line fired: masks it and says which. `None` when it was released meanwhile.
 pub(super) fn on_interrupt(vector: u8) -> Option<IrqLine> {
-    let mut slots = SLOTS_TABLE.lock();
-    let slot = slots.get_mut(usize::from(vector.checked_sub(vectors::IRQ)?))?;
-    let gsi = slot.gsi?;
-    slot.count += 1;
-    io::set_masked(gsi, true);
-    Some(IrqLine(gsi))
+    LINES.fired(usize::from(vector.checked_sub(vectors::IRQ)?))
 }

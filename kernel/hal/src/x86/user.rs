@@ -5,12 +5,13 @@ use super::cpu::local::{self, Local};
 use super::cpu::tables::{USER_CODE, USER_DATA};
 use super::debug::{BREAKPOINTS, EXTRAS, Extras};
 use super::vm::{self, AddressSpace};
+use crate::pure::owner::Owner;
 use crate::sync::{OutOfMemory, Ref};
 use crate::types::{Place, Registers, Start, flags};
 use capos_abi::layout::USER_MAX;
 use core::cell::UnsafeCell;
 use core::ptr;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::FsBase;
 
@@ -25,8 +26,6 @@ const SYSCALL_LEN: u64 = 2;
 const INITIAL_FLAGS: u64 = 0x202;
 /// [`Local::entered`] when the registers are no longer those of a system call. Not null, which would be the idle CPU's context.
 pub(super) const NOBODY_ENTERED: *mut SavedState = ptr::dangling_mut();
-/// No CPU has the context loaded.
-const NOBODY: usize = usize::MAX;
 
 /// Registers of a thread while the kernel runs. Layout shared with traps/entry.rs; ends on 16 bytes as the processor wants.
 #[repr(C, align(64))]
@@ -64,7 +63,7 @@ pub struct UserContext {
     vectors: VectorState,
     /// FS base, and [`EXTRAS`].
     fs_base: AtomicU64,
-    owner: AtomicUsize,
+    owner: Owner,
     extras: Extras,
 }
 
@@ -115,7 +114,7 @@ impl UserContext {
             space: space.clone(),
             vectors: VectorState::new()?,
             fs_base: AtomicU64::new(user_address(start.fs_base)),
-            owner: AtomicUsize::new(NOBODY),
+            owner: Owner::nobody(),
             extras: Extras::new(),
         })
     }
@@ -148,7 +147,7 @@ impl UserContext {
         // Only this thread, or a debugger while it is stopped, sets the base; the bit may change at any time.
         self.fs_base.fetch_and(EXTRAS, Ordering::Relaxed);
         let word = self.fs_base.fetch_or(base, Ordering::Relaxed) | base;
-        if self.owner.load(Ordering::Relaxed) == local::this().id.get() {
+        if self.owner.is(local::this().id.get()) {
             write_fs_base(local::this(), word);
         }
     }
@@ -172,7 +171,7 @@ impl UserContext {
         } else {
             self.fs_base.fetch_and(!EXTRAS, Ordering::AcqRel);
         }
-        if self.owner.load(Ordering::Relaxed) == local::this().id.get() {
+        if self.owner.is(local::this().id.get()) {
             refresh();
         }
     }
@@ -199,7 +198,7 @@ impl UserContext {
         }
         self.fs_base.fetch_and(EXTRAS, Ordering::Relaxed);
         self.fs_base.fetch_or(new.fs_base, Ordering::Relaxed);
-        self.owner.store(NOBODY, Ordering::Release);
+        self.owner.let_go();
         true
     }
 
@@ -222,9 +221,8 @@ impl UserContext {
             return Some(false);
         }
         let own = local::this().id.get();
-        let running = self.owner.load(Ordering::Relaxed) == own;
-        let owned = |from| self.owner.compare_exchange(from, own, Ordering::Acquire, Ordering::Relaxed);
-        if !running && owned(NOBODY).is_err() {
+        let running = self.owner.is(own);
+        if !running && !self.owner.try_take(own) {
             return None;
         }
         let state = self.state.get();
@@ -236,7 +234,7 @@ impl UserContext {
             (*state).rflags = ((*state).rflags & !(clear & flags::USER)) | set & flags::USER;
         }
         if !running {
-            self.owner.store(NOBODY, Ordering::Release);
+            self.owner.let_go();
         }
         Some(true)
     }
@@ -310,17 +308,13 @@ impl UserContext {
         } else {
             self.vectors.save_all();
         }
-        self.owner.store(NOBODY, Ordering::Release);
+        self.owner.let_go();
     }
 
     /// Makes this CPU the owner, as soon as the last one has let go.
     #[inline(always)]
     fn own(&self, local: &Local) {
-        while self
-            .owner
-            .compare_exchange(NOBODY, local.id.get(), Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
+        while !self.owner.try_take(local.id.get()) {
             vm::flush::poll();
             core::hint::spin_loop();
         }

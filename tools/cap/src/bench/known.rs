@@ -17,6 +17,8 @@ pub struct Known {
     pub title: String,
     /// What it should stay below, or above where more is better.
     pub budget: Option<f64>,
+    /// What it should stay below when it keeps that.
+    pub then: Option<f64>,
     /// More is better.
     #[serde(default)]
     pub more: bool,

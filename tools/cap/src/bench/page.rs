@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::Figures;
 use super::count::Beside;
 use super::known::Known;
+use super::split::Part;
 
 const HEAD: &str = "\
 # Figures
@@ -60,13 +61,21 @@ fn splits(figures: &Figures, known: &[Known]) -> String {
         let missed =
             known.iter().any(|known| known.name == *name && known.within(figure.value) == Some(false));
         if missed {
-            let named = figure.parts.iter().take(PARTS);
-            let parts: Vec<String> = named
-                .clone()
-                .map(|part| format!("{} `{}`", amount(part.instructions.round()), part.function))
+            // Of a difference what is done less counts, too.
+            let mut parts: Vec<&Part> = figure.parts.iter().collect();
+            parts.sort_by(|a, b| b.instructions.abs().total_cmp(&a.instructions.abs()));
+            parts.truncate(PARTS);
+            let named: f64 = parts.iter().map(|part| part.instructions).sum();
+            let shown: Vec<String> = parts
+                .iter()
+                .map(|part| format!("{} `{}`", signed(part.instructions), short(&part.function)))
                 .collect();
-            let others = figure.value - named.map(|part| part.instructions).sum::<f64>();
-            let _ = writeln!(text, "- `{name}`: {}; {} elsewhere.", parts.join(", "), amount(others.round()));
+            let _ = writeln!(
+                text,
+                "- `{name}`: {}; {} elsewhere.",
+                shown.join(", "),
+                signed(figure.value - named)
+            );
         }
     }
     if text.is_empty() { text } else { format!("{SPLITS}{text}") }
@@ -75,10 +84,35 @@ fn splits(figures: &Figures, known: &[Known]) -> String {
 const SPLITS: &str = "
 ## Where the instructions go
 
-Of each figure that misses its budget, by function; what was inlined counts where it is. The plugin counts blocks of code in the same
-regions, so an interrupt in the middle of one may be off by some instructions.
+Of each figure that misses its budget, by function (module or type, and name); what was inlined counts where it is, and `closure` is what the
+measuring programs do on bare rings. Of a figure that is a difference, what is done less is negative. The plugin counts blocks of code in the
+same regions, so an interrupt in the middle of one may be off by some instructions.
 
 ";
+
+/// A whole number of instructions, which may be less than none.
+fn signed(count: f64) -> String {
+    let size = grouped(count.abs().round() as u64);
+    if count.round() < 0.0 { format!("-{size}") } else { size }
+}
+
+/// The last two parts of a function's name: its type or module, and itself.
+fn short(name: &str) -> String {
+    if name.ends_with("{{vtable.shim}}") {
+        return "closure".into();
+    }
+    // `a::<impl Trait for b::Type>::f` is `b::Type::f`.
+    let plain = match (name.rfind("<impl "), name.rfind(">::")) {
+        (Some(from), Some(to)) if from < to => {
+            let named = &name[from + "<impl ".len()..to];
+            let of = named.rsplit(" for ").next().unwrap_or(named);
+            format!("{of}{}", &name[to + 1..])
+        }
+        _ => name.to_owned(),
+    };
+    let parts: Vec<&str> = plain.split("::").collect();
+    parts[parts.len().saturating_sub(2)..].join("::")
+}
 
 /// The five columns of what was counted beside a figure.
 fn beside(beside: Option<&Beside>) -> String {
@@ -117,7 +151,8 @@ fn behind(figures: &Figures, known: &[Known]) -> String {
 
 /// A budget, and whether it is kept.
 fn budget(row: &Known, value: f64) -> String {
-    let limit = row.budget.map(amount).unwrap_or_default();
+    let limits: Vec<String> = row.budget.into_iter().chain(row.then).map(amount).collect();
+    let limit = limits.join(", then ");
     match row.within(value) {
         Some(true) => format!("{limit} within"),
         Some(false) => format!("{limit} **missed**"),
@@ -175,7 +210,6 @@ fn grouped(value: u64) -> String {
 mod tests {
     use super::super::Figure;
     use super::super::known::Anchor;
-    use super::super::split::Part;
     use super::*;
 
     fn sample() -> (Figures, Vec<Known>) {
@@ -193,12 +227,33 @@ mod tests {
             name: "call.kernel_null".into(),
             title: "Null call".into(),
             budget: Some(250.0),
+            then: Some(200.0),
             more: false,
             varies: false,
             anchor: Some(anchor),
             how: "x".into(),
         };
         ([("call.kernel_null".to_owned(), figure)].into(), vec![known])
+    }
+
+    #[test]
+    fn names_are_short() {
+        for (name, shown) in [
+            ("kernel_core::ring::enter::cap_enter", "enter::cap_enter"),
+            ("memmove", "memmove"),
+            ("core::ops::function::FnOnce::call_once{{vtable.shim}}", "closure"),
+            (
+                "capos_ring::kernel::arena::<impl capos_ring::kernel::KernelRing>::arena_copy",
+                "KernelRing::arena_copy",
+            ),
+            (
+                "kernel_core::cap::dispatch::<impl kernel_core::cap::Serve for kernel_core::cap::timer::Timer>::serve",
+                "Timer::serve",
+            ),
+        ] {
+            assert_eq!(short(name), shown);
+        }
+        assert_eq!([signed(-282.4), signed(1234.0), signed(-0.2)], ["-282", "1,234", "0"]);
     }
 
     #[test]
@@ -228,7 +283,11 @@ mod tests {
         );
         figures.get_mut("call.kernel_null").unwrap().value = 200.0;
         let page = render(&figures, &known);
-        assert!(page.contains("| 250 within |") && !page.contains("Behind") && !page.contains("elsewhere"));
+        assert!(
+            page.contains("| 250, then 200 within |")
+                && !page.contains("Behind")
+                && !page.contains("elsewhere")
+        );
     }
 
     #[test]

@@ -8,9 +8,9 @@ use crate::model::{Interface, Message, Method, Schema};
 use crate::names::{identifier, upper};
 
 const DISPATCH: &str = "
-/// Calls the object that a submission names, or hands the call to its server; the direct way if it is a lone one.
+/// Calls the object that a submission names, or hands the call to its server; directly if it may go that way.
 #[inline(always)]
-pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, lone: Option<Lone>) -> Outcome {
+pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, way: Way) -> Outcome {
     let table = thread.process.table.lock();
     // Read once: the program may change the word.
     let cap = call.cap();
@@ -48,7 +48,7 @@ fn imports(out: &mut String, hosted: &[&Interface]) {
     out.push_str("use capos_abi::TransportError;\n");
     let _ = writeln!(out, "use capos_schema::{{{empty}{}}};\n", modules.join(", "));
     out.push_str(
-        "use super::{\nBuffers, Call, Kind, Lone, Object, Outcome, Queued, Ref, Serve, Thread, forward, forward_directly, named, refuse, serve, with,\n};\n",
+        "use super::{\nBuffers, Call, Kind, Object, Outcome, Queued, Ref, Serve, Thread, Way, forward, forward_directly, named, refuse, serve, with,\n};\n",
     );
 }
 
@@ -58,12 +58,12 @@ fn table(out: &mut String, hosted: &[&Interface]) {
     for interface in hosted {
         let _ = writeln!(
             out,
-            "Object::{}(object) => {{\nlet object = object.clone();\ndrop(table);\nserve(thread, &object, cap, call, kind, lone)\n}}",
+            "Object::{}(object) => {{\nlet object = object.clone();\ndrop(table);\nserve(thread, &object, cap, call, kind, way)\n}}",
             interface.name
         );
     }
     out.push_str(
-        "Object::Client(facet) => {\nif forward_directly(thread, facet, cap, call, kind, lone) {\nreturn Outcome::AWAY;\n}\nlet facet = facet.clone();\ndrop(table);\nforward(thread, &facet, cap, call, kind)\n}\n}\n}\n",
+        "Object::Client(facet) => {\nif forward_directly(thread, facet, cap, call, kind, way) {\nreturn Outcome::AWAY;\n}\nlet facet = facet.clone();\ndrop(table);\nforward(thread, &facet, cap, call, kind, way)\n}\n}\n}\n",
     );
 }
 

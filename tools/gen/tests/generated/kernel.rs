@@ -112,7 +112,7 @@ fn refuse(_: &Ref<Thread>, _: &Queued<'_>, _: Kind, error: TransportError) -> Ou
     Outcome::error(error)
 }
 
-fn forward(_: &Ref<Thread>, facet: &Client, _: u64, _: &Queued<'_>, _: Kind) -> Outcome {
+fn forward(_: &Ref<Thread>, facet: &Client, _: u64, _: &Queued<'_>, _: Kind, _: Way) -> Outcome {
     Outcome::Forwarded(facet.0)
 }
 
@@ -122,7 +122,7 @@ fn serve(
     _: u64,
     call: &Queued<'_>,
     kind: Kind,
-    _: Option<Lone>,
+    _: Way,
 ) -> Outcome {
     object.serve(thread, &Buffers { kind, answer: Span(call.0.reply_len) }, &thread.message)
 }
@@ -135,17 +135,10 @@ fn with<'a, P: Decode<'a>>(message: &'a [u8], room: bool, method: impl FnOnce(P)
 }
 
 /// Whether the caller's server waits for it.
-type Lone = ();
+type Way = bool;
 
-fn forward_directly(
-    _: &Ref<Thread>,
-    _: &Client,
-    _: u64,
-    _: &Queued<'_>,
-    _: Kind,
-    lone: Option<Lone>,
-) -> bool {
-    lone.is_some()
+fn forward_directly(_: &Ref<Thread>, _: &Client, _: u64, _: &Queued<'_>, _: Kind, way: Way) -> bool {
+    way
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -180,7 +173,7 @@ fn thread(object: Object, message: &[u8]) -> Ref<Thread> {
 fn run(object: &Object, method: u16, message: &[u8]) -> (Outcome, Vec<String>) {
     let thread = thread(object.clone(), message);
     let sqe = Sqe { cap: 1, method, reply_len: 4096, ..Sqe::default() };
-    let outcome = dispatch(&thread, &Queued(&sqe), Kind(method), None);
+    let outcome = dispatch(&thread, &Queued(&sqe), Kind(method), false);
     let seen = thread.seen.take();
     (outcome, seen)
 }
@@ -230,7 +223,7 @@ fn what_could_not_be_answered_is_not_done() {
                 &thread,
                 &Queued(&Sqe { cap: 1, method, reply_len, ..Sqe::default() }),
                 Kind(method),
-                None,
+                false,
             );
             let refused = outcome == Outcome::error(TransportError::ReplyTooLarge);
             assert_eq!(
@@ -245,7 +238,7 @@ fn what_could_not_be_answered_is_not_done() {
 #[test]
 fn what_is_not_held_is_not_reached() {
     let thread = thread(GATE, &[]);
-    let outcome = dispatch(&thread, &Queued(&Sqe { cap: 2, ..Sqe::default() }), Kind(0), None);
+    let outcome = dispatch(&thread, &Queued(&Sqe { cap: 2, ..Sqe::default() }), Kind(0), false);
     assert_eq!(outcome, Outcome::error(TransportError::InvalidCap));
     assert!(thread.seen.borrow().is_empty());
 }
@@ -255,7 +248,7 @@ fn calls_of_endpoints_clients_go_to_their_server() {
     let client = Object::Client(Client(0x77));
     assert_eq!(run(&client, 0, &[]), (Outcome::Forwarded(0x77), vec![]));
     let sqe = Sqe { cap: 1, ..Sqe::default() };
-    assert_eq!(dispatch(&thread(client.clone(), &[]), &Queued(&sqe), Kind(0), Some(())), Outcome::Away);
+    assert_eq!(dispatch(&thread(client.clone(), &[]), &Queued(&sqe), Kind(0), true), Outcome::Away);
     assert_eq!(interface_id(&client), 0x77);
     assert_eq!(interface_id(&GATE), params::INTERFACE_ID);
 }

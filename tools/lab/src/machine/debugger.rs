@@ -1,11 +1,9 @@
 //! gdb beside a running machine, attached to QEMU's stub.
 
-use std::io::Read;
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
+use std::sync::mpsc::{self, Receiver};
 
-use super::guest::{end, tied};
+use super::guest::{end, read_bytes, tied};
 
 /// What gdb is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +39,8 @@ impl Debugger {
             .map_err(failed)?;
         let (sender, heard) = mpsc::channel();
         if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
-            pass_on(output, sender.clone());
-            pass_on(errors, sender);
+            read_bytes(output, sender.clone(), |bytes| bytes);
+            read_bytes(errors, sender, |bytes| bytes);
         }
         Ok(Debugger { child, heard })
     }
@@ -57,15 +55,4 @@ impl Drop for Debugger {
     fn drop(&mut self) {
         end(&mut self.child);
     }
-}
-
-fn pass_on(mut stream: impl Read + Send + 'static, sender: Sender<Vec<u8>>) {
-    thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = stream.read(&mut buffer) {
-            if sender.send(buffer.get(..count).unwrap_or_default().to_vec()).is_err() {
-                return;
-            }
-        }
-    });
 }

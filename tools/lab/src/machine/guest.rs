@@ -100,7 +100,7 @@ impl Guest {
         let (sender, signals) = mpsc::channel();
         let (keyboard, screen) = serial.open().map_err(failed)?;
         let (_, reports) = events.open().map_err(failed)?;
-        read_bytes(screen, sender.clone());
+        read_bytes(screen, sender.clone(), Signal::Serial);
         read_lines(reports, sender.clone(), Signal::Event);
         read_lines(monitor.try_clone().map_err(failed)?, sender, Signal::Monitor);
         monitor.write_all(monitor::hello().as_bytes()).map_err(failed)?;
@@ -221,12 +221,17 @@ fn accept(child: &mut Child, listener: &UnixListener, deadline: Instant) -> Resu
     }
 }
 
-fn read_bytes(mut stream: impl Read + Send + 'static, sender: Sender<Signal>) {
+/// Reads a stream in a thread of its own, until it ends or nobody listens.
+pub(super) fn read_bytes<T: Send + 'static>(
+    mut stream: impl Read + Send + 'static,
+    sender: Sender<T>,
+    wrap: fn(Vec<u8>) -> T,
+) {
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = stream.read(&mut buffer) {
             let bytes = buffer.get(..count).unwrap_or_default().to_vec();
-            if sender.send(Signal::Serial(bytes)).is_err() {
+            if sender.send(wrap(bytes)).is_err() {
                 return;
             }
         }

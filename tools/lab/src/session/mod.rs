@@ -3,7 +3,7 @@
 
 mod plain;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub struct Session {
     pending: String,
     /// What the last waiting step passed over, its match included.
     passed: String,
+    /// Names of events that came.
+    events: BTreeSet<String>,
 }
 
 impl Session {
@@ -71,7 +73,13 @@ impl Session {
             plain: Plain::default(),
             pending: String::new(),
             passed: String::new(),
+            events: BTreeSet::new(),
         }
+    }
+
+    /// Takes note of an event of the test port.
+    pub fn note(&mut self, event: &str) {
+        self.events.insert(event.to_owned());
     }
 
     /// Takes bytes from the serial port.
@@ -163,6 +171,10 @@ impl Session {
 
     /// The end of what satisfies the step, if it has arrived.
     fn find(&mut self, step: &Step) -> Option<usize> {
+        if let Some(event) = &step.event {
+            // It passes over nothing that has arrived.
+            return self.events.contains(event).then_some(0);
+        }
         if let Some(wanted) = &step.expect {
             return self.pending.find(wanted.as_str()).map(|at| at + wanted.len());
         }
@@ -218,6 +230,9 @@ fn find_json(fields: &BTreeMap<String, Value>, text: &str) -> Option<usize> {
 }
 
 fn wanted(step: &Step) -> String {
+    if let Some(event) = &step.event {
+        return format!("event `{event}`");
+    }
     match (&step.expect, &step.matches, &step.json) {
         (Some(text), ..) => format!("`{}`", text.escape_debug()),
         (_, Some(pattern), _) => format!("/{pattern}/"),

@@ -186,3 +186,14 @@ fn quotes_are_cut_at_characters() {
     assert!(quote(&text).len() <= QUOTE && quote(&text).chars().all(|c| c == '\u{fc}'));
     assert_eq!(quote("short"), "short");
 }
+
+#[test]
+fn an_event_is_waited_for_and_may_have_come_before() {
+    let mut session = session("session = [{ event = 'b' }, { send = 'x' }, { event = 'a' }, { send = 'y' }]");
+    session.note("a");
+    assert!(matches!(session.next(Duration::ZERO), Next::Wait(_)));
+    session.note("b");
+    assert!(matches!(session.next(Duration::ZERO), Next::Send(bytes) if bytes == b"x"));
+    assert!(matches!(session.next(Duration::ZERO), Next::Send(bytes) if bytes == b"y"));
+    assert!(session.is_done());
+}

@@ -69,6 +69,7 @@ pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
             Value::number(line.count),
             Value::Flag(line.masked),
             Value::Text(line.owner),
+            Value::number(line.cpu),
         ]);
     }
     Ok(report)

@@ -109,8 +109,10 @@ pub(crate) const PCI: Shape = shape(
         ("line", Left),
     ],
 );
-pub(crate) const IRQ: Shape =
-    shape("irq", &[("gsi", Right), ("vector", Right), ("count", Right), ("masked", Left), ("owner", Left)]);
+pub(crate) const IRQ: Shape = shape(
+    "irq",
+    &[("gsi", Right), ("vector", Right), ("count", Right), ("masked", Left), ("owner", Left), ("cpu", Right)],
+);
 pub(crate) const TIMERS: Shape = shape("timers", &[("fact", Left), ("value", Left)]);
 pub(crate) const DEVICE: Shape =
     shape("device", &[("bus", Left), ("address", Left), ("id", Left), ("what", Left)]);

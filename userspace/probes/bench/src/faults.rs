@@ -23,8 +23,8 @@ static GO: AtomicU64 = AtomicU64::new(0);
 /// Faults that the process has left behind.
 static MENDED: AtomicU64 = AtomicU64::new(0);
 
-/// `fault.to_handler_and_back`: a thread raises an exception; its handler, in another process, gets cause and all registers, and has it go on
-/// behind the instruction: one operation, and one system call, for each.
+/// `fault.to_handler_and_back`: a thread raises an exception; its handler, in another process, gets its cause, where it is and its flags
+/// (`resumeAndWait`; the other registers are another call), and has it go on behind the instruction: one operation, and one system call, for each.
 pub fn round_trip(bench: &Bench) -> Result<(), CallError> {
     if !bench.wants(NAME) {
         return Ok(());

@@ -36,6 +36,7 @@ fn run(mut env: Env) -> i64 {
         Some("caller") => smp::call_forever(&env),
         Some("batch") => servers::serve_batches(),
         Some("yield") => servers::yield_forever(),
+        Some("yield-bare") => servers::yield_by_hand(),
         _ => match setup(&mut env) {
             Ok(bench) => {
                 let done = if together(&env) { smp::all(&bench, &env) } else { all(&bench) };

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 use probe::Limits;
 use probe::bare::Bare;
-use rt::CallError;
 use rt::abi::{Op, RingShape, Sqe};
-use rt::schema::timer;
+use rt::schema::{thread_control, timer};
 use rt::threads;
+use rt::{CallError, CapId};
 
 /// Submissions of one batch.
 const BATCH: u64 = 32;
@@ -71,27 +71,37 @@ fn nop_batch(bare: &mut Bare<'_>) -> u64 {
 /// `call.kernel_null`: a call that carries nothing and gets nothing, `Timer.sleepUntil` of what has passed, on a bare ring.
 pub fn null_call(bench: &Bench) -> Result<(), CallError> {
     let cap = bench.audit.timer().cap().id().raw();
-    bare_figure(bench, "call.kernel_null", BATCH, move |bare| calls_of_nothing(bare, cap))
+    bare_figure(bench, "call.kernel_null", BATCH, move |bare| {
+        calls_of_nothing(bare, cap, timer::INTERFACE_ID, timer::SLEEP_UNTIL)
+    })
 }
 
-fn calls_of_nothing(bare: &mut Bare<'_>, cap: u64) -> u64 {
-    bare.prepare(&Sqe {
-        op: Op::Call as u8,
-        method: timer::SLEEP_UNTIL,
-        user_data: NULL,
-        cap,
-        interface: timer::INTERFACE_ID,
-        ..Sqe::default()
-    });
+/// Calls of a kernel object that carry nothing and get nothing: their ticks, or 0 where one was refused.
+fn calls_of_nothing(bare: &mut Bare<'_>, cap: u64, interface: u64, method: u16) -> u64 {
+    prepare_nothing(bare, cap, interface, method);
     let region = Region::start();
-    for _ in 0..BATCH {
-        bare.again();
-        bare.ring.enter(1, rt::sys::FOREVER);
-        if !bare.pop().is_some_and(|cqe| cqe.user_data == NULL && cqe.outcome() == 0) {
-            return 0;
-        }
-    }
-    region.stop()
+    if (0..BATCH).all(|_| call_nothing(bare)) { region.stop() } else { 0 }
+}
+
+fn prepare_nothing(bare: &mut Bare<'_>, cap: u64, interface: u64, method: u16) {
+    bare.prepare(&Sqe { op: Op::Call as u8, method, user_data: NULL, cap, interface, ..Sqe::default() });
+}
+
+#[inline]
+fn call_nothing(bare: &mut Bare<'_>) -> bool {
+    bare.again();
+    bare.ring.enter(1, rt::sys::FOREVER);
+    bare.pop().is_some_and(|cqe| cqe.user_data == NULL && cqe.outcome() == 0)
+}
+
+const YIELD: (u64, u64, u16) =
+    (CapId::SELF_THREADS.raw(), thread_control::INTERFACE_ID, thread_control::YIELD);
+
+/// Gives the processor back as soon as it gets it, until that is refused.
+pub fn yield_by_hand(bare: &mut Bare<'_>) {
+    let (cap, interface, method) = YIELD;
+    prepare_nothing(bare, cap, interface, method);
+    while call_nothing(bare) {}
 }
 
 /// `call.kernel_typed`: `Timer.now` through the typed client, the cheapest call with an answer; and `ThreadControl.yield` alone.
@@ -113,14 +123,22 @@ pub fn spawn(bench: &Bench) -> Result<(), CallError> {
     })
 }
 
-/// `thread.yield_round_trip`: to a thread of another process and back.
+/// `thread.yield_round_trip`: to a thread of another process and back, on bare rings and with the runtime.
 pub fn yields(bench: &Bench) -> Result<(), CallError> {
     let program = bench.nursery.program("probe-bench")?;
     let child = bench.nursery.child(&program, &Limits::SMALL, "yield")?.arg("--role=yield").start()?;
     bench.audit.pause(2_000_000);
-    bench.figure("thread.yield_round_trip", || {
+    bench.figure("thread.yield_round_trip_runtime", || {
         threads::yield_now();
         Ok(())
+    })?;
+    child.kill_blocking()?;
+    let child =
+        bench.nursery.child(&program, &Limits::threads(2), "yield")?.arg("--role=yield-bare").start()?;
+    bench.audit.pause(2_000_000);
+    let (cap, interface, method) = YIELD;
+    bare_figure(bench, "thread.yield_round_trip", BATCH, move |bare| {
+        calls_of_nothing(bare, cap, interface, method)
     })?;
     child.kill_blocking()
 }

@@ -1,5 +1,6 @@
 //! The other processes of the measurements.
 
+use crate::primitives;
 use probe::bare::{Bare, answer_recv, recv};
 use probe::echo;
 use rt::abi::{Cqe, Op, RingShape, Sqe};
@@ -119,6 +120,13 @@ pub fn yield_forever() -> i64 {
     loop {
         rt::threads::yield_now();
     }
+}
+
+/// The same by hand.
+pub fn yield_by_hand() -> i64 {
+    let yielding =
+        rt::raw::spawn(RingShape::DEFAULT, 10, |ring| primitives::yield_by_hand(&mut Bare::new(ring)));
+    i64::from(yielding.and_then(rt::threads::JoinHandle::join).is_err())
 }
 
 /// The interface that the servers speak.

@@ -4,12 +4,13 @@ use crate::Setup;
 use crate::stops::stop_in_loop;
 use probe::Limits;
 use rt::schema::process_debug::SetRegistersParams;
-use rt::schema::process_handle::{ExitReason, TraceKind};
+use rt::schema::process_handle::{CrashLog, ExitReason, TraceKind};
 use rt::{CallError, ExceptionCode, exhibit};
 
 pub(crate) fn all(setup: &Setup) -> Result<(), CallError> {
     registers(setup)?;
-    page_fault(setup)
+    page_fault(setup)?;
+    log_bytes(setup)
 }
 
 /// A program that spins with known registers is sent to where no code is, and left alone.
@@ -66,5 +67,21 @@ fn page_fault(setup: &Setup) -> Result<(), CallError> {
         cursor = record.next;
     }
     report.equal("D9 and ends with the end", last, [TraceKind::Ending, TraceKind::ThreadEnded]);
+    Ok(())
+}
+
+/// The log's line of a fault is paid for by who faults.
+fn log_bytes(setup: &Setup) -> Result<(), CallError> {
+    let program = setup.nursery.program("probe-fault")?;
+    for (log_bytes, name, log) in
+        [(4096, "rich", CrashLog::Whole), (75, "poor", CrashLog::Shortened), (0, "mute", CrashLog::Missing)]
+    {
+        let limits = Limits { log_bytes, ..Limits::SMALL };
+        let handle = setup.nursery.child(&program, &limits, name)?.arg("read-noncanonical").start()?;
+        handle.wait_blocking()?;
+        let crash = handle.crash_blocking()?;
+        setup.report.equal("D9 the log has what its bytes suffice for", crash.log, log);
+        setup.report.equal("D9 and the record is whole", crash.vector, 13);
+    }
     Ok(())
 }

@@ -76,5 +76,32 @@ pub(crate) fn all(setup: &Setup) -> Result<(), CallError> {
     report.equal("D10 also after the end", last.as_slice(), wanted.as_slice());
     let beyond = target.handle.trace_blocking(u64::MAX).map(|_| ());
     report.fails("D10 none that did not happen", beyond, ExceptionCode::NotFound);
+    untraced(setup)
+}
+
+/// Nobody asked for a trace, and yet what was done last is told afterwards.
+fn untraced(setup: &Setup) -> Result<(), CallError> {
+    let report = &setup.report;
+    let event = factory().create_notification_blocking()?;
+    let signal = event.mint_blocking(1, 0)?;
+    let target = setup.target_with("--role=event", Some(event))?;
+    for expected in 1..=20 {
+        signal.signal_blocking()?;
+        wait_until(setup, || Ok(target.number(address_of(&LAST))? == expected))?;
+    }
+    target.handle.kill_blocking()?;
+    drop(target.debug);
+    let records = all_of(&target.handle);
+    let asked: Vec<&TraceResults> = records.iter().filter(|it| it.kind == TraceKind::Submitted).collect();
+    let waits = |it: &&TraceResults| {
+        (it.method, it.first) == (notification::WAIT, notification::INTERFACE_ID) && it.time_ns == 0
+    };
+    report.equal("D11 the last calls of who is not traced are told", asked.len(), 12);
+    report.check("D11 which are its waits", asked.iter().all(waits), "waits");
+    // All but the one in which it was killed.
+    report.equal("D11 with their completions", count(&records, TraceKind::Completed), 11);
+    let ending = records.iter().position(|it| it.kind == TraceKind::Ending);
+    let last = records.iter().rposition(|it| it.kind == TraceKind::Submitted);
+    report.check("D11 before the end", last < ending, "before");
     Ok(())
 }

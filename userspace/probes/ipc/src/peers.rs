@@ -1,11 +1,13 @@
 //! What happens when the process at the other end dies.
 
 use crate::Setup;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
 use probe::{Limits, echo, factory};
 use rt::generated::{EndpointClient, ProcessHandleClient};
 use rt::schema::process_handle::ExitReason;
 use rt::serve::{Event, Receiver, run_blocking};
-use rt::{CallError, Cap, Client, Either, Env, Request, TransportError, block_on, select};
+use rt::{CallError, Cap, Client, Either, Env, Request, TransportError, block_on, select, spawn};
 
 /// Answered with the number plus one.
 const ADD: u16 = 0;
@@ -53,7 +55,44 @@ fn server(setup: &Setup) -> Result<(ProcessHandleClient, Cap), CallError> {
 
 /// All cases; gives how many clauses were checked.
 pub fn all(setup: &Setup) -> Result<usize, CallError> {
-    Ok(server_exits(setup)? + server_is_killed(setup)? + client_is_killed(setup)?)
+    Ok(server_exits(setup)? + server_is_killed(setup)? + client_is_killed(setup)? + in_order(setup)?)
+}
+
+/// A server that has several receives out sees calls in the order in which they were made, though it looks late.
+fn in_order(setup: &Setup) -> Result<usize, CallError> {
+    const CALLS: u16 = 3;
+    let endpoint = endpoint()?;
+    let facet = Rc::new(endpoint.mint_blocking(1, echo::INTERFACE)?);
+    let mut receiver = Receiver::new(endpoint.into_cap(), usize::from(CALLS));
+    let seen = block_on(async {
+        let pause = async || {
+            let timer = setup.audit.timer();
+            let now = timer.now().await.unwrap_or(0);
+            timer.sleep_until(now + 1_000_000).await
+        };
+        // The receives are out after that.
+        select(receiver.next(), pause()).await;
+        for method in 0..CALLS {
+            let facet = Rc::clone(&facet);
+            spawn(async move {
+                let _ = rt::ipc::call(&facet, echo::INTERFACE, method, |_| Ok(0), &[], 0, 0).await;
+            });
+        }
+        let _ = pause().await;
+        let mut seen = Vec::new();
+        for _ in 0..CALLS {
+            match receiver.next().await {
+                Ok(Event::Call(request)) => {
+                    seen.push(request.method());
+                    echo::answer(request, &[]);
+                }
+                _ => break,
+            }
+        }
+        seen
+    });
+    setup.report.equal("O2 several receives, calls in order", seen, (0..CALLS).collect::<Vec<_>>());
+    Ok(1)
 }
 
 fn server_exits(setup: &Setup) -> Result<usize, CallError> {

@@ -1,6 +1,7 @@
 //! Kills the members of a busy little world at random instructions, ten thousand times over all cases, and looks for what is left.
 //!
-//! `--kills=N --seed=N --life=NS --books=N`, or `--services=a,b --kills=N --seed=N` for services of the system (`services`).
+//! `--kills=N --seed=N --life=NS --books=N`, or `--services=a,b --kills=N --seed=N` for services of the system (`services`), or
+//! `--fates=a,b` for the same at random instructions (`fates`).
 //!
 //! The world (`cast`) is servers, clients and workers, each a process of this program in a role. They do all that a process can have
 //! under way: calls of all sizes with capabilities, received and unanswered ones, cancelled ones, receives, notifications, sleeps, threads,
@@ -13,7 +14,10 @@ extern crate alloc;
 mod board;
 mod cast;
 mod client;
+mod fates;
 mod killer;
+mod living;
+mod load;
 mod server;
 mod services;
 mod tree;
@@ -34,6 +38,9 @@ struct Setup {
 fn run(mut env: Env) -> i64 {
     if let Some(names) = options::text(&env, "services") {
         return services::run(env, names);
+    }
+    if let Some(names) = options::text(&env, "fates") {
+        return fates::run(env, names);
     }
     match options::text(&env, "role") {
         Some("tree") => tree::run(env),

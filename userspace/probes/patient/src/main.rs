@@ -111,7 +111,11 @@ impl ByteStreamServer for Patient {
         match data {
             b"leave" => sys::exit(0),
             b"fail" => sys::exit(3),
-            b"fault" => Misdeed::ReadNull.commit(),
+            b"fault" => {
+                // Something to be remembered by.
+                (0..self.epoch.get()).for_each(|_| drop(self.timer.now_blocking()));
+                Misdeed::ReadNull.commit()
+            }
             b"hang" => loop {
                 core::hint::spin_loop();
             },

@@ -60,6 +60,8 @@ const SUPERVISOR: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::SUPERVISOR, caps: 0, bytes: 32 };
 const KILL: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::KILL, caps: 0, bytes: 0 };
 const REBOOT: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::REBOOT, caps: 0, bytes: 0 };
+const MYSELF: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::MYSELF, caps: 1, bytes: 16 };
 
 impl KeeperClient {
     /// The capability.
@@ -167,7 +169,7 @@ impl KeeperClient {
         ask(&self.cap, CLOSE, &params, empty_results)
     }
 
-    /// Keeps up to 3,000 bytes for the next supervisor, in place of what that page (0 to 4) held.
+    /// Keeps up to 3,000 bytes for the next supervisor, in place of what that page (0 to 5) held.
     pub async fn note(&self, service: u32, page: u8, data: &[u8]) -> Result<(), CallError> {
         let params = schema::NoteParams { service, page, data };
         let reply = call(&self.cap, NOTE, &params, &[]).await?;
@@ -225,6 +227,18 @@ impl KeeperClient {
     pub fn reboot_blocking(&self) -> Result<(), CallError> {
         ask(&self.cap, REBOOT, &Empty, empty_results)
     }
+
+    /// The process of the supervisor itself, for who may debug it.
+    pub async fn myself(&self) -> Result<ProcessHandleClient, CallError> {
+        let reply = call(&self.cap, MYSELF, &Empty, &[]).await?;
+        myself_reply(&reply)
+    }
+
+    /// Like `myself`, but the thread waits for the answer.
+    pub fn myself_blocking(&self) -> Result<ProcessHandleClient, CallError> {
+        let reply = call_blocking(&self.cap, MYSELF, &Empty, &[])?;
+        myself_reply(&reply)
+    }
 }
 
 /// What `instance` answers.
@@ -260,6 +274,11 @@ fn noted_results(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     Ok(Vec::from(results.data))
 }
 
+fn myself_reply(reply: &Reply) -> Result<ProcessHandleClient, CallError> {
+    schema::MyselfResults::decode(reply.bytes())?;
+    Ok(reply.take_cap(0)?.into())
+}
+
 /// What serves `Keeper`: one method per method of the interface.
 #[allow(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
 pub trait KeeperServer {
@@ -291,7 +310,7 @@ pub trait KeeperServer {
     /// Nobody will serve there: calls that wait at its endpoint end with `disconnected`, and so do those made later. The next start makes another endpoint.
     async fn close(&self, cx: &CallContext, service: u32) -> Result<(), Exception>;
 
-    /// Keeps up to 3,000 bytes for the next supervisor, in place of what that page (0 to 4) held.
+    /// Keeps up to 3,000 bytes for the next supervisor, in place of what that page (0 to 5) held.
     async fn note(&self, cx: &CallContext, service: u32, page: u8, data: &[u8]) -> Result<(), Exception>;
 
     /// What a page holds; empty when nothing.
@@ -305,6 +324,9 @@ pub trait KeeperServer {
 
     /// Resets the machine.
     async fn reboot(&self, cx: &CallContext) -> Result<(), Exception>;
+
+    /// The process of the supervisor itself, for who may debug it.
+    async fn myself(&self, cx: &CallContext) -> Result<Outgoing, Exception>;
 }
 
 /// What a server answers to `instance`.
@@ -376,6 +398,10 @@ pub async fn serve_keeper(server: &impl KeeperServer, request: Request) {
             Ok(()) => request.reply(|out| Empty.encode(out), &[]),
             Err(exception) => request.fail(exception),
         },
+        schema::MYSELF => match myself(server, &request).await {
+            Ok(handle) => request.reply(|out| schema::MyselfResults.encode(out), &[handle.slot()]),
+            Err(exception) => request.fail(exception),
+        },
         _ => request.fail(ExceptionCode::Unsupported.into()),
     }
 }
@@ -441,4 +467,9 @@ async fn kill(server: &impl KeeperServer, request: &Request) -> Result<(), Excep
 async fn reboot(server: &impl KeeperServer, request: &Request) -> Result<(), Exception> {
     Empty::decode(request.bytes())?;
     server.reboot(&request.context()).await
+}
+
+async fn myself(server: &impl KeeperServer, request: &Request) -> Result<Outgoing, Exception> {
+    Empty::decode(request.bytes())?;
+    server.myself(&request.context()).await
 }

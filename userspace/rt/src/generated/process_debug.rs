@@ -129,7 +129,8 @@ impl ProcessDebugClient {
         ask(&self.cap, WAIT, &Empty, plain_results)
     }
 
-    /// `resume`, and `wait`: for who mends faults. The other registers are told by `registers`.
+    /// `resume`, and `wait`: for who mends faults. The other registers are told by `registers`. All or nothing: when it is refused, as `wait` may
+    /// be, too, nothing has gone on.
     pub async fn resume_and_wait(
         &self,
         thread: u64,
@@ -206,7 +207,8 @@ impl ProcessDebugClient {
     }
 
     /// In one of four slots, for one thread or all. Every `hits`th time (at least 1) `action` happens: before the instruction at `address` is
-    /// executed (`length` 1), or after one wrote or read there (`length` 1, 2, 4 or 8, aligned). `vector` is of the fault, below 32.
+    /// executed (`length` 1), or after one wrote or read there (`length` 1, 2, 4 or 8, aligned). `vector` is of the fault, below 32. What
+    /// hits several is counted for each.
     pub async fn set_breakpoint(&self, params: schema::SetBreakpointParams) -> Result<(), CallError> {
         let reply = call(&self.cap, SET_BREAKPOINT, &params, &[]).await?;
         Ok(empty_results(reply.bytes())?)

@@ -5,6 +5,7 @@
 use alloc::vec::Vec;
 
 use capos_abi::MAX_MESSAGE;
+use capos_schema::process_handle::CrashLog;
 use capos_schema::{Decode, DecodeError, Empty, process_handle as schema};
 
 use super::process_debug::ProcessDebugClient;
@@ -128,7 +129,7 @@ impl ProcessHandleClient {
     }
 
     /// The record of the fault that ended it; `notFound` if it did not end by one. `address` is what a page fault was about, `backtrace`
-    /// is return addresses, 8 bytes each, the innermost first. What it did before is in its trace.
+    /// is return addresses, 8 bytes each, the innermost first. What it did before is in its trace. `log` says what its log bytes have sufficed for.
     pub async fn crash(&self) -> Result<CrashReply, CallError> {
         let reply = call(&self.cap, CRASH, &Empty, &[]).await?;
         Ok(crash_results(reply.bytes())?)
@@ -181,7 +182,8 @@ impl ProcessHandleClient {
     }
 
     /// What it did, also after its end: record number `cursor`, or the oldest that is left, `lost` having been overwritten since `cursor`. The
-    /// last 128 are kept. `notFound` when there is no such record yet. `thread` is 0 for what none of its own did.
+    /// last 128 are kept. `notFound` when there is no such record yet. `thread` is 0 for what none of its own did. `timeNs` is 0
+    /// for submissions and completions that were found in a ring at the end: nobody knows when they were.
     pub async fn trace(&self, cursor: u64) -> Result<schema::TraceResults, CallError> {
         let params = schema::TraceParams { cursor };
         let reply = call(&self.cap, TRACE, &params, &[]).await?;
@@ -239,6 +241,7 @@ pub struct CrashReply {
     pub r13: u64,
     pub r14: u64,
     pub r15: u64,
+    pub log: CrashLog,
 }
 
 fn crash_results(bytes: &[u8]) -> Result<CrashReply, DecodeError> {
@@ -268,6 +271,7 @@ fn crash_results(bytes: &[u8]) -> Result<CrashReply, DecodeError> {
         r13: results.r13,
         r14: results.r14,
         r15: results.r15,
+        log: results.log,
     })
 }
 

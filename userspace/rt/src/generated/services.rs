@@ -50,7 +50,7 @@ const REPLACE: Method =
 const GRANT: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::GRANT, caps: 0, bytes: 0 };
 const CRASH: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::CRASH, caps: 0, bytes: MAX_MESSAGE };
-const TRACE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::TRACE, caps: 0, bytes: 64 };
+const TRACE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::TRACE, caps: 0, bytes: 72 };
 const SET_TRACE: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::SET_TRACE, caps: 0, bytes: 0 };
 
@@ -107,7 +107,8 @@ impl ServicesClient {
 
     /// Starts a service from another boot file, beside the instance that runs, and when it is ready lets the old one answer what it has received,
     /// and end. Both serve the same endpoint: no call is lost and no client has to know. Answers when the new one serves; if it does not come to
-    /// that, nothing has changed. Until the machine is reset the service is that program.
+    /// that, nothing has changed. Until the machine is reset the service is that program. One that promises no health shows by its life that it is one:
+    /// if it ends within the window of its restart policy, the service is what it was before.
     pub async fn replace(&self, name: &str, program: &str) -> Result<u32, CallError> {
         let params = schema::ReplaceParams { name, program };
         let reply = call(&self.cap, REPLACE, &params, &[]).await?;
@@ -148,7 +149,8 @@ impl ServicesClient {
         Ok(empty_results(reply.bytes())?)
     }
 
-    /// The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more. See `capos-restart` for what is in it.
+    /// The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more. See `capos-restart` for what is in it;
+    /// the last 32 records of the trace are.
     pub async fn crash(&self, index: u32, service: &str) -> Result<CrashReply, CallError> {
         let params = schema::CrashParams { index, service };
         let reply = call(&self.cap, CRASH, &params, &[]).await?;
@@ -161,16 +163,27 @@ impl ServicesClient {
         ask(&self.cap, CRASH, &params, crash_results)
     }
 
-    /// What a running service did last: see `ProcessHandle.trace`. `wrongState` when it is not running.
-    pub async fn trace(&self, cursor: u64, service: &str) -> Result<schema::TraceResults, CallError> {
-        let params = schema::TraceParams { cursor, service };
+    /// What a service did last: see `ProcessHandle.trace`. `epoch` says which instance did, the one that runs, or, if none does or `ended` asks for
+    /// it, the last one that has `ended`; of that the last 32 records are kept. `wrongState` when there was none.
+    pub async fn trace(
+        &self,
+        cursor: u64,
+        service: &str,
+        ended: bool,
+    ) -> Result<schema::TraceResults, CallError> {
+        let params = schema::TraceParams { cursor, service, ended };
         let reply = call(&self.cap, TRACE, &params, &[]).await?;
         Ok(plain_results(reply.bytes())?)
     }
 
     /// Like `trace`, but the thread waits for the answer.
-    pub fn trace_blocking(&self, cursor: u64, service: &str) -> Result<schema::TraceResults, CallError> {
-        let params = schema::TraceParams { cursor, service };
+    pub fn trace_blocking(
+        &self,
+        cursor: u64,
+        service: &str,
+        ended: bool,
+    ) -> Result<schema::TraceResults, CallError> {
+        let params = schema::TraceParams { cursor, service, ended };
         ask(&self.cap, TRACE, &params, plain_results)
     }
 
@@ -260,7 +273,8 @@ pub trait ServicesServer {
 
     /// Starts a service from another boot file, beside the instance that runs, and when it is ready lets the old one answer what it has received,
     /// and end. Both serve the same endpoint: no call is lost and no client has to know. Answers when the new one serves; if it does not come to
-    /// that, nothing has changed. Until the machine is reset the service is that program.
+    /// that, nothing has changed. Until the machine is reset the service is that program. One that promises no health shows by its life that it is one:
+    /// if it ends within the window of its restart policy, the service is what it was before.
     async fn replace(&self, cx: &CallContext, name: &str, program: &str) -> Result<u32, Exception>;
 
     /// Gives a running service a capability more, through its `Control`. `wrongState` if it has none. The next instance does not get it.
@@ -272,15 +286,18 @@ pub trait ServicesServer {
         name: &str,
     ) -> Result<(), Exception>;
 
-    /// The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more. See `capos-restart` for what is in it.
+    /// The record of its last fault, of the one before, ...: 0 to 3; `notFound` when there are no more. See `capos-restart` for what is in it;
+    /// the last 32 records of the trace are.
     async fn crash(&self, cx: &CallContext, index: u32, service: &str) -> Result<CrashReply, Exception>;
 
-    /// What a running service did last: see `ProcessHandle.trace`. `wrongState` when it is not running.
+    /// What a service did last: see `ProcessHandle.trace`. `epoch` says which instance did, the one that runs, or, if none does or `ended` asks for
+    /// it, the last one that has `ended`; of that the last 32 records are kept. `wrongState` when there was none.
     async fn trace(
         &self,
         cx: &CallContext,
         cursor: u64,
         service: &str,
+        ended: bool,
     ) -> Result<schema::TraceResults, Exception>;
 
     /// Whether its calls are recorded, too, until its instance ends. `wrongState` when it is not running, or somebody debugs it.
@@ -387,7 +404,7 @@ async fn crash(server: &impl ServicesServer, request: &Request) -> Result<CrashR
 
 async fn trace(server: &impl ServicesServer, request: &Request) -> Result<schema::TraceResults, Exception> {
     let params = schema::TraceParams::decode(request.bytes())?;
-    server.trace(&request.context(), params.cursor, params.service).await
+    server.trace(&request.context(), params.cursor, params.service, params.ended).await
 }
 
 async fn set_trace(server: &impl ServicesServer, request: &Request) -> Result<(), Exception> {

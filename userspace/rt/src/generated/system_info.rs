@@ -166,7 +166,7 @@ impl SystemInfoClient {
         ask(&self.cap, PCI_FUNCTION, &params, plain_results)
     }
 
-    /// One routed interrupt line; `notFound` beyond the last.
+    /// One routed interrupt line, and the processor that it interrupts; `notFound` beyond the last.
     pub async fn irq(&self, index: u32) -> Result<IrqReply, CallError> {
         let params = schema::IrqParams { index };
         let reply = call(&self.cap, IRQ, &params, &[]).await?;
@@ -362,6 +362,7 @@ pub struct IrqReply {
     pub count: u64,
     pub masked: bool,
     pub owner: String,
+    pub cpu: u32,
 }
 
 fn irq_results(bytes: &[u8]) -> Result<IrqReply, DecodeError> {
@@ -372,6 +373,7 @@ fn irq_results(bytes: &[u8]) -> Result<IrqReply, DecodeError> {
         count: results.count,
         masked: results.masked,
         owner: String::from(results.owner),
+        cpu: results.cpu,
     })
 }
 

@@ -3,7 +3,6 @@
 use crate::order::LockRank;
 use crate::sync::Lock;
 use crate::x86::paging::mmio::{self, Window};
-use alloc::vec::Vec;
 
 const SELECT: usize = 0x00;
 const DATA: usize = 0x10;
@@ -26,7 +25,12 @@ struct Controller {
     lines: u32,
 }
 
-static CONTROLLERS: Lock<Vec<Controller>> = Lock::new(LockRank::Device, Vec::new());
+/// Controllers at most; machines have one, or one for each socket.
+const CONTROLLERS_MAX: usize = 16;
+
+/// Two registers, of which one says what the other is: so each controller has a lock, which is held for one access.
+static CONTROLLERS: [Lock<Option<Controller>>; CONTROLLERS_MAX] =
+    [const { Lock::new(LockRank::Controller, None) }; CONTROLLERS_MAX];
 
 impl Controller {
     fn read(&self, register: u32) -> u32 {
@@ -54,45 +58,59 @@ pub fn add(address: u64, first: u32) -> u32 {
         controller.write(REDIRECTION + 2 * line, MASKED);
     }
     let lines = controller.lines;
-    let mut all = CONTROLLERS.lock();
-    if all.try_reserve(1).is_err() {
-        return 0;
+    for place in &CONTROLLERS {
+        let mut place = place.lock();
+        if place.is_none() {
+            *place = Some(controller);
+            return lines;
+        }
     }
-    all.push(controller);
-    lines
+    0
 }
 
-fn with<R>(gsi: u32, work: impl FnOnce(&Controller, u32) -> R) -> Option<R> {
-    let all = CONTROLLERS.lock();
-    let controller = all.iter().find(|it| gsi >= it.first && gsi - it.first < it.lines)?;
-    Some(work(controller, REDIRECTION + 2 * (gsi - controller.first)))
+/// A line of a controller.
+#[derive(Clone, Copy)]
+pub struct Pin {
+    controller: &'static Lock<Option<Controller>>,
+    register: u32,
+    /// The lower word of its entry, without the mask.
+    entry: u32,
 }
 
-/// Whether some controller has this line.
-pub fn exists(gsi: u32) -> bool {
-    with(gsi, |_, _| ()).is_some()
+/// The line with that number, if some controller has it.
+pub fn pin(gsi: u32) -> Option<Pin> {
+    CONTROLLERS.iter().find_map(|controller| {
+        let found = controller.lock();
+        let line = gsi
+            .checked_sub(found.as_ref()?.first)
+            .filter(|line| *line < found.as_ref().map_or(0, |it| it.lines))?;
+        Some(Pin { controller, register: REDIRECTION + 2 * line, entry: 0 })
+    })
 }
 
-/// Routes a line to `vector` on the CPU with controller `target`, masked.
-pub fn route(gsi: u32, trigger: Trigger, vector: u8, target: u32) {
-    let polarity = if trigger.active_low { ACTIVE_LOW } else { 0 };
-    let mode = if trigger.level { LEVEL } else { 0 };
-    with(gsi, |controller, register| {
-        controller.write(register, MASKED);
-        controller.write(register + 1, target << 24);
-        controller.write(register, MASKED | polarity | mode | u32::from(vector));
-    });
-}
+impl Pin {
+    fn write(&self, register: u32, value: u32) {
+        if let Some(controller) = &*self.controller.lock() {
+            controller.write(register, value);
+        }
+    }
 
-/// Masks or unmasks a line.
-pub fn set_masked(gsi: u32, masked: bool) {
-    with(gsi, |controller, register| {
-        let old = controller.read(register);
-        controller.write(register, if masked { old | MASKED } else { old & !MASKED });
-    });
-}
+    /// Routes it to `vector`, masked.
+    pub fn routed(self, trigger: Trigger, vector: u8) -> Pin {
+        let polarity = if trigger.active_low { ACTIVE_LOW } else { 0 };
+        let mode = if trigger.level { LEVEL } else { 0 };
+        let pin = Pin { entry: polarity | mode | u32::from(vector), ..self };
+        pin.set_masked(true);
+        pin
+    }
 
-/// Whether a line is masked; unknown ones are.
-pub fn is_masked(gsi: u32) -> bool {
-    with(gsi, |controller, register| controller.read(register) & MASKED != 0).unwrap_or(true)
+    /// Masks or unmasks it.
+    pub fn set_masked(&self, masked: bool) {
+        self.write(self.register, if masked { self.entry | MASKED } else { self.entry });
+    }
+
+    /// Has its interrupts go to the CPU with controller `target`. It is masked.
+    pub fn set_target(&self, target: u32) {
+        self.write(self.register + 1, target << 24);
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::MAX_CPUS;
 use super::tables::Tables;
+use crate::pure::mailbox::Mailbox;
 use crate::sync::Ref;
 use crate::types::SyscallHandler;
 use crate::x86::start;
@@ -10,7 +11,7 @@ use core::arch::asm;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::offset_of;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{GsBase, KernelGsBase};
 
@@ -44,10 +45,8 @@ pub struct Local {
     pub deadline: Cell<u64>,
     /// GDT and TSS.
     pub tables: Tables,
-    /// Written by others: how many TLB flushes were asked for.
-    pub flush_wanted: AtomicU64,
-    /// How many of them are done.
-    pub flush_done: AtomicU64,
+    /// Written by others, too: TLB flushes that were asked for.
+    pub flushes: Mailbox,
     /// Interrupt controller id.
     pub apic_id: AtomicU32,
     /// Whether the CPU has come up.
@@ -73,8 +72,7 @@ impl Local {
             fs_base: Cell::new(0),
             deadline: Cell::new(u64::MAX),
             tables: Tables::new(),
-            flush_wanted: AtomicU64::new(0),
-            flush_done: AtomicU64::new(0),
+            flushes: Mailbox::new(),
             apic_id: AtomicU32::new(0),
             online: AtomicBool::new(false),
         }

@@ -53,7 +53,7 @@ pub fn apic_id(cpu: usize) -> u32 {
 
 /// How often others have made `cpu` forget translations of user memory; 0 for unknown numbers.
 pub fn shootdowns(cpu: usize) -> u64 {
-    local::of(cpu).map_or(0, |local| local.flush_wanted.load(Ordering::Relaxed))
+    local::of(cpu).map_or(0, |local| local.flushes.asked())
 }
 
 /// What the processor offers, as `name=on` and `name=absent`.

@@ -2,6 +2,7 @@
 
 use super::frame::{Frame, exception_name};
 use super::vectors;
+use crate::order;
 use crate::types::Fault;
 use crate::x86::cpu::local;
 use crate::x86::panic::report_exception;
@@ -56,7 +57,7 @@ fn on_interrupt(vector: u64) {
         }
         vectors::APIC_ERROR => apic::end_of_interrupt(),
         line @ vectors::IRQ..vectors::IRQ_END => {
-            let fired = irq::on_interrupt(line);
+            let fired = order::without_global(|| irq::on_interrupt(line));
             apic::end_of_interrupt();
             if let Some(line) = fired {
                 (start::handlers().irq)(line);

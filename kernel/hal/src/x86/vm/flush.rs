@@ -20,12 +20,7 @@ fn flush_here() {
 /// Does what others want of this CPU.
 #[cold]
 pub fn poll() {
-    let local = local::this();
-    let wanted = local.flush_wanted.load(Ordering::SeqCst);
-    if local.flush_done.load(Ordering::Relaxed) != wanted {
-        flush_here();
-        local.flush_done.store(wanted, Ordering::Release);
-    }
+    local::this().flushes.serve(flush_here);
 }
 
 /// Most pages that are forgotten one by one.
@@ -63,13 +58,13 @@ fn shoot_down(cpus: u64) {
     let mut tickets = [0; MAX_CPUS];
     for cpu in others.clone() {
         if let Some(local) = local::of(cpu) {
-            tickets[cpu] = local.flush_wanted.fetch_add(1, Ordering::SeqCst) + 1;
+            tickets[cpu] = local.flushes.ask();
             apic::send(local.apic_id.load(Ordering::Relaxed), vectors::FLUSH);
         }
     }
     for cpu in others {
         let Some(local) = local::of(cpu) else { continue };
-        while local.flush_done.load(Ordering::Acquire) < tickets[cpu] {
+        while !local.flushes.has_done(tickets[cpu]) {
             poll();
             core::hint::spin_loop();
         }

@@ -17,11 +17,11 @@ use super::paging::{PAGE, kernel};
 use crate::account::Account;
 use crate::lease::Lease;
 use crate::order::LockRank;
+use crate::pure::residence::Residence;
 use crate::sync::{Lock, Ref};
 use crate::types::{Protection, SpaceUsage, VmError};
 use capos_abi::{PAGE_SIZE, layout};
 use capos_mem::{Backing, Bounds, LARGE_PAGES, Region, RegionError, Regions};
-use core::sync::atomic::{AtomicU64, Ordering, fence};
 use remains::Remains;
 use tables::{Pruned, Tables};
 
@@ -41,7 +41,7 @@ pub struct AddressSpace {
     /// Physical address of the top table.
     top: u64,
     /// Bit per CPU that has the tables loaded.
-    loaded: AtomicU64,
+    loaded: Residence,
     account: Ref<Account>,
 }
 
@@ -137,7 +137,7 @@ impl AddressSpace {
         let top = tables.top();
         let regions = Regions::new(BOUNDS, MOST_REGIONS);
         let inner = Lock::new(LockRank::Space, Inner { regions, tables, remains: None });
-        Ok(Ref::try_new(AddressSpace { inner, top, loaded: AtomicU64::new(0), account: budget.clone() })?)
+        Ok(Ref::try_new(AddressSpace { inner, top, loaded: Residence::nowhere(), account: budget.clone() })?)
     }
 
     /// Sets address space aside.
@@ -416,28 +416,24 @@ impl AddressSpace {
     /// Makes the space current on this CPU.
     #[inline]
     pub(super) fn load(&self, local: &Local) {
-        // First the mark, then the tables: whoever changes an entry after the mark tells this CPU, and one changed before is
-        // seen by the walks that follow the load.
-        self.loaded.fetch_or(local.bit.get(), Ordering::SeqCst);
-        local.top.set(self.top);
-        // SAFETY: the top table shares the kernel half and lives as long as `self`, which the CPU's `running` keeps alive.
-        unsafe { kernel::load_root(self.top) };
+        self.loaded.enter(local.bit.get(), || {
+            local.top.set(self.top);
+            // SAFETY: the top table shares the kernel half and lives as long as `self`, which the CPU's `running` keeps alive.
+            unsafe { kernel::load_root(self.top) };
+        });
     }
 
     /// This CPU has loaded something else.
     #[inline]
     pub(super) fn unloaded(&self, local: &Local) {
-        self.loaded.fetch_and(!local.bit.get(), Ordering::SeqCst);
+        self.loaded.leave(local.bit.get());
     }
 
     /// No CPU uses an old translation of `pages` pages from `va` on once this returns. Only CPUs that have the space loaded hear of it:
     /// loading another one forgets all.
     #[inline]
     fn flush(&self, va: u64, pages: usize) {
-        // The entries were written before we look who has the space loaded: see `load`, which does it the other way round. A plain
-        // load may overtake the writes.
-        fence(Ordering::SeqCst);
-        flush::on(self.loaded.load(Ordering::Relaxed), va, pages);
+        flush::on(self.loaded.after_change(), va, pages);
     }
 }
 

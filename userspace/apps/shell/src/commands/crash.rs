@@ -1,6 +1,7 @@
 //! Crash records, for people.
 
 use super::services::{all, trouble};
+use super::trace::table;
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::format;
@@ -30,7 +31,10 @@ pub async fn show(session: &Session, name: &str, which: &str) -> Result<String, 
         Err(error)
             if error.exception() == Some(ExceptionCode::NotFound) && is_service(session, name).await =>
         {
-            return Ok(format!("{name} left no such record\n"));
+            return Ok(match index {
+                0 => format!("{name} has not crashed\n"),
+                _ => format!("{name} left no record {index}\n"),
+            });
         }
         Err(error) => return Err(trouble(session, name, error).await),
     };
@@ -65,8 +69,8 @@ fn text<'a>(name: &str, crash: &Crash, symbol: impl Fn(u64) -> Option<(&'a str, 
     let mut out = format!("{name}: {}\n", crash.cause());
     out.push_str(&format!(
         "    instance {} (process {}, program {}, thread {}), {} after boot, error code {:#x}\n",
-        crash.epoch,
-        crash.process,
+        crash.last.epoch,
+        crash.last.process,
         crash.program,
         crash.thread,
         duration(crash.time_ns),
@@ -88,5 +92,7 @@ fn text<'a>(name: &str, crash: &Crash, symbol: impl Fn(u64) -> Option<(&'a str, 
         out.push_str(&cells.join(""));
         out.push('\n');
     }
+    out.push_str("what it did last:\n");
+    out.push_str(&table(crash.last.events.iter(), crash.last.lost));
     out
 }

@@ -46,7 +46,12 @@ pub const COMMANDS: [Command; 26] = [
     command("replace", "SERVICE FILE", "let another program take over a running service", &[&["services"]]),
     command("grant", "SERVICE CAP[=MINE]", "give a running service something you hold", &[&["services"]]),
     command("crash", "SERVICE [N]", "its last fault, or the Nth before", &[&["services"]]),
-    command("trace", "SERVICE [on | off]", "what it did last; `on` records its calls, too", &[&["services"]]),
+    command(
+        "trace",
+        "SERVICE [last | on | off]",
+        "what it did last, or the `last` that ended; `on` records calls",
+        &[&["services"]],
+    ),
     command("ps", "", "processes", &[&["system"]]),
     command(
         "top",

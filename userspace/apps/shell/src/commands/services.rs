@@ -129,6 +129,10 @@ pub async fn trouble(session: &Session, name: &str, error: rt::CallError) -> Tro
         Some(ExceptionCode::NotFound) => {
             let all = all(session).await.unwrap_or_default();
             match closest(name, all.iter().map(|service| service.name.as_str())) {
+                // It is listed, and no service.
+                Some(meant) if meant == name => {
+                    Trouble::Say(format!("init looks after {name} itself: only services can be asked that"))
+                }
                 Some(meant) => Trouble::Say(format!("no service `{name}`; did you mean `{meant}`?")),
                 None => Trouble::Say(format!("no service `{name}`; `services` lists them")),
             }
