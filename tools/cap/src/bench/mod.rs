@@ -23,6 +23,8 @@ use crate::house::House;
 use known::Known;
 use measure::Measured;
 
+/// Where figures are committed.
+const PAGE: &str = "docs/figures.md";
 /// How much worse than the committed figure an exact count may be.
 const TOLERANCE: f64 = 1.03;
 
@@ -59,21 +61,19 @@ type Figures = BTreeMap<String, Figure>;
 pub fn run(house: &House, filter: &str, check: bool) -> Result<bool, Failure> {
     let known = known::read(house)?;
     refuse_unknown(filter, &known)?;
-    let figures: Figures = measure::all(house, filter)?
-        .into_iter()
-        .filter(|measured| selects(filter, &measured.name))
-        .map(|measured| (measured.name.clone(), figure(&known, measured)))
-        .collect();
+    let figures = measured(house, filter, &known)?;
     let folder = house.target().join("bench");
     fs::create_dir_all(&folder).context(folder.display())?;
     lab::artefacts::write_json(&folder.join("figures.json"), &figures).context("figures.json")?;
     print!("{}", page::table(&figures, &known));
-    let path = house.root.join("docs/figures.md");
-    let committed = page::read(&fs::read_to_string(&path).unwrap_or_default());
     if check {
-        return Ok(compare(&figures, &committed, &known));
+        let worse = regressions(&figures, &committed(house), &known);
+        worse.iter().for_each(|text| println!("{text}"));
+        println!("{} passed, {} failed, 0 skipped", figures.len() - worse.len(), worse.len());
+        return Ok(worse.is_empty());
     }
     if filter == "*" {
+        let path = house.root.join(PAGE);
         fs::write(&path, page::render(&figures, &known)).context(path.display())?;
         println!(
             "wrote {} and {}",
@@ -82,6 +82,25 @@ pub fn run(house: &House, filter: &str, check: bool) -> Result<bool, Failure> {
         );
     }
     Ok(true)
+}
+
+/// Compares all figures that repeat with docs/figures.md: how many there are, and what is wrong with those that are worse.
+pub fn compare(house: &House) -> Result<(usize, Vec<String>), Failure> {
+    let known = known::read(house)?;
+    let steady: Vec<&str> = known.iter().filter(|row| !row.varies).map(|row| row.name.as_str()).collect();
+    let figures = measured(house, &steady.join(","), &known)?;
+    Ok((figures.len(), regressions(&figures, &committed(house), &known)))
+}
+
+fn measured(house: &House, filter: &str, known: &[Known]) -> Result<Figures, Failure> {
+    let all = measure::all(house, filter)?.into_iter();
+    let chosen = all.filter(|measured| selects(filter, &measured.name));
+    Ok(chosen.map(|measured| (measured.name.clone(), figure(known, measured))).collect())
+}
+
+/// What docs/figures.md says.
+fn committed(house: &House) -> BTreeMap<String, f64> {
+    page::read(&fs::read_to_string(house.root.join(PAGE)).unwrap_or_default())
 }
 
 /// A filter that selects nothing would measure for minutes to say so. Every figure is in figures.toml, which a test compares with
@@ -106,13 +125,6 @@ fn figure(known: &[Known], Measured { name, value, unit, beside, parts, note }: 
         anchor: row.and_then(|row| row.anchor.clone()),
         how: row.map_or_else(|| "reported by a probe".to_owned(), |row| row.how.clone()),
     }
-}
-
-fn compare(figures: &Figures, committed: &BTreeMap<String, f64>, known: &[Known]) -> bool {
-    let worse = regressions(figures, committed, known);
-    worse.iter().for_each(|text| println!("{text}"));
-    println!("{} passed, {} failed, 0 skipped", figures.len().saturating_sub(worse.len()), worse.len());
-    worse.is_empty()
 }
 
 fn regressions(figures: &Figures, committed: &BTreeMap<String, f64>, known: &[Known]) -> Vec<String> {

@@ -13,8 +13,8 @@ const HEAD: &str = "\
 
 Written by `make bench`; do not edit. Guest instructions count everything: all processes and the kernel, under QEMU TCG with
 `-icount shift=0 -cpu max,-erms -smp 1`, where one TSC tick is one instruction. They repeat exactly (the boot within some hundred:
-the hour that it reads differs); `make bench CHECK=1` fails when one is more than 3 % worse than here. The anchors were recorded on
-machines of the same kind. Instructions hide the cost of crossings: fewer instructions are not in proportion faster. So beside each
+the hour that it reads differs); `make test` and `make bench CHECK=1` fail when one is more than 3 % worse than here. The anchors were
+recorded on machines of the same kind. Instructions hide the cost of crossings: fewer instructions are not in proportion faster. So beside each
 figure stands what a plugin of QEMU counted in the same regions, for each operation: ways into the kernel and out of it; writes of CR3;
 writes of device registers (ports and device memory, the local APIC included); interrupts; and iterations of REP instructions, which
 count as instructions, too.

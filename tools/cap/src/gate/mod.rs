@@ -67,7 +67,7 @@ struct Step {
     quick: bool,
 }
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     Step { name: "fmt", run: cargo_steps::fmt, quick: true },
     Step { name: "lint", run: other_steps::lint, quick: true },
     Step { name: "schema", run: other_steps::schema, quick: true },
@@ -83,6 +83,7 @@ const STEPS: [Step; 16] = [
     Step { name: "fuzz", run: other_steps::fuzz, quick: false },
     Step { name: "build", run: other_steps::build, quick: false },
     Step { name: "image", run: other_steps::image, quick: false },
+    Step { name: "figures", run: other_steps::figures, quick: false },
     Step { name: "lab", run: other_steps::lab, quick: false },
 ];
 
@@ -119,13 +120,13 @@ pub fn run(house: &House, choice: &Choice) -> Result<bool, Failure> {
         if outcome.tally.failed > 0 {
             eprintln!("{}", outcome.report);
         }
-        rows.push(Row { name: step.name, time: start.elapsed(), tally: outcome.tally });
+        rows.push(Row { name: step.name, time: start.elapsed(), outcome });
     }
     let refused = skips::read(house)?.refused(&rows);
     println!("\n{}", table(&rows));
     refused.iter().for_each(|text| println!("{text}"));
     let mut total = rows.iter().fold(Tally::default(), |mut total, row| {
-        total.add(&row.tally);
+        total.add(&row.outcome.tally);
         total
     });
     total.failed += refused.len();
@@ -145,13 +146,16 @@ fn chosen(step: &Step, choice: &Choice) -> bool {
 struct Row {
     name: &'static str,
     time: Duration,
-    tally: Tally,
+    outcome: Outcome,
 }
+
+/// Lines of a report that the table has room for. Whoever sees only the end of a log still learns what failed first.
+const LINES: usize = 12;
 
 fn table(rows: &[Row]) -> String {
     let mut lines =
         vec![format!("{:14} {:>8} {:>7} {:>7} {:>8}", "step", "seconds", "passed", "failed", "skipped")];
-    for Row { name, time, tally } in rows {
+    for Row { name, time, outcome: Outcome { tally, report } } in rows {
         let seconds = time.as_secs_f64();
         lines.push(format!(
             "{name:14} {seconds:8.1} {:7} {:7} {:8}",
@@ -160,6 +164,9 @@ fn table(rows: &[Row]) -> String {
             tally.skipped.len()
         ));
         lines.extend(tally.skipped.iter().map(|reason| format!("    skipped: {reason}")));
+        if tally.failed > 0 {
+            lines.extend(report.lines().take(LINES).map(|line| format!("    failed: {line}")));
+        }
     }
     lines.join("\n")
 }
@@ -177,14 +184,19 @@ mod tests {
 
     #[test]
     fn the_table_shows_skips_with_their_reason() {
-        let row = Row {
-            name: "miri",
-            time: Duration::from_millis(1500),
-            tally: Tally::skip("miri: not installed"),
-        };
-        let text = table(&[row]);
+        let outcome = Outcome::from(Tally::skip("miri: not installed"));
+        let text = table(&[Row { name: "miri", time: Duration::from_millis(1500), outcome }]);
         assert_eq!(text.lines().count(), 3);
         assert!(text.contains("     1.5") && text.ends_with("skipped: miri: not installed"), "{text}");
+    }
+
+    #[test]
+    fn the_table_says_what_failed() {
+        let outcome =
+            Outcome { tally: Tally { failed: 1, ..Tally::default() }, report: "a: why\n".repeat(99) };
+        let text = table(&[Row { name: "lab", time: Duration::ZERO, outcome }]);
+        assert_eq!(text.lines().count(), 2 + LINES);
+        assert!(text.ends_with("\n    failed: a: why"), "{text}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{Outcome, Tally};
 use crate::build::{self, cargo};
 use crate::exec::{self, Context, Failure, observe};
 use crate::house::House;
-use crate::{export, git, images, lint as house_lint, smoke};
+use crate::{bench, export, git, images, lint as house_lint, smoke};
 
 /// Seconds for each fuzz target.
 const FUZZ_SECONDS: &str = "10";
@@ -119,5 +119,18 @@ pub fn lab(house: &House) -> Result<Outcome, Failure> {
     });
     let tally =
         Tally { passed: count(Status::Passed), failed: count(Status::Failed), skipped: skipped.collect() };
-    Ok(Outcome { tally, report: "see target/lab/latest".into() })
+    let failed = outcomes.iter().filter(|outcome| outcome.status == Status::Failed);
+    let report: Vec<String> = failed
+        .map(|outcome| {
+            format!("{}: {}", outcome.name, outcome.reason.as_deref().unwrap_or("no reason given"))
+        })
+        .collect();
+    Ok(Outcome { tally, report: report.join("\n") })
+}
+
+/// Figures that repeat are compared with the committed ones.
+pub fn figures(house: &House) -> Result<Outcome, Failure> {
+    let (all, worse) = bench::compare(house)?;
+    let tally = Tally { passed: all - worse.len(), failed: worse.len(), ..Tally::default() };
+    Ok(Outcome { tally, report: worse.join("\n") })
 }

@@ -38,8 +38,9 @@ pub fn read(house: &House) -> Result<Skips, Failure> {
 impl Skips {
     /// The skips that no row allows.
     pub fn refused(&self, rows: &[Row]) -> Vec<String> {
-        let skips =
-            rows.iter().flat_map(|row| row.tally.skipped.iter().map(move |reason| (row.name, reason)));
+        let skips = rows
+            .iter()
+            .flat_map(|row| row.outcome.tally.skipped.iter().map(move |reason| (row.name, reason)));
         let refused = skips.filter(|(step, reason)| !self.allows(step, reason));
         refused
             .map(|(step, reason)| format!("skip not allowed by .ci/skips.toml: {step}: {reason}"))
@@ -66,7 +67,8 @@ mod tests {
              [[skip]]\nstep = 'miri'\nwhat = 'miri'\nreason = 'no nightly'\n",
         )
         .unwrap();
-        let row = |name, reason: &str| Row { name, time: Duration::ZERO, tally: Tally::skip(reason) };
+        let row =
+            |name, reason: &str| Row { name, time: Duration::ZERO, outcome: Tally::skip(reason).into() };
         assert!(skips.refused(&[row("lab", "boot-limine[boot=limine-bios-iso]: no binaries")]).is_empty());
         assert!(skips.refused(&[row("miri", "miri: not installed")]).is_empty());
         assert_eq!(skips.refused(&[row("lab", "boot-paths: OVMF is not installed")]).len(), 1);
@@ -80,7 +82,7 @@ mod tests {
             "test table::fills ... ignored, all slots\n\
              test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n",
         );
-        let row = |name, tally| Row { name, time: Duration::ZERO, tally };
+        let row = |name, tally: Tally| Row { name, time: Duration::ZERO, outcome: tally.into() };
         assert_eq!(skips.refused(&[row("miri", ignored.clone())]), Vec::<String>::new());
         assert_eq!(skips.refused(&[row("test-lib", ignored)]).len(), 1);
     }
