@@ -1,8 +1,9 @@
 //! Where things are: the repository and its target folders.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::exec::Failure;
+use crate::exec::{Context, Failure};
 
 /// The folders of one checkout.
 #[derive(Clone, Debug)]
@@ -43,8 +44,37 @@ impl House {
         self.root.join("tools/lab/cases")
     }
 
+    /// Waits until no other command writes what boots from here, and keeps others from it for as long as the file lives.
+    pub fn turn(&self) -> Result<File, Failure> {
+        let path = self.target().join("turn");
+        fs::create_dir_all(self.target()).context(self.target().display())?;
+        let file = File::create(&path).context(path.display())?;
+        if file.try_lock().is_err() {
+            eprintln!("another command builds in this tree; waiting for it");
+            file.lock().context(path.display())?;
+        }
+        Ok(file)
+    }
+
     /// `path` as a person in the repository would type it.
     pub fn short<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_in_one_tree_take_turns() {
+        let root = std::env::temp_dir().join(format!("capos-turn-{}", std::process::id()));
+        let house = House { root: root.clone() };
+        let turn = house.turn().unwrap();
+        assert!(File::create(house.target().join("turn")).unwrap().try_lock().is_err());
+        let other = std::thread::spawn(move || house.turn().map(drop).is_ok());
+        drop(turn);
+        assert!(other.join().unwrap());
+        fs::remove_dir_all(root).unwrap();
     }
 }

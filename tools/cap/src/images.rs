@@ -78,6 +78,7 @@ fn write(house: &House, programs: &Programs, systems: &Systems, folder: &Path) -
     {
         return Ok(images);
     }
+    let _turn = house.turn()?;
     fs::create_dir_all(folder).context(folder.display())?;
     let progress = Progress::start("make images");
     grub::iso(&contents, &handoff, &images.iso).context(images.iso.display())?;

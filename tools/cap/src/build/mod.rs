@@ -26,6 +26,7 @@ pub fn build(house: &House, scope: Scope) -> Result<(Programs, Systems), Failure
 
 /// The long part. It takes the systems as a sign that they were loaded, and so found sound: else what is built would not start.
 pub fn compile(house: &House, programs: &Programs, _sound: &Systems) -> Result<(), Failure> {
+    let _turn = house.turn()?;
     cargo::kernel(house)?;
     cargo::user(house, programs)?;
     stage::binaries(house, programs)
