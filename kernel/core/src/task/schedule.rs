@@ -26,6 +26,8 @@ pub(crate) fn make_ready(thread: Ref<Thread>) {
     cpu.unsettled.store(true, Ordering::Relaxed);
     if let Some(displaced) = cpu.handoff.put(thread) {
         place(displaced);
+        // It may outrank the current thread though whoever is at hand now does not.
+        preempt_if_outranked(cpu);
     }
 }
 

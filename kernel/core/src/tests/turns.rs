@@ -64,6 +64,27 @@ fn turns_begin_when_a_second_one_comes_and_end_when_it_goes() {
 }
 
 #[test]
+fn of_several_who_wake_up_at_once_the_most_urgent_runs() {
+    // By priority: who runs, and who is woken in the order of their urgency. The last one is kept at hand, the others are queued.
+    for (running, woken) in [(10, [20, 5]), (10, [20, 10]), (10, [30, 20]), (10, [8, 5])] {
+        let world = World::new();
+        let sleepers = start(&world, &woken);
+        for sleeper in &sleepers {
+            sleeper.run();
+            sleeper.enter(1, 1_000);
+        }
+        let runner = world.start_at("runner", running);
+        runner.run();
+        // What an idle CPU was asked for, to let others have a turn, is over.
+        (HANDLERS.kick)();
+        fake::time::advance(1_000);
+        (HANDLERS.timer)();
+        let expected = if woken[0] > running { &sleepers[0] } else { &runner };
+        assert!(is_running(0, &expected.thread.context), "{running} {woken:?}");
+    }
+}
+
+#[test]
 fn an_urgent_thread_in_between_does_not_take_the_equals_their_turns() {
     let world = World::new();
     let users = start(&world, &[20, 10, 10]);
