@@ -7,6 +7,7 @@
 use crate::audit::census::{Counted, Kind};
 use crate::ipc::calls::{Arrived, Calls};
 use crate::ipc::ops::{OpId, Ticket};
+use crate::task::fifo::Linked;
 use crate::task::thread::Thread;
 use crate::task::{reap, slice};
 use alloc::collections::VecDeque;
@@ -78,7 +79,7 @@ pub(crate) struct Endpoint {
     owners: AtomicU32,
     account: Ref<Account>,
     /// The next one that the same CPU closes.
-    pub next_closing: RefSlot<Endpoint>,
+    next_closing: RefSlot<Endpoint>,
     label: Label,
     _counted: Counted,
 }
@@ -264,6 +265,12 @@ impl Endpoint {
             receiver.fail(TransportError::InvalidCap);
         }
         false
+    }
+}
+
+impl Linked for Endpoint {
+    fn behind(&self) -> &RefSlot<Endpoint> {
+        &self.next_closing
     }
 }
 

@@ -1,6 +1,7 @@
 //! What each processor keeps for itself. Queues are open to the others.
 
 use crate::ipc::endpoint::Endpoint;
+use crate::task::fifo::Fifo;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use crate::task::timers::Due;
@@ -24,10 +25,10 @@ pub(crate) struct Cpu {
     pub unsettled: AtomicBool,
     /// Whether the current thread is to go behind its equals when the event is handled.
     pub rotate: AtomicBool,
-    /// The processes that this CPU reaps, linked by `Process::next_dying`.
-    pub dying: RefSlot<Process>,
-    /// The endpoints that it closes, linked by `Endpoint::next_closing`.
-    pub closing: RefSlot<Endpoint>,
+    /// The processes that this CPU reaps.
+    pub dying: Fifo<Process>,
+    /// The endpoints that it closes.
+    pub closing: Fifo<Endpoint>,
     /// Whether it is at it.
     pub reaping: AtomicBool,
     /// What is to happen at what time.
@@ -64,8 +65,8 @@ impl Cpu {
             handoff: RefSlot::empty(),
             unsettled: AtomicBool::new(true),
             rotate: AtomicBool::new(false),
-            dying: RefSlot::empty(),
-            closing: RefSlot::empty(),
+            dying: Fifo::new(),
+            closing: Fifo::new(),
             reaping: AtomicBool::new(false),
             deadlines: Lock::new(LockRank::Queue, Deadlines::new()),
             armed: AtomicU64::new(u64::MAX),

@@ -6,6 +6,7 @@ pub(crate) mod create;
 pub(crate) mod debug;
 pub(crate) mod donation;
 pub(crate) mod end;
+pub(crate) mod fifo;
 pub(crate) mod load;
 pub(crate) mod meter;
 pub(crate) mod obituary;

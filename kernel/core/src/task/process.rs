@@ -5,6 +5,7 @@ use crate::cap::binding::Binding;
 use crate::cap::{Object, families, interface_id};
 use crate::ipc::ops::Ticket;
 use crate::task::debug::Debug;
+use crate::task::fifo::Linked;
 use crate::task::rest::Rest;
 use crate::task::share::Share;
 use crate::task::thread::Thread;
@@ -223,7 +224,7 @@ pub(crate) struct Process {
     /// Processor time, in ticks of the clock.
     pub cpu_ticks: AtomicU64,
     /// The next process that the same CPU reaps.
-    pub next_dying: RefSlot<Process>,
+    next_dying: RefSlot<Process>,
     /// Whether a capability was ever revoked from it.
     bereaved: AtomicBool,
     /// What of an ended process goes piece by piece.
@@ -279,6 +280,12 @@ impl Process {
             debug: Debug::new(),
             _counted: Counted::new(Kind::Process),
         })
+    }
+}
+
+impl Linked for Process {
+    fn behind(&self) -> &RefSlot<Process> {
+        &self.next_dying
     }
 }
 

@@ -4,6 +4,8 @@
 //! slice there and then, which is all of it for most. For each further one its timer goes off, so that interrupts come in between and whoever
 //! is ready runs for as long; whoever waits for the end waits until all is done.
 //!
+//! Who ended first is done with first: however much ends behind it, those who wait for it hear of it when all before has come back.
+//!
 //! Somebody reaps a process as long as there is something to take back; nobody else does at that time. So a thread that ends somewhere else is
 //! left to them.
 
@@ -37,7 +39,7 @@ const PAUSE_NS: u64 = 50_000;
 pub(crate) fn begin(process: &Ref<Process>) {
     if process.threads.lock().begin_to_reap() {
         let cpu = cpu::here();
-        enqueue(cpu, process.clone());
+        cpu.dying.push(process.clone());
         go_on(cpu);
     }
 }
@@ -47,26 +49,16 @@ pub(crate) fn begin(process: &Ref<Process>) {
 pub(crate) fn close(endpoint: &Ref<Endpoint>) {
     let cpu = cpu::here();
     // There is no way back to the list for who has left it, so nobody is in there twice.
-    put_first(cpu, endpoint.clone());
+    cpu.closing.push(endpoint.clone());
     go_on(cpu);
-}
-
-fn put_first(cpu: &Cpu, endpoint: Ref<Endpoint>) {
-    if let Some(first) = cpu.closing.take() {
-        drop(endpoint.next_closing.put(first));
-    }
-    drop(cpu.closing.put(endpoint));
 }
 
 /// Closes what is to be closed. False when `left` is used up before.
 fn close_endpoints(left: &mut u32) -> bool {
     let cpu = cpu::here();
-    while let Some(endpoint) = cpu.closing.take() {
-        if let Some(next) = endpoint.next_closing.take() {
-            drop(cpu.closing.put(next));
-        }
+    while let Some(endpoint) = cpu.closing.pop() {
         if !endpoint.close(left) {
-            put_first(cpu, endpoint);
+            cpu.closing.put_back(endpoint);
             return false;
         }
     }
@@ -96,32 +88,16 @@ fn go_on(cpu: &Cpu) {
     let mut left = SLICE;
     while close_endpoints(&mut left)
         && left > 0
-        && let Some(process) = dequeue(cpu)
+        && let Some(process) = cpu.dying.pop()
     {
         if !take_back(&process, &mut left) {
-            enqueue(cpu, process);
+            cpu.dying.put_back(process);
         }
     }
     cpu.reaping.store(false, Ordering::Relaxed);
     if is_busy(cpu) {
         timers::ensure_armed(time::now_ns().saturating_add(PAUSE_NS));
     }
-}
-
-fn enqueue(cpu: &Cpu, process: Ref<Process>) {
-    if let Some(first) = cpu.dying.take() {
-        // Nothing was there before: nobody else reaps this process.
-        drop(process.next_dying.put(first));
-    }
-    drop(cpu.dying.put(process));
-}
-
-fn dequeue(cpu: &Cpu) -> Option<Ref<Process>> {
-    let process = cpu.dying.take()?;
-    if let Some(next) = process.next_dying.take() {
-        drop(cpu.dying.put(next));
-    }
-    Some(process)
 }
 
 /// Takes back what `left` allows for. False when there is more.

@@ -16,6 +16,7 @@ use capos_schema::process_handle;
 use core::sync::atomic::Ordering;
 use kernel_hal::mem::Frames;
 use kernel_hal::{Protection, fake, time};
+use std::vec::Vec;
 
 /// Time passes until the timer goes off.
 pub(super) fn next_slice() {
@@ -151,4 +152,36 @@ fn who_ends_elsewhere_meanwhile_is_taken_back_too() {
     assert!(elsewhere.is_dead());
     all_slices();
     assert!(process.exit.lock().done);
+}
+
+/// A process with some slices' worth of capabilities.
+fn heavy(world: &World) -> User {
+    let limits = super::Limits { cap_slots: 2000, ..super::LIMITS };
+    let user = User::of(&world.process_with("heavy", &limits));
+    for _ in 0..500 {
+        let frames = Frames::zeroed(1, &user.process().account).expect("memory");
+        user.hold(Object::MemoryObject(MemoryObject::new(frames)));
+    }
+    user
+}
+
+#[test]
+fn who_ended_first_is_done_with_first_however_much_ends_behind_it() {
+    let world = World::new();
+    let users: Vec<User> = (0..3).map(|_| heavy(&world)).collect();
+    for user in &users {
+        end::end_process(user.process(), Status::Killed);
+        assert!(!user.process().exit.lock().done);
+    }
+    let mut told = Vec::new();
+    while told.len() < users.len() {
+        next_slice();
+        for (n, user) in users.iter().enumerate() {
+            if user.process().exit.lock().done && !told.contains(&n) {
+                told.push(n);
+            }
+        }
+    }
+    assert_eq!(told, [0, 1, 2]);
+    assert!(here().dying.is_empty());
 }
