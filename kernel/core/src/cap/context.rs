@@ -68,14 +68,15 @@ pub(crate) struct Sent {
 pub(crate) struct Call<'a> {
     thread: &'a Ref<Thread>,
     buffers: &'a Buffers,
-    given: u8,
+    /// The capability that is part of the answer; the null id while there is none. No method gives more than one.
+    given: CapId,
 }
 
 impl<'a> Call<'a> {
     /// The call that `thread` makes with `buffers`.
     #[inline]
     pub fn new(thread: &'a Ref<Thread>, buffers: &'a Buffers) -> Self {
-        Call { thread, buffers, given: 0 }
+        Call { thread, buffers, given: CapId::NULL }
     }
 
     /// The same call for somebody else to answer, as long as nothing was given.
@@ -126,22 +127,21 @@ impl<'a> Call<'a> {
         if self.thread.ring.arena_write(self.buffers.answer.off(), bytes).is_err() {
             return self.refuse(TransportError::InvalidArgument);
         }
-        Outcome::done(bytes.len(), self.given)
+        Outcome::done(bytes.len(), u8::from(self.given != CapId::NULL))
     }
 
     #[inline]
     fn refuse(&mut self, error: TransportError) -> Outcome {
-        if self.given == 0 { Outcome::error(error) } else { self.take_back(error) }
+        if self.given == CapId::NULL { Outcome::error(error) } else { self.take_back(error) }
     }
 
-    /// The answer did not fit: capabilities given with it are taken back, so that nothing is half done.
+    /// The answer did not fit: the capability given with it is taken back, so that nothing is half done. By our own note of it: where it was
+    /// written is the caller's memory, and may name another one by now.
     #[cold]
     fn take_back(&mut self, error: TransportError) -> Outcome {
-        for n in 0..core::mem::take(&mut self.given) {
-            let raw = self.thread.ring.arena_load(self.slot(n)).unwrap_or(0);
-            let entry = self.process().release(CapId::from_raw(raw));
-            drop(entry);
-        }
+        let given = core::mem::replace(&mut self.given, CapId::NULL);
+        let entry = self.process().release(given);
+        drop(entry);
         Outcome::error(error)
     }
 
@@ -160,17 +160,17 @@ impl<'a> Call<'a> {
         &mut self,
         insert: impl FnOnce(&Process) -> Result<CapId, TransferError>,
     ) -> Result<(), Outcome> {
-        if self.given >= self.buffers.kind.caps_recv() {
-            return Err(self.take_back(TransportError::ReplyTooLarge));
+        if self.given != CapId::NULL || self.buffers.kind.caps_recv() == 0 {
+            return Err(self.refuse(TransportError::ReplyTooLarge));
         }
         match insert(self.process()) {
             Ok(id) => {
                 // The array was checked against the arena with the submission.
-                let _ = self.thread.ring.arena_store(self.slot(self.given), id.raw());
-                self.given += 1;
+                let _ = self.thread.ring.arena_store(self.slot(0), id.raw());
+                self.given = id;
                 Ok(())
             }
-            Err(error) => Err(self.take_back(transfer::refusal(error))),
+            Err(error) => Err(self.refuse(transfer::refusal(error))),
         }
     }
 

@@ -4,11 +4,14 @@
 use super::ipc::Pair;
 use super::{CAPS, MSG, User, World, call_sqe, error, recv_sqe, return_recv_sqe, return_sqe};
 use crate::cap::timer::Timer;
-use crate::cap::{Object, families};
+use crate::cap::{Call, Object, families};
+use crate::ipc::ops::Buffers;
 use crate::ipc::transfer;
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransferSlot, TransportError, syscall};
+use capos_mem::Resource;
 use capos_schema::{Encode, notification as schema, timer, virtual_memory};
+use core::sync::atomic::Ordering;
 use kernel_hal::fake;
 use std::collections::BTreeSet;
 use std::vec::Vec;
@@ -588,4 +591,25 @@ fn arbitrary_submissions_get_no_other_errors() {
         }
     }
     assert!(seen.len() > 15, "it met only {seen:?}");
+}
+
+#[test]
+fn what_was_given_is_taken_back_whatever_the_program_writes_in_its_place() {
+    let world = World::new();
+    let user = world.start("a");
+    let other = user.hold(Object::Timer(Timer));
+    let slots = || user.process().account.used(Resource::CapSlots);
+    let before = slots();
+    // A call with room for a capability and for no message.
+    user.submit(Sqe { caps_recv: 1, reply_len: 0, ..call_sqe(other, timer::INTERFACE_ID, timer::NOW, 0) });
+    let queued = user.thread.ring.queued(user.thread.sq_head.load(Ordering::Relaxed));
+    let buffers = Buffers::read(&queued, queued.kind(), other.raw());
+    let mut call = Call::new(&user.thread, &buffers);
+    assert!(call.give(Object::Timer(Timer)).is_ok() && slots() == before + 1);
+    // Another thread of the program is faster than the answer, which does not fit.
+    user.set_word(CAPS, other.raw());
+    let outcome = call.reply(&timer::NowResults { ns: 1 });
+    assert_eq!(outcome.completion(1).result, TransportError::ReplyTooLarge.code());
+    assert!(user.process().table.lock().lookup(other).is_ok());
+    assert_eq!(slots(), before);
 }
