@@ -1,8 +1,8 @@
 //! The calls of one endpoint, from their coming to their answer: those that wait in the queue and those that somebody has received.
 
 use crate::ipc::ops::{OpId, Ticket};
-use crate::task::schedule;
 use crate::task::thread::Thread;
+use crate::task::{schedule, slice};
 use alloc::vec::Vec;
 use capos_sched::Priority;
 use kernel_hal::sync::{OutOfMemory, Ref};
@@ -287,9 +287,11 @@ impl Calls {
         self.take(at)
     }
 
-    /// Who has received the call that is the only operation of `caller`.
-    pub fn server_of(&self, caller: &Ref<Thread>) -> Option<&Ref<Thread>> {
-        let (_, call) = self.at_or_after_if(0, |call| call.caller.is(caller, OpId::SOLE))?;
+    /// Who has received the call that is the only operation of `caller`, if that is among as many slots as may be looked at.
+    pub fn server_of(&self, caller: &Ref<Thread>, looks: &mut u32) -> Option<&Ref<Thread>> {
+        let mut slots = self.slots.iter().take_while(|_| slice::take(looks));
+        let call =
+            slots.find_map(|slot| slot.call.as_ref().filter(|call| call.caller.is(caller, OpId::SOLE)))?;
         call.server()
     }
 

@@ -7,7 +7,7 @@
 /// Units of a slice of what a thread asked for.
 pub(crate) const STEP: u32 = 32;
 /// Members of a list that are looked at for one unit.
-const LOOKED_AT: usize = 128;
+pub(crate) const LOOKED_AT: usize = 128;
 
 /// Takes one unit. False when there are none left.
 pub(crate) fn take(left: &mut u32) -> bool {

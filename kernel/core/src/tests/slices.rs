@@ -13,7 +13,7 @@ use crate::cap::timer::Timer;
 use crate::ipc::endpoint::{Endpoint, ReceiveRight};
 use crate::task::create::{self, Limits};
 use crate::task::process::{Process, Status};
-use crate::task::{end, registry};
+use crate::task::{donation, end, registry};
 use crate::trap::HANDLERS;
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Op, RingShape, Sqe, TransferSlot, TransportError, layout, syscall};
@@ -197,6 +197,28 @@ fn an_endpoint_closes_in_slices() {
     assert_eq!(first + deep.ended(TransportError::Disconnected), MANY);
     assert!(here().closing.is_empty());
     assert_eq!((deep.server.pop().result, deep.server.pop().user_data), (0, 99));
+}
+
+#[test]
+fn for_whom_a_server_works_is_looked_for_among_so_many_calls() {
+    for (before, is_found) in [(100, true), (MANY, false)] {
+        let world = World::new();
+        let deep = Deep::new(&world);
+        // The server has received as many calls, and then that of somebody who has no other.
+        deep.call(before);
+        (0..before).for_each(|_| deep.server.submit(recv_sqe(deep.right)));
+        deep.server.poll();
+        (0..before).for_each(|_| assert_eq!(deep.server.pop().result, 8));
+        let payer = wide(&world, "payer", 10);
+        let facet = payer.hold(deep.client.object(deep.facet));
+        deep.server.submit(recv_sqe(deep.right));
+        deep.server.enter(1, syscall::FOREVER);
+        payer.run();
+        payer.submit(call_sqe(facet, FACE, 1, 0));
+        payer.enter(1, syscall::FOREVER);
+        assert!(is_running(0, &deep.server.thread.context) && here().payer.holds(payer.process()));
+        assert_eq!(donation::reaches(here(), &deep.server.thread), is_found);
+    }
 }
 
 /// Kills the server; gives how many calls end, a slice of them at most at a time, until all of it is taken back.
