@@ -52,6 +52,9 @@ pub(super) fn leave_call(call: &Call<'_>, job: impl FnOnce(Buffers) -> Job) -> O
 }
 
 /// Leaves work for the running thread to go on with. It has no other, but for a loan that goes no further when what it is for is revoked.
+///
+/// No program brings about that it has another, whatever it submits: who is busy takes no submission, and one submission sets off one work, as
+/// messages move no rights to receive and a revocation stops at what it sets off. So this is said to who changes that, where it is tested.
 #[cold]
 pub(crate) fn leave(thread: &Thread, job: Job) {
     let before = thread.job.lock().replace(job);
