@@ -33,7 +33,8 @@ fn kick() {
 
 fn irq(line: IrqLine) {
     cpu::count(&cpu::here().interrupts);
-    order::without_global(|| interrupt::fired(line));
+    let served = order::without_global(|| interrupt::fired(line));
+    drop(served);
     schedule::settle(cpu::here());
 }
 

@@ -34,29 +34,39 @@ fn place(line: IrqLine) -> Option<&'static Lock<Option<Ref<Line>>>> {
     LINES.get(usize::from(line.place))
 }
 
+/// What an interrupt was for. Whoever gives the line back or unbinds it meanwhile leaves the last references here, and with those may go
+/// a signaller, an event and their memory: that is for when the interrupt has been dealt with.
+#[must_use]
+pub(crate) struct Served {
+    _line: Ref<Line>,
+    _bound: Option<Ref<Binding>>,
+}
+
 /// Line `line` fired. The machine has masked it. By now it may be somebody else's, who hears nothing then: it is another claim.
-pub(crate) fn fired(line: IrqLine) {
+pub(crate) fn fired(line: IrqLine) -> Option<Served> {
     let found = place(line).and_then(|place| place.lock().as_ref().filter(|it| it.line == line).cloned());
-    if let Some(line) = found {
-        line.fire();
-    }
+    let line = found?;
+    let bound = line.fire();
+    Some(Served { _line: line, _bound: bound })
 }
 
 impl Line {
-    fn fire(&self) {
+    /// Tells who waits, and whom it is bound to, which it gives.
+    fn fire(&self) -> Option<Ref<Binding>> {
         let mut state = self.state.lock();
         state.count += 1;
         let (waiter, count) = (state.waiter.take(), state.count);
         state.pending = waiter.is_none();
         let bound = state.bound.clone();
         drop(state);
-        if let Some(bound) = bound {
+        if let Some(bound) = &bound {
             bound.signal();
         }
         if waiter.is_some_and(|ticket| !ticket.reply(&WaitResults { count })) {
             // Who waited is dead: it is for the next who asks.
             self.state.lock().pending = true;
         }
+        bound
     }
 
     /// Whether that wait is the one that waits here.

@@ -95,6 +95,22 @@ fn interrupts(cpus: usize) {
 }
 
 #[test]
+fn what_is_given_up_while_an_interrupt_is_dealt_with_goes_after_it() {
+    let world = World::new();
+    let waiter = Waiter::new(&world);
+    let target = line(&waiter);
+    let signal = waiter.signaller(0b1, 0);
+    assert_eq!(waiter.bind(target, interrupt::BIND, TransferSlot::moved(signal), 0).outcome(), 0);
+    let (used, fired) = (waiter.used(), fake::irq::fire(4).expect("claimed"));
+    let served = order::without_global(|| crate::cap::interrupt::fired(fired));
+    // On another processor, while this one is at it.
+    waiter.release(target.0);
+    assert_eq!((waiter.used(), waiter.bits()), (used, 0b1), "the last there is of the binding is still here");
+    drop(served);
+    assert_eq!(waiter.used(), used - 1);
+}
+
+#[test]
 fn pages() {
     let world = World::new();
     let user = world.start("a");
