@@ -220,6 +220,8 @@ pub(crate) fn expect(wanted: LockRank, held: u16) {
 
 /// This processor took a lock, whose word is `held` now.
 pub(crate) fn taken(word: &AtomicU16, rank: LockRank, held: u16) {
+    #[cfg(not(target_os = "none"))]
+    machine::write_down(word, rank);
     machine::with_own(|own| {
         if let Some(entry) = own.iter().find(|entry| entry.rank_if(held).is_none()) {
             entry.note(word, rank);
