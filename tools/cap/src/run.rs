@@ -14,8 +14,7 @@ use crate::{images, package};
 
 /// Builds what is missing and boots it; returns when QEMU does.
 pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
-    let memory = parse_mebibytes(&options.memory)
-        .ok_or_else(|| Failure::new(format!("`{}` is not a memory size like 256M or 6G", options.memory)))?;
+    let memory = memory(&options.memory)?;
     // Only what ships, if that is enough: a change of the runtime makes all programs anew.
     let scope = if options.system == "default" { Scope::Shipped } else { Scope::All };
     let programs = build::programs(house, scope)?;
@@ -42,6 +41,20 @@ pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
     eprintln!("{}", hint(way_out));
     let status = command.status().context(qemu())?;
     Ok(status.success())
+}
+
+/// Below this firmware says nothing, and nor can we: with a little more the loader says what it lacks.
+const LEAST_MEBIBYTES: u32 = 4;
+
+fn memory(asked: &str) -> Result<u32, Failure> {
+    let mebibytes = parse_mebibytes(asked)
+        .ok_or_else(|| Failure::new(format!("`{asked}` is not a memory size like 256M or 6G")))?;
+    match mebibytes < LEAST_MEBIBYTES {
+        true => {
+            Err(Failure::new(format!("{asked} of memory is less than a PC boots with, {LEAST_MEBIBYTES}M")))
+        }
+        false => Ok(mebibytes),
+    }
 }
 
 /// How to get out again.
@@ -77,7 +90,14 @@ fn medium(
 
 #[cfg(test)]
 mod tests {
-    use super::hint;
+    use super::{hint, memory};
+
+    #[test]
+    fn memory_is_a_size_with_which_a_machine_says_something() {
+        assert_eq!((memory("4M").ok(), memory("6G").ok()), (Some(4), Some(6144)));
+        assert!(memory("1M").unwrap_err().to_string().starts_with("1M of memory is less than"));
+        assert!(memory("much").unwrap_err().to_string().contains("not a memory size"));
+    }
 
     #[test]
     fn only_what_works_is_hinted() {
