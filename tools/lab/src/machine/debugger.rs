@@ -1,5 +1,6 @@
 //! gdb beside a running machine, attached to QEMU's stub.
 
+use std::io;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
 
@@ -26,22 +27,21 @@ impl Debugger {
     /// # Errors
     /// When it cannot be started.
     pub fn start(setup: &Setup, commands: &[String]) -> Result<Debugger, String> {
-        let failed = |error: std::io::Error| format!("starting gdb: {error}");
-        let mut child = tied("gdb")
+        let failed = |error: io::Error| format!("starting gdb: {error}");
+        // One pipe for both: what is said and what went wrong arrive in the order in which gdb wrote them.
+        let (output, writer) = io::pipe().map_err(failed)?;
+        let child = tied("gdb")
             .arg("-batch")
             .args(&setup.args)
             .args(commands.iter().flat_map(|command| ["-ex", command]))
             .envs(setup.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(writer.try_clone().map_err(failed)?)
+            .stderr(writer)
             .spawn()
             .map_err(failed)?;
         let (sender, heard) = mpsc::channel();
-        if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
-            read_bytes(output, sender.clone(), |bytes| bytes);
-            read_bytes(errors, sender, |bytes| bytes);
-        }
+        read_bytes(output, sender, |bytes| bytes);
         Ok(Debugger { child, heard })
     }
 
