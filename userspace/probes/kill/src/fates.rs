@@ -1,8 +1,10 @@
-//! Services, the shell and the supervisor killed at random instructions of a system under load: `--fates=a,b,c --kills=N --seed=N --life=NS`.
+//! Services, the shell and the supervisor killed at random instructions of a system under load: `--fates=a,b,c --kills=N --warm-up=N --seed=N
+//! --life=NS`.
 //!
 //! The killer is more urgent than everybody else and has the handle of its next victim in hand while it sleeps: so the kill comes when the clock
 //! says so, and nobody has to run before it. Meanwhile somebody types at the serial port, clients call `patient`, and who was killed before
-//! is started again. In the end everybody who lives has what was had before.
+//! is started again. In the end everybody who lives has what was had before. Who may be killed is made anew before that is looked at; who lived
+//! all the time is not, and shows what it kept of those who went.
 
 use crate::living::{self, Living};
 use crate::load::Load;
@@ -16,7 +18,7 @@ use rt::schema::process_handle::ExitReason;
 use rt::schema::services::ServiceState;
 use rt::{CallError, Env, EnvError, ExceptionCode};
 
-/// Kills before anything is compared: heaps and tables then have the size that they need.
+/// Kills before anything is compared, if nothing else is said: heaps and tables then have the size that they need.
 const WARM_UP: u64 = 150;
 /// Longest time until all who were killed are there again and nothing happens any more, in looks.
 const PATIENCE: u32 = 2000;
@@ -46,7 +48,7 @@ struct Fates<'s> {
 pub fn run(mut env: Env, names: &'static str) -> i64 {
     let Ok(setup) = setup(&mut env) else { return NOT_SET_UP };
     let Ok(mut fates) = Fates::new(&setup, &mut env, names) else { return NOT_SET_UP };
-    if let Err(error) = fates.all(number(&env, "kills", 1000)) {
+    if let Err(error) = fates.all(number(&env, "kills", 1000), number(&env, "warm-up", WARM_UP)) {
         setup.report.check("fates", false, error);
     }
     0
@@ -71,8 +73,8 @@ impl<'s> Fates<'s> {
         })
     }
 
-    fn all(&mut self, kills: u64) -> Result<(), CallError> {
-        self.kill_at_random(WARM_UP)?;
+    fn all(&mut self, kills: u64, warm_up: u64) -> Result<(), CallError> {
+        self.kill_at_random(warm_up)?;
         let before = self.at_rest()?;
         self.killed.fill(0);
         (self.early, self.left, self.wrong) = (0, 0, 0);
