@@ -5,6 +5,9 @@
 //! A server that works in its client's time when that ends goes on in its own: it is never held up by a client's poverty.
 //! One that more urgent callers wait for may overdraw its own share by one period's worth, so that they do not wait for its poverty either.
 //! Threads without a limited share cost nothing here.
+//!
+//! Whose share the time is taken from and to whom it is charged changes at the same moment: a processor of a virtual machine may stand still for
+//! long, and does so most likely when it sets the timer, while the clock goes on. What setting the timer takes is for who came before.
 
 use crate::task::cpu::{self, Cpu};
 use crate::task::schedule;
@@ -50,39 +53,58 @@ pub(crate) fn change(cpu: &Cpu, next: &Thread) -> bool {
     if cpu.payer.holds(&next.process) && is_on(cpu) && now < cpu.grant_end.load(Ordering::Relaxed) {
         return true;
     }
-    stop(cpu, now);
-    next.share.as_ref().is_none_or(|share| start(cpu, share, now, next.is_raised()))
+    let before = stop(cpu, now);
+    let Some(share) = &next.share else { return true };
+    let Some(late) = start(cpu, share, now, next.is_raised()) else { return hold(cpu, before, now) };
+    if let Some(before) = before {
+        before.settle(0, late);
+    }
+    true
 }
 
 /// From now on this CPU's time is nobody's.
 #[cold]
 pub(crate) fn idle(cpu: &Cpu) {
-    stop(cpu, time::now_ns());
+    let before = stop(cpu, time::now_ns());
+    drop(before);
 }
 
-/// Settles what was taken.
-fn stop(cpu: &Cpu, now: u64) {
+/// Settles what was taken, and says from whom.
+fn stop(cpu: &Cpu, now: u64) -> Option<Ref<Share>> {
     cpu.grant_end.store(UNLIMITED, Ordering::Relaxed);
-    if let Some(share) = METER.replace(None) {
+    METER.replace(None).inspect(|share| {
         let used = now.saturating_sub(cpu.grant_start.load(Ordering::Relaxed));
         share.settle(cpu.granted.load(Ordering::Relaxed), used);
-    }
+    })
 }
 
-/// Takes time out of `share`. False when there is none.
-fn start(cpu: &Cpu, share: &Ref<Share>, now: u64, pressed: bool) -> bool {
+/// Takes time out of `share`, which is used from when the timer is set; gives how long that took. `None` when there is none.
+fn start(cpu: &Cpu, share: &Ref<Share>, now: u64, pressed: bool) -> Option<u64> {
     let granted = share.take(now, GRANT_NS, pressed);
     if granted == 0 {
-        return false;
+        return None;
     }
+    let end = now.saturating_add(granted);
+    timers::ensure_armed(end);
+    let begun = time::now_ns();
+    measure(cpu, share.clone(), begun, granted, end);
+    Some(begun.saturating_sub(now))
+}
+
+/// The time from `now` on, of which so much was taken, is of `share`.
+fn measure(cpu: &Cpu, share: Ref<Share>, now: u64, granted: u64, end: u64) {
     cpu.granted.store(granted, Ordering::Relaxed);
     cpu.grant_start.store(now, Ordering::Relaxed);
-    let end = now.saturating_add(granted);
     cpu.grant_end.store(end, Ordering::Relaxed);
-    let before = METER.replace(Some(share.clone()));
+    let before = METER.replace(Some(share));
     drop(before);
-    timers::ensure_armed(end);
-    true
+}
+
+/// Nobody else has come: until the current thread has left, its time is that of `share` still. False.
+#[cold]
+fn hold(cpu: &Cpu, share: Option<Ref<Share>>, now: u64) -> bool {
+    share.into_iter().for_each(|share| measure(cpu, share, now, 0, OVER));
+    false
 }
 
 /// The timer went off: what was taken may be used up.
@@ -95,13 +117,14 @@ pub(crate) fn check(cpu: &Cpu) {
     if now < end {
         return timers::ensure_armed(end);
     }
-    let (Some(current), Some(share)) = (cpu::current(), METER.get()) else { return stop(cpu, now) };
-    stop(cpu, now);
+    let Some(share) = stop(cpu, now) else { return };
+    let Some(current) = cpu::current() else { return };
     schedule::charge_payer(cpu);
     let own = cpu.payer.holds(&current.process);
-    if start(cpu, &share, now, own && current.is_raised()) {
-        return;
+    if let Some(late) = start(cpu, &share, now, own && current.is_raised()) {
+        return share.settle(0, late);
     }
+    hold(cpu, Some(share), now);
     // A client that paid has nothing left: its server goes on in its own time.
     if own || !schedule::pay_oneself(cpu, &current) {
         out_of_time(cpu);

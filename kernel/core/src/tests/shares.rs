@@ -8,11 +8,13 @@ use crate::task::process::{Process, Status};
 use crate::task::share::{Share, ShareError};
 use crate::task::thread::Place;
 use crate::task::{end, schedule};
+use crate::trap::HANDLERS;
 use capos_abi::{RingShape, layout, syscall};
 use capos_sched::PERIOD_NS;
 use core::sync::atomic::Ordering::Relaxed;
 use kernel_hal::sync::Ref;
 use kernel_hal::user::is_running;
+use kernel_hal::{fake, time};
 use std::vec::Vec;
 
 const SECOND: u64 = 1_000_000_000;
@@ -78,6 +80,19 @@ fn all_of_two_cpus_can_be_promised() {
     assert_eq!(shared(2, &[(10, 66), (10, 67), (10, 67)]), [66, 67, 67]);
 }
 
+#[test]
+fn a_share_is_of_the_time_that_is_charged_wherever_a_processor_stands_still() {
+    let world = World::new();
+    let users = [(10, 20), (10, 30), (10, 0)].map(|(priority, share)| world.start_with("a", priority, share));
+    fake::time::pass_when_armed(300_000);
+    while time::now_ns() < 2 * SECOND {
+        fake::time::advance(fake::time::armed(0).saturating_sub(time::now_ns()));
+        (HANDLERS.timer)();
+    }
+    let permille = users.map(|user| schedule::time_of(user.process()) * 1000 / time::now_ns());
+    assert!(permille[0].abs_diff(200) <= 10 && permille[1].abs_diff(300) <= 10, "{permille:?}");
+}
+
 /// One more thread.
 pub(super) fn another(process: &Ref<Process>) -> User {
     let new = NewThread {
@@ -91,7 +106,7 @@ pub(super) fn another(process: &Ref<Process>) -> User {
     };
     let thread = create::thread(process, &new).expect("a thread");
     create::run(&thread);
-    (crate::trap::HANDLERS.kick)();
+    (HANDLERS.kick)();
     User::playing(thread)
 }
 
@@ -135,7 +150,7 @@ fn a_share_comes_back_when_its_process_has_ended_whoever_holds_the_handle() {
     let user = User::of(&process);
     assert_eq!(world.share.percent(), 60);
     end::end_process(&process, Status::Killed);
-    (crate::trap::HANDLERS.kick)();
+    (HANDLERS.kick)();
     drop(user);
     assert_eq!(world.share.percent(), 100);
     drop(process);

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 static NOW: AtomicU64 = AtomicU64::new(0);
 static STEP: AtomicU64 = AtomicU64::new(0);
+static DELAY: AtomicU64 = AtomicU64::new(0);
 static ARMED: [AtomicU64; cpu::MAX_CPUS] = [const { AtomicU64::new(u64::MAX) }; cpu::MAX_CPUS];
 
 pub(super) fn reset() {
     NOW.store(0, SeqCst);
     STEP.store(0, SeqCst);
+    DELAY.store(0, SeqCst);
     ARMED.iter().for_each(|armed| armed.store(u64::MAX, SeqCst));
 }
 
@@ -31,6 +33,7 @@ pub fn ticks_to_ns(ticks: u64) -> u64 {
 /// Asks for the timer handler at `deadline_ns` on this CPU; `u64::MAX` asks for none.
 pub fn arm(deadline_ns: u64) {
     ARMED[cpu::id()].store(deadline_ns, SeqCst);
+    advance(DELAY.load(SeqCst));
 }
 
 /// Nanoseconds since 1970, if known.
@@ -46,6 +49,11 @@ pub fn describe() -> &'static str {
 /// From now on so much time passes whenever somebody looks at the clock.
 pub fn pass_with_each_look(ns: u64) {
     STEP.store(ns, SeqCst);
+}
+
+/// From now on so much time passes whenever somebody sets the timer, as on a machine whose host looks at others then.
+pub fn pass_when_armed(ns: u64) {
+    DELAY.store(ns, SeqCst);
 }
 
 /// Lets time pass.
