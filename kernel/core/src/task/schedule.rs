@@ -420,10 +420,14 @@ pub(crate) fn requeue(place: Place, rank: Rank) -> Option<Place> {
     };
     // Never refused: room was reserved.
     let handle = cpu::of(id).queue.lock().push(rank, thread).ok()?;
-    if matches!(place, Place::Aside(..)) {
-        machine::kick(id);
-    }
+    look_again(id);
     Some(Place::Queue(id, handle))
+}
+
+/// CPU number `id` looks again who goes first there: the rank of somebody who waits for it, or runs on it, has changed.
+#[cold]
+pub(crate) fn look_again(id: usize) {
+    if id == machine::id() { preempt_if_outranked(cpu::here()) } else { machine::kick(id) }
 }
 
 /// Takes a thread that died out of its queue.

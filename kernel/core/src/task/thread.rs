@@ -96,6 +96,9 @@ impl State {
         thread.rank.store(rank.number(), Ordering::Relaxed);
         if let Some(place) = self.queued {
             self.queued = schedule::requeue(place, rank);
+        } else if let Run::Running(cpu) = self.run {
+            // Somebody may wait there who outranks it now.
+            schedule::look_again(cpu);
         }
     }
 

@@ -1,11 +1,15 @@
 //! Priorities along chains of calls.
 
 use super::ipc::{make_endpoint, mint};
-use super::{User, WAYS, World, call_sqe, recv_sqe, return_recv_sqe, return_sqe};
-use crate::task::end;
+use super::{LIMITS, User, WAYS, World, call_sqe, recv_sqe, return_recv_sqe, return_sqe};
+use crate::task::create::{self, Limits};
 use crate::task::process::Status;
+use crate::task::thread::Thread;
+use crate::task::{end, schedule};
 use crate::trap::HANDLERS;
 use capos_abi::{CapId, Op, Sqe, syscall};
+use kernel_hal::fake;
+use kernel_hal::sync::Ref;
 use kernel_hal::user::is_running;
 
 const FACE: u64 = 0x77;
@@ -58,6 +62,11 @@ impl Service {
 fn call(user: &User, facet: CapId, way: u64) {
     user.submit(call_sqe(facet, FACE, 1, 0));
     user.enter(1, way);
+}
+
+/// Which of two CPUs runs it.
+fn cpu_of(user: &User) -> Option<usize> {
+    (0..2).find(|&cpu| is_running(cpu, &user.thread.context))
 }
 
 fn running(user: &User) -> bool {
@@ -201,6 +210,60 @@ fn loans_end_with_the_calls_that_they_were_for() {
     service.user.enter(0, 0);
     assert_eq!(service.runs_at(), 3);
     assert!(running(&client));
+}
+
+#[test]
+fn who_is_lent_no_more_leaves_to_who_outranks_it() {
+    let world = World::with_cpus(2);
+    let service = Service::new(&world, "service", 3);
+    let client = world.start_at("client", 9);
+    let facet = service.facet_for(&client);
+    call(&client, facet, syscall::FOREVER);
+    assert!(running(&service.user) && service.runs_at() == 9);
+    // The other processor has somebody, too, and one more waits here.
+    fake::cpu::become_cpu(1);
+    let other = world.start_at("other", 6);
+    World::stir_all();
+    assert!(running(&service.user) && is_running(1, &other.thread.context));
+    fake::cpu::become_cpu(0);
+    schedule::make_ready(sleeper_of(&world, 5));
+    (HANDLERS.kick)();
+    assert!(running(&service.user));
+    // The client dies by the other processor's doing.
+    fake::cpu::become_cpu(1);
+    fake::cpu::take_kicks();
+    end::end_process(client.process(), Status::Killed);
+    assert_eq!((service.runs_at(), fake::cpu::take_kicks() & 1), (3, 1));
+    fake::cpu::become_cpu(0);
+    (HANDLERS.kick)();
+    assert!(!running(&service.user), "who waits at 5 goes first");
+}
+
+#[test]
+fn who_waits_for_another_processor_and_is_lent_more_goes_first_there() {
+    let world = World::with_cpus(2);
+    let Inversion { service, high, facet, .. } = Inversion::new(&world);
+    World::stir_all();
+    assert!(running(&high) && is_running(1, &service.user.thread.context));
+    // Both processors get somebody in between: the service waits behind one, and the client will leave to the other.
+    for cpu in [1, 0] {
+        fake::cpu::become_cpu(cpu);
+        schedule::make_ready(sleeper_of(&world, 5));
+        (HANDLERS.irq)(kernel_hal::IrqLine { gsi: 0, place: 0, turn: 0 });
+    }
+    assert!(running(&high) && service.user.thread.state.lock().queued.is_some());
+    fake::cpu::take_kicks();
+    call(&high, facet, syscall::FOREVER);
+    assert_eq!((service.runs_at(), fake::cpu::take_kicks() & 2), (9, 2));
+    fake::cpu::become_cpu(1);
+    (HANDLERS.kick)();
+    assert!(is_running(1, &service.user.thread.context));
+}
+
+/// A thread of that priority that is ready and in no queue yet.
+fn sleeper_of(world: &World, priority: u8) -> Ref<Thread> {
+    let process = world.process_with("medium", &Limits { priority, ..LIMITS });
+    create::first_thread(&process, &[]).expect("a thread")
 }
 
 #[test]
