@@ -43,18 +43,19 @@ impl Idlers {
     /// from now on: whoever places another thread before it has woken up finds another.
     #[inline]
     pub fn place(&self, here: usize, home: usize, enqueue: impl FnOnce(usize)) -> Placed {
-        if self.has_other(here)
-            && let Some(target) = self.take(here, home)
-        {
-            enqueue(target);
-            return Placed { on: target, kick: Some(target) };
-        }
-        enqueue(here);
-        let kick = if self.has_other(here) { self.take(here, home) } else { None };
-        Placed { on: here, kick }
+        let target = self.other(here, home);
+        let on = target.unwrap_or(here);
+        enqueue(on);
+        let kick = if target.is_some() { target } else { self.other(here, home) };
+        Placed { on, kick }
     }
 
-    /// Whether there is one to choose: mostly not.
+    /// One to choose: mostly there is none.
+    #[inline]
+    fn other(&self, here: usize, home: usize) -> Option<usize> {
+        if self.has_other(here) { self.take(here, home) } else { None }
+    }
+
     #[inline]
     fn has_other(&self, here: usize) -> bool {
         self.0.load(Ordering::SeqCst) & !bit(here) != 0

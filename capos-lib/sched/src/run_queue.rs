@@ -145,17 +145,45 @@ impl<T> RunQueue<T> {
     }
 
     /// Exchanges who runs, of rank `running`, for who runs next, if anybody of that rank or above is ready: `value` is ready then, behind all
-    /// others of its rank.
+    /// others of its rank. It takes the place of who leaves, so there is always room.
     ///
     /// # Errors
-    /// Gives the value back when nobody is, or the queue has room for nobody.
+    /// Gives the value back when nobody is.
     #[inline]
     pub fn exchange(&mut self, running: Rank, value: T) -> Result<(Handle, T), T> {
-        if self.len >= self.admitted || self.ready.highest().is_none_or(|highest| highest < running) {
+        let Some(highest) = self.ready.highest().filter(|highest| *highest >= running) else {
             return Err(value);
+        };
+        let List { first, last } = self.list(highest);
+        let Some(slot) = self.slots.get_mut(first as usize) else { return Err(value) };
+        let Some(held) = &mut slot.value else { return Err(value) };
+        let next = core::mem::replace(held, value);
+        slot.generation = slot.generation.wrapping_add(1);
+        let handle = Handle { slot: first, generation: slot.generation };
+        // Mostly they are two in all, and nothing changes but who is where.
+        if highest != running || first != last {
+            self.move_to_end(first, running);
         }
-        let Some((_, next)) = self.pop() else { return Err(value) };
-        self.push(running, value).map(|handle| (handle, next))
+        Ok((handle, next))
+    }
+
+    /// Has the first of its list be the last of that of rank `to`.
+    fn move_to_end(&mut self, index: u32, to: Rank) {
+        let Some((next, from)) = self.slots.get(index as usize).map(|slot| (slot.next, slot.rank)) else {
+            return;
+        };
+        self.list_mut(from).first = next;
+        self.set_previous(next, NONE, from);
+        if next == NONE {
+            self.ready.clear(from);
+        }
+        let last = self.list(to).last;
+        if let Some(slot) = self.slots.get_mut(index as usize) {
+            (slot.rank, slot.previous, slot.next) = (to, last, NONE);
+        }
+        self.set_next(last, index, to);
+        self.list_mut(to).last = index;
+        self.ready.set(to);
     }
 
     /// Takes out something in the middle. `None` when it has left already.

@@ -118,6 +118,8 @@ enum Step {
     Pop,
     PopAbove(u8),
     Exchange(u8),
+    /// An exchange at the rank of who runs next, which is what yielding is.
+    Turn,
     Remove(prop::sample::Index),
     Admit,
     Dismiss,
@@ -125,10 +127,12 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0u8..64, any::<bool>()).prop_map(|(number, front)| Step::Push(number, front)),
+        3 => (0u8..64, any::<bool>()).prop_map(|(number, front)| Step::Push(number, front)),
+        3 => (20u8..23, any::<bool>()).prop_map(|(number, front)| Step::Push(number, front)),
         2 => any::<()>().prop_map(|()| Step::Pop),
         1 => (0u8..64).prop_map(Step::PopAbove),
         2 => (0u8..64).prop_map(Step::Exchange),
+        2 => any::<()>().prop_map(|()| Step::Turn),
         2 => any::<prop::sample::Index>().prop_map(Step::Remove),
         2 => any::<()>().prop_map(|()| Step::Admit),
         1 => any::<()>().prop_map(|()| Step::Dismiss),
@@ -155,9 +159,6 @@ impl Model {
     }
 
     fn exchange(&mut self, running: u8, value: u32) -> Result<u32, u32> {
-        if self.len() >= self.room {
-            return Err(value);
-        }
         let above = running.checked_sub(1);
         let next = self.pop(above).map(|(_, next)| next).ok_or(value)?;
         self.lists[running as usize].push_back(value);
@@ -193,7 +194,11 @@ proptest! {
                 }
                 Step::Pop => prop_assert_eq!(queue.pop(), model.pop(None)),
                 Step::PopAbove(number) => prop_assert_eq!(queue.pop_above(rank(number)), model.pop(Some(number))),
-                Step::Exchange(running) => {
+                Step::Exchange(_) | Step::Turn => {
+                    let running = match step {
+                        Step::Exchange(running) => running,
+                        _ => queue.highest().map_or(0, Rank::number),
+                    };
                     let found = queue.exchange(rank(running), value).map(|(handle, next)| {
                         handles.push((handle, value));
                         next

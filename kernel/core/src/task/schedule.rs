@@ -50,8 +50,22 @@ pub(crate) fn take_current() -> Option<Ref<Thread>> {
 pub(crate) fn settle(cpu: &'static Cpu) {
     if cpu.unsettled.load(Ordering::Relaxed) {
         cpu.unsettled.store(false, Ordering::Relaxed);
-        decide(cpu);
+        if cpu.rotate.load(Ordering::Relaxed) { end_turn(cpu) } else { decide(cpu) }
     }
+}
+
+/// The same when the current thread's turn is over: mostly nothing else is to be decided.
+#[inline(never)]
+fn end_turn(cpu: &'static Cpu) {
+    if cpu.handoff.is_empty()
+        && let Some(current) = cpu::current()
+    {
+        rotate(cpu, current);
+        if cpu.handoff.is_empty() {
+            return;
+        }
+    }
+    decide(cpu);
 }
 
 /// Decides until nobody is at hand any more. Who was to stop and arrives here has his debugger made ready, at any point of a decision: nothing
@@ -86,23 +100,26 @@ fn choose(cpu: &'static Cpu) {
                 }
             }
             if cpu.rotate.load(Ordering::Relaxed) {
-                rotate(cpu, current);
+                rotate_at_last(cpu, current);
             }
         }
     }
 }
 
-/// The current thread goes behind its equals; nothing happens when there are none and it may go on.
+/// [`rotate`], after all else.
+#[cold]
 #[inline(never)]
+fn rotate_at_last(cpu: &Cpu, current: Ref<Thread>) {
+    rotate(cpu, current);
+}
+
+/// The current thread goes behind its equals; nothing happens when there are none and it may go on.
+#[inline(always)]
 fn rotate(cpu: &Cpu, current: Ref<Thread>) {
     cpu.rotate.store(false, Ordering::Relaxed);
     if meter::is_over(cpu) {
-        if let Some(current) = leave(current) {
-            meter::set_aside(cpu, current);
-        }
-        return run_next(cpu);
+        return set_aside(cpu, current);
     }
-    let id = machine::id();
     let mut state = current.state.lock();
     if current.needs_attention() {
         drop(state);
@@ -112,12 +129,22 @@ fn rotate(cpu: &Cpu, current: Ref<Thread>) {
     let exchanged = cpu.queue.lock().exchange(current.rank(), current.clone());
     let Ok((handle, next)) = exchanged else { return };
     state.run = Run::Ready;
-    state.queued = Some(Place::Queue(id, handle));
+    state.queued = Some(Place::Queue(machine::id(), handle));
     drop(state);
-    if switch_to(cpu, next) {
-        return share_the_cpu(cpu);
+    if let Some(now) = switch(cpu, next) {
+        return begin_turn(cpu, time::ticks_to_ns(now));
     }
     give_up_current();
+    run_next(cpu)
+}
+
+/// The current thread has no time left.
+#[cold]
+#[inline(never)]
+fn set_aside(cpu: &Cpu, current: Ref<Thread>) {
+    if let Some(current) = leave(current) {
+        meter::set_aside(cpu, current);
+    }
     run_next(cpu)
 }
 
@@ -194,23 +221,32 @@ fn give_way(cpu: &Cpu, current: Ref<Thread>, candidate: Ref<Thread>) {
         return run_next(cpu);
     }
     state.run = Run::Ready;
-    let here = machine::id();
+    let (here, mut top) = (machine::id(), None);
     let placed = IDLE.place(here, current.home.load(Ordering::Relaxed) as usize, |id| {
+        let mut queue = cpu::of(id).queue.lock();
+        top = queue.highest();
         // Never refused: room was reserved.
-        let pushed = cpu::of(id).queue.lock().push(current.rank(), current.clone());
+        let pushed = queue.push(current.rank(), current.clone());
         state.queued = pushed.ok().map(|handle| Place::Queue(id, handle));
     });
     drop(state);
     if let Some(idle) = placed.kick {
         machine::kick(idle);
     }
-    if placed.on == here {
-        share_the_cpu(cpu);
+    let is_here = placed.on == here;
+    if !is_here {
+        top = cpu.queue.lock().highest();
     }
-    if cpu.queue.lock().highest().is_some_and(|top| top > candidate.rank()) {
+    if top.is_some_and(|top| top > candidate.rank()) {
         place(candidate);
-    } else if switch_to(cpu, candidate) {
+    } else if let Some(now) = switch(cpu, candidate) {
+        if is_here {
+            begin_turn(cpu, time::ticks_to_ns(now));
+        }
         return;
+    }
+    if is_here {
+        share_the_cpu(cpu);
     }
     give_up_current();
     run_next(cpu);
@@ -256,27 +292,34 @@ fn run_next(cpu: &Cpu) {
 /// Makes `thread` what this CPU resumes. False when it died or was stopped meanwhile, or has no time left.
 #[inline]
 fn switch_to(cpu: &Cpu, thread: Ref<Thread>) -> bool {
+    switch(cpu, thread).is_some()
+}
+
+/// The same; says since when, in ticks of the clock.
+#[inline(always)]
+fn switch(cpu: &Cpu, thread: Ref<Thread>) -> Option<u64> {
     if (thread.share.is_some() || meter::is_on(cpu)) && !meter::change(cpu, &thread) {
         meter::set_aside(cpu, thread);
-        return false;
+        return None;
     }
     let id = machine::id();
     let mut state = thread.state.lock();
     if state.run != Run::Ready {
         drop(state);
         stop::arrived(&thread);
-        return false;
+        return None;
     }
     state.run = Run::Running(id);
     state.queued = None;
     drop(state);
     thread.home.store(id as u32, Ordering::Relaxed);
-    account(cpu, Some(&thread.process));
+    let now = time::ticks();
+    account_at(cpu, Some(&thread.process), || now);
     cpu::count(&cpu.switches);
     user::run(&thread.context);
     let left = CURRENT.replace(Some(thread));
     drop(left);
-    true
+    Some(now)
 }
 
 /// The current thread, which just went to sleep, leaves the CPU to whoever is at hand, if there is nothing to choose.
@@ -342,7 +385,7 @@ fn go_idle(cpu: &Cpu) -> bool {
 /// Charges the time since the last switch to whoever had it and has it on.
 pub(crate) fn charge_payer(cpu: &Cpu) {
     if let Some(process) = cpu.payer.take() {
-        process.cpu_ticks.fetch_add(elapsed(cpu), Ordering::Relaxed);
+        process.cpu_ticks.fetch_add(elapsed(cpu, time::ticks()), Ordering::Relaxed);
         drop(cpu.payer.put(process));
     }
 }
@@ -355,10 +398,9 @@ pub(crate) fn pay_oneself(cpu: &Cpu, current: &Ref<Thread>) -> bool {
     has_time
 }
 
-/// The ticks since this was asked last.
+/// The ticks until `now` since this was asked last.
 #[inline]
-fn elapsed(cpu: &Cpu) -> u64 {
-    let now = time::ticks();
+fn elapsed(cpu: &Cpu, now: u64) -> u64 {
     let spent = now.saturating_sub(cpu.since.load(Ordering::Relaxed));
     cpu.since.store(now, Ordering::Relaxed);
     spent
@@ -367,10 +409,16 @@ fn elapsed(cpu: &Cpu) -> u64 {
 /// Charges the time since the last switch to whoever had it; from now on `next` pays.
 #[inline]
 fn account(cpu: &Cpu, next: Option<&Ref<Process>>) {
+    account_at(cpu, next, time::ticks);
+}
+
+/// The same at that time.
+#[inline(always)]
+fn account_at(cpu: &Cpu, next: Option<&Ref<Process>>, now: impl FnOnce() -> u64) {
     if next.is_some_and(|process| cpu.payer.holds(process)) {
         return;
     }
-    let spent = elapsed(cpu);
+    let spent = elapsed(cpu, now());
     let payer = match next {
         Some(process) => cpu.payer.put(process.clone()),
         None => cpu.payer.take(),
@@ -450,7 +498,15 @@ fn share_the_cpu(cpu: &Cpu) {
     if cpu.queue.lock().is_empty() {
         return;
     }
-    let end = time::now_ns().saturating_add(SLICE_NS);
+    begin_turn(cpu, time::now_ns());
+}
+
+/// The current thread's turn begins at `now`, and somebody waits for its end.
+#[inline(always)]
+fn begin_turn(cpu: &Cpu, now: u64) {
+    let end = now.saturating_add(SLICE_NS);
     cpu.slice_end.store(end, Ordering::Relaxed);
-    timers::ensure_armed(end);
+    if end < cpu.armed.load(Ordering::Relaxed) {
+        timers::ensure_armed(end);
+    }
 }

@@ -123,6 +123,48 @@ fn yielding_goes_round_and_alone_it_changes_nothing() {
     assert!(is_running(0, &alone[0].thread.context));
 }
 
+/// How long a turn is.
+const TURN: u64 = 10_000_000;
+
+fn slice_end() -> u64 {
+    super::here().slice_end.load(core::sync::atomic::Ordering::Relaxed)
+}
+
+/// Who runs while each yields in turn, who waits behind whom, until when turns last, whose time it was. With `more`, there is more to decide
+/// when a turn ends: somebody below all of them became ready, too.
+fn turns(more: bool) -> Vec<(usize, Vec<usize>, u64, Vec<u64>)> {
+    let world = World::new();
+    let users = start(&world, &[10, 10, 10, 5]);
+    users[0].run();
+    let number = |thread: &Ref<Thread>| users.iter().position(|user| Ref::ptr_eq(&user.thread, thread));
+    let rounds = (0..8).map(|_| {
+        let below = world.process_with("below", &super::Limits { priority: 3, ..super::LIMITS });
+        let other = crate::task::create::first_thread(&below, &[]).expect("a thread");
+        let now = users.iter().position(|user| is_running(0, &user.thread.context)).expect("somebody");
+        fake::time::advance(1000 + now as u64);
+        schedule::make_ready(other);
+        if !more {
+            // That is decided before.
+            (HANDLERS.irq)(kernel_hal::IrqLine { gsi: 0, place: 0, turn: 0 });
+        }
+        fake::time::advance(500);
+        yield_now(&users[now]);
+        assert_eq!(slice_end(), fake::time::now_ns() + TURN);
+        let waiting = super::here().queue.lock().iter().filter_map(|(_, thread)| number(thread)).collect();
+        let spent = users.iter().map(|user| schedule::time_of(user.process())).collect();
+        (now, waiting, slice_end(), spent)
+    });
+    rounds.collect()
+}
+
+#[test]
+fn a_turn_ends_in_the_same_way_whatever_else_is_to_be_decided() {
+    let [alone, with_more] = [false, true].map(turns);
+    assert_eq!(alone, with_more);
+    let order: Vec<usize> = alone.iter().map(|(now, ..)| *now).collect();
+    assert_eq!((order[3..6].to_vec(), order[0] != order[1]), (order[..3].to_vec(), true));
+}
+
 #[test]
 fn ready_threads_go_to_different_idle_cpus_before_these_have_woken_up() {
     let world = World::with_cpus(4);
@@ -211,6 +253,30 @@ fn a_preempted_thread_goes_on_on_an_idle_cpu() {
         (HANDLERS.kick)();
     }
     assert!(is_running(0, &high.context) && is_running(1, &low.thread.context));
+}
+
+#[test]
+fn who_gives_way_waits_for_the_end_of_a_turn_and_behind_nobody_less_urgent() {
+    let world = World::new();
+    let low = world.start_at("low", 5);
+    let ready = |name, priority| {
+        let process = world.process_with(name, &super::Limits { priority, ..super::LIMITS });
+        let thread = crate::task::create::first_thread(&process, &[]).expect("a thread");
+        schedule::make_ready(thread.clone());
+        thread
+    };
+    let decide = || (HANDLERS.irq)(kernel_hal::IrqLine { gsi: 0, place: 0, turn: 0 });
+    fake::time::advance(1_000_000);
+    let high = ready("high", 20);
+    decide();
+    assert!(is_running(0, &high.context) && low.thread.state.lock().queued.is_some());
+    assert_eq!((slice_end(), fake::time::armed(0)), (fake::time::now_ns() + TURN, slice_end()));
+    // The one at hand outranks who runs, but not the one whom it displaced from there.
+    let (highest, higher) = (ready("highest", 30), ready("higher", 25));
+    decide();
+    assert!(is_running(0, &highest.context));
+    let order: Vec<u64> = super::here().queue.lock().iter().map(|(_, thread)| thread.process.id).collect();
+    assert_eq!(order, [&higher, &high, &low.thread].map(|thread| thread.process.id));
 }
 
 /// Who becomes ready on CPU 0 when somebody is kicked.
