@@ -165,21 +165,21 @@ fn hand_over<O: Clone>(source: &mut Table<O>, slot: TransferSlot) -> Option<Entr
 #[inline]
 fn receive<O: Clone>(
     destination: &mut Table<O>,
-    entry: Entry<O>,
+    mut entry: Entry<O>,
     slot: TransferSlot,
     lineage: &mut impl Lineage,
 ) -> CapId {
-    let before = entry.node;
-    let id = destination.put(entry).unwrap_or(CapId::NULL);
-    debug_assert!(id != CapId::NULL, "room was reserved");
-    if let Some(node) = before {
+    let id = destination.next();
+    if let Some(node) = entry.node {
         if slot.mode() == Some(TransferMode::Move) {
             lineage.moved(node, id);
         } else {
-            let spare = destination.take_spare(id);
-            destination.set_node(id, lineage.copied(node, id, spare));
+            let spare = destination.next_spare();
+            entry.node = lineage.copied(node, id, spare);
         }
     }
+    let put = destination.put(entry);
+    debug_assert!(put.is_ok_and(|put| put == id), "room was reserved");
     id
 }
 

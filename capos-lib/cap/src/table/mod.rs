@@ -206,12 +206,6 @@ impl<O: Clone> Table<O> {
         self.slots.take_spare(self.slots.next().index())
     }
 
-    /// Takes the spare node that lay where `id` is.
-    #[inline]
-    pub fn take_spare(&mut self, id: CapId) -> Option<NodeId> {
-        self.slots.take_spare(id.index())
-    }
-
     /// Leaves a node that is not in use for who comes where `id` was, so that neither has to look for one. Gives it back when there is one
     /// already or nobody will come.
     #[inline]
@@ -223,6 +217,12 @@ impl<O: Clone> Table<O> {
     /// go to `unused`.
     pub fn dismantle(&mut self, unused: impl FnMut(NodeId)) -> Option<Entry<O>> {
         self.slots.pop(unused)
+    }
+
+    /// The id that the next insertion will give.
+    #[inline]
+    pub(crate) fn next(&self) -> CapId {
+        self.slots.next()
     }
 
     /// Inserts into room that was reserved.

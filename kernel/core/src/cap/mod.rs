@@ -110,11 +110,18 @@ pub(crate) trait Serve {
 pub(crate) enum Way {
     /// It is all there is, and has neither flags nor capabilities; how long its thread is to sleep afterwards.
     Lone(&'static Cpu, Wait),
-    /// It is the last of several that are done, has no flags, and its thread is to sleep until it has so many completions, which will be with
-    /// its own.
-    Last(&'static Cpu, u64),
+    /// It is the last of several.
+    Last(Last),
     /// It may not.
     Ordinary,
+}
+
+/// What is known of a call that is the last of several, which are done, and has no flags: its thread is to sleep until it has `min`
+/// completions, which will be with its own.
+#[derive(Clone, Copy)]
+pub(crate) struct Last {
+    pub cpu: &'static Cpu,
+    pub min: u64,
 }
 
 /// What the capability that a call names stands for, if it is of the interface that the call names.
@@ -161,7 +168,7 @@ fn forward_directly(
 }
 
 /// Hands a call to the process that serves it.
-#[inline(never)]
+#[inline(always)]
 fn forward(
     thread: &Ref<Thread>,
     facet: &Ref<Facet>,
@@ -170,11 +177,17 @@ fn forward(
     kind: Kind,
     way: Way,
 ) -> Outcome {
-    if let Way::Last(cpu, min) = way
+    if let Way::Last(Last { cpu, min }) = way
         && direct::carry_call(cpu, thread, facet, cap, call, kind, min)
     {
         return Outcome::AWAY;
     }
+    deliver(thread, facet, cap, call, kind)
+}
+
+/// The same when it may have to wait there.
+#[inline(never)]
+fn deliver(thread: &Ref<Thread>, facet: &Ref<Facet>, cap: u64, call: &Queued<'_>, kind: Kind) -> Outcome {
     let buffers = &Buffers::read(call, kind, cap);
     let sent = check::call(&thread.ring, buffers)
         .and_then(|()| deliver::call(thread, &facet.endpoint, facet.badge, buffers));

@@ -1,12 +1,11 @@
 //! What travels beside a message: capabilities, from one process's table to another's, all of them or none.
 
-use crate::cap::Object;
 use crate::cap::families::Sending;
 use crate::ipc::ops::Buffers;
 use crate::task::process::Process;
 use crate::task::thread::Thread;
 use capos_abi::{CapId, MAX_CAPS, TransferMode, TransferSlot, TransportError};
-use capos_cap::{Mobility, Table, TransferError, transfer, transfer_within};
+use capos_cap::{Mobility, TransferError, transfer, transfer_within};
 use capos_mem::Resource;
 use kernel_hal::sync::Ref;
 
@@ -28,7 +27,29 @@ pub(crate) fn send(
     receiver: &Ref<Thread>,
     to: &Buffers,
 ) -> Result<u8, TransferFault> {
-    if from.kind.caps_send() == 0 { Ok(0) } else { send_some(sender, from, receiver, to) }
+    match from.kind.caps_send() {
+        0 => Ok(0),
+        1 => send_one(sender, from, receiver, to),
+        _ => send_some(sender, from, receiver, to),
+    }
+}
+
+/// What is sent is mostly one.
+#[inline(never)]
+fn send_one(
+    sender: &Ref<Thread>,
+    from: &Buffers,
+    receiver: &Ref<Thread>,
+    to: &Buffers,
+) -> Result<u8, TransferFault> {
+    if to.kind.caps_recv() == 0 {
+        return Err(TransferFault::Receiver);
+    }
+    let slot = read_slot(sender, from.caps_off())?;
+    let mut ids = [CapId::NULL];
+    exchange(&sender.process, &receiver.process, &[slot], &mut ids)?;
+    let _ = receiver.ring.arena_store(to.caps_off(), ids[0].raw());
+    Ok(1)
 }
 
 #[inline(never)]
@@ -60,14 +81,21 @@ fn read_list<'l>(
     count: u8,
     list: &'l mut [TransferSlot; MAX_CAPS],
 ) -> Result<&'l [TransferSlot], TransferFault> {
-    let bad = TransferFault::Sender(TransportError::InvalidArgument);
     for (slot, n) in list.iter_mut().zip(0..u32::from(count)) {
-        *slot = sender.ring.arena_load(from.wrapping_add(n * 8)).map(TransferSlot).map_err(|_| bad)?;
+        *slot = read_slot(sender, from.wrapping_add(n * 8))?;
     }
-    list.get(..usize::from(count)).ok_or(bad)
+    list.get(..usize::from(count)).ok_or(BAD_LIST)
 }
 
-/// The transaction, with the receiver's budget around it.
+const BAD_LIST: TransferFault = TransferFault::Sender(TransportError::InvalidArgument);
+
+#[inline]
+fn read_slot(sender: &Thread, at: u32) -> Result<TransferSlot, TransferFault> {
+    sender.ring.arena_load(at).map(TransferSlot).map_err(|_| BAD_LIST)
+}
+
+/// The transaction, with the receiver's budget around it. Where it is known how many are sent, it is made for so many.
+#[inline(always)]
 fn exchange(
     source: &Ref<Process>,
     destination: &Ref<Process>,
@@ -79,7 +107,9 @@ fn exchange(
     destination.account.charge(Resource::CapSlots, count).map_err(|_| TransferFault::Receiver)?;
     match with_tables(source, destination, slots, ids) {
         Ok(_) => {
-            source.account.refund(Resource::CapSlots, moved);
+            if moved > 0 {
+                source.account.refund(Resource::CapSlots, moved);
+            }
             Ok(())
         }
         Err(error) => {
@@ -90,6 +120,7 @@ fn exchange(
 }
 
 /// Two tables are locked in the order of their processes' ids.
+#[inline(always)]
 fn with_tables(
     source: &Ref<Process>,
     destination: &Ref<Process>,
@@ -97,19 +128,18 @@ fn with_tables(
     ids: &mut [CapId],
 ) -> Result<usize, TransferError> {
     let mut lines = Sending::to(destination.id);
-    let mut run =
-        |from: &mut Table<Object>, to: &mut Table<Object>, ids| transfer(from, to, slots, &mut lines, ids);
     if source.id == destination.id {
-        transfer_within(&mut source.table.lock(), slots, &mut lines, ids)
-    } else if source.id < destination.id {
-        let mut from = source.table.lock();
-        let mut to = destination.table.lock();
-        run(&mut from, &mut to, ids)
-    } else {
-        let mut to = destination.table.lock();
-        let mut from = source.table.lock();
-        run(&mut from, &mut to, ids)
+        return transfer_within(&mut source.table.lock(), slots, &mut lines, ids);
     }
+    let (mut from, mut to);
+    if source.id < destination.id {
+        from = source.table.lock();
+        to = destination.table.lock();
+    } else {
+        to = destination.table.lock();
+        from = source.table.lock();
+    }
+    transfer(&mut from, &mut to, slots, &mut lines, ids)
 }
 
 fn blame(error: TransferError) -> TransferFault {

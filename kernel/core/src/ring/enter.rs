@@ -1,8 +1,8 @@
 //! The system calls: `cap_enter` and `exit`.
 
-use crate::cap::{self, Outcome, Way, long};
+use crate::cap::{self, Last, Outcome, Way, long};
 use crate::ipc::{direct_events, runs};
-use crate::ring::submit::{self, Wait};
+use crate::ring::submit::{self, Called, Wait};
 use crate::task::cpu::Cpu;
 use crate::task::process::Status;
 use crate::task::revoke::Progress;
@@ -33,6 +33,7 @@ pub(crate) extern "sysv64" fn syscall(a0: u64, a1: u64, number: u64) {
         Some(kind) if kind.is(Op::Call) => lone_call(cpu, thread, head, kind, wait),
         Some(kind) if kind.is_with_room(Op::ReturnRecv) => lone_answer(cpu, thread, head, kind, wait),
         Some(kind) if kind.is(Op::Wait) => lone_wait(cpu, thread, head, kind, wait),
+        Some(kind) if kind.is_with_caps(Op::Call) => lone_carrying_call(cpu, thread, head, kind, wait),
         _ => cap_enter(cpu, thread, wait),
     }
 }
@@ -84,11 +85,43 @@ fn lone_call(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait
     schedule::settle(cpu);
 }
 
+/// A call with capabilities, or with room for some.
+#[inline(never)]
+fn lone_carrying_call(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait: Wait) {
+    let next = head.wrapping_add(1);
+    let call = thread.ring.queued(head);
+    thread.sq_head.store(next, Ordering::Relaxed);
+    let last = wait.is_for_one().then_some(Last { cpu, min: 1 });
+    let called = submit::call(&thread, kind, &call, last);
+    if called == Called::Away {
+        return leave(cpu, thread);
+    }
+    thread.ring.publish_sq_head(next);
+    if thread.busy.load(Ordering::Relaxed) {
+        return go_on_later(cpu, thread, wait);
+    }
+    if called != Called::Done || wait.min_complete > 1 {
+        return cap_enter(cpu, thread, wait);
+    }
+    answer(&thread, Ok(1));
+    leave(cpu, thread);
+}
+
+/// What a thread has set off and is not done with comes first, and before that whatever interrupts are waiting.
+#[cold]
+#[inline(never)]
+fn go_on_later(cpu: &'static Cpu, thread: Ref<Thread>, wait: Wait) {
+    thread.context.repeat_syscall(wait.min_complete, wait.timeout_ns, syscall::CAP_ENTER);
+    leave(cpu, thread);
+}
+
 /// Has a thread sleep that began the only operation that it has pending, and lets whoever that made ready run at once.
 #[inline(never)]
 fn await_alone(cpu: &'static Cpu, thread: Ref<Thread>, wait: Wait) {
-    // What it has set off and is not done with comes first.
-    if !wait.is_for_one() || thread.busy.load(Ordering::Relaxed) || !thread.rest_alone() {
+    if thread.busy.load(Ordering::Relaxed) {
+        return go_on_later(cpu, thread, wait);
+    }
+    if !wait.is_for_one() || !thread.rest_alone() {
         return cap_enter(cpu, thread, wait);
     }
     drop(thread);
@@ -268,8 +301,8 @@ fn take_submissions(
             // They are under way.
         } else if kind.op() == Op::Call as u8 {
             let directly = is_last && kind.is_with_caps(Op::Call);
-            let way = if directly { Way::Last(cpu, wait.min_complete) } else { Way::Ordinary };
-            if submit::call(thread, kind, &submission, way) {
+            let last = directly.then_some(Last { cpu, min: wait.min_complete });
+            if submit::call(thread, kind, &submission, last) == Called::Away {
                 return Ok(Taken::Away);
             }
         } else if kind.op() == Op::Revoke as u8 {

@@ -1,6 +1,6 @@
 //! One submission, from its operation code to its completion.
 
-use crate::cap::{self, Object, Outcome, Way, long};
+use crate::cap::{self, Last, Object, Outcome, Way, long};
 use crate::ipc::calls::Token;
 use crate::ipc::deliver;
 use crate::ipc::direct;
@@ -66,7 +66,7 @@ fn timed(thread: &Ref<Thread>, kind: Kind, submission: &Queued<'_>) {
 }
 
 fn call_ordinarily(thread: &Ref<Thread>, kind: Kind, submission: &Queued<'_>) {
-    call(thread, kind, submission, Way::Ordinary);
+    call(thread, kind, submission, None);
 }
 
 #[inline]
@@ -191,21 +191,33 @@ pub(crate) fn answer_last(
     direct::carry_answer(cpu, thread, &held, Token::from_raw(answer.cap()), answer, kind, min)
 }
 
-/// Calls a kernel object, or a server. The completion comes now or later; true when the thread sleeps until then, and another runs.
+/// What became of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Called {
+    /// It has its completion.
+    Done,
+    /// It has it, or will have it.
+    Begun,
+    /// It will have it; its thread sleeps until then, and another runs.
+    Away,
+}
+
+/// Calls a kernel object, or a server.
 #[inline(never)]
-pub(crate) fn call(thread: &Ref<Thread>, kind: Kind, call: &Queued<'_>, way: Way) -> bool {
+pub(crate) fn call(thread: &Ref<Thread>, kind: Kind, call: &Queued<'_>, last: Option<Last>) -> Called {
     if kind.flags() & sqe_flags::DEADLINE != 0 {
         timed(thread, kind, call);
-        return false;
+        return Called::Begun;
     }
+    let way = last.map_or(Way::Ordinary, Way::Last);
     let outcome = cap::dispatch(thread, call, kind, way);
     if outcome.is_none_yet() {
         if outcome == Outcome::AWAY {
-            return true;
+            return Called::Away;
         }
         revoke::catch_up(thread);
-        return false;
+        return Called::Begun;
     }
     thread.post_own(&outcome.completion(call.user_data()));
-    false
+    Called::Done
 }

@@ -1,6 +1,6 @@
 //! System calls of threads that are traced: the ordinary way, one submission after the other, with a record of each.
 
-use crate::cap::{Way, long};
+use crate::cap::long;
 use crate::ring::enter::{answer, conclude, leave};
 use crate::ring::submit;
 use crate::task::process::Status;
@@ -68,7 +68,7 @@ fn take_submissions(thread: &Ref<Thread>, taken: u32) -> Result<bool, RingFault>
         head = head.wrapping_add(1);
         thread.sq_head.store(head, Ordering::Relaxed);
         if kind.op() == Op::Call as u8 {
-            submit::call(thread, kind, &submission, Way::Ordinary);
+            submit::call(thread, kind, &submission, None);
         } else if revokes {
             if submit::revoke(thread, kind, &submission) == Progress::More {
                 thread.put_back();

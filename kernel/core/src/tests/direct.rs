@@ -2,7 +2,9 @@
 
 use super::ipc::{Pair, make_endpoint, mint};
 use super::revocation::gone;
-use super::{CAPS, MSG, REPLY, User, WAYS, World, error, here, recv_sqe, return_recv_sqe, return_sqe};
+use super::{
+    CAPS, MSG, REPLY, User, WAYS, World, call_sqe, error, here, recv_sqe, return_recv_sqe, return_sqe,
+};
 use crate::cap::Object;
 use crate::cap::timer::Timer;
 use crate::ipc::calls::Token;
@@ -14,6 +16,7 @@ use crate::trap::HANDLERS;
 use capos_abi::ring::cqe_flags;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransferSlot, TransportError, syscall};
 use capos_mem::Resource;
+use capos_schema::thread_control;
 use core::sync::atomic::Ordering;
 use kernel_hal::fake;
 use kernel_hal::sync::Ref;
@@ -100,21 +103,27 @@ fn both_ways_refuse_the_same() {
     }
 }
 
-/// A call with a copy and a move; what the server sees, the ids, and what both processes hold afterwards.
-fn carry(way: u64) -> (Seen, [u64; 2], [u64; 2], i64) {
+/// A call with copies and moves; what the server sees, the ids, and what both processes hold afterwards.
+fn carry(way: u64, moves: &[bool]) -> (Seen, Vec<u64>, [u64; 2], i64) {
     let world = World::new();
     let pair = Pair::new(&world, 1);
-    let (copied, moved) = (pair.client.hold(Object::Timer(Timer)), pair.client.hold(Object::Timer(Timer)));
+    let held: Vec<(CapId, bool)> =
+        moves.iter().map(|moved| (pair.client.hold(Object::Timer(Timer)), *moved)).collect();
     pair.server.submit(recv_sqe(pair.right));
     pair.server.enter(1, syscall::FOREVER);
-    pair.client.set_word(CAPS, TransferSlot::copy(copied).0);
-    pair.client.set_word(CAPS + 8, TransferSlot::moved(moved).0);
-    pair.client.submit(Sqe { caps_send: 2, ..pair.call(b"two more") });
+    for (n, (cap, moved)) in (0..).zip(&held) {
+        let slot = if *moved { TransferSlot::moved(*cap) } else { TransferSlot::copy(*cap) };
+        pair.client.set_word(CAPS + 8 * n, slot.0);
+    }
+    let beyond = CAPS + 8 * moves.len() as u32;
+    pair.server.set_word(beyond, 7);
+    pair.client.submit(Sqe { caps_send: moves.len() as u8, ..pair.call(b"two more") });
     pair.client.enter(1, way);
     assert!(pair.client.is_blocked() && is_running(0, &pair.server.thread.context));
-    assert!(!gone(&pair.client, copied) && gone(&pair.client, moved));
-    let ids = [pair.server.word(CAPS), pair.server.word(CAPS + 8)];
+    held.iter().for_each(|(cap, moved)| assert_eq!(gone(&pair.client, *cap), *moved));
+    let ids: Vec<u64> = (0..).zip(moves).map(|(n, _)| pair.server.word(CAPS + 8 * n)).collect();
     ids.iter().for_each(|id| assert!(!gone(&pair.server, CapId::from_raw(*id))));
+    assert_eq!(pair.server.word(beyond), 7);
     let slots = [&pair.client, &pair.server].map(|user| user.process().account.used(Resource::CapSlots));
     let call = seen(&pair.server, 8);
     pair.server.submit(return_recv_sqe(pair.right, call.0.token, 0));
@@ -125,9 +134,11 @@ fn carry(way: u64) -> (Seen, [u64; 2], [u64; 2], i64) {
 
 #[test]
 fn both_ways_carry_the_same() {
-    let [direct, ordinary] = WAYS.map(carry);
-    assert_eq!(direct, ordinary);
-    assert_eq!((direct.0.0.caps, direct.0.0.result), (2, 8));
+    for moves in [&[false][..], &[true], &[false, true], &[true, true, false]] {
+        let [direct, ordinary] = WAYS.map(|way| carry(way, moves));
+        assert_eq!(direct, ordinary);
+        assert_eq!((usize::from(direct.0.0.caps), direct.0.0.result), (moves.len(), 8));
+    }
 }
 
 #[test]
@@ -169,6 +180,33 @@ fn both_ways_refuse_to_carry_the_same() {
         assert_eq!(pair.client.pop().result, 0);
         pair.client.nothing();
     }
+}
+
+#[test]
+fn a_call_that_carries_waits_for_as_many_and_as_long_as_it_is_told() {
+    let world = World::new();
+    let pair = Pair::new(&world, 1);
+    let held = pair.client.hold(Object::Timer(Timer));
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.enter(1, syscall::FOREVER);
+    pair.client.set_word(CAPS, TransferSlot::copy(held).0);
+    pair.client.submit(Sqe { caps_send: 1, ..pair.call(b"") });
+    pair.client.enter(1, 1_000_000);
+    assert!(pair.client.is_blocked());
+    fake::time::advance(2_000_000);
+    (HANDLERS.timer)();
+    assert!(!pair.client.is_blocked());
+    let token = pair.server.pop().token;
+    assert_eq!(pair.server.one(return_sqe(pair.right, token, 0)).result, 0);
+    assert_eq!((pair.client.returned(), pair.client.pop().result), (0, 0));
+    // What a kernel object does at once is one of two.
+    let call = call_sqe(CapId::SELF_THREADS, thread_control::INTERFACE_ID, thread_control::YIELD, 0);
+    for (min, sleeps) in [(1, false), (2, true)] {
+        pair.client.submit(Sqe { caps_recv: 1, ..call });
+        pair.client.enter(min, syscall::FOREVER);
+        assert_eq!((pair.client.pop().outcome(), pair.client.is_blocked()), (0, sleeps));
+    }
+    assert_eq!(pair.client.returned(), 1, "of the first; the second sleeps on");
 }
 
 #[test]
