@@ -215,6 +215,16 @@ impl Sole {
         core::mem::replace(&mut self.at, At::Nowhere)
     }
 
+    /// Ends, if it is a wait for bits.
+    #[inline(always)]
+    pub fn end_wait(&mut self) -> Option<Ref<Event>> {
+        let At::Bits(_) = &self.at else { return None };
+        match self.end() {
+            At::Bits(event) => Some(event),
+            _ => None,
+        }
+    }
+
     /// Where it calls, if it is a call.
     pub fn called(&self) -> Option<&Ref<Endpoint>> {
         match &self.at {

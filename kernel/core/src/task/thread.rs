@@ -532,7 +532,27 @@ impl Ticket {
     }
 
     /// Ends a wait for bits of a notification with them. False when the thread is dead and nobody hears of it.
+    #[inline]
     pub fn give_bits(self, bits: u64) -> bool {
+        let Ticket { thread, id } = self;
+        let mut state = thread.state.lock();
+        // Nearly all that wait rest in a `WAIT`.
+        if id == OpId::SOLE
+            && state.rests()
+            && let Some(event) = state.ops.sole.end_wait()
+        {
+            let user_data = state.ops.sole.buffers.user_data;
+            state.post(&thread, &happened(user_data, bits));
+            drop(state);
+            drop(event);
+            schedule::make_ready(thread);
+            return true;
+        }
+        drop(state);
+        Ticket { thread, id }.give_bits_otherwise(bits)
+    }
+
+    fn give_bits_otherwise(self, bits: u64) -> bool {
         self.complete_pending(|thread, pending| match pending.waiting {
             Waiting::Bits(_) => happened(pending.buffers.user_data, bits),
             _ => {

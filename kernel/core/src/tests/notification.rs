@@ -155,6 +155,40 @@ fn bits_for_a_dead_waiter_are_for_the_next() {
 }
 
 #[test]
+fn who_rests_hears_of_bits_as_others_do_and_when_dead_they_are_for_the_next() {
+    for way in super::WAYS {
+        let world = World::new();
+        let fixture = Fixture::new(&world);
+        let (resting, heir) = (&fixture.waiter, world.start("heir"));
+        let wait =
+            |event: CapId| Sqe { op: Op::Wait as u8, cap: event.raw(), user_data: 3, ..Sqe::default() };
+        let event = heir.hold(resting.object(fixture.event));
+        for (user, event) in [(resting, fixture.event), (&heir, event), (resting, fixture.event)] {
+            user.submit(wait(event));
+            user.enter(1, way);
+            assert!(user.is_blocked());
+            assert_eq!(fixture.signal().outcome(), 0);
+            user.run();
+            let cqe = user.pop();
+            assert_eq!((cqe.user_data, cqe.badge, cqe.outcome(), user.returned()), (3, 0b100, 0, 1));
+            user.nothing();
+        }
+        for (user, event) in [(resting, fixture.event), (&heir, event)] {
+            user.submit(wait(event));
+            user.enter(1, way);
+        }
+        // As another CPU leaves it between the mark and the clean-up.
+        super::audit::from_now_on(false);
+        let before = core::mem::replace(&mut resting.thread.state.lock().run, Run::Dead);
+        assert_eq!(fixture.signal().outcome(), 0);
+        heir.run();
+        assert_eq!(heir.pop().badge, 0b100);
+        resting.nothing();
+        resting.thread.state.lock().run = before;
+    }
+}
+
+#[test]
 fn when_nobody_can_wait_any_more_both_sides_hear_of_it() {
     let world = World::new();
     let fixture = Fixture::new(&world);
