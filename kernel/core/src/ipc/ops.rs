@@ -270,6 +270,55 @@ struct Slot {
     buffers: Buffers,
 }
 
+/// A free slot, not taken yet.
+pub(crate) struct Opening<'o> {
+    slot: &'o mut Slot,
+    at: u32,
+    first_free: &'o mut u32,
+}
+
+impl Opening<'_> {
+    /// Opens an operation there.
+    #[inline(always)]
+    pub fn begin(self, buffers: Buffers, waiting: Waiting) -> OpId {
+        *self.first_free = self.slot.next_free;
+        self.slot.buffers = buffers;
+        // A free slot holds nothing that would have to be dropped, and the compiler does not know it.
+        core::mem::forget(self.slot.waiting.replace(waiting));
+        OpId::of_slot(self.at)
+    }
+}
+
+/// A pending operation whose ticket lies at an endpoint.
+pub(crate) struct AtEndpoint<'o> {
+    slot: &'o mut Slot,
+    at: u32,
+    first_free: &'o mut u32,
+}
+
+impl AtEndpoint<'_> {
+    /// What was asked for.
+    #[inline(always)]
+    pub fn buffers(&self) -> &Buffers {
+        &self.slot.buffers
+    }
+
+    /// Ends it; gives the endpoint.
+    #[inline(always)]
+    pub fn end(self) -> Option<Ref<Endpoint>> {
+        match self.slot.waiting.take() {
+            Some(Waiting::Call(endpoint) | Waiting::Message(endpoint)) => {
+                self.slot.next_free = core::mem::replace(self.first_free, self.at);
+                Some(endpoint)
+            }
+            other => {
+                self.slot.waiting = other;
+                None
+            }
+        }
+    }
+}
+
 /// The table.
 pub(crate) struct Ops {
     /// Those with a deadline.
@@ -310,13 +359,29 @@ impl Ops {
 
     #[inline(always)]
     fn begin_in_slot(&mut self, buffers: Buffers, waiting: Waiting) -> Result<OpId, TransportError> {
+        let opening = self.opening().ok_or(TransportError::TooManyInFlight)?;
+        Ok(opening.begin(buffers, waiting))
+    }
+
+    /// Where the next operation goes that is not the sole one, if there is room for it.
+    #[inline(always)]
+    pub fn opening(&mut self) -> Option<Opening<'_>> {
         let at = self.first_free;
-        let slot = self.slots.get_mut(at as usize).ok_or(TransportError::TooManyInFlight)?;
-        self.first_free = slot.next_free;
-        slot.buffers = buffers;
-        // A free slot holds nothing that would have to be dropped, and the compiler does not know it.
-        core::mem::forget(slot.waiting.replace(waiting));
-        Ok(OpId::of_slot(at))
+        let slot = self.slots.get_mut(at as usize)?;
+        Some(Opening { slot, at, first_free: &mut self.first_free })
+    }
+
+    /// The operation at an endpoint that has a slot and that number.
+    #[inline(always)]
+    pub fn at_endpoint(&mut self, id: OpId) -> Option<AtEndpoint<'_>> {
+        let at = id.slot();
+        let slot = self.slots.get_mut(at)?;
+        match slot.waiting {
+            Some(Waiting::Call(_) | Waiting::Message(_)) => {
+                Some(AtEndpoint { slot, at: at as u32, first_free: &mut self.first_free })
+            }
+            _ => None,
+        }
     }
 
     /// Whether the sole operation is the only one of that many.

@@ -12,9 +12,10 @@ use crate::ipc::loans;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ring::check;
 use crate::task::schedule;
-use crate::task::thread::{State, Thread};
+use crate::task::thread::{self, State, Thread};
 use capos_abi::{Cqe, Op};
 use capos_ring::{Kind, Queued};
+use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
 
 /// Takes what it can of the submissions of the current thread from `head` to before `end`, of which the first is of that kind. Gives how many,
@@ -58,11 +59,11 @@ fn calls(caller: &Ref<Thread>, head: u32, end: u32) -> Option<Run> {
     let mut state = facet.endpoint.try_lock::<true>()?;
     let AtEndpoint { calls, receivers, .. } = &mut *state;
     let server = receivers.last().map(|receiver| receiver.thread.clone())?;
-    let mut serving = server.state.try_lock::<true>()?;
+    let mut serving = server.state.try_lock::<true>().filter(|state| state.run != thread::Run::Dead)?;
     // Who calls himself finds himself locked.
     let mut own = caller.state.try_lock::<true>()?;
     let mut taken = 0;
-    for call in submissions(caller, head, end) {
+    for call in submissions(caller, head, caller.most_begun(&own, head, end)) {
         let kind = call.kind();
         if !kind.is(Op::Call) || call.cap() != cap || call.interface() != interface {
             break;
@@ -72,31 +73,32 @@ fn calls(caller: &Ref<Thread>, head: u32, end: u32) -> Option<Run> {
         if !Ref::ptr_eq(&receiver.thread, &server) {
             break;
         }
-        let Some(room) = serving.receives(receiver.id) else { break };
-        if call.message.len() > room.message.len() || !check::bare(&caller.ring, &call) {
+        let (Some(opening), Some(receive)) = (own.ops.opening(), serving.ops.at_endpoint(receiver.id)) else {
+            break;
+        };
+        let Buffers { user_data, message: room, .. } = *receive.buffers();
+        if call.message.len() > room.len() || !check::bare(&caller.ring, &call) {
             break;
         }
-        let waiting = Waiting::Call(facet.endpoint.clone());
-        let Ok(id) = caller.begin_next(&mut own, head.wrapping_add(taken + 1), call, waiting) else { break };
+        let Some(endpoint) = receive.end() else { break };
         // From here on nothing can fail.
-        copy(&caller.ring, call.message, &server.ring, room.message.off());
+        copy(&caller.ring, call.message, &server.ring, room.off());
         let cqe = Cqe {
-            user_data: room.user_data,
+            user_data,
             result: call.message.len() as i32,
             method: kind.method(),
             token: vacancy.token().raw(),
             badge: facet.badge,
             ..Cqe::default()
         };
-        end_one(&mut serving, &server, receiver, &cqe);
+        server.append_ahead(&serving, taken, &cqe);
+        taken += 1;
+        let id = opening.begin(call, Waiting::Call(endpoint));
         let loan = loans::lend(&mut serving, &server, caller);
         let Some(receiver) = receivers.pop() else { break };
         vacancy.put_received(Ticket { thread: caller.clone(), id }, facet.badge, receiver.thread, loan);
-        taken += 1;
     }
-    let woken = taken > 0 && serving.wake_if_served(&server);
-    drop(serving);
-    Some(Run { taken, woken: woken.then_some(server) })
+    Some(close(caller, head, &server, &mut serving, taken))
 }
 
 /// `RETURN_RECV`s to calls that one client waits for and nobody lent anything for, while no other call waits.
@@ -106,19 +108,18 @@ fn answers(server: &Ref<Thread>, head: u32, end: u32) -> Option<Run> {
     let first = server.ring.queued(head);
     let (right, token) = (first.interface(), first.cap());
     let Ok(Object::Endpoint(held)) = table.lookup_word(right).map(|entry| &entry.object) else { return None };
-    let endpoint = &held.endpoint;
-    let mut state = endpoint.try_lock::<true>().filter(|state| state.is_quiet())?;
+    let mut state = held.endpoint.try_lock::<true>().filter(|state| state.is_quiet())?;
     let received = state.calls.received_by(server, Token::from_raw(token));
     let caller = received.as_ref().and_then(|call| call.caller()).map(|ticket| ticket.thread.clone());
     let caller = caller?;
-    let mut calling = caller.state.try_lock::<true>()?;
+    let mut calling = caller.state.try_lock::<true>().filter(|state| state.run != thread::Run::Dead)?;
     let mut own = server.state.try_lock::<true>()?;
     let mut taken = 0;
-    for answer in submissions(server, head, end) {
+    for answer in submissions(server, head, server.most_begun(&own, head, end)) {
         let kind = answer.kind();
         if !kind.is_with_room(Op::ReturnRecv)
             || answer.interface() != right
-            || !endpoint.takes_receivers(&state)
+            || !held.endpoint.takes_receivers(&state)
         {
             break;
         }
@@ -128,36 +129,33 @@ fn answers(server: &Ref<Thread>, head: u32, end: u32) -> Option<Run> {
         let Some(ticket) = received.caller().filter(|ticket| Ref::ptr_eq(&ticket.thread, &caller)) else {
             break;
         };
-        let Some(to) = calling.receives(ticket.id) else { break };
-        if answer.message.len() > to.answer.len() || !check::bare(&server.ring, &answer) {
-            break;
-        }
-        let waiting = Waiting::Message(endpoint.clone());
-        let Ok(id) = server.begin_next(&mut own, head.wrapping_add(taken + 1), answer.next(), waiting) else {
+        let (Some(opening), Some(call)) = (own.ops.opening(), calling.ops.at_endpoint(ticket.id)) else {
             break;
         };
+        let Buffers { user_data, answer: room, .. } = *call.buffers();
+        if answer.message.len() > room.len() || !check::bare(&server.ring, &answer) {
+            break;
+        }
+        let Some(endpoint) = call.end() else { break };
         // From here on nothing can fail.
-        copy(&server.ring, answer.message, &caller.ring, to.answer.off());
-        let cqe = Cqe { user_data: to.user_data, result: answer.message.len() as i32, ..Cqe::default() };
-        end_one(&mut calling, &caller, ticket, &cqe);
+        copy(&server.ring, answer.message, &caller.ring, room.off());
+        let cqe = Cqe { user_data, result: answer.message.len() as i32, ..Cqe::default() };
+        caller.append_ahead(&calling, taken, &cqe);
+        taken += 1;
+        let id = opening.begin(answer.next(), Waiting::Message(endpoint));
         // Who received it receives again.
         if let Some((_, Some(thread))) = received.take().map(Arrived::sides) {
             state.receivers.push(Ticket { thread, id });
         }
-        taken += 1;
     }
-    let woken = taken > 0 && calling.wake_if_served(&caller);
-    drop(calling);
-    Some(Run { taken, woken: woken.then_some(caller) })
+    Some(close(server, head, &caller, &mut calling, taken))
 }
 
-/// Ends an operation of `thread`, which sleeps on for the moment.
+/// Tells both sides of a run that began with submission `head` of `thread` and gave `other` as many completions.
 #[inline(always)]
-fn end_one(state: &mut State, thread: &Thread, ticket: &Ticket, cqe: &Cqe) {
-    // The endpoint has others who know it: this is not its end. (Taken apart here, as dropping any of them is a call.)
-    match state.ops.end(ticket.id) {
-        Some(Waiting::Call(endpoint) | Waiting::Message(endpoint)) => drop(endpoint),
-        other => drop(other),
-    }
-    thread.append(state, cqe);
+fn close(thread: &Thread, head: u32, other: &Ref<Thread>, state: &mut State, taken: u32) -> Run {
+    thread.sq_head.store(head.wrapping_add(taken), Ordering::Relaxed);
+    other.tell_of(state, taken);
+    let woken = taken > 0 && state.wake_if_served(other);
+    Run { taken, woken: woken.then(|| other.clone()) }
 }

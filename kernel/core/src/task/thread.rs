@@ -366,22 +366,12 @@ impl Thread {
         state.ops.begin(buffers, waiting, pending == 1)
     }
 
-    /// Opens an operation with which `submitted` submissions are taken. Whose `state` that is, is not working on one with a deadline.
-    #[inline(always)]
-    pub fn begin_next(
-        &self,
-        state: &mut State,
-        submitted: u32,
-        buffers: Buffers,
-        waiting: Waiting,
-    ) -> Result<OpId, TransportError> {
-        let pending = submitted.wrapping_sub(self.cq_tail.load(Ordering::Relaxed));
-        if pending > self.shape.sq_entries {
-            return Err(TransportError::TooManyInFlight);
-        }
-        let id = state.ops.begin(buffers, waiting, pending == 1)?;
-        self.sq_head.store(submitted, Ordering::Relaxed);
-        Ok(id)
+    /// The last submission before `end` that may be taken if each begins an operation, when all before `head` were taken.
+    #[inline]
+    pub fn most_begun(&self, _locked: &State, head: u32, end: u32) -> u32 {
+        let pending = head.wrapping_sub(self.cq_tail.load(Ordering::Relaxed));
+        let room = self.shape.sq_entries.saturating_sub(pending);
+        head.wrapping_add(end.wrapping_sub(head).min(room))
     }
 
     /// Ends an operation without a completion: it could not begin after all.
@@ -406,6 +396,18 @@ impl Thread {
         let tail = self.cq_tail.load(Ordering::Relaxed);
         self.ring.write_cqe(tail, cqe);
         self.advance(locked, tail.wrapping_add(1));
+    }
+
+    /// Writes the completion behind `ahead` others that nobody was told of yet: see [`Thread::tell_of`].
+    #[inline(always)]
+    pub fn append_ahead(&self, _locked: &State, ahead: u32, cqe: &Cqe) {
+        self.ring.write_cqe(self.cq_tail.load(Ordering::Relaxed).wrapping_add(ahead), cqe);
+    }
+
+    /// Tells the program of as many completions more.
+    #[inline]
+    pub fn tell_of(&self, locked: &State, written: u32) {
+        self.advance(locked, self.cq_tail.load(Ordering::Relaxed).wrapping_add(written));
     }
 
     #[inline]

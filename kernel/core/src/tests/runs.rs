@@ -278,6 +278,12 @@ fn no_more_are_under_way_than_were_paid_for() {
         pair.server.submit(Sqe { user_data: n, ..recv_sqe(pair.right) });
     }
     pair.server.poll();
+    // The first has the place for those that are alone; afterwards none has.
+    pair.server.submit(Sqe { op: Op::Cancel as u8, aux: 0, user_data: 100, ..Sqe::default() });
+    pair.server.poll();
+    assert_eq!([pair.server.pop(), pair.server.pop()].map(|cqe| cqe.user_data), [0, 100]);
+    pair.server.submit(recv_sqe(pair.right));
+    pair.server.poll();
     // One waits elsewhere, in the place for those that are alone.
     pair.client.submit(Sqe { cap: facet.raw(), ..pair.call(b"") });
     pair.client.poll();
