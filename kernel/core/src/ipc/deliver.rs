@@ -153,8 +153,9 @@ pub(crate) fn recv(
 /// Calls that one receive looks at in one go, of which each is too large for it or has just ended.
 const MISFITS: u32 = STEP;
 
+/// The same at an endpoint that was looked up before.
 #[inline]
-fn recv_at(
+pub(crate) fn recv_at(
     receiver: &Ref<Thread>,
     right: CapId,
     mut at: Held,

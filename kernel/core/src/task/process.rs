@@ -138,18 +138,25 @@ impl Threads {
         }
     }
 
-    /// What there is to take back. Who is told that there is nothing yet is at it no more.
-    pub fn next_corpse(&mut self) -> Corpse {
-        if let Some(thread) = self.list.iter().find(|thread| thread.is_corpse()) {
-            return Corpse::Of(thread.clone());
+    /// What there is to take back, and how many threads were looked at. Who is told that there is nothing yet is at it no more.
+    ///
+    /// From the end: of a process that was killed that is the first one looked at, and nothing has to move when it is struck out.
+    pub fn next_corpse(&mut self) -> (Corpse, usize) {
+        let threads = self.list.len();
+        if let Some(at) = self.list.iter().rposition(|thread| thread.is_corpse())
+            && let Some(thread) = self.list.get(at)
+        {
+            return (Corpse::Of(thread.clone()), threads - at);
         }
         self.reaped = self.closed && self.list.is_empty();
-        if self.reaped { Corpse::AllGone } else { Corpse::NoneYet }
+        (if self.reaped { Corpse::AllGone } else { Corpse::NoneYet }, threads)
     }
 
     /// Nothing is left of a thread. The process of the last one takes no more.
     pub fn strike_out(&mut self, thread: &Ref<Thread>) {
-        self.list.retain(|other| !Ref::ptr_eq(other, thread));
+        if let Some(at) = self.list.iter().rposition(|other| Ref::ptr_eq(other, thread)) {
+            self.list.remove(at);
+        }
         self.left = thread.id;
         self.changes += 1;
         self.rings.give_back(thread.ring_address);

@@ -106,7 +106,8 @@ fn take_back(process: &Ref<Process>, left: &mut u32) -> bool {
         if !wake_joiners(process, left) {
             return false;
         }
-        let corpse = process.threads.lock().next_corpse();
+        let (corpse, looked_at) = process.threads.lock().next_corpse();
+        look_through(left, looked_at);
         match corpse {
             Corpse::Of(thread) if !bury(&thread, left) => return false,
             Corpse::Of(_) => {}
@@ -146,6 +147,8 @@ fn bury(thread: &Ref<Thread>, left: &mut u32) -> bool {
         return false;
     }
     *left = left.saturating_sub(THREAD);
+    // Behind its ring in the list they move up.
+    look_through(left, usize::try_from(process.space.regions()).unwrap_or(usize::MAX));
     trace::add(thread, TraceKind::ThreadEnded, 0, 0);
     revoke::abandon(thread);
     // The address and size are the kernel's own, so this cannot be refused; if the process unmapped its ring itself, so be it.

@@ -8,6 +8,7 @@ use super::{
 use crate::cap::Object;
 use crate::cap::timer::Timer;
 use crate::ipc::calls::Token;
+use crate::ipc::ops::Buffers;
 use crate::ipc::{deliver, direct};
 use crate::task::end;
 use crate::task::process::Status;
@@ -314,6 +315,22 @@ fn a_right_that_was_given_up_in_the_middle_receives_nothing() {
     assert!(held.0.give_up(pair.server.process().id, &mut 100));
     pair.client.run();
     assert_eq!(error(&pair.client.pop()), Some(TransportError::Disconnected));
+}
+
+#[test]
+fn a_receive_through_a_right_that_was_given_up_meanwhile_is_refused() {
+    let world = World::new();
+    let server = world.start("server");
+    let right = make_endpoint(&server, 1);
+    let held = deliver::held(&server.thread, right).expect("held");
+    // Another thread gives the right up.
+    assert!(server.process().release(right).is_ok());
+    held.0.note_given_up();
+    server.submit(recv_sqe(right));
+    let receive = server.thread.ring.queued(server.thread.sq_head.load(Ordering::Relaxed));
+    let room = Buffers::read(&receive, receive.kind(), right.raw());
+    let received = deliver::recv_at(&server.thread, right, held, &room);
+    assert_eq!(received.err(), Some(TransportError::InvalidCap));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::task::process::{Name, Status};
 use crate::task::reap::SLICE;
 use crate::task::thread::Run;
 use crate::task::{end, registry};
-use crate::trap::HANDLERS;
+use crate::trap::{self, HANDLERS};
 use capos_abi::ring::header;
 use capos_abi::{CapId, ExceptionCode, RingShape, Sqe, TransferSlot, TransportError, layout, syscall};
 use capos_mem::Resource;
@@ -176,6 +176,18 @@ fn a_started_process_takes_no_more_grants_and_starts_once() {
     let again = parent.call::<Empty>(child, process_handle::INTERFACE_ID, process_handle::START, &start);
     assert_eq!(again.expect_err("once").method, ExceptionCode::WrongState.code());
     assert_eq!(grant(timer).method, ExceptionCode::WrongState.code());
+}
+
+#[test]
+fn of_two_faults_the_first_is_told() {
+    let world = World::new();
+    let victim = world.start("victim");
+    // Its threads run on two processors.
+    for address in [1, 2] {
+        trap::leave_record(&victim.thread, Fault { vector: 14, error_code: 6, address });
+    }
+    let crash = victim.process().exit.lock().crash.expect("a record");
+    assert_eq!(crash.fault.address, 1);
 }
 
 #[test]

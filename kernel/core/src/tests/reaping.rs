@@ -60,8 +60,14 @@ fn rich(world: &World) -> User {
     let right = user.hold(Object::Endpoint(right));
     (0..50).for_each(|_| user.submit(recv_sqe(right)));
     user.poll();
+    add_threads(&user, 250);
+    user
+}
+
+/// Gives a process that many more threads.
+fn add_threads(user: &User, count: usize) {
     let shape = RingShape { sq_entries: 8, cq_entries: 16, arena_pages: 8 };
-    for _ in 0..250 {
+    for _ in 0..count {
         let new = create::NewThread {
             entry: layout::IMAGE_BASE,
             stack: layout::STACK_TOP,
@@ -71,9 +77,37 @@ fn rich(world: &World) -> User {
             priority: 10,
             startup: &[],
         };
-        create::run(&create::thread(process, &new).expect("a thread"));
+        create::run(&create::thread(user.process(), &new).expect("a thread"));
     }
-    user
+}
+
+#[test]
+fn so_many_threads_are_taken_back_at_once_and_fewer_where_there_are_many() {
+    // The more there are, the longer are the lists in which each is looked for.
+    for threads in [40, 1500] {
+        let world = World::new();
+        let limits =
+            super::Limits { memory_pages: 60_000, threads: 2000, calls_in_flight: 60_000, ..super::LIMITS };
+        let victim = User::of(&world.process_with("many", &limits));
+        add_threads(&victim, threads);
+        let left = || victim.process().threads.lock().list.len();
+        let slice = |work: fn(&User)| {
+            let had = left();
+            work(&victim);
+            // The one with which the units are used up is finished.
+            let at_once = u64::from(SLICE) / (4 + left() as u64 / 128) + 1;
+            let taken = (had - left()) as u64;
+            assert!((1..=at_once).contains(&taken), "{taken} of {had}");
+        };
+        slice(|victim| {
+            end::end_process(victim.process(), Status::Killed);
+            (HANDLERS.kick)();
+        });
+        while left() > 0 {
+            slice(|_| next_slice());
+        }
+        all_slices();
+    }
 }
 
 #[test]
@@ -99,8 +133,8 @@ fn who_is_killed_stops_at_once_and_what_it_had_comes_back_in_slices() {
         assert!(threads - registry::threads() <= u64::from(SLICE));
         slices += 1;
     }
-    // 500 capabilities and 250 threads with four units each are more than eleven of 128.
-    assert!((8..100).contains(&slices), "{slices}");
+    // 500 capabilities and 250 threads, each behind thousands of regions: every page is one here.
+    assert!((8..200).contains(&slices), "{slices}");
     while killer.is_blocked() {
         next_slice();
     }

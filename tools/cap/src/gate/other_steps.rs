@@ -131,6 +131,6 @@ pub fn lab(house: &House) -> Result<Outcome, Failure> {
 /// Figures that repeat are compared with the committed ones.
 pub fn figures(house: &House) -> Result<Outcome, Failure> {
     let (all, worse) = bench::compare(house)?;
-    let tally = Tally { passed: all - worse.len(), failed: worse.len(), ..Tally::default() };
+    let tally = Tally { passed: all.saturating_sub(worse.len()), failed: worse.len(), ..Tally::default() };
     Ok(Outcome { tally, report: worse.join("\n") })
 }
