@@ -29,6 +29,9 @@ const PATIENCE_NS: u64 = 2_000_000_000;
 /// What a completion that never came counts as.
 pub const NEVER: i32 = i32::MIN;
 
+/// How many notes one bare thread may write: it must not make the heap grow, so they have their room before it begins.
+pub const MAX_NOTES: usize = 512;
+
 /// One thing found.
 #[derive(Clone, Copy)]
 struct Note {
@@ -37,22 +40,39 @@ struct Note {
     wanted: i64,
 }
 
-/// Things found.
+/// Things found, and how many more there was no room for.
+struct Found {
+    notes: Vec<Note>,
+    lost: i64,
+}
+
+/// Where a bare thread writes down what it finds.
 #[derive(Clone)]
-pub struct Notes(Arc<Mutex<Vec<Note>>>);
+pub struct Notes(Arc<Mutex<Found>>);
 
 impl Notes {
-    /// Room for more than any thread writes: a raw thread must not make the heap grow.
     fn new() -> Notes {
-        Notes(Arc::new(Mutex::new(Vec::with_capacity(512))))
+        Notes(Arc::new(Mutex::new(Found { notes: Vec::with_capacity(MAX_NOTES), lost: 0 })))
     }
 
     /// Writes down what was found and what ought to be.
     pub fn note(&self, name: &'static str, found: impl Into<i64>, wanted: impl Into<i64>) {
-        let mut notes = self.0.lock();
-        if notes.len() < notes.capacity() {
-            notes.push(Note { name, found: found.into(), wanted: wanted.into() });
+        let mut all = self.0.lock();
+        if all.notes.len() < MAX_NOTES {
+            all.notes.push(Note { name, found: found.into(), wanted: wanted.into() });
+        } else {
+            all.lost += 1;
         }
+    }
+
+    /// All that was written. What had no room may have been a failure, so it is one.
+    fn take(&self) -> Vec<Note> {
+        let mut all = self.0.lock();
+        let mut notes = core::mem::take(&mut all.notes);
+        if all.lost > 0 {
+            notes.push(Note { name: "notes without room", found: all.lost, wanted: 0 });
+        }
+        notes
     }
 }
 
@@ -65,7 +85,7 @@ pub fn run(
     let notes = Notes::new();
     let theirs = notes.clone();
     raw::spawn(RingShape::DEFAULT, priority, move |ring| work(&mut Bare::new(ring), &theirs))?.join()?;
-    let found = core::mem::take(&mut *notes.0.lock());
+    let found = notes.take();
     for note in &found {
         report.equal(note.name, note.found, note.wanted);
     }
@@ -326,5 +346,25 @@ pub fn answer_recv(right: CapId, token: u64, len: u32) -> Sqe {
         reply_len: next.msg_len,
         caps_off: next.caps_off,
         ..answer(right, token, len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failures(written: usize) -> (usize, Vec<i64>) {
+        let notes = Notes::new();
+        (0..written).for_each(|_| notes.note("as it should be", 1, 1));
+        let all = notes.take();
+        let failed = all.iter().filter(|note| note.found != note.wanted);
+        (all.len(), failed.map(|note| note.found).collect())
+    }
+
+    #[test]
+    fn a_note_without_room_is_a_failure() {
+        assert_eq!(failures(0), (0, Vec::new()));
+        assert_eq!(failures(MAX_NOTES), (MAX_NOTES, Vec::new()));
+        assert_eq!(failures(MAX_NOTES + 3), (MAX_NOTES + 1, Vec::from([3])));
     }
 }
