@@ -58,11 +58,13 @@ pub enum Verb {
         /// Its name: lower case, words joined by -
         name: String,
     },
-    /// Adds function names to the addresses on standard input
+    /// Adds function names to addresses
     Symbolize {
         /// A program of userspace; the kernel if not given
         #[arg(long)]
         program: Option<String>,
+        /// Hexadecimal, such as 0x4595c0; if none is given, those in the text on standard input
+        addresses: Vec<String>,
     },
     /// Attaches gdb to the machine that `up` started, with symbols, printers and `capos` commands
     Gdb {
@@ -93,8 +95,8 @@ pub struct RunOptions {
     /// UEFI instead of BIOS
     #[arg(long)]
     pub uefi: bool,
-    /// Processors
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=255))]
+    /// Processors, at most 8: with more nobody has tried it
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=8))]
     pub cpus: u32,
     /// Memory
     #[arg(long, default_value = "512M")]
@@ -143,4 +145,48 @@ pub enum HandVerb {
     Cycle,
     /// Removes old runs beyond the budget
     Prune,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    /// What the page's lines beginning with `cargo cap` type, without what is said about it behind `#` or among choices.
+    fn typed(page: &str) -> impl Iterator<Item = &str> {
+        let lines = page.lines().filter(|line| line.starts_with("cargo cap ") && !line.contains(" | "));
+        lines.filter_map(|line| line.split(" #").next())
+    }
+
+    #[test]
+    fn what_the_pages_type_is_understood() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src");
+        let mut count = 0;
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let page = if path.is_file() { fs::read_to_string(&path).unwrap() } else { continue };
+            for line in typed(&page) {
+                let words = line.split_whitespace().skip(1).map(|word| word.trim_matches('\''));
+                if let Err(error) = CommandLine::try_parse_from(words) {
+                    panic!("{}: `{line}`: {error}", path.display());
+                }
+                count += 1;
+            }
+        }
+        assert!(count >= 5, "only {count} lines found");
+    }
+
+    #[test]
+    fn as_many_processors_as_readme_says() {
+        for (cpus, fine) in [("1", true), ("8", true), ("0", false), ("9", false)] {
+            assert_eq!(CommandLine::try_parse_from(["cap", "run", "--cpus", cpus]).is_ok(), fine, "{cpus}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_arguments() {
+        let line = ["cap", "symbolize", "--program", "shell", "0x400000", "0x400010"];
+        let Verb::Symbolize { program, addresses } = CommandLine::parse_from(line).verb else { panic!() };
+        assert_eq!((program.as_deref(), addresses.len()), (Some("shell"), 2));
+    }
 }

@@ -55,7 +55,9 @@ fn carry_out(verb: Verb) -> Result<bool, Failure> {
         Verb::List { filter } => smoke::list(&house, &filter),
         Verb::Bench { filter, check } => bench::run(&house, &filter, check),
         Verb::New { kind, name } => scaffold::make(&house, kind, &name).map(|()| true),
-        Verb::Symbolize { program } => symbolize::run(&house, program.as_deref()).map(|()| true),
+        Verb::Symbolize { program, addresses } => {
+            symbolize::run(&house, program.as_deref(), &addresses).map(|()| true)
+        }
         Verb::Gdb { port } => debugger::attach(&house, port),
         Verb::Export { check } => export::run(&house, check),
         Verb::Hand(verb) => hand::carry_out(&house, verb),

@@ -1,4 +1,5 @@
-//! Addresses of a crash, as names: reads text from standard input and adds to every hexadecimal address the function around it.
+//! Addresses of a crash, as names: adds to every hexadecimal address, among the arguments or in the text on standard input, the function
+//! around it.
 //! The symbols come from the very file that ran; it is never stripped.
 
 use std::io::{self, BufRead};
@@ -14,13 +15,19 @@ use crate::house::House;
 
 static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b0x[0-9a-fA-F]{5,16}\b").ok());
 
-/// Annotates standard input with the symbols of `program`, or of the kernel.
-pub fn run(house: &House, program: Option<&str>) -> Result<(), Failure> {
+/// Annotates `addresses`, or standard input if there are none, with the symbols of `program`, or of the kernel.
+pub fn run(house: &House, program: Option<&str>, addresses: &[String]) -> Result<(), Failure> {
     let path = match program {
         Some(name) => house.boot().join("files").join(name),
         None => house.boot().join("kernel.elf"),
     };
     let symbols = Symbols::read(&path)?;
+    for address in addresses {
+        println!("{}", symbols.annotate(address));
+    }
+    if !addresses.is_empty() {
+        return Ok(());
+    }
     for line in io::stdin().lock().lines() {
         println!("{}", symbols.annotate(&line.context("standard input")?));
     }
