@@ -69,6 +69,7 @@ pub fn run(house: &House, filter: &str, check: bool) -> Result<bool, Failure> {
     if check {
         let worse = regressions(filter, &figures, &committed(house), &known);
         worse.iter().for_each(|text| println!("{text}"));
+        println!("compared with the committed figures, not with the budgets:");
         println!("{} passed, {} failed, 0 skipped", figures.len().saturating_sub(worse.len()), worse.len());
         return Ok(worse.is_empty());
     }

@@ -129,14 +129,15 @@ fn amount(count: f64) -> String {
     }
 }
 
-/// The page says where we are behind.
+/// The page says where we are behind, if two digits show it.
 fn behind(figures: &Figures, known: &[Known]) -> String {
     let mut text = String::from("\n");
     for (name, figure) in figures {
         let Some(anchor) = &figure.anchor else { continue };
-        let ratio = figure.value / anchor.value;
+        let ratio = (figure.value / anchor.value * 100.0).round() / 100.0;
         let more = known.iter().any(|known| known.more && known.name == *name);
         let _ = match (more, ratio) {
+            (_, 1.0) => Ok(()),
             (false, 1.0..) => {
                 writeln!(text, "- **Behind**: `{name}` needs {ratio:.2} times what {} needs.", anchor.who)
             }
@@ -288,6 +289,27 @@ mod tests {
                 && !page.contains("Behind")
                 && !page.contains("elsewhere")
         );
+    }
+
+    #[test]
+    fn as_much_as_the_anchor_is_not_behind() {
+        let (mut figures, mut known) = sample();
+        let figure = figures.get_mut("call.kernel_null").unwrap();
+        figure.anchor.as_mut().unwrap().value = 1000.0;
+        for (value, more, wanted) in [
+            (1000.0, false, false),
+            (1004.0, false, false),
+            (1006.0, false, true),
+            (900.0, false, false),
+            (996.0, true, false),
+            (994.0, true, true),
+            (1100.0, true, false),
+        ] {
+            figures.get_mut("call.kernel_null").unwrap().value = value;
+            known[0].more = more;
+            let page = render(&figures, &known);
+            assert_eq!(page.contains("**Behind**"), wanted, "{value} {more}");
+        }
     }
 
     #[test]
