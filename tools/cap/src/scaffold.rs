@@ -128,9 +128,9 @@ impl<'a> Plan<'a> {
 
     fn fill(&self, template: &str) -> String {
         let extra = match self.kind {
-            Kind::Driver => "kit.workspace = true\n",
+            Kind::Driver | Kind::Service => "kit.workspace = true\n",
             Kind::Probe => "probe.workspace = true\n",
-            Kind::Service | Kind::App => "",
+            Kind::App => "",
         };
         template.replace("@package@", &self.package()).replace("@name@", self.name).replace("@extra@", extra)
     }
@@ -217,7 +217,9 @@ mod tests {
     fn the_page_shows_what_is_scaffolded() {
         let plan = Plan::new(Kind::Service, "greeter");
         let [_, program, case] = plan.files().try_into().unwrap();
-        for part in [program.1, case.1, plan.cue().unwrap(), format!("make run-{}", plan.case())] {
+        let cue = plan.cue().unwrap();
+        let supervised = cue.replace("\n}\n", "\n\thealth: {everyMs: 1000, answerMs: 2000}\n}\n");
+        for part in [program.1, case.1, cue, supervised, format!("make run-{}", plan.case())] {
             assert!(PAGE.contains(&part), "docs/src/write-a-service.md lacks:\n{part}");
         }
     }
