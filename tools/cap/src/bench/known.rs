@@ -29,6 +29,8 @@ pub struct Known {
     pub anchor: Option<Anchor>,
     /// How it is measured.
     pub how: String,
+    /// What stands in the way while the budget is missed.
+    pub why: Option<String>,
 }
 
 /// Somebody else's figure.

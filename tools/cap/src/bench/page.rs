@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::Figures;
 use super::count::Beside;
 use super::known::Known;
 use super::split::Part;
+use super::{Figure, Figures};
 
 const HEAD: &str = "\
 # Figures
@@ -57,34 +57,38 @@ const PARTS: usize = 14;
 /// Where the instructions of figures go that miss their budgets.
 fn splits(figures: &Figures, known: &[Known]) -> String {
     let mut text = String::new();
-    for (name, figure) in figures.iter().filter(|(_, figure)| !figure.parts.is_empty()) {
-        let missed =
-            known.iter().any(|known| known.name == *name && known.within(figure.value) == Some(false));
-        if missed {
-            // Of a difference what is done less counts, too.
-            let mut parts: Vec<&Part> = figure.parts.iter().collect();
-            parts.sort_by(|a, b| b.instructions.abs().total_cmp(&a.instructions.abs()));
-            parts.truncate(PARTS);
-            let named: f64 = parts.iter().map(|part| part.instructions).sum();
-            let shown: Vec<String> = parts
-                .iter()
-                .map(|part| format!("{} `{}`", signed(part.instructions), short(&part.function)))
-                .collect();
-            let _ = writeln!(
-                text,
-                "- `{name}`: {}; {} elsewhere.",
-                shown.join(", "),
-                signed(figure.value - named)
-            );
+    for (name, figure) in figures {
+        let row = known.iter().find(|known| known.name == *name && known.within(figure.value) == Some(false));
+        let Some(row) = row else { continue };
+        let said: Vec<String> = split(figure).into_iter().chain(row.why.clone()).collect();
+        if !said.is_empty() {
+            let _ = writeln!(text, "- `{name}`: {}", said.join(" "));
         }
     }
     if text.is_empty() { text } else { format!("{SPLITS}{text}") }
 }
 
+/// The functions that take most of it.
+fn split(figure: &Figure) -> Option<String> {
+    if figure.parts.is_empty() {
+        return None;
+    }
+    // Of a difference what is done less counts, too.
+    let mut parts: Vec<&Part> = figure.parts.iter().collect();
+    parts.sort_by(|a, b| b.instructions.abs().total_cmp(&a.instructions.abs()));
+    parts.truncate(PARTS);
+    let named: f64 = parts.iter().map(|part| part.instructions).sum();
+    let shown: Vec<String> = parts
+        .iter()
+        .map(|part| format!("{} `{}`", signed(part.instructions), short(&part.function)))
+        .collect();
+    Some(format!("{}; {} elsewhere.", shown.join(", "), signed(figure.value - named)))
+}
+
 const SPLITS: &str = "
 ## Where the instructions go
 
-Of each figure that misses its budget, by function (module or type, and name); what was inlined counts where it is, and `closure` is what the
+Of each figure that misses its budget, by function (module or type, and name), and what stands in the way; what was inlined counts where it is, and `closure` is what the
 measuring programs do on bare rings. Of a figure that is a difference, what is done less is negative. The plugin counts blocks of code in the
 same regions, so an interrupt in the middle of one may be off by some instructions.
 
@@ -209,7 +213,6 @@ fn grouped(value: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Figure;
     use super::super::known::Anchor;
     use super::*;
 
@@ -233,6 +236,7 @@ mod tests {
             varies: false,
             anchor: Some(anchor),
             how: "x".into(),
+            why: Some("It is far.".into()),
         };
         ([("call.kernel_null".to_owned(), figure)].into(), vec![known])
     }
@@ -279,7 +283,7 @@ mod tests {
         assert!(
             page.contains("**missed**")
                 && page.contains("**Behind**: `call.kernel_null` needs 5.02 times what seL4 needs.")
-                && page.contains("- `call.kernel_null`: 1,200 `kernel::call`; 34 elsewhere."),
+                && page.contains("- `call.kernel_null`: 1,200 `kernel::call`; 34 elsewhere. It is far."),
             "{page}"
         );
         figures.get_mut("call.kernel_null").unwrap().value = 200.0;
