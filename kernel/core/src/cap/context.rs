@@ -161,7 +161,7 @@ impl<'a> Call<'a> {
         insert: impl FnOnce(&Process) -> Result<CapId, TransferError>,
     ) -> Result<(), Outcome> {
         if self.given != CapId::NULL || self.buffers.kind.caps_recv() == 0 {
-            return Err(self.refuse(TransportError::ReplyTooLarge));
+            return Err(self.refuse(TransportError::BudgetExhausted));
         }
         match insert(self.process()) {
             Ok(id) => {

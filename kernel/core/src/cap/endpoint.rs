@@ -15,8 +15,11 @@ impl Endpoint {
             Err(MintError::Unheard) => return Outcome::exception(ExceptionCode::BudgetExhausted),
             Err(MintError::OutOfMemory) => return Outcome::exception(ExceptionCode::OutOfMemory),
         };
-        match call.give_facet(Object::Client(facet)) {
-            Ok(()) => call.reply(&MintResults),
+        match call.give_facet(Object::Client(facet.clone())) {
+            Ok(()) => {
+                facet.given();
+                call.reply(&MintResults)
+            }
             Err(outcome) => outcome,
         }
     }

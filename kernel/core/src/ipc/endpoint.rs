@@ -178,7 +178,7 @@ impl Endpoint {
         Ticket::take(&mut self.state.lock().receivers, thread, id)
     }
 
-    /// A new client facet. Refused when the server has let more badges that nobody holds any more pile up than it has paid entries for.
+    /// A new client facet, of which nobody hears before it was [`Facet::given`]. Refused when the server has let more badges that nobody holds any more pile up than it has paid entries for.
     pub fn mint(this: &Ref<Self>, badge: u64, interface: u64) -> Result<Ref<Facet>, MintError> {
         let mut state = this.state.lock();
         if state.dropped.len() >= PILE + PILE_OF_ENTRY * this.depth as usize {
@@ -189,12 +189,10 @@ impl Endpoint {
         state.dropped.try_reserve(more).map_err(|_| MintError::OutOfMemory)?;
         state.facets = wanted;
         drop(state);
-        let minted = AtomicBool::new(false);
+        let held = AtomicBool::new(false);
         let _counted = Counted::new(Kind::Facet);
-        let facet = Facet { endpoint: this.clone(), badge, interface, minted, _counted };
-        let facet = Ref::try_new(facet).map_err(|OutOfMemory| MintError::OutOfMemory)?;
-        facet.minted.store(true, Ordering::Relaxed);
-        Ok(facet)
+        let facet = Facet { endpoint: this.clone(), badge, interface, held, _counted };
+        Ref::try_new(facet).map_err(|OutOfMemory| MintError::OutOfMemory)
     }
 
     fn facet_gone(&self, badge: u64) {
@@ -310,8 +308,8 @@ pub(crate) struct Facet {
     pub endpoint: Ref<Endpoint>,
     pub badge: u64,
     interface: u64,
-    /// Whether anybody ever got to hold it: a facet that failed to be made goes without a word.
-    minted: AtomicBool,
+    /// Whether anybody ever got to hold it: one that failed to be made or given goes without a word.
+    held: AtomicBool,
     _counted: Counted,
 }
 
@@ -321,11 +319,16 @@ impl Facet {
     pub fn interface(&self) -> u64 {
         self.interface
     }
+
+    /// Somebody has it: when nobody has it any more its server hears of that.
+    pub fn given(&self) {
+        self.held.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Facet {
     fn drop(&mut self) {
-        if *self.minted.get_mut() {
+        if *self.held.get_mut() {
             self.endpoint.facet_gone(self.badge);
         } else {
             self.endpoint.state.lock().facets -= 1;

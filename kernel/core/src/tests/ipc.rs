@@ -2,6 +2,7 @@
 
 use super::{CAPS, MSG, REPLY, User, World, call_sqe, error, recv_sqe, return_recv_sqe, return_sqe};
 use crate::cap::Object;
+use crate::cap::timer::Timer;
 use crate::ipc::deliver;
 use crate::ipc::endpoint::Endpoint;
 use crate::ipc::ops::Buffers;
@@ -15,6 +16,7 @@ use capos_schema::{endpoint, endpoint_factory};
 use kernel_hal::fake;
 use kernel_hal::sync::Ref;
 use std::sync::Mutex;
+use std::vec::Vec;
 
 pub(super) const FACE: u64 = 0x77;
 
@@ -588,4 +590,29 @@ fn badges_that_nobody_hears_of_do_not_pile_up() {
     let heard = server.one(recv_sqe(right));
     assert_eq!((heard.flags & cqe_flags::UNREFERENCED, heard.badge), (cqe_flags::UNREFERENCED, 7));
     release(mint().expect("there is room again"));
+}
+
+#[test]
+fn a_facet_that_nobody_got_goes_without_a_word() {
+    let world = World::new();
+    let server = world.start("server");
+    let right = make_endpoint(&server, 1);
+    let fails = |room: u8| {
+        let params = endpoint::MintParams { badge: 9, interface: FACE };
+        let refused = server.call_raw(right, endpoint::INTERFACE_ID, endpoint::MINT, &params, room);
+        assert_eq!(error(&refused), Some(TransportError::BudgetExhausted));
+    };
+    fails(0);
+    let full: Vec<_> = std::iter::from_fn(|| server.process().insert(Object::Timer(Timer)).ok()).collect();
+    fails(1);
+    full.into_iter().for_each(|id| drop(server.process().release(id)));
+    server.submit(recv_sqe(right));
+    server.poll();
+    server.nothing();
+    // Of one that somebody had it is told.
+    let facet = mint(&server, right, 8);
+    server.submit(Sqe { op: Op::Release as u8, cap: facet.raw(), ..Sqe::default() });
+    server.poll();
+    let heard = [server.pop(), server.pop()].map(|cqe| (cqe.flags, cqe.badge));
+    assert!(heard.contains(&(cqe_flags::UNREFERENCED, 8)), "{heard:?}");
 }

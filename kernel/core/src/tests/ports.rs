@@ -49,7 +49,7 @@ fn a_range_of_com1_that_nobody_gets_changes_nothing() {
         &SubrangeParams { base: 0x3f8, length: 8 },
         0,
     );
-    assert_eq!(error(&refused), Some(TransportError::ReplyTooLarge));
+    assert_eq!(error(&refused), Some(TransportError::BudgetExhausted));
     assert_eq!(changes(), []);
     release(&user, com1);
     assert_eq!(changes(), [true]);

@@ -10,7 +10,7 @@ use crate::ipc::transfer;
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, Op, Sqe, TransferSlot, TransportError, syscall};
 use capos_mem::Resource;
-use capos_schema::{Encode, notification as schema, timer, virtual_memory};
+use capos_schema::{Encode, endpoint_factory, notification as schema, timer, virtual_memory};
 use core::sync::atomic::Ordering;
 use kernel_hal::fake;
 use std::collections::BTreeSet;
@@ -380,6 +380,11 @@ const OTHERS: &[Case] = &[
         pair.server.set_word(CAPS, TransferSlot::copy(timer).0);
         pair.server.one(Sqe { caps_off: CAPS, caps_send: 1, ..return_sqe(pair.right, token, 0) });
         pair.client.pop()
+    }),
+    (Op::Call, E::BudgetExhausted, |pair, _| {
+        // Nor for what a kernel object makes.
+        let (face, method) = (endpoint_factory::INTERFACE_ID, endpoint_factory::CREATE_NOTIFICATION);
+        pair.client.one(Sqe { caps_recv: 0, ..call_sqe(CapId::SELF_ENDPOINTS, face, method, 0) })
     }),
     (Op::Call, E::Revoked, |pair, _| {
         // What the call goes through is taken away.
