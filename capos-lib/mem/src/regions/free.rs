@@ -17,6 +17,12 @@ impl Wanted {
         let Some(phase) = self.phase else { return Some(at) };
         at.checked_add(phase.wrapping_sub(at) % LARGE)
     }
+
+    /// Where it starts in a gap that begins at `gap`, and where the guard page behind it ends.
+    fn place_above(&self, gap: u64) -> Option<(u64, u64)> {
+        let start = self.start_from(gap.checked_add(PAGE)?)?;
+        Some((start, start.checked_add(self.length)?.checked_add(PAGE)?))
+    }
 }
 
 impl<T> Regions<T> {
@@ -24,7 +30,7 @@ impl<T> Regions<T> {
     /// where those fit, if it is to show an object from page `phase` on whose pages 0, 512, 1024... begin large pages.
     ///
     /// # Errors
-    /// [`RegionError::BadRange`] for no pages at all, [`RegionError::NoSpace`].
+    /// [`RegionError::BadRange`] for no pages at all, and for more than an empty space has room for; [`RegionError::NoSpace`].
     ///
     /// With the place in the list that a region there has.
     pub(super) fn find_free(&self, pages: usize, phase: usize) -> Result<(u64, usize), RegionError> {
@@ -33,9 +39,17 @@ impl<T> Regions<T> {
         }
         let length = u64::try_from(pages).ok().and_then(|pages| pages.checked_mul(PAGE));
         let phase = (pages >= LARGE_PAGES).then_some((phase % LARGE_PAGES) as u64 * PAGE);
-        let wanted = Wanted { length: length.ok_or(RegionError::NoSpace)?, phase };
+        let wanted = Wanted { length: length.ok_or(RegionError::BadRange)?, phase };
         let found = self.gap_from(self.hint, wanted);
-        found.or_else(|| self.gap_from(self.bounds.dynamic_start, wanted)).ok_or(RegionError::NoSpace)
+        found.or_else(|| self.gap_from(self.bounds.dynamic_start, wanted)).ok_or_else(|| self.no_room(wanted))
+    }
+
+    /// Why there is no room for `wanted`: others are in the way, or there never is.
+    #[cold]
+    fn no_room(&self, wanted: Wanted) -> RegionError {
+        let place = wanted.place_above(self.bounds.dynamic_start);
+        let ever = place.is_some_and(|(_, end)| end <= self.bounds.dynamic_end);
+        if ever { RegionError::NoSpace } else { RegionError::BadRange }
     }
 
     /// Where `wanted` fits first into a gap at or above `from`, and before which region.
@@ -43,8 +57,7 @@ impl<T> Regions<T> {
         let mut gap = from;
         let mut at = self.first_reaching(from);
         loop {
-            let start = wanted.start_from(gap.checked_add(PAGE)?)?;
-            let end = start.checked_add(wanted.length)?.checked_add(PAGE)?;
+            let (start, end) = wanted.place_above(gap)?;
             let next = self.list.get(at);
             if next.is_none_or(|next| end <= next.start) {
                 return (end <= self.bounds.dynamic_end).then_some((start, at));

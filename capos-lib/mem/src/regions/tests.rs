@@ -83,13 +83,25 @@ fn space_that_became_free_is_found_again_when_the_rest_is_used() {
 }
 
 #[test]
-fn impossible_lengths_find_no_space() {
+fn lengths_that_never_fit_are_told_from_those_that_do_not_fit_now() {
     let mut regions = regions();
     assert_eq!(regions.reserve(0), Err(RegionError::BadRange));
     for pages in [0x3f, usize::MAX, usize::MAX - 1, 1 << 51, (1 << 52) - 2] {
-        assert_eq!(regions.reserve(pages), Err(RegionError::NoSpace), "{pages}");
+        assert_eq!(regions.reserve(pages), Err(RegionError::BadRange), "{pages}");
     }
     assert!(regions.reserve(0x3e).is_ok(), "everything but the two guards");
+    assert_eq!(regions.reserve(0x3e), Err(RegionError::NoSpace));
+    assert_eq!(regions.reserve(0x3f), Err(RegionError::BadRange));
+}
+
+#[test]
+fn a_length_that_large_pages_leave_no_room_for_never_fits() {
+    const LARGE: u64 = LARGE_PAGES as u64 * PAGE;
+    let bounds = Bounds { dynamic_start: LARGE, dynamic_end: 4 * LARGE, start: PAGE, end: 8 * LARGE };
+    let mut regions = Regions::<u32>::new(bounds, 100);
+    assert_eq!(regions.reserve(2 * LARGE_PAGES), Err(RegionError::BadRange), "no page for the guard behind");
+    assert_eq!(regions.reserve(2 * LARGE_PAGES - 1), Ok(2 * LARGE));
+    assert_eq!(regions.reserve(2 * LARGE_PAGES - 1), Err(RegionError::NoSpace));
 }
 
 #[test]

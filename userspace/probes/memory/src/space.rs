@@ -40,7 +40,13 @@ fn refused(report: &Report) -> Result<(), CallError> {
     let invalid = ExceptionCode::InvalidArgument;
     report.fails("M1 reserve nothing", memory.reserve_blocking(0), invalid);
     report.fails("M1 reserve part of a page", memory.reserve_blocking(100), invalid);
-    report.check("reserve everything", memory.reserve_blocking(!0xfff).is_err(), "refused");
+    for size in [!0xfff, 1 << 63, 1 << 47] {
+        report.fails("M2 reserve more than there ever is", memory.reserve_blocking(size), invalid);
+    }
+    let half = 1 << 46;
+    let at = memory.reserve_blocking(half)?;
+    report.fails("M2 reserve more than is left", memory.reserve_blocking(half), ExceptionCode::OutOfMemory);
+    report.works("M2 and give it back", memory.unmap_blocking(at, half));
     let region = Region::reserve(4 * PAGE)?;
     let at = region.address();
     let commit = |address, size| memory.commit_blocking(address, size, Protection::ReadWrite);
