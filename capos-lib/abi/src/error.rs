@@ -42,7 +42,7 @@ pub enum TransportError {
     BudgetExhausted = -11,
     /// The other side has no room for the capabilities.
     PeerBudgetExhausted = -12,
-    /// Cancelled by its submitter.
+    /// Cancelled by its submitter, or what it waited at was given up or masked.
     Canceled = -13,
     /// Its time ran out.
     TimedOut = -14,

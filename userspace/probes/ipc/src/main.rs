@@ -84,7 +84,7 @@ fn clauses(setup: &Setup, timer: CapId) -> Result<usize, CallError> {
     Ok(bare::run(report, 10, move |ring, notes| submissions::all(ring, notes, timer))?
         + bare::run(report, 10, move |ring, notes| queues::all(ring, notes, timer))?
         + bare::run(report, 10, calls::all)?
-        + bare::run(report, 10, endings::all)?
+        + bare::run(report, 10, move |ring, notes| endings::all(ring, notes, timer))?
         + bare::run(report, 10, notifications::all)?
         + bare::run(report, 10, move |ring, notes| bindings::all(ring, notes, timer))?
         + bare::run(report, 10, move |ring, notes| deadlines::all(ring, notes, timer))?

@@ -21,6 +21,20 @@ pub fn all(bare: &mut Bare<'_>, notes: &Notes) {
     notes.note("N1 nobody can wait any more", outcome(&late), i64::from(ExceptionCode::Disconnected.code()));
     bare.release(signal);
     bare.release(other);
+    given_up(bare, notes);
+}
+
+/// The last right to wait goes while somebody does.
+fn given_up(bare: &mut Bare<'_>, notes: &Notes) {
+    let event = create(bare);
+    let wait = event_sqe(bare, event, notification::WAIT);
+    let call = bare.start(&wait);
+    let wait = bare.start(&Sqe { op: Op::Wait as u8, cap: event.raw(), ..Sqe::default() });
+    bare.flush();
+    bare.release(event);
+    let canceled = TransportError::Canceled.code();
+    notes.note("N11 the last right goes: a WAIT ends", code(&bare.wait(wait)), canceled);
+    notes.note("N11 the last right goes: a call ends", code(&bare.wait(call)), canceled);
 }
 
 pub fn create(bare: &mut Bare<'_>) -> CapId {
