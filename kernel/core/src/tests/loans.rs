@@ -64,11 +64,6 @@ fn call(user: &User, facet: CapId, way: u64) {
     user.enter(1, way);
 }
 
-/// Which of two CPUs runs it.
-fn cpu_of(user: &User) -> Option<usize> {
-    (0..2).find(|&cpu| is_running(cpu, &user.thread.context))
-}
-
 fn running(user: &User) -> bool {
     is_running(0, &user.thread.context)
 }
