@@ -9,6 +9,9 @@ use crate::build::{self, toolchain_file};
 use crate::exec::{Context, Failure};
 use crate::house::House;
 
+/// What is said before gdb has the word.
+const GREETING: &str = "`help capos` lists what there is: ps, threads, caps, ring, symbols, bt, break, peek; `quit` lets the machine go on";
+
 /// What gdb needs for a machine whose stub listens on `port` of this host.
 pub fn setup(house: &House, port: u16) -> Result<Setup, Failure> {
     let printers = house.root.join("tools/lab/gdb/capos.py");
@@ -37,7 +40,24 @@ pub fn attach(house: &House, port: Option<u16>) -> Result<bool, Failure> {
         None => Hand::new(&house.lab()).gdb().map_err(Failure::new)?,
     };
     let Setup { args, variables } = setup(house, port)?;
-    eprintln!("`help capos` lists what there is: ps, caps, ring, symbols, bt, break, peek");
+    eprintln!("{GREETING}");
     let status = Command::new("gdb").args(args).envs(variables).status().context("gdb")?;
     Ok(status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMANDS: &str = include_str!("../../lab/gdb/commands.py");
+    const PAGE: &str = include_str!("../../../docs/src/gdb.md");
+
+    #[test]
+    fn every_command_is_named() {
+        let made = COMMANDS.split("    command(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        for name in made {
+            assert!(GREETING.contains(&format!(" {name}")), "the greeting lacks {name}");
+            assert!(PAGE.contains(&format!("| `capos {name}")), "docs/src/gdb.md lacks {name}");
+        }
+    }
 }

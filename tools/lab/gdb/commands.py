@@ -34,11 +34,22 @@ def command(name, work, usage):
                 if "positional argument" not in str(error):
                     raise
                 raise gdb.GdbError(f"usage: capos {name} {usage}") from error
-            except memory.Absent as error:
+            except (memory.Absent, gdb.error) as error:
                 raise gdb.GdbError(str(error)) from error
 
     Made.__doc__ = f"capos {name} {usage}\n{work.__doc__}"
     Made()
+
+
+def number(text):
+    """A number that somebody typed."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise gdb.GdbError(f"`{text}` is no number above 0")
+    return value
 
 
 def ps():
@@ -61,9 +72,9 @@ def caps(which):
         print(printers.capability(index, generation, entry))
 
 
-def ring(number):
+def ring(which):
     """What lies in the queues of a thread, by its number."""
-    found = rings.ring_of(kernel.thread(int(number)))
+    found = rings.ring_of(kernel.thread(number(which)))
     print(rings.ring_line(found))
     for line in rings.submissions(found):
         print(f"    submitted: {line}")
@@ -74,7 +85,7 @@ def ring(number):
 def program(name):
     """The file of a program, with its symbols; of a service the one that it runs is the same unless system.cue says otherwise."""
     path = os.path.join(os.environ.get("CAPOS_PROGRAMS", ""), name)
-    if not os.path.exists(path):
+    if not os.path.isfile(path):
         raise gdb.GdbError(f"no program `{name}` was built")
     return path
 
@@ -85,17 +96,17 @@ loaded = []
 
 def symbols(name):
     """Loads the symbols of a program instead of those of another."""
+    path = program(name)
     while loaded:
         gdb.execute(f"remove-symbol-file {loaded.pop()}", to_string=True)
-    path = program(name)
     gdb.execute(f"add-symbol-file {path}", to_string=True)
     loaded.append(path)
     print(f"symbols of {name}")
 
 
-def bt(number):
+def bt(which):
     """Where a thread left for the kernel, by the registers it had then and its frame pointers. Load the symbols first."""
-    thread = kernel.thread(int(number))
+    thread = kernel.thread(number(which))
     top = kernel.top_table(kernel.inner(thread["process"]))
     state = kernel.inner(kernel.inner(thread["context"])["state"])
     rip, frame = int(state["rip"]), int(state["rbp"])
@@ -145,20 +156,22 @@ def function(path, name):
 
 def stop_at(which, where, nth="1"):
     """Stops PROCESS, or the `kernel`, the NTH time that it comes to WHERE: a function, file:line or *address. Load the symbols first."""
-    own = which == "kernel"
+    own, nth = which == "kernel", number(nth)
     top = None if own else kernel.top_table(kernel.process(which))
     files = [gdb.current_progspace().filename] if own else loaded
-    found = next((function(path, where) for path in files), None)
-    stop = Stop(found or where, top, int(nth))
-    if stop.pending:
-        stop.delete()
-        raise gdb.GdbError(f"`{where}` is not in the symbols that are loaded")
+    found = next((function(path, where) for path in files), None) or where
+    try:
+        # Before gdb has a breakpoint that waits for somebody to load what is not there.
+        gdb.decode_line(found)
+    except gdb.error as error:
+        raise gdb.GdbError(f"`{where}` is not in the symbols that are loaded") from error
+    Stop(found, top, nth)
 
 
 def peek(which, address, count="8"):
     """Words of a process's memory."""
     first = int(gdb.parse_and_eval(address))
-    values = memory.words(kernel.top_table(kernel.process(which)), first, int(count))
+    values = memory.words(kernel.top_table(kernel.process(which)), first, number(count))
     for at, value in enumerate(values):
         print(f"{first + 8 * at:#018x}  {value:#018x}  {place(value)}")
 

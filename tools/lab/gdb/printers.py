@@ -1,4 +1,7 @@
 """How the kernel's objects are printed: one line that says what one would look for."""
+import os
+import re
+
 import gdb
 import gdb.printing
 import kernel
@@ -10,10 +13,25 @@ def object_kind(entry):
     return kernel.variant(entry["object"])[0]
 
 
+def interfaces():
+    """Names of interfaces by their numbers, as the schema has promised them."""
+    with open(os.path.join(os.path.dirname(__file__), "../../../schema/schema.lock"), encoding="utf-8") as lock:
+        found = re.findall(r"^(\w+): interface (0x[0-9a-f]+)$", lock.read(), re.MULTILINE)
+    return {int(number, 16): name for name, number in found}
+
+
+INTERFACES = interfaces()
+
+
+def interface(number):
+    """An interface by its name; one that is not in the schema by its number."""
+    return INTERFACES.get(number) or f"{number:#018x}"
+
+
 def capability(index, generation, entry):
     """One line of a capability table."""
     mobility = str(entry["mobility"]).split("::")[-1]
-    return f"{index:5} {generation:5}  {object_kind(entry):<20} {int(entry['interface']):#018x}  {mobility}"
+    return f"{index:5} {generation:5}  {object_kind(entry):<20} {interface(int(entry['interface'])):<18}  {mobility}"
 
 
 def run_state(thread):
