@@ -64,8 +64,9 @@ assert: setup ## wait until its serial port says MATCH; TYPE="help", WITHIN=10s
 
 console: setup ## attach this terminal to that machine
 
+# A job of its own at the terminal: Ctrl-C stops the machine for gdb, and must not end make.
 gdb: setup-gdb ## attach a debugger to that machine, with symbols and `capos` commands
-	@$(CAP) gdb
+	@test ! -t 0 || set -m; $(CAP) gdb; exit $$?
 
 reboot: setup ## pull its reset line
 

@@ -35,13 +35,21 @@ pub fn setup(house: &House, port: u16) -> Result<Setup, Failure> {
 
 /// Attaches gdb, in this terminal, to the machine that `up` started; or to the one whose stub listens on `port`.
 pub fn attach(house: &House, port: Option<u16>) -> Result<bool, Failure> {
-    let port = match port {
-        Some(port) => port,
-        None => Hand::new(&house.lab()).gdb().map_err(Failure::new)?,
-    };
-    let Setup { args, variables } = setup(house, port)?;
+    let hand = Hand::new(&house.lab());
+    let by_hand = || hand.gdb().map_err(Failure::new);
+    let Setup { args, variables } = setup(house, port.map_or_else(by_hand, Ok)?)?;
     eprintln!("{GREETING}");
+    // Ctrl-C is for gdb; we hear of it, too, and stay until gdb has ended.
+    lab::stop::install();
     let status = Command::new("gdb").args(args).envs(variables).status().context("gdb")?;
+    match port {
+        // A gdb that did not detach leaves the machine standing. If that is gone, there is nothing to do.
+        None => drop(hand.go_on()),
+        Some(port) if !status.success() => {
+            eprintln!("the machine may stand still: `cargo cap gdb --port {port}` and `quit` let it go on");
+        }
+        Some(_) => {}
+    }
     Ok(status.success())
 }
 

@@ -155,6 +155,11 @@ impl Hand {
         Ok(format!("{} was reset", state.case))
     }
 
+    /// Lets the machine go on, if it stands still.
+    pub fn go_on(&self) -> Result<(), String> {
+        tell_monitor(&self.state()?, &monitor::action(Action::Continue))
+    }
+
     /// Ends the machine. Returns which case it ran.
     pub fn down(&self) -> Result<String, String> {
         let state = self.state()?;
