@@ -165,10 +165,16 @@ fn table(rows: &[Row]) -> String {
         ));
         lines.extend(tally.skipped.iter().map(|reason| format!("    skipped: {reason}")));
         if tally.failed > 0 {
-            lines.extend(report.lines().take(LINES).map(|line| format!("    failed: {line}")));
+            let telling = report.lines().filter(|line| !is_progress(line));
+            lines.extend(telling.take(LINES).map(|line| format!("    failed: {line}")));
         }
     }
     lines.join("\n")
+}
+
+/// What Cargo says of packages that are well.
+fn is_progress(line: &str) -> bool {
+    ["Compiling ", "Checking "].iter().any(|word| line.trim_start().starts_with(word))
 }
 
 #[cfg(test)]
@@ -192,8 +198,10 @@ mod tests {
 
     #[test]
     fn the_table_says_what_failed() {
-        let outcome =
-            Outcome { tally: Tally { failed: 1, ..Tally::default() }, report: "a: why\n".repeat(99) };
+        let outcome = Outcome {
+            tally: Tally { failed: 1, ..Tally::default() },
+            report: "  Checking a\na: why\n".repeat(99),
+        };
         let text = table(&[Row { name: "lab", time: Duration::ZERO, outcome }]);
         assert_eq!(text.lines().count(), 2 + LINES);
         assert!(text.ends_with("\n    failed: a: why"), "{text}");
