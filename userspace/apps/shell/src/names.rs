@@ -24,6 +24,15 @@ impl Names {
         }
     }
 
+    /// Takes note of what the log says of a start, unless the process was seen: also of one that ended before anybody looked.
+    pub fn learn(&self, speaker: &str, text: &str) {
+        if let Some((name, process)) = started(speaker, text)
+            && self.find(process).is_none()
+        {
+            self.note(process, name);
+        }
+    }
+
     /// The name of a process that was seen.
     pub fn find(&self, process: u64) -> Option<String> {
         self.known.borrow().get(&process).cloned()
@@ -44,9 +53,28 @@ impl Names {
     }
 }
 
+/// Name and number of the process that a record says is started. Those who start services say so in these words.
+fn started<'t>(speaker: &str, text: &'t str) -> Option<(&'t str, u64)> {
+    let (name, number) = text.split_once(" started as process ")?;
+    if matches!(speaker, "init" | "supervisor") { Some((name, number.parse().ok()?)) } else { None }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Names, ROOM};
+
+    #[test]
+    fn the_log_tells_names_of_those_who_were_never_seen() {
+        let names = Names::default();
+        names.note(3, "seen");
+        names.learn("init", "supervisor started as process 2");
+        names.learn("supervisor", "console started as process 3");
+        names.learn("diag", "kernel started as process 4");
+        names.learn("init", "what started as process five");
+        assert_eq!(names.find(2).as_deref(), Some("supervisor"));
+        assert_eq!(names.find(3).as_deref(), Some("seen"), "what is known is not overruled");
+        assert_eq!(names.find(4), None, "not anybody is believed");
+    }
 
     #[test]
     fn the_oldest_are_forgotten() {

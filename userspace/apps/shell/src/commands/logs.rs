@@ -4,7 +4,7 @@ use crate::names::Names;
 use crate::screen::print;
 use crate::session::Session;
 use crate::trouble::Trouble;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use capos_text::duration;
@@ -40,8 +40,14 @@ pub async fn log(session: &Session, words: &[String]) -> Result<String, Trouble>
     if let Some(system) = &system {
         session.names.look(system).await;
     }
-    let mut view =
-        View { reader: session.held.client("log_reader")?, system, names: &session.names, cursor: 0 };
+    let strangers = BTreeSet::new();
+    let mut view = View {
+        reader: session.held.client("log_reader")?,
+        system,
+        names: &session.names,
+        strangers,
+        cursor: 0,
+    };
     let text = view.last(count).await.map_err(Trouble::about("log_reader"))?;
     if !follow {
         return Ok(text);
@@ -55,6 +61,8 @@ struct View<'a> {
     reader: Lent<'static, LogReaderClient>,
     system: Option<Lent<'static, SystemInfoClient>>,
     names: &'a Names,
+    /// Whose names nobody knew: to be asked for once.
+    strangers: BTreeSet<u64>,
     cursor: u64,
 }
 
@@ -71,6 +79,7 @@ impl View<'_> {
         };
         self.cursor = record.next;
         let name = self.name(record.process).await;
+        self.names.learn(&name, &record.text);
         Ok(Some(format!("{lost}{}", line(&record, &name))))
     }
 
@@ -108,18 +117,17 @@ impl View<'_> {
     }
 
     /// Name of a process; its number when nobody ever saw it run.
-    async fn name(&self, process: u64) -> String {
+    async fn name(&mut self, process: u64) -> String {
         if process == 0 {
             return String::from("kernel");
         }
-        if let (None, Some(system)) = (self.names.find(process), &self.system) {
+        if self.names.find(process).is_none()
+            && self.strangers.insert(process)
+            && let Some(system) = &self.system
+        {
             self.names.look(system).await;
         }
-        self.names.find(process).unwrap_or_else(|| {
-            let unknown = format!("process {process}");
-            self.names.note(process, &unknown);
-            unknown
-        })
+        self.names.find(process).unwrap_or_else(|| format!("process {process}"))
     }
 }
 
