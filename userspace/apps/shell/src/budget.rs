@@ -83,7 +83,7 @@ impl Budget {
         let Budget(asked) = self;
         Trouble::Say(format!(
             "{program} was to get {} of memory, {} capabilities, {} threads, {} calls in flight, {} calls waiting, {} of log. \
-             Either that is more than this shell's own budget has left (`mem`; `jobs` shows what could end), or too little for \
+             Either that is more than this shell's own budget has left (`ps` shows what it may have, `jobs` what could end), or too little for \
              the program to start at all: `run {WORD}2M {program} ...` gives it more.",
             pages(u64::from(asked.memory_pages)),
             asked.cap_slots,

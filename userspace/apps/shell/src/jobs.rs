@@ -98,7 +98,8 @@ fn lacking(name: &str, given: &[String]) -> String {
     if !has("stdout") && !has("console") {
         usual.push(String::from("`console` (with console)"));
     }
-    let usual = if usual.is_empty() { String::new() } else { format!(", not {}", usual.join(" or ")) };
+    let usual =
+        if usual.is_empty() { String::new() } else { format!("; often it is {}", usual.join(" or ")) };
     format!("It lacks a capability. It was given {}{usual}\n", given.join(", "))
 }
 
@@ -210,10 +211,10 @@ mod tests {
         assert!(with(&[]).starts_with("It was given nothing; `with`"));
         assert_eq!(
             with(&["console"]),
-            "It lacks a capability. It was given console, not `stdin` (... | run wc)\n"
+            "It lacks a capability. It was given console; often it is `stdin` (... | run wc)\n"
         );
-        assert!(with(&["stdin"]).ends_with("given stdin, not `console` (with console)\n"));
-        assert!(with(&["timer"]).contains("not `stdin` (... | run wc) or `console`"));
+        assert!(with(&["stdin"]).ends_with("given stdin; often it is `console` (with console)\n"));
+        assert!(with(&["timer"]).contains("often it is `stdin` (... | run wc) or `console`"));
         assert!(with(&["stdin", "stdout"]).ends_with("given stdin, stdout\n"));
     }
 }
