@@ -178,6 +178,9 @@ impl User {
 
     /// Puts a capability into this process's table from outside.
     fn hold(&self, object: Object) -> CapId {
+        if let Object::Client(facet) = &object {
+            facet.given();
+        }
         self.process().insert(object).expect("a free slot")
     }
 
