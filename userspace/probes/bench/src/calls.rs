@@ -1,9 +1,9 @@
 //! Calls to another process.
 
-use crate::measure::{Bench, Region};
-use crate::primitives::bare_figure;
-use crate::servers::{self, BATCH, BYTES, INTERFACE, NOTHING, TYPED, typed};
-use probe::bare::Bare;
+use crate::measure::{Bench, Cost, Region};
+use crate::primitives::{bare_cost, bare_figure};
+use crate::servers::{self, BATCH, BYTES, CLEAN, INTERFACE, NOTHING, TYPED, typed};
+use probe::bare::{Bare, CAPS};
 use probe::{Limits, factory};
 use rt::abi::{Op, Sqe, TransferSlot};
 use rt::generated::{EndpointClient, ProcessHandleClient};
@@ -46,9 +46,7 @@ pub fn bare(bench: &Bench) -> Result<(), CallError> {
         });
         let region = Region::start();
         for _ in 0..CALLS {
-            bare.again();
-            bare.ring.enter(1, rt::sys::FOREVER);
-            if !bare.pop().is_some_and(|cqe| cqe.user_data == CALL && cqe.outcome() == 0) {
+            if !call_again(bare) {
                 return 0;
             }
         }
@@ -71,14 +69,50 @@ pub fn single(bench: &Bench) -> Result<(), CallError> {
         };
         call_blocking(&facet, INTERFACE, BYTES, encode, &[], 0, 1024).map(|_| ())
     })?;
-    if bench.wants("cap.transfer_copy") {
+    if bench.wants("cap.transfer_copy_runtime") {
         let slot = [TransferSlot::copy(facet.id())];
         let with =
             bench.median(|| call_blocking(&facet, INTERFACE, NOTHING, |_| Ok(0), &slot, 0, 0).map(|_| ()))?;
         // What the copy adds, its release by the receiver included.
-        bench.tell_difference("cap.transfer_copy", with, bench.median(empty)?);
+        bench.tell_difference("cap.transfer_copy_runtime", with, bench.median(empty)?);
     }
     handle.kill_blocking()
+}
+
+/// `cap.transfer_copy`: a call that carries a copy against one that does not, on bare rings. The receiver gives back what it got between two
+/// of them, which is not counted.
+pub fn transfer(bench: &Bench) -> Result<(), CallError> {
+    if !bench.wants("cap.transfer_copy") {
+        return Ok(());
+    }
+    let (handle, facet) = server(bench, "--role=keeper")?;
+    let (with, without) = (carrying(bench, facet.id(), 1)?, carrying(bench, facet.id(), 0)?);
+    bench.tell_difference("cap.transfer_copy", with, without);
+    handle.kill_blocking()
+}
+
+/// What a call costs that carries so many copies of its own facet: one or none.
+fn carrying(bench: &Bench, facet: CapId, copies: u8) -> Result<Cost, CallError> {
+    let call =
+        Sqe { op: Op::Call as u8, cap: facet.raw(), interface: INTERFACE, user_data: CALL, ..Sqe::default() };
+    let carrying = Sqe { method: NOTHING, caps_send: copies, caps_off: CAPS, ..call };
+    let cleaning = Sqe { method: CLEAN, ..call };
+    bare_cost(bench, 10, 1, move |bare| {
+        bare.ring.set_arena(CAPS, TransferSlot::copy(facet).0);
+        bare.prepare(&carrying);
+        let region = Region::start();
+        let called = call_again(bare);
+        let cost = region.stop();
+        bare.prepare(&cleaning);
+        if called && call_again(bare) { cost } else { 0 }
+    })
+}
+
+#[inline(always)]
+fn call_again(bare: &mut Bare<'_>) -> bool {
+    bare.again();
+    bare.ring.enter(1, rt::sys::FOREVER);
+    bare.pop().is_some_and(|cqe| cqe.user_data == CALL && cqe.outcome() == 0)
 }
 
 fn typed_call(facet: &Cap) -> Result<(), CallError> {

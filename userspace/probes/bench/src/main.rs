@@ -28,6 +28,7 @@ fn run(mut env: Env) -> i64 {
     match options::text(&env, "role") {
         Some("server") => servers::serve(env),
         Some("bare") => servers::serve_bare(),
+        Some("keeper") => servers::keep(),
         Some("faulty") => faults::fault_forever(),
         Some("partner") => events::answer_forever(),
         Some("sleeper") => queues::sleep_forever(env),
@@ -72,6 +73,7 @@ fn all(bench: &Bench) -> Result<(), CallError> {
     primitives::typed_calls(bench)?;
     calls::bare(bench)?;
     calls::single(bench)?;
+    calls::transfer(bench)?;
     calls::batched(bench)?;
     events::round_trip(bench)?;
     faults::round_trip(bench)?;

@@ -1,6 +1,6 @@
 //! What one process measures by itself.
 
-use crate::measure::{Bench, Region, middle};
+use crate::measure::{Bench, Cost, Region, middle};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -38,11 +38,21 @@ pub fn bare_figure_at(
     name: &'static str,
     priority: u8,
     operations: u64,
-    mut cost: impl FnMut(&mut Bare<'_>) -> u64 + Send + 'static,
+    cost: impl FnMut(&mut Bare<'_>) -> u64 + Send + 'static,
 ) -> Result<(), CallError> {
-    if !bench.wants(name) {
-        return Ok(());
+    if bench.wants(name) {
+        bench.tell(name, bare_cost(bench, priority, operations, cost)?);
     }
+    Ok(())
+}
+
+/// What it costs, and nothing told.
+pub fn bare_cost(
+    bench: &Bench,
+    priority: u8,
+    operations: u64,
+    mut cost: impl FnMut(&mut Bare<'_>) -> u64 + Send + 'static,
+) -> Result<Cost, CallError> {
     let found = Arc::new(AtomicU64::new(0));
     let (theirs, samples) = (found.clone(), bench.samples);
     // A raw thread must not make the heap grow: the room is made here.
@@ -55,8 +65,7 @@ pub fn bare_figure_at(
         theirs.store(middle(&mut costs), Ordering::Relaxed);
     })?;
     thread.join()?;
-    bench.tell(name, bench.cost(found.load(Ordering::Relaxed), operations));
-    Ok(())
+    Ok(bench.cost(found.load(Ordering::Relaxed), operations))
 }
 
 fn nop_batch(bare: &mut Bare<'_>) -> u64 {

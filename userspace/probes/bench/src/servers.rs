@@ -1,7 +1,7 @@
 //! The other processes of the measurements.
 
 use crate::primitives;
-use probe::bare::{Bare, answer_recv, recv};
+use probe::bare::{Bare, INBOX_CAPS, answer_recv, recv};
 use probe::echo;
 use rt::abi::{Cqe, Op, RingShape, Sqe};
 use rt::schema::system_info::CpuResults;
@@ -15,6 +15,9 @@ pub const NOTHING: u16 = 0;
 pub const TYPED: u16 = 1;
 /// The same bytes back.
 pub const BYTES: u16 = 2;
+
+/// What came with a call before is given back.
+pub const CLEAN: u16 = 3;
 
 /// Calls that the batch server takes at once.
 pub const BATCH: u32 = 16;
@@ -69,6 +72,33 @@ pub fn serve_bare() -> i64 {
 
 /// `user_data` of a receive.
 const NEXT: u64 = 7;
+
+/// Answers calls one by one with nothing, by hand, and keeps the capability that came with one until it is asked to give it back.
+pub fn keep() -> i64 {
+    let served = rt::raw::spawn(RingShape::DEFAULT, 10, |ring| {
+        let mut bare = Bare::new(ring);
+        let right = CapId::granted(0);
+        let next = Sqe { user_data: NEXT, caps_recv: 1, ..answer_recv(right, 0, 0) };
+        bare.submit(&Sqe { user_data: NEXT, ..recv(right, 1) });
+        bare.ring.enter(0, 0);
+        bare.prepare(&next);
+        let mut kept = None;
+        while bare.ring.enter(1, rt::sys::FOREVER) >= 0 {
+            let Some(cqe) = bare.pop().filter(|cqe| cqe.user_data == NEXT && cqe.result == 0) else { return };
+            if cqe.caps == 1 {
+                kept = Some(CapId::from_raw(bare.ring.arena(INBOX_CAPS)));
+            }
+            if cqe.method == CLEAN {
+                if let Some(id) = kept.take() {
+                    bare.release(id);
+                }
+                bare.prepare(&next);
+            }
+            bare.again_for(cqe.token);
+        }
+    });
+    i64::from(served.and_then(rt::threads::JoinHandle::join).is_err())
+}
 
 /// Answers typed calls as they come, several in one `cap_enter`, by hand.
 pub fn serve_batches() -> i64 {
