@@ -182,12 +182,18 @@ fn forward(
     {
         return Outcome::AWAY;
     }
-    deliver(thread, facet, cap, call, kind)
+    forward_ordinarily(thread, facet, cap, call, kind)
 }
 
 /// The same when it may have to wait there.
 #[inline(never)]
-fn deliver(thread: &Ref<Thread>, facet: &Ref<Facet>, cap: u64, call: &Queued<'_>, kind: Kind) -> Outcome {
+fn forward_ordinarily(
+    thread: &Ref<Thread>,
+    facet: &Ref<Facet>,
+    cap: u64,
+    call: &Queued<'_>,
+    kind: Kind,
+) -> Outcome {
     let buffers = &Buffers::read(call, kind, cap);
     let sent = check::call(&thread.ring, buffers)
         .and_then(|()| deliver::call(thread, &facet.endpoint, facet.badge, buffers));

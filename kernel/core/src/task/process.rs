@@ -142,14 +142,12 @@ impl Threads {
     ///
     /// From the end: of a process that was killed that is the first one looked at, and nothing has to move when it is struck out.
     pub fn next_corpse(&mut self) -> (Corpse, usize) {
-        let threads = self.list.len();
-        if let Some(at) = self.list.iter().rposition(|thread| thread.is_corpse())
-            && let Some(thread) = self.list.get(at)
-        {
-            return (Corpse::Of(thread.clone()), threads - at);
+        let mut from_the_end = self.list.iter().rev().enumerate();
+        if let Some((behind, thread)) = from_the_end.find(|(_, thread)| thread.is_corpse()) {
+            return (Corpse::Of(thread.clone()), behind + 1);
         }
         self.reaped = self.closed && self.list.is_empty();
-        (if self.reaped { Corpse::AllGone } else { Corpse::NoneYet }, threads)
+        (if self.reaped { Corpse::AllGone } else { Corpse::NoneYet }, self.list.len())
     }
 
     /// Nothing is left of a thread. The process of the last one takes no more.

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::{Outcome, Tally, counts};
+use super::{Outcome, Tally, counts, is_progress};
 use crate::build::{self, HOST, KERNEL_TARGET, cargo};
 use crate::exec::{self, Failure, observe};
 use crate::git;
@@ -190,10 +190,12 @@ fn count_tests(what: &str, command: &mut Command) -> Result<Outcome, Failure> {
 /// What a reader wants of a long test run: everything but the tests that passed.
 fn failures_of(output: &str) -> String {
     let kept = output.lines().filter(|line| {
-        let quiet = ["Compiling ", "Running ", "Doc-tests ", "running "]
-            .iter()
-            .any(|word| line.trim_start().starts_with(word));
-        !(quiet || line.is_empty() || (line.starts_with("test ") && line.ends_with("... ok")))
+        let quiet =
+            ["Running ", "Doc-tests ", "running "].iter().any(|word| line.trim_start().starts_with(word));
+        !(is_progress(line)
+            || quiet
+            || line.is_empty()
+            || (line.starts_with("test ") && line.ends_with("... ok")))
     });
     kept.collect::<Vec<_>>().join("\n")
 }
