@@ -9,28 +9,36 @@
 extern crate std;
 
 mod bytes;
+mod dmar;
 mod error;
 mod fadt;
 mod gas;
 mod hpet;
+mod ivhd;
+mod ivrs;
 mod madt;
 mod mcfg;
 mod power;
 mod rsdp;
+mod scope;
 mod sleep;
 mod table;
 mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use dmar::{Dmar, DmarEntry, RemappingUnit, ReservedMemory};
 pub use error::{AcpiError, Signature};
 pub use fadt::{Fadt, PortBlock};
 pub use gas::{AddressSpace, GenericAddress};
 pub use hpet::Hpet;
+pub use ivhd::{Devices, IvhdEntry, SpecialKind};
+pub use ivrs::{DefinedMemory, Iommu, Ivrs, IvrsBlock, MemoryAccess};
 pub use madt::{IsaRoute, Madt, MadtEntry, Signalling};
 pub use mcfg::{EcamWindow, Mcfg};
 pub use power::{RegisterWrite, soft_off};
 pub use rsdp::{RSDP_MAX, Rsdp};
+pub use scope::{DeviceScope, ScopeKind, Scopes};
 pub use sleep::{SleepType, find_s5};
 pub use table::{HEADER_LEN, Table};
 pub use tables::{Memory, Tables};

@@ -1,9 +1,11 @@
 //! Tables as firmware writes them, and every way in which firmware may get them wrong.
 
 mod builder;
+mod dmar;
 mod fixed;
 mod hostile;
 mod interrupts;
+mod ivrs;
 mod roots;
 mod sleep;
 mod small;

@@ -35,6 +35,7 @@ fn main() -> io::Result<()> {
         ("elf", "position-independent", position_independent_elf()),
         ("acpi", "q35", acpi_machine(fadt())),
         ("acpi", "hardware-reduced", acpi_machine(reduced_fadt())),
+        ("acpi", "remapping", acpi_remapping()),
         ("acpi", "root-pointer", root_pointer()),
         ("cpio", "three-files", archive()),
         ("manifest", "default", system("default")),
@@ -179,18 +180,36 @@ fn position_independent_elf() -> Vec<u8> {
 
 /// The form that the target takes: flags, then kind, length and body of each table.
 fn acpi_machine(fadt: Vec<u8>) -> Vec<u8> {
+    let windows = [&[0; 8][..], &0xb000_0000u64.to_le_bytes(), &[0, 0, 0, 255, 0, 0, 0, 0]].concat();
+    let timer =
+        [&[1, 0xa2, 0x86, 0x80, 0, 64, 0, 0][..], &0xfed0_0000u64.to_le_bytes(), &[0, 0, 1, 0]].concat();
+    let sleep = b"\x08_S5_\x12\x07\x04\x0a\x05\0\0\0";
+    acpi_tables(&[(5, sleep), (1, &fadt), (0, &madt()), (2, &windows), (3, &timer)])
+}
+
+fn acpi_tables(tables: &[(u8, &[u8])]) -> Vec<u8> {
     let mut out = vec![0];
-    let mut add = |kind: u8, body: &[u8]| {
-        out.push(kind);
+    for (kind, body) in tables {
+        out.push(*kind);
         out.extend((body.len() as u16).to_le_bytes());
-        out.extend(body);
-    };
-    add(5, b"\x08_S5_\x12\x07\x04\x0a\x05\0\0\0");
-    add(1, &fadt);
-    add(0, &madt());
-    add(2, &[&[0; 8][..], &0xb000_0000u64.to_le_bytes(), &[0, 0, 0, 255, 0, 0, 0, 0]].concat());
-    add(3, &[&[1, 0xa2, 0x86, 0x80, 0, 64, 0, 0][..], &0xfed0_0000u64.to_le_bytes(), &[0, 0, 1, 0]].concat());
+        out.extend(*body);
+    }
     out
+}
+
+/// A unit with an I/O APIC and a function behind two bridges, and memory that it uses; an IOMMU in both forms, and memory.
+fn acpi_remapping() -> Vec<u8> {
+    let scopes = [3, 8, 0, 0, 0, 0xff, 0, 0, 1, 10, 0, 0, 0, 0, 0x1c, 4, 2, 1];
+    let unit = [&[0, 0, 34, 0, 1, 0, 0, 0, 0, 0, 0xd9, 0xfe, 0, 0, 0, 0][..], &scopes].concat();
+    let reserved = [&[1, 0, 42, 0, 0, 0, 0, 0][..], &[0; 8], &[0xff, 0, 0, 0, 0, 0, 0, 0], &scopes].concat();
+    let dmar = [&[38, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &unit, &reserved].concat();
+    let devices = [3, 8, 0, 0, 4, 0xff, 0, 0, 66, 0x18, 0, 0, 0, 0x20, 0, 0, 72, 0, 0, 0, 0, 0xa0, 0, 1];
+    let head = [0x10, 0, 0x40, 0, 0, 0, 0xd8, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0x44, 0, 0, 0];
+    let old = [&[0x10, 0xd1, 48, 0][..], &head, &devices].concat();
+    let new = [&[0x11, 0xd1, 64, 0][..], &head, &[7; 16], &devices].concat();
+    let memory = [&[0x22, 7, 32, 0, 7, 0, 9, 0][..], &[0; 16], &[1, 0, 0, 0, 0, 0, 0, 0]].concat();
+    let ivrs = [&[1, 0x30, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &old, &new, &memory].concat();
+    acpi_tables(&[(7, &dmar), (8, &ivrs)])
 }
 
 fn madt() -> Vec<u8> {

@@ -3,13 +3,14 @@
 //! Input: a flag byte, then tables as kind, length (16 bits), bytes. With flag 1 the input is physical memory as it is.
 #![no_main]
 
-use capos_acpi::{Fadt, Hpet, Madt, Mcfg, Rsdp, Table, Tables, find_s5, soft_off};
+use capos_acpi::{Dmar, DmarEntry, Fadt, Hpet, Ivrs, Madt, Mcfg, Rsdp, Table, Tables, find_s5, soft_off};
 use libfuzzer_sys::fuzz_target;
 
 const RAW: u8 = 1;
 const NARROW: u8 = 2;
 const WRONG_SUMS: u8 = 4;
-const NAMES: [&[u8; 4]; 7] = [b"APIC", b"FACP", b"MCFG", b"HPET", b"SSDT", b"DSDT", b"XXXX"];
+const NAMES: [&[u8; 4]; 9] =
+    [b"APIC", b"FACP", b"MCFG", b"HPET", b"SSDT", b"DSDT", b"XXXX", b"DMAR", b"IVRS"];
 const ROOT: u64 = 0x1000;
 const STEP: u64 = 0x2_0000;
 const MOST: usize = 12;
@@ -100,5 +101,29 @@ fn ask<'m>(rsdp: &Rsdp, memory: &'m (dyn Fn(u64, usize) -> Option<&'m [u8]> + Sy
             assert!(mcfg.windows().all(|window| window.buses.0 <= window.buses.1));
         }
         let _ = Hpet::parse(table);
+        remapping(table);
+    }
+}
+
+fn remapping(table: Table<'_>) {
+    if let Ok(dmar) = Dmar::parse(table) {
+        assert!(dmar.units().all(|unit| unit.registers != 0 && unit.registers % 4096 == 0));
+        for entry in dmar.entries() {
+            let scopes = match entry {
+                DmarEntry::Unit(unit) => unit.scopes,
+                DmarEntry::Reserved(memory) => memory.scopes,
+                DmarEntry::RootPorts { scopes, .. } => scopes,
+                DmarEntry::Other(_) => continue,
+            };
+            let ends = scopes.iter().map(|scope| scope.function(&|bridge| Some(bridge as u8)));
+            assert!(ends.flatten().all(|function| function <= 0xffff));
+        }
+    }
+    if let Ok(ivrs) = Ivrs::parse(table) {
+        assert!(ivrs.units().count() <= ivrs.blocks().count());
+        for unit in ivrs.units() {
+            assert!(unit.devices.iter().count() <= table.bytes().len() / 4);
+            let _ = unit.devices.id_of(unit.function);
+        }
     }
 }
