@@ -1,0 +1,18 @@
+//! What a driver may make its device do (architecture, section 8).
+//!
+//! A driver never writes an address. It writes **tokens**, which name a place in one of its DMA buffers, and the code here turns
+//! them into what the device is given: [`pool`] for tokens, [`window`] for registers. None of it knows a device; that is data.
+//!
+//! Memory is an argument, nothing is allocated after set-up, and whatever a driver or a device wrote is read once, checked, and
+//! answered by an error that says whose fault it is.
+#![no_std]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod pool;
+pub mod window;
+
+pub use pool::{Addresses, Located, Pool, Slot, Space, TokenError};

@@ -1,0 +1,340 @@
+//! The DMA buffers of one driver, and the tokens that name them.
+//!
+//! A token is `number << shift | offset`: a number that stands for a buffer, and a place in it. The slot of a number is its
+//! remainder, so that looking a token up is one comparison: either the slot has just this number, or the token is stale. Numbers
+//! are handed out in a circle. One comes back only after all others had their turn; from then on a token that was kept all the while
+//! may name a newer buffer, of the same driver: a bug that goes unnoticed, but no reach beyond the pool.
+//!
+//! Behind an IOMMU the token is the address that the device uses (an IOVA), so no buffer's addresses meet the range that the
+//! processor takes for interrupts, and all fit into as many bits as the device has. Without one the device is given physical
+//! addresses, and the tokens look the same.
+//!
+//! A buffer that the kernel handed to the device is **pinned**. Its frames can go only when the last pin is gone, though nobody can
+//! name it any more from the moment of its removal.
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::ops::Range;
+
+/// Bytes of a page, the least that a buffer has.
+pub const PAGE: u64 = 4096;
+
+/// Addresses that are interrupts when a device writes there, whether translated or not (Intel SDM volume 3, 11.11.1).
+pub const INTERRUPTS: Range<u64> = 0xfee0_0000..0xfef0_0000;
+
+/// Slots that a pool has at most.
+pub const MOST_SLOTS: usize = 1 << 15;
+
+/// What the addresses of a pool look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    /// Bits of the addresses that the device has.
+    pub bits: u32,
+    /// Binary logarithm of the largest buffer's bytes.
+    pub shift: u32,
+    /// No token is below this.
+    pub floor: u64,
+}
+
+/// Which addresses a device is given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Addresses {
+    /// Those of the memory: nothing translates them.
+    Physical,
+    /// The tokens: an IOMMU translates them.
+    Iova,
+}
+
+/// Why there can be no such pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SpaceError {
+    /// More than 64 bits, or buffers smaller than a page.
+    BadShape,
+    /// Slots must be a power of two, and not too many.
+    BadSlots,
+    /// There are fewer numbers than slots.
+    TooNarrow,
+}
+
+/// Why a buffer cannot become part of a pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum InsertError {
+    /// It has no pages, or more than the largest buffer.
+    BadLength,
+    /// The device cannot reach it, or it is no place for DMA.
+    OutOfReach,
+    /// There are as many as there can be.
+    Full,
+}
+
+/// What is wrong with a token: always the driver's fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TokenError {
+    /// The buffer that it named is gone.
+    Stale,
+    /// It never named any.
+    Unknown,
+    /// It reaches beyond its buffer.
+    OutOfRange,
+    /// It reaches beyond the last address.
+    Wraps,
+    /// It names no byte at all.
+    Empty,
+    /// The buffer is in use more often than can be counted.
+    TooManyPins,
+}
+
+/// One buffer, or room for one. A buffer has a length; while it may be named it has its number, later only its pins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Slot {
+    number: u64,
+    base: u64,
+    length: u64,
+    pins: u32,
+}
+
+/// A place that a token names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Located {
+    /// The buffer's slot.
+    pub slot: u16,
+    /// What the device is given.
+    pub address: u64,
+}
+
+/// What became of a buffer that was removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "the frames go only when the device is through with them"]
+pub enum Removal {
+    /// Its slot is free, its frames can go.
+    Done(u16),
+    /// The device may still use it: [`Pool::reclaim`] names the slot later.
+    Pinned(u16),
+}
+
+/// A buffer as audits see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Buffer {
+    /// Its slot.
+    pub slot: u16,
+    /// Its token; none when it was removed and waits for its pins.
+    pub token: Option<u64>,
+    /// What the device was given for it.
+    pub addresses: Range<u64>,
+    /// How often the device was given it.
+    pub pins: u32,
+}
+
+/// All buffers of one driver.
+pub struct Pool {
+    slots: Box<[Slot]>,
+    space: Space,
+    addresses: Addresses,
+    /// The numbers that there are, apart from those for interrupts.
+    numbers: Range<u64>,
+    /// Where the search for the next number begins.
+    next: u64,
+    /// Every number had its turn.
+    wrapped: bool,
+    /// Buffers that were removed and lost their last pin since.
+    reclaimable: usize,
+}
+
+impl Pool {
+    /// A pool without buffers, with room for as many as there are slots.
+    pub fn new(space: Space, addresses: Addresses, slots: Box<[Slot]>) -> Result<Pool, SpaceError> {
+        if !slots.len().is_power_of_two() || slots.len() > MOST_SLOTS {
+            return Err(SpaceError::BadSlots);
+        }
+        let length = (1u64).checked_shl(space.shift).filter(|length| *length >= PAGE && space.bits <= 64);
+        let numbers = length.zip(space.bits.checked_sub(space.shift).filter(|bits| *bits > 0));
+        let (length, bits) = numbers.ok_or(SpaceError::BadShape)?;
+        // The first is never 0, so that a token is never 0 either.
+        let numbers = space.floor.div_ceil(length).max(1)..(1 << bits);
+        let pool =
+            Pool { slots, space, addresses, next: numbers.start, numbers, wrapped: false, reclaimable: 0 };
+        let hole = pool.interrupts();
+        let lost = hole.end.min(pool.numbers.end).saturating_sub(hole.start.max(pool.numbers.start));
+        let count = pool.numbers.end.saturating_sub(pool.numbers.start).saturating_sub(lost);
+        if count < pool.slots.len() as u64 { Err(SpaceError::TooNarrow) } else { Ok(pool) }
+    }
+
+    /// Adds a buffer of whole pages that lie behind each other from `physical`, and gives its token.
+    pub fn insert(&mut self, pages: u64, physical: u64) -> Result<u64, InsertError> {
+        let length = pages.checked_mul(PAGE).filter(|length| *length > 0 && *length <= 1 << self.space.shift);
+        let length = length.ok_or(InsertError::BadLength)?;
+        if self.addresses == Addresses::Physical {
+            self.reachable(physical, length)?;
+        }
+        let (number, place) = self.free_number().ok_or(InsertError::Full)?;
+        let token = number << self.space.shift;
+        let base = if self.addresses == Addresses::Iova { token } else { physical };
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = Slot { number, base, length, pins: 0 };
+        }
+        self.next = number + 1;
+        Ok(token)
+    }
+
+    /// Takes a buffer away: from now on nobody can name it. `token` is the one that [`Pool::insert`] gave.
+    pub fn remove(&mut self, token: u64) -> Result<Removal, TokenError> {
+        let (place, offset) = self.place(token)?;
+        if offset != 0 {
+            return Err(TokenError::OutOfRange);
+        }
+        let slot = self.slots.get_mut(usize::from(place)).ok_or(TokenError::Unknown)?;
+        slot.number = 0;
+        if slot.pins > 0 {
+            return Ok(Removal::Pinned(place));
+        }
+        *slot = Slot::default();
+        Ok(Removal::Done(place))
+    }
+
+    /// What the device is to be given for `length` bytes at `token`.
+    #[inline]
+    pub fn locate(&self, token: u64, length: u64) -> Result<Located, TokenError> {
+        let (slot, offset) = self.place(token)?;
+        let buffer = self.slots.get(usize::from(slot)).ok_or(TokenError::Unknown)?;
+        Ok(Located { slot, address: buffer.address(offset, length)? })
+    }
+
+    /// Like [`Pool::locate`], and the device is given it: the buffer stays until [`Pool::unpin`].
+    #[inline]
+    pub fn pin(&mut self, token: u64, length: u64) -> Result<Located, TokenError> {
+        let (slot, offset) = self.place(token)?;
+        let buffer = self.slots.get_mut(usize::from(slot)).ok_or(TokenError::Unknown)?;
+        let address = buffer.address(offset, length)?;
+        buffer.pins = buffer.pins.checked_add(1).ok_or(TokenError::TooManyPins)?;
+        Ok(Located { slot, address })
+    }
+
+    /// The device is through with what it was given once.
+    #[inline]
+    pub fn unpin(&mut self, slot: u16) {
+        let Some(buffer) = self.slots.get_mut(usize::from(slot)) else { return };
+        let Some(pins) = buffer.pins.checked_sub(1) else { return };
+        buffer.pins = pins;
+        if pins == 0 && buffer.number == 0 {
+            self.reclaimable += 1;
+        }
+    }
+
+    /// The slot of a buffer that was removed and that the device is through with; each is named once, and free from then on.
+    pub fn reclaim(&mut self) -> Option<u16> {
+        self.reclaimable = self.reclaimable.checked_sub(1)?;
+        let place = self.slots.iter().position(|it| it.length > 0 && it.number == 0 && it.pins == 0)?;
+        *self.slots.get_mut(place)? = Slot::default();
+        u16::try_from(place).ok()
+    }
+
+    /// Every buffer, removed ones until they are gone.
+    pub fn buffers(&self) -> impl Iterator<Item = Buffer> + '_ {
+        let shift = self.space.shift;
+        (0..).zip(&self.slots).filter(|(_, it)| it.length > 0).map(move |(slot, it)| Buffer {
+            slot,
+            token: (it.number > 0).then_some(it.number << shift),
+            addresses: it.base..it.base.saturating_add(it.length),
+            pins: it.pins,
+        })
+    }
+
+    /// Slot and offset of a token that names a buffer.
+    #[inline]
+    fn place(&self, token: u64) -> Result<(u16, u64), TokenError> {
+        let number = token >> self.space.shift;
+        let place = number as usize & self.slots.len().wrapping_sub(1);
+        match self.slots.get(place) {
+            Some(slot) if slot.number == number && number > 0 => {
+                Ok((place as u16, token & ((1 << self.space.shift) - 1)))
+            }
+            _ => Err(self.nobody(number)),
+        }
+    }
+
+    /// Why a number is no buffer's.
+    #[cold]
+    fn nobody(&self, number: u64) -> TokenError {
+        let had_its_turn = self.numbers.contains(&number) && !self.interrupts().contains(&number);
+        if had_its_turn && (self.wrapped || number < self.next) {
+            TokenError::Stale
+        } else {
+            TokenError::Unknown
+        }
+    }
+
+    /// The next number whose slot is free.
+    fn free_number(&mut self) -> Option<(u64, usize)> {
+        let slots = self.slots.len();
+        let mut number = self.next;
+        // Runs of numbers end at the interrupts and at the last. Within three times the slots either every number is looked at, or
+        // there are at most three runs, one of which has every slot.
+        for _ in 0..3 * slots {
+            number = self.or_later(number);
+            let place = number as usize & slots.wrapping_sub(1);
+            if self.slots.get(place)?.length == 0 {
+                return Some((number, place));
+            }
+            number += 1;
+        }
+        None
+    }
+
+    /// `number`, or the next one that there is.
+    fn or_later(&mut self, number: u64) -> u64 {
+        let hole = self.interrupts();
+        let beyond = |number: u64| if hole.contains(&number) { hole.end } else { number };
+        let number = beyond(number);
+        if number < self.numbers.end {
+            return number;
+        }
+        self.wrapped = true;
+        beyond(self.numbers.start)
+    }
+
+    /// Numbers whose addresses meet those of interrupts.
+    fn interrupts(&self) -> Range<u64> {
+        (INTERRUPTS.start >> self.space.shift)..((INTERRUPTS.end - 1) >> self.space.shift) + 1
+    }
+
+    /// Whether memory can be told to the device: it would drop the address bits that it does not have, and reach something else.
+    fn reachable(&self, physical: u64, length: u64) -> Result<(), InsertError> {
+        let end = physical.checked_add(length).ok_or(InsertError::OutOfReach)?;
+        let fits = self.space.bits == 64 || end <= 1 << self.space.bits;
+        let is_memory = end <= INTERRUPTS.start || physical >= INTERRUPTS.end;
+        if fits && is_memory && physical.is_multiple_of(PAGE) { Ok(()) } else { Err(InsertError::OutOfReach) }
+    }
+}
+
+impl Slot {
+    /// The device's address of `length` bytes at `offset`.
+    #[inline]
+    fn address(&self, offset: u64, length: u64) -> Result<u64, TokenError> {
+        let end = offset.checked_add(length).ok_or(TokenError::Wraps)?;
+        if end > self.length {
+            return Err(TokenError::OutOfRange);
+        }
+        if length == 0 {
+            return Err(TokenError::Empty);
+        }
+        Ok(self.base.wrapping_add(offset))
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stale => "the driver's token names a buffer that is gone",
+            Self::Unknown => "the driver's token names no buffer",
+            Self::OutOfRange => "the driver's token reaches beyond its buffer",
+            Self::Wraps => "the driver's token reaches beyond the last address",
+            Self::Empty => "the driver's token names no byte",
+            Self::TooManyPins => "the driver uses a buffer more often than can be counted",
+        })
+    }
+}
+
+impl core::error::Error for TokenError {}
+
+#[cfg(test)]
+mod tests;
