@@ -32,8 +32,8 @@ mod models;
 
 pub use types::{
     BootInfo, BootModule, EntropyError, Fault, Handlers, IRQ_PLACES, IrqError, IrqInfo, IrqLine, MemError,
-    MemoryRange, OutOfRange, PanicAction, PciFunction, Place, PortError, Protection, Registers, SpaceUsage,
-    Start, SyscallHandler, TableInfo, VmError, flags,
+    MemoryRange, OutOfRange, PagesError, PanicAction, PciFunction, Place, PortError, Protection, Registers,
+    SpaceUsage, Start, SyscallHandler, TableInfo, VmError, Width, flags, message,
 };
 
 #[cfg(not(target_os = "none"))]
@@ -42,8 +42,11 @@ pub mod fake;
 mod x86;
 
 #[cfg(not(target_os = "none"))]
-pub use fake::{acpi, boot, console, cpu, entropy, irq, mem, panic, pci, port, power, ring, time, user, vm};
+pub use fake::{
+    acpi, boot, console, cpu, device, dma, entropy, irq, mem, panic, pci, port, power, ring, time, user, vm,
+};
 #[cfg(target_os = "none")]
 pub use x86::{
-    acpi, boot, console, cpu, entropy, irq, mem, panic, pci, port, power, ring, start, time, user, vm,
+    acpi, boot, console, cpu, device, dma, entropy, irq, mem, panic, pci, port, power, ring, start, time,
+    user, vm,
 };

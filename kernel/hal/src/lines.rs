@@ -16,6 +16,9 @@ pub(crate) trait Wire {
     fn set_masked(&self, masked: bool);
     /// Has its interrupts go to that processor, or to another one if they cannot; gives the one. The line is masked.
     fn aim(&self, cpu: usize) -> usize;
+    /// Whether it is told once, as by a message: it need not be masked when it fires, as nothing is told again before something has
+    /// happened, and what it tells while it is masked is not lost.
+    fn tells_once(&self) -> bool;
 }
 
 struct Claim<W> {
@@ -110,20 +113,23 @@ impl<W: Wire> Lines<W> {
     pub fn unmask(&self, line: IrqLine, cpu: usize) {
         self.with(line, |place| {
             let Some(claim) = &mut place.claim else { return };
-            if claim.masked && claim.cpu != cpu {
+            if claim.cpu != cpu && (claim.masked || claim.wire.tells_once()) {
+                claim.set_masked(true);
                 claim.cpu = claim.wire.aim(cpu);
             }
             claim.set_masked(false);
         });
     }
 
-    /// The line of a place fired: masks it and says which. `None` when it was given back meanwhile.
+    /// The line of a place fired: masks it, unless it tells once, and says which. `None` when it was given back meanwhile.
     pub fn fired(&self, at: usize) -> Option<IrqLine> {
         let mut place = self.places.get(at)?.lock();
         let line = place.line(at)?;
         let claim = place.claim.as_mut()?;
         claim.count += 1;
-        claim.set_masked(true);
+        if !claim.wire.tells_once() {
+            claim.set_masked(true);
+        }
         Some(line)
     }
 
@@ -174,6 +180,10 @@ mod tests {
             SAID.with_borrow_mut(|said| said.push(format!("{} to {cpu}", self.0)));
             cpu.min(2)
         }
+
+        fn tells_once(&self) -> bool {
+            self.0 >= 1 << 31
+        }
     }
 
     fn said() -> Vec<String> {
@@ -217,6 +227,25 @@ mod tests {
         lines.mask(line);
         lines.unmask(line, 7);
         assert_eq!(lines.info(0, 0).unwrap().cpu, 2);
+    }
+
+    #[test]
+    fn a_message_is_not_masked_when_it_fires_and_may_be_sent_elsewhere_at_any_time() {
+        let lines = Lines::new();
+        let message = 1 << 31;
+        let line = claim(&lines, message).unwrap();
+        lines.unmask(line, 0);
+        said();
+        assert_eq!((lines.fired(0), lines.fired(0)), (Some(line), Some(line)));
+        assert!(said().is_empty() && !lines.info(0, 0).unwrap().masked);
+        // It is masked while it is sent elsewhere.
+        lines.unmask(line, 1);
+        assert_eq!(
+            said(),
+            [format!("{message} true"), format!("{message} to 1"), format!("{message} false")]
+        );
+        lines.mask(line);
+        assert!(lines.info(0, 0).unwrap().masked);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub enum LockRank {
     Table,
     /// What a processor has to do, and shares of its time.
     Queue,
+    /// What the ledger has about one function.
+    Function,
     /// The kernel's lists and its log.
     List,
     /// What one process or thread has of the kind.
@@ -62,13 +64,14 @@ pub enum LockRank {
 }
 
 impl LockRank {
-    const ALL: [LockRank; 21] = [
+    const ALL: [LockRank; 22] = [
         LockRank::Exit,
         LockRank::Threads,
         LockRank::Meeting,
         LockRank::Thread,
         LockRank::Table,
         LockRank::Queue,
+        LockRank::Function,
         LockRank::List,
         LockRank::Own,
         LockRank::Space,

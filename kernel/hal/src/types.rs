@@ -81,6 +81,51 @@ impl From<OutOfMemory> for VmError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutOfRange;
 
+/// Bytes of one access to a register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Width {
+    /// A byte.
+    One,
+    /// Two bytes.
+    Two,
+    /// Four bytes.
+    Four,
+    /// Eight bytes.
+    Eight,
+}
+
+impl Width {
+    /// The width of so many bytes.
+    pub fn of(bytes: u8) -> Option<Width> {
+        match bytes {
+            1 => Some(Width::One),
+            2 => Some(Width::Two),
+            4 => Some(Width::Four),
+            8 => Some(Width::Eight),
+            _ => None,
+        }
+    }
+
+    /// How many bytes.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Width::One => 1,
+            Width::Two => 2,
+            Width::Four => 4,
+            Width::Eight => 8,
+        }
+    }
+}
+
+/// Why pages of registers were not given out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PagesError {
+    /// They are not whole pages of the device.
+    Range,
+    /// There is no memory to describe them.
+    Memory(MemError),
+}
+
 /// How a thread begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
@@ -193,12 +238,17 @@ pub const IRQ_PLACES: usize = 192;
 /// An interrupt line that somebody claimed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IrqLine {
-    /// Global system interrupt.
+    /// Global system interrupt, or a [`message`].
     pub gsi: u32,
     /// Which of the [`IRQ_PLACES`] it has.
     pub place: u8,
     /// Which claim of that place it is: from 1.
     pub turn: u32,
+}
+
+/// The number that stands for message `entry` of the function at `address` (bus << 8 | device << 3 | function) where lines have theirs.
+pub const fn message(address: u32, entry: u16) -> u32 {
+    1 << 31 | (address & 0xffff) << 11 | entry as u32 & 0x7ff
 }
 
 /// Why a line was not given out.
@@ -213,7 +263,7 @@ pub enum IrqError {
 /// One routed line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IrqInfo {
-    /// Global system interrupt.
+    /// Global system interrupt, or a [`message`].
     pub gsi: u32,
     /// CPU vector.
     pub vector: u8,

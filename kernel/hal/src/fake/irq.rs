@@ -1,21 +1,45 @@
 //! Interrupt lines 0 to 15, fired by the test through the handler.
 
 use super::cpu;
+use super::device::Registers;
 use crate::lines::{Lines, Wire};
-use crate::types::{IrqError, IrqInfo, IrqLine};
+use crate::types::{IrqError, IrqInfo, IrqLine, message};
 
-struct Pin;
+struct Source {
+    is_message: bool,
+}
 
-impl Wire for Pin {
+impl Wire for Source {
     fn set_masked(&self, _masked: bool) {}
 
     fn aim(&self, cpu: usize) -> usize {
         cpu
     }
+
+    fn tells_once(&self) -> bool {
+        self.is_message
+    }
+}
+
+/// An entry of a function's table of messages.
+pub struct MessageEntry {
+    /// bus << 8 | device << 3 | function.
+    pub function: u32,
+    /// Which of the function's messages.
+    pub entry: u16,
+    /// The registers that the table lies in.
+    pub table: Registers,
+    /// Where the table begins there.
+    pub offset: u64,
+}
+
+/// Takes a message of a function, masked. Tests fire it by its number, [`message`].
+pub fn claim_message(entry: MessageEntry) -> Result<IrqLine, IrqError> {
+    LINES.claim(message(entry.function, entry.entry), cpu::id(), |_| Source { is_message: true })
 }
 
 const LINES_MAX: u8 = 16;
-static LINES: Lines<Pin> = Lines::new();
+static LINES: Lines<Source> = Lines::new();
 
 pub(super) fn reset() {
     while let Some(line) = info(0).and_then(|info| claimed(info.gsi)) {
@@ -28,7 +52,7 @@ pub fn claim_isa(irq: u8) -> Result<IrqLine, IrqError> {
     if irq >= LINES_MAX {
         return Err(IrqError::NotFound);
     }
-    LINES.claim(u32::from(irq), cpu::id(), |_| Pin)
+    LINES.claim(u32::from(irq), cpu::id(), |_| Source { is_message: false })
 }
 
 /// Gives a line back, masked.

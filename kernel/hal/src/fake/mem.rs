@@ -48,6 +48,7 @@ pub struct Frames {
     start: NonNull<u8>,
     pages: usize,
     budget: Option<Ref<Account>>,
+    is_device: bool,
     label: Label,
     machine: u64,
 }
@@ -72,6 +73,7 @@ impl Frames {
                 start,
                 pages,
                 budget: Some(budget.clone()),
+                is_device: false,
                 label: Label::new(),
                 machine: MACHINE.load(SeqCst),
             })?),
@@ -91,10 +93,30 @@ impl Frames {
     pub fn module(bytes: &[u8]) -> Ref<Frames> {
         let pages = bytes.len().div_ceil(PAGE_SIZE).max(1);
         let start = Self::allocate(pages).expect("host memory");
-        let frames =
-            Frames { start, pages, budget: None, label: Label::new(), machine: MACHINE.load(SeqCst) };
+        let frames = Frames {
+            start,
+            pages,
+            budget: None,
+            is_device: false,
+            label: Label::new(),
+            machine: MACHINE.load(SeqCst),
+        };
         frames.copy_in(0, bytes);
         Ref::try_new(frames).expect("host memory")
+    }
+
+    /// Pages that stand for registers of a device.
+    pub(super) fn of_device(pages: usize) -> Result<Ref<Frames>, MemError> {
+        let start = Self::allocate(pages).ok_or(MemError::OutOfMemory)?;
+        let frames = Frames {
+            start,
+            pages,
+            budget: None,
+            is_device: true,
+            label: Label::new(),
+            machine: MACHINE.load(SeqCst),
+        };
+        Ok(Ref::try_new(frames)?)
     }
 
     fn allocate(pages: usize) -> Option<NonNull<u8>> {
@@ -118,7 +140,12 @@ impl Frames {
 
     /// Whether nobody may write: boot modules.
     pub fn is_read_only(&self) -> bool {
-        self.budget.is_none()
+        self.budget.is_none() && !self.is_device
+    }
+
+    /// Whether it is registers of a device.
+    pub fn is_device(&self) -> bool {
+        self.is_device
     }
 
     /// Copies bytes out.
@@ -147,7 +174,7 @@ impl Frames {
 
     fn check(&self, offset: usize, len: usize) -> Result<(), OutOfRange> {
         let end = offset.checked_add(len).ok_or(OutOfRange)?;
-        if end <= self.pages * PAGE_SIZE { Ok(()) } else { Err(OutOfRange) }
+        if end <= self.pages * PAGE_SIZE && !self.is_device { Ok(()) } else { Err(OutOfRange) }
     }
 
     /// Gives the frames back, as nobody else has them, if `left` allows for anything at all. False when it does not.

@@ -7,6 +7,8 @@ pub mod acpi;
 pub mod boot;
 pub mod console;
 pub mod cpu;
+pub mod device;
+pub mod dma;
 pub mod entropy;
 mod heap;
 pub mod irq;
@@ -42,6 +44,7 @@ impl Session {
         user::reset();
         time::reset();
         irq::reset();
+        device::reset();
         console::reset();
         mem::reset();
         order::forget_all();

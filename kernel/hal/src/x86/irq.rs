@@ -3,11 +3,12 @@
 use super::acpi;
 use super::apic::io::{self, Pin, Trigger};
 use super::cpu;
+use super::device::Registers;
 use super::traps::vectors;
 use crate::lines::{Lines, Wire};
-use crate::types::{IRQ_PLACES, IrqError, IrqInfo, IrqLine};
+use crate::types::{IRQ_PLACES, IrqError, IrqInfo, IrqLine, Width, message};
 
-static LINES: Lines<Pin> = Lines::new();
+static LINES: Lines<Source> = Lines::new();
 
 // A place for each vector.
 const _: () = assert!(IRQ_PLACES == (vectors::IRQ_END - vectors::IRQ) as usize);
@@ -15,17 +16,86 @@ const _: () = assert!(IRQ_PLACES == (vectors::IRQ_END - vectors::IRQ) as usize);
 /// The trigger mode of ISA lines without an override (ACPI 6.5, 5.2.12.5).
 const ISA: Trigger = Trigger { active_low: false, level: false };
 
-impl Wire for Pin {
+/// Where interrupts come from.
+enum Source {
+    Line(Pin),
+    Message(Message),
+}
+
+impl Wire for Source {
     fn set_masked(&self, masked: bool) {
-        Pin::set_masked(self, masked);
+        match self {
+            Source::Line(pin) => pin.set_masked(masked),
+            Source::Message(message) => message.set_masked(masked),
+        }
     }
 
     fn aim(&self, cpu: usize) -> usize {
-        // A byte says where to, and its last value is everybody (82093AA, 3.2.4).
+        // A byte says where to, and its last value is everybody (82093AA, 3.2.4; Intel SDM vol. 3, 10.11.1).
         let reached = if cpu::apic_id(cpu) < 0xff { cpu } else { 0 };
-        self.set_target(cpu::apic_id(reached));
+        match self {
+            Source::Line(pin) => pin.set_target(cpu::apic_id(reached)),
+            Source::Message(message) => message.set_target(cpu::apic_id(reached)),
+        }
         reached
     }
+
+    fn tells_once(&self) -> bool {
+        matches!(self, Source::Message(_))
+    }
+}
+
+/// An entry of a function's table of messages (PCI Express 6.0, 7.7.2): address, data, and whether it is masked.
+pub struct MessageEntry {
+    /// bus << 8 | device << 3 | function.
+    pub function: u32,
+    /// Which of the function's messages.
+    pub entry: u16,
+    /// The registers that the table lies in.
+    pub table: Registers,
+    /// Where the table begins there.
+    pub offset: u64,
+}
+
+struct Message {
+    entry: MessageEntry,
+    vector: u8,
+}
+
+impl Message {
+    const ADDRESS: u64 = 0;
+    const ADDRESS_HIGH: u64 = 4;
+    const DATA: u64 = 8;
+    const CONTROL: u64 = 12;
+    const MASKED: u64 = 1;
+    /// Where messages to processors go (Intel SDM vol. 3, 10.11.1); fixed delivery to one, by physical id.
+    const PROCESSORS: u32 = 0xfee0_0000;
+
+    fn write(&self, register: u64, value: u32) {
+        let at = self.entry.offset + u64::from(self.entry.entry) * 16 + register;
+        // Outside of the window there is no such entry, and nothing to tell.
+        let _ = self.entry.table.write(at, Width::Four, u64::from(value));
+    }
+
+    fn set_masked(&self, masked: bool) {
+        self.write(Self::CONTROL, if masked { Self::MASKED as u32 } else { 0 });
+    }
+
+    /// It is masked.
+    fn set_target(&self, target: u32) {
+        self.write(Self::ADDRESS, Self::PROCESSORS | target << 12);
+        self.write(Self::ADDRESS_HIGH, 0);
+        self.write(Self::DATA, u32::from(self.vector));
+    }
+}
+
+/// Takes a message of a function, masked. Messages must be on at the function.
+pub fn claim_message(entry: MessageEntry) -> Result<IrqLine, IrqError> {
+    LINES.claim(message(entry.function, entry.entry), cpu::id(), |place| {
+        let message = Message { entry, vector: vectors::IRQ + place as u8 };
+        message.set_masked(true);
+        Source::Message(message)
+    })
 }
 
 /// Takes an ISA line, masked.
@@ -39,7 +109,7 @@ pub fn claim_isa(irq: u8) -> Result<IrqLine, IrqError> {
     }
     let (gsi, trigger) = acpi::isa_route(irq).unwrap_or((u32::from(irq), ISA));
     let pin = io::pin(gsi).ok_or(IrqError::NotFound)?;
-    LINES.claim(gsi, cpu::id(), |place| pin.routed(trigger, vectors::IRQ + place as u8))
+    LINES.claim(gsi, cpu::id(), |place| Source::Line(pin.routed(trigger, vectors::IRQ + place as u8)))
 }
 
 /// Gives a line back, masked.

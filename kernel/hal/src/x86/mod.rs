@@ -6,6 +6,8 @@ pub mod boot;
 pub mod console;
 pub mod cpu;
 mod debug;
+pub mod device;
+pub mod dma;
 pub mod entropy;
 pub mod irq;
 pub mod mem;

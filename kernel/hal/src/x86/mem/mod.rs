@@ -54,6 +54,8 @@ enum Owner {
     Account(Ref<Account>),
     /// A boot module: stays for ever, read-only.
     Boot,
+    /// Registers of a device: no memory at all, and only to be mapped.
+    Device,
 }
 
 /// Pages that may be mapped into user space; never holds Rust objects.
@@ -88,6 +90,22 @@ impl Frames {
     /// Like [`Frames::zeroed`], physically contiguous.
     pub fn contiguous(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
         Self::allocate(pages, budget, |frames, pages| frames.take_run(pages))
+    }
+
+    /// Like [`Frames::contiguous`], with physical addresses below `1 << address_bits`.
+    pub(super) fn contiguous_below(
+        pages: usize,
+        address_bits: u32,
+        budget: &Ref<Account>,
+    ) -> Result<Ref<Frames>, MemError> {
+        let frames = Self::contiguous(pages, budget)?;
+        // The allocator gave the lowest that there are.
+        let end = frames.locate(0).map_or(u64::MAX, |(address, pages)| address + pages as u64 * PAGE);
+        if end > 1u64.checked_shl(address_bits).unwrap_or(u64::MAX) {
+            Err(MemError::OutOfMemory)
+        } else {
+            Ok(frames)
+        }
     }
 
     fn allocate(
@@ -240,10 +258,19 @@ impl Frames {
 
     /// The pages of a boot module, which nobody writes.
     pub(super) fn of_module(address: u64, pages: usize) -> Result<Ref<Frames>, MemError> {
+        Self::foreign(address, pages, Owner::Boot)
+    }
+
+    /// Pages of registers of a device at physical address `address`, to be mapped.
+    pub(super) fn of_device(address: u64, pages: usize) -> Result<Ref<Frames>, MemError> {
+        Self::foreign(address, pages, Owner::Device)
+    }
+
+    fn foreign(address: u64, pages: usize, owner: Owner) -> Result<Ref<Frames>, MemError> {
         let mut extents = Vec::new();
         extents.try_reserve_exact(1).map_err(|_| MemError::OutOfMemory)?;
         extents.push(Extent { page: 0, address });
-        Ok(Ref::try_new(Frames { extents, pages, owner: Owner::Boot, label: Label::new() })?)
+        Ok(Ref::try_new(Frames { extents, pages, owner, label: Label::new() })?)
     }
 
     /// How many pages.
@@ -256,6 +283,12 @@ impl Frames {
     #[inline]
     pub fn is_read_only(&self) -> bool {
         matches!(self.owner, Owner::Boot)
+    }
+
+    /// Whether it is registers of a device, which are not cached, and not read or written but by who has them mapped.
+    #[inline]
+    pub fn is_device(&self) -> bool {
+        matches!(self.owner, Owner::Device)
     }
 
     /// Physical address of page `page`, and how many pages follow it consecutively, itself included.
@@ -302,7 +335,7 @@ impl Frames {
         mut work: impl FnMut(*mut u8, usize, usize),
     ) -> Result<(), OutOfRange> {
         let end = offset.checked_add(total).ok_or(OutOfRange)?;
-        if end > self.pages * PAGE_SIZE {
+        if end > self.pages * PAGE_SIZE || self.is_device() {
             return Err(OutOfRange);
         }
         let mut done = 0;

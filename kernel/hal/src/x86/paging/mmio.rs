@@ -10,6 +10,7 @@ use core::ptr::{self, NonNull};
 static NEXT: Lock<u64> = Lock::new(LockRank::Window, WINDOW_BASE);
 
 /// Registers of a device. Accesses outside of it read as all ones and write nowhere.
+#[derive(Clone, Copy)]
 pub struct Window {
     base: NonNull<u8>,
     length: usize,
@@ -21,6 +22,11 @@ unsafe impl Send for Window {}
 unsafe impl Sync for Window {}
 
 impl Window {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Nothing there.
     const fn none() -> Self {
         Window { base: NonNull::dangling(), length: 0 }
@@ -33,6 +39,40 @@ impl Window {
 
     fn contains(&self, offset: usize, width: usize) -> bool {
         offset.is_multiple_of(width) && offset.checked_add(width).is_some_and(|end| end <= self.length)
+    }
+
+    /// Reads a register of one byte.
+    pub fn read8(&self, offset: usize) -> u8 {
+        if !self.contains(offset, 1) {
+            return u8::MAX;
+        }
+        // SAFETY: inside the window, which stays mapped.
+        unsafe { ptr::read_volatile(self.base.as_ptr().add(offset)) }
+    }
+
+    /// Writes a register of one byte.
+    pub fn write8(&self, offset: usize, value: u8) {
+        if self.contains(offset, 1) {
+            // SAFETY: as for reading.
+            unsafe { ptr::write_volatile(self.base.as_ptr().add(offset), value) };
+        }
+    }
+
+    /// Reads a register of two bytes.
+    pub fn read16(&self, offset: usize) -> u16 {
+        if !self.contains(offset, 2) {
+            return u16::MAX;
+        }
+        // SAFETY: aligned and inside the window, which stays mapped.
+        unsafe { ptr::read_volatile(self.base.as_ptr().add(offset).cast::<u16>()) }
+    }
+
+    /// Writes a register of two bytes.
+    pub fn write16(&self, offset: usize, value: u16) {
+        if self.contains(offset, 2) {
+            // SAFETY: as for reading.
+            unsafe { ptr::write_volatile(self.base.as_ptr().add(offset).cast::<u16>(), value) };
+        }
     }
 
     /// Reads a register.

@@ -68,6 +68,7 @@ pub(super) struct Tables {
 
 /// The entry of a page at physical address `pa`.
 fn leaf(pa: u64, protection: Protection) -> u64 {
+    // A page that is not cached comes with the bits that say so beside its address.
     let user = pa | bits::PRESENT | bits::USER;
     match protection {
         Protection::None => FORBIDDEN,
@@ -120,7 +121,7 @@ fn free(pa: u64, account: &Account) {
 
 /// Physical address of what `piece` shows of `backing`, if that can be a large page.
 fn large(backing: &Backing<Memory>, piece: &Piece) -> Option<u64> {
-    if piece.pages < LARGE_PAGES {
+    if piece.pages < LARGE_PAGES || backing.object.frames.is_device() {
         return None;
     }
     let (pa, ahead) = backing.object.frames.locate(backing.first + piece.done)?;
@@ -300,6 +301,8 @@ impl Tables {
 
     fn fill_small(&mut self, second: Slot, piece: &Piece, protection: Protection, backing: &Backing<Memory>) {
         self.split(second);
+        let caching =
+            if backing.object.frames.is_device() { bits::UNCACHED | bits::WRITE_THROUGH } else { 0 };
         let mut run = (0, 0);
         let mut added = 0;
         for (n, slot) in slots(second, piece).iter().enumerate() {
@@ -309,7 +312,7 @@ impl Tables {
             let (pa, left) = run;
             run = (pa + PAGE, left.saturating_sub(1));
             // Beyond the object there is nothing; callers checked, so this is never seen.
-            let entry = if left == 0 { FORBIDDEN } else { leaf(pa, protection) };
+            let entry = if left == 0 { FORBIDDEN } else { leaf(pa | caching, protection) };
             added += u64::from(slot.load(Ordering::Relaxed) == 0);
             slot.store(entry, Ordering::Release);
         }

@@ -1,0 +1,94 @@
+//! Memory that devices read and write: frames of host memory, whose addresses are what devices of tests find them by.
+
+use super::mem::Frames;
+use crate::account::Account;
+use crate::sync::Ref;
+use crate::types::{MemError, OutOfRange};
+use core::sync::atomic::{Ordering, fence};
+
+/// Some such memory.
+pub struct DmaMemory {
+    frames: Ref<Frames>,
+}
+
+impl DmaMemory {
+    /// So many zeroed pages, charged to `budget`. There is no memory below 16 MiB.
+    pub fn new(pages: usize, address_bits: u32, budget: &Ref<Account>) -> Result<DmaMemory, MemError> {
+        if address_bits < 24 {
+            return Err(MemError::OutOfMemory);
+        }
+        Ok(DmaMemory { frames: Frames::contiguous(pages, budget)? })
+    }
+
+    /// The pages, for mapping.
+    pub fn frames(&self) -> &Ref<Frames> {
+        &self.frames
+    }
+
+    /// Where a device finds it that nothing translates for.
+    pub fn address(&self) -> u64 {
+        self.frames.start().addr().get() as u64
+    }
+
+    /// Bytes.
+    pub fn length(&self) -> usize {
+        self.frames.pages() * capos_abi::PAGE_SIZE
+    }
+
+    fn load<const N: usize>(&self, offset: usize) -> Result<[u8; N], OutOfRange> {
+        let mut bytes = [0; N];
+        if !offset.is_multiple_of(N) {
+            return Err(OutOfRange);
+        }
+        self.frames.read(offset, &mut bytes).map(|()| bytes)
+    }
+
+    fn store(&self, offset: usize, bytes: &[u8]) -> Result<(), OutOfRange> {
+        if offset.is_multiple_of(bytes.len()) { self.frames.write(offset, bytes) } else { Err(OutOfRange) }
+    }
+
+    /// Two bytes.
+    pub fn load16(&self, offset: usize) -> Result<u16, OutOfRange> {
+        self.load(offset).map(u16::from_le_bytes)
+    }
+
+    /// Four bytes.
+    pub fn load32(&self, offset: usize) -> Result<u32, OutOfRange> {
+        self.load(offset).map(u32::from_le_bytes)
+    }
+
+    /// Eight bytes.
+    pub fn load64(&self, offset: usize) -> Result<u64, OutOfRange> {
+        self.load(offset).map(u64::from_le_bytes)
+    }
+
+    /// Changes two bytes.
+    pub fn store16(&self, offset: usize, value: u16) -> Result<(), OutOfRange> {
+        self.store(offset, &value.to_le_bytes())
+    }
+
+    /// Changes four bytes.
+    pub fn store32(&self, offset: usize, value: u32) -> Result<(), OutOfRange> {
+        self.store(offset, &value.to_le_bytes())
+    }
+
+    /// Changes eight bytes.
+    pub fn store64(&self, offset: usize, value: u64) -> Result<(), OutOfRange> {
+        self.store(offset, &value.to_le_bytes())
+    }
+}
+
+/// What was stored before is seen by devices before what is stored after.
+pub fn publish_barrier() {
+    fence(Ordering::Release);
+}
+
+/// What was stored before is seen by devices before what is loaded after is read.
+pub fn full_barrier() {
+    fence(Ordering::SeqCst);
+}
+
+/// What is loaded after is not older than what was loaded before.
+pub fn read_barrier() {
+    fence(Ordering::Acquire);
+}

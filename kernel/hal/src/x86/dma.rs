@@ -1,0 +1,123 @@
+//! Memory that devices read and write: one contiguous run of frames, where the device can reach it.
+
+use super::mem::{Frames, phys};
+use crate::account::Account;
+use crate::sync::Ref;
+use crate::types::{MemError, OutOfRange};
+use core::ptr::{self, NonNull};
+use core::sync::atomic::{Ordering, fence};
+
+/// Some such memory, as the kernel sees it. Whoever else has it mapped, and the device, may change it at any time.
+pub struct DmaMemory {
+    frames: Ref<Frames>,
+    start: NonNull<u8>,
+    address: u64,
+    length: usize,
+}
+
+// SAFETY: the bytes are only reached by single volatile accesses inside the run, which lives as long as `frames`.
+unsafe impl Send for DmaMemory {}
+// SAFETY: as above.
+unsafe impl Sync for DmaMemory {}
+
+impl DmaMemory {
+    /// So many zeroed pages below `1 << address_bits`, charged to `budget`.
+    pub fn new(pages: usize, address_bits: u32, budget: &Ref<Account>) -> Result<DmaMemory, MemError> {
+        let frames = Frames::contiguous_below(pages, address_bits, budget)?;
+        let (address, pages) = frames.locate(0).ok_or(MemError::OutOfMemory)?;
+        let start = NonNull::new(phys::pointer(address)).ok_or(MemError::OutOfMemory)?;
+        Ok(DmaMemory { frames, start, address, length: pages * super::paging::PAGE as usize })
+    }
+
+    /// The pages, for mapping.
+    pub fn frames(&self) -> &Ref<Frames> {
+        &self.frames
+    }
+
+    /// Where a device finds it that nothing translates for. Not for anybody outside of the kernel.
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// Bytes.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    #[inline]
+    fn at<T>(&self, offset: usize) -> Result<*mut T, OutOfRange> {
+        let inside = offset.checked_add(size_of::<T>()).is_some_and(|end| end <= self.length);
+        if !inside || !offset.is_multiple_of(align_of::<T>()) {
+            return Err(OutOfRange);
+        }
+        // SAFETY: inside the run, see above.
+        Ok(unsafe { self.start.as_ptr().add(offset) }.cast::<T>())
+    }
+
+    #[inline]
+    fn load<T: Copy>(&self, offset: usize) -> Result<T, OutOfRange> {
+        // SAFETY: aligned and inside; plain integers, of which any bytes are some.
+        self.at::<T>(offset).map(|at| unsafe { ptr::read_volatile(at) })
+    }
+
+    #[inline]
+    fn store<T: Copy>(&self, offset: usize, value: T) -> Result<(), OutOfRange> {
+        // SAFETY: as for loading.
+        self.at::<T>(offset).map(|at| unsafe { ptr::write_volatile(at, value) })
+    }
+
+    /// Two bytes.
+    #[inline]
+    pub fn load16(&self, offset: usize) -> Result<u16, OutOfRange> {
+        self.load(offset)
+    }
+
+    /// Four bytes.
+    #[inline]
+    pub fn load32(&self, offset: usize) -> Result<u32, OutOfRange> {
+        self.load(offset)
+    }
+
+    /// Eight bytes.
+    #[inline]
+    pub fn load64(&self, offset: usize) -> Result<u64, OutOfRange> {
+        self.load(offset)
+    }
+
+    /// Changes two bytes.
+    #[inline]
+    pub fn store16(&self, offset: usize, value: u16) -> Result<(), OutOfRange> {
+        self.store(offset, value)
+    }
+
+    /// Changes four bytes.
+    #[inline]
+    pub fn store32(&self, offset: usize, value: u32) -> Result<(), OutOfRange> {
+        self.store(offset, value)
+    }
+
+    /// Changes eight bytes.
+    #[inline]
+    pub fn store64(&self, offset: usize, value: u64) -> Result<(), OutOfRange> {
+        self.store(offset, value)
+    }
+}
+
+/// What was stored before is seen by devices before what is stored after. Devices on PCI snoop the caches, and x86 keeps the order of
+/// stores to ordinary memory (Intel SDM vol. 3, 8.2.2), so only the compiler has to be told.
+#[inline]
+pub fn publish_barrier() {
+    fence(Ordering::Release);
+}
+
+/// What was stored before is seen by devices before what is loaded after is read: x86 alone does not keep that.
+#[inline]
+pub fn full_barrier() {
+    fence(Ordering::SeqCst);
+}
+
+/// What is loaded after is not older than what was loaded before.
+#[inline]
+pub fn read_barrier() {
+    fence(Ordering::Acquire);
+}
