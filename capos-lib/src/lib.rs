@@ -11,6 +11,7 @@ pub use capos_cpio as cpio;
 pub use capos_dma as dma;
 pub use capos_elf as elf;
 pub use capos_inspect as inspect;
+pub use capos_iommu as iommu;
 pub use capos_ledger as ledger;
 pub use capos_line as line;
 pub use capos_log as log;

@@ -1,0 +1,4 @@
+mod amd;
+mod intel;
+mod machine;
+mod tables;
