@@ -6,13 +6,21 @@
 //! Memory is an argument, nothing is allocated after set-up, and whatever a driver or a device wrote is read once, checked, and
 //! answered by an error that says whose fault it is.
 #![no_std]
-#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
+#![cfg_attr(
+    not(any(test, fuzzing)),
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used)
+)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 extern crate std;
 
+pub mod memory;
 pub mod pool;
+pub mod virtq;
 pub mod window;
+#[cfg(any(test, fuzzing))]
+pub mod world;
 
+pub use memory::{Real, Shadow};
 pub use pool::{Addresses, Located, Pool, Slot, Space, TokenError};

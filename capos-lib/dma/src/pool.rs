@@ -84,13 +84,22 @@ pub enum TokenError {
     TooManyPins,
 }
 
+/// A number that no token has.
+const NOBODY: u64 = u64::MAX;
+
 /// One buffer, or room for one. A buffer has a length; while it may be named it has its number, later only its pins.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Slot {
     number: u64,
     base: u64,
     length: u64,
     pins: u32,
+}
+
+impl Default for Slot {
+    fn default() -> Slot {
+        Slot { number: NOBODY, base: 0, length: 0, pins: 0 }
+    }
 }
 
 /// A place that a token names.
@@ -178,12 +187,14 @@ impl Pool {
 
     /// Takes a buffer away: from now on nobody can name it. `token` is the one that [`Pool::insert`] gave.
     pub fn remove(&mut self, token: u64) -> Result<Removal, TokenError> {
-        let (place, offset) = self.place(token)?;
-        if offset != 0 {
+        let (number, place) = self.place(token);
+        let Some(slot) = self.slots.get_mut(usize::from(place)).filter(|it| it.number == number) else {
+            return Err(self.nobody(number));
+        };
+        if token & ((1 << self.space.shift) - 1) != 0 {
             return Err(TokenError::OutOfRange);
         }
-        let slot = self.slots.get_mut(usize::from(place)).ok_or(TokenError::Unknown)?;
-        slot.number = 0;
+        slot.number = NOBODY;
         if slot.pins > 0 {
             return Ok(Removal::Pinned(place));
         }
@@ -192,21 +203,28 @@ impl Pool {
     }
 
     /// What the device is to be given for `length` bytes at `token`.
-    #[inline]
     pub fn locate(&self, token: u64, length: u64) -> Result<Located, TokenError> {
-        let (slot, offset) = self.place(token)?;
-        let buffer = self.slots.get(usize::from(slot)).ok_or(TokenError::Unknown)?;
-        Ok(Located { slot, address: buffer.address(offset, length)? })
+        let (number, slot) = self.place(token);
+        match self.slots.get(usize::from(slot)) {
+            Some(buffer) if buffer.number == number => {
+                Ok(Located { slot, address: buffer.address(token, self.space.shift, length)? })
+            }
+            _ => Err(self.nobody(number)),
+        }
     }
 
     /// Like [`Pool::locate`], and the device is given it: the buffer stays until [`Pool::unpin`].
     #[inline]
     pub fn pin(&mut self, token: u64, length: u64) -> Result<Located, TokenError> {
-        let (slot, offset) = self.place(token)?;
-        let buffer = self.slots.get_mut(usize::from(slot)).ok_or(TokenError::Unknown)?;
-        let address = buffer.address(offset, length)?;
-        buffer.pins = buffer.pins.checked_add(1).ok_or(TokenError::TooManyPins)?;
-        Ok(Located { slot, address })
+        let (number, slot) = self.place(token);
+        match self.slots.get_mut(usize::from(slot)) {
+            Some(buffer) if buffer.number == number => {
+                let address = buffer.address(token, self.space.shift, length)?;
+                buffer.pins = buffer.pins.checked_add(1).ok_or(TokenError::TooManyPins)?;
+                Ok(Located { slot, address })
+            }
+            _ => Err(self.nobody(number)),
+        }
     }
 
     /// The device is through with what it was given once.
@@ -215,7 +233,7 @@ impl Pool {
         let Some(buffer) = self.slots.get_mut(usize::from(slot)) else { return };
         let Some(pins) = buffer.pins.checked_sub(1) else { return };
         buffer.pins = pins;
-        if pins == 0 && buffer.number == 0 {
+        if pins == 0 && buffer.number == NOBODY {
             self.reclaimable += 1;
         }
     }
@@ -223,7 +241,7 @@ impl Pool {
     /// The slot of a buffer that was removed and that the device is through with; each is named once, and free from then on.
     pub fn reclaim(&mut self) -> Option<u16> {
         self.reclaimable = self.reclaimable.checked_sub(1)?;
-        let place = self.slots.iter().position(|it| it.length > 0 && it.number == 0 && it.pins == 0)?;
+        let place = self.slots.iter().position(|it| it.length > 0 && it.number == NOBODY && it.pins == 0)?;
         *self.slots.get_mut(place)? = Slot::default();
         u16::try_from(place).ok()
     }
@@ -233,23 +251,17 @@ impl Pool {
         let shift = self.space.shift;
         (0..).zip(&self.slots).filter(|(_, it)| it.length > 0).map(move |(slot, it)| Buffer {
             slot,
-            token: (it.number > 0).then_some(it.number << shift),
+            token: (it.number != NOBODY).then(|| it.number << shift),
             addresses: it.base..it.base.saturating_add(it.length),
             pins: it.pins,
         })
     }
 
-    /// Slot and offset of a token that names a buffer.
+    /// The number of a token, and its slot.
     #[inline]
-    fn place(&self, token: u64) -> Result<(u16, u64), TokenError> {
+    fn place(&self, token: u64) -> (u64, u16) {
         let number = token >> self.space.shift;
-        let place = number as usize & self.slots.len().wrapping_sub(1);
-        match self.slots.get(place) {
-            Some(slot) if slot.number == number && number > 0 => {
-                Ok((place as u16, token & ((1 << self.space.shift) - 1)))
-            }
-            _ => Err(self.nobody(number)),
-        }
+        (number, (number as usize & self.slots.len().wrapping_sub(1)) as u16)
     }
 
     /// Why a number is no buffer's.
@@ -307,9 +319,10 @@ impl Pool {
 }
 
 impl Slot {
-    /// The device's address of `length` bytes at `offset`.
+    /// The device's address of `length` bytes at the token's offset.
     #[inline]
-    fn address(&self, offset: u64, length: u64) -> Result<u64, TokenError> {
+    fn address(&self, token: u64, shift: u32, length: u64) -> Result<u64, TokenError> {
+        let offset = token & ((1 << shift) - 1);
         let end = offset.checked_add(length).ok_or(TokenError::Wraps)?;
         if end > self.length {
             return Err(TokenError::OutOfRange);

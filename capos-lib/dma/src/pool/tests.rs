@@ -251,6 +251,8 @@ impl Model {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_pool_is_what_its_model_is(ops in prop::collection::vec(op(), 0..120)) {
         let mut pool = edu();

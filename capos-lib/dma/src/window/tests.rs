@@ -144,6 +144,8 @@ fn ranges() -> impl Strategy<Value = (u64, u64, u8, Access)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Against a policy for every byte by itself.
     #[test]
     fn the_table_is_what_its_bytes_are(

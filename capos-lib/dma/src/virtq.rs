@@ -1,0 +1,339 @@
+//! The split virtqueue (virtio 1.2, 2.7) where the device is given physical addresses.
+//!
+//! The driver writes descriptors with tokens into a **shadow** of the descriptor table and the available ring. [`Queue::publish`] checks what is new
+//! there and copies it to the **real** ones, with addresses, under the same indices; the used ring has no addresses, so the driver
+//! reads the real one. A buffer is pinned from the moment that its descriptor is published until the kernel itself saw the device
+//! give the chain back ([`Queue::collect`]), or reset the device.
+//!
+//! Of a chain in flight everything is known from memory of the kernel: neither shadow nor real ring are asked again. A descriptor is in at most one chain, so
+//! all chains together are no longer than the table.
+
+use crate::memory::{Real, Shadow};
+use crate::pool::{Pool, TokenError};
+use alloc::boxed::Box;
+use capos_virtio::layout::{NO_NOTIFY, flags};
+use core::fmt;
+use core::sync::atomic::Ordering;
+
+pub use capos_virtio::{DeviceFault, Layout};
+
+/// Descriptors that a chain has at most: what any driver here needs, and less than devices take.
+pub const LONGEST_CHAIN: u16 = 256;
+
+/// What is known of a descriptor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Descriptor {
+    state: State,
+    /// The slot of its buffer.
+    slot: u16,
+    /// The next of its chain; itself at the end.
+    next: u16,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum State {
+    #[default]
+    Free,
+    /// A chain in flight begins with it.
+    Head,
+    /// It is in a chain in flight.
+    Rest,
+}
+
+/// What was published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[must_use = "the device may sleep until the bell is rung"]
+pub struct Published {
+    /// Chains.
+    pub count: u16,
+    /// The device wants to be notified.
+    pub bell: bool,
+    /// The limit was reached: there is more.
+    pub more: bool,
+}
+
+/// Why nothing more is published until the device is reset: the driver's fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// What was published before.
+    pub before: Published,
+    /// The descriptor that is wrong, unless the queue is.
+    pub descriptor: u16,
+    /// What is wrong.
+    pub reason: Reason,
+}
+
+/// What is wrong with a chain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// The queue was stopped before, for a refusal or a fault of the device.
+    Stopped,
+    /// So many new entries are more than the ring has.
+    Index(u16),
+    /// The table has no such descriptor.
+    NotInTable,
+    /// The descriptor is in flight already, or twice in its chain.
+    InUse,
+    /// Tables of descriptors are not taken.
+    Indirect,
+    /// A flag that there is not.
+    Flags(u16),
+    /// What the device reads comes before what it writes (2.7.4.2).
+    Order,
+    /// More than [`LONGEST_CHAIN`] descriptors.
+    TooLong,
+    /// The address.
+    Token(TokenError),
+}
+
+/// The kernel's side of one queue, for one life of the device.
+pub struct Queue {
+    layout: Layout,
+    descriptors: Box<[Descriptor]>,
+    /// EVENT_IDX was negotiated.
+    event_index: bool,
+    /// The available index that the device knows.
+    published: u16,
+    /// The used index that was seen.
+    collected: u16,
+    /// Chains that the device has.
+    in_flight: u16,
+    /// The driver's entries are not looked at any more.
+    stopped: bool,
+    fault: Option<DeviceFault>,
+}
+
+/// A chain that is being copied.
+struct Chain {
+    descriptors: u16,
+    /// A descriptor that the device writes was there.
+    writes: bool,
+}
+
+impl Queue {
+    /// For rings that are all zero. There is one descriptor for each of the layout, or none is made.
+    pub fn new(layout: Layout, event_index: bool, descriptors: Box<[Descriptor]>) -> Option<Queue> {
+        (descriptors.len() == usize::from(layout.size())).then_some(Queue {
+            layout,
+            descriptors,
+            event_index,
+            published: 0,
+            collected: 0,
+            in_flight: 0,
+            stopped: false,
+            fault: None,
+        })
+    }
+
+    /// Chains that the device has.
+    pub fn in_flight(&self) -> u16 {
+        self.in_flight
+    }
+
+    /// Publishes new chains until `limit` descriptors are reached. Call [`Queue::collect`] before, since a driver that saw a used
+    /// chain may use its descriptors again.
+    ///
+    /// # Errors
+    /// The first entry that is wrong. Those before it are published; neither it nor any later one ever is.
+    #[inline]
+    pub fn publish(
+        &mut self,
+        shadow: &impl Shadow,
+        real: &impl Real,
+        pool: &mut Pool,
+        limit: u16,
+    ) -> Result<Published, Refusal> {
+        let refuse = |descriptor, reason| Refusal { before: Published::default(), descriptor, reason };
+        if self.stopped {
+            return Err(refuse(0, Reason::Stopped));
+        }
+        let wanted = shadow.read16(self.layout.available_index());
+        real.fence(Ordering::Acquire);
+        let fresh = wanted.wrapping_sub(self.published);
+        if fresh > self.layout.size() {
+            self.stopped = true;
+            return Err(refuse(0, Reason::Index(fresh)));
+        }
+        let (first, mut next, mut taken, mut refused) = (self.published, self.published, 0, None);
+        while next != wanted && taken < limit {
+            let entry = self.layout.available_entry(next);
+            let head = shadow.read16(entry);
+            match self.chain(head, shadow, real, pool) {
+                Ok(descriptors) => taken = taken.saturating_add(descriptors),
+                Err((descriptor, reason)) => {
+                    (self.stopped, refused) = (true, Some((descriptor, reason)));
+                    break;
+                }
+            }
+            real.write16(entry, head);
+            next = next.wrapping_add(1);
+        }
+        let count = next.wrapping_sub(first);
+        (self.published, self.in_flight) = (next, self.in_flight + count);
+        let bell = self.announce(first, shadow, real);
+        let before = Published { count, bell, more: !self.stopped && self.published != wanted };
+        match refused {
+            None => Ok(before),
+            Some((descriptor, reason)) => Err(Refusal { before, descriptor, reason }),
+        }
+    }
+
+    /// Takes back what the device is through with, and gives how many chains that were.
+    ///
+    /// # Errors
+    /// What the device did wrong. It keeps all that it has until it is reset.
+    #[inline]
+    pub fn collect(&mut self, real: &impl Real, pool: &mut Pool) -> Result<u16, DeviceFault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let index = real.read16(self.layout.used_index());
+        real.fence(Ordering::Acquire);
+        let fresh = index.wrapping_sub(self.collected);
+        if fresh > self.in_flight {
+            return Err(self.device_failed(DeviceFault::Index(fresh)));
+        }
+        for _ in 0..fresh {
+            let id = real.read32(self.layout.used_entry(self.collected));
+            match self.descriptors.get(id as usize).map(|it| it.state) {
+                None => return Err(self.device_failed(DeviceFault::UnknownId(id))),
+                Some(State::Head) => self.release(id as u16, u16::MAX, pool),
+                Some(_) => return Err(self.device_failed(DeviceFault::NotInFlight(id))),
+            }
+            self.collected = self.collected.wrapping_add(1);
+            self.in_flight -= 1;
+        }
+        Ok(fresh)
+    }
+
+    /// The device was reset, and has nothing any more. The queue is through; a new one comes with the device's next life.
+    pub fn abandon(&mut self, pool: &mut Pool) {
+        for descriptor in self.descriptors.iter_mut().filter(|it| it.state != State::Free) {
+            descriptor.state = State::Free;
+            pool.unpin(descriptor.slot);
+        }
+        (self.in_flight, self.stopped) = (0, true);
+    }
+
+    /// Checks and copies one chain; gives the number of its descriptors.
+    #[inline]
+    fn chain(
+        &mut self,
+        head: u16,
+        shadow: &impl Shadow,
+        real: &impl Real,
+        pool: &mut Pool,
+    ) -> Result<u16, (u16, Reason)> {
+        let mut chain = Chain { descriptors: 0, writes: false };
+        let mut index = head;
+        loop {
+            match self.copy(index, &mut chain, shadow, real, pool) {
+                Ok(Some(next)) => index = next,
+                Ok(None) => return Ok(chain.descriptors),
+                Err(reason) => {
+                    self.release(head, chain.descriptors, pool);
+                    return Err((index, reason));
+                }
+            }
+        }
+    }
+
+    /// Checks and copies one descriptor, and gives the next of its chain.
+    #[inline]
+    fn copy(
+        &mut self,
+        index: u16,
+        chain: &mut Chain,
+        shadow: &impl Shadow,
+        real: &impl Real,
+        pool: &mut Pool,
+    ) -> Result<Option<u16>, Reason> {
+        let known = self.descriptors.get_mut(usize::from(index)).ok_or(Reason::NotInTable)?;
+        if known.state != State::Free {
+            return Err(Reason::InUse);
+        }
+        let at = self.layout.descriptor(index);
+        let (token, rest) = (shadow.read64(at), shadow.read64(at + 8));
+        // Length in the lower half, then flags, then the next descriptor (2.7.5).
+        let (length, flags, next) = (rest as u32, (rest >> 32) as u16, (rest >> 48) as u16);
+        if flags & !(flags::NEXT | flags::WRITE) != 0 {
+            return Err(if flags & flags::INDIRECT != 0 { Reason::Indirect } else { Reason::Flags(flags) });
+        }
+        let writes = flags & flags::WRITE != 0;
+        if chain.writes && !writes {
+            return Err(Reason::Order);
+        }
+        if chain.descriptors == LONGEST_CHAIN {
+            return Err(Reason::TooLong);
+        }
+        let place = pool.pin(token, length.into()).map_err(Reason::Token)?;
+        let state = if chain.descriptors == 0 { State::Head } else { State::Rest };
+        let next = (flags & flags::NEXT != 0).then_some(next);
+        *known = Descriptor { state, slot: place.slot, next: next.unwrap_or(index) };
+        *chain = Chain { descriptors: chain.descriptors + 1, writes };
+        real.write64(at, place.address);
+        real.write64(at + 8, rest);
+        Ok(next)
+    }
+
+    /// Lets go of a chain, of which at most so many descriptors are there.
+    #[inline]
+    fn release(&mut self, head: u16, most: u16, pool: &mut Pool) {
+        let mut index = head;
+        for _ in 0..most {
+            let Some(known) = self.descriptors.get_mut(usize::from(index)) else { return };
+            known.state = State::Free;
+            pool.unpin(known.slot);
+            if known.next == index {
+                return;
+            }
+            index = known.next;
+        }
+    }
+
+    /// Lets the device see everything since `first`, and what the driver wants to be interrupted for. Gives whether it wants the bell.
+    #[inline]
+    fn announce(&self, first: u16, shadow: &impl Shadow, real: &impl Real) -> bool {
+        let layout = self.layout;
+        real.write16(layout.available(), shadow.read16(layout.available()));
+        real.write16(layout.used_event(), shadow.read16(layout.used_event()));
+        if self.published == first {
+            return false;
+        }
+        // Descriptors and entries come before the index (2.7.13.1), and that before looking at what the device wants (2.7.13.4.1).
+        real.fence(Ordering::Release);
+        real.write16(layout.available_index(), self.published);
+        real.fence(Ordering::SeqCst);
+        if self.event_index {
+            let event = real.read16(layout.available_event());
+            let behind = self.published.wrapping_sub(event).wrapping_sub(1);
+            return behind < self.published.wrapping_sub(first);
+        }
+        real.read16(layout.used()) & NO_NOTIFY == 0
+    }
+
+    #[cold]
+    fn device_failed(&mut self, fault: DeviceFault) -> DeviceFault {
+        (self.stopped, self.fault) = (true, Some(fault));
+        fault
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("the queue is stopped until the device is reset"),
+            Self::Index(fresh) => write!(f, "the driver's ring cannot have {fresh} new entries"),
+            Self::NotInTable => f.write_str("the driver's ring names a descriptor that there is not"),
+            Self::InUse => f.write_str("the driver's descriptor is in flight already"),
+            Self::Indirect => f.write_str("the driver's descriptor is a table of descriptors"),
+            Self::Flags(flags) => write!(f, "the driver's descriptor has flags {flags:#x}"),
+            Self::Order => f.write_str("the driver's chain is read behind what is written"),
+            Self::TooLong => f.write_str("the driver's chain is too long"),
+            Self::Token(error) => error.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
