@@ -120,6 +120,10 @@ struct Budget {
   priority @6 :UInt8 = 10;
   cpuPercent @7 :UInt16 = 0;
   # Of one processor's time, in all; 0: no share of its own.
+  dmaPages @8 :UInt32 = 0;
+  # Pages that devices may reach; they count as memory, too.
+  vectors @9 :UInt32 = 0;
+  # Interrupts of devices.
 }
 
 enum Restart {

@@ -5,8 +5,8 @@ use crate::page::Record;
 use core::fmt;
 
 /// Kinds of resource, in the order of `capos_mem::Resource`: memory pages, capability slots, threads, calls in flight, endpoint entries, log
-/// bytes a second.
-pub const RESOURCES: usize = 6;
+/// bytes a second, DMA pages, vectors.
+pub const RESOURCES: usize = 8;
 
 /// Bytes of a name.
 const NAME: usize = 32;

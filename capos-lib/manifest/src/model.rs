@@ -143,6 +143,10 @@ pub struct Budget {
     pub priority: u8,
     /// Hundredths of one processor's time for all its threads together; 0: no share of its own.
     pub cpu_percent: u16,
+    /// Pages that devices may reach; they count as memory, too.
+    pub dma_pages: u32,
+    /// Interrupts of devices.
+    pub vectors: u32,
 }
 
 impl Default for Budget {
@@ -157,6 +161,8 @@ impl Default for Budget {
             log_bytes: 65536,
             priority: 10,
             cpu_percent: 0,
+            dma_pages: 0,
+            vectors: 0,
         }
     }
 }

@@ -21,10 +21,14 @@ pub enum Resource {
     EndpointEntries = 4,
     /// Bytes of the kernel log.
     LogBytes = 5,
+    /// Pages that devices may reach, which are pages of memory, too.
+    DmaPages = 6,
+    /// Interrupt vectors of devices.
+    Vectors = 7,
 }
 
 /// How many kinds of resource there are.
-pub const RESOURCES: usize = 6;
+pub const RESOURCES: usize = 8;
 
 impl Resource {
     /// Every resource, in the order of their numbers.
@@ -35,6 +39,8 @@ impl Resource {
         Resource::CallsInFlight,
         Resource::EndpointEntries,
         Resource::LogBytes,
+        Resource::DmaPages,
+        Resource::Vectors,
     ];
 }
 
@@ -152,7 +158,7 @@ mod tests {
 
     #[test]
     fn resources_do_not_borrow_from_each_other() {
-        let budget = Budget::new([0, 1, 2, 3, 4, 5]);
+        let budget = Budget::new([0, 1, 2, 3, 4, 5, 6, 7]);
         assert!(budget.charge(Resource::MemoryPages, 1).is_err());
         assert!(budget.charge(Resource::EndpointEntries, 4).is_ok());
         assert_eq!(budget.used(Resource::LogBytes), 0);

@@ -24,7 +24,7 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_hal::account::Account;
 use kernel_hal::sync::Ref;
-use kernel_hal::{BootModule, PanicAction, boot, cpu as machine, mem};
+use kernel_hal::{BootModule, IRQ_PLACES, PanicAction, boot, cpu as machine, mem};
 use kernel_hal::{order, panic};
 
 /// Name of the first process's program among the boot files.
@@ -120,6 +120,8 @@ fn make_init(file: &BootModule) -> Result<Ref<Process>, CreateError> {
         calls_in_flight: 1 << 26,
         endpoint_entries: 1 << 26,
         log_bytes: 1 << 30,
+        dma_pages: mem::free_pages(),
+        vectors: IRQ_PLACES as u64,
         priority: (PRIORITIES - 1) as u8,
         cpu_percent: 0,
     };

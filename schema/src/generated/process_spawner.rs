@@ -26,6 +26,8 @@ pub struct CreateParams<'a> {
     pub priority: u8,
     pub name: &'a str,
     pub cpu_percent: u16,
+    pub dma_pages: u32,
+    pub vectors: u32,
 }
 
 impl CreateParams<'_> {
@@ -43,7 +45,10 @@ impl Encode for CreateParams<'_> {
                 u64::from(self.memory_pages) | (u64::from(self.cap_slots) << 32),
                 u64::from(self.threads) | (u64::from(self.calls_in_flight) << 32),
                 u64::from(self.endpoint_entries) | (u64::from(self.log_bytes) << 32),
-                u64::from(self.priority) | (u64::from(self.cpu_percent) << 16),
+                u64::from(self.priority)
+                    | (u64::from(self.cpu_percent) << 16)
+                    | (u64::from(self.dma_pages) << 32),
+                u64::from(self.vectors),
             ],
             [Pointer::Capability, Pointer::Text(self.name)],
         )
@@ -53,7 +58,7 @@ impl Encode for CreateParams<'_> {
 impl<'a> Decode<'a> for CreateParams<'a> {
     #[inline]
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let message = Message::<5, 2>::parse(message)?;
+        let message = Message::<6, 2>::parse(message)?;
         message.capability(0)?;
         Ok(CreateParams {
             size: message.data[0],
@@ -66,6 +71,8 @@ impl<'a> Decode<'a> for CreateParams<'a> {
             priority: message.data[4] as u8,
             name: message.text(1)?,
             cpu_percent: (message.data[4] >> 16) as u16,
+            dma_pages: (message.data[4] >> 32) as u32,
+            vectors: message.data[5] as u32,
         })
     }
 }

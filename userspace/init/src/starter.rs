@@ -32,6 +32,8 @@ const SUPERVISOR_BUDGET: Budget = Budget {
     log_bytes: 262_144,
     priority: 30,
     cpu_percent: 0,
+    dma_pages: 0,
+    vectors: 0,
 };
 
 /// A process that has been made and has nothing yet, with what it will be told.
@@ -110,6 +112,8 @@ async fn create(
         log_bytes: budget.log_bytes,
         priority: budget.priority,
         cpu_percent: budget.cpu_percent,
+        dma_pages: budget.dma_pages,
+        vectors: budget.vectors,
         name: name.get(..name.floor_char_boundary(31)).unwrap_or(""),
     };
     state.kernel.spawner.create(&file.object, params).await.map_err(about)

@@ -33,6 +33,8 @@ const BUDGET: &[&str] = &[
     "logBytes",
     "priority",
     "cpuPercent",
+    "dmaPages",
+    "vectors",
 ];
 pub(super) const RESTART: &[(&str, Restart)] =
     &[("never", Restart::Never), ("onFailure", Restart::OnFailure), ("always", Restart::Always)];
@@ -152,6 +154,8 @@ fn budget(fields: &Fields<'_>) -> Result<Budget, ExportError> {
         log_bytes: of.number("logBytes")?.unwrap_or(default.log_bytes),
         priority: of.number("priority")?.unwrap_or(default.priority),
         cpu_percent: of.number("cpuPercent")?.unwrap_or(default.cpu_percent),
+        dma_pages: of.number("dmaPages")?.unwrap_or(default.dma_pages),
+        vectors: of.number("vectors")?.unwrap_or(default.vectors),
     })
 }
 

@@ -17,6 +17,8 @@ fn defaults_are_those_of_the_schema() {
         ("logBytes", default.log_bytes),
         ("priority", u32::from(default.priority)),
         ("cpuPercent", u32::from(default.cpu_percent)),
+        ("dmaPages", default.dma_pages),
+        ("vectors", default.vectors),
     ];
     for (name, value) in values {
         let line = text.lines().find(|line| line.trim().starts_with(name)).unwrap();

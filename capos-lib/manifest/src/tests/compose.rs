@@ -136,7 +136,7 @@ fn unknown_fields() {
     );
     refused(
         r#"{"services": {"x": {"budget": {"memory": 1}}}}"#,
-        "services.x.budget.memory: there is no such field (possible are memoryPages, capSlots, threads, callsInFlight, endpointEntries, logBytes, priority, cpuPercent)",
+        "services.x.budget.memory: there is no such field (possible are memoryPages, capSlots, threads, callsInFlight, endpointEntries, logBytes, priority, cpuPercent, dmaPages, vectors)",
     );
     let wrong = EXPORT.replace("\"systems\"", "\"system\"");
     assert_eq!(

@@ -155,10 +155,19 @@ fn a_service() -> impl Strategy<Value = Service> {
     let caps = prop::collection::vec((a_name(), a_name(), source), 0..4);
     let exports = prop::collection::vec((a_name(), a_name()), 0..3);
     let restart = prop_oneof![Just(Restart::Never), Just(Restart::OnFailure), Just(Restart::Always)];
-    let numbers = (any::<[u32; 6]>(), any::<(u8, u16)>(), any::<bool>());
+    let numbers = (any::<[u32; 8]>(), any::<(u8, u16)>(), any::<bool>());
     (a_name(), a_name(), prop::collection::vec(a_name(), 0..3), caps, exports, restart, numbers).prop_map(
         |(name, binary, args, caps, exports, restart, (numbers, (priority, cpu_percent), autostart))| {
-            let [memory_pages, cap_slots, threads, calls_in_flight, endpoint_entries, log_bytes] = numbers;
+            let [
+                memory_pages,
+                cap_slots,
+                threads,
+                calls_in_flight,
+                endpoint_entries,
+                log_bytes,
+                dma_pages,
+                vectors,
+            ] = numbers;
             Service {
                 name,
                 binary,
@@ -177,6 +186,8 @@ fn a_service() -> impl Strategy<Value = Service> {
                     log_bytes,
                     priority,
                     cpu_percent,
+                    dma_pages,
+                    vectors,
                 },
                 restart,
                 autostart,

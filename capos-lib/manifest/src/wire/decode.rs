@@ -138,5 +138,7 @@ fn budget(reader: message::budget::Reader<'_>) -> Budget {
         log_bytes: reader.get_log_bytes(),
         priority: reader.get_priority(),
         cpu_percent: reader.get_cpu_percent(),
+        dma_pages: reader.get_dma_pages(),
+        vectors: reader.get_vectors(),
     }
 }

@@ -87,6 +87,8 @@ fn budget(mut to: message::budget::Builder<'_>, from: &Budget) {
     to.set_log_bytes(from.log_bytes);
     to.set_priority(from.priority);
     to.set_cpu_percent(from.cpu_percent);
+    to.set_dma_pages(from.dma_pages);
+    to.set_vectors(from.vectors);
 }
 
 fn supervision(mut to: message::service::Builder<'_>, from: &Service) {

@@ -67,6 +67,8 @@ fn limits(params: &CreateParams<'_>) -> Option<Limits> {
         calls_in_flight: u64::from(params.calls_in_flight),
         endpoint_entries: u64::from(params.endpoint_entries),
         log_bytes: u64::from(params.log_bytes),
+        dma_pages: u64::from(params.dma_pages),
+        vectors: u64::from(params.vectors),
         priority: params.priority,
         cpu_percent: u32::from(params.cpu_percent),
     })

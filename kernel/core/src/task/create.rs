@@ -35,6 +35,8 @@ pub(crate) struct Limits {
     pub calls_in_flight: u64,
     pub endpoint_entries: u64,
     pub log_bytes: u64,
+    pub dma_pages: u64,
+    pub vectors: u64,
     pub priority: u8,
     /// Hundredths of one processor; 0: its maker's share.
     pub cpu_percent: u32,
@@ -178,6 +180,8 @@ fn unloaded(payer: &Payer<'_>, name: Name, limits: &Limits, entry: u64) -> Resul
         limits.calls_in_flight,
         limits.endpoint_entries,
         limits.log_bytes,
+        limits.dma_pages,
+        limits.vectors,
     ];
     let share = Share::of_child(payer.share, limits.cpu_percent)?;
     let account = Account::open(payer.account, amounts).map_err(|error| match error {

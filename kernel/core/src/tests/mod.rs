@@ -70,6 +70,8 @@ const LIMITS: Limits = Limits {
     calls_in_flight: 1024,
     endpoint_entries: 64,
     log_bytes: 4096,
+    dma_pages: 64,
+    vectors: 8,
     priority: 10,
     cpu_percent: 0,
 };

@@ -30,6 +30,8 @@ fn params(name: &str) -> process_spawner::CreateParams<'_> {
         calls_in_flight: 128,
         endpoint_entries: 0,
         log_bytes: 0,
+        dma_pages: 0,
+        vectors: 0,
         priority: 5,
         cpu_percent: 0,
         name,
@@ -472,6 +474,8 @@ fn a_long_chain_of_processes_ends_without_a_deep_stack() {
         threads: 1,
         endpoint_entries: 0,
         log_bytes: 0,
+        dma_pages: 0,
+        vectors: 0,
         priority: 1,
         cpu_percent: 0,
     };

@@ -471,6 +471,8 @@ fn create_sqe(user: &User, spawner: CapId, binary: CapId) -> Sqe {
         calls_in_flight: 64,
         endpoint_entries: 0,
         log_bytes: 0,
+        dma_pages: 0,
+        vectors: 0,
         priority: 1,
         cpu_percent: 0,
         name: "hungry",

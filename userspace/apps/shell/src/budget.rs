@@ -18,6 +18,8 @@ const USUAL: CreateParams<'static> = CreateParams {
     log_bytes: 16_384,
     priority: 10,
     cpu_percent: 0,
+    dma_pages: 0,
+    vectors: 0,
     name: "",
 };
 

@@ -34,10 +34,11 @@ fn budgets(setup: &Setup, seat: &Seat) -> Result<(), CallError> {
     report.equal("L1 its name", found.name.as_str(), "witness");
     report.equal("L1 it runs", (found.life, found.end), (Life::Runs, End::None));
     report.equal("L1 its priority", found.priority, LIMITS.priority);
-    let Limits { memory_pages, cap_slots, threads, calls_in_flight, endpoint_entries, log_bytes, .. } =
-        LIMITS;
+    let Limits { memory_pages, cap_slots, threads, calls_in_flight, endpoint_entries, .. } = LIMITS;
+    let Limits { log_bytes, dma_pages, vectors, .. } = LIMITS;
     let limits =
-        [memory_pages, cap_slots, threads, calls_in_flight, endpoint_entries, log_bytes].map(u64::from);
+        [memory_pages, cap_slots, threads, calls_in_flight, endpoint_entries, log_bytes, dma_pages, vectors]
+            .map(u64::from);
     report.equal("L1 its limits", found.budget.map(|it| it.limit), limits);
     let slots = Use { used: seat.own as u64, lent: 0, limit: u64::from(cap_slots) };
     report.equal("L1 its slots", found.slots(), slots);

@@ -29,6 +29,8 @@ pub fn limits(depth: u64) -> Limits {
         log_bytes: 1024 * all,
         priority: 5,
         cpu_percent: 0,
+        dma_pages: 0,
+        vectors: 0,
     }
 }
 

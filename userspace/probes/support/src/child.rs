@@ -27,6 +27,10 @@ pub struct Limits {
     pub priority: u8,
     /// Hundredths of one processor's time; 0: whatever we have.
     pub cpu_percent: u16,
+    /// Pages that devices may reach.
+    pub dma_pages: u32,
+    /// Interrupts of devices.
+    pub vectors: u32,
 }
 
 impl Limits {
@@ -40,6 +44,8 @@ impl Limits {
         log_bytes: 4096,
         priority: 10,
         cpu_percent: 0,
+        dma_pages: 0,
+        vectors: 0,
     };
 
     /// Enough for a program of `threads` threads with a heap.
@@ -66,6 +72,8 @@ impl Limits {
             log_bytes: self.log_bytes,
             priority: self.priority,
             cpu_percent: self.cpu_percent,
+            dma_pages: self.dma_pages,
+            vectors: self.vectors,
             name,
         }
     }

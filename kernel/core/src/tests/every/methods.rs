@@ -235,6 +235,8 @@ fn spawn(world: &World) -> Scene {
         calls_in_flight: 64,
         endpoint_entries: 1,
         log_bytes: 1,
+        dma_pages: 0,
+        vectors: 0,
         priority: 1,
         cpu_percent: 0,
         name: "child",
