@@ -37,6 +37,8 @@ fn main() -> io::Result<()> {
         ("acpi", "hardware-reduced", acpi_machine(reduced_fadt())),
         ("acpi", "remapping", acpi_remapping()),
         ("acpi", "root-pointer", root_pointer()),
+        ("pci", "functions", pci_functions()),
+        ("pci", "answers", vec![0; 64]),
         ("cpio", "three-files", archive()),
         ("manifest", "default", system("default")),
         ("manifest", "minimal", system("minimal")),
@@ -185,6 +187,35 @@ fn acpi_machine(fadt: Vec<u8>) -> Vec<u8> {
         [&[1, 0xa2, 0x86, 0x80, 0, 64, 0, 0][..], &0xfed0_0000u64.to_le_bytes(), &[0, 0, 1, 0]].concat();
     let sleep = b"\x08_S5_\x12\x07\x04\x0a\x05\0\0\0";
     acpi_tables(&[(5, sleep), (1, &fadt), (0, &madt()), (2, &windows), (3, &timer)])
+}
+
+/// The form that the target takes: a byte that says so, then for each function its place and as many bytes of configuration space as it
+/// has, and which of them can be written. A bridge, a virtio device behind it, and one that has a table of messages.
+fn pci_functions() -> Vec<u8> {
+    let mut virtio = [0; 192];
+    virtio[..16].copy_from_slice(&[0xf4, 0x1a, 0x44, 0x10, 7, 0, 0x10, 0, 1, 0, 0xff, 0, 0, 0, 0, 0]);
+    virtio[0x20..0x28].copy_from_slice(&[0x0c, 0, 0, 0, 1, 0, 0, 0]);
+    virtio[0x34] = 0x40;
+    virtio[0x40..0x54]
+        .copy_from_slice(&[9, 0x60, 20, 2, 4, 0, 0, 0, 0, 0x30, 0, 0, 0, 0x10, 0, 0, 4, 0, 0, 0]);
+    virtio[0x60..0x70].copy_from_slice(&[9, 0x70, 16, 1, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0]);
+    virtio[0x70..0x7c].copy_from_slice(&[0x11, 0x80, 3, 0, 4, 0x20, 0, 0, 4, 0x28, 0, 0]);
+    virtio[0x80..0x94]
+        .copy_from_slice(&[0x10, 0xa0, 2, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    virtio[0xa0..0xa8].copy_from_slice(&[1, 0xa8, 3, 0, 8, 0, 0, 0]);
+    virtio[0xa8..0xb0].copy_from_slice(&[5, 0, 0x88, 1, 0, 0, 0, 0]);
+    let mut bridge = [0; 32];
+    bridge[..16].copy_from_slice(&[0x36, 0x1b, 0x0c, 0, 7, 0, 0, 0, 0, 0, 4, 6, 0, 0, 1, 0]);
+    bridge[0x19..0x1b].copy_from_slice(&[1, 1]);
+    let mut out = vec![1];
+    for (place, bytes) in [([0, 0x10], &bridge[..]), ([1, 0], &virtio[..])] {
+        out.extend(place);
+        out.push(bytes.len() as u8);
+        out.extend(bytes);
+        let base = |at: usize| (0x10..0x28).contains(&at) && at % 4 > 1;
+        out.extend((0..bytes.len()).map(|at| if base(at) { 0xff } else { 0 }));
+    }
+    out
 }
 
 fn acpi_tables(tables: &[(u8, &[u8])]) -> Vec<u8> {

@@ -1,0 +1,50 @@
+//! Access to configuration space.
+
+use crate::address::Address;
+
+/// Configuration space. What is not there reads as all ones and is written in vain.
+///
+/// Registers are aligned to their width. A function without extended space (from 0x100 on) has nothing there.
+pub trait Config {
+    /// Reads 32 bits.
+    fn read32(&self, at: Address, register: u16) -> u32;
+    /// Writes 32 bits.
+    fn write32(&self, at: Address, register: u16, value: u32);
+    /// Writes 16 bits: next to COMMAND and other control registers lie status bits that are cleared by writing ones.
+    fn write16(&self, at: Address, register: u16, value: u16);
+
+    /// Reads 16 bits.
+    fn read16(&self, at: Address, register: u16) -> u16 {
+        (self.read32(at, register & !3) >> (8 * u32::from(register & 2))) as u16
+    }
+
+    /// Reads 8 bits.
+    fn read8(&self, at: Address, register: u16) -> u8 {
+        (self.read32(at, register & !3) >> (8 * u32::from(register & 3))) as u8
+    }
+}
+
+/// What it controls (PCI 3.0, 6.2.2).
+pub const COMMAND: u16 = 0x04;
+
+/// Bits of COMMAND.
+pub mod command {
+    /// The function answers in port space.
+    pub const IO: u16 = 1;
+    /// The function answers in memory space.
+    pub const MEMORY: u16 = 1 << 1;
+    /// The function may begin transfers of its own: DMA and messages.
+    pub const BUS_MASTER: u16 = 1 << 2;
+    /// The function does not signal by its interrupt line.
+    pub const NO_LINE: u16 = 1 << 10;
+}
+
+/// Changes bits of COMMAND: those of `clear` go, those of `set` come. Gives what it was.
+pub fn change_command(config: &impl Config, at: Address, clear: u16, set: u16) -> u16 {
+    let old = config.read16(at, COMMAND);
+    let new = old & !clear | set;
+    if new != old {
+        config.write16(at, COMMAND, new);
+    }
+    old
+}

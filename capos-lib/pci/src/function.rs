@@ -1,0 +1,96 @@
+//! A function as a whole, as it was when it was read.
+
+use crate::address::Address;
+use crate::bar::{self, Bars};
+use crate::capability::{self, Extended, extended_id, id};
+use crate::config::{Config, change_command, command};
+use crate::express::Express;
+use crate::fault::Fault;
+use crate::header::Header;
+use crate::message::{Msi, MsiX};
+use crate::power::PowerManagement;
+use crate::virtio;
+
+/// What is known about a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Function {
+    /// Where it is.
+    pub address: Address,
+    /// What it says it is.
+    pub header: Header,
+    /// Where it answers.
+    pub bars: Bars,
+    /// Messages by configuration space.
+    pub msi: Option<Msi>,
+    /// Messages by a table.
+    pub msix: Option<MsiX>,
+    /// PCI Express.
+    pub express: Option<Express>,
+    /// Power management.
+    pub power: Option<PowerManagement>,
+    /// Where its registers of address translation services are.
+    pub ats: Option<u16>,
+    /// The first thing that is wrong with it. Nobody should drive it.
+    pub fault: Option<Fault>,
+}
+
+impl Function {
+    /// Reads everything about the function at `address`. `None` if there is none.
+    pub fn read(config: &impl Config, address: Address) -> Option<Function> {
+        let header = Header::read(config, address)?;
+        let bars = bar::read(config, address, &header);
+        let mut function = Function {
+            address,
+            header,
+            bars: bars.unwrap_or_default(),
+            msi: None,
+            msix: None,
+            express: None,
+            power: None,
+            ats: None,
+            fault: bars.err(),
+        };
+        for found in capability::list(config, address) {
+            let result = function.read_capability(config, found);
+            function.fault = function.fault.or(result.err());
+        }
+        if function.express.is_some() {
+            let is_ats = |found: &Extended| found.id == extended_id::ATS;
+            function.ats = capability::extended(config, address).find(is_ats).map(|found| found.register);
+        }
+        Some(function)
+    }
+
+    /// Of several capabilities with one id the first counts.
+    fn read_capability(&mut self, config: &impl Config, found: capability::Capability) -> Result<(), Fault> {
+        let at = self.address;
+        match found.id {
+            id::POWER if self.power.is_none() => self.power = Some(PowerManagement::read(config, at, found)?),
+            id::MSI if self.msi.is_none() => self.msi = Some(Msi::read(config, at, found)?),
+            id::MSIX if self.msix.is_none() => self.msix = Some(MsiX::read(config, at, found, &self.bars)?),
+            id::EXPRESS if self.express.is_none() => self.express = Some(Express::read(config, at, found)?),
+            id::VENDOR if self.header.vendor == virtio::VENDOR => {
+                virtio::read(config, at, found, &self.bars)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes from a device what it can do by itself, whatever firmware left: transfers, its interrupt line, and translating addresses
+    /// by itself. Not from what the platform depends on.
+    pub fn quiet(&self, config: &impl Config) {
+        if self.header.is_platform() {
+            return;
+        }
+        change_command(config, self.address, command::BUS_MASTER, command::NO_LINE);
+        if let Some(register) = self.ats {
+            let control = config.read16(self.address, register + ATS_CONTROL);
+            config.write16(self.address, register + ATS_CONTROL, control & !ATS_ENABLE);
+        }
+    }
+}
+
+/// Registers of address translation services (PCI Express 5.0, 10.5.1).
+const ATS_CONTROL: u16 = 6;
+const ATS_ENABLE: u16 = 1 << 15;

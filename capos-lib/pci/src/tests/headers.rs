@@ -1,0 +1,93 @@
+//! Headers, and what is taken from devices at boot.
+
+use super::{HERE, endpoint, here, read, with};
+use crate::model::Device;
+use crate::{Address, Buses, Function, Header};
+use std::string::ToString;
+
+fn header(device: Device) -> Header {
+    read(device).header
+}
+
+#[test]
+fn addresses_are_numbers() {
+    let at = Address::new(0x12fb).unwrap();
+    assert_eq!(
+        (at.bus(), at.device(), at.function(), at.number(), at.requester()),
+        (0x12, 31, 3, 0x12fb, 0x12fb)
+    );
+    assert_eq!(at.to_string(), "12:1f.3");
+    assert_eq!((Address::device_of(0x12, 31).sibling(3), at.sibling(9).number()), (at, 0x12f9));
+    assert_eq!((Address::new(0xffff).map(Address::number), Address::new(0x1_0000)), (Some(0xffff), None));
+}
+
+#[test]
+fn an_endpoint_says_what_it_is() {
+    let mut device = endpoint().line(1, 11).multifunction();
+    device.put(0x08, &[0x10]);
+    device.put(0x2c, &[0xf4, 0x1a, 0x00, 0x11]);
+    let found = header(device);
+    assert_eq!((found.vendor, found.device, found.class, found.revision), (0x1234, 0x11e8, 0xff_0000, 0x10));
+    assert_eq!((found.subsystem, found.pin, found.line, found.kind), ((0x1af4, 0x1100), 1, 11, 0x80));
+    assert!(found.is_multifunction() && found.layout() == 0 && found.buses.is_none());
+    // There are four lines.
+    assert_eq!(header(endpoint().line(5, 11)).pin, 0);
+}
+
+#[test]
+fn where_nothing_answers_there_is_no_function() {
+    assert_eq!(Function::read(&with(endpoint()), Address::new(HERE + 8).unwrap()), None);
+    assert_eq!(Function::read(&with(Device::new(0xffff, 1, 0)), here()), None);
+}
+
+#[test]
+fn a_bridge_leads_to_higher_buses() {
+    let bridge =
+        |secondary, subordinate| header(Device::new(1, 2, 0x06_0400).bridge(secondary, subordinate)).buses;
+    assert_eq!(bridge(1, 3), Some(Buses { secondary: 1, subordinate: 3 }));
+    assert_eq!((bridge(0, 0), bridge(0, 5), bridge(5, 4)), (None, None, None));
+}
+
+#[test]
+fn a_device_loses_what_it_can_do_by_itself() {
+    let mut device = endpoint();
+    device.put(0x04, &[0x07, 0x00, 0x00, 0xf9]);
+    let machine = with(device);
+    Function::read(&machine, here()).unwrap().quiet(&machine);
+    assert_eq!(machine.with(HERE, |device| device.get(0x04)), Some(0xf900_0403));
+}
+
+#[test]
+fn a_device_that_translates_by_itself_stops() {
+    let mut device = endpoint().capability(0x10, &[0; 0x3a]).extended(&[0x0f, 0, 1, 0, 0, 0, 0x05, 0x80]);
+    device.allow(0x106, &[0xff, 0xff]);
+    let machine = with(device);
+    let function = Function::read(&machine, here()).unwrap();
+    assert_eq!(function.ats, Some(0x100));
+    function.quiet(&machine);
+    assert_eq!(machine.with(HERE, |device| device.get(0x104)), Some(0x0005_0000));
+}
+
+#[test]
+fn the_platform_stays_as_it_is() {
+    let bridge = Device::new(1, 2, 0x06_0400).bridge(1, 1);
+    for (device, quiet) in [
+        (bridge, false),
+        (Device::new(1, 2, 0x06_0000), false),
+        (Device::new(1, 2, 0x06_0100), false),
+        (Device::new(1, 2, 0x08_0600), false),
+        // A device may call itself a bridge of some kind.
+        (Device::new(1, 2, 0x06_8000), true),
+        (Device::new(1, 2, 0x06_0400), true),
+        (Device::new(1, 2, 0x01_0601), true),
+    ] {
+        let mut device = device;
+        device.put(0x04, &[0x07, 0x00]);
+        let machine = with(device);
+        let function = Function::read(&machine, here()).unwrap();
+        function.quiet(&machine);
+        let command = machine.with(HERE, |device| device.get(0x04));
+        assert_eq!(command, Some(if quiet { 0x0403 } else { 0x0007 }), "{:#x}", function.header.class);
+        assert_eq!(function.header.is_platform(), !quiet);
+    }
+}
