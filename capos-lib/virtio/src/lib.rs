@@ -5,12 +5,19 @@
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
+mod config;
 mod fault;
+mod interface;
 pub mod layout;
+pub mod register;
+pub mod rng;
 pub mod split;
+pub mod transport;
 
 pub use fault::DeviceFault;
+pub use interface::Interface;
 pub use layout::Layout;
+pub use transport::{Step, Transport, Wish};
 
 #[cfg(test)]
 mod tests;
