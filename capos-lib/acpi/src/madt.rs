@@ -5,6 +5,7 @@ use crate::error::AcpiError;
 use crate::table::Table;
 
 const FIRST: usize = 44;
+const OVERRIDE: u8 = 2;
 const PCAT_COMPATIBLE: u32 = 1;
 const ENABLED: u32 = 1;
 const ONLINE_CAPABLE: u32 = 2;
@@ -21,10 +22,17 @@ pub struct Signalling {
 impl Signalling {
     /// What ISA lines do unless told otherwise.
     pub const ISA: Signalling = Signalling { active_low: false, level: false };
+    /// What the lines of PCI do unless told otherwise (PCI 3.0, 2.2.6).
+    pub const PCI: Signalling = Signalling { active_low: true, level: true };
 
-    /// From the flags of a table; "as the bus does" and reserved values mean ISA's way.
-    fn of(flags: u16) -> Self {
-        Signalling { active_low: flags & 3 == 3, level: flags >> 2 & 3 == 3 }
+    /// From the flags of a table; "as the bus does" and reserved values mean the way of `bus`.
+    fn of(flags: u16, bus: Signalling) -> Self {
+        let either = |value: u16, bus| match value & 3 {
+            1 => false,
+            3 => true,
+            _ => bus,
+        };
+        Signalling { active_low: either(flags, bus.active_low), level: either(flags >> 2, bus.level) }
     }
 }
 
@@ -141,12 +149,33 @@ impl<'m> Madt<'m> {
 
     /// Where ISA line `irq` arrives: where an override says, else at the interrupt of the same number.
     pub fn isa(&self, irq: u8) -> IsaRoute {
-        let wired = self.entries().find_map(|entry| match entry {
-            MadtEntry::Override { irq: line, route } if line == irq => Some(route),
-            _ => None,
-        });
-        wired.unwrap_or(IsaRoute { gsi: u32::from(irq), signalling: Signalling::ISA })
+        self.route(irq, Signalling::ISA)
     }
+
+    /// The same of an ISA line that firmware has wired lines of PCI to.
+    pub fn pci(&self, irq: u8) -> IsaRoute {
+        self.route(irq, Signalling::PCI)
+    }
+
+    fn route(&self, irq: u8, bus: Signalling) -> IsaRoute {
+        let mut rest = self.bytes.get(FIRST..).unwrap_or_default();
+        while let Some((entry, after)) = split(rest) {
+            if entry.first() == Some(&OVERRIDE)
+                && let Some((line, route)) = wired(entry, bus)
+                && line == irq
+            {
+                return route;
+            }
+            rest = after;
+        }
+        IsaRoute { gsi: u32::from(irq), signalling: bus }
+    }
+}
+
+/// The ISA line of an override, and where it arrives.
+fn wired(entry: &[u8], bus: Signalling) -> Option<(u8, IsaRoute)> {
+    let signalling = Signalling::of(u16_at(entry, 8)?, bus);
+    Some((u8_at(entry, 3)?, IsaRoute { gsi: u32_at(entry, 4)?, signalling }))
 }
 
 /// The first entry and the rest. An entry has at least its type and length.
@@ -172,16 +201,19 @@ fn read(entry: &[u8]) -> Option<MadtEntry> {
             address: u32_at(entry, 4)?,
             gsi_base: u32_at(entry, 8)?,
         },
-        2 => MadtEntry::Override {
-            irq: u8_at(entry, 3)?,
-            route: IsaRoute { gsi: u32_at(entry, 4)?, signalling: Signalling::of(u16_at(entry, 8)?) },
+        OVERRIDE => {
+            let (irq, route) = wired(entry, Signalling::ISA)?;
+            MadtEntry::Override { irq, route }
+        }
+        3 => MadtEntry::NmiSource {
+            gsi: u32_at(entry, 4)?,
+            signalling: Signalling::of(u16_at(entry, 2)?, Signalling::ISA),
         },
-        3 => MadtEntry::NmiSource { gsi: u32_at(entry, 4)?, signalling: Signalling::of(u16_at(entry, 2)?) },
         4 => {
             let number = u8_at(entry, 2)?;
             MadtEntry::LocalNmi {
                 processor: (number != u8::MAX).then_some(u32::from(number)),
-                signalling: Signalling::of(u16_at(entry, 3)?),
+                signalling: Signalling::of(u16_at(entry, 3)?, Signalling::ISA),
                 lint: u8_at(entry, 5)?,
             }
         }
@@ -191,7 +223,7 @@ fn read(entry: &[u8]) -> Option<MadtEntry> {
             let number = u32_at(entry, 4)?;
             MadtEntry::LocalNmi {
                 processor: (number != u32::MAX).then_some(number),
-                signalling: Signalling::of(u16_at(entry, 2)?),
+                signalling: Signalling::of(u16_at(entry, 2)?, Signalling::ISA),
                 lint: u8_at(entry, 8)?,
             }
         }

@@ -5,7 +5,7 @@ use crate::config::{COMMAND, Config, change_command, command};
 use crate::fault::Fault;
 use crate::header::Header;
 
-const FIRST: u16 = 0x10;
+pub(crate) const FIRST: u16 = 0x10;
 /// Registers of a function at most.
 pub const BARS: usize = 6;
 
@@ -54,13 +54,16 @@ impl Bar {
 
     /// Whether both have an address in common.
     pub fn overlaps(&self, other: &Bar) -> bool {
-        // The last addresses exist: it was checked when the register was read.
-        let last = |bar: &Bar| bar.base.saturating_add(bar.size - 1);
         self.is_memory() == other.is_memory()
             && self.is_placed()
             && other.is_placed()
-            && self.base <= last(other)
-            && other.base <= last(self)
+            && self.base <= other.last()
+            && other.base <= self.last()
+    }
+
+    /// The last address that it decodes. There is one: that was checked when the register was read.
+    pub fn last(&self) -> u64 {
+        self.base.saturating_add(self.size.saturating_sub(1))
     }
 }
 

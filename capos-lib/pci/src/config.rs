@@ -12,6 +12,8 @@ pub trait Config {
     fn write32(&self, at: Address, register: u16, value: u32);
     /// Writes 16 bits: next to COMMAND and other control registers lie status bits that are cleared by writing ones.
     fn write16(&self, at: Address, register: u16, value: u16);
+    /// Writes 8 bits.
+    fn write8(&self, at: Address, register: u16, value: u8);
 
     /// Reads 16 bits.
     fn read16(&self, at: Address, register: u16) -> u16 {
@@ -22,6 +24,36 @@ pub trait Config {
     fn read8(&self, at: Address, register: u16) -> u8 {
         (self.read32(at, register & !3) >> (8 * u32::from(register & 3))) as u8
     }
+
+    /// Reads 1, 2 or 4 bytes. `None` for what no register is.
+    fn read(&self, at: Address, register: u16, bytes: u64) -> Option<u32> {
+        match bytes {
+            _ if !is_register(register, bytes) => None,
+            1 => Some(u32::from(self.read8(at, register))),
+            2 => Some(u32::from(self.read16(at, register))),
+            4 => Some(self.read32(at, register)),
+            _ => None,
+        }
+    }
+
+    /// Writes 1, 2 or 4 bytes. `None` for what no register is.
+    fn write(&self, at: Address, register: u16, bytes: u64, value: u32) -> Option<()> {
+        match bytes {
+            _ if !is_register(register, bytes) => return None,
+            1 => self.write8(at, register, value as u8),
+            2 => self.write16(at, register, value as u16),
+            4 => self.write32(at, register, value),
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// Bytes of a function's configuration space, of which conventional PCI has the first 256.
+const SPACE: u16 = 0x1000;
+
+fn is_register(register: u16, bytes: u64) -> bool {
+    register < SPACE && bytes != 0 && u64::from(register).is_multiple_of(bytes)
 }
 
 /// What it controls (PCI 3.0, 6.2.2).

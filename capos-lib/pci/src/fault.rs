@@ -13,6 +13,8 @@ pub enum Fault {
     Misplaced(u8),
     /// Two base address registers of one function that overlap.
     Overlap(u8, u8),
+    /// A base address register that overlaps what belongs to others.
+    Taken(u8),
     /// A capability that reaches beyond configuration space.
     Truncated(u8),
     /// The table of messages or the array of those pending is not inside of a base address register, or they overlap.
@@ -28,6 +30,7 @@ impl fmt::Display for Fault {
             Fault::NoKind(bar) => write!(f, "the device's BAR {bar} is of no kind"),
             Fault::Misplaced(bar) => write!(f, "firmware put BAR {bar} where it cannot be"),
             Fault::Overlap(one, other) => write!(f, "firmware had BARs {one} and {other} overlap"),
+            Fault::Taken(bar) => write!(f, "firmware put BAR {bar} where something else is"),
             Fault::Truncated(id) => {
                 write!(f, "the device's capability {id:#04x} reaches beyond configuration space")
             }

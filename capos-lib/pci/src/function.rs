@@ -1,7 +1,7 @@
 //! A function as a whole, as it was when it was read.
 
 use crate::address::Address;
-use crate::bar::{self, Bars};
+use crate::bar::{self, Bar, Bars, Space};
 use crate::capability::{self, Extended, extended_id, id};
 use crate::config::{Config, change_command, command};
 use crate::express::Express;
@@ -59,6 +59,32 @@ impl Function {
             function.ats = capability::extended(config, address).find(is_ats).map(|found| found.register);
         }
         Some(function)
+    }
+
+    /// Writes down what is wrong if one of its base address registers reaches into memory from `first` to `last`.
+    pub fn keep_off(&mut self, first: u64, last: u64) {
+        let reaches =
+            |bar: &&Bar| bar.is_memory() && bar.is_placed() && bar.base <= last && first <= bar.last();
+        let taken = self.bars.iter().flatten().find(reaches).map(|bar| Fault::Taken(bar.index));
+        self.fault = self.fault.or(taken);
+    }
+
+    /// Writes down what is wrong if one of its base address registers overlaps one of `other`.
+    pub fn keep_off_function(&mut self, other: &Function) {
+        let meets = |bar: &&Bar| other.bars.iter().flatten().any(|theirs| theirs.overlaps(bar));
+        let taken = self.bars.iter().flatten().find(meets).map(|bar| Fault::Taken(bar.index));
+        self.fault = self.fault.or(taken);
+    }
+
+    /// Has its base address registers say what they said when it was read: a reset makes it forget.
+    pub fn restore_bars(&self, config: &impl Config) {
+        for bar in self.bars.iter().flatten() {
+            let register = bar::FIRST + 4 * u16::from(bar.index);
+            config.write32(self.address, register, bar.base as u32);
+            if matches!(bar.space, Space::Memory { wide: true, .. }) {
+                config.write32(self.address, register + 4, (bar.base >> 32) as u32);
+            }
+        }
     }
 
     /// Of several capabilities with one id the first counts.

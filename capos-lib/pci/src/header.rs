@@ -5,6 +5,12 @@ use crate::config::Config;
 
 const NONE: u16 = 0xffff;
 const MULTIFUNCTION: u8 = 1 << 7;
+/// Base address registers of an endpoint, and that of its expansion ROM.
+const FIRST_BAR: u16 = 0x10;
+const LAST_BAR: u16 = 0x28;
+const ROM: u16 = 0x30;
+/// What every layout has before its own registers.
+const CAPABILITIES: u16 = 0x40;
 
 /// What a function says it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +88,17 @@ impl Header {
     /// a device that somebody may drive, whatever it calls itself.
     pub fn is_platform(&self) -> bool {
         self.layout() != 0 || matches!(self.class >> 8, HOST_BRIDGE | ISA_BRIDGE | IOMMU)
+    }
+
+    /// Whether so many bytes from `register` on may be written without moving the function, or what the platform depends on: of a device
+    /// all but its base address registers, of a bridge its capabilities, of the rest of the platform nothing.
+    pub fn may_write(&self, register: u16, bytes: u16) -> bool {
+        let apart = |from: u16, to: u16| register >= to || register.saturating_add(bytes) <= from;
+        match self.layout() {
+            0 => !self.is_platform() && apart(FIRST_BAR, LAST_BAR) && apart(ROM, ROM + 4),
+            1 => register >= CAPABILITIES,
+            _ => false,
+        }
     }
 
     /// Base address registers that its layout has.

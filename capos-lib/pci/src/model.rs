@@ -200,4 +200,8 @@ impl Config for Machine {
     fn write16(&self, at: Address, register: u16, value: u16) {
         self.write(at, register, &value.to_le_bytes());
     }
+
+    fn write8(&self, at: Address, register: u16, value: u8) {
+        self.write(at, register, &[value]);
+    }
 }

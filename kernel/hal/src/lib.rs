@@ -32,7 +32,7 @@ mod models;
 
 pub use types::{
     BootInfo, BootModule, EntropyError, Fault, Handlers, IRQ_PLACES, IrqError, IrqInfo, IrqLine, MemError,
-    MemoryRange, OutOfRange, PagesError, PanicAction, PciFunction, Place, PortError, Protection, Registers,
+    MemoryRange, OutOfRange, PagesError, PanicAction, PciLine, Place, PortError, Protection, Registers,
     SpaceUsage, Start, SyscallHandler, TableInfo, VmError, Width, flags, message,
 };
 

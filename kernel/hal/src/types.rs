@@ -346,19 +346,13 @@ pub struct TableInfo {
     pub revision: u8,
 }
 
-/// One PCI function as its configuration header describes it.
+/// Where the interrupt line of a PCI function arrives.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PciFunction {
-    /// bus << 8 | device << 3 | function.
-    pub address: u32,
-    /// Vendor id.
-    pub vendor: u16,
-    /// Device id.
-    pub device: u16,
-    /// class << 16 | subclass << 8 | programming interface.
-    pub class: u32,
-    /// Header type.
-    pub header: u8,
-    /// Interrupt line register.
-    pub interrupt_line: u8,
+pub struct PciLine {
+    /// Global system interrupt.
+    pub gsi: u32,
+    /// Active when low.
+    pub active_low: bool,
+    /// By level instead of by edge.
+    pub level: bool,
 }

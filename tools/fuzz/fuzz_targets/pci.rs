@@ -71,6 +71,8 @@ impl Config for Answers<'_> {
     fn write32(&self, _: Address, _: u16, _: u32) {}
 
     fn write16(&self, _: Address, _: u16, _: u16) {}
+
+    fn write8(&self, _: Address, _: u16, _: u8) {}
 }
 
 fn plug(machine: &Machine, mut rest: &[u8]) {

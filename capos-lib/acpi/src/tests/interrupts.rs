@@ -76,6 +76,19 @@ fn signalling_follows_the_flags_of_the_specification() {
 }
 
 #[test]
+fn lines_of_pci_follow_overrides_and_else_their_bus() {
+    // As QEMU has them: active high, which PCI is not, by level.
+    let wired = [2, 10, 0, 10, 20, 0, 0, 0, 0b11_01, 0];
+    let as_the_bus = [2, 10, 0, 11, 11, 0, 0, 0, 0, 0];
+    let bytes = madt(&[TIMER, &wired, &as_the_bus]);
+    let madt = Madt::parse(parsed(&bytes)).unwrap();
+    let high = Signalling { active_low: false, level: true };
+    assert_eq!(madt.pci(10), IsaRoute { gsi: 20, signalling: high });
+    assert_eq!(madt.pci(11), IsaRoute { gsi: 11, signalling: LEVEL_LOW });
+    assert_eq!(madt.pci(5), IsaRoute { gsi: 5, signalling: LEVEL_LOW });
+}
+
+#[test]
 fn non_maskable_interrupts_of_both_kinds() {
     let source = [3, 8, 0x0f, 0, 17, 0, 0, 0];
     let all = [4, 6, 0xff, 0, 0, 1];

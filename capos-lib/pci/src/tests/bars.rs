@@ -132,3 +132,55 @@ fn bridges_have_two_and_host_bridges_keep_theirs() {
     assert_eq!(Function::read(&machine, here()).unwrap().bars, [None; 6]);
     assert!(machine.writes().is_empty());
 }
+
+#[test]
+fn what_belongs_to_others_is_kept_off() {
+    let one = read(endpoint().bar(0, 0xfe00_0000, 0x1000, 0).bar(1, 0xc000, 0x20, 1));
+    let kept = |first, last| {
+        let mut one = one;
+        one.keep_off(first, last);
+        one.fault
+    };
+    let taken = Some(Fault::Taken(0));
+    assert_eq!((kept(0, 0xfdff_ffff), kept(0xfe00_1000, u64::MAX)), (None, None));
+    assert_eq!((kept(0, 0xfe00_0000), kept(0xfe00_0fff, u64::MAX), kept(0, u64::MAX)), (taken, taken, taken));
+    // Ports are not memory.
+    assert_eq!(kept(0xc000, 0xc000), None);
+    let beside = |base, flags| {
+        let mut one = one;
+        one.keep_off_function(&read(endpoint().bar(4, base, 0x40, flags)));
+        one.fault
+    };
+    assert_eq!((beside(0xfe00_0fc0, 0), beside(0xfe00_1000, 0)), (taken, None));
+    assert_eq!(
+        (beside(0xc000, 1), beside(0xc000, 0), beside(0xc040, 1)),
+        (Some(Fault::Taken(1)), None, None)
+    );
+    // What is wrong with it itself comes first.
+    let mut faulty = read(endpoint().bar(3, 0, 0x1000, 0b110));
+    faulty.keep_off_function(&one);
+    assert_eq!(faulty.fault, Some(Fault::NoKind(3)));
+}
+
+#[test]
+fn a_function_that_was_reset_is_put_back() {
+    let whole = endpoint().bar(0, 0xfe00_0000, 0x1000, 0).bar(1, 0xc000, 0x20, 1).bar(
+        4,
+        0x12_0000_0000,
+        1 << 32,
+        0b1100,
+    );
+    let machine = with(whole.clone());
+    let function = Function::read(&machine, here()).unwrap();
+    machine.with(HERE, |device| {
+        device.put(0x10, &[0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0c, 0, 0, 0, 0, 0, 0, 0])
+    });
+    function.restore_bars(&machine);
+    for register in (0x10..0x28).step_by(4) {
+        assert_eq!(
+            machine.with(HERE, |device| device.get(register)),
+            Some(whole.get(register)),
+            "{register:#x}"
+        );
+    }
+}

@@ -69,6 +69,21 @@ fn a_device_that_translates_by_itself_stops() {
 }
 
 #[test]
+fn what_may_be_written_moves_nothing() {
+    let device = header(endpoint());
+    let writes = [(0x04, 2), (0x0c, 4), (0x28, 4), (0x2c, 4), (0x34, 4), (0x3c, 1), (0x44, 2), (0x100, 4)];
+    assert!(writes.iter().all(|(register, bytes)| device.may_write(*register, *bytes)));
+    let moves = [(0x10, 4), (0x0e, 4), (0x24, 4), (0x27, 1), (0x30, 4), (0x33, 1), (0x2e, 4), (0x0c, 5)];
+    assert!(!moves.iter().any(|(register, bytes)| device.may_write(*register, *bytes)));
+    let bridge = header(Device::new(1, 2, 0x06_0400).bridge(1, 1));
+    assert!(bridge.may_write(0x40, 2) && !bridge.may_write(0x3e, 2) && !bridge.may_write(0x18, 1));
+    assert!(!header(Device::new(1, 2, 0x06_0000)).may_write(0x90, 1));
+    let mut card = Device::new(1, 2, 0x06_0700);
+    card.put(0x0e, &[2]);
+    assert!(!header(card).may_write(0x40, 4));
+}
+
+#[test]
 fn the_platform_stays_as_it_is() {
     let bridge = Device::new(1, 2, 0x06_0400).bridge(1, 1);
     for (device, quiet) in [

@@ -87,13 +87,13 @@ impl SystemInfo {
         or_not_found(
             call,
             function.map(|it| PciFunctionResults {
-                address: it.address,
-                vendor: it.vendor,
-                device: it.device,
-                class: it.class,
-                header: it.header,
-                interrupt_line: it.interrupt_line,
-                next: it.address + 1,
+                address: it.address.number(),
+                vendor: it.header.vendor,
+                device: it.header.device,
+                class: it.header.class,
+                header: it.header.kind,
+                interrupt_line: it.header.line,
+                next: it.address.number() + 1,
             }),
         )
     }

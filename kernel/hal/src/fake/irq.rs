@@ -3,7 +3,7 @@
 use super::cpu;
 use super::device::Registers;
 use crate::lines::{Lines, Wire};
-use crate::types::{IrqError, IrqInfo, IrqLine, message};
+use crate::types::{IrqError, IrqInfo, IrqLine, PciLine, message};
 
 struct Source {
     is_message: bool,
@@ -53,6 +53,14 @@ pub fn claim_isa(irq: u8) -> Result<IrqLine, IrqError> {
         return Err(IrqError::NotFound);
     }
     LINES.claim(u32::from(irq), cpu::id(), |_| Source { is_message: false })
+}
+
+/// Takes the line that functions of PCI signal by, masked.
+pub fn claim_line(line: PciLine) -> Result<IrqLine, IrqError> {
+    match u8::try_from(line.gsi) {
+        Ok(irq) => claim_isa(irq),
+        Err(_) => Err(IrqError::NotFound),
+    }
 }
 
 /// Gives a line back, masked.

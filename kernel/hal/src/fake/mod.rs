@@ -44,6 +44,7 @@ impl Session {
         user::reset();
         time::reset();
         irq::reset();
+        pci::reset();
         device::reset();
         console::reset();
         mem::reset();

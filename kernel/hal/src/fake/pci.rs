@@ -1,16 +1,167 @@
-//! PCI: one function.
+//! PCI: the functions that a test plugs in; until then a host bridge.
 
-use crate::types::PciFunction;
+use super::heap::unfailing;
+use crate::types::{PciLine, Width};
+use capos_pci::model::{Device, Machine};
+use capos_pci::{Address, Config, Function, walk};
+use std::vec::Vec;
+
+static MACHINE: Machine = Machine::new();
+
+pub(super) fn reset() {
+    MACHINE.clear();
+    plug(0, Device::new(0x8086, 0x1237, 0x06_0000));
+}
+
+/// Plugs a function in at `address` (bus << 8 | device << 3 | function), for tests.
+pub fn plug(address: u32, device: Device) {
+    unfailing(|| MACHINE.plug(address, device));
+}
+
+/// Takes a function out, for tests: from then on nothing answers.
+pub fn unplug(address: u32) {
+    unfailing(|| MACHINE.unplug(address));
+}
+
+/// Has `work` done with a function's configuration space, for tests.
+pub fn with<R>(address: u32, work: impl FnOnce(&mut Device) -> R) -> Option<R> {
+    MACHINE.with(address, work)
+}
+
+/// Every function, read anew: a test plugs them in when it likes.
+fn functions() -> Vec<Function> {
+    unfailing(|| {
+        let mut found = Vec::new();
+        walk(&MACHINE, |at, _| found.extend(Function::read(&MACHINE, at)));
+        found
+    })
+}
+
+/// How many functions there are.
+pub fn count() -> usize {
+    functions().len()
+}
+
+/// Function number `index`.
+pub fn function(index: usize) -> Option<Function> {
+    functions().get(index).copied()
+}
+
+/// The function at `address`.
+pub fn find(address: u32) -> Option<Function> {
+    function_at_or_after(address).filter(|function| function.address.number() == address)
+}
 
 /// The first function at or after `cursor`.
-pub fn function_at_or_after(cursor: u32) -> Option<PciFunction> {
-    let bridge = PciFunction {
-        address: 8,
-        vendor: 0x8086,
-        device: 0x1237,
-        class: 0x06_0000,
-        header: 0,
-        interrupt_line: 0,
-    };
-    (cursor <= bridge.address).then_some(bridge)
+pub fn function_at_or_after(cursor: u32) -> Option<Function> {
+    functions().into_iter().find(|function| function.address.number() >= cursor)
+}
+
+/// Reads configuration space. `None` for what no register is.
+pub fn read(address: u32, register: u16, width: Width) -> Option<u32> {
+    Access.read(Address::new(address)?, register, width.bytes())
+}
+
+/// Writes configuration space, unless that would move the function or what the platform depends on. `None` if it was not written.
+pub fn write(address: u32, register: u16, width: Width, value: u32) -> Option<()> {
+    let (at, bytes) = (Address::new(address)?, width.bytes());
+    may_write(at, register, bytes as u16).then(|| Access.write(at, register, bytes, value))?
+}
+
+/// Has the base address registers of a function say what they say: nothing resets it here.
+pub fn restore_bars(address: u32) {
+    if let Some(function) = find(address) {
+        unfailing(|| function.restore_bars(&MACHINE));
+    }
+}
+
+/// Where the interrupt line of a function arrives.
+pub fn line(address: u32) -> Option<PciLine> {
+    let header = find(address)?.header;
+    (header.pin != 0 && !matches!(header.line, 0 | 2 | 255)).then_some(PciLine {
+        gsi: u32::from(header.line),
+        active_low: true,
+        level: true,
+    })
+}
+
+/// Configuration space, of which nothing can be written that would move a function, or what the platform depends on.
+pub struct Access;
+
+fn may_write(at: Address, register: u16, bytes: u16) -> bool {
+    find(at.number()).is_some_and(|function| function.header.may_write(register, bytes))
+}
+
+impl Config for Access {
+    fn read32(&self, at: Address, register: u16) -> u32 {
+        MACHINE.read32(at, register)
+    }
+
+    fn write32(&self, at: Address, register: u16, value: u32) {
+        if may_write(at, register, 4) {
+            unfailing(|| MACHINE.write32(at, register, value));
+        }
+    }
+
+    fn write16(&self, at: Address, register: u16, value: u16) {
+        if may_write(at, register, 2) {
+            unfailing(|| MACHINE.write16(at, register, value));
+        }
+    }
+
+    fn write8(&self, at: Address, register: u16, value: u8) {
+        if may_write(at, register, 1) {
+            unfailing(|| MACHINE.write8(at, register, value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Session, irq};
+    use capos_pci::command;
+
+    const HERE: u32 = 0x18;
+
+    fn plug_one() {
+        let device = Device::new(0x1234, 0x11e8, 0xff_0000).bar(0, 0xfe00_0000, 0x1000, 0).line(1, 11);
+        plug(HERE, device);
+    }
+
+    #[test]
+    fn what_is_plugged_in_is_there_until_it_is_taken_out() {
+        let _session = Session::start(1);
+        assert_eq!((count(), function(0).map(|it| it.address.number())), (1, Some(0)));
+        plug_one();
+        assert_eq!((count(), find(HERE).map(|it| it.header.device)), (2, Some(0x11e8)));
+        assert_eq!(function_at_or_after(1), find(HERE));
+        assert_eq!((read(HERE, 2, Width::Two), read(HERE, 2, Width::Four)), (Some(0x11e8), None));
+        unplug(HERE);
+        assert_eq!((count(), find(HERE), read(HERE, 2, Width::Two)), (1, None, Some(0xffff)));
+    }
+
+    #[test]
+    fn functions_do_not_move() {
+        let _session = Session::start(1);
+        plug_one();
+        assert_eq!(write(HERE, 4, Width::Two, u32::from(command::BUS_MASTER)), Some(()));
+        assert_eq!(write(HERE, 0x10, Width::Four, 0), None);
+        assert_eq!((read(HERE, 4, Width::Two), read(HERE, 0x10, Width::Four)), (Some(4), Some(0xfe00_0000)));
+        with(HERE, |device| device.put(0x10, &[0; 4]));
+        assert_eq!(find(HERE).and_then(|it| it.bars[0]).map(|bar| bar.base), Some(0));
+    }
+
+    #[test]
+    fn a_function_has_the_line_that_firmware_wrote_down() {
+        let _session = Session::start(1);
+        plug_one();
+        let line = line(HERE).unwrap();
+        assert_eq!((line.gsi, line.level, line.active_low), (11, true, true));
+        assert_eq!(irq::claim_line(line).map(|it| it.gsi), Ok(11));
+        plug(HERE, Device::new(1, 2, 0xff_0000).line(0, 11));
+        assert_eq!(super::line(HERE), None);
+        plug(HERE, Device::new(1, 2, 0xff_0000).line(1, 255));
+        assert_eq!(super::line(HERE), None);
+    }
 }

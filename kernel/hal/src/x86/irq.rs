@@ -6,7 +6,7 @@ use super::cpu;
 use super::device::Registers;
 use super::traps::vectors;
 use crate::lines::{Lines, Wire};
-use crate::types::{IRQ_PLACES, IrqError, IrqInfo, IrqLine, Width, message};
+use crate::types::{IRQ_PLACES, IrqError, IrqInfo, IrqLine, PciLine, Width, message};
 
 static LINES: Lines<Source> = Lines::new();
 
@@ -108,6 +108,15 @@ pub fn claim_isa(irq: u8) -> Result<IrqLine, IrqError> {
         return Err(IrqError::Taken);
     }
     let (gsi, trigger) = acpi::isa_route(irq).unwrap_or((u32::from(irq), ISA));
+    claim(gsi, trigger)
+}
+
+/// Takes the line that functions of PCI signal by, masked.
+pub fn claim_line(line: PciLine) -> Result<IrqLine, IrqError> {
+    claim(line.gsi, Trigger { active_low: line.active_low, level: line.level })
+}
+
+fn claim(gsi: u32, trigger: Trigger) -> Result<IrqLine, IrqError> {
     let pin = io::pin(gsi).ok_or(IrqError::NotFound)?;
     LINES.claim(gsi, cpu::id(), |place| Source::Line(pin.routed(trigger, vectors::IRQ + place as u8)))
 }

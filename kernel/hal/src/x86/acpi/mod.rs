@@ -7,11 +7,12 @@ use super::apic::io::{self, Trigger};
 use super::boot::requests;
 use super::cpu::probe::features;
 use super::mem::phys;
-use super::paging::mmio;
-use crate::types::TableInfo;
+use super::paging::{PAGE, mmio};
+use crate::types::{PciLine, TableInfo};
 use alloc::vec::Vec;
 use capos_acpi::{
-    Fadt, Hpet, Madt, MadtEntry, Memory, RSDP_MAX, RegisterWrite, Rsdp, Tables, soft_off as find_soft_off,
+    Dmar, Fadt, Hpet, IsaRoute, Ivrs, Madt, MadtEntry, Mcfg, Memory, RSDP_MAX, RegisterWrite, Rsdp,
+    Signalling, Tables, soft_off as find_soft_off,
 };
 use register::write;
 use spin::Once;
@@ -19,6 +20,12 @@ use x86_64::instructions::port::Port;
 
 /// Where PCs have their first I/O interrupt controller.
 const IO_APIC: u64 = 0xfec0_0000;
+
+/// Where messages to processors go, and with them the local interrupt controllers (Intel SDM vol. 3, 10.11.1).
+const MESSAGES: (u64, u64) = (0xfee0_0000, 0xfeef_ffff);
+/// Registers of an IOMMU of AMD's (specification 48882, 3.4).
+const AMD_UNIT: u64 = 16 << 10;
+const ISA_LINES: u8 = 16;
 
 /// What was found.
 struct Found {
@@ -91,6 +98,51 @@ pub(super) fn isa_route(irq: u8) -> Option<(u32, Trigger)> {
     let route = FOUND.get()?.madt?.isa(irq);
     let trigger = Trigger { active_low: route.signalling.active_low, level: route.signalling.level };
     Some((route.gsi, trigger))
+}
+
+/// Where ISA line `irq` arrives if firmware has wired lines of PCI to it. A number that no ISA line has can only be a global interrupt.
+pub(super) fn pci_line(irq: u8) -> PciLine {
+    let madt = FOUND.get().and_then(|found| found.madt).filter(|_| irq < ISA_LINES);
+    let wired = IsaRoute { gsi: u32::from(irq), signalling: Signalling::PCI };
+    let IsaRoute { gsi, signalling } = madt.map_or(wired, |madt| madt.pci(irq));
+    PciLine { gsi, active_low: signalling.active_low, level: signalling.level }
+}
+
+/// Where the configuration space of a bus of segment 0 is in memory.
+pub(super) fn configuration(bus: u8) -> Option<u64> {
+    let table = FOUND.get()?.tables.find(b"MCFG")?;
+    let window = Mcfg::parse(table)
+        .ok()?
+        .windows()
+        .find(|window| window.segment == 0 && (window.buses.0..=window.buses.1).contains(&bus))?;
+    window.address.checked_add(u64::from(bus) << 20)
+}
+
+/// Memory that the tables name and nobody else is to have, by first and last byte: what messages to processors go to, and registers of
+/// interrupt controllers, the event timer, remapping units, and configuration space.
+pub(super) fn for_each_own(own: &mut dyn FnMut(u64, u64)) {
+    own(MESSAGES.0, MESSAGES.1);
+    own(IO_APIC, IO_APIC + (PAGE - 1));
+    let Some(found) = FOUND.get() else { return };
+    let mut page = |address: u64| own(address, address.saturating_add(PAGE - 1));
+    found.hpet.into_iter().for_each(&mut page);
+    for entry in found.madt.iter().flat_map(Madt::entries) {
+        if let MadtEntry::IoApic { address, .. } = entry {
+            page(u64::from(address));
+        }
+    }
+    if let Some(dmar) = found.tables.find(b"DMAR").and_then(|table| Dmar::parse(table).ok()) {
+        dmar.units().for_each(|unit| page(unit.registers));
+    }
+    if let Some(ivrs) = found.tables.find(b"IVRS").and_then(|table| Ivrs::parse(table).ok()) {
+        ivrs.units().for_each(|unit| own(unit.registers, unit.registers.saturating_add(AMD_UNIT - 1)));
+    }
+    if let Some(mcfg) = found.tables.find(b"MCFG").and_then(|table| Mcfg::parse(table).ok()) {
+        for window in mcfg.windows() {
+            let bus = |bus: u8, more: u64| window.address.saturating_add((u64::from(bus) + more) << 20);
+            own(bus(window.buses.0, 0), bus(window.buses.1, 1).saturating_sub(1));
+        }
+    }
 }
 
 /// The local APIC input (0 or 1) that the platform's NMI comes in on. `None` when the firmware names none, or not the same one for all

@@ -8,7 +8,7 @@ use crate::x86::mem::{heap, phys};
 use crate::x86::paging::kernel;
 use crate::x86::panic::refuse;
 use crate::x86::traps::entry::capos_resume;
-use crate::x86::{acpi, apic, console, panic, smp, start, time, traps};
+use crate::x86::{acpi, apic, console, panic, pci, smp, start, time, traps};
 use core::arch::naked_asm;
 use limine::memory_map::Entry;
 
@@ -89,6 +89,7 @@ extern "sysv64" fn proceed() -> ! {
     smp::begin_cpu();
     fpu::init();
     acpi::init_interrupts();
+    pci::init();
     let date =
         requests::DATE.get_response().map(|date| date.timestamp().as_secs()).filter(|seconds| *seconds > 0);
     if time::init(date).is_err() {

@@ -1,0 +1,153 @@
+//! PCI: which functions the machine has, as they were at boot, and a way to their configuration space.
+
+mod access;
+
+use super::acpi;
+use super::boot::requests;
+use crate::types::{PciLine, Width};
+use access::Raw;
+use alloc::vec::Vec;
+use capos_pci::{Address, Config, Function, walk};
+use limine::memory_map::{Entry, EntryType};
+use spin::Once;
+
+/// In the order of their addresses.
+static FUNCTIONS: Once<Vec<Function>> = Once::new();
+
+/// Finds all functions, and takes from devices what they can do by themselves. On the boot CPU, while the loader's memory map is still
+/// there. Nothing in the boot relies on DMA: what the loader read is in memory.
+pub(super) fn init() {
+    FUNCTIONS.call_once(|| {
+        let mut found = Vec::new();
+        walk(&Raw, |at, _| {
+            access::open(at);
+            if let Some(function) = Function::read(&Raw, at)
+                && found.try_reserve(1).is_ok()
+            {
+                found.push(function);
+            }
+        });
+        found.iter().for_each(|function| function.quiet(&Raw));
+        keep_apart(&mut found);
+        found
+    });
+}
+
+/// Whoever gets the registers of a device must get nothing else: neither memory nor what the kernel or another device has there.
+fn keep_apart(functions: &mut [Function]) {
+    let memory = requests::MEMORY_MAP.get_response().map_or(&[][..], |map| map.entries());
+    for function in functions.iter_mut() {
+        for entry in memory.iter().filter(|entry| is_memory(entry)) {
+            function.keep_off(entry.base, entry.base.saturating_add(entry.length.saturating_sub(1)));
+        }
+        acpi::for_each_own(&mut |first, last| function.keep_off(first, last));
+    }
+    for index in 1..functions.len() {
+        let (before, rest) = functions.split_at_mut(index);
+        let Some(function) = rest.first_mut() else { return };
+        for other in before {
+            function.keep_off_function(other);
+            other.keep_off_function(function);
+        }
+    }
+}
+
+fn is_memory(entry: &Entry) -> bool {
+    [
+        EntryType::USABLE,
+        EntryType::BOOTLOADER_RECLAIMABLE,
+        EntryType::EXECUTABLE_AND_MODULES,
+        EntryType::ACPI_RECLAIMABLE,
+        EntryType::ACPI_NVS,
+    ]
+    .contains(&entry.entry_type)
+}
+
+fn functions() -> &'static [Function] {
+    FUNCTIONS.get().map_or(&[], |functions| functions)
+}
+
+/// How many functions there are.
+pub fn count() -> usize {
+    functions().len()
+}
+
+/// Function number `index`, as it was at boot.
+pub fn function(index: usize) -> Option<Function> {
+    functions().get(index).copied()
+}
+
+/// The function at `address` (bus << 8 | device << 3 | function), as it was at boot.
+pub fn find(address: u32) -> Option<Function> {
+    function_at_or_after(address).filter(|function| function.address.number() == address)
+}
+
+/// The first function at or after `cursor`.
+pub fn function_at_or_after(cursor: u32) -> Option<Function> {
+    let index = functions().partition_point(|function| function.address.number() < cursor);
+    function(index)
+}
+
+/// Reads configuration space. `None` for what no register is.
+pub fn read(address: u32, register: u16, width: Width) -> Option<u32> {
+    Access.read(Address::new(address)?, register, width.bytes())
+}
+
+/// Writes configuration space, unless that would move the function or what the platform depends on. `None` if it was not written.
+pub fn write(address: u32, register: u16, width: Width, value: u32) -> Option<()> {
+    let (at, bytes) = (Address::new(address)?, width.bytes());
+    may_write(at, register, bytes as u16).then(|| Access.write(at, register, bytes, value))?
+}
+
+/// Has the base address registers of a function say what they said at boot: a reset makes it forget.
+pub fn restore_bars(address: u32) {
+    if let Some(function) = find(address) {
+        function.restore_bars(&Raw);
+    }
+}
+
+/// Where the interrupt line of a function arrives. `None` if it has none, or firmware did not wire it.
+///
+/// Firmware writes down the line of the old interrupt controllers that it wired the function to (PCI 3.0, 6.2.4), and the MADT says where that
+/// one arrives and how it signals: on QEMU 5, 9, 10 and 11 are wired one to one, by level and active high (flags 0x0d). Chipsets wire the
+/// same line to an input of its own as well (q35: 16 to 23), about which only AML would tell; that one stays masked.
+pub fn line(address: u32) -> Option<PciLine> {
+    let header = find(address)?.header;
+    match header.line {
+        _ if header.pin == 0 => None,
+        // The timer, and the cascade of the old controllers: nothing is wired there. 255 says so.
+        0 | 2 | 255 => None,
+        irq => Some(acpi::pci_line(irq)),
+    }
+}
+
+/// Configuration space, of which nothing can be written that would move a function, or what the platform depends on.
+pub struct Access;
+
+fn may_write(at: Address, register: u16, bytes: u16) -> bool {
+    find(at.number()).is_some_and(|function| function.header.may_write(register, bytes))
+}
+
+impl Config for Access {
+    fn read32(&self, at: Address, register: u16) -> u32 {
+        Raw.read32(at, register)
+    }
+
+    fn write32(&self, at: Address, register: u16, value: u32) {
+        if may_write(at, register, 4) {
+            Raw.write32(at, register, value);
+        }
+    }
+
+    fn write16(&self, at: Address, register: u16, value: u16) {
+        if may_write(at, register, 2) {
+            Raw.write16(at, register, value);
+        }
+    }
+
+    fn write8(&self, at: Address, register: u16, value: u8) {
+        if may_write(at, register, 1) {
+            Raw.write8(at, register, value);
+        }
+    }
+}
