@@ -107,6 +107,8 @@ impl Default for Slot {
 pub struct Located {
     /// The buffer's slot.
     pub slot: u16,
+    /// Where in the buffer.
+    pub offset: u64,
     /// What the device is given.
     pub address: u64,
 }
@@ -206,9 +208,7 @@ impl Pool {
     pub fn locate(&self, token: u64, length: u64) -> Result<Located, TokenError> {
         let (number, slot) = self.place(token);
         match self.slots.get(usize::from(slot)) {
-            Some(buffer) if buffer.number == number => {
-                Ok(Located { slot, address: buffer.address(token, self.space.shift, length)? })
-            }
+            Some(buffer) if buffer.number == number => buffer.locate(slot, token, self.space.shift, length),
             _ => Err(self.nobody(number)),
         }
     }
@@ -219,9 +219,9 @@ impl Pool {
         let (number, slot) = self.place(token);
         match self.slots.get_mut(usize::from(slot)) {
             Some(buffer) if buffer.number == number => {
-                let address = buffer.address(token, self.space.shift, length)?;
+                let located = buffer.locate(slot, token, self.space.shift, length)?;
                 buffer.pins = buffer.pins.checked_add(1).ok_or(TokenError::TooManyPins)?;
-                Ok(Located { slot, address })
+                Ok(located)
             }
             _ => Err(self.nobody(number)),
         }
@@ -319,9 +319,9 @@ impl Pool {
 }
 
 impl Slot {
-    /// The device's address of `length` bytes at the token's offset.
+    /// The place of `length` bytes at the token's offset.
     #[inline]
-    fn address(&self, token: u64, shift: u32, length: u64) -> Result<u64, TokenError> {
+    fn locate(&self, slot: u16, token: u64, shift: u32, length: u64) -> Result<Located, TokenError> {
         let offset = token & ((1 << shift) - 1);
         let end = offset.checked_add(length).ok_or(TokenError::Wraps)?;
         if end > self.length {
@@ -330,7 +330,7 @@ impl Slot {
         if length == 0 {
             return Err(TokenError::Empty);
         }
-        Ok(self.base.wrapping_add(offset))
+        Ok(Located { slot, offset, address: self.base.wrapping_add(offset) })
     }
 }
 

@@ -19,8 +19,8 @@ fn edu() -> Pool {
 fn a_token_is_located_to_the_byte() {
     let mut pool = edu();
     let token = pool.insert(2, 0x5000).unwrap();
-    assert_eq!(pool.locate(token, 8192), Ok(Located { slot: 1, address: 0x5000 }));
-    assert_eq!(pool.locate(token + 8191, 1), Ok(Located { slot: 1, address: 0x6fff }));
+    assert_eq!(pool.locate(token, 8192), Ok(Located { slot: 1, offset: 0, address: 0x5000 }));
+    assert_eq!(pool.locate(token + 8191, 1), Ok(Located { slot: 1, offset: 8191, address: 0x6fff }));
     assert_eq!(pool.locate(token + 8191, 2), Err(TokenError::OutOfRange));
     assert_eq!(pool.locate(token + 8192, 1), Err(TokenError::OutOfRange), "the next page is not its own");
     assert_eq!(pool.locate(token + 1, u64::MAX), Err(TokenError::Wraps));
@@ -233,7 +233,7 @@ impl Model {
         let offset = token & ((1 << shift) - 1);
         let (range, slot, _) = self.live.get(&(token - offset))?;
         let fits = length > 0 && offset.checked_add(length)? <= range.end - range.start;
-        fits.then_some(Located { slot: *slot, address: range.start + offset })
+        fits.then_some(Located { slot: *slot, offset, address: range.start + offset })
     }
 
     fn check(&self, pool: &Pool) {

@@ -1,0 +1,231 @@
+//! Classes of devices, as data: what a driver may do to which register, how the kernel gives the device a queue, and how the device becomes
+//! quiet. To the rest of the kernel all devices are alike.
+
+use crate::edu;
+use crate::nvme::Controller;
+use crate::window::{Access, Backend, Range, Table, TableError, Widths};
+use alloc::boxed::Box;
+use core::fmt;
+
+pub mod virtio;
+mod virtio_legacy;
+mod virtio_modern;
+
+pub use virtio_legacy::Legacy;
+pub use virtio_modern::{Modern, Region};
+
+/// A register of a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Register {
+    /// Which window: the number of its BAR.
+    pub bar: u8,
+    /// Where in it.
+    pub offset: u64,
+    /// Bytes.
+    pub width: u8,
+}
+
+/// The registers of a device, as the kernel reaches them.
+pub trait Registers {
+    /// Reads one.
+    fn read(&mut self, register: Register) -> u64;
+    /// Writes one.
+    fn write(&mut self, register: Register, value: u64);
+}
+
+/// A step of a sequence by which a device becomes quiet. Nobody waits within the kernel: whoever runs a sequence comes back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Write this.
+    Write(Register, u64),
+    /// Read, clear these bits, and write.
+    Clear(Register, u64),
+    /// Go on when these bits of it are `value`.
+    Await {
+        /// What is read.
+        register: Register,
+        /// Bits that count.
+        mask: u64,
+        /// What they become.
+        value: u64,
+        /// Nanoseconds after which the device does not answer any more.
+        limit: u64,
+    },
+}
+
+/// Where the parts of a queue are: addresses as the device uses them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ring {
+    /// Entries.
+    pub size: u16,
+    /// What the device reads: a virtqueue, or commands. A virtqueue's parts lie as in `virtq::Layout`.
+    pub base: u64,
+    /// What the device writes, where that is a ring of its own: completions. Else 0.
+    pub completions: u64,
+}
+
+/// How to make a device look at a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bell {
+    /// What is written.
+    pub register: Register,
+    /// The number of the queue, where one register is for all.
+    pub value: u64,
+}
+
+/// What to do when a driver wrote a register that is guarded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Write this.
+    Write(u64),
+    /// The driver wants its device reset: as if it had asked for that.
+    Reset,
+}
+
+/// Why a driver may not write this value now: its own fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GuardError {
+    /// These features would make the device do what nobody checks.
+    Features(u64),
+    /// Not in the state that the device is in.
+    NotNow,
+    /// Nothing is guarded there.
+    NotGuarded,
+}
+
+/// Why a queue cannot be attached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AttachError {
+    /// Driver: not in the state that the device is in.
+    NotNow,
+    /// Driver: the device has no such queue.
+    NoSuchQueue,
+    /// Driver: the device has the queue, with up to so many entries, or just so many where it dictates that.
+    BadSize(u16),
+    /// Driver: it has one already.
+    Attached,
+    /// The ring lies where the device cannot have it.
+    OutOfReach,
+    /// Device: what it says about its doorbell is nonsense.
+    BadBell,
+    /// Kernel: the class has no queues of its own.
+    NoQueues,
+}
+
+/// A claimed function's class, with what has to be known of the device's state.
+#[derive(Clone, Debug)]
+pub enum Class {
+    /// virtio 1, by capabilities.
+    Modern(Modern),
+    /// virtio 0.9, by I/O ports.
+    Legacy(Legacy),
+    /// NVM Express.
+    Nvme(Box<Controller>),
+    /// QEMU's device for teaching.
+    Edu,
+    /// Unknown. It may have DMA only with [`Backend::Direct`].
+    Plain,
+}
+
+impl Class {
+    /// Whether the device may have DMA.
+    pub fn may_have_dma(&self, backend: Backend) -> bool {
+        backend == Backend::Direct || !matches!(self, Class::Plain)
+    }
+
+    /// The policy of a window of so many bytes.
+    pub fn table(&self, bar: u8, length: u64) -> Result<Table, TableError> {
+        match self {
+            Class::Modern(it) => it.table(bar, length),
+            Class::Legacy(it) => it.table(bar, length),
+            Class::Nvme(it) => it.table(bar, length),
+            Class::Edu => edu::table(bar, length),
+            Class::Plain => named(length, &[(0, length, Widths::ANY, Access::ReadWrite)]),
+        }
+    }
+
+    /// What to do when the driver writes `value` to a guarded register.
+    pub fn guard(&mut self, bar: u8, offset: u64, value: u64) -> Result<Verdict, GuardError> {
+        match self {
+            Class::Modern(it) => it.guard(bar, offset, value),
+            Class::Legacy(it) => it.guard(offset, value),
+            Class::Nvme(it) => it.guard(offset, value),
+            Class::Edu | Class::Plain => Err(GuardError::NotGuarded),
+        }
+    }
+
+    /// How the device becomes quiet, and forgets what it was given.
+    pub fn quiesce(&self) -> &[Step] {
+        match self {
+            Class::Modern(it) => it.quiesce(),
+            Class::Legacy(_) => &virtio_legacy::QUIESCE,
+            Class::Nvme(it) => it.quiesce(),
+            Class::Edu => &edu::QUIESCE,
+            Class::Plain => &[],
+        }
+    }
+
+    /// The sequence of [`Class::quiesce`] was run to its end.
+    pub fn was_reset(&mut self) {
+        match self {
+            Class::Modern(it) => it.control = virtio::Control::default(),
+            Class::Legacy(it) => it.control = virtio::Control::default(),
+            Class::Nvme(it) => it.was_reset(),
+            Class::Edu | Class::Plain => {}
+        }
+    }
+
+    /// Gives a queue to the device. Registers by which queues are selected are others afterwards than the driver left them.
+    pub fn attach(
+        &mut self,
+        registers: &mut impl Registers,
+        queue: u16,
+        ring: Ring,
+    ) -> Result<Bell, AttachError> {
+        match self {
+            Class::Modern(it) => it.attach(registers, queue, ring),
+            Class::Legacy(it) => it.attach(registers, queue, ring),
+            Class::Nvme(it) => it.attach(registers, queue, ring),
+            Class::Edu | Class::Plain => Err(AttachError::NoQueues),
+        }
+    }
+}
+
+/// Registers as classes list them: first, length, widths, access.
+pub(crate) type Named = (u64, u64, Widths, Access);
+
+/// A table of these ranges.
+pub(crate) fn named(length: u64, ranges: &[Named]) -> Result<Table, TableError> {
+    let mut table = Table::new(length);
+    for (first, length, widths, access) in ranges.iter().copied().filter(|it| it.1 > 0) {
+        table.add(Range { first, length, widths, access })?;
+    }
+    Ok(table)
+}
+
+impl fmt::Display for GuardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Features(bits) => write!(f, "the driver wants features {bits:#x}, which are not to be had"),
+            Self::NotNow => f.write_str("the driver writes a register that it may not write now"),
+            Self::NotGuarded => f.write_str("the register is not guarded"),
+        }
+    }
+}
+
+impl fmt::Display for AttachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotNow => f.write_str("the driver makes a queue before its device may have one"),
+            Self::NoSuchQueue => f.write_str("the device has no such queue"),
+            Self::BadSize(size) => write!(f, "the device has queues of {size} entries"),
+            Self::Attached => f.write_str("the device has that queue already"),
+            Self::OutOfReach => f.write_str("the ring lies where the device cannot have it"),
+            Self::BadBell => f.write_str("the device's doorbell lies outside of its window"),
+            Self::NoQueues => f.write_str("devices of this class have no queues"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
