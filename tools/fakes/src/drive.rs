@@ -1,11 +1,12 @@
 //! Driver and kernel around a core: does what it says, and counts.
 
+use capos_edu::Edu;
 use capos_virtio::register::{legacy, modern};
 use capos_virtio::{DeviceFault, Interface, Layout, Step, Transport};
 
-use crate::Ram;
 use crate::bus::RingMemory;
 use crate::virtio::{Class, Device};
+use crate::{Ram, edu};
 
 /// Steps that no transport needs, whatever its device does: a second of looks, two steps each, and a handful for everything else.
 pub const STEPS: u32 = 2500;
@@ -76,4 +77,59 @@ pub fn attach<C: Class>(device: &mut Device<C>, queue: u16, layout: Layout, base
         device.write(register, (address >> 32) as u32);
     }
     device.write(modern::QUEUE_ENABLE, 1);
+}
+
+/// Time that passes with each wait for the `edu` device.
+const WAIT_NS: u64 = 100_000_000;
+
+/// Steps that no job of the `edu` core needs, for each wait that its deadline allows; pieces of a copy count as jobs.
+const EDU_STEPS: u64 = 8 * (capos_edu::TIMEOUT_NS / WAIT_NS + 1);
+
+/// Steps an `edu` until it has nothing to do or gives up; its device does one turn with each wait. `pieces` is what it has to do.
+///
+/// # Errors
+/// The device's fault.
+///
+/// # Panics
+/// When it needs more steps than so many pieces can need.
+pub fn settle_edu(
+    core: &mut Edu,
+    device: &mut edu::Device,
+    now: &mut u64,
+    pieces: u32,
+) -> Result<(), capos_edu::DeviceFault> {
+    for _ in 0..u64::from(pieces) * EDU_STEPS {
+        match core.step(*now) {
+            capos_edu::Step::Write(register, value) => device.write(register.offset(), value.into()),
+            capos_edu::Step::Read(register) => core.value(device.read(register.offset())),
+            capos_edu::Step::Transfer(transfer) => start(device, transfer),
+            capos_edu::Step::Pause { until } => {
+                assert!(until > *now, "a pause that is none");
+                *now = until;
+                device.turn();
+            }
+            capos_edu::Step::Wait { until } => {
+                assert!(until > *now, "it should have given up");
+                device.turn();
+                *now += WAIT_NS;
+                if device.interrupts() > 0 {
+                    core.on_interrupt();
+                }
+            }
+            capos_edu::Step::Idle => return Ok(()),
+            capos_edu::Step::Failed(fault) => return Err(fault),
+        }
+    }
+    panic!("the core never rests: {core:?}");
+}
+
+/// What the kernel does with a transfer, where tokens are addresses.
+fn start(device: &mut edu::Device, transfer: capos_edu::Transfer) {
+    let inside = edu::BUFFER + u64::from(transfer.device_offset);
+    let to_device = transfer.to_device;
+    let (source, destination) = if to_device { (transfer.token, inside) } else { (inside, transfer.token) };
+    device.write(0x80, source);
+    device.write(0x88, destination);
+    device.write(0x90, transfer.length.into());
+    device.write(0x98, if to_device { 5 } else { 7 });
 }
