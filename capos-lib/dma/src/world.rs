@@ -10,7 +10,9 @@ use core::cell::{Cell, RefCell};
 use core::ops::Range;
 use core::sync::atomic::Ordering;
 
+pub mod nvme;
 pub mod virtq;
+pub mod window;
 
 /// Numbers from a test or a fuzzer; zeros at the end.
 pub struct Input<'a>(pub &'a [u8]);
@@ -94,20 +96,24 @@ impl DriverMemory {
                 "byte {byte} was read twice: the driver may have changed it"
             );
         }
-        let word = self.bytes.get(offset, width);
-        let mut noise = self.noise.get();
-        if noise == 0 {
-            return word;
-        }
-        noise ^= noise << 13;
-        noise ^= noise >> 7;
-        noise ^= noise << 17;
-        self.noise.set(noise);
-        match noise >> 60 {
-            0 => word ^ 1 << (noise % u64::from(8 * width)),
-            1 => word.wrapping_add(noise % 5).wrapping_sub(2) & u64::MAX >> (64 - 8 * width),
-            _ => word,
-        }
+        stir(&self.noise, self.bytes.get(offset, width), width)
+    }
+}
+
+/// What a word reads as: itself, unless there is noise.
+fn stir(noise: &Cell<u64>, word: u64, width: u32) -> u64 {
+    let mut next = noise.get();
+    if next == 0 {
+        return word;
+    }
+    next ^= next << 13;
+    next ^= next >> 7;
+    next ^= next << 17;
+    noise.set(next);
+    match next >> 60 {
+        0 => word ^ 1 << (next % u64::from(8 * width)),
+        1 => word.wrapping_add(next % 5).wrapping_sub(2) & u64::MAX >> (64 - 8 * width),
+        _ => word,
     }
 }
 

@@ -148,7 +148,9 @@ fn features_are_chosen_once() {
     assert_eq!(class.guard(4, 0x14, 3), Err(GuardError::NotNow), "no bit of the status goes");
     assert_eq!(class.guard(4, 0x14, 0), Ok(Verdict::Reset));
     class.was_reset();
+    assert_eq!(class.guard(4, 0x14, 0), Ok(Verdict::Write(0)), "it was just reset");
     assert_eq!(class.guard(4, 0x0c, 1), Ok(Verdict::Write(1)));
+    assert_eq!(class.guard(4, 0x14, 0), Ok(Verdict::Reset));
     assert_eq!(class.guard(4, 0x18, 1), Err(GuardError::NotGuarded));
     assert_eq!(class.guard(3, 0x14, 0), Err(GuardError::NotGuarded), "another window");
 }
@@ -205,6 +207,7 @@ fn a_legacy_queue_has_the_size_that_the_device_says() {
     assert_eq!(bell, Ok(Bell { register: Register { bar: 0, offset: 0x10, width: 2 }, value: 3 }));
     assert_eq!(registers.written, [(0x0e, 2, 3), (0x08, 4, 0x12_3456)]);
     assert_eq!(class.guard(0, 0x04, 0), Err(GuardError::NotNow), "its features count from now on");
+    assert_eq!(class.guard(0, 0x12, 0), Ok(Verdict::Reset), "a queue is not just forgotten");
     let mut busy = Fake::with(&[(0, 0x0c, 8), (0, 0x08, 1)]);
     assert_eq!(class.attach(&mut busy, 3, RING), Err(AttachError::Attached));
 }

@@ -81,7 +81,8 @@ impl Control {
     pub fn write_status(&mut self, value: u64) -> Result<Verdict, GuardError> {
         let status = value as u8;
         if status == 0 {
-            return Ok(Verdict::Reset);
+            // Nothing to forget: drivers begin so.
+            return if *self == Control::default() { Ok(Verdict::Write(0)) } else { Ok(Verdict::Reset) };
         }
         if self.status & !status != 0 {
             return Err(GuardError::NotNow);

@@ -135,6 +135,11 @@ impl Queue {
         })
     }
 
+    /// The queue's number.
+    pub fn id(&self) -> u16 {
+        self.id
+    }
+
     /// Publishes up to `limit` new commands. Call [`Queue::collect`] before, since a driver that saw a completion may use its number again.
     ///
     /// # Errors

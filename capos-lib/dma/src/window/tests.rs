@@ -1,4 +1,5 @@
 use super::*;
+use crate::world::window::play;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
@@ -122,73 +123,12 @@ fn pages_are_mapped_where_every_byte_allows_it() {
     assert_eq!(table.mapping(Backend::Direct, !0xfff, &[]), No);
 }
 
-fn access() -> impl Strategy<Value = Access> {
-    prop_oneof![
-        Just(Access::ReadOnly),
-        Just(Access::ReadWrite),
-        Just(Access::Doorbell),
-        Just(Access::Forbidden),
-        Just(Access::Guarded),
-        (any::<u64>(), any::<u64>()).prop_map(|(writable, fixed)| Access::Masked { writable, fixed }),
-        any::<u64>().prop_map(|span| Access::AddressToken { span }),
-    ]
-}
-
-/// Any, and whole registers.
-fn ranges() -> impl Strategy<Value = (u64, u64, u8, Access)> {
-    let register = (0..40u64, 0..4u32, access());
-    prop_oneof![
-        (0..70u64, 0..20u64, 0..16u8, access()),
-        register.prop_map(|(at, width, access)| (at & !((1 << width) - 1), 1 << width, 1 << width, access)),
-    ]
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Against a policy for every byte by itself.
+    /// What the fuzzer tries, with random bytes.
     #[test]
-    fn the_table_is_what_its_bytes_are(
-        length in 0..64u64,
-        ranges in prop::collection::vec(ranges(), 0..12),
-        accesses in prop::collection::vec((0..72u64, 0..10u8, any::<u64>()), 1..40),
-    ) {
-        let mut table = Table::new(length);
-        let mut bytes: Vec<Option<Range>> = (0..length).map(|_| None).collect();
-        for (first, size, widths, access) in ranges {
-            let range = range(first, size, Widths(widths), access);
-            let free = bytes.get(first as usize..(first + size) as usize).is_some_and(|it| it.iter().all(Option::is_none));
-            if table.add(range).is_ok() {
-                prop_assert!(free && size > 0);
-                bytes[first as usize..(first + size) as usize].fill(Some(range));
-            }
-        }
-        for (offset, width, value) in accesses {
-            let named = bytes.get(offset as usize..offset as usize + usize::from(width));
-            let one = named.and_then(|it| it.first().copied().flatten().filter(|first| it.iter().all(|other| *other == Some(*first))));
-            let sound = [1, 2, 4, 8].contains(&width) && offset % u64::from(width) == 0;
-            let right = one.filter(|it| sound && it.widths.0 & width != 0);
-            let readable = right.is_some_and(|it| matches!(it.access, Access::ReadOnly | Access::ReadWrite | Access::Masked { .. } | Access::Guarded));
-            prop_assert_eq!(table.check_read(offset, width).is_ok(), readable);
-            let fits = |value: u64| width == 8 || value >> (8 * width) == 0;
-            for backend in [Backend::Bounce, Backend::Direct] {
-                match (table.check_write(backend, offset, width, value), right.map(|it| it.access)) {
-                    (Ok(Action::Write(out)), Some(Access::Masked { writable, fixed })) => {
-                        let all = u64::MAX >> (64 - 8 * u32::from(width));
-                        prop_assert_eq!(out & !writable & all, fixed & !writable & all);
-                        prop_assert_eq!(out & writable & all, value & writable & all);
-                        prop_assert!(fits(out));
-                    }
-                    (Ok(Action::Write(out)), Some(Access::ReadWrite)) => prop_assert!(fits(out) && out == value & out),
-                    (Ok(Action::Write(_)), Some(Access::Doorbell)) => prop_assert_eq!(backend, Backend::Direct),
-                    (Ok(Action::Ask(_)), Some(Access::Guarded)) => {}
-                    (Ok(Action::Translate { span, .. }), Some(Access::AddressToken { span: right })) => prop_assert_eq!(span, right),
-                    (Ok(action), other) => prop_assert!(false, "{action:?} where the policy is {other:?}"),
-                    (Err(_), None | Some(Access::ReadOnly | Access::Forbidden)) => {}
-                    (Err(_), Some(Access::Doorbell)) => prop_assert_eq!(backend, Backend::Bounce),
-                    (Err(error), Some(other)) => prop_assert!(false, "{error:?} where the policy is {other:?}"),
-                }
-            }
-        }
+    fn the_table_is_what_its_bytes_are(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        play(&bytes);
     }
 }
