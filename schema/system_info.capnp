@@ -30,8 +30,10 @@ interface SystemInfo $Capos.kernelHosted {
   acpiTable @5 (index :UInt32) -> (length :UInt32, revision :UInt8, signature :Text);
   # One ACPI table; `notFound` beyond the last, `unsupported` on a machine without ACPI.
 
-  pciFunction @6 (cursor :UInt32) -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, header :UInt8, interruptLine :UInt8, next :UInt32);
-  # The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none.
+  pciFunction @6 (cursor :UInt32) -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, header :UInt8, interruptLine :UInt8, next :UInt32, interruptPin :UInt8, routed :Bool, gsi :UInt32, secondary :UInt8, subordinate :UInt8, msi :UInt16, msix :UInt16, command :UInt16, wrong :Text);
+  # The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none. `gsi` is where its
+  # interrupt line arrives, if it is `routed`. `secondary` and `subordinate` are the first and last bus behind a bridge, 0 of others. `msi` and `msix`
+  # count the messages it can signal by, `command` is what it is allowed now, and `wrong` why nobody is to drive it: empty when all is well.
 
   irq @7 (index :UInt32) -> (gsi :UInt32, vector :UInt8, count :UInt64, masked :Bool, owner :Text, cpu :UInt32);
   # One routed interrupt line, and the processor that it interrupts; `notFound` beyond the last.
@@ -59,4 +61,15 @@ interface SystemInfo $Capos.kernelHosted {
   # Goes over who derives from whom: capabilities in all tables, nodes of the derivation tree that stand for one and such that only hold others
   # together, disagreements, and nodes of what is mapped or bound and can be revoked. Takes as long as there are many. On a machine that is
   # not at rest totals may differ by what is under way.
+
+  acpiFact @14 (table :UInt32, index :UInt32) -> (text :Text);
+  # One thing that ACPI table number `table` says, in words: what is wired where, which remapping unit serves what. `notFound` beyond the last,
+  # `unsupported` on a machine without ACPI.
+
+  pciBar @15 (function :UInt32, cursor :UInt8) -> (index :UInt8, size :UInt64, placed :Bool, high :Bool, kind :Text);
+  # The first base address register of a PCI function at or after `cursor`: how much it decodes of what, whether firmware gave it a place,
+  # and whether that is above 4 GiB. `notFound` when there is none.
+
+  pciCapability @16 (function :UInt32, index :UInt32) -> (id :UInt16, extended :Bool, text :Text);
+  # One entry of the lists of what a PCI function can do, in words; `notFound` beyond the last.
 }

@@ -11,6 +11,7 @@ extern crate std;
 mod bytes;
 mod dmar;
 mod error;
+mod facts;
 mod fadt;
 mod gas;
 mod hpet;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use dmar::{Dmar, DmarEntry, RemappingUnit, ReservedMemory};
 pub use error::{AcpiError, Signature};
+pub use facts::{Say, facts};
 pub use fadt::{Fadt, PortBlock};
 pub use gas::{AddressSpace, GenericAddress};
 pub use hpet::Hpet;

@@ -2,6 +2,7 @@
 
 mod builder;
 mod dmar;
+mod facts;
 mod fixed;
 mod hostile;
 mod interrupts;

@@ -13,6 +13,7 @@ mod address;
 pub mod bar;
 pub mod capability;
 mod config;
+mod describe;
 mod express;
 mod fault;
 mod function;

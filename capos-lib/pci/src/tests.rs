@@ -7,6 +7,7 @@ mod hostile;
 mod messages;
 mod virtio;
 mod walks;
+mod words;
 
 use crate::model::{Device, Machine};
 use crate::{Address, Function};

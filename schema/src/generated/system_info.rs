@@ -38,6 +38,12 @@ pub const AUDIT_PROCESS: u16 = 11;
 pub const CAPABILITY: u16 = 12;
 /// `derivation`: Goes over who derives from whom: capabilities in all tables, nodes of the derivation tree that stand for one and such that only hold others together, disagreements, and nodes of what is mapped or bound and can be revoked.
 pub const DERIVATION: u16 = 13;
+/// `acpiFact`: One thing that ACPI table number `table` says, in words: what is wired where, which remapping unit serves what.
+pub const ACPI_FACT: u16 = 14;
+/// `pciBar`: The first base address register of a PCI function at or after `cursor`: how much it decodes of what, whether firmware gave it a place, and whether that is above 4 GiB.
+pub const PCI_BAR: u16 = 15;
+/// `pciCapability`: One entry of the lists of what a PCI function can do, in words; `notFound` beyond the last.
+pub const PCI_CAPABILITY: u16 = 16;
 
 /// `ProcessState`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -412,7 +418,7 @@ impl Decode<'_> for PciFunctionParams {
 
 /// Results of `pciFunction`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct PciFunctionResults {
+pub struct PciFunctionResults<'a> {
     pub address: u32,
     pub vendor: u16,
     pub device: u16,
@@ -420,9 +426,18 @@ pub struct PciFunctionResults {
     pub header: u8,
     pub interrupt_line: u8,
     pub next: u32,
+    pub interrupt_pin: u8,
+    pub routed: bool,
+    pub gsi: u32,
+    pub secondary: u8,
+    pub subordinate: u8,
+    pub msi: u16,
+    pub msix: u16,
+    pub command: u16,
+    pub wrong: &'a str,
 }
 
-impl Encode for PciFunctionResults {
+impl Encode for PciFunctionResults<'_> {
     #[inline]
     fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         write(
@@ -431,18 +446,25 @@ impl Encode for PciFunctionResults {
                 u64::from(self.address) | (u64::from(self.vendor) << 32) | (u64::from(self.device) << 48),
                 u64::from(self.class)
                     | (u64::from(self.header) << 32)
-                    | (u64::from(self.interrupt_line) << 40),
-                u64::from(self.next),
+                    | (u64::from(self.interrupt_line) << 40)
+                    | (u64::from(self.interrupt_pin) << 48)
+                    | (u64::from(self.routed) << 56),
+                u64::from(self.next) | (u64::from(self.gsi) << 32),
+                u64::from(self.secondary)
+                    | (u64::from(self.subordinate) << 8)
+                    | (u64::from(self.msi) << 16)
+                    | (u64::from(self.msix) << 32)
+                    | (u64::from(self.command) << 48),
             ],
-            [],
+            [Pointer::Text(self.wrong)],
         )
     }
 }
 
-impl Decode<'_> for PciFunctionResults {
+impl<'a> Decode<'a> for PciFunctionResults<'a> {
     #[inline]
-    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
-        let message = Message::<3, 0>::parse(message)?;
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<4, 1>::parse(message)?;
         Ok(PciFunctionResults {
             address: message.data[0] as u32,
             vendor: (message.data[0] >> 32) as u16,
@@ -451,6 +473,15 @@ impl Decode<'_> for PciFunctionResults {
             header: (message.data[1] >> 32) as u8,
             interrupt_line: (message.data[1] >> 40) as u8,
             next: message.data[2] as u32,
+            interrupt_pin: (message.data[1] >> 48) as u8,
+            routed: (message.data[1] >> 56) & 1 != 0,
+            gsi: (message.data[2] >> 32) as u32,
+            secondary: message.data[3] as u8,
+            subordinate: (message.data[3] >> 8) as u8,
+            msi: (message.data[3] >> 16) as u16,
+            msix: (message.data[3] >> 32) as u16,
+            command: (message.data[3] >> 48) as u16,
+            wrong: message.text(0)?,
         })
     }
 }
@@ -765,6 +796,155 @@ impl Decode<'_> for DerivationResults {
             dead: message.data[2],
             wrong: message.data[3],
             leases: message.data[4],
+        })
+    }
+}
+
+/// Parameters of `acpiFact`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AcpiFactParams {
+    pub table: u32,
+    pub index: u32,
+}
+
+impl Encode for AcpiFactParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.table) | (u64::from(self.index) << 32)], [])
+    }
+}
+
+impl Decode<'_> for AcpiFactParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(AcpiFactParams { table: message.data[0] as u32, index: (message.data[0] >> 32) as u32 })
+    }
+}
+
+/// Results of `acpiFact`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AcpiFactResults<'a> {
+    pub text: &'a str,
+}
+
+impl Encode for AcpiFactResults<'_> {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Text(self.text)])
+    }
+}
+
+impl<'a> Decode<'a> for AcpiFactResults<'a> {
+    #[inline]
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        Ok(AcpiFactResults { text: message.text(0)? })
+    }
+}
+
+/// Parameters of `pciBar`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PciBarParams {
+    pub function: u32,
+    pub cursor: u8,
+}
+
+impl Encode for PciBarParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.function) | (u64::from(self.cursor) << 32)], [])
+    }
+}
+
+impl Decode<'_> for PciBarParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(PciBarParams { function: message.data[0] as u32, cursor: (message.data[0] >> 32) as u8 })
+    }
+}
+
+/// Results of `pciBar`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PciBarResults<'a> {
+    pub index: u8,
+    pub size: u64,
+    pub placed: bool,
+    pub high: bool,
+    pub kind: &'a str,
+}
+
+impl Encode for PciBarResults<'_> {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(
+            out,
+            [u64::from(self.index) | (u64::from(self.placed) << 8) | (u64::from(self.high) << 9), self.size],
+            [Pointer::Text(self.kind)],
+        )
+    }
+}
+
+impl<'a> Decode<'a> for PciBarResults<'a> {
+    #[inline]
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<2, 1>::parse(message)?;
+        Ok(PciBarResults {
+            index: message.data[0] as u8,
+            size: message.data[1],
+            placed: (message.data[0] >> 8) & 1 != 0,
+            high: (message.data[0] >> 9) & 1 != 0,
+            kind: message.text(0)?,
+        })
+    }
+}
+
+/// Parameters of `pciCapability`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PciCapabilityParams {
+    pub function: u32,
+    pub index: u32,
+}
+
+impl Encode for PciCapabilityParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.function) | (u64::from(self.index) << 32)], [])
+    }
+}
+
+impl Decode<'_> for PciCapabilityParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(PciCapabilityParams { function: message.data[0] as u32, index: (message.data[0] >> 32) as u32 })
+    }
+}
+
+/// Results of `pciCapability`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PciCapabilityResults<'a> {
+    pub id: u16,
+    pub extended: bool,
+    pub text: &'a str,
+}
+
+impl Encode for PciCapabilityResults<'_> {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.id) | (u64::from(self.extended) << 16)], [Pointer::Text(self.text)])
+    }
+}
+
+impl<'a> Decode<'a> for PciCapabilityResults<'a> {
+    #[inline]
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 1>::parse(message)?;
+        Ok(PciCapabilityResults {
+            id: message.data[0] as u16,
+            extended: (message.data[0] >> 16) & 1 != 0,
+            text: message.text(0)?,
         })
     }
 }

@@ -3,7 +3,9 @@
 //! Input: a flag byte, then tables as kind, length (16 bits), bytes. With flag 1 the input is physical memory as it is.
 #![no_main]
 
-use capos_acpi::{Dmar, DmarEntry, Fadt, Hpet, Ivrs, Madt, Mcfg, Rsdp, Table, Tables, find_s5, soft_off};
+use capos_acpi::{
+    Dmar, DmarEntry, Fadt, Hpet, Ivrs, Madt, Mcfg, Rsdp, Table, Tables, facts, find_s5, soft_off,
+};
 use libfuzzer_sys::fuzz_target;
 
 const RAW: u8 = 1;
@@ -102,6 +104,7 @@ fn ask<'m>(rsdp: &Rsdp, memory: &'m (dyn Fn(u64, usize) -> Option<&'m [u8]> + Sy
         }
         let _ = Hpet::parse(table);
         remapping(table);
+        facts(table, &mut |fact| assert!(!fact.to_string().is_empty()));
     }
 }
 

@@ -110,6 +110,10 @@ fn check(function: &Function) {
 }
 
 fn blocks(config: &impl Config, function: &Function) {
+    let mut words = String::new();
+    for found in capability::list(config, function.address) {
+        function.describe(config, found, &mut words).expect("a string takes everything");
+    }
     use virtio::Block::{Common, Device, Interrupt, Notify};
     for found in virtio::blocks(config, function.address, &function.header, &function.bars).flatten() {
         if matches!(found.block, Common | Notify(_) | Interrupt | Device) {

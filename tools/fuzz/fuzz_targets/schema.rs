@@ -89,11 +89,14 @@ fn memory(message: &[u8], out: &mut [u8]) {
 }
 
 fn information(message: &[u8], out: &mut [u8]) {
+    again::<system_info::AcpiFactResults>(message, out);
     again::<system_info::AcpiTableResults>(message, out);
     again::<system_info::BootResults>(message, out);
     again::<system_info::CpuResults>(message, out);
     again::<system_info::IrqResults>(message, out);
     again::<system_info::MemoryRangeResults>(message, out);
+    again::<system_info::PciBarResults>(message, out);
+    again::<system_info::PciCapabilityResults>(message, out);
     again::<system_info::PciFunctionResults>(message, out);
     again::<system_info::ProcessResults>(message, out);
     again::<system_info::SystemResults>(message, out);

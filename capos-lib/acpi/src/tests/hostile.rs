@@ -2,10 +2,11 @@
 
 use super::builder::{Pieces, S5_QEMU, config, dsdt, fadt, rsdp, table};
 use crate::{
-    Dmar, DmarEntry, Fadt, Hpet, Ivrs, Madt, Mcfg, RemappingUnit, ReservedMemory, Rsdp, Table, Tables,
+    Dmar, DmarEntry, Fadt, Hpet, Ivrs, Madt, Mcfg, RemappingUnit, ReservedMemory, Rsdp, Table, Tables, facts,
     find_s5, soft_off,
 };
 use proptest::prelude::{any, prop, proptest};
+use std::string::ToString;
 use std::vec::Vec;
 
 /// Asks everything that can be asked.
@@ -18,6 +19,7 @@ fn exercise(memory: &Pieces, rsdp: &Rsdp) {
 }
 
 fn view(table: Table<'_>, tables: &Tables<'_>) {
+    facts(table, &mut |fact| assert!(!fact.to_string().is_empty()));
     if let Ok(madt) = Madt::parse(table) {
         let listed = madt.processors().count();
         assert!(listed <= madt.entries().count());

@@ -592,7 +592,7 @@ impl Serve for super::system_info::SystemInfo {
                 })
             }
             system_info::PCI_FUNCTION => {
-                with(message, buffers.answer.len() >= 32, |params: system_info::PciFunctionParams| {
+                with(message, buffers.answer.len() >= 48, |params: system_info::PciFunctionParams| {
                     self.pci_function(call, params)
                 })
             }
@@ -616,6 +616,21 @@ impl Serve for super::system_info::SystemInfo {
             }
             system_info::DERIVATION => {
                 with(message, buffers.answer.len() >= 48, |Empty| self.derivation(call))
+            }
+            system_info::ACPI_FACT => {
+                with(message, buffers.answer.len() >= 16, |params: system_info::AcpiFactParams| {
+                    self.acpi_fact(call, params)
+                })
+            }
+            system_info::PCI_BAR => {
+                with(message, buffers.answer.len() >= 32, |params: system_info::PciBarParams| {
+                    self.pci_bar(call, params)
+                })
+            }
+            system_info::PCI_CAPABILITY => {
+                with(message, buffers.answer.len() >= 24, |params: system_info::PciCapabilityParams| {
+                    self.pci_capability(call, params)
+                })
             }
             _ => Outcome::error(TransportError::UnknownMethod),
         }

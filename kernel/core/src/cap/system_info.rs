@@ -1,5 +1,7 @@
 //! `SystemInfo`: what this machine is and what it is doing.
 
+mod platform;
+
 use super::long::{self, Job};
 use super::{Call, Outcome};
 use crate::audit::census::{self, Kind};
@@ -11,14 +13,13 @@ use capos_abi::ExceptionCode;
 use capos_mem::Resource;
 use capos_schema::Encode;
 use capos_schema::system_info::{
-    AcpiTableParams, AcpiTableResults, AuditProcessParams, AuditProcessResults, AuditResults, BootResults,
-    CapabilityParams, CapabilityResults, CpuParams, CpuResults, DerivationResults, FeaturesResults,
-    IrqParams, IrqResults, MemoryRangeParams, MemoryRangeResults, PciFunctionParams, PciFunctionResults,
-    ProcessParams, ProcessResults, ProcessState, SystemResults, TimersResults,
+    AuditProcessParams, AuditProcessResults, AuditResults, BootResults, CapabilityParams, CapabilityResults,
+    CpuParams, CpuResults, DerivationResults, FeaturesResults, IrqParams, IrqResults, MemoryRangeParams,
+    MemoryRangeResults, ProcessParams, ProcessResults, ProcessState, SystemResults, TimersResults,
 };
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
-use kernel_hal::{acpi, cpu as machine, irq, mem, pci, time};
+use kernel_hal::{cpu as machine, irq, mem, time};
 
 /// The right to look.
 #[derive(Clone)]
@@ -70,32 +71,6 @@ impl SystemInfo {
     pub(super) fn memory_range(&self, call: &mut Call<'_>, params: MemoryRangeParams) -> Outcome {
         let range = kernel_hal::boot::info().memory.get(params.index as usize);
         or_not_found(call, range.map(|range| MemoryRangeResults { pages: range.pages, kind: range.kind }))
-    }
-
-    pub(super) fn acpi_table(&self, call: &mut Call<'_>, params: AcpiTableParams) -> Outcome {
-        if !acpi::is_present() {
-            return Outcome::exception(ExceptionCode::Unsupported);
-        }
-        let Some(table) = acpi::table(params.index as usize) else { return NOT_FOUND };
-        // A signature is four letters by the specification; firmware that thinks otherwise gets question marks.
-        let signature = core::str::from_utf8(&table.signature).unwrap_or("????");
-        call.reply_large(&AcpiTableResults { length: table.length, revision: table.revision, signature })
-    }
-
-    pub(super) fn pci_function(&self, call: &mut Call<'_>, params: PciFunctionParams) -> Outcome {
-        let function = pci::function_at_or_after(params.cursor);
-        or_not_found(
-            call,
-            function.map(|it| PciFunctionResults {
-                address: it.address.number(),
-                vendor: it.header.vendor,
-                device: it.header.device,
-                class: it.header.class,
-                header: it.header.kind,
-                interrupt_line: it.header.line,
-                next: it.address.number() + 1,
-            }),
-        )
     }
 
     pub(super) fn irq(&self, call: &mut Call<'_>, params: IrqParams) -> Outcome {

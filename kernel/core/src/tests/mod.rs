@@ -21,6 +21,7 @@ mod long;
 mod memory;
 mod notification;
 mod parking;
+mod platform;
 mod ports;
 mod processes;
 mod reaping;

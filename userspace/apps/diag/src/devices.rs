@@ -1,62 +1,25 @@
-//! ACPI tables, PCI functions, interrupt lines.
+//! Interrupt lines, and devices by what they are.
 
 use crate::machine::{LIMIT, item};
+use crate::pci::{functions, named};
 use crate::{Trouble, pci_class, shapes};
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use capos_text::{Report, Value};
 use rt::generated::SystemInfoClient;
-use rt::schema::system_info::PciFunctionResults;
 
-pub(crate) async fn acpi(system: &SystemInfoClient) -> Result<Report, Trouble> {
-    let mut report = shapes::ACPI.report();
-    for index in 0..LIMIT {
-        let Some(table) = item(system.acpi_table(index).await)? else { break };
-        report.row([
-            Value::Text(table.signature),
-            Value::number(table.revision),
-            Value::number(table.length),
-        ]);
+/// In a PCI function's command register: it may begin transfers of its own.
+const BUS_MASTER: u16 = 1 << 2;
+
+/// In the number of an interrupt: it is no line but a message of a function, whose number and the message's follow.
+const MESSAGE: u32 = 1 << 31;
+
+/// Where an interrupt comes from.
+fn source(number: u32) -> String {
+    match number & MESSAGE {
+        0 => format!("line {number}"),
+        _ => format!("{} message {}", named(number >> 11 & 0xffff), number & 0x7ff),
     }
-    Ok(report)
-}
-
-/// Every function, in bus order. A cursor that does not advance ends the list.
-async fn functions(system: &SystemInfoClient) -> Result<Vec<PciFunctionResults>, Trouble> {
-    let mut found = Vec::new();
-    let mut cursor = 0;
-    for _ in 0..=LIMIT {
-        let Some(function) = item(system.pci_function(cursor).await)? else { break };
-        let next = function.next;
-        found.push(function);
-        if next <= cursor {
-            break;
-        }
-        cursor = next;
-    }
-    Ok(found)
-}
-
-/// `bus:device.function`.
-fn address(function: &PciFunctionResults) -> String {
-    let address = function.address;
-    format!("{:02x}:{:02x}.{}", address >> 8 & 0xff, address >> 3 & 0x1f, address & 7)
-}
-
-pub(crate) async fn pci(system: &SystemInfoClient) -> Result<Report, Trouble> {
-    let mut report = shapes::PCI.report();
-    for function in functions(system).await? {
-        report.row([
-            Value::Text(address(&function)),
-            Value::Hex(u64::from(function.vendor), 4),
-            Value::Hex(u64::from(function.device), 4),
-            Value::Hex(u64::from(function.class), 6),
-            Value::Hex(u64::from(function.header), 2),
-            Value::number(function.interrupt_line),
-        ]);
-    }
-    Ok(report)
 }
 
 pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
@@ -64,6 +27,7 @@ pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
         report.row([
+            Value::Text(source(line.gsi)),
             Value::number(line.gsi),
             Value::number(line.vector),
             Value::number(line.count),
@@ -87,18 +51,35 @@ pub(crate) async fn all(system: &SystemInfoClient) -> Result<Report, Trouble> {
         let interrupts = format!("{} interrupts", line.count);
         report.row([
             Value::text("line"),
-            Value::Text(format!("gsi {}", line.gsi)),
+            Value::Text(source(line.gsi)),
             Value::Text(interrupts),
             Value::Text(what),
+            Value::text(if line.masked { "masked" } else { "" }),
         ]);
     }
     for function in functions(system).await? {
         report.row([
             Value::text("pci"),
-            Value::Text(address(&function)),
+            Value::Text(named(function.address)),
             Value::Text(format!("{:04x}:{:04x}", function.vendor, function.device)),
             Value::text(pci_class::name(function.class)),
+            Value::Text(match function.wrong {
+                wrong if !wrong.is_empty() => wrong,
+                _ if function.command & BUS_MASTER != 0 => String::from("masters the bus"),
+                _ => String::from("quiet"),
+            }),
         ]);
     }
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::source;
+
+    #[test]
+    fn interrupts_come_from_lines_and_functions() {
+        assert_eq!(source(4), "line 4");
+        assert_eq!(source(1 << 31 | 0x0213 << 11 | 7), "02:02.3 message 7");
+    }
 }

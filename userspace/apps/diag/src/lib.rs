@@ -7,10 +7,12 @@
 
 extern crate alloc;
 
+mod acpi;
 mod audit;
 mod devices;
 mod logs;
 mod machine;
+mod pci;
 mod pci_class;
 mod shapes;
 mod trouble;
@@ -47,9 +49,9 @@ pub const COMMANDS: [(&str, &str); 14] = [
     ("cpu", "processors and their counters"),
     ("mem", "memory: who has it, and what the firmware says there is"),
     ("audit", "the kernel's books, and whether they are in order"),
-    ("acpi", "ACPI tables"),
-    ("pci", "PCI functions"),
-    ("irq", "interrupt lines"),
+    ("acpi", "ACPI tables and what they say"),
+    ("pci", "PCI functions, where they answer and what they can do"),
+    ("irq", "interrupts by line and by message"),
     ("timers", "clock sources"),
     ("devices", "PCI functions and lines by what they are"),
     ("logs", "last log records: logs [COUNT]"),
@@ -96,8 +98,8 @@ async fn report(
         "cpu" => machine::cpu(sources.system()?).await?,
         "mem" => machine::memory(sources.system()?).await?,
         "audit" => audit::all(sources.system()?).await?,
-        "acpi" => alloc::vec![devices::acpi(sources.system()?).await?],
-        "pci" => alloc::vec![devices::pci(sources.system()?).await?],
+        "acpi" => acpi::all(sources.system()?).await?,
+        "pci" => pci::all(sources.system()?).await?,
         "irq" => alloc::vec![devices::irq(sources.system()?).await?],
         "timers" => alloc::vec![machine::timers(sources.system()?).await?],
         "devices" => alloc::vec![devices::all(sources.system()?).await?],

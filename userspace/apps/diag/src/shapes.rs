@@ -98,24 +98,45 @@ pub(crate) const AUDIT_PROCESS: Shape = shape(
 pub(crate) const AUDIT_INTERFACE: Shape =
     shape("audit_interface", &[("interface", Left), ("capabilities", Right)]);
 pub(crate) const ACPI: Shape = shape("acpi", &[("table", Left), ("revision", Right), ("length", Right)]);
+pub(crate) const ACPI_FACT: Shape = shape("acpi_fact", &[("table", Left), ("fact", Left)]);
 pub(crate) const PCI: Shape = shape(
     "pci",
     &[
         ("address", Left),
+        ("behind", Left),
         ("vendor", Left),
         ("device", Left),
         ("class", Left),
         ("header", Left),
-        ("line", Left),
+        ("buses", Left),
+        ("line", Right),
+        ("gsi", Right),
+        ("msi", Right),
+        ("msix", Right),
+        ("wrong", Left),
     ],
 );
+pub(crate) const PCI_BAR: Shape = shape(
+    "pci_bar",
+    &[("address", Left), ("bar", Right), ("size", Right), ("decodes", Left), ("place", Left)],
+);
+pub(crate) const PCI_CAPABILITY: Shape =
+    shape("pci_capability", &[("address", Left), ("extended", Left), ("id", Left), ("what", Left)]);
 pub(crate) const IRQ: Shape = shape(
     "irq",
-    &[("gsi", Right), ("vector", Right), ("count", Right), ("masked", Left), ("owner", Left), ("cpu", Right)],
+    &[
+        ("source", Left),
+        ("gsi", Right),
+        ("vector", Right),
+        ("count", Right),
+        ("masked", Left),
+        ("owner", Left),
+        ("cpu", Right),
+    ],
 );
 pub(crate) const TIMERS: Shape = shape("timers", &[("fact", Left), ("value", Left)]);
 pub(crate) const DEVICE: Shape =
-    shape("device", &[("bus", Left), ("address", Left), ("id", Left), ("what", Left)]);
+    shape("device", &[("bus", Left), ("address", Left), ("id", Left), ("what", Left), ("state", Left)]);
 pub(crate) const LOG: Shape =
     shape("log", &[("time", Right), ("process", Right), ("level", Left), ("text", Left)]);
 
@@ -123,7 +144,7 @@ pub(crate) const LOG: Shape =
 mod tests {
     use super::*;
 
-    const ALL: [Shape; 16] = [
+    const ALL: [Shape; 19] = [
         HELP,
         STATUS,
         CPU,
@@ -135,7 +156,10 @@ mod tests {
         AUDIT_PROCESS,
         AUDIT_INTERFACE,
         ACPI,
+        ACPI_FACT,
         PCI,
+        PCI_BAR,
+        PCI_CAPABILITY,
         IRQ,
         TIMERS,
         DEVICE,

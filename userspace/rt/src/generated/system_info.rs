@@ -51,7 +51,7 @@ const MEMORY_RANGE: Method =
 const ACPI_TABLE: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::ACPI_TABLE, caps: 0, bytes: MAX_MESSAGE };
 const PCI_FUNCTION: Method =
-    Method { interface: schema::INTERFACE_ID, ordinal: schema::PCI_FUNCTION, caps: 0, bytes: 32 };
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::PCI_FUNCTION, caps: 0, bytes: MAX_MESSAGE };
 const IRQ: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::IRQ, caps: 0, bytes: MAX_MESSAGE };
 const TIMERS: Method =
@@ -65,6 +65,12 @@ const CAPABILITY: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::CAPABILITY, caps: 0, bytes: 24 };
 const DERIVATION: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::DERIVATION, caps: 0, bytes: 48 };
+const ACPI_FACT: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::ACPI_FACT, caps: 0, bytes: MAX_MESSAGE };
+const PCI_BAR: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::PCI_BAR, caps: 0, bytes: MAX_MESSAGE };
+const PCI_CAPABILITY: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::PCI_CAPABILITY, caps: 0, bytes: MAX_MESSAGE };
 
 impl SystemInfoClient {
     /// The capability.
@@ -153,17 +159,19 @@ impl SystemInfoClient {
         ask(&self.cap, ACPI_TABLE, &params, acpi_table_results)
     }
 
-    /// The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none.
-    pub async fn pci_function(&self, cursor: u32) -> Result<schema::PciFunctionResults, CallError> {
+    /// The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none. `gsi` is where its
+    /// interrupt line arrives, if it is `routed`. `secondary` and `subordinate` are the first and last bus behind a bridge, 0 of others. `msi` and `msix`
+    /// count the messages it can signal by, `command` is what it is allowed now, and `wrong` why nobody is to drive it: empty when all is well.
+    pub async fn pci_function(&self, cursor: u32) -> Result<PciFunctionReply, CallError> {
         let params = schema::PciFunctionParams { cursor };
         let reply = call(&self.cap, PCI_FUNCTION, &params, &[]).await?;
-        Ok(plain_results(reply.bytes())?)
+        Ok(pci_function_results(reply.bytes())?)
     }
 
     /// Like `pci_function`, but the thread waits for the answer.
-    pub fn pci_function_blocking(&self, cursor: u32) -> Result<schema::PciFunctionResults, CallError> {
+    pub fn pci_function_blocking(&self, cursor: u32) -> Result<PciFunctionReply, CallError> {
         let params = schema::PciFunctionParams { cursor };
-        ask(&self.cap, PCI_FUNCTION, &params, plain_results)
+        ask(&self.cap, PCI_FUNCTION, &params, pci_function_results)
     }
 
     /// One routed interrupt line, and the processor that it interrupts; `notFound` beyond the last.
@@ -257,6 +265,51 @@ impl SystemInfoClient {
     /// Like `derivation`, but the thread waits for the answer.
     pub fn derivation_blocking(&self) -> Result<schema::DerivationResults, CallError> {
         ask(&self.cap, DERIVATION, &Empty, plain_results)
+    }
+
+    /// One thing that ACPI table number `table` says, in words: what is wired where, which remapping unit serves what. `notFound` beyond the last,
+    /// `unsupported` on a machine without ACPI.
+    pub async fn acpi_fact(&self, table: u32, index: u32) -> Result<String, CallError> {
+        let params = schema::AcpiFactParams { table, index };
+        let reply = call(&self.cap, ACPI_FACT, &params, &[]).await?;
+        Ok(acpi_fact_results(reply.bytes())?)
+    }
+
+    /// Like `acpi_fact`, but the thread waits for the answer.
+    pub fn acpi_fact_blocking(&self, table: u32, index: u32) -> Result<String, CallError> {
+        let params = schema::AcpiFactParams { table, index };
+        ask(&self.cap, ACPI_FACT, &params, acpi_fact_results)
+    }
+
+    /// The first base address register of a PCI function at or after `cursor`: how much it decodes of what, whether firmware gave it a place,
+    /// and whether that is above 4 GiB. `notFound` when there is none.
+    pub async fn pci_bar(&self, function: u32, cursor: u8) -> Result<PciBarReply, CallError> {
+        let params = schema::PciBarParams { function, cursor };
+        let reply = call(&self.cap, PCI_BAR, &params, &[]).await?;
+        Ok(pci_bar_results(reply.bytes())?)
+    }
+
+    /// Like `pci_bar`, but the thread waits for the answer.
+    pub fn pci_bar_blocking(&self, function: u32, cursor: u8) -> Result<PciBarReply, CallError> {
+        let params = schema::PciBarParams { function, cursor };
+        ask(&self.cap, PCI_BAR, &params, pci_bar_results)
+    }
+
+    /// One entry of the lists of what a PCI function can do, in words; `notFound` beyond the last.
+    pub async fn pci_capability(&self, function: u32, index: u32) -> Result<PciCapabilityReply, CallError> {
+        let params = schema::PciCapabilityParams { function, index };
+        let reply = call(&self.cap, PCI_CAPABILITY, &params, &[]).await?;
+        Ok(pci_capability_results(reply.bytes())?)
+    }
+
+    /// Like `pci_capability`, but the thread waits for the answer.
+    pub fn pci_capability_blocking(
+        &self,
+        function: u32,
+        index: u32,
+    ) -> Result<PciCapabilityReply, CallError> {
+        let params = schema::PciCapabilityParams { function, index };
+        ask(&self.cap, PCI_CAPABILITY, &params, pci_capability_results)
     }
 }
 
@@ -354,6 +407,49 @@ fn acpi_table_results(bytes: &[u8]) -> Result<AcpiTableReply, DecodeError> {
     })
 }
 
+/// What `pciFunction` answers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PciFunctionReply {
+    pub address: u32,
+    pub vendor: u16,
+    pub device: u16,
+    pub class: u32,
+    pub header: u8,
+    pub interrupt_line: u8,
+    pub next: u32,
+    pub interrupt_pin: u8,
+    pub routed: bool,
+    pub gsi: u32,
+    pub secondary: u8,
+    pub subordinate: u8,
+    pub msi: u16,
+    pub msix: u16,
+    pub command: u16,
+    pub wrong: String,
+}
+
+fn pci_function_results(bytes: &[u8]) -> Result<PciFunctionReply, DecodeError> {
+    let results = schema::PciFunctionResults::decode(bytes)?;
+    Ok(PciFunctionReply {
+        address: results.address,
+        vendor: results.vendor,
+        device: results.device,
+        class: results.class,
+        header: results.header,
+        interrupt_line: results.interrupt_line,
+        next: results.next,
+        interrupt_pin: results.interrupt_pin,
+        routed: results.routed,
+        gsi: results.gsi,
+        secondary: results.secondary,
+        subordinate: results.subordinate,
+        msi: results.msi,
+        msix: results.msix,
+        command: results.command,
+        wrong: String::from(results.wrong),
+    })
+}
+
 /// What `irq` answers.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct IrqReply {
@@ -424,4 +520,43 @@ fn audit_process_results(bytes: &[u8]) -> Result<AuditProcessReply, DecodeError>
         own_entries: results.own_entries,
         wrong: String::from(results.wrong),
     })
+}
+
+fn acpi_fact_results(bytes: &[u8]) -> Result<String, DecodeError> {
+    let results = schema::AcpiFactResults::decode(bytes)?;
+    Ok(String::from(results.text))
+}
+
+/// What `pciBar` answers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PciBarReply {
+    pub index: u8,
+    pub size: u64,
+    pub placed: bool,
+    pub high: bool,
+    pub kind: String,
+}
+
+fn pci_bar_results(bytes: &[u8]) -> Result<PciBarReply, DecodeError> {
+    let results = schema::PciBarResults::decode(bytes)?;
+    Ok(PciBarReply {
+        index: results.index,
+        size: results.size,
+        placed: results.placed,
+        high: results.high,
+        kind: String::from(results.kind),
+    })
+}
+
+/// What `pciCapability` answers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PciCapabilityReply {
+    pub id: u16,
+    pub extended: bool,
+    pub text: String,
+}
+
+fn pci_capability_results(bytes: &[u8]) -> Result<PciCapabilityReply, DecodeError> {
+    let results = schema::PciCapabilityResults::decode(bytes)?;
+    Ok(PciCapabilityReply { id: results.id, extended: results.extended, text: String::from(results.text) })
 }

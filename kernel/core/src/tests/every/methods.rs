@@ -20,6 +20,7 @@ use crate::cap::wall_clock::WallClock;
 use crate::cap::{Object, interface_id};
 use crate::task::thread::Run;
 use capos_abi::{CapId, Sqe, layout};
+use capos_pci::model::Device;
 use capos_schema::log_sink::LogLevel;
 use capos_schema::virtual_memory::Protection;
 use capos_schema::{
@@ -501,6 +502,18 @@ static CASES: &[Case] = &[
     }),
     case("system_info::PCI_FUNCTION", |world| {
         on_system(world, system_info::PCI_FUNCTION, &system_info::PciFunctionParams { cursor: 0 })
+    }),
+    case("system_info::ACPI_FACT", |world| {
+        on_system(world, system_info::ACPI_FACT, &system_info::AcpiFactParams { table: 0, index: 1 })
+    }),
+    case("system_info::PCI_BAR", |world| {
+        kernel_hal::fake::pci::plug(8, Device::new(1, 2, 0xff_0000).bar(0, 0xfe00_0000, 0x1000, 0));
+        on_system(world, system_info::PCI_BAR, &system_info::PciBarParams { function: 8, cursor: 0 })
+    }),
+    case("system_info::PCI_CAPABILITY", |world| {
+        kernel_hal::fake::pci::plug(8, Device::new(1, 2, 0xff_0000).capability(1, &[0; 6]));
+        let params = system_info::PciCapabilityParams { function: 8, index: 0 };
+        on_system(world, system_info::PCI_CAPABILITY, &params)
     }),
     case("system_info::IRQ", |world| {
         let scene = on_system(world, system_info::IRQ, &system_info::IrqParams { index: 0 });

@@ -11,8 +11,8 @@ use super::paging::{PAGE, mmio};
 use crate::types::{PciLine, TableInfo};
 use alloc::vec::Vec;
 use capos_acpi::{
-    Dmar, Fadt, Hpet, IsaRoute, Ivrs, Madt, MadtEntry, Mcfg, Memory, RSDP_MAX, RegisterWrite, Rsdp,
-    Signalling, Tables, soft_off as find_soft_off,
+    Dmar, Fadt, Hpet, IsaRoute, Ivrs, Madt, MadtEntry, Mcfg, Memory, RSDP_MAX, RegisterWrite, Rsdp, Say,
+    Signalling, Table, Tables, facts as facts_of, soft_off as find_soft_off,
 };
 use register::write;
 use spin::Once;
@@ -29,7 +29,8 @@ const ISA_LINES: u8 = 16;
 
 /// What was found.
 struct Found {
-    tables: Tables<'static>,
+    /// Those that are sound. Looking at memory maps it, so that is done once.
+    tables: Vec<Table<'static>>,
     fadt: Option<Fadt<'static>>,
     madt: Option<Madt<'static>>,
     hpet: Option<u64>,
@@ -64,7 +65,19 @@ pub(super) fn init() {
             ports.push((block.base, block.base.saturating_add(block.length - 1)));
         }
     }
-    FOUND.call_once(|| Found { tables, fadt, madt, hpet, soft_off, ports });
+    let mut sound = Vec::new();
+    for table in tables.iter().flatten() {
+        if sound.try_reserve(1).is_ok() {
+            sound.push(table);
+        }
+    }
+    FOUND.call_once(|| Found { tables: sound, fadt, madt, hpet, soft_off, ports });
+}
+
+impl Found {
+    fn find(&self, name: &[u8; 4]) -> Option<Table<'static>> {
+        self.tables.iter().find(|table| table.signature().0 == *name).copied()
+    }
 }
 
 fn find_tables() -> Option<Tables<'static>> {
@@ -110,7 +123,7 @@ pub(super) fn pci_line(irq: u8) -> PciLine {
 
 /// Where the configuration space of a bus of segment 0 is in memory.
 pub(super) fn configuration(bus: u8) -> Option<u64> {
-    let table = FOUND.get()?.tables.find(b"MCFG")?;
+    let table = FOUND.get()?.find(b"MCFG")?;
     let window = Mcfg::parse(table)
         .ok()?
         .windows()
@@ -131,13 +144,13 @@ pub(super) fn for_each_own(own: &mut dyn FnMut(u64, u64)) {
             page(u64::from(address));
         }
     }
-    if let Some(dmar) = found.tables.find(b"DMAR").and_then(|table| Dmar::parse(table).ok()) {
+    if let Some(dmar) = found.find(b"DMAR").and_then(|table| Dmar::parse(table).ok()) {
         dmar.units().for_each(|unit| page(unit.registers));
     }
-    if let Some(ivrs) = found.tables.find(b"IVRS").and_then(|table| Ivrs::parse(table).ok()) {
+    if let Some(ivrs) = found.find(b"IVRS").and_then(|table| Ivrs::parse(table).ok()) {
         ivrs.units().for_each(|unit| own(unit.registers, unit.registers.saturating_add(AMD_UNIT - 1)));
     }
-    if let Some(mcfg) = found.tables.find(b"MCFG").and_then(|table| Mcfg::parse(table).ok()) {
+    if let Some(mcfg) = found.find(b"MCFG").and_then(|table| Mcfg::parse(table).ok()) {
         for window in mcfg.windows() {
             let bus = |bus: u8, more: u64| window.address.saturating_add((u64::from(bus) + more) << 20);
             own(bus(window.buses.0, 0), bus(window.buses.1, 1).saturating_sub(1));
@@ -187,7 +200,13 @@ pub fn is_present() -> bool {
 
 /// Table number `index`. Broken tables are passed over.
 pub fn table(index: usize) -> Option<TableInfo> {
-    let table = FOUND.get()?.tables.iter().flatten().nth(index)?;
+    let table = FOUND.get()?.tables.get(index)?;
     let length = u32::try_from(table.bytes().len()).unwrap_or(u32::MAX);
     Some(TableInfo { signature: table.signature().0, length, revision: table.revision() })
+}
+
+/// Says what table number `index` says. `false` beyond the last.
+pub fn facts(index: usize, say: Say<'_>) -> bool {
+    let table = FOUND.get().and_then(|found| found.tables.get(index));
+    table.map(|table| facts_of(*table, say)).is_some()
 }

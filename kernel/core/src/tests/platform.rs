@@ -1,0 +1,119 @@
+//! What `SystemInfo` tells of firmware and buses.
+
+use super::{REPLY, User, World};
+use crate::cap::Object;
+use crate::cap::system_info::SystemInfo;
+use capos_abi::{CapId, ExceptionCode};
+use capos_pci::model::Device;
+use capos_schema::system_info as schema;
+use capos_schema::{Decode, Encode};
+use kernel_hal::fake::pci;
+use std::string::String;
+use std::vec::Vec;
+
+const HERE: u32 = 0x18;
+
+fn asker(world: &World) -> (User, CapId) {
+    let user = world.start("user");
+    let system = user.hold(Object::SystemInfo(SystemInfo));
+    (user, system)
+}
+
+/// What a method answers; nothing when there is nothing.
+fn ask((user, system): &(User, CapId), method: u16, params: &impl Encode) -> Option<Vec<u8>> {
+    let cqe = user.call_raw(*system, schema::INTERFACE_ID, method, params, 0);
+    if cqe.flags == 0 && cqe.result >= 0 {
+        return Some(user.get(REPLY, cqe.result as usize));
+    }
+    assert_eq!(ExceptionCode::from_code(cqe.method), ExceptionCode::NotFound);
+    None
+}
+
+fn function(asker: &(User, CapId), cursor: u32) -> Vec<u8> {
+    ask(asker, schema::PCI_FUNCTION, &schema::PciFunctionParams { cursor }).expect("there is one")
+}
+
+#[test]
+fn a_function_tells_all_but_where_it_is() {
+    let world = World::new();
+    let asker = asker(&world);
+    let device = Device::new(0x1af4, 0x1044, 0x01_0000)
+        .bar(0, 0xc000, 0x40, 1)
+        .bar(4, 0x80_0000_0000, 0x4000, 0b1100)
+        .line(1, 11)
+        .capability(5, &[4, 0, 0, 0, 0, 0, 0, 0])
+        .capability(0x11, &[2, 0, 4, 0, 0, 0, 4, 8, 0, 0]);
+    pci::plug(HERE, device);
+    let bytes = function(&asker, 1);
+    let found = schema::PciFunctionResults::decode(&bytes).unwrap();
+    assert_eq!((found.address, found.next, found.vendor, found.device), (HERE, HERE + 1, 0x1af4, 0x1044));
+    assert_eq!((found.interrupt_pin, found.routed, found.gsi), (1, true, 11));
+    assert_eq!((found.msi, found.msix, found.secondary, found.wrong), (4, 3, 0, ""));
+    let mut bars = Vec::new();
+    let mut cursor = 0;
+    while let Some(bytes) = ask(&asker, schema::PCI_BAR, &schema::PciBarParams { function: HERE, cursor }) {
+        let bar = schema::PciBarResults::decode(&bytes).unwrap();
+        bars.push((bar.index, bar.size, bar.placed, bar.high, String::from(bar.kind)));
+        cursor = bar.index + 1;
+    }
+    assert_eq!(
+        bars,
+        [
+            (0, 0x40, true, false, "ports".into()),
+            (4, 0x4000, true, true, "memory, 64 bits, prefetchable".into())
+        ]
+    );
+    let capability = |index| {
+        let params = schema::PciCapabilityParams { function: HERE, index };
+        let bytes = ask(&asker, schema::PCI_CAPABILITY, &params)?;
+        schema::PciCapabilityResults::decode(&bytes).ok().map(|it| (it.id, String::from(it.text)))
+    };
+    assert_eq!(capability(0), Some((5, "MSI off, 4 messages, 32 bits".into())));
+    assert_eq!(capability(1).map(|it| it.0), Some(0x11));
+    assert_eq!((capability(2), capability(u32::MAX)), (None, None));
+}
+
+#[test]
+fn what_a_device_of_pci_express_can_do_beyond_the_first_list() {
+    let world = World::new();
+    let asker = asker(&world);
+    let device = Device::new(1, 2, 0xff_0000).capability(0x10, &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let device = device.extended(&[0x0f, 0, 0x41, 0x10, 0, 0, 0, 0]);
+    pci::plug(HERE, device);
+    let params = schema::PciCapabilityParams { function: HERE, index: 1 };
+    let bytes = ask(&asker, schema::PCI_CAPABILITY, &params).unwrap();
+    let found = schema::PciCapabilityResults::decode(&bytes).unwrap();
+    assert_eq!((found.id, found.extended, found.text), (0x0f, true, "translating by itself"));
+}
+
+#[test]
+fn a_bridge_tells_its_buses_and_a_broken_device_what_is_wrong() {
+    let world = World::new();
+    let asker = asker(&world);
+    pci::plug(HERE, Device::new(1, 2, 0x06_0400).bridge(1, 3));
+    pci::plug(0x0100, Device::new(1, 2, 0xff_0000).bar(3, 0, 0x1000, 0b110));
+    let bytes = function(&asker, HERE);
+    let found = schema::PciFunctionResults::decode(&bytes).unwrap();
+    assert_eq!((found.secondary, found.subordinate, found.wrong), (1, 3, ""));
+    let bytes = function(&asker, HERE + 1);
+    let found = schema::PciFunctionResults::decode(&bytes).unwrap();
+    assert_eq!(
+        (found.address, found.wrong, found.routed),
+        (0x0100, "the device's BAR 3 is of no kind", false)
+    );
+    assert_eq!(ask(&asker, schema::PCI_FUNCTION, &schema::PciFunctionParams { cursor: 0x0101 }), None);
+    let nowhere = schema::PciBarParams { function: 0x0101, cursor: 0 };
+    assert_eq!(ask(&asker, schema::PCI_BAR, &nowhere), None);
+}
+
+#[test]
+fn tables_tell_one_fact_after_the_other() {
+    let world = World::new();
+    let asker = asker(&world);
+    let fact = |table, index| {
+        let bytes = ask(&asker, schema::ACPI_FACT, &schema::AcpiFactParams { table, index })?;
+        schema::AcpiFactResults::decode(&bytes).ok().map(|it| String::from(it.text))
+    };
+    assert_eq!((fact(0, 0), fact(1, 1)), (Some("one thing".into()), Some("another".into())));
+    assert_eq!((fact(0, 2), fact(2, 0), fact(u32::MAX, u32::MAX)), (None, None, None));
+}
