@@ -1,7 +1,5 @@
 //! What a unit kept a device from doing.
 
-use core::fmt;
-
 /// What was tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
@@ -30,15 +28,27 @@ pub enum Reason {
     Other(u8),
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Access {
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
         match self {
-            Reason::Unattached => f.write_str("unattached"),
-            Reason::Denied => f.write_str("denied"),
-            Reason::OutOfRange => f.write_str("out-of-range"),
-            Reason::Interrupt => f.write_str("interrupt"),
-            Reason::Tables => f.write_str("tables"),
-            Reason::Other(code) => write!(f, "code-{code}"),
+            Access::Read => "read",
+            Access::Write => "write",
+            Access::Interrupt => "interrupt",
+        }
+    }
+}
+
+impl Reason {
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::Unattached => "unattached",
+            Reason::Denied => "denied",
+            Reason::OutOfRange => "out-of-range",
+            Reason::Interrupt => "interrupt",
+            Reason::Tables => "tables",
+            Reason::Other(_) => "other",
         }
     }
 }

@@ -30,10 +30,12 @@ mod pure;
 #[cfg(all(test, loom))]
 mod models;
 
+pub use capos_iommu::{Access, Fault as Refused, Reason};
 pub use types::{
-    BootInfo, BootModule, EntropyError, Fault, Handlers, IRQ_PLACES, IrqError, IrqInfo, IrqLine, MemError,
-    MemoryRange, OutOfRange, PagesError, PanicAction, PciLine, Place, PortError, Protection, Registers,
-    SpaceUsage, Start, SyscallHandler, TableInfo, VmError, Width, flags, message,
+    BootInfo, BootModule, DmaFault, EntropyError, Fault, Handlers, IRQ_PLACES, IommuError, IommuInfo,
+    IommuState, IrqError, IrqInfo, IrqLine, MemError, MemoryRange, OutOfRange, PagesError, PanicAction,
+    PciLine, Place, PortError, Protection, Registers, SpaceUsage, Start, SyscallHandler, TableInfo, VmError,
+    Width, flags, message,
 };
 
 #[cfg(not(target_os = "none"))]
@@ -43,10 +45,11 @@ mod x86;
 
 #[cfg(not(target_os = "none"))]
 pub use fake::{
-    acpi, boot, console, cpu, device, dma, entropy, irq, mem, panic, pci, port, power, ring, time, user, vm,
+    acpi, boot, console, cpu, device, dma, entropy, iommu, irq, mem, panic, pci, port, power, ring, time,
+    user, vm,
 };
 #[cfg(target_os = "none")]
 pub use x86::{
-    acpi, boot, console, cpu, device, dma, entropy, irq, mem, panic, pci, port, power, ring, start, time,
-    user, vm,
+    acpi, boot, console, cpu, device, dma, entropy, iommu, irq, mem, panic, pci, port, power, ring, start,
+    time, user, vm,
 };

@@ -16,6 +16,8 @@ pub(crate) trait Wire {
     fn set_masked(&self, masked: bool);
     /// Has its interrupts go to that processor, or to another one if they cannot; gives the one. The line is masked.
     fn aim(&self, cpu: usize) -> usize;
+    /// Nobody has it any more. It is masked.
+    fn withdraw(&self);
     /// Whether it is told once, as by a message: it need not be masked when it fires, as nothing is told again before something has
     /// happened, and what it tells while it is masked is not lost.
     fn tells_once(&self) -> bool;
@@ -96,6 +98,7 @@ impl<W: Wire> Lines<W> {
         self.with(line, |place| {
             if let Some(mut claim) = place.claim.take() {
                 claim.set_masked(true);
+                claim.wire.withdraw();
             }
         });
     }
@@ -181,6 +184,10 @@ mod tests {
             cpu.min(2)
         }
 
+        fn withdraw(&self) {
+            SAID.with_borrow_mut(|said| said.push(format!("{} withdrawn", self.0)));
+        }
+
         fn tells_once(&self) -> bool {
             self.0 >= 1 << 31
         }
@@ -254,7 +261,7 @@ mod tests {
         let old = claim(&lines, 4).unwrap();
         lines.unmask(old, 0);
         lines.release(old);
-        assert_eq!(said().last().unwrap(), "4 true");
+        assert!(said().ends_with(&["4 true", "4 withdrawn"].map(String::from)));
         assert_eq!(lines.fired(0), None);
         // The line anew, and every vector but the old one: the old one is still nobody's.
         let new = claim(&lines, 4).unwrap();

@@ -57,6 +57,8 @@ pub enum LockRank {
     Claims,
     /// One interrupt vector: which line has it.
     Vector,
+    /// One IOMMU.
+    Unit,
     /// One interrupt controller.
     Controller,
     /// A device.
@@ -64,7 +66,7 @@ pub enum LockRank {
 }
 
 impl LockRank {
-    const ALL: [LockRank; 22] = [
+    const ALL: [LockRank; 23] = [
         LockRank::Exit,
         LockRank::Threads,
         LockRank::Meeting,
@@ -85,6 +87,7 @@ impl LockRank {
         LockRank::Frames,
         LockRank::Claims,
         LockRank::Vector,
+        LockRank::Unit,
         LockRank::Controller,
         LockRank::Device,
     ];

@@ -258,6 +258,8 @@ pub enum IrqError {
     NotFound,
     /// Somebody has it, or the kernel itself does.
     Taken,
+    /// There is no memory for what an IOMMU has to know of it.
+    NoMemory,
 }
 
 /// One routed line.
@@ -273,6 +275,73 @@ pub struct IrqInfo {
     pub masked: bool,
     /// The CPU that its interrupts go to.
     pub cpu: u32,
+}
+
+/// Whether IOMMUs keep devices to what they were given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IommuState {
+    /// The machine has none.
+    Absent,
+    /// It has some, of which one is not used, and so none is: what comes by one way in would make the others pointless.
+    Unusable,
+    /// Every function reaches what it is attached to, and nothing else.
+    On,
+}
+
+/// One IOMMU.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IommuInfo {
+    /// "intel" or "amd".
+    pub kind: &'static str,
+    /// Why it is not used, if it is not.
+    pub unusable: Option<&'static str>,
+    /// Bits of addresses that it translates.
+    pub bits: u32,
+    /// Whether it has done what it was told so far. One that has not is told nothing any more.
+    pub answers: bool,
+    /// How often it kept a device from something.
+    pub faults: u64,
+    /// How often it could not tell from what, as too much came at once.
+    pub lost: u64,
+}
+
+/// Why a domain was not made or changed. Nothing was changed, but for [`IommuError::Unresponsive`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IommuError {
+    /// No IOMMU that is on serves the function.
+    Absent,
+    /// Another function has the same id towards the IOMMU, as both are behind one old bridge, and is attached.
+    Taken,
+    /// Not page aligned, empty, beyond what the domain has, or what no device may have.
+    InvalidArgument,
+    /// Some of the range is in use.
+    Exists,
+    /// Nothing was mapped there.
+    NotFound,
+    /// The machine has no memory left, or the IOMMU no number for another domain.
+    OutOfMemory,
+    /// The budget has none left.
+    BudgetExhausted,
+    /// The IOMMU does not do what it is told. What it was to forget it may remember: memory that the domain had stays where it is for ever.
+    Unresponsive,
+}
+
+impl From<MemError> for IommuError {
+    fn from(error: MemError) -> Self {
+        match error {
+            MemError::OutOfMemory => IommuError::OutOfMemory,
+            MemError::BudgetExhausted => IommuError::BudgetExhausted,
+        }
+    }
+}
+
+/// Something that an IOMMU kept a device from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DmaFault {
+    /// When the kernel heard of it, in nanoseconds since boot.
+    pub when_ns: u64,
+    /// Who (bus << 8 | device << 3 | function, as the IOMMU sees it), what, where (an address as the device gave it), and why.
+    pub what: capos_iommu::Fault,
 }
 
 /// Why a port range was not given out.

@@ -68,6 +68,8 @@ pub struct Machine {
     pub accel: Accel,
     /// One TSC tick is one instruction; the same in every run.
     pub icount: bool,
+    /// What stands between devices and memory. Only with `q35`.
+    pub iommu: Iommu,
 }
 
 impl Default for Machine {
@@ -80,6 +82,7 @@ impl Default for Machine {
             cpu: "max".into(),
             accel: Accel::Tcg,
             icount: false,
+            iommu: Iommu::None,
         }
     }
 }
@@ -94,6 +97,29 @@ pub enum Kind {
     Pc,
     /// No PCI at all.
     Microvm,
+}
+
+/// IOMMUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Iommu {
+    /// None: devices reach all memory.
+    None,
+    /// Intel's, with addresses of 48 bits.
+    Intel,
+    /// With addresses of 39 bits, and so tables of three levels only.
+    #[serde(rename = "intel-39")]
+    Intel39,
+    /// It remembers what is absent.
+    IntelCaching,
+    /// Devices may translate for themselves, if they are let.
+    IntelIotlb,
+    /// It does not remap interrupts.
+    IntelPartial,
+    /// AMD's.
+    Amd,
+    /// It does not remap interrupts.
+    AmdPartial,
 }
 
 /// Ways in.

@@ -20,7 +20,7 @@ pub struct SubCase {
 }
 
 /// Keys of `[machine]` that an axis may set.
-const MACHINE_AXES: [&str; 7] = ["kind", "boot", "cpus", "memory", "cpu", "accel", "icount"];
+const MACHINE_AXES: [&str; 8] = ["kind", "boot", "cpus", "memory", "cpu", "accel", "icount", "iommu"];
 
 /// Expands the parsed file `name` of `area`.
 pub fn expand(name: &str, area: &str, mut file: Table) -> Result<Vec<SubCase>, String> {

@@ -9,6 +9,8 @@ pub enum Command {
     Domain(u16),
     /// Forget the table of interrupts of a function.
     Interrupts(u16),
+    /// Forget everything; not every unit knows it.
+    Everything,
 }
 
 const OPCODE: u32 = 60;
@@ -22,6 +24,7 @@ impl Command {
             Command::Device(function) => [0x2 << OPCODE | u64::from(function), 0],
             Command::Domain(domain) => [0x3 << OPCODE | u64::from(domain) << 32, ALL],
             Command::Interrupts(function) => [0x5 << OPCODE | u64::from(function), 0],
+            Command::Everything => [0x8 << OPCODE, 0],
         }
     }
 }

@@ -48,6 +48,17 @@ impl DeviceEntry {
         DeviceEntry { interrupts, ..self }
     }
 
+    /// Whether it reaches memory.
+    pub fn reaches_memory(self) -> bool {
+        self.memory != DeviceEntry::BLOCKED.memory
+    }
+
+    /// Where its table of interrupts is, if it has one.
+    pub fn interrupts(self) -> Option<u64> {
+        let remapped = self.interrupts & INTERRUPTS_REMAPPED != 0;
+        remapped.then_some(self.interrupts & 0x000f_ffff_ffff_f000)
+    }
+
     /// As the table has it.
     pub fn words(self) -> [u64; 4] {
         let [low, high] = self.memory;

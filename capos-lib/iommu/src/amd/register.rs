@@ -13,6 +13,8 @@ pub const EVENTS: usize = 0x10;
 pub const CONTROL: usize = 0x18;
 /// Memory that is not translated, for who starts a system.
 pub const EXCLUSION: usize = 0x20;
+/// What else it can do; see [`FORGETS_EVERYTHING`].
+pub const FEATURES: usize = 0x30;
 /// Which command the unit does next.
 pub const COMMAND_HEAD: usize = 0x2000;
 /// One past the last command.
@@ -24,12 +26,17 @@ pub const EVENT_TAIL: usize = 0x2018;
 /// What is on, and what happened; see [`status`].
 pub const STATUS: usize = 0x2020;
 
+/// Of [`FEATURES`]: it knows the command to forget everything (IASup).
+pub const FORGETS_EVERYTHING: u64 = 1 << 6;
+
 /// Bits of [`CONTROL`].
 pub mod control {
     /// Translation, of interrupts too.
     pub const TRANSLATE: u64 = 1 << 0;
     /// Events are written.
     pub const EVENTS: u64 = 1 << 2;
+    /// Reads of tables look into the processors' caches.
+    pub const COHERENT: u64 = 1 << 10;
     /// Commands are done.
     pub const COMMANDS: u64 = 1 << 12;
 }

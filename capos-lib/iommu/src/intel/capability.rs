@@ -1,7 +1,6 @@
 //! What a unit can do (11.4.2, 11.4.3).
 
 use super::register::WINDOW;
-use core::fmt;
 
 /// Why a unit is not used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,14 +15,15 @@ pub enum Unusable {
     NoWidth,
 }
 
-impl fmt::Display for Unusable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Unusable {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Unusable::Silent => "it does not answer",
-            Unusable::NoQueue => "it has no command queue",
+            Unusable::NoQueue => "it takes no commands by queue",
             Unusable::NoInterrupts => "it does not remap interrupts",
             Unusable::NoWidth => "it has no tables of 39 or 48 bits",
-        })
+        }
     }
 }
 

@@ -27,6 +27,7 @@ fn commands() {
     // Domain 32 to 47; S 64, PDE 65, address 76 and up.
     assert_eq!(Command::Domain(0x12).words(), [0x3000_0012_0000_0000, 0x7fff_ffff_ffff_f003]);
     assert_eq!(Command::Interrupts(0x00a0).words(), [0x5000_0000_0000_00a0, 0]);
+    assert_eq!(Command::Everything.words(), [0x8000_0000_0000_0000, 0]);
     // s 0, address 3 to 51, data 64 to 127.
     assert_eq!(amd::wait(0x8_7654_3218, 42), [0x1000_0008_7654_3219, 42]);
 }

@@ -16,7 +16,9 @@ impl InterruptController {
             Ok(interrupt) => interrupt,
             Err(ClaimError::Line(IrqError::NotFound)) => return Outcome::exception(ExceptionCode::NotFound),
             Err(ClaimError::Line(IrqError::Taken)) => return Outcome::exception(ExceptionCode::Exists),
-            Err(ClaimError::OutOfMemory) => return Outcome::exception(ExceptionCode::OutOfMemory),
+            Err(ClaimError::OutOfMemory | ClaimError::Line(IrqError::NoMemory)) => {
+                return Outcome::exception(ExceptionCode::OutOfMemory);
+            }
         };
         match call.give_facet(Object::Interrupt(interrupt)) {
             Ok(()) => call.reply(&IsaResults),

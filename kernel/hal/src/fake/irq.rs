@@ -16,6 +16,8 @@ impl Wire for Source {
         cpu
     }
 
+    fn withdraw(&self) {}
+
     fn tells_once(&self) -> bool {
         self.is_message
     }

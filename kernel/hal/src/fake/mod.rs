@@ -11,6 +11,7 @@ pub mod device;
 pub mod dma;
 pub mod entropy;
 mod heap;
+pub mod iommu;
 pub mod irq;
 pub mod mem;
 pub mod order;
@@ -45,6 +46,7 @@ impl Session {
         time::reset();
         irq::reset();
         pci::reset();
+        iommu::reset();
         device::reset();
         console::reset();
         mem::reset();

@@ -2,6 +2,7 @@
 
 pub mod cmos;
 pub mod demangle;
+pub mod faults;
 pub mod health;
 pub mod ports;
 pub mod rate;

@@ -4,9 +4,11 @@ use super::acpi;
 use super::apic::io::{self, Pin, Trigger};
 use super::cpu;
 use super::device::Registers;
+use super::iommu::{self, Origin};
 use super::traps::vectors;
 use crate::lines::{Lines, Wire};
 use crate::types::{IRQ_PLACES, IrqError, IrqInfo, IrqLine, PciLine, Width, message};
+use capos_iommu::Interrupt;
 
 static LINES: Lines<Source> = Lines::new();
 
@@ -31,8 +33,9 @@ impl Wire for Source {
     }
 
     fn aim(&self, cpu: usize) -> usize {
-        // A byte says where to, and its last value is everybody (82093AA, 3.2.4; Intel SDM vol. 3, 10.11.1).
-        let reached = if cpu::apic_id(cpu) < 0xff { cpu } else { 0 };
+        // A byte says where to, and its last value is everybody (82093AA, 3.2.4; Intel SDM vol. 3, 10.11.1), unless an IOMMU knows more.
+        let near = cpu::apic_id(cpu) < 0xff || self.origin().is_some_and(|it| it.has_extended_ids());
+        let reached = if near { cpu } else { 0 };
         match self {
             Source::Line(pin) => pin.set_target(cpu::apic_id(reached)),
             Source::Message(message) => message.set_target(cpu::apic_id(reached)),
@@ -40,8 +43,28 @@ impl Wire for Source {
         reached
     }
 
+    fn withdraw(&self) {
+        match self {
+            Source::Line(pin) => pin.withdraw(),
+            Source::Message(message) => {
+                if let Some(origin) = message.origin {
+                    origin.clear(message.vector);
+                }
+            }
+        }
+    }
+
     fn tells_once(&self) -> bool {
         matches!(self, Source::Message(_))
+    }
+}
+
+impl Source {
+    fn origin(&self) -> Option<Origin> {
+        match self {
+            Source::Line(pin) => pin.origin(),
+            Source::Message(message) => message.origin,
+        }
     }
 }
 
@@ -60,6 +83,8 @@ pub struct MessageEntry {
 struct Message {
     entry: MessageEntry,
     vector: u8,
+    /// Who the function is to an IOMMU, if its interrupts go through one.
+    origin: Option<Origin>,
 }
 
 impl Message {
@@ -83,16 +108,28 @@ impl Message {
 
     /// It is masked.
     fn set_target(&self, target: u32) {
-        self.write(Self::ADDRESS, Self::PROCESSORS | target << 12);
+        let interrupt = Interrupt { vector: self.vector, destination: target, level: false };
+        let (address, data) = match self.origin {
+            None => (Self::PROCESSORS | target << 12, u32::from(self.vector)),
+            Some(origin) => {
+                let message = origin.set_message(interrupt);
+                (message.address, message.data)
+            }
+        };
+        self.write(Self::ADDRESS, address);
         self.write(Self::ADDRESS_HIGH, 0);
-        self.write(Self::DATA, u32::from(self.vector));
+        self.write(Self::DATA, data);
     }
 }
 
 /// Takes a message of a function, masked. Messages must be on at the function.
 pub fn claim_message(entry: MessageEntry) -> Result<IrqLine, IrqError> {
+    let origin = iommu::origin(entry.function);
+    if origin.is_some_and(|origin| !origin.prepare()) {
+        return Err(IrqError::NoMemory);
+    }
     LINES.claim(message(entry.function, entry.entry), cpu::id(), |place| {
-        let message = Message { entry, vector: vectors::IRQ + place as u8 };
+        let message = Message { entry, vector: vectors::IRQ + place as u8, origin };
         message.set_masked(true);
         Source::Message(message)
     })

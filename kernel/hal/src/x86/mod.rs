@@ -9,6 +9,7 @@ mod debug;
 pub mod device;
 pub mod dma;
 pub mod entropy;
+pub mod iommu;
 pub mod irq;
 pub mod mem;
 pub mod order;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::case::{Kind, Machine};
+use crate::case::{Iommu, Kind, Machine};
 
 /// What the machine boots from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +115,10 @@ pub fn args(
             .pair("-rtc", "base=2026-01-01T00:00:00,clock=vm")
             .pair("-seed", 1);
     }
+    // Before all devices, which take it as they find it.
+    if let Some(iommu) = iommu(machine.iommu) {
+        line.pair("-device", iommu);
+    }
     if let Some(firmware) = firmware {
         line.pair("-bios", firmware.display());
     }
@@ -129,6 +133,19 @@ fn chipset(kind: Kind) -> &'static str {
         Kind::Pc => "pc",
         Kind::Microvm => "microvm,isa-serial=on,rtc=on",
     }
+}
+
+fn iommu(iommu: Iommu) -> Option<&'static str> {
+    Some(match iommu {
+        Iommu::None => return None,
+        Iommu::Intel => "intel-iommu,intremap=on,aw-bits=48",
+        Iommu::Intel39 => "intel-iommu,intremap=on,aw-bits=39",
+        Iommu::IntelCaching => "intel-iommu,intremap=on,aw-bits=48,caching-mode=on",
+        Iommu::IntelIotlb => "intel-iommu,intremap=on,aw-bits=48,device-iotlb=on",
+        Iommu::IntelPartial => "intel-iommu,intremap=off,aw-bits=48",
+        Iommu::Amd => "amd-iommu,intremap=on",
+        Iommu::AmdPartial => "amd-iommu,intremap=off",
+    })
 }
 
 /// Several processors run on several host threads, except where time is counted in instructions.
@@ -240,6 +257,16 @@ mod tests {
         assert!(
             line.contains("shift=0,sleep=off") && line.contains("thread=single") && line.contains("clock=vm")
         );
+    }
+
+    #[test]
+    fn an_iommu_comes_before_all_devices() {
+        let machine = Machine { iommu: Iommu::Amd, ..Machine::default() };
+        let line = line(&machine, &pvh());
+        let first = line.find("-device").map(|at| line.split_at(at).1).unwrap_or_default();
+        assert!(first.starts_with("-device amd-iommu,intremap=on -kernel"), "{first}");
+        let none = args(&Machine::default(), false, &pvh(), None, &wiring(Role::Attached));
+        assert!(!none.join(" ").contains("iommu"));
     }
 
     #[test]

@@ -92,12 +92,35 @@ fn find_tables() -> Option<Tables<'static>> {
 pub(super) fn init_interrupts() {
     let mut lines = 0;
     for entry in FOUND.get().and_then(|found| found.madt).iter().flat_map(Madt::entries) {
-        if let MadtEntry::IoApic { address, gsi_base, .. } = entry {
-            lines += io::add(u64::from(address), gsi_base);
+        if let MadtEntry::IoApic { id, address, gsi_base } = entry {
+            lines += io::add(id, u64::from(address), gsi_base);
         }
     }
     if lines == 0 {
-        io::add(IO_APIC, 0);
+        io::add(0, IO_APIC, 0);
+    }
+}
+
+/// What firmware says of IOMMUs.
+pub(super) enum Remapping {
+    /// Nothing.
+    None,
+    /// Nothing that holds together.
+    Broken,
+    Intel(Dmar<'static>),
+    Amd(Ivrs<'static>),
+}
+
+/// What firmware says of IOMMUs. There is one kind or the other.
+pub(super) fn remapping() -> Remapping {
+    let Some(found) = FOUND.get() else { return Remapping::None };
+    if let Some(table) = found.tables.find(b"DMAR") {
+        return Dmar::parse(table).map_or(Remapping::Broken, Remapping::Intel);
+    }
+    match found.tables.find(b"IVRS").map(Ivrs::parse) {
+        Some(Ok(ivrs)) => Remapping::Amd(ivrs),
+        Some(Err(_)) => Remapping::Broken,
+        None => Remapping::None,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::order::LockRank;
 use crate::sync::Lock;
+use crate::x86::iommu::Origin;
 use crate::x86::paging::mmio::{self, Window};
+use capos_iommu::Interrupt;
 
 const SELECT: usize = 0x00;
 const DATA: usize = 0x10;
@@ -20,9 +22,13 @@ pub struct Trigger {
 }
 
 struct Controller {
+    /// Firmware's number.
+    id: u8,
     window: Window,
     first: u32,
     lines: u32,
+    /// Who it is to an IOMMU, if its interrupts go through one.
+    origin: Option<Origin>,
 }
 
 /// Controllers at most; machines have one, or one for each socket.
@@ -46,9 +52,9 @@ impl Controller {
 
 /// Adds the controller at `address`, whose lines begin with global interrupt `first`. All its lines are masked. Returns how many
 /// lines it has, 0 when nothing answers.
-pub fn add(address: u64, first: u32) -> u32 {
+pub fn add(id: u8, address: u64, first: u32) -> u32 {
     let window = mmio::map(address, 0x20);
-    let mut controller = Controller { window, first, lines: 0 };
+    let mut controller = Controller { id, window, first, lines: 0, origin: None };
     let version = controller.read(VERSION);
     if version == u32::MAX || version == 0 {
         return 0;
@@ -68,6 +74,26 @@ pub fn add(address: u64, first: u32) -> u32 {
     0
 }
 
+/// From now on the interrupts of all controllers go through IOMMUs. None is claimed yet.
+pub fn remap(origin: &dyn Fn(u8) -> Option<Origin>) {
+    for place in &CONTROLLERS {
+        // Looked up without the lock, as it may take others.
+        let Some(origin) = id_of(place).and_then(origin) else { continue };
+        if let Some(controller) = &mut *place.lock() {
+            controller.origin = Some(origin);
+        }
+    }
+}
+
+fn id_of(place: &Lock<Option<Controller>>) -> Option<u8> {
+    place.lock().as_ref().map(|controller| controller.id)
+}
+
+/// The controllers' numbers.
+pub fn ids() -> impl Iterator<Item = u8> {
+    CONTROLLERS.iter().filter_map(id_of)
+}
+
 /// A line of a controller.
 #[derive(Clone, Copy)]
 pub struct Pin {
@@ -75,16 +101,16 @@ pub struct Pin {
     register: u32,
     /// The lower word of its entry, without the mask.
     entry: u32,
+    origin: Option<Origin>,
 }
 
 /// The line with that number, if some controller has it.
 pub fn pin(gsi: u32) -> Option<Pin> {
     CONTROLLERS.iter().find_map(|controller| {
         let found = controller.lock();
-        let line = gsi
-            .checked_sub(found.as_ref()?.first)
-            .filter(|line| *line < found.as_ref().map_or(0, |it| it.lines))?;
-        Some(Pin { controller, register: REDIRECTION + 2 * line, entry: 0 })
+        let found = found.as_ref()?;
+        let line = gsi.checked_sub(found.first).filter(|line| *line < found.lines)?;
+        Some(Pin { controller, register: REDIRECTION + 2 * line, entry: 0, origin: found.origin })
     })
 }
 
@@ -111,6 +137,28 @@ impl Pin {
 
     /// Has its interrupts go to the CPU with controller `target`. It is masked.
     pub fn set_target(&self, target: u32) {
-        self.write(self.register + 1, target << 24);
+        let upper = match self.origin {
+            None => target << 24,
+            Some(origin) => {
+                let [vector, ..] = self.entry.to_le_bytes();
+                let level = self.entry & LEVEL != 0;
+                let [_, upper] = origin.set_line(Interrupt { vector, destination: target, level });
+                upper
+            }
+        };
+        self.write(self.register + 1, upper);
+    }
+
+    /// Who its controller is to an IOMMU.
+    pub fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    /// Nobody has it any more. It is masked.
+    pub fn withdraw(&self) {
+        let [vector, ..] = self.entry.to_le_bytes();
+        if let Some(origin) = self.origin {
+            origin.clear(vector);
+        }
     }
 }

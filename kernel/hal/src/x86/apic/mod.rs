@@ -48,7 +48,7 @@ static X2APIC: AtomicBool = AtomicBool::new(false);
 static WINDOW: Once<Window> = Once::new();
 
 #[inline]
-fn is_x2apic() -> bool {
+pub fn is_x2apic() -> bool {
     X2APIC.load(Ordering::Relaxed)
 }
 

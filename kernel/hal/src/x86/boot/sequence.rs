@@ -8,7 +8,7 @@ use crate::x86::mem::{heap, phys};
 use crate::x86::paging::kernel;
 use crate::x86::panic::refuse;
 use crate::x86::traps::entry::capos_resume;
-use crate::x86::{acpi, apic, console, panic, pci, smp, start, time, traps};
+use crate::x86::{acpi, apic, console, iommu, panic, pci, smp, start, time, traps};
 use core::arch::naked_asm;
 use limine::memory_map::Entry;
 
@@ -96,6 +96,7 @@ extern "sysv64" fn proceed() -> ! {
         refuse(format_args!("no clock of known rate: neither HPET nor PIT answers, and CPUID does not tell"));
     }
     time::init_cpu();
+    iommu::init();
     if info::collect(memory_map()).is_err() {
         refuse(format_args!("too little memory for the boot files"));
     }

@@ -118,6 +118,25 @@ pub fn kernel_frame() -> Option<u64> {
     Some(frame)
 }
 
+/// Takes back what [`kernel_frame`] gave.
+pub fn give_back_kernel_frame(frame: u64) {
+    KERNEL_PAGES.fetch_sub(1, Ordering::Relaxed);
+    cache::give_back(frame);
+}
+
+/// So many consecutive zeroed frames that the kernel keeps.
+pub fn kernel_run(pages: usize) -> Option<u64> {
+    let take = || with(|allocator| allocator.allocate_run(pages, 1)).flatten();
+    let first = take().or_else(|| {
+        cache::drain();
+        take()
+    })?;
+    KERNEL_PAGES.fetch_add(pages as u64, Ordering::Relaxed);
+    let address = first as u64 * PAGE;
+    zero(address, pages as u64);
+    Some(address)
+}
+
 /// Clears `pages` consecutive frames that belong to the caller.
 #[inline]
 pub fn zero(pa: u64, pages: u64) {

@@ -6,7 +6,7 @@ use crate::order;
 use crate::types::Fault;
 use crate::x86::cpu::local;
 use crate::x86::panic::report_exception;
-use crate::x86::{apic, debug, irq, start, time, user, vm};
+use crate::x86::{apic, debug, iommu, irq, start, time, user, vm};
 use x86_64::registers::control::Cr2;
 
 /// The current thread was interrupted or raised an exception.
@@ -54,6 +54,10 @@ fn on_interrupt(vector: u64) {
         vectors::FLUSH => {
             apic::end_of_interrupt();
             vm::flush::poll();
+        }
+        vectors::IOMMU => {
+            apic::end_of_interrupt();
+            iommu::on_fault();
         }
         vectors::APIC_ERROR => apic::end_of_interrupt(),
         line @ vectors::IRQ..vectors::IRQ_END => {

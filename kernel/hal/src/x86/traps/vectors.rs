@@ -18,6 +18,8 @@ pub const TIMER: u8 = 0xf0;
 pub const KICK: u8 = 0xf1;
 /// Another CPU changed an address space that this one has loaded.
 pub const FLUSH: u8 = 0xf2;
+/// An IOMMU kept a device from something.
+pub const IOMMU: u8 = 0xf3;
 /// The local APIC found something wrong with itself.
 pub const APIC_ERROR: u8 = 0xfe;
 /// The local APIC had nothing to say after all; never acknowledged.
