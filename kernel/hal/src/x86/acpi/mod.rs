@@ -114,10 +114,10 @@ pub(super) enum Remapping {
 /// What firmware says of IOMMUs. There is one kind or the other.
 pub(super) fn remapping() -> Remapping {
     let Some(found) = FOUND.get() else { return Remapping::None };
-    if let Some(table) = found.tables.find(b"DMAR") {
+    if let Some(table) = found.find(b"DMAR") {
         return Dmar::parse(table).map_or(Remapping::Broken, Remapping::Intel);
     }
-    match found.tables.find(b"IVRS").map(Ivrs::parse) {
+    match found.find(b"IVRS").map(Ivrs::parse) {
         Some(Ok(ivrs)) => Remapping::Amd(ivrs),
         Some(Err(_)) => Remapping::Broken,
         None => Remapping::None,
