@@ -7,6 +7,7 @@
 pub mod bus;
 pub mod drive;
 pub mod edu;
+pub mod kernel;
 pub mod virtio;
 
 pub use bus::{Bus, Ram, Touch};

@@ -27,10 +27,7 @@ impl<const F: usize> Transport<F> {
                 self.offered_so_far(half)
             }
             Phase::FeaturesCheck => match status_of(value)? {
-                status if status & status::FEATURES_OK == 0 => {
-                    self.status &= !status::FEATURES_OK;
-                    Err(DeviceFault::FeaturesRefused)
-                }
+                status if status & status::FEATURES_OK == 0 => Err(DeviceFault::FeaturesRefused),
                 _ => Ok(self.begin_config()),
             },
             Phase::Config => Ok(if self.config.value(value)? { self.after_config() } else { Phase::Config }),

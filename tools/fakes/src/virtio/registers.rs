@@ -35,6 +35,7 @@ impl<C: Class> Device<C> {
             (Interface::Modern, Isr, 0, Bits8) => Some(self.isr_read().into()),
             (Interface::Modern, Window::Device, offset, width) => self.config_read(offset, width),
             (Interface::Legacy, Legacy, 0, Bits32) => Some(self.feature_word()),
+            (Interface::Legacy, Legacy, 8, Bits32) => Some(self.queue_page_read()),
             (Interface::Legacy, Legacy, 12, Bits16) => Some(self.queue_size().into()),
             (Interface::Legacy, Legacy, 14, Bits16) => Some(self.queue_select.into()),
             (Interface::Legacy, Legacy, 18, Bits8) => Some(self.status_read().into()),
@@ -116,7 +117,9 @@ impl<C: Class> Device<C> {
         if new == 0 {
             return self.reset();
         }
-        let (old, added) = (self.status & !64, new & !self.status);
+        // A driver that gives up sets its bit to what it wrote before, whatever the device made of that.
+        let given_up = if new & 128 != 0 { 127 } else { 0 };
+        let (old, added) = (self.status & !64, new & !self.status & !given_up);
         let needs = |bit: u8| match (bit, self.interface) {
             (1 | 128, _) => 0,
             (2, _) => 1,
@@ -222,6 +225,10 @@ impl<C: Class> Device<C> {
         // Behind FEATURES_OK, before DRIVER_OK.
         let allowed = self.status & (8 | 4) == 8;
         self.queue_begin(allowed);
+    }
+
+    fn queue_page_read(&self) -> u32 {
+        self.queues.get(usize::from(self.queue_select)).map_or(0, |queue| (queue.addresses[0] >> 12) as u32)
     }
 
     fn queue_page(&mut self, page: u32) {
