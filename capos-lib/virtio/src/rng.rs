@@ -89,20 +89,22 @@ impl<M: Memory, const N: usize> Rng<M, N> {
         self.counters.resets += 1;
     }
 
-    /// Gives every free buffer to the device. True when it wants to be notified of that.
-    #[must_use = "the device may sleep until it is notified"]
+    /// Gives every free buffer to the device. True when there were any: then the queue is to be published, or the device notified.
+    #[must_use = "the device does not look by itself"]
     pub fn submit(&mut self, now: u64) -> bool {
         let Some(queue) = self.queue.as_mut().filter(|_| self.fault.is_none()) else { return false };
         if queue.in_flight() == 0 {
             self.progress = now;
         }
+        let mut added = false;
         let free = self.buffers.iter_mut().zip(self.tokens).filter(|(buffer, _)| **buffer == Buffer::Free);
         for (buffer, token) in free {
             // A ring with fewer descriptors than we have buffers leaves some for later.
             let Ok(id) = queue.add(&[Piece { token, length: self.length, writable: true }]) else { break };
             *buffer = Buffer::Posted(id);
+            added = true;
         }
-        queue.kick()
+        added
     }
 
     /// Takes a buffer that the device has filled. To be asked until there is none.

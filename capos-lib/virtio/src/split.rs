@@ -186,7 +186,8 @@ impl<M: Memory, const N: usize> Queue<M, N> {
         self.memory.write16(at + 14, next.unwrap_or(0));
     }
 
-    /// Whether the device wants to be notified of what was added since the last time that somebody asked.
+    /// Whether the device wants to be notified of what was added since the last time that somebody asked. That is a question for who rings a
+    /// doorbell: where the kernel copies the ring for the device, it is told of whatever was added, and asks the device itself.
     #[must_use = "the device may sleep until it is notified"]
     pub fn kick(&mut self) -> bool {
         let (old, new) = (core::mem::replace(&mut self.told, self.added), self.added);

@@ -99,6 +99,18 @@ fn the_same_driver_works_with_both_backends_and_does_nothing_that_it_may_not() {
 }
 
 #[test]
+fn a_device_that_wants_no_notifications_gets_buffers_all_the_same() {
+    for (interface, backend, vectors) in all() {
+        let mut driver = Driver::new(interface, backend, vectors);
+        driver.kernel.device.polls = true;
+        driver.start().unwrap();
+        (0..10).for_each(|_| driver.round().unwrap());
+        assert_eq!(driver.stock.len(), 10 * BUFFERS * LENGTH as usize, "{interface:?} {backend:?} {vectors}");
+        assert_eq!(driver.kernel.device.violations, []);
+    }
+}
+
+#[test]
 fn a_driver_that_begins_anew_finds_a_device_that_forgot_and_buffers_without_pins() {
     for (interface, backend, vectors) in all() {
         let mut driver = Driver::new(interface, backend, vectors);

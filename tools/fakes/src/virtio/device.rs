@@ -39,6 +39,8 @@ pub struct Device<C> {
     pub violations: Vec<Violation>,
     /// Its way to memory.
     pub bus: Bus,
+    /// It looks at its rings by itself, and asks not to be notified.
+    pub polls: bool,
     /// Whether MSI-X is on, and how many vectors there are.
     pub vectors: u16,
     pub(super) interface: Interface,
@@ -67,6 +69,7 @@ impl<C: Class> Device<C> {
             mischief: Mischief::none(),
             violations: Vec::new(),
             bus,
+            polls: false,
             vectors: 0,
             interface,
             status: 0,
@@ -182,6 +185,7 @@ impl<C: Class> Device<C> {
             }
             wait
         });
+        queue.notified |= self.polls && self.works();
         let mut wanted = false;
         for (id, length) in due {
             wanted |= ring.push(&self.bus, id, length);

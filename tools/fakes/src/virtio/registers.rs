@@ -250,8 +250,10 @@ impl<C: Class> Device<C> {
             let fresh = aligned && queue.ring.is_none();
             fresh.then(|| queue.ring.insert(Ring::new(layout, queue.addresses, event_index)))
         });
-        if ring.is_none() {
-            self.violations.push(Violation::Attach(self.queue_select));
+        match ring {
+            Some(ring) if self.polls => ring.hush(&self.bus),
+            Some(_) => {}
+            None => self.violations.push(Violation::Attach(self.queue_select)),
         }
     }
 }

@@ -102,6 +102,11 @@ impl Ring {
         self.chain(bus, head).map(Some)
     }
 
+    /// Asks not to be notified of anything.
+    pub fn hush(&self, bus: &Bus) {
+        bus.write(self.used_at(self.layout.used()), &1u16.to_le_bytes());
+    }
+
     /// The next entry is the one that the device wants to be notified of.
     pub fn ask(&self, bus: &Bus) {
         if self.event_index {
