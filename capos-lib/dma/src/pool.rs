@@ -84,22 +84,19 @@ pub enum TokenError {
     TooManyPins,
 }
 
-/// A number that no token has.
-const NOBODY: u64 = u64::MAX;
-
-/// One buffer, or room for one. A buffer has a length; while it may be named it has its number, later only its pins.
-#[derive(Clone, Copy, Debug)]
+/// One buffer, or room for one.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Slot {
-    number: u64,
+    /// The token of its first byte.
+    token: u64,
+    /// Bytes that can be named: none when it was removed.
+    room: u64,
+    /// What the device is given for its first byte.
     base: u64,
-    length: u64,
+    /// Pages that it has: none when there is no buffer.
+    pages: u32,
+    /// How often the device has it.
     pins: u32,
-}
-
-impl Default for Slot {
-    fn default() -> Slot {
-        Slot { number: NOBODY, base: 0, length: 0, pins: 0 }
-    }
 }
 
 /// A place that a token names.
@@ -172,16 +169,16 @@ impl Pool {
 
     /// Adds a buffer of whole pages that lie behind each other from `physical`, and gives its token.
     pub fn insert(&mut self, pages: u64, physical: u64) -> Result<u64, InsertError> {
-        let length = pages.checked_mul(PAGE).filter(|length| *length > 0 && *length <= 1 << self.space.shift);
-        let length = length.ok_or(InsertError::BadLength)?;
+        let room = pages.checked_mul(PAGE).filter(|room| *room > 0 && *room <= 1 << self.space.shift);
+        let (room, pages) = room.zip(u32::try_from(pages).ok()).ok_or(InsertError::BadLength)?;
         if self.addresses == Addresses::Physical {
-            self.reachable(physical, length)?;
+            self.reachable(physical, room)?;
         }
         let (number, place) = self.free_number().ok_or(InsertError::Full)?;
         let token = number << self.space.shift;
         let base = if self.addresses == Addresses::Iova { token } else { physical };
         if let Some(slot) = self.slots.get_mut(place) {
-            *slot = Slot { number, base, length, pins: 0 };
+            *slot = Slot { token, room, base, pages, pins: 0 };
         }
         self.next = number + 1;
         Ok(token)
@@ -189,41 +186,44 @@ impl Pool {
 
     /// Takes a buffer away: from now on nobody can name it. `token` is the one that [`Pool::insert`] gave.
     pub fn remove(&mut self, token: u64) -> Result<Removal, TokenError> {
-        let (number, place) = self.place(token);
-        let Some(slot) = self.slots.get_mut(usize::from(place)).filter(|it| it.number == number) else {
-            return Err(self.nobody(number));
+        let place = self.place(token);
+        let Some(slot) = self.slots.get_mut(place).filter(|it| it.offset(token, 1).is_some()) else {
+            return Err(self.wrong(token, 1));
         };
-        if token & ((1 << self.space.shift) - 1) != 0 {
+        if slot.token != token {
             return Err(TokenError::OutOfRange);
         }
-        slot.number = NOBODY;
+        slot.room = 0;
         if slot.pins > 0 {
-            return Ok(Removal::Pinned(place));
+            return Ok(Removal::Pinned(place as u16));
         }
         *slot = Slot::default();
-        Ok(Removal::Done(place))
+        Ok(Removal::Done(place as u16))
     }
 
     /// What the device is to be given for `length` bytes at `token`.
     pub fn locate(&self, token: u64, length: u64) -> Result<Located, TokenError> {
-        let (number, slot) = self.place(token);
-        match self.slots.get(usize::from(slot)) {
-            Some(buffer) if buffer.number == number => buffer.locate(slot, token, self.space.shift, length),
-            _ => Err(self.nobody(number)),
+        let place = self.place(token);
+        let buffer = self.slots.get(place);
+        match buffer.and_then(|it| Some((it, it.offset(token, length)?))) {
+            Some((it, offset)) => {
+                Ok(Located { slot: place as u16, offset, address: it.base.wrapping_add(offset) })
+            }
+            None => Err(self.wrong(token, length)),
         }
     }
 
     /// Like [`Pool::locate`], and the device is given it: the buffer stays until [`Pool::unpin`].
     #[inline]
     pub fn pin(&mut self, token: u64, length: u64) -> Result<Located, TokenError> {
-        let (number, slot) = self.place(token);
-        match self.slots.get_mut(usize::from(slot)) {
-            Some(buffer) if buffer.number == number => {
-                let located = buffer.locate(slot, token, self.space.shift, length)?;
-                buffer.pins = buffer.pins.checked_add(1).ok_or(TokenError::TooManyPins)?;
-                Ok(located)
+        let place = self.place(token);
+        let buffer = self.slots.get_mut(place);
+        match buffer.and_then(|it| Some((it.offset(token, length)?, it))) {
+            Some((offset, it)) => {
+                it.pins = it.pins.checked_add(1).ok_or(TokenError::TooManyPins)?;
+                Ok(Located { slot: place as u16, offset, address: it.base.wrapping_add(offset) })
             }
-            _ => Err(self.nobody(number)),
+            None => Err(self.wrong(token, length)),
         }
     }
 
@@ -233,7 +233,7 @@ impl Pool {
         let Some(buffer) = self.slots.get_mut(usize::from(slot)) else { return };
         let Some(pins) = buffer.pins.checked_sub(1) else { return };
         buffer.pins = pins;
-        if pins == 0 && buffer.number == NOBODY {
+        if pins == 0 && buffer.room == 0 {
             self.reclaimable += 1;
         }
     }
@@ -241,32 +241,42 @@ impl Pool {
     /// The slot of a buffer that was removed and that the device is through with; each is named once, and free from then on.
     pub fn reclaim(&mut self) -> Option<u16> {
         self.reclaimable = self.reclaimable.checked_sub(1)?;
-        let place = self.slots.iter().position(|it| it.length > 0 && it.number == NOBODY && it.pins == 0)?;
+        let place = self.slots.iter().position(|it| it.pages > 0 && it.room == 0 && it.pins == 0)?;
         *self.slots.get_mut(place)? = Slot::default();
         u16::try_from(place).ok()
     }
 
     /// Every buffer, removed ones until they are gone.
     pub fn buffers(&self) -> impl Iterator<Item = Buffer> + '_ {
-        let shift = self.space.shift;
-        (0..).zip(&self.slots).filter(|(_, it)| it.length > 0).map(move |(slot, it)| Buffer {
+        (0..).zip(&self.slots).filter(|(_, it)| it.pages > 0).map(|(slot, it)| Buffer {
             slot,
-            token: (it.number != NOBODY).then(|| it.number << shift),
-            addresses: it.base..it.base.saturating_add(it.length),
+            token: (it.room > 0).then_some(it.token),
+            addresses: it.base..it.base.saturating_add(u64::from(it.pages) * PAGE),
             pins: it.pins,
         })
     }
 
-    /// The number of a token, and its slot.
+    /// The slot of a token.
     #[inline]
-    fn place(&self, token: u64) -> (u64, u16) {
-        let number = token >> self.space.shift;
-        (number, (number as usize & self.slots.len().wrapping_sub(1)) as u16)
+    fn place(&self, token: u64) -> usize {
+        (token >> self.space.shift) as usize & self.slots.len().wrapping_sub(1)
     }
 
-    /// Why a number is no buffer's.
+    /// What is wrong with a token that names no place.
     #[cold]
-    fn nobody(&self, number: u64) -> TokenError {
+    fn wrong(&self, token: u64, length: u64) -> TokenError {
+        let number = token >> self.space.shift;
+        if self
+            .slots
+            .get(self.place(token))
+            .is_some_and(|it| it.room > 0 && it.token >> self.space.shift == number)
+        {
+            return match token.checked_add(length) {
+                None => TokenError::Wraps,
+                Some(end) if end == token => TokenError::Empty,
+                Some(_) => TokenError::OutOfRange,
+            };
+        }
         let had_its_turn = self.numbers.contains(&number) && !self.interrupts().contains(&number);
         if had_its_turn && (self.wrapped || number < self.next) {
             TokenError::Stale
@@ -284,7 +294,7 @@ impl Pool {
         for _ in 0..3 * slots {
             number = self.or_later(number);
             let place = number as usize & slots.wrapping_sub(1);
-            if self.slots.get(place)?.length == 0 {
+            if self.slots.get(place)?.pages == 0 {
                 return Some((number, place));
             }
             number += 1;
@@ -319,18 +329,13 @@ impl Pool {
 }
 
 impl Slot {
-    /// The place of `length` bytes at the token's offset.
+    /// Where in the buffer these bytes are, if they are. A token with another number is further away than any buffer is long.
     #[inline]
-    fn locate(&self, slot: u16, token: u64, shift: u32, length: u64) -> Result<Located, TokenError> {
-        let offset = token & ((1 << shift) - 1);
-        let end = offset.checked_add(length).ok_or(TokenError::Wraps)?;
-        if end > self.length {
-            return Err(TokenError::OutOfRange);
-        }
-        if length == 0 {
-            return Err(TokenError::Empty);
-        }
-        Ok(Located { slot, offset, address: self.base.wrapping_add(offset) })
+    fn offset(&self, token: u64, length: u64) -> Option<u64> {
+        let offset = token.wrapping_sub(self.token);
+        // For no bytes at all this is more than there ever is room for.
+        let further = length.wrapping_sub(1);
+        (offset < self.room.checked_sub(further)?).then_some(offset)
     }
 }
 

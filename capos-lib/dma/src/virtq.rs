@@ -11,7 +11,7 @@
 use crate::memory::{Real, Shadow};
 use crate::pool::{Pool, TokenError};
 use alloc::boxed::Box;
-use capos_virtio::layout::{NO_NOTIFY, flags};
+use capos_virtio::layout::{DESCRIPTOR, NO_NOTIFY, flags};
 use core::fmt;
 use core::sync::atomic::Ordering;
 
@@ -23,11 +23,11 @@ pub const LONGEST_CHAIN: u16 = 256;
 /// What is known of a descriptor.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Descriptor {
-    state: State,
+    /// Its flags, and the next of its chain in the upper half.
+    link: u32,
     /// The slot of its buffer.
     slot: u16,
-    /// The next of its chain; itself at the end.
-    next: u16,
+    state: State,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -155,11 +155,11 @@ impl Queue {
             return Err(refuse(0, Reason::Index(fresh)));
         }
         let (first, mut next, mut taken, mut refused) = (self.published, self.published, 0, None);
-        while next != wanted && taken < limit {
+        while next != wanted && taken < u32::from(limit) {
             let entry = self.layout.available_entry(next);
             let head = shadow.read16(entry);
             match self.chain(head, shadow, real, pool) {
-                Ok(descriptors) => taken = taken.saturating_add(descriptors),
+                Ok(descriptors) => taken += u32::from(descriptors),
                 Err((descriptor, reason)) => {
                     (self.stopped, refused) = (true, Some((descriptor, reason)));
                     break;
@@ -191,18 +191,17 @@ impl Queue {
         real.fence(Ordering::Acquire);
         let fresh = index.wrapping_sub(self.collected);
         if fresh > self.in_flight {
-            return Err(self.device_failed(DeviceFault::Index(fresh)));
+            return Err(self.device_failed(DeviceFault::Index(fresh), 0));
         }
-        for _ in 0..fresh {
-            let id = real.read32(self.layout.used_entry(self.collected));
+        for done in 0..fresh {
+            let id = real.read32(self.layout.used_entry(self.collected.wrapping_add(done)));
             match self.descriptors.get(id as usize).map(|it| it.state) {
-                None => return Err(self.device_failed(DeviceFault::UnknownId(id))),
-                Some(State::Head) => self.release(id as u16, u16::MAX, pool),
-                Some(_) => return Err(self.device_failed(DeviceFault::NotInFlight(id))),
+                Some(State::Head) => self.release(id as u16, LONGEST_CHAIN, pool),
+                None => return Err(self.device_failed(DeviceFault::UnknownId(id), done)),
+                Some(_) => return Err(self.device_failed(DeviceFault::NotInFlight(id), done)),
             }
-            self.collected = self.collected.wrapping_add(1);
-            self.in_flight -= 1;
         }
+        (self.collected, self.in_flight) = (index, self.in_flight - fresh);
         Ok(fresh)
     }
 
@@ -252,10 +251,11 @@ impl Queue {
         if known.state != State::Free {
             return Err(Reason::InUse);
         }
-        let at = self.layout.descriptor(index);
+        let at = u32::from(index) * DESCRIPTOR;
         let (token, rest) = (shadow.read64(at), shadow.read64(at + 8));
         // Length in the lower half, then flags, then the next descriptor (2.7.5).
-        let (length, flags, next) = (rest as u32, (rest >> 32) as u16, (rest >> 48) as u16);
+        let (length, link) = (rest as u32, (rest >> 32) as u32);
+        let flags = link as u16;
         if flags & !(flags::NEXT | flags::WRITE) != 0 {
             return Err(if flags & flags::INDIRECT != 0 { Reason::Indirect } else { Reason::Flags(flags) });
         }
@@ -268,12 +268,11 @@ impl Queue {
         }
         let place = pool.pin(token, length.into()).map_err(Reason::Token)?;
         let state = if chain.descriptors == 0 { State::Head } else { State::Rest };
-        let next = (flags & flags::NEXT != 0).then_some(next);
-        *known = Descriptor { state, slot: place.slot, next: next.unwrap_or(index) };
+        *known = Descriptor { link, slot: place.slot, state };
         *chain = Chain { descriptors: chain.descriptors + 1, writes };
         real.write64(at, place.address);
         real.write64(at + 8, rest);
-        Ok(next)
+        Ok(next(link))
     }
 
     /// Lets go of a chain, of which at most so many descriptors are there.
@@ -284,10 +283,8 @@ impl Queue {
             let Some(known) = self.descriptors.get_mut(usize::from(index)) else { return };
             known.state = State::Free;
             pool.unpin(known.slot);
-            if known.next == index {
-                return;
-            }
-            index = known.next;
+            let Some(next) = next(known.link) else { return };
+            index = next;
         }
     }
 
@@ -312,11 +309,19 @@ impl Queue {
         real.read16(layout.used()) & NO_NOTIFY == 0
     }
 
+    /// The device did that after so many chains that were right.
     #[cold]
-    fn device_failed(&mut self, fault: DeviceFault) -> DeviceFault {
+    fn device_failed(&mut self, fault: DeviceFault, done: u16) -> DeviceFault {
+        self.in_flight -= done;
         (self.stopped, self.fault) = (true, Some(fault));
         fault
     }
+}
+
+/// The descriptor behind this one.
+#[inline]
+fn next(link: u32) -> Option<u16> {
+    (link & u32::from(flags::NEXT) != 0).then_some((link >> 16) as u16)
 }
 
 impl fmt::Display for Reason {

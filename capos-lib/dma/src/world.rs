@@ -225,6 +225,18 @@ impl Memory {
         }
     }
 
+    /// A page of a live buffer, most of the time.
+    pub fn page(&self, input: &mut Input<'_>) -> u64 {
+        let (which, odd) = (input.byte(), input.byte());
+        let live = usize::from(which >> 2).checked_rem(self.live.len()).and_then(|n| self.live.iter().nth(n));
+        match live {
+            Some((token, frames)) if odd & 31 != 0 => {
+                token + u64::from(which & 3) * PAGE % (frames.end - frames.start)
+            }
+            _ => self.token(input),
+        }
+    }
+
     /// What the device should be given, if anything: the naive way.
     pub fn address(&self, token: u64, length: u64) -> Option<u64> {
         let (first, frames) = self.live.range(..=token).next_back()?;
@@ -239,6 +251,12 @@ impl Memory {
             whole && bytes.start < bytes.end,
             "the device was given {bytes:x?}, which is nobody's buffer"
         );
+    }
+
+    /// Fails unless so many pieces are pinned.
+    pub fn check_pins(&self, pieces: usize) {
+        let pins: u32 = self.pool.buffers().map(|it| it.pins).sum();
+        assert_eq!(pins as usize, pieces, "what the device has is pinned, and nothing else");
     }
 
     fn owned(&self) -> impl Iterator<Item = &Range<u64>> {

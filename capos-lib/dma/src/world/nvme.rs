@@ -19,6 +19,9 @@ pub fn play(bytes: &[u8]) {
     let mut input = Input(bytes);
     let size = 2 << input.below(4);
     let mut world = World::new(Layout::new(size).expect("a power of two"));
+    if input.byte() & 7 != 0 {
+        world.bring_up();
+    }
     while !input.is_empty() {
         world.step(&mut input);
         world.check();
@@ -175,6 +178,14 @@ impl Pair {
         Ring { size: self.layout.size(), base: self.base, completions }
     }
 
+    /// The driver writes a command.
+    fn offer(&mut self, words: [u64; 8]) {
+        let at = self.layout.command(self.tail);
+        (0..).zip(words).for_each(|(n, word)| self.shadow.bytes.put(at + 8 * n, 8, word));
+        self.tail = self.after(self.tail);
+        self.shadow.bytes.put(self.layout.tail(), 2, self.tail.into());
+    }
+
     fn after(&self, index: u16) -> u16 {
         (index + 1) % self.layout.size()
     }
@@ -202,6 +213,18 @@ impl World {
         World { layout, memory: Memory::new(8), contents: Contents::default(), controller, pairs }
     }
 
+    /// The driver gets some buffers, and asks the device about all namespaces, as a decent one would.
+    fn bring_up(&mut self) {
+        [1, 2, 4].into_iter().for_each(|pages| self.memory.insert(pages));
+        for id in 1..=5 {
+            self.pairs[0].offer([6 | id << 32, 0, 0, 0, 0, 0, 0, 0]);
+            self.publish(0, &mut Input(&[1, 1]));
+            self.complete(0, &mut Input(&[0, 1]));
+            self.collect(0);
+            self.consume(0, &mut Input(&[1]));
+        }
+    }
+
     fn step(&mut self, input: &mut Input<'_>) {
         let choice = input.byte();
         let which = usize::from(choice >> 7);
@@ -226,21 +249,16 @@ impl World {
         let opcodes: &[u64] = if admin {
             &[6, 6, 6, 2, 10, 9, 1, 5, 12, 8, 0, 4, 0x11, 0x7c, 0x80]
         } else {
-            &[2, 1, 5, 9, 0, 8, 0x19, 0x0d]
+            &[2, 2, 2, 2, 1, 1, 1, 5, 9, 0, 8, 0x19]
         };
         let opcode = opcodes[input.below(opcodes.len())];
         let odd = if input.byte() & 31 == 0 { input.word() } else { 0 };
-        let page = |token: u64, input: &mut Input<'_>| {
-            if input.byte() & 7 == 0 { token } else { token & !(PAGE - 1) }
+        let prp1 = match input.byte() & 3 {
+            0 => self.memory.token(input),
+            1 => self.memory.page(input).wrapping_add(u64::from(input.byte()) * 16),
+            _ => self.memory.page(input),
         };
-        let (first, second) = (self.memory.token(input), self.memory.token(input));
-        let (mut prp1, mut prp2) = (first, page(second, input));
-        if input.byte() & 1 != 0 {
-            prp1 = page(prp1, input);
-        }
-        if input.byte() & 1 != 0 {
-            prp2 = self.offer_list(input);
-        }
+        let prp2 = if input.byte() & 1 != 0 { self.offer_list(input) } else { self.memory.page(input) };
         let pair = &mut self.pairs[which];
         let id = if input.byte() & 15 == 0 { u16::from(input.byte()) } else { pair.next_id };
         pair.next_id = (id + 1) % pair.layout.size();
@@ -251,8 +269,8 @@ impl World {
             _ => input.below(16) as u64,
         };
         let eleventh = if (admin, opcode) == (true, 1) { 1 << 16 | 1 } else { 1 };
-        let sectors = if input.byte() & 3 == 0 { input.word() } else { input.below(16) as u64 };
-        let namespace = input.below(7) as u64;
+        let sectors = if input.byte() & 15 == 0 { input.word() } else { input.below(40) as u64 };
+        let namespace = [1, 1, 1, 2, 2, 2, 1, 2, 3, 4, 5, 6][input.below(12)];
         let words = [
             opcode | u64::from(id) << 16 | namespace << 32 | odd & 0xffff,
             0,
@@ -263,18 +281,18 @@ impl World {
             sectors & 0xffff,
             0,
         ];
-        let at = pair.layout.command(pair.tail);
-        (0..).zip(words).for_each(|(n, word)| pair.shadow.bytes.put(at + 8 * n, 8, word));
-        pair.tail = pair.after(pair.tail);
-        pair.shadow.bytes.put(pair.layout.tail(), 2, pair.tail.into());
+        pair.offer(words);
     }
 
     /// The driver writes a list into one of its buffers; gives its token.
     fn offer_list(&mut self, input: &mut Input<'_>) -> u64 {
-        let token = self.memory.token(input) & !7;
+        let token = match input.byte() & 7 {
+            0 => self.memory.token(input),
+            1 => self.memory.page(input).wrapping_add(PAGE - 8 * u64::from(input.byte() & 15)),
+            _ => self.memory.page(input),
+        };
         for n in 0..u64::from(input.byte() & 15) {
-            let pointer = self.memory.token(input);
-            let pointer = if input.byte() & 31 == 0 { pointer } else { pointer & !(PAGE - 1) };
+            let pointer = self.memory.page(input);
             if let Some(address) = token.checked_add(8 * n).and_then(|it| self.memory.address(it, 8)) {
                 self.contents.words.borrow_mut().insert(address, pointer);
             }
@@ -309,6 +327,9 @@ impl World {
         self.fetch(which, noise != 0);
         if let (Err(refusal), 0) = (outcome, noise) {
             assert!(refusal.reason == Reason::Stopped || !self.is_sound(which, refusal.entry), "{refusal:?}");
+        }
+        if outcome.is_err_and(|it| it.reason == Reason::Stopped) {
+            self.reset();
         }
     }
 
@@ -497,11 +518,13 @@ impl World {
         let memory = core::mem::replace(&mut self.memory, Memory::new(8));
         let contents = core::mem::take(&mut self.contents);
         *self = World { memory, contents, ..World::new(self.layout) };
+        self.bring_up();
     }
 
     /// All that the device may touch at this moment is a buffer that lives, or is kept for it.
     fn check(&self) {
         let busy = self.pairs.iter().flat_map(|pair| &pair.held).filter(|it| !it.done);
         busy.flat_map(|it| &it.bytes).for_each(|bytes| self.memory.check(bytes));
+        self.memory.check_pins(self.pairs.iter().flat_map(|pair| &pair.held).map(|it| it.bytes.len()).sum());
     }
 }

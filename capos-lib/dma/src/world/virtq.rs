@@ -92,7 +92,7 @@ impl World {
             let next = index.wrapping_add(step) & (self.layout.size() - 1);
             let length = if input.byte() & 7 == 0 { input.word() } else { u64::from(input.byte()) * 17 };
             let more = if n + 1 < count { flags::NEXT } else { 0 };
-            let odd = if input.byte() & 31 == 0 { input.byte().into() } else { 0 };
+            let odd = if input.byte() & 31 == 0 { 1 << input.below(16) } else { 0 };
             let flags = (more | if n > 0 { flags::WRITE } else { 0 }) ^ odd;
             let at = self.layout.descriptor(index);
             self.shadow.bytes.put(at, 8, self.memory.token(input));
@@ -134,6 +134,9 @@ impl World {
         assert_eq!(published.bell, wanted, "a device is told when it asked, and only then");
         if let (Err(refusal), false) = (outcome, restless) {
             assert!(refusal.reason == Reason::Stopped || !self.is_sound(refusal.descriptor), "{refusal:?}");
+        }
+        if outcome.is_err_and(|it| it.reason == Reason::Stopped) {
+            self.reset();
         }
     }
 
@@ -225,8 +228,19 @@ impl World {
             // What it wants to be told of is up to it.
             0 => self.real.put(self.layout.available_event(), 2, input.word() & 0xffff),
             1 => self.real.put(self.layout.used(), 2, input.word() & 0xffff),
-            2 => self.real.put(self.layout.used_index(), 2, input.word() & 0xffff),
-            _ => self.real.put(self.layout.used_entry(input.byte().into()), 4, input.word() & 0xffff_ffff),
+            2 => {
+                let ahead = if input.byte() & 3 == 0 { input.word() } else { input.below(4) as u64 };
+                self.real.put(self.layout.used_index(), 2, u64::from(self.used).wrapping_add(ahead) & 0xffff);
+            }
+            _ => {
+                let id =
+                    if input.byte() & 3 == 0 { input.word() & 0xffff_ffff } else { input.below(16) as u64 };
+                self.real.put(
+                    self.layout.used_entry(self.collected.wrapping_add(input.byte().into())),
+                    4,
+                    id,
+                );
+            }
         }
     }
 
@@ -244,5 +258,6 @@ impl World {
     fn check(&self) {
         let busy = self.held.iter().filter(|it| !it.done).flat_map(|it| &it.chain);
         busy.for_each(|piece| self.memory.check(&piece.bytes));
+        self.memory.check_pins(self.held.iter().map(|it| it.chain.len()).sum());
     }
 }
