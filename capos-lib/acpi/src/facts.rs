@@ -144,8 +144,10 @@ impl fmt::Display for Id {
 }
 
 fn of_ivrs(ivrs: &Ivrs<'_>, say: Say<'_>) {
-    let (physical, virt) = (ivrs.physical_bits(), ivrs.virtual_bits());
-    say(format_args!("DMA reaches addresses of {physical} bits, before translation {virt}"));
+    say(format_args!("DMA reaches addresses of {} bits", ivrs.physical_bits()));
+    if ivrs.virtual_bits() != 0 {
+        say(format_args!("before translation they have {}", ivrs.virtual_bits()));
+    }
     for (number, unit) in ivrs.units().enumerate() {
         let (function, segment) = (Id(unit.function), unit.segment);
         say(format_args!(
@@ -165,6 +167,9 @@ fn of_entry(unit: usize, entry: IvhdEntry, say: Say<'_>) {
     match entry {
         IvhdEntry::Functions { range: (0, u16::MAX), alias: None, .. } => {
             say(format_args!("unit {unit}: every function"));
+        }
+        IvhdEntry::Functions { range: (first, last), alias: None, .. } if first == last => {
+            say(format_args!("unit {unit}: function {}", Id(first)));
         }
         IvhdEntry::Functions { range: (first, last), alias: None, .. } => {
             say(format_args!("unit {unit}: functions {} to {}", Id(first), Id(last)));

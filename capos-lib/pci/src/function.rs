@@ -104,8 +104,11 @@ impl Function {
     }
 
     /// Takes from a device what it can do by itself, whatever firmware left: transfers, its interrupt line, and translating addresses
-    /// by itself. Not from what the platform depends on.
+    /// by itself. Not from what the platform depends on; and a bridge is to let pass what devices behind it will be allowed.
     pub fn quiet(&self, config: &impl Config) {
+        if self.header.buses.is_some() {
+            change_command(config, self.address, 0, command::BUS_MASTER);
+        }
         if self.header.is_platform() {
             return;
         }

@@ -70,6 +70,8 @@ pub struct Machine {
     pub icount: bool,
     /// What stands between devices and memory. Only with `q35`.
     pub iommu: Iommu,
+    /// Further devices: arguments of QEMU's `-device`.
+    pub devices: Vec<String>,
 }
 
 impl Default for Machine {
@@ -83,6 +85,7 @@ impl Default for Machine {
             accel: Accel::Tcg,
             icount: false,
             iommu: Iommu::None,
+            devices: Vec::new(),
         }
     }
 }
@@ -261,6 +264,10 @@ pub enum Look {
     Registers,
     /// The page tables in use by the first processor: how many pages, and how many of them are as no page should be.
     Pages,
+    /// PCI functions and what they decode, compared with the lines of `diag pci --json` that the step before passed over.
+    Pci,
+    /// Devices that may do DMA.
+    Masters,
 }
 
 /// Damage to one boot file.

@@ -87,6 +87,9 @@ fn check(case: &Case) -> Result<(), String> {
     if case.machine.kind == Kind::Microvm && case.machine.boot != Boot::Pvh {
         return Err("microvm boots by PVH only".into());
     }
+    if case.machine.devices.iter().any(|device| device.trim().is_empty()) {
+        return Err("devices: an empty one".into());
+    }
     check_system(case)?;
     case.session.iter().enumerate().try_for_each(|(at, step)| {
         check_step(step).map_err(|error| format!("step {} of the session: {error}", at + 1))
@@ -177,6 +180,12 @@ mod tests {
     fn a_reason_to_exist_is_needed() {
         assert!(refusal("why = ' '").contains("why"));
         assert!(refusal("budget = '1s'").contains("why"));
+    }
+
+    #[test]
+    fn devices_have_a_name() {
+        assert!(refusal("why = 'a'\n[machine]\ndevices = ['edu', ' ']").contains("devices"));
+        assert!(read("x-y", "x", "why = 'a'\n[machine]\ndevices = ['edu']").is_ok());
     }
 
     #[test]

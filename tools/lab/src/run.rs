@@ -328,7 +328,7 @@ impl<'a> Watch<'a> {
 
     fn notice(&mut self, line: &str) {
         self.accepted |= line.contains("\"return\"");
-        if let Some(text) = monitor::seen(line) {
+        if let Some(text) = monitor::seen(line, self.session.passed()) {
             // Not the machine's own words: they are no part of `serial.log`, nor of what the rules are applied to.
             self.session.feed(text.as_bytes());
         }

@@ -33,7 +33,7 @@ fn iommus_of_amd() {
     assert_eq!(
         said(&super::ivrs::sound()),
         [
-            "DMA reaches addresses of 0 bits, before translation 0",
+            "DMA reaches addresses of 0 bits",
             "unit 0: function 00:00.2 of segment 2, in form 0x11",
             "unit 0: functions 02:00.0 to 03:1f.7 as 01:14.0",
             "unit 0: I/O APIC 0 as 00:14.0",

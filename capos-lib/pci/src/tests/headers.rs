@@ -84,6 +84,17 @@ fn what_may_be_written_moves_nothing() {
 }
 
 #[test]
+fn a_bridge_lets_requests_pass() {
+    for (secondary, command) in [(1, 0x0007), (0, 0x0003)] {
+        let mut bridge = Device::new(1, 2, 0x06_0400).bridge(secondary, secondary);
+        bridge.put(0x04, &[0x03, 0x00]);
+        let machine = with(bridge);
+        Function::read(&machine, here()).unwrap().quiet(&machine);
+        assert_eq!(machine.with(HERE, |device| device.get(0x04)), Some(command), "{secondary}");
+    }
+}
+
+#[test]
 fn the_platform_stays_as_it_is() {
     let bridge = Device::new(1, 2, 0x06_0400).bridge(1, 1);
     for (device, quiet) in [

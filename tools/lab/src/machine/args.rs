@@ -124,6 +124,9 @@ pub fn args(
     }
     boot(&mut line, media);
     wires(&mut line, wiring);
+    for device in &machine.devices {
+        line.pair("-device", device);
+    }
     line.0
 }
 
@@ -249,6 +252,13 @@ mod tests {
             assert!(line.contains(part), "{part} is not in {line}");
         }
         assert!(!line.contains("-icount") && !line.contains("-gdb") && !line.contains("-no-shutdown"));
+    }
+
+    #[test]
+    fn further_devices_come_in_their_order() {
+        let devices = ["pcie-root-port,id=port".to_owned(), "edu,bus=port".to_owned()].to_vec();
+        let line = line(&Machine { devices, ..Machine::default() }, &pvh());
+        assert!(line.ends_with("-device pcie-root-port,id=port -device edu,bus=port"), "{line}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod guest;
 pub mod kvm;
 pub mod monitor;
 pub mod pages;
+pub mod pci;
 
 /// The program that makes machines.
 pub fn qemu() -> String {

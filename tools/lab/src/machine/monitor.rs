@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::pages;
+use super::{pages, pci};
 use crate::case::{Action, Look};
 
 /// Must be the first command of a connection.
@@ -31,6 +31,8 @@ pub fn look(look: Look) -> String {
     let (line, id) = match look {
         Look::Registers => ("info registers -a", REGISTERS),
         Look::Pages => ("info tlb", PAGES),
+        Look::Masters => ("info mtree", MASTERS),
+        Look::Pci => return format!("{}\n", json!({ "execute": "query-pci", "id": PCI })),
     };
     let arguments = json!({ "command-line": line });
     format!("{}\n", json!({ "execute": "human-monitor-command", "arguments": arguments, "id": id }))
@@ -38,14 +40,19 @@ pub fn look(look: Look) -> String {
 
 const REGISTERS: &str = "registers";
 const PAGES: &str = "pages";
+const MASTERS: &str = "masters";
+const PCI: &str = "pci";
 
-/// What a look showed, as text for the session.
-pub fn seen(line: &str) -> Option<String> {
+/// What a look showed, as text for the session; `said` is what the machine said last.
+pub fn seen(line: &str, said: &str) -> Option<String> {
     let value: Value = serde_json::from_str(line).ok()?;
-    let text = value.get("return")?.as_str()?.replace('\r', "");
+    let answer = value.get("return")?;
+    let text = || answer.as_str().map(|text| text.replace('\r', ""));
     match value.get("id")?.as_str()? {
-        REGISTERS => Some(text),
-        PAGES => Some(pages::digest(&text)),
+        REGISTERS => text(),
+        PAGES => text().map(|text| pages::digest(&text)),
+        MASTERS => text().map(|text| pci::masters(&text)),
+        PCI => Some(pci::compare(answer, said)),
         _ => None,
     }
 }
@@ -98,10 +105,14 @@ mod tests {
     fn looks_come_back_as_text() {
         assert!(look(Look::Registers).contains("info registers -a"));
         let answer = |id: &str| format!(r#"{{"return": "CR4=00300800\r\nx\r\n", "id": "{id}"}}"#);
-        assert_eq!(seen(&answer("registers")).as_deref(), Some("CR4=00300800\nx\n"));
-        assert!(seen(&answer("pages")).unwrap().contains("pages"));
-        assert_eq!(seen(&answer("else")), None);
-        assert_eq!(seen(r#"{"return": {}, "id": "pages"}"#), None);
+        assert_eq!(seen(&answer("registers"), "").as_deref(), Some("CR4=00300800\nx\n"));
+        assert!(seen(&answer("pages"), "").unwrap().contains("pages"));
+        assert_eq!(seen(&answer("masters"), "").as_deref(), Some("masters: none.\n"));
+        assert!(seen(r#"{"return": [], "id": "pci"}"#, "").unwrap().starts_with("pci: 0"));
+        let said = r#"{"kind":"pci","address":"00:00.0"}"#;
+        assert!(seen(r#"{"return": [], "id": "pci"}"#, said).unwrap().contains("only the system"));
+        assert_eq!(seen(&answer("else"), ""), None);
+        assert_eq!(seen(r#"{"return": {}, "id": "pages"}"#, ""), None);
     }
 
     #[test]

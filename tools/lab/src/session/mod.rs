@@ -88,6 +88,11 @@ impl Session {
         self.plain.push(bytes, &mut self.pending);
     }
 
+    /// What the last waiting step passed over, its match included.
+    pub fn passed(&self) -> &str {
+        &self.passed
+    }
+
     /// What to do at time `now`.
     pub fn next(&mut self, now: Duration) -> Next {
         let Some(step) = self.steps.get(self.at).cloned() else {
