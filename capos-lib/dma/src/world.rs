@@ -3,7 +3,7 @@
 
 use crate::memory::{Real, Shadow};
 use crate::pool::{Addresses, PAGE, Pool, Removal, Slot, Space};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -75,26 +75,28 @@ pub struct DriverMemory {
     pub bytes: Bytes,
     /// Not 0 when it is restless.
     pub noise: Cell<u64>,
-    read: RefCell<BTreeSet<u32>>,
+    /// In which call of the kernel each byte was read last.
+    read: RefCell<Vec<u32>>,
+    call: Cell<u32>,
 }
 
 impl DriverMemory {
     /// All zero, and calm.
     pub fn new(length: u32) -> DriverMemory {
-        DriverMemory { bytes: Bytes::new(length), noise: Cell::new(0), read: RefCell::default() }
+        let read = RefCell::new(vec![0; length as usize]);
+        DriverMemory { bytes: Bytes::new(length), noise: Cell::new(0), read, call: Cell::new(1) }
     }
 
-    /// Forgets what was read: the kernel is called anew.
+    /// The kernel is called anew, and may read everything once more.
     pub fn fresh_call(&self) {
-        self.read.borrow_mut().clear();
+        self.call.set(self.call.get() + 1);
     }
 
     fn answer(&self, offset: u32, width: u32) -> u64 {
-        for byte in offset..offset + width {
-            assert!(
-                self.read.borrow_mut().insert(byte),
-                "byte {byte} was read twice: the driver may have changed it"
-            );
+        let mut read = self.read.borrow_mut();
+        for call in read.get_mut(offset as usize..(offset + width) as usize).expect("within the ring") {
+            assert!(*call != self.call.get(), "{offset:#x} was read twice: the driver may have changed it");
+            *call = self.call.get();
         }
         stir(&self.noise, self.bytes.get(offset, width), width)
     }

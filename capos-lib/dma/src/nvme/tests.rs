@@ -100,7 +100,7 @@ impl Bench {
     /// The device completes a command, as it says.
     fn complete(&mut self, id: u16, head: u16, status: u64) -> Result<u16, DeviceFault> {
         let (at, phase) =
-            (self.layout.completion(self.completion), 1 ^ (self.completion / self.layout.size() & 1));
+            (self.layout.completion(self.completion), 1 ^ ((self.completion / self.layout.size()) & 1));
         let queue = u64::from(self.queue.id());
         self.real.put(at + 8, 4, u64::from(head) | queue << 16);
         self.real.put(at + 12, 4, u64::from(id) | u64::from(phase) << 16 | status << 17);
