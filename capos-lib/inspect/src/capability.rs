@@ -42,12 +42,14 @@ pub enum Kind {
     Line,
     /// Process `object`, to debug it.
     Debug,
+    /// A PCI function (bus << 8 | device << 3 | function), or something that came from it.
+    Device,
     /// Something that this version does not know.
     Other(u8),
 }
 
 impl Kind {
-    const KNOWN: [Kind; 13] = [
+    const KNOWN: [Kind; 14] = [
         Kind::Kernel,
         Kind::Own,
         Kind::Endpoint,
@@ -61,6 +63,7 @@ impl Kind {
         Kind::Ports,
         Kind::Line,
         Kind::Debug,
+        Kind::Device,
     ];
 
     fn number(self) -> u8 {

@@ -1,7 +1,9 @@
 //! The start: one process, `init`, which holds every kernel object and starts the rest.
 
 use crate::cap::boot_package::BootPackage;
+use crate::cap::device_manager::DeviceManager;
 use crate::cap::entropy_source::EntropySource;
+use crate::cap::hardware_audit_log::HardwareAuditLog;
 use crate::cap::inspector::Inspector;
 use crate::cap::interrupt_controller::InterruptController;
 use crate::cap::io_port::IoPort;
@@ -46,7 +48,7 @@ impl From<CreateError> for BootError {
 }
 
 /// Everything the kernel can do, under the names that init finds it by.
-fn everything() -> [(&'static str, Object); 12] {
+fn everything() -> [(&'static str, Object); 14] {
     [
         ("log", Object::LogSink(LogSink)),
         ("log_reader", Object::LogReader(LogReader)),
@@ -60,6 +62,8 @@ fn everything() -> [(&'static str, Object); 12] {
         ("power", Object::Power(Power)),
         ("io_ports", Object::IoPort(IoPort::all())),
         ("irqs", Object::InterruptController(InterruptController)),
+        ("devices", Object::DeviceManager(DeviceManager)),
+        ("hardware_log", Object::HardwareAuditLog(HardwareAuditLog)),
     ]
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The machine (`kernel-hal`) calls the handlers that [`start`] returns. Each runs to completion with interrupts off and ends by
 //! deciding what its CPU resumes. `ring` takes submissions apart, `ipc` carries messages, `cap` holds the kernel's own objects,
-//! `task` everything that lives and ends.
+//! `device` knows who drives which device, and `task` has everything that lives and ends.
 #![no_std]
 
 extern crate alloc;
@@ -12,6 +12,7 @@ extern crate std;
 mod audit;
 mod boot;
 mod cap;
+mod device;
 mod ipc;
 mod log;
 mod ring;

@@ -1,6 +1,7 @@
 //! What happens to a CPU: the handlers that the machine calls. Each ends by settling who runs.
 
 use crate::cap::interrupt;
+use crate::device::storm;
 use crate::ring::{enter, traced};
 use crate::task::process::{BACKTRACE_MAX, Crash, Status};
 use crate::task::thread::Thread;
@@ -18,6 +19,7 @@ pub(crate) const HANDLERS: Handlers =
 fn timer() {
     cpu::count(&cpu::here().interrupts);
     timers::run_due();
+    storm::check();
     meter::check(cpu::here());
     meter::check_period(cpu::here());
     reap::check(cpu::here());

@@ -35,7 +35,7 @@ pub use types::{
     BootInfo, BootModule, DmaFault, EntropyError, Fault, Handlers, IRQ_PLACES, IommuError, IommuInfo,
     IommuState, IrqError, IrqInfo, IrqLine, MemError, MemoryRange, OutOfRange, PagesError, PanicAction,
     PciLine, Place, PortError, Protection, Registers, SpaceUsage, Start, SyscallHandler, TableInfo, VmError,
-    Width, flags, message,
+    Width, flags, message, message_source,
 };
 
 #[cfg(not(target_os = "none"))]

@@ -251,6 +251,11 @@ pub const fn message(address: u32, entry: u16) -> u32 {
     1 << 31 | (address & 0xffff) << 11 | entry as u32 & 0x7ff
 }
 
+/// The function and entry that a [`message`] stands for; `None` for a line.
+pub const fn message_source(number: u32) -> Option<(u32, u32)> {
+    if number >> 31 == 0 { None } else { Some((number >> 11 & 0xffff, number & 0x7ff)) }
+}
+
 /// Why a line was not given out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum IrqError {

@@ -5,9 +5,16 @@ pub mod boot_package;
 pub mod byte_stream;
 pub mod console;
 pub mod control;
+pub mod device;
+pub mod device_manager;
+pub mod device_mmio;
+pub mod device_queue;
+pub mod dma_buffer;
+pub mod dma_pool;
 pub mod endpoint;
 pub mod endpoint_factory;
 pub mod entropy_source;
+pub mod hardware_audit_log;
 pub mod inspector;
 pub mod interrupt;
 pub mod interrupt_controller;
@@ -41,9 +48,16 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (byte_stream::INTERFACE_NAME, byte_stream::INTERFACE_ID),
     (console::INTERFACE_NAME, console::INTERFACE_ID),
     (control::INTERFACE_NAME, control::INTERFACE_ID),
+    (device::INTERFACE_NAME, device::INTERFACE_ID),
+    (device_manager::INTERFACE_NAME, device_manager::INTERFACE_ID),
+    (device_mmio::INTERFACE_NAME, device_mmio::INTERFACE_ID),
+    (device_queue::INTERFACE_NAME, device_queue::INTERFACE_ID),
+    (dma_buffer::INTERFACE_NAME, dma_buffer::INTERFACE_ID),
+    (dma_pool::INTERFACE_NAME, dma_pool::INTERFACE_ID),
     (endpoint::INTERFACE_NAME, endpoint::INTERFACE_ID),
     (endpoint_factory::INTERFACE_NAME, endpoint_factory::INTERFACE_ID),
     (entropy_source::INTERFACE_NAME, entropy_source::INTERFACE_ID),
+    (hardware_audit_log::INTERFACE_NAME, hardware_audit_log::INTERFACE_ID),
     (inspector::INTERFACE_NAME, inspector::INTERFACE_ID),
     (interrupt::INTERFACE_NAME, interrupt::INTERFACE_ID),
     (interrupt_controller::INTERFACE_NAME, interrupt_controller::INTERFACE_ID),

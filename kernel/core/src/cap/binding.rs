@@ -1,5 +1,6 @@
 //! Where the events of a kernel object end: a signaller that somebody bound to it, at the expense of who did.
 
+use super::notification::Heard;
 use super::signaller::Signaller;
 use super::{Call, Object, Outcome, Sent, leases};
 use crate::ipc::transfer;
@@ -33,11 +34,13 @@ impl Binding {
         Ok((Binding { signaller, account, binder: call.process().id, lease }, slot))
     }
 
-    /// The event has happened. Never allocates, and waits for nothing: for interrupts, too.
-    pub fn signal(&self) {
-        // When nobody waits any more there is nobody to tell.
-        if !self.lease.as_ref().is_some_and(leases::is_revoked) {
-            self.signaller.raise();
+    /// The event has happened. Never allocates, and waits for nothing: for interrupts, too. When nobody waits any more there is nobody to
+    /// tell.
+    pub fn signal(&self) -> Heard {
+        if self.lease.as_ref().is_some_and(leases::is_revoked) {
+            Heard::Nobody
+        } else {
+            self.signaller.raise()
         }
     }
 

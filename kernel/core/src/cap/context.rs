@@ -139,10 +139,27 @@ impl<'a> Call<'a> {
     /// written is the caller's memory, and may name another one by now.
     #[cold]
     fn take_back(&mut self, error: TransportError) -> Outcome {
+        self.withdraw();
+        Outcome::error(error)
+    }
+
+    fn withdraw(&mut self) {
         let given = core::mem::replace(&mut self.given, CapId::NULL);
         let entry = self.process().release(given);
         drop(entry);
-        Outcome::error(error)
+    }
+
+    /// Like [`Call::give_facet`] for what `make` brings about. When that cannot be undone, the caller's table must have room for it before.
+    pub fn give_facet_of(
+        &mut self,
+        object: Object,
+        make: impl FnOnce() -> Result<(), ExceptionCode>,
+    ) -> Result<(), Outcome> {
+        self.give_facet(object)?;
+        make().map_err(|code| {
+            self.withdraw();
+            Outcome::exception(code)
+        })
     }
 
     /// Puts a capability for a new `object` into the caller's table and the answer.

@@ -5,7 +5,8 @@
 
 use capos_abi::TransportError;
 use capos_schema::{
-    Empty, alarm, boot_package, endpoint, endpoint_factory, entropy_source, inspector, interrupt,
+    Empty, alarm, boot_package, device, device_manager, device_mmio, device_queue, dma_buffer, dma_pool,
+    endpoint, endpoint_factory, entropy_source, hardware_audit_log, inspector, interrupt,
     interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, power, process_debug,
     process_handle, process_spawner, process_watch, signaller, system_info, thread_control, timer,
     virtual_memory, wall_clock,
@@ -38,6 +39,36 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, way:
             drop(table);
             serve(thread, &object, cap, call, kind, way)
         }
+        Object::Device(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, way)
+        }
+        Object::DeviceManager(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, way)
+        }
+        Object::DeviceMmio(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, way)
+        }
+        Object::DeviceQueue(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, way)
+        }
+        Object::DmaBuffer(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, way)
+        }
+        Object::DmaPool(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, way)
+        }
         Object::Endpoint(object) => {
             let object = object.clone();
             drop(table);
@@ -49,6 +80,11 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, way:
             serve(thread, &object, cap, call, kind, way)
         }
         Object::EntropySource(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, way)
+        }
+        Object::HardwareAuditLog(object) => {
             let object = object.clone();
             drop(table);
             serve(thread, &object, cap, call, kind, way)
@@ -164,9 +200,16 @@ pub(crate) fn interface_id(object: &Object) -> u64 {
     match object {
         Object::Alarm(_) => alarm::INTERFACE_ID,
         Object::BootPackage(_) => boot_package::INTERFACE_ID,
+        Object::Device(_) => device::INTERFACE_ID,
+        Object::DeviceManager(_) => device_manager::INTERFACE_ID,
+        Object::DeviceMmio(_) => device_mmio::INTERFACE_ID,
+        Object::DeviceQueue(_) => device_queue::INTERFACE_ID,
+        Object::DmaBuffer(_) => dma_buffer::INTERFACE_ID,
+        Object::DmaPool(_) => dma_pool::INTERFACE_ID,
         Object::Endpoint(_) => endpoint::INTERFACE_ID,
         Object::EndpointFactory(_) => endpoint_factory::INTERFACE_ID,
         Object::EntropySource(_) => entropy_source::INTERFACE_ID,
+        Object::HardwareAuditLog(_) => hardware_audit_log::INTERFACE_ID,
         Object::Inspector(_) => inspector::INTERFACE_ID,
         Object::Interrupt(_) => interrupt::INTERFACE_ID,
         Object::InterruptController(_) => interrupt_controller::INTERFACE_ID,
@@ -223,6 +266,141 @@ impl Serve for super::boot_package::BootPackage {
     }
 }
 
+impl Serve for super::device::Device {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            device::INFO => with(message, buffers.answer.len() >= 40, |Empty| self.info(call)),
+            device::CONFIG => with(message, buffers.answer.len() >= 16, |params: device::ConfigParams| {
+                self.config(call, params)
+            }),
+            device::WINDOW => with(message, buffers.answer.len() >= 16, |params: device::WindowParams| {
+                self.window(call, params)
+            }),
+            device::INTERRUPT => {
+                with(message, buffers.answer.len() >= 16, |params: device::InterruptParams| {
+                    self.interrupt(call, params)
+                })
+            }
+            device::POOL => with(message, buffers.answer.len() >= 16, |params: device::PoolParams| {
+                self.pool(call, params)
+            }),
+            device::QUEUE => with(message, buffers.answer.len() >= 16, |params: device::QueueParams| {
+                self.queue(call, params)
+            }),
+            device::START => with(message, true, |Empty| self.start(call)),
+            device::RESET => with(message, buffers.answer.len() >= 16, |Empty| self.reset(call)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::device_manager::DeviceManager {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            device_manager::LIST => {
+                with(message, buffers.answer.len() >= 48, |params: device_manager::ListParams| {
+                    self.list(call, params)
+                })
+            }
+            device_manager::CLAIM => {
+                with(message, buffers.answer.len() >= 16, |params: device_manager::ClaimParams| {
+                    self.claim(call, params)
+                })
+            }
+            device_manager::SETTLE => {
+                with(message, buffers.answer.len() >= 16, |params: device_manager::SettleParams| {
+                    self.settle(call, params)
+                })
+            }
+            device_manager::AUDIT => {
+                with(message, buffers.answer.len() >= 48, |params: device_manager::AuditParams| {
+                    self.audit(call, params)
+                })
+            }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::device_mmio::DeviceMmio {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            device_mmio::INFO => with(message, buffers.answer.len() >= 16, |Empty| self.info(call)),
+            device_mmio::READ => {
+                with(message, buffers.answer.len() >= 16, |params: device_mmio::ReadParams| {
+                    self.read(call, params)
+                })
+            }
+            device_mmio::WRITE => {
+                with(message, true, |params: device_mmio::WriteParams| self.write(call, params))
+            }
+            device_mmio::BATCH => {
+                with(message, buffers.answer.len() >= 16, |params: device_mmio::BatchParams| {
+                    self.batch(call, params)
+                })
+            }
+            device_mmio::MAP => {
+                with(message, buffers.answer.len() >= 16, |params: device_mmio::MapParams| {
+                    self.map(call, params)
+                })
+            }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::device_queue::DeviceQueue {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            device_queue::INFO => with(message, buffers.answer.len() >= 24, |Empty| self.info(call)),
+            device_queue::SUBMISSION => {
+                with(message, buffers.answer.len() >= 16, |Empty| self.submission(call))
+            }
+            device_queue::COMPLETION => {
+                with(message, buffers.answer.len() >= 16, |Empty| self.completion(call))
+            }
+            device_queue::PUBLISH => with(message, buffers.answer.len() >= 24, |Empty| self.publish(call)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::dma_buffer::DmaBuffer {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            dma_buffer::INFO => with(message, buffers.answer.len() >= 24, |Empty| self.info(call)),
+            dma_buffer::MEMORY => with(message, buffers.answer.len() >= 16, |Empty| self.memory(call)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::dma_pool::DmaPool {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            dma_pool::ALLOCATE => {
+                with(message, buffers.answer.len() >= 16, |params: dma_pool::AllocateParams| {
+                    self.allocate(call, params)
+                })
+            }
+            dma_pool::USAGE => with(message, buffers.answer.len() >= 24, |Empty| self.usage(call)),
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
 impl Serve for super::endpoint::Endpoint {
     #[inline(always)]
     fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
@@ -264,6 +442,22 @@ impl Serve for super::entropy_source::EntropySource {
                     self.fill(call, params)
                 })
             }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
+impl Serve for super::hardware_audit_log::HardwareAuditLog {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            hardware_audit_log::READ => {
+                with(message, buffers.answer.len() >= 56, |params: hardware_audit_log::ReadParams| {
+                    self.read(call, params)
+                })
+            }
+            hardware_audit_log::END => with(message, buffers.answer.len() >= 16, |Empty| self.end(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

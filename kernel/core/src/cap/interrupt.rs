@@ -1,12 +1,17 @@
-//! `Interrupt`: one interrupt line.
+//! `Interrupt`: one interrupt line, or one message of a device.
 
 use super::binding::Binding;
+use super::notification::Heard;
 use super::{Call, Outcome};
+use crate::device::storm;
 use crate::ipc::ops::{OpId, Ticket, Waiting};
 use crate::task::thread::Thread;
 use capos_abi::{ExceptionCode, TransportError};
+use capos_mem::Resource;
 use capos_schema::interrupt::WaitResults;
-use kernel_hal::irq;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use kernel_hal::account::Account;
+use kernel_hal::irq::{self, MessageEntry};
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref};
 use kernel_hal::{IRQ_PLACES, IrqError, IrqLine};
@@ -24,6 +29,10 @@ struct State {
 pub(crate) struct Line {
     line: IrqLine,
     state: Lock<State>,
+    /// How often in a row it told what somebody had not yet taken note of.
+    unheard: AtomicU32,
+    /// The device that it belongs to was reset or given up: it is nobody's any more. Set with the state locked.
+    cut: AtomicBool,
 }
 
 /// The lines that are claimed, by their places; what the interrupt handler looks at. Each place has a lock of its own, so that an interrupt
@@ -50,23 +59,65 @@ pub(crate) fn fired(line: IrqLine) -> Option<Served> {
     Some(Served { _line: line, _bound: bound })
 }
 
+/// Messages in a row of which nobody takes note before the line is not heard for a while: a device that tells more than its driver can take in
+/// is not to use up the processor.
+const UNHEARD_MAX: u32 = 64;
+
 impl Line {
     /// Tells who waits, and whom it is bound to, which it gives.
     fn fire(&self) -> Option<Ref<Binding>> {
         let mut state = self.state.lock();
         state.count += 1;
         let (waiter, count) = (state.waiter.take(), state.count);
+        let known = state.pending;
         state.pending = waiter.is_none();
         let bound = state.bound.clone();
         drop(state);
-        if let Some(bound) = &bound {
-            bound.signal();
-        }
+        let known = match &bound {
+            Some(bound) => bound.signal() != Heard::News,
+            None => known && waiter.is_none(),
+        };
+        self.note(known);
         if waiter.is_some_and(|ticket| !ticket.reply(&WaitResults { count })) {
             // Who waited is dead: it is for the next who asks.
             self.state.lock().pending = true;
         }
         bound
+    }
+
+    /// Another firing that told nothing new, or one that did.
+    fn note(&self, known: bool) {
+        if !known {
+            self.unheard.store(0, Ordering::Relaxed);
+        } else if self.unheard.fetch_add(1, Ordering::Relaxed) >= UNHEARD_MAX {
+            self.unheard.store(0, Ordering::Relaxed);
+            storm::begin(self.line);
+        }
+    }
+
+    /// The number that it was claimed by.
+    pub fn number(&self) -> u32 {
+        self.line.gsi
+    }
+
+    /// Whether nobody hears of it any more.
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::Relaxed)
+    }
+
+    /// Nobody hears of it any more, and who waits learns it. It is given back.
+    pub fn cut(&self) {
+        let gone = place(self.line).and_then(|place| place.lock().take_if(|line| line.line == self.line));
+        irq::release(self.line);
+        let (waiter, bound) = {
+            let mut state = self.state.lock();
+            self.cut.store(true, Ordering::Relaxed);
+            (state.waiter.take(), state.bound.take())
+        };
+        drop((gone, bound));
+        if let Some(waiter) = waiter {
+            waiter.fail(TransportError::Canceled);
+        }
     }
 
     /// Whether that wait is the one that waits here.
@@ -83,20 +134,15 @@ impl Line {
 /// The right to a line; the last holder gives it back.
 pub(crate) struct Holder {
     line: Ref<Line>,
+    /// Who pays for the vector; nobody for lines that no device of the ledger has.
+    account: Option<Ref<Account>>,
 }
 
 impl Drop for Holder {
-    /// First nobody finds the line any more, then it is given back: who claims its place next finds that empty.
     fn drop(&mut self) {
-        let gone = place(self.line.line).and_then(|place| place.lock().take());
-        irq::release(self.line.line);
-        let (waiter, bound) = {
-            let mut state = self.line.state.lock();
-            (state.waiter.take(), state.bound.take())
-        };
-        drop((gone, bound));
-        if let Some(waiter) = waiter {
-            waiter.fail(TransportError::Canceled);
+        self.line.cut();
+        if let Some(account) = &self.account {
+            account.refund(Resource::Vectors, 1);
         }
     }
 }
@@ -110,7 +156,20 @@ pub(crate) struct Interrupt {
 /// Why a line was not given out.
 pub(crate) enum ClaimError {
     Line(IrqError),
+    BudgetExhausted,
     OutOfMemory,
+}
+
+impl ClaimError {
+    /// What the caller is told.
+    pub fn code(self) -> ExceptionCode {
+        match self {
+            ClaimError::Line(IrqError::NotFound) => ExceptionCode::NotFound,
+            ClaimError::Line(IrqError::Taken) => ExceptionCode::Exists,
+            ClaimError::BudgetExhausted => ExceptionCode::BudgetExhausted,
+            ClaimError::OutOfMemory | ClaimError::Line(IrqError::NoMemory) => ExceptionCode::OutOfMemory,
+        }
+    }
 }
 
 impl From<OutOfMemory> for ClaimError {
@@ -119,19 +178,45 @@ impl From<OutOfMemory> for ClaimError {
     }
 }
 
+const DISCONNECTED: Outcome = Outcome::exception(ExceptionCode::Disconnected);
+
 impl Interrupt {
     /// Claims an ISA line.
     pub fn isa(number: u8) -> Result<Self, ClaimError> {
-        let line = irq::claim_isa(number).map_err(ClaimError::Line)?;
-        let state =
-            Lock::new(LockRank::Meeting, State { count: 0, pending: false, waiter: None, bound: None });
-        let entry = Ref::try_new(Line { line, state }).inspect_err(|_| irq::release(line))?;
+        Self::of(irq::claim_isa(number).map_err(ClaimError::Line)?, None)
+    }
+
+    /// Claims a message of a device, at the expense of `account`.
+    pub fn message(entry: MessageEntry, account: &Ref<Account>) -> Result<Self, ClaimError> {
+        account.charge(Resource::Vectors, 1).map_err(|_| ClaimError::BudgetExhausted)?;
+        let line = irq::claim_message(entry).map_err(ClaimError::Line);
+        let line = line.inspect_err(|_| account.refund(Resource::Vectors, 1))?;
+        Self::of(line, Some(account.clone()))
+    }
+
+    /// What was claimed and, if somebody is, who was charged for it.
+    fn of(line: IrqLine, account: Option<Ref<Account>>) -> Result<Self, ClaimError> {
+        let state = State { count: 0, pending: false, waiter: None, bound: None };
+        let state = Lock::new(LockRank::Meeting, state);
+        let entry =
+            Ref::try_new(Line { line, state, unheard: AtomicU32::new(0), cut: AtomicBool::new(false) })
+                .inspect_err(|_| {
+                    irq::release(line);
+                    if let Some(account) = &account {
+                        account.refund(Resource::Vectors, 1);
+                    }
+                })?;
         // It is masked: nothing fires before there is a holder. Without room for that its own drop gives the line back.
-        let holder = Ref::try_new(Holder { line: entry.clone() })?;
+        let holder = Ref::try_new(Holder { line: entry.clone(), account })?;
         if let Some(place) = place(line) {
             *place.lock() = Some(entry);
         }
         Ok(Interrupt { holder })
+    }
+
+    /// What it stands for.
+    pub fn line(&self) -> &Ref<Line> {
+        &self.holder.line
     }
 
     /// The line's number.
@@ -142,6 +227,9 @@ impl Interrupt {
     pub(super) fn wait(&self, call: &mut Call<'_>) -> Outcome {
         let line = &self.holder.line;
         let mut state = line.state.lock();
+        if line.is_cut() {
+            return DISCONNECTED;
+        }
         if state.waiter.is_some() {
             return Outcome::exception(ExceptionCode::WrongState);
         }
@@ -168,8 +256,14 @@ impl Interrupt {
         let Ok(binding) = Ref::try_new(binding) else {
             return Outcome::exception(ExceptionCode::OutOfMemory);
         };
+        let before = {
+            let mut state = self.holder.line.state.lock();
+            if self.holder.line.is_cut() {
+                return DISCONNECTED;
+            }
+            state.bound.replace(binding)
+        };
         call.consume(slot);
-        let before = self.holder.line.state.lock().bound.replace(binding);
         drop(before);
         Outcome::EMPTY
     }
@@ -187,7 +281,12 @@ impl Interrupt {
     }
 
     pub(super) fn acknowledge(&self, _call: &mut Call<'_>) -> Outcome {
-        self.holder.line.state.lock().pending = false;
+        let mut state = self.holder.line.state.lock();
+        if self.holder.line.is_cut() {
+            return DISCONNECTED;
+        }
+        state.pending = false;
+        drop(state);
         irq::unmask(self.holder.line.line);
         Outcome::EMPTY
     }

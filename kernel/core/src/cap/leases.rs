@@ -42,6 +42,11 @@ pub(crate) fn of_binding(process: &Process, cap: CapId) -> Result<Option<Lease>,
     begin(process, cap, BOUND)
 }
 
+/// For registers of a device that are mapped. They are taken away when the device is given up, whoever has a capability for what.
+pub(crate) fn of_registers() -> Lease {
+    Lease::new(NEXT.fetch_add(1, Ordering::Relaxed), 0, |_| {})
+}
+
 fn begin(process: &Process, cap: CapId, what: u64) -> Result<Option<Lease>, TransferError> {
     let table = process.table.lock();
     let through = table.lookup(cap)?.node.ok_or(TransferError::InvalidCap)?;

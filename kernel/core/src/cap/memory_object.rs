@@ -54,6 +54,11 @@ impl MemoryObject {
         MemoryObject { extent: Extent::new(0, frames.pages(), false), frames }
     }
 
+    /// A facet of some of the pages that may only read.
+    pub fn read_only_part(frames: Ref<Frames>, first: usize, pages: usize) -> Self {
+        MemoryObject { extent: Extent::new(first, pages, false), frames }
+    }
+
     /// The memory of which this shows a part, and where in it `pages` pages of the part lie from its page `first` on; `None` when they are
     /// not all in the part.
     pub fn locate(&self, first: usize, pages: usize) -> Option<(&Ref<Frames>, usize)> {

@@ -7,9 +7,16 @@ mod dispatch;
 pub(crate) mod alarm;
 pub(crate) mod binding;
 pub(crate) mod boot_package;
+pub(crate) mod device;
+pub(crate) mod device_manager;
+pub(crate) mod device_mmio;
+pub(crate) mod device_queue;
+pub(crate) mod dma_buffer;
+pub(crate) mod dma_pool;
 pub(crate) mod endpoint;
 pub(crate) mod endpoint_factory;
 pub(crate) mod entropy_source;
+pub(crate) mod hardware_audit_log;
 pub(crate) mod inspector;
 pub(crate) mod interrupt;
 pub(crate) mod interrupt_controller;
@@ -78,6 +85,13 @@ pub(crate) enum Object {
     Notification(notification::Notification),
     Signaller(signaller::Signaller),
     InterruptController(interrupt_controller::InterruptController),
+    DeviceManager(device_manager::DeviceManager),
+    Device(device::Device),
+    DeviceMmio(device_mmio::DeviceMmio),
+    DmaPool(dma_pool::DmaPool),
+    DmaBuffer(dma_buffer::DmaBuffer),
+    DeviceQueue(device_queue::DeviceQueue),
+    HardwareAuditLog(hardware_audit_log::HardwareAuditLog),
     /// A facet of an endpoint: served by a process.
     Client(Ref<Facet>),
 }

@@ -61,20 +61,41 @@ pub(crate) struct Event {
     _counted: Counted,
 }
 
+/// Whom a signal reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Heard {
+    /// Somebody who waited, or will wait.
+    News,
+    /// Nobody has taken an earlier one yet that says the same.
+    Already,
+    /// Nobody ever will.
+    Nobody,
+}
+
 impl Event {
-    /// Sets bits and wakes the first who waits. False when nobody ever will again.
+    /// Sets bits and wakes the first who waits.
     #[inline]
-    pub fn signal(&self, bits: u64) -> bool {
+    pub fn signal(&self, bits: u64) -> Heard {
         let mut bits = bits;
         loop {
             let mut state = self.state.lock();
+            let before = state.bits;
             state.bits |= bits;
-            let Some(waiter) = state.pop_first() else { return !state.closed };
+            let Some(waiter) = state.pop_first() else {
+                let known = before & bits == bits;
+                return if state.closed {
+                    Heard::Nobody
+                } else if known {
+                    Heard::Already
+                } else {
+                    Heard::News
+                };
+            };
             bits = core::mem::take(&mut state.bits);
             drop(state);
             // When it is dead they are for the next.
             if waiter.give_bits(bits) {
-                return true;
+                return Heard::News;
             }
         }
     }

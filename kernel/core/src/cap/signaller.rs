@@ -1,6 +1,6 @@
 //! `Signaller`: the right to set some bits of a notification.
 
-use super::notification::Event;
+use super::notification::{Event, Heard};
 use super::{Call, Outcome};
 use capos_abi::ExceptionCode;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -52,14 +52,17 @@ impl Signaller {
         self.mark.bits
     }
 
-    /// Sets them. False when nobody will ever wait for them again.
+    /// Sets them.
     #[inline]
-    pub fn raise(&self) -> bool {
+    pub fn raise(&self) -> Heard {
         self.mark.event.signal(self.mark.bits)
     }
 
     #[inline]
     pub(super) fn signal(&self, _call: &mut Call<'_>) -> Outcome {
-        if self.raise() { Outcome::EMPTY } else { Outcome::exception(ExceptionCode::Disconnected) }
+        match self.raise() {
+            Heard::News | Heard::Already => Outcome::EMPTY,
+            Heard::Nobody => Outcome::exception(ExceptionCode::Disconnected),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cap::Object;
 use crate::cap::notification::Event;
+use crate::cap::notification::Heard;
 use crate::cap::signaller::Signaller;
 use crate::ipc::ops::{Buffers, Ticket, Waiting};
 use crate::ring::check;
@@ -18,7 +19,7 @@ pub(crate) fn wait(
 ) -> Result<Option<Cqe>, TransportError> {
     let (event, signaller) = named(thread, buffers.cap, signaller)?;
     if let Some(signaller) = signaller
-        && !signaller.raise()
+        && signaller.raise() == Heard::Nobody
     {
         return Err(TransportError::Disconnected);
     }

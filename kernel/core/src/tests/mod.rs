@@ -9,6 +9,7 @@ mod bindings;
 mod clockwork;
 mod debug;
 mod debug_races;
+mod devices;
 mod direct;
 mod direct_events;
 mod direct_faults;

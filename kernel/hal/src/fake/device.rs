@@ -69,7 +69,8 @@ impl Registers {
 
     /// What a register says; all ones where there is no model.
     pub fn read(&self, offset: u64, width: Width) -> Result<u64, OutOfRange> {
-        self.with(offset, width, |model| model.read(offset, width))
+        let all = u64::MAX >> (64 - 8 * width.bytes());
+        self.with(offset, width, |model| model.read(offset, width)).map(|value| value & all)
     }
 
     /// Tells a register something.

@@ -1,15 +1,19 @@
-//! Memory that devices read and write: frames of host memory, whose addresses are what devices of tests find them by.
+//! Memory that devices read and write: frames of host memory, to which addresses are given one after the other.
 
 use super::mem::Frames;
 use crate::account::Account;
 use crate::sync::Ref;
 use crate::types::{MemError, OutOfRange};
-use core::sync::atomic::{Ordering, fence};
+use core::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// Some such memory.
 pub struct DmaMemory {
     frames: Ref<Frames>,
+    address: u64,
 }
+
+/// Where there is no memory yet.
+static NEXT: AtomicU64 = AtomicU64::new(1 << 24);
 
 impl DmaMemory {
     /// So many zeroed pages, charged to `budget`. There is no memory below 16 MiB.
@@ -17,7 +21,9 @@ impl DmaMemory {
         if address_bits < 24 {
             return Err(MemError::OutOfMemory);
         }
-        Ok(DmaMemory { frames: Frames::contiguous(pages, budget)? })
+        let frames = Frames::contiguous(pages, budget)?;
+        let length = (pages * capos_abi::PAGE_SIZE) as u64;
+        Ok(DmaMemory { frames, address: NEXT.fetch_add(length, Ordering::Relaxed) })
     }
 
     /// The pages, for mapping.
@@ -27,7 +33,7 @@ impl DmaMemory {
 
     /// Where a device finds it that nothing translates for.
     pub fn address(&self) -> u64 {
-        self.frames.start().addr().get() as u64
+        self.address
     }
 
     /// Bytes.
@@ -78,17 +84,8 @@ impl DmaMemory {
     }
 }
 
-/// What was stored before is seen by devices before what is stored after.
-pub fn publish_barrier() {
-    fence(Ordering::Release);
-}
-
-/// What was stored before is seen by devices before what is loaded after is read.
-pub fn full_barrier() {
-    fence(Ordering::SeqCst);
-}
-
-/// What is loaded after is not older than what was loaded before.
-pub fn read_barrier() {
-    fence(Ordering::Acquire);
+/// Orders what is loaded and stored before it against what is loaded and stored after it, as devices see it.
+#[inline]
+pub fn order(order: Ordering) {
+    fence(order);
 }

@@ -213,6 +213,14 @@ impl AddressSpace {
         true
     }
 
+    /// Number `index` of what is mapped of devices' registers: the number of the lease, and how many pages.
+    pub fn registers(&self, index: usize) -> Option<(u64, usize)> {
+        let pages = self.pages.lock();
+        let is_device = |page: &&Page| page.backing.as_ref().is_some_and(|(frames, _)| frames.is_device());
+        let page = pages.values().filter(is_device).nth(index)?;
+        Some((page.lease.as_ref().map_or(0, |lease| lease.number()), 1))
+    }
+
     /// How many regions there are: here each page is one.
     pub fn regions(&self) -> u64 {
         self.pages.lock().len() as u64

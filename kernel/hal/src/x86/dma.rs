@@ -103,21 +103,10 @@ impl DmaMemory {
     }
 }
 
-/// What was stored before is seen by devices before what is stored after. Devices on PCI snoop the caches, and x86 keeps the order of
-/// stores to ordinary memory (Intel SDM vol. 3, 8.2.2), so only the compiler has to be told.
+/// Orders what is loaded and stored before it against what is loaded and stored after it, as devices see it. Devices on PCI snoop the caches, and
+/// x86 keeps the order of ordinary memory but for loads that overtake stores (Intel SDM vol. 3, 8.2.2), so only one of the orders is more
+/// than a word to the compiler.
 #[inline]
-pub fn publish_barrier() {
-    fence(Ordering::Release);
-}
-
-/// What was stored before is seen by devices before what is loaded after is read: x86 alone does not keep that.
-#[inline]
-pub fn full_barrier() {
-    fence(Ordering::SeqCst);
-}
-
-/// What is loaded after is not older than what was loaded before.
-#[inline]
-pub fn read_barrier() {
-    fence(Ordering::Acquire);
+pub fn order(order: Ordering) {
+    fence(order);
 }

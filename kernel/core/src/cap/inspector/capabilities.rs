@@ -68,7 +68,9 @@ fn about(holder: &Process, object: &Object) -> (Kind, u64, u64) {
         | Object::SystemInfo(_)
         | Object::Power(_)
         | Object::Inspector(_)
-        | Object::InterruptController(_) => (Kind::Kernel, 0, 0),
+        | Object::InterruptController(_)
+        | Object::DeviceManager(_)
+        | Object::HardwareAuditLog(_) => (Kind::Kernel, 0, 0),
         // They never leave their process.
         Object::VirtualMemory(_) | Object::ThreadControl(_) | Object::EndpointFactory(_) => {
             (Kind::Own, holder.id, 0)
@@ -89,6 +91,11 @@ fn about(holder: &Process, object: &Object) -> (Kind, u64, u64) {
             let (base, length) = ports.extent();
             (Kind::Ports, 0, u64::from(base) | u64::from(length) << 16)
         }
+        Object::Device(device) => (Kind::Device, u64::from(device.address()), 0),
+        Object::DeviceMmio(window) => (Kind::Device, u64::from(window.address()), 0),
+        Object::DmaPool(pool) => (Kind::Device, u64::from(pool.address()), 0),
+        Object::DmaBuffer(buffer) => (Kind::Device, u64::from(buffer.address()), 0),
+        Object::DeviceQueue(queue) => (Kind::Device, u64::from(queue.address()), 0),
         Object::Interrupt(line) => (Kind::Line, u64::from(line.number()), 0),
     }
 }

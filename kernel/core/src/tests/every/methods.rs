@@ -1,9 +1,12 @@
 //! Every method.
 
+use super::super::devices;
 use super::super::{CAPS, MSG, TINY_ELF, User, World, call_sqe, tiny_elf};
 use super::{Case, Scene, endure_all};
 use crate::cap::boot_package::BootPackage;
+use crate::cap::device_manager::DeviceManager;
 use crate::cap::entropy_source::EntropySource;
+use crate::cap::hardware_audit_log::HardwareAuditLog;
 use crate::cap::inspector::Inspector;
 use crate::cap::interrupt::Interrupt;
 use crate::cap::interrupt_controller::InterruptController;
@@ -24,7 +27,8 @@ use capos_pci::model::Device;
 use capos_schema::log_sink::LogLevel;
 use capos_schema::virtual_memory::Protection;
 use capos_schema::{
-    Empty, Encode, alarm, boot_package, endpoint, endpoint_factory, entropy_source, inspector,
+    Empty, Encode, alarm, boot_package, device, device_manager, device_mmio, device_queue, dma_buffer,
+    dma_pool, endpoint, endpoint_factory, entropy_source, hardware_audit_log, inspector,
     interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, process_debug,
     process_handle, process_spawner, process_watch, system_info, thread_control, timer, virtual_memory as vm,
 };
@@ -101,6 +105,50 @@ fn calls(user: User, target: CapId, method: u16, params: &impl Encode, send: &[C
     let room = u8::from(send.is_empty()) | 1;
     let call = call_sqe(target, interface, method, len as u32);
     Scene::new(user, Sqe { caps_send: send.len() as u8, caps_recv: room, ..call })
+}
+
+/// A user that has the device for teaching, a pool and a queue of it.
+fn driver(world: &World) -> devices::Driver {
+    devices::plug();
+    devices::Driver::new(world)
+}
+
+fn on_device(world: &World, method: u16, params: &impl Encode) -> Scene {
+    let devices::Driver { user, device } = driver(world);
+    calls(user, device, method, params, &[])
+}
+
+fn on_window(world: &World, method: u16, params: &impl Encode) -> Scene {
+    let driver = driver(world);
+    let window = driver.window();
+    calls(driver.user, window, method, params, &[])
+}
+
+fn on_pool(world: &World, method: u16, params: &impl Encode) -> Scene {
+    let driver = driver(world);
+    let pool = driver.pool();
+    calls(driver.user, pool, method, params, &[])
+}
+
+fn on_buffer(world: &World, method: u16) -> Scene {
+    let driver = driver(world);
+    let pool = driver.pool();
+    let (buffer, _) = driver.buffer(pool, 1);
+    calls(driver.user, buffer, method, &Empty, &[])
+}
+
+fn on_queue(world: &World, method: u16) -> Scene {
+    let driver = driver(world);
+    let pool = driver.pool();
+    let (_, token) = driver.buffer(pool, 1);
+    let queue = driver.queue();
+    devices::describe(&driver, queue, [token, 0x4_0000, 64, 1]);
+    calls(driver.user, queue, method, &Empty, &[])
+}
+
+fn on_manager(world: &World, method: u16, params: &impl Encode) -> Scene {
+    devices::plug();
+    on(world, Object::DeviceManager(DeviceManager), method, params)
 }
 
 /// What `method` of the user's own capability answers with.
@@ -484,6 +532,86 @@ static CASES: &[Case] = &[
     case("process_handle::WATCH", |world| on_handle(world, process_handle::WATCH, &Empty, false)),
     case("process_watch::WAIT", |world| on_watch(world, process_watch::WAIT)),
     case("process_watch::INFO", |world| on_watch(world, process_watch::INFO)),
+    case("device_manager::LIST", |world| {
+        on_manager(world, device_manager::LIST, &device_manager::ListParams { cursor: devices::AT })
+    }),
+    case("device_manager::CLAIM", |world| {
+        let params = device_manager::ClaimParams { address: devices::AT, policy: "edu" };
+        on_manager(world, device_manager::CLAIM, &params)
+    }),
+    case("device_manager::AUDIT", |world| {
+        let driver = driver(world);
+        let manager = driver.user.hold(Object::DeviceManager(DeviceManager));
+        let params = device_manager::AuditParams { cursor: devices::AT };
+        calls(driver.user, manager, device_manager::AUDIT, &params, &[])
+    }),
+    case("hardware_audit_log::READ", |world| {
+        let driver = driver(world);
+        let log = driver.user.hold(Object::HardwareAuditLog(HardwareAuditLog));
+        let params = hardware_audit_log::ReadParams { cursor: 0 };
+        calls(driver.user, log, hardware_audit_log::READ, &params, &[])
+    }),
+    case("hardware_audit_log::END", |world| {
+        on(world, Object::HardwareAuditLog(HardwareAuditLog), hardware_audit_log::END, &Empty)
+    }),
+    case("device_manager::SETTLE", |world| {
+        let driver = driver(world);
+        let manager = driver.user.hold(Object::DeviceManager(DeviceManager));
+        let params = device_manager::SettleParams { address: devices::AT };
+        calls(driver.user, manager, device_manager::SETTLE, &params, &[])
+    }),
+    case("device::INFO", |world| on_device(world, device::INFO, &Empty)),
+    case("device::CONFIG", |world| {
+        on_device(world, device::CONFIG, &device::ConfigParams { offset: 0, width: 4 })
+    }),
+    case("device::WINDOW", |world| on_device(world, device::WINDOW, &device::WindowParams { bar: 0 })),
+    case("device::INTERRUPT", |world| {
+        on_device(world, device::INTERRUPT, &device::InterruptParams { index: 1 })
+    }),
+    case("device::POOL", |world| {
+        on_device(world, device::POOL, &device::PoolParams { address_bits: 64, buffer_bits: 16 })
+    }),
+    case("device::QUEUE", |world| {
+        let driver = driver(world);
+        driver.pool();
+        let params = device::QueueParams { index: 0, entries: 1 };
+        calls(driver.user, driver.device, device::QUEUE, &params, &[])
+    }),
+    case("device::START", |world| on_device(world, device::START, &Empty)),
+    case("device::RESET", |world| on_device(world, device::RESET, &Empty)),
+    case("device_mmio::INFO", |world| on_window(world, device_mmio::INFO, &Empty)),
+    case("device_mmio::READ", |world| {
+        on_window(world, device_mmio::READ, &device_mmio::ReadParams { offset: 0, width: 4 })
+    }),
+    case("device_mmio::WRITE", |world| {
+        on_window(world, device_mmio::WRITE, &device_mmio::WriteParams { offset: 8, width: 4, value: 5 })
+    }),
+    case("device_mmio::BATCH", |world| {
+        let accesses = [4, 0, 0, 0, 4, 1, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0];
+        on_window(world, device_mmio::BATCH, &device_mmio::BatchParams { accesses: &accesses })
+    }),
+    case("device_mmio::MAP", |world| {
+        devices::plug();
+        let user = world.start("user");
+        let device = devices::claim(&user, "plain").expect("free");
+        let driver = devices::Driver { user, device };
+        let window = driver.window();
+        let params = device_mmio::MapParams { offset: 0, size: 8192, writable: true };
+        calls(driver.user, window, device_mmio::MAP, &params, &[])
+    }),
+    case("dma_pool::ALLOCATE", |world| {
+        on_pool(world, dma_pool::ALLOCATE, &dma_pool::AllocateParams { pages: 3 })
+    }),
+    case("dma_pool::USAGE", |world| on_pool(world, dma_pool::USAGE, &Empty)),
+    case("dma_buffer::INFO", |world| on_buffer(world, dma_buffer::INFO)),
+    case("dma_buffer::MEMORY", |world| on_buffer(world, dma_buffer::MEMORY)),
+    case("device_queue::INFO", |world| on_queue(world, device_queue::INFO)),
+    case("device_queue::SUBMISSION", |world| on_queue(world, device_queue::SUBMISSION)),
+    case("device_queue::COMPLETION", |world| {
+        let (driver, _, queue) = devices::legacy_driver(world);
+        calls(driver.user, queue, device_queue::COMPLETION, &Empty, &[])
+    }),
+    case("device_queue::PUBLISH", |world| on_queue(world, device_queue::PUBLISH)),
     case("process_spawner::CREATE", spawn),
     case("signaller::SIGNAL", signal),
     case("system_info::SYSTEM", |world| on_system(world, system_info::SYSTEM, &Empty)),

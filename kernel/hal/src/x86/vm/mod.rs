@@ -388,6 +388,17 @@ impl AddressSpace {
         inner.tables.release_some(&self.account, left) && remains.release_some(left)
     }
 
+    /// Number `index` of what is mapped of devices' registers: the number of the lease, and how many pages.
+    pub fn registers(&self, index: usize) -> Option<(u64, usize)> {
+        let inner = self.inner.lock();
+        let mapped = inner.regions.iter().filter_map(|region| {
+            let memory = &region.backing.as_ref()?.object;
+            let lease = memory.lease.as_ref().map_or(0, |lease| lease.number());
+            memory.frames.is_device().then_some((lease, region.pages))
+        });
+        mapped.into_iter().nth(index)
+    }
+
     /// How many regions there are, reserved ones included.
     pub fn regions(&self) -> u64 {
         self.inner.lock().regions.len() as u64

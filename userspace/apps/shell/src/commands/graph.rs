@@ -166,6 +166,9 @@ fn what(graph: &Graph, cap: &Capability) -> String {
             format!("ports {first:#x} to {:#x}", (first + count).saturating_sub(1))
         }
         Kind::Line => format!("line {object}"),
+        Kind::Device => {
+            format!("device {:02x}:{:02x}.{}", object >> 8 & 0xff, object >> 3 & 0x1f, object & 7)
+        }
         Kind::Other(kind) => format!("of kind {kind}"),
     }
 }

@@ -1,0 +1,125 @@
+//! `Device`: one function, claimed.
+
+use super::device_manager::backend;
+use super::device_mmio::DeviceMmio;
+use super::device_queue::DeviceQueue;
+use super::dma_pool::DmaPool;
+use super::{Call, Object, Outcome};
+use crate::device::config;
+use crate::device::function::Claim;
+use crate::device::outcome;
+use capos_abi::ExceptionCode;
+use capos_schema::Encode;
+use capos_schema::device::{
+    ConfigParams, ConfigResults, InfoResults, InterruptParams, InterruptResults, PoolParams, PoolResults,
+    QueueParams, QueueResults, ResetResults, WindowParams, WindowResults,
+};
+use kernel_hal::sync::Ref;
+
+/// The right to one function.
+#[derive(Clone)]
+pub(crate) struct Device {
+    claim: Ref<Claim>,
+}
+
+impl Device {
+    /// What was claimed.
+    pub fn new(claim: Ref<Claim>) -> Self {
+        Device { claim }
+    }
+
+    /// bus << 8 | device << 3 | function.
+    pub fn address(&self) -> u32 {
+        self.claim.function().address()
+    }
+
+    pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {
+        let function = self.claim.function();
+        let (header, pci) = (&function.pci.header, &function.pci);
+        let (way, generation) = {
+            let state = function.lock();
+            (state.backend(), state.record.generation())
+        };
+        call.reply(&InfoResults {
+            address: function.address(),
+            vendor: header.vendor,
+            device: header.device,
+            class: header.class,
+            revision: header.revision,
+            subsystem_vendor: header.subsystem.0,
+            subsystem: header.subsystem.1,
+            messages: pci.msix.map_or(0, |msix| msix.vectors),
+            line: header.pin != 0,
+            backend: backend(way),
+            generation,
+        })
+    }
+
+    pub(super) fn config(&self, call: &mut Call<'_>, params: ConfigParams) -> Outcome {
+        match config::read(self.claim.function(), params.offset, params.width) {
+            Some(value) => call.reply(&ConfigResults { value }),
+            None => Outcome::exception(ExceptionCode::InvalidArgument),
+        }
+    }
+
+    pub(super) fn window(&self, call: &mut Call<'_>, params: WindowParams) -> Outcome {
+        let function = self.claim.function();
+        let state = function.lock();
+        let generation = state.record.generation();
+        let found = state.window(params.bar).is_some_and(|window| window.in_memory);
+        drop(state);
+        if !found {
+            return Outcome::exception(ExceptionCode::NotFound);
+        }
+        let window = DeviceMmio::new(function, generation, params.bar);
+        give(call, Object::DeviceMmio(window), &WindowResults)
+    }
+
+    pub(super) fn interrupt(&self, call: &mut Call<'_>, params: InterruptParams) -> Outcome {
+        let account = call.process().account.clone();
+        match self.claim.function().interrupt(self.claim.generation(), params.index, &account) {
+            Ok(interrupt) => give(call, Object::Interrupt(interrupt), &InterruptResults),
+            Err(refused) => outcome(refused),
+        }
+    }
+
+    pub(super) fn pool(&self, call: &mut Call<'_>, params: PoolParams) -> Outcome {
+        let (function, generation) = (self.claim.function(), self.claim.generation());
+        let account = call.process().account.clone();
+        let pool = Object::DmaPool(DmaPool::new(function, generation));
+        let make = || function.pool(generation, params.address_bits, params.buffer_bits, &account);
+        match call.give_facet_of(pool, make) {
+            Ok(()) => call.reply(&PoolResults),
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn queue(&self, call: &mut Call<'_>, params: QueueParams) -> Outcome {
+        let (function, generation) = (self.claim.function(), self.claim.generation());
+        let queue = Object::DeviceQueue(DeviceQueue::new(function, generation, params.index));
+        match call.give_facet_of(queue, || function.attach(generation, params.index, params.entries)) {
+            Ok(()) => call.reply(&QueueResults),
+            Err(outcome) => outcome,
+        }
+    }
+
+    pub(super) fn start(&self, _call: &mut Call<'_>) -> Outcome {
+        let started = self.claim.function().start(self.claim.generation());
+        started.map_or_else(outcome, |()| Outcome::EMPTY)
+    }
+
+    pub(super) fn reset(&self, call: &mut Call<'_>) -> Outcome {
+        match self.claim.function().reset(self.claim.generation()) {
+            Ok(generation) => call.reply(&ResetResults { generation }),
+            Err(refused) => outcome(refused),
+        }
+    }
+}
+
+/// Answers with a capability.
+fn give(call: &mut Call<'_>, object: Object, results: &impl Encode) -> Outcome {
+    match call.give_facet(object) {
+        Ok(()) => call.reply(results),
+        Err(outcome) => outcome,
+    }
+}

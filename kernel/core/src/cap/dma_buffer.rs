@@ -1,0 +1,46 @@
+//! `DmaBuffer`: memory that one device may reach.
+
+use super::memory_object::MemoryObject;
+use super::{Call, Object, Outcome};
+use crate::device::buffers::Buffer;
+use crate::device::outcome;
+use capos_abi::PAGE_SIZE;
+use capos_schema::dma_buffer::{InfoResults, MemoryResults};
+use kernel_hal::sync::Ref;
+
+/// One buffer.
+#[derive(Clone)]
+pub(crate) struct DmaBuffer {
+    buffer: Ref<Buffer>,
+}
+
+impl DmaBuffer {
+    /// Of that memory.
+    pub fn new(buffer: Ref<Buffer>) -> Self {
+        DmaBuffer { buffer }
+    }
+
+    /// Whose it is: bus << 8 | device << 3 | function.
+    pub fn address(&self) -> u32 {
+        self.buffer.function().address()
+    }
+
+    pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {
+        match self.buffer.memory() {
+            Ok((_, pages)) => {
+                call.reply(&InfoResults { token: self.buffer.token(), size: (pages * PAGE_SIZE) as u64 })
+            }
+            Err(refused) => outcome(refused),
+        }
+    }
+
+    pub(super) fn memory(&self, call: &mut Call<'_>) -> Outcome {
+        match self.buffer.memory() {
+            Ok((frames, _)) => match call.give_facet(Object::MemoryObject(MemoryObject::new(frames))) {
+                Ok(()) => call.reply(&MemoryResults),
+                Err(outcome) => outcome,
+            },
+            Err(refused) => outcome(refused),
+        }
+    }
+}

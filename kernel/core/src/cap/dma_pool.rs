@@ -1,0 +1,47 @@
+//! `DmaPool`: the memory that one device may reach.
+
+use super::dma_buffer::DmaBuffer;
+use super::{Call, Object, Outcome};
+use crate::device::buffers::Buffer;
+use crate::device::function::Function;
+use crate::device::outcome;
+use capos_schema::dma_pool::{AllocateParams, AllocateResults, UsageResults};
+use kernel_hal::sync::Ref;
+
+/// That of one generation of a function.
+#[derive(Clone)]
+pub(crate) struct DmaPool {
+    function: Ref<Function>,
+    generation: u32,
+}
+
+impl DmaPool {
+    /// That of generation `generation`.
+    pub fn new(function: &Ref<Function>, generation: u32) -> Self {
+        DmaPool { function: function.clone(), generation }
+    }
+
+    /// Whose it is: bus << 8 | device << 3 | function.
+    pub fn address(&self) -> u32 {
+        self.function.address()
+    }
+
+    pub(super) fn allocate(&self, call: &mut Call<'_>, params: AllocateParams) -> Outcome {
+        let account = call.process().account.clone();
+        match Buffer::new(&self.function, self.generation, params.pages, &account) {
+            Ok(buffer) => match call.give_facet(Object::DmaBuffer(DmaBuffer::new(buffer))) {
+                Ok(()) => call.reply(&AllocateResults),
+                Err(outcome) => outcome,
+            },
+            Err(refused) => outcome(refused),
+        }
+    }
+
+    pub(super) fn usage(&self, call: &mut Call<'_>) -> Outcome {
+        let usage = self.function.of(self.generation).map(|state| state.usage());
+        match usage {
+            Ok((buffers, pages, pinned)) => call.reply(&UsageResults { buffers, pages, pinned }),
+            Err(refused) => outcome(refused),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Whether what the ledger says is what there is: in the function's configuration space, in its table of messages, in page tables.
+
+use super::buffers::Dma;
+use super::function::{Function, State};
+use super::vectors::MASK;
+use super::windows::Window;
+use crate::task::registry;
+use capos_ledger::{Books, Item, Phase};
+use capos_pci::{COMMAND, Config, command};
+use kernel_hal::{Width, message, pci};
+
+/// What was found.
+pub(crate) struct Findings {
+    pub books: Books,
+    /// Pages that are kept for a device that is not quiet.
+    pub kept_pages: u32,
+    /// What does not agree; empty when all does.
+    pub wrong: &'static str,
+}
+
+/// Goes over the books of one function. On a machine that is not at rest it may find a change under way.
+pub(crate) fn look_at(function: &Function) -> Findings {
+    let mut state = function.lock();
+    state.prune_lines();
+    let mut books = Books::new();
+    books.add(Item::Vectors, state.lines.len() as u32);
+    let named = state.dma.iter().flat_map(|dma| dma.pool.buffers()).filter(|it| it.token.is_some());
+    books.add(Item::Buffers, named.count() as u32);
+    books.add(Item::Queues, state.dma.as_ref().map_or(0, |dma| dma.queues.iter().flatten().count() as u32));
+    let differs = state.record.books.compare(&books).map(|wrong| match wrong.item {
+        Item::Vectors => "vectors",
+        Item::Buffers | Item::DmaPages => "buffers",
+        Item::Queues => "queues",
+        Item::MappedPages => "mappings",
+    });
+    let kept_pages = state.kept.as_ref().map_or(0, |kept| Dma::usage(kept).1);
+    let wrong = differs
+        .or_else(|| is_master(function, &state).then_some("master"))
+        .or_else(|| has_stray_message(function, &state).then_some("messages"));
+    drop(state);
+    let (mapped, stray) = mappings(function);
+    books.add(Item::MappedPages, mapped);
+    Findings { books, kept_pages, wrong: wrong.or(stray.then_some("mappings")).unwrap_or("") }
+}
+
+/// Whether it may reach memory against the ledger, or may not.
+fn is_master(function: &Function, state: &State) -> bool {
+    let enabled = pci::Access.read16(function.pci.address, COMMAND) & command::BUS_MASTER != 0;
+    enabled != (state.record.phase() == Phase::Running)
+}
+
+/// Whether a message is on that nobody has.
+fn has_stray_message(function: &Function, state: &State) -> bool {
+    let Some(msix) = function.pci.msix.filter(|msix| msix.is_enabled(&pci::Access, function.pci.address))
+    else {
+        return false;
+    };
+    let Some(table) = state.window(msix.table.0).map(Window::registers) else { return false };
+    (0..msix.vectors).any(|index| {
+        let word = msix.entry(index).and_then(|entry| table.read(entry + MASK, Width::Four).ok());
+        let number = message(function.address(), index);
+        word.is_some_and(|word| word & 1 == 0) && !state.lines.iter().any(|line| line.number() == number)
+    })
+}
+
+/// Pages of its registers that are mapped, and whether some are mapped by a lease that no function has.
+fn mappings(function: &Function) -> (u32, bool) {
+    let (mut mapped, mut stray) = (0, false);
+    let mut cursor = 0;
+    while let Some(process) = registry::at_or_after(cursor) {
+        for (lease, pages) in (0..).map_while(|index| process.space.registers(index)) {
+            if has_lease(function, lease) {
+                mapped += pages as u32;
+            } else {
+                stray |= !anybody_has(lease);
+            }
+        }
+        cursor = process.id + 1;
+    }
+    (mapped, stray)
+}
+
+fn has_lease(function: &Function, lease: u64) -> bool {
+    function.lock().mappings.iter().any(|mapping| mapping.lease == lease)
+}
+
+fn anybody_has(lease: u64) -> bool {
+    let mut cursor = 0;
+    while let Some(function) = super::registry::at_or_after(cursor) {
+        if has_lease(&function, lease) {
+            return true;
+        }
+        cursor = function.address() + 1;
+    }
+    false
+}

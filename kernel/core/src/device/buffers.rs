@@ -1,0 +1,248 @@
+//! What one device may reach: buffers that its driver names by tokens, and rings.
+
+use super::Refused;
+use super::function::{Function, State};
+use super::memory::{Memory, Notes};
+use super::queue::Queue;
+use super::windows::backend;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use capos_abi::ExceptionCode;
+use capos_dma::pool::{InsertError, Removal};
+use capos_dma::{Addresses, Pool, Slot, Space};
+use capos_ledger::Item;
+use kernel_hal::account::Account;
+use kernel_hal::mem::Frames;
+use kernel_hal::sync::{OutOfMemory, Ref};
+
+/// Buffers that a pool has at most, if its device has as many addresses.
+const SLOTS: usize = 1024;
+/// Largest buffer there can be: 2 MiB.
+const SHIFT_MAX: u8 = 21;
+
+/// Everything that a device may reach in one generation.
+pub(crate) struct Dma {
+    pub pool: Pool,
+    /// The buffers' memory, by their slots; what was removed is there until the device is through with it.
+    memory: Vec<Option<Memory>>,
+    pub queues: Vec<Option<Queue>>,
+    pub space: Space,
+    /// Who pays for rings.
+    pub account: Ref<Account>,
+    _notes: Notes,
+}
+
+/// `length` of something, made by `each`.
+fn filled<T>(length: usize, each: impl Fn() -> T) -> Result<Vec<T>, Refused> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(length).map_err(|_| ExceptionCode::OutOfMemory)?;
+    list.resize_with(length, each);
+    Ok(list)
+}
+
+/// The same as a slice of its own: there is room for no more, so nothing is moved.
+pub(super) fn boxed<T>(length: usize, each: impl Fn() -> T) -> Result<Box<[T]>, Refused> {
+    filled(length, each).map(Vec::into_boxed_slice)
+}
+
+impl Dma {
+    fn new(space: Space, addresses: Addresses, account: &Ref<Account>) -> Result<Dma, Refused> {
+        let numbers = 1usize.checked_shl(space.bits.saturating_sub(space.shift)).unwrap_or(usize::MAX);
+        // As many slots as there can be with some numbers more than slots, so that tokens do not come back at once.
+        let slots = SLOTS.min((numbers / 8).max(1)).next_power_of_two();
+        let notes = Notes::of(slots * (size_of::<Slot>() + size_of::<Option<Memory>>()), account)?;
+        let pool = Pool::new(space, addresses, boxed(slots, Slot::default)?);
+        let pool = pool.map_err(|_| ExceptionCode::InvalidArgument)?;
+        let memory = filled(slots, || None)?;
+        Ok(Dma { pool, memory, queues: Vec::new(), space, account: account.clone(), _notes: notes })
+    }
+
+    /// Takes the memory, and gives its token. What is not taken is the caller's to drop.
+    fn insert(&mut self, memory: &mut Option<Memory>) -> Result<u64, Refused> {
+        let (pages, physical) = memory.as_ref().map_or((0, 0), |it| (it.pages() as u64, it.physical()));
+        let token = self.pool.insert(pages, physical).map_err(|error| match error {
+            InsertError::BadLength => ExceptionCode::InvalidArgument,
+            InsertError::OutOfReach => ExceptionCode::OutOfMemory,
+            InsertError::Full => ExceptionCode::BudgetExhausted,
+        })?;
+        let slot = self.pool.locate(token, 1).map(|located| located.slot);
+        if let Some(place) = slot.ok().and_then(|slot| self.memory.get_mut(usize::from(slot))) {
+            core::mem::swap(place, memory);
+        }
+        Ok(token)
+    }
+
+    /// The memory behind a token.
+    fn find(&self, token: u64) -> Option<&Memory> {
+        let slot = self.pool.locate(token, 1).ok()?.slot;
+        self.memory.get(usize::from(slot))?.as_ref()
+    }
+
+    fn take(&mut self, slot: u16) -> Option<Memory> {
+        self.memory.get_mut(usize::from(slot))?.take()
+    }
+
+    /// What the device is through with since it was removed. One at a time, to be dropped with nothing locked.
+    fn reclaim(&mut self) -> Option<Memory> {
+        self.pool.reclaim().and_then(|slot| self.take(slot))
+    }
+
+    /// Whether the device was told of any ring.
+    pub fn has_queues(&self) -> bool {
+        !self.queues.is_empty()
+    }
+
+    /// The device was reset and has nothing any more.
+    pub fn abandon(&mut self) {
+        for queue in self.queues.iter_mut().flatten() {
+            queue.abandon(&mut self.pool);
+        }
+    }
+
+    /// Buffers, their pages and those of rings, and how many of the buffers the device has.
+    pub fn usage(&self) -> (u32, u32, u32) {
+        let (mut buffers, mut pinned) = (0, 0);
+        for buffer in self.pool.buffers() {
+            buffers += 1;
+            pinned += u32::from(buffer.pins > 0);
+        }
+        let memory: usize = self.memory.iter().flatten().map(Memory::pages).sum();
+        let rings: usize = self.queues.iter().flatten().map(Queue::pages).sum();
+        (buffers, (memory + rings) as u32, pinned)
+    }
+}
+
+impl State {
+    /// Buffers, pages and pinned buffers; nothing without a pool.
+    pub fn usage(&self) -> (u32, u32, u32) {
+        self.dma.as_ref().map_or((0, 0, 0), Dma::usage)
+    }
+
+    pub(super) fn dma(&mut self) -> Result<&mut Dma, Refused> {
+        self.dma.as_mut().ok_or(ExceptionCode::WrongState)
+    }
+
+    /// What the device is given for `span` bytes at a token, which stay until it is reset.
+    pub(super) fn pin_for_good(&mut self, token: u64, span: u64) -> Result<u64, Refused> {
+        let pinned = self.dma()?.pool.pin(token, span);
+        pinned.map(|located| located.address).map_err(|_| ExceptionCode::InvalidArgument)
+    }
+}
+
+impl Function {
+    /// Makes the pool, which there is one of.
+    pub fn pool(&self, generation: u32, bits: u8, shift: u8, account: &Ref<Account>) -> Result<(), Refused> {
+        if bits > 64 || shift > SHIFT_MAX {
+            return Err(ExceptionCode::InvalidArgument);
+        }
+        let space = Space { bits: u32::from(bits), shift: u32::from(shift), floor: 0 };
+        let dma = Dma::new(space, Addresses::Physical, account)?;
+        let mut state = self.of(generation)?;
+        if state.dma.is_some() {
+            return Err(ExceptionCode::Exists);
+        }
+        let way = backend(state.backend());
+        if !state.class.as_ref().is_some_and(|class| class.may_have_dma(way)) {
+            return Err(ExceptionCode::Unsupported);
+        }
+        state.dma = Some(dma);
+        Ok(())
+    }
+
+    /// A buffer of so many pages: its token.
+    pub fn allocate(&self, generation: u32, pages: u32, account: &Ref<Account>) -> Result<u64, Refused> {
+        let (bits, shift) = {
+            let mut state = self.of(generation)?;
+            let Space { bits, shift, .. } = state.dma()?.space;
+            (bits, shift)
+        };
+        let pages = usize::try_from(pages).map_err(|_| ExceptionCode::InvalidArgument)?;
+        if pages == 0 || pages > 1 << shift.saturating_sub(12) {
+            return Err(ExceptionCode::InvalidArgument);
+        }
+        // Clearing it takes its time, for which nobody waits.
+        let mut memory = Some(Memory::new(pages, bits, account)?);
+        let inserted = self.insert(generation, &mut memory);
+        // What was not taken goes with nothing locked.
+        drop(memory);
+        inserted
+    }
+
+    fn insert(&self, generation: u32, memory: &mut Option<Memory>) -> Result<u64, Refused> {
+        let mut state = self.of(generation)?;
+        let token = state.dma()?.insert(memory)?;
+        state.record.books.add(Item::Buffers, 1);
+        Ok(token)
+    }
+
+    /// The memory of a buffer, and how many pages it has.
+    pub fn buffer(&self, generation: u32, token: u64) -> Result<(Ref<Frames>, usize), Refused> {
+        let mut state = self.of(generation)?;
+        let memory = state.dma()?.find(token).ok_or(ExceptionCode::NotFound)?;
+        Ok((memory.frames().clone(), memory.pages()))
+    }
+
+    /// Nobody has the buffer any more. In an older generation it went with everything else.
+    pub fn free(&self, generation: u32, token: u64) {
+        let taken = self.of(generation).ok().and_then(|mut state| {
+            let dma = state.dma().ok()?;
+            let taken = match dma.pool.remove(token).ok()? {
+                Removal::Done(slot) => dma.take(slot),
+                Removal::Pinned(_) => None,
+            };
+            state.record.books.take(Item::Buffers, 1);
+            taken
+        });
+        drop(taken);
+    }
+}
+
+impl State {
+    /// Takes what the device is through with, once, to be dropped with nothing locked.
+    pub(super) fn reclaim(&mut self) -> Option<Memory> {
+        self.dma.as_mut().and_then(Dma::reclaim)
+    }
+}
+
+/// A buffer that somebody has; with the last capability for it it is nobody's.
+pub(crate) struct Buffer {
+    function: Ref<Function>,
+    generation: u32,
+    token: u64,
+}
+
+impl Buffer {
+    /// Makes one of so many pages, at the expense of `account`.
+    pub fn new(
+        function: &Ref<Function>,
+        generation: u32,
+        pages: u32,
+        account: &Ref<Account>,
+    ) -> Result<Ref<Buffer>, Refused> {
+        let token = function.allocate(generation, pages, account)?;
+        let buffer = Buffer { function: function.clone(), generation, token };
+        // Without memory for it its own drop frees the buffer.
+        Ref::try_new(buffer).map_err(|OutOfMemory| ExceptionCode::OutOfMemory)
+    }
+
+    /// Whose it is.
+    pub fn function(&self) -> &Ref<Function> {
+        &self.function
+    }
+
+    /// What its driver writes where an address belongs.
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// Its memory, and how many pages it has.
+    pub fn memory(&self) -> Result<(Ref<Frames>, usize), Refused> {
+        self.function.buffer(self.generation, self.token)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.function.free(self.generation, self.token);
+    }
+}

@@ -1,0 +1,247 @@
+//! One function that somebody has, or had.
+
+use super::buffers::Dma;
+use super::quiet::Quieting;
+use super::windows::Window;
+use super::{Refused, class, history, refusal, teardown, vectors};
+use crate::cap::interrupt::Line;
+use crate::task::process::Process;
+use alloc::vec::Vec;
+use capos_abi::ExceptionCode;
+use capos_dma::class::Class;
+use capos_ledger::{Backend, Event, Phase, Record, Trust};
+use capos_pci::{change_command, command};
+use kernel_hal::order::LockRank;
+use kernel_hal::pci;
+use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
+
+/// Registers that are mapped in some process.
+pub(crate) struct Mapping {
+    pub process: u64,
+    /// The number of the lease that they hang by.
+    pub lease: u64,
+}
+
+/// What is known of a function, and what came from it.
+pub(crate) struct State {
+    pub record: Record,
+    /// Its class as its owner's manager named it; `None` while nobody has it.
+    pub class: Option<Class>,
+    pub windows: Vec<Window>,
+    pub mappings: Vec<Mapping>,
+    pub lines: Vec<Ref<Line>>,
+    pub dma: Option<Dma>,
+    /// What the device may still write, though it was taken back: until it is quiet.
+    pub kept: Option<Dma>,
+    pub quieting: Quieting,
+}
+
+/// One function.
+pub(crate) struct Function {
+    pub pci: capos_pci::Function,
+    state: Lock<State>,
+}
+
+impl Function {
+    /// One that nobody has.
+    pub fn new(pci: capos_pci::Function) -> Self {
+        let state = State {
+            record: Record::new(Trust::Nothing),
+            class: None,
+            windows: Vec::new(),
+            mappings: Vec::new(),
+            lines: Vec::new(),
+            dma: None,
+            kept: None,
+            quieting: Quieting::new(),
+        };
+        Function { pci, state: Lock::new(LockRank::Function, state) }
+    }
+
+    /// bus << 8 | device << 3 | function.
+    pub fn address(&self) -> u32 {
+        self.pci.address.number()
+    }
+
+    /// What is known of it.
+    pub fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
+    }
+
+    /// The same for who holds something of generation `generation`.
+    pub fn of(&self, generation: u32) -> Result<Guard<'_, State>, Refused> {
+        let state = self.state.lock();
+        state.record.check(generation).map_err(refusal)?;
+        Ok(state)
+    }
+
+    /// Something happened to it.
+    pub fn note(&self, event: Event, state: &State, detail: u64) {
+        history::add(event, self.address(), state.record.generation(), detail);
+    }
+
+    /// Lets the function answer, if it does not, and forbids all that it does by itself.
+    fn open(&self) {
+        let answers = command::MEMORY | command::IO;
+        change_command(&pci::Access, self.pci.address, command::BUS_MASTER, answers | command::NO_LINE);
+    }
+
+    fn claim(&self, owner: &Process, policy: &str) -> Result<u32, Refused> {
+        let mut state = self.state.lock();
+        state.record.claim(owner.id).map_err(refusal)?;
+        self.open();
+        let looked =
+            class::of(&self.pci, policy).and_then(|class| Ok((Window::all(&self.pci, &class)?, class)));
+        match looked {
+            Ok((windows, class)) => (state.windows, state.class) = (windows, Some(class)),
+            Err(refused) => {
+                state.record.give_up(true);
+                return Err(refused);
+            }
+        }
+        vectors::prepare(self, &state);
+        state.quieting.begin();
+        // Whether it is through is asked when it is to start.
+        let _ = state.go_on();
+        self.note(Event::Claimed, &state, owner.id);
+        Ok(state.record.generation())
+    }
+
+    /// It may reach memory from now on, if it is through its reset.
+    pub fn start(&self, generation: u32) -> Result<(), Refused> {
+        let mut state = self.of(generation)?;
+        if state.record.phase() == Phase::Running {
+            return Ok(());
+        }
+        self.settle_some(&mut state)?;
+        state.record.start().map_err(refusal)?;
+        change_command(&pci::Access, self.pci.address, 0, command::BUS_MASTER);
+        self.note(Event::Started, &state, 0);
+        Ok(())
+    }
+
+    /// Looks whether the device has become quiet; gives back what was kept for it.
+    fn settle_some(&self, state: &mut Guard<'_, State>) -> Result<(), Refused> {
+        if !state.record.is_quiet() {
+            if !state.go_on()? {
+                return Err(ExceptionCode::WrongState);
+            }
+            state.record.settled();
+            self.note(Event::Settled, state, 0);
+        }
+        Ok(())
+    }
+
+    /// The same for one that nobody has any more. True when it is free.
+    pub fn settle(&self) -> Result<bool, Refused> {
+        let mut state = self.state.lock();
+        let phase = state.record.phase();
+        if phase != Phase::Draining {
+            return Ok(phase == Phase::Free);
+        }
+        let settled = match self.settle_some(&mut state) {
+            Ok(()) => true,
+            Err(ExceptionCode::WrongState) => false,
+            Err(refused) => return Err(refused),
+        };
+        let kept = if settled { state.kept.take() } else { None };
+        drop(state);
+        drop(kept);
+        Ok(settled)
+    }
+
+    /// Takes everything back and makes it quiet; it stays whose it is. The new generation.
+    pub fn reset(&self, generation: u32) -> Result<u32, Refused> {
+        let mut state = self.of(generation)?;
+        let taken = teardown::quiesce(self, &mut state);
+        let generation = state.record.reset().map_err(refusal)?;
+        if taken.is_quiet() {
+            state.record.settled();
+        }
+        vectors::prepare(self, &state);
+        self.note(Event::Reset, &state, 0);
+        drop(state);
+        taken.give_back();
+        Ok(generation)
+    }
+
+    /// Its owner has given it up, or has ended.
+    fn give_up(&self) {
+        let mut state = self.state.lock();
+        if state.record.phase() == Phase::Gone {
+            state.record.give_up(true);
+            return;
+        }
+        self.note(Event::GivenUp, &state, 0);
+        let taken = teardown::quiesce(self, &mut state);
+        // Nobody can claim it while what came from it is being taken back.
+        state.record.give_up(false);
+        drop(state);
+        let quiet = taken.is_quiet();
+        taken.give_back();
+        let mut state = self.state.lock();
+        if quiet {
+            state.record.settled();
+        } else {
+            self.note(Event::NotQuiet, &state, 0);
+        }
+    }
+}
+
+impl State {
+    /// Goes on making the device quiet. True when it is.
+    pub fn go_on(&mut self) -> Result<bool, Refused> {
+        let State { class, windows, quieting, .. } = self;
+        let Some(class) = class else { return Ok(true) };
+        let quiet = quieting.go_on(class, windows)?;
+        if quiet {
+            class.was_reset();
+        }
+        Ok(quiet)
+    }
+
+    /// How descriptors become what the device reads.
+    pub fn backend(&self) -> Backend {
+        self.record.backend()
+    }
+
+    /// The window behind base address register `bar`.
+    pub fn window(&self, bar: u8) -> Option<&Window> {
+        self.windows.iter().find(|window| window.bar == bar)
+    }
+}
+
+/// That somebody has a function. What all copies of the capability share; with the last of them it is given up.
+pub(crate) struct Claim {
+    function: Ref<Function>,
+    /// Whether it was taken: without memory for the claim itself nothing was.
+    taken: bool,
+}
+
+impl Claim {
+    /// Takes it for `owner`. `policy` names its class.
+    pub fn take(function: &Ref<Function>, owner: &Process, policy: &str) -> Result<Ref<Claim>, Refused> {
+        function.claim(owner, policy)?;
+        let claim = Claim { function: function.clone(), taken: true };
+        // Without memory for it its own drop gives the function back.
+        Ref::try_new(claim).map_err(|OutOfMemory| ExceptionCode::OutOfMemory)
+    }
+
+    /// What was claimed.
+    pub fn function(&self) -> &Ref<Function> {
+        &self.function
+    }
+
+    /// The generation that counts.
+    pub fn generation(&self) -> u32 {
+        self.function.lock().record.generation()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if self.taken {
+            self.function.give_up();
+        }
+    }
+}

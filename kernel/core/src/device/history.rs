@@ -1,0 +1,38 @@
+//! What happened to devices: the hardware audit log.
+
+use capos_ledger::{Entry, Event, History, Read};
+use kernel_hal::order::LockRank;
+use kernel_hal::sync::Lock;
+use kernel_hal::{IrqLine, message_source, time};
+
+/// Events that are kept.
+const ROOM: usize = 512;
+
+static HISTORY: Lock<History<ROOM>> = Lock::new(LockRank::Device, History::new());
+
+/// Something happened to generation `generation` of a function.
+pub(crate) fn add(event: Event, function: u32, generation: u32, detail: u64) {
+    let entry = Entry { at_ns: time::now_ns(), function, event, generation, detail };
+    HISTORY.lock().add(entry);
+}
+
+/// Something happened to an interrupt. In the interrupt, so nobody is waited for: who reads at that moment misses it, and the line says how often it
+/// fired.
+pub(crate) fn of_line(event: Event, line: IrqLine) {
+    let (function, index) = message_source(line.gsi).unwrap_or((u32::MAX, line.gsi));
+    let entry =
+        Entry { at_ns: time::now_ns(), function, event, generation: line.turn, detail: u64::from(index) };
+    if let Some(mut history) = HISTORY.try_lock::<false>() {
+        history.add(entry);
+    }
+}
+
+/// How many there ever were.
+pub(crate) fn end() -> u64 {
+    HISTORY.lock().end()
+}
+
+/// The first event at or after `cursor`.
+pub(crate) fn read(cursor: u64) -> Option<Read> {
+    HISTORY.lock().read(cursor)
+}

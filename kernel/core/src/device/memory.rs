@@ -1,0 +1,114 @@
+//! Memory that a device may reach, or that stands for some: paid as such, and read and written by the kernel word by word.
+
+use super::Refused;
+use super::windows::memory;
+use capos_abi::{ExceptionCode, PAGE_SIZE};
+use capos_dma::{Real, Shadow};
+use capos_mem::Resource;
+use core::sync::atomic::Ordering;
+use kernel_hal::account::Account;
+use kernel_hal::dma::{self, DmaMemory};
+use kernel_hal::mem::Frames;
+use kernel_hal::sync::Ref;
+
+/// Some contiguous pages, which count as DMA pages of who asked for them.
+pub(crate) struct Memory {
+    memory: DmaMemory,
+    account: Ref<Account>,
+}
+
+impl Memory {
+    /// So many zeroed pages below `1 << address_bits`.
+    pub fn new(pages: usize, address_bits: u32, account: &Ref<Account>) -> Result<Memory, Refused> {
+        account.charge(Resource::DmaPages, pages as u64).map_err(|_| ExceptionCode::BudgetExhausted)?;
+        match DmaMemory::new(pages, address_bits, account) {
+            Ok(memory) => Ok(Memory { memory, account: account.clone() }),
+            Err(error) => {
+                account.refund(Resource::DmaPages, pages as u64);
+                Err(memory(error))
+            }
+        }
+    }
+
+    /// The pages, for mapping.
+    pub fn frames(&self) -> &Ref<Frames> {
+        self.memory.frames()
+    }
+
+    /// Where a device finds it that nothing translates for.
+    pub fn physical(&self) -> u64 {
+        self.memory.address()
+    }
+
+    /// How many pages.
+    pub fn pages(&self) -> usize {
+        self.memory.length() / PAGE_SIZE
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.account.refund(Resource::DmaPages, self.pages() as u64);
+    }
+}
+
+/// Pages of the kernel's own memory that somebody pays for: what it writes down about his device.
+pub(crate) struct Notes {
+    pages: u64,
+    account: Ref<Account>,
+}
+
+impl Notes {
+    /// As many pages as so many bytes take.
+    pub fn of(bytes: usize, account: &Ref<Account>) -> Result<Notes, Refused> {
+        let pages = bytes.div_ceil(PAGE_SIZE) as u64;
+        account.charge(Resource::MemoryPages, pages).map_err(|_| ExceptionCode::BudgetExhausted)?;
+        Ok(Notes { pages, account: account.clone() })
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        self.account.refund(Resource::MemoryPages, self.pages);
+    }
+}
+
+/// Offsets are made by the layout that the memory was made for: outside of it there is nothing, and nothing is done.
+impl Shadow for Memory {
+    #[inline]
+    fn read16(&self, offset: u32) -> u16 {
+        self.memory.load16(offset as usize).unwrap_or(0)
+    }
+
+    #[inline]
+    fn read64(&self, offset: u32) -> u64 {
+        self.memory.load64(offset as usize).unwrap_or(0)
+    }
+}
+
+impl Real for Memory {
+    #[inline]
+    fn read16(&self, offset: u32) -> u16 {
+        self.memory.load16(offset as usize).unwrap_or(0)
+    }
+
+    #[inline]
+    fn read32(&self, offset: u32) -> u32 {
+        self.memory.load32(offset as usize).unwrap_or(0)
+    }
+
+    #[inline]
+    fn write16(&self, offset: u32, value: u16) {
+        let _ = self.memory.store16(offset as usize, value);
+    }
+
+    #[inline]
+    fn write64(&self, offset: u32, value: u64) {
+        let _ = self.memory.store64(offset as usize, value);
+    }
+
+    #[inline]
+    fn fence(&self, order: Ordering) {
+        dma::order(order);
+    }
+}

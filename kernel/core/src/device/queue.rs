@@ -1,0 +1,267 @@
+//! Queues of a device: what its driver writes, and what the device reads.
+
+use super::buffers::Dma;
+use super::function::{Function, State};
+use super::memory::Memory;
+use super::ring::{Ring, has_events};
+use super::windows::{Reach, Window};
+use super::{Refused, history};
+use capos_abi::{ExceptionCode, PAGE_SIZE};
+use capos_dma::class::{AttachError, Class, Registers as _};
+use capos_dma::edu::{COMMAND, Engine};
+use capos_dma::pool::Pool;
+use capos_ledger::{Event, Item};
+use kernel_hal::account::Account;
+use kernel_hal::mem::Frames;
+use kernel_hal::sync::Ref;
+
+/// Queues of one device at most.
+const QUEUES_MAX: u16 = 64;
+
+/// One queue.
+pub(crate) enum Queue {
+    /// A ring of the kernel's for the device, and one that its driver writes.
+    Ring(Ring),
+    /// Registers, and one descriptor that its driver writes.
+    Engine(Engine, Memory),
+}
+
+/// What kind of queues a device has.
+#[derive(Clone, Copy)]
+enum Kind {
+    Ring { events: bool },
+    Engine,
+}
+
+impl Kind {
+    /// Those of a device of that class.
+    fn of(class: &Class) -> Result<Kind, Refused> {
+        match class {
+            Class::Modern(_) | Class::Legacy(_) => Ok(Kind::Ring { events: has_events(class) }),
+            Class::Edu => Ok(Kind::Engine),
+            Class::Nvme(_) | Class::Plain => Err(ExceptionCode::Unsupported),
+        }
+    }
+}
+
+/// What a driver is told of its queue.
+pub(crate) struct Shape {
+    pub entries: u32,
+    pub submission: usize,
+    pub completion: usize,
+}
+
+/// What was done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Done {
+    pub published: u32,
+    pub completed: u32,
+    pub more: bool,
+}
+
+/// Whose fault it was that not all was done.
+pub(crate) enum Fault {
+    /// The driver's, and the descriptor.
+    Driver(u64),
+    /// The device's.
+    Device,
+}
+
+impl Queue {
+    /// For `entries` descriptors; nothing of it is the device's yet.
+    fn new(kind: Kind, entries: u16, bits: u32, account: &Ref<Account>) -> Result<Queue, Refused> {
+        match kind {
+            Kind::Ring { events } => Ring::new(entries, events, bits, account).map(Queue::Ring),
+            Kind::Engine if entries == 1 => {
+                Ok(Queue::Engine(Engine::default(), Memory::new(1, u64::BITS, account)?))
+            }
+            Kind::Engine => Err(ExceptionCode::InvalidArgument),
+        }
+    }
+
+    /// Tells the device where it is.
+    fn attach(&mut self, class: &mut Class, windows: &[Window], index: u16) -> Result<(), Refused> {
+        match self {
+            Queue::Ring(ring) => ring.attach(class, windows, index).map_err(refused),
+            Queue::Engine(..) if index == 0 => Ok(()),
+            Queue::Engine(..) => Err(ExceptionCode::NotFound),
+        }
+    }
+
+    /// Pages that it takes.
+    pub fn pages(&self) -> usize {
+        match self {
+            Queue::Ring(ring) => ring.pages(),
+            Queue::Engine(_, shadow) => shadow.pages(),
+        }
+    }
+
+    /// The device was reset, and has nothing any more.
+    pub fn abandon(&mut self, pool: &mut Pool) {
+        match self {
+            Queue::Ring(ring) => ring.abandon(pool),
+            Queue::Engine(engine, _) => engine.abandon(pool),
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        match self {
+            Queue::Ring(ring) => ring.shape(),
+            Queue::Engine(_, shadow) => {
+                Shape { entries: 1, submission: shadow.pages() * PAGE_SIZE, completion: 0 }
+            }
+        }
+    }
+
+    fn submission(&self) -> &Memory {
+        match self {
+            Queue::Ring(ring) => ring.shadow(),
+            Queue::Engine(_, shadow) => shadow,
+        }
+    }
+
+    #[inline]
+    fn publish(&mut self, windows: &[Window], pool: &mut Pool) -> (Done, Option<Fault>) {
+        match self {
+            Queue::Ring(ring) => ring.publish(windows, pool),
+            Queue::Engine(engine, shadow) => transfer(engine, shadow, windows, pool),
+        }
+    }
+}
+
+/// Takes note of the end of a transfer, or begins one.
+fn transfer(
+    engine: &mut Engine,
+    shadow: &Memory,
+    windows: &[Window],
+    pool: &mut Pool,
+) -> (Done, Option<Fault>) {
+    let mut registers = Reach(windows);
+    let idle = engine.collect(registers.read(COMMAND), pool);
+    if !idle {
+        return (Done { more: true, ..Done::default() }, None);
+    }
+    match engine.publish(shadow, pool) {
+        Ok(writes) => {
+            writes.into_iter().for_each(|(register, value)| registers.write(register, value));
+            (Done { published: 1, ..Done::default() }, None)
+        }
+        Err(_) => (Done::default(), Some(Fault::Driver(0))),
+    }
+}
+
+fn refused(error: AttachError) -> Refused {
+    match error {
+        AttachError::NotNow => ExceptionCode::WrongState,
+        AttachError::NoSuchQueue => ExceptionCode::NotFound,
+        AttachError::BadSize(_) => ExceptionCode::InvalidArgument,
+        AttachError::Attached => ExceptionCode::Exists,
+        AttachError::OutOfReach => ExceptionCode::OutOfMemory,
+        AttachError::BadBell => ExceptionCode::DeviceFault,
+        AttachError::NoQueues => ExceptionCode::Unsupported,
+    }
+}
+
+impl State {
+    /// The queue, the pool that its descriptors name, and the registers.
+    #[inline]
+    fn queue(&mut self, index: u16) -> Result<(&mut Queue, &mut Pool, &[Window]), Refused> {
+        let State { dma, windows, .. } = self;
+        let Dma { queues, pool, .. } = dma.as_mut().ok_or(ExceptionCode::WrongState)?;
+        let queue = queues.get_mut(usize::from(index)).and_then(Option::as_mut);
+        queue.map(|queue| (queue, pool, &windows[..])).ok_or(ExceptionCode::NotFound)
+    }
+
+    /// Tells the device of `queue`, its queue number `index` from now on, and takes it. What is not taken is the caller's to drop.
+    fn attach(&mut self, index: u16, queue: &mut Option<Queue>) -> Result<(), Refused> {
+        let State { class, windows, dma, record, .. } = self;
+        let (Some(class), Some(dma)) = (class, dma) else { return Err(ExceptionCode::WrongState) };
+        let at = usize::from(index);
+        if dma.queues.get(at).is_some_and(Option::is_some) {
+            return Err(ExceptionCode::Exists);
+        }
+        let room = (at + 1).saturating_sub(dma.queues.len());
+        dma.queues.try_reserve(room).map_err(|_| ExceptionCode::OutOfMemory)?;
+        if let Some(queue) = queue {
+            queue.attach(class, windows, index)?;
+        }
+        while dma.queues.len() <= at {
+            dma.queues.push(None);
+        }
+        if let Some(place) = dma.queues.get_mut(at) {
+            core::mem::swap(place, queue);
+        }
+        record.books.add(Item::Queues, 1);
+        Ok(())
+    }
+}
+
+impl Function {
+    /// Makes queue `index` of so many entries, and tells the device where it is.
+    pub fn attach(&self, generation: u32, index: u16, entries: u16) -> Result<(), Refused> {
+        if index >= QUEUES_MAX {
+            return Err(ExceptionCode::NotFound);
+        }
+        let (bits, account, kind) = {
+            let mut state = self.of(generation)?;
+            let kind = Kind::of(state.class.as_ref().ok_or(ExceptionCode::Disconnected)?)?;
+            let dma = state.dma()?;
+            (dma.space.bits, dma.account.clone(), kind)
+        };
+        // Clearing it takes its time, for which nobody waits.
+        let mut queue = Some(Queue::new(kind, entries, bits, &account)?);
+        let attached = self.of(generation)?.attach(index, &mut queue);
+        // What was not taken goes with nothing locked.
+        drop(queue);
+        attached
+    }
+
+    /// What a queue is like.
+    pub fn shape(&self, generation: u32, index: u16) -> Result<Shape, Refused> {
+        self.of(generation)?.queue(index).map(|(queue, ..)| queue.shape())
+    }
+
+    /// Where its driver writes.
+    pub fn submission(&self, generation: u32, index: u16) -> Result<Ref<Frames>, Refused> {
+        self.of(generation)?.queue(index).map(|(queue, ..)| queue.submission().frames().clone())
+    }
+
+    /// What the device writes: the memory, and the first page and how many pages of it that is.
+    pub fn completion(&self, generation: u32, index: u16) -> Result<(Ref<Frames>, usize, usize), Refused> {
+        let mut state = self.of(generation)?;
+        let (queue, ..) = state.queue(index)?;
+        match queue {
+            Queue::Ring(ring) => Ok(ring.completion()),
+            Queue::Engine(..) => Err(ExceptionCode::NotFound),
+        }
+    }
+
+    /// Takes note of what the device is through with, translates what is new, and tells the device.
+    pub fn publish(&self, generation: u32, index: u16) -> Result<Done, Refused> {
+        let mut state = self.of(generation)?;
+        let (queue, pool, windows) = state.queue(index)?;
+        let (done, fault) = queue.publish(windows, pool);
+        let gone = state.reclaim();
+        drop(state);
+        drop(gone);
+        match fault {
+            None => Ok(done),
+            Some(fault) => Err(self.blame(&fault, generation, index)),
+        }
+    }
+
+    #[cold]
+    fn blame(&self, fault: &Fault, generation: u32, index: u16) -> Refused {
+        let queue = u64::from(index) << 32;
+        match fault {
+            Fault::Driver(descriptor) => {
+                history::add(Event::DescriptorRefused, self.address(), generation, queue | descriptor);
+                ExceptionCode::InvalidArgument
+            }
+            Fault::Device => {
+                history::add(Event::BadCompletion, self.address(), generation, queue);
+                ExceptionCode::DeviceFault
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! All functions of the machine that were ever asked for.
+
+use super::Refused;
+use super::function::Function;
+use alloc::vec::Vec;
+use capos_abi::ExceptionCode;
+use kernel_hal::order::LockRank;
+use kernel_hal::pci;
+use kernel_hal::sync::{Lock, Ref};
+
+/// In no order: there are few.
+static FUNCTIONS: Lock<Vec<Ref<Function>>> = Lock::new(LockRank::List, Vec::new());
+
+/// The function at `address`, if it was ever asked for.
+pub(crate) fn known(address: u32) -> Option<Ref<Function>> {
+    FUNCTIONS.lock().iter().find(|function| function.address() == address).cloned()
+}
+
+/// The function at `address` (bus << 8 | device << 3 | function).
+pub(crate) fn find(address: u32) -> Result<Ref<Function>, Refused> {
+    if let Some(function) = known(address) {
+        return Ok(function);
+    }
+    let pci = pci::find(address).ok_or(ExceptionCode::NotFound)?;
+    let function = Ref::try_new(Function::new(pci)).map_err(|_| ExceptionCode::OutOfMemory)?;
+    let mut functions = FUNCTIONS.lock();
+    // Somebody else may have asked meanwhile.
+    if let Some(known) = functions.iter().find(|known| known.address() == address) {
+        return Ok(known.clone());
+    }
+    functions.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
+    functions.push(function.clone());
+    Ok(function)
+}
+
+/// The first at or after `cursor` that was ever asked for.
+pub(crate) fn at_or_after(cursor: u32) -> Option<Ref<Function>> {
+    let functions = FUNCTIONS.lock();
+    let after = functions.iter().filter(|function| function.address() >= cursor);
+    after.min_by_key(|function| function.address()).cloned()
+}
+
+#[cfg(test)]
+pub(crate) fn forget_all() {
+    let functions = core::mem::take(&mut *FUNCTIONS.lock());
+    drop(functions);
+}

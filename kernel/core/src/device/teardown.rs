@@ -1,0 +1,83 @@
+//! Taking everything back that came from a function. There is one way, for reset, release, exit, kill, crash and unplug.
+//!
+//! First the device: its class's sequence is begun, then it is forbidden to reach memory and to interrupt. A device may go on writing where it was
+//! told to after that (QEMU's complete what is under way into memory that they have mapped), so what it was given stays until it was seen to be
+//! quiet. Then what others hold: mappings of registers, interrupts. None of that is done with the function locked, but nobody can have
+//! it meanwhile.
+
+use super::buffers::Dma;
+use super::function::{Function, Mapping, State};
+use crate::cap::interrupt::Line;
+use crate::task::registry;
+use alloc::vec::Vec;
+use capos_pci::{Config, change_command, command};
+use kernel_hal::pci;
+use kernel_hal::sync::Ref;
+
+/// What was taken from a function, to be given back when it is not locked.
+#[must_use]
+pub(crate) struct Taken {
+    mappings: Vec<Mapping>,
+    lines: Vec<Ref<Line>>,
+    /// Only to be dropped, with nothing locked.
+    _memory: [Option<Dma>; 2],
+    quiet: bool,
+}
+
+/// Begins to make the device quiet, and takes everything from the function.
+pub(super) fn quiesce(function: &Function, state: &mut State) -> Taken {
+    state.quieting.begin();
+    // A device that does not answer is not quiet: that is all that matters here.
+    let quiet = state.go_on().unwrap_or(false);
+    silence(function);
+    let mut dma = state.dma.take();
+    let mut kept = state.kept.take();
+    if quiet {
+        dma.iter_mut().chain(&mut kept).for_each(Dma::abandon);
+    } else {
+        state.kept = merge(kept.take(), dma.take());
+    }
+    Taken {
+        mappings: core::mem::take(&mut state.mappings),
+        lines: core::mem::take(&mut state.lines),
+        _memory: [dma, kept],
+        quiet,
+    }
+}
+
+/// What is kept for a device is kept until it is quiet, however often it is given up until then. It is never given anything in between.
+fn merge(before: Option<Dma>, now: Option<Dma>) -> Option<Dma> {
+    before.or(now)
+}
+
+/// No more transfers and no more interrupts.
+fn silence(function: &Function) {
+    let (config, at) = (pci::Access, function.pci.address);
+    if let Some(msix) = &function.pci.msix {
+        msix.enable(&config, at, false, true);
+    }
+    if let Some(msi) = &function.pci.msi {
+        msi.enable(&config, at, false);
+    }
+    change_command(&config, at, command::BUS_MASTER, command::NO_LINE);
+    // What the device wrote before arrives before the answer to a read (PCI Express 5.0, 2.4.1).
+    let _ = config.read32(at, 0);
+}
+
+impl Taken {
+    /// Whether the device was seen to be quiet.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Takes it from those who have it. With nothing locked.
+    pub fn give_back(self) {
+        for mapping in &self.mappings {
+            // Who is not in the registry has been taken apart.
+            if let Some(process) = registry::find(mapping.process) {
+                while process.space.withdraw(mapping.lease) {}
+            }
+        }
+        self.lines.iter().for_each(|line| line.cut());
+    }
+}

@@ -1,0 +1,72 @@
+//! Interrupts of a function: its messages, of which each goes to who asked for it.
+
+use super::function::Function;
+use super::function::State;
+use super::windows::Window;
+use crate::cap::interrupt::{ClaimError, Interrupt, Line};
+use capos_abi::ExceptionCode;
+use capos_ledger::Item;
+use kernel_hal::account::Account;
+use kernel_hal::irq::MessageEntry;
+use kernel_hal::sync::Ref;
+use kernel_hal::{Width, pci};
+
+/// Where the mask is in an entry of the table (PCI 3.0, 6.8.2.9).
+pub(super) const MASK: u64 = 12;
+
+impl State {
+    /// Those that were given up are nobody's.
+    pub(super) fn prune_lines(&mut self) {
+        let before = self.lines.len();
+        self.lines.retain(|line| !line.is_cut());
+        self.record.books.take(Item::Vectors, (before - self.lines.len()) as u32);
+    }
+}
+
+/// Has the function signal by messages, all of which are masked one by one until somebody asks for them.
+pub(super) fn prepare(function: &Function, state: &State) {
+    let Some(msix) = &function.pci.msix else { return };
+    let Some(table) = state.window(msix.table.0).map(Window::registers) else { return };
+    let (config, at) = (pci::Access, function.pci.address);
+    msix.enable(&config, at, true, true);
+    for entry in (0..msix.vectors).filter_map(|index| msix.entry(index)) {
+        // The last word of an entry; a table is inside of its window.
+        let _ = table.write(entry + MASK, Width::Four, 1);
+    }
+    msix.enable(&config, at, true, false);
+}
+
+impl Function {
+    /// Message `index`, at the expense of `account`.
+    pub fn interrupt(
+        &self,
+        generation: u32,
+        index: u16,
+        account: &Ref<Account>,
+    ) -> Result<Interrupt, ExceptionCode> {
+        let entry = self.entry(generation, index)?;
+        // With nothing locked: what does not become one is given back.
+        let interrupt = Interrupt::message(entry, account).map_err(ClaimError::code)?;
+        let booked = self.book(generation, interrupt.line());
+        booked.map(|()| interrupt)
+    }
+
+    fn entry(&self, generation: u32, index: u16) -> Result<MessageEntry, ExceptionCode> {
+        let msix = self.pci.msix.ok_or(ExceptionCode::NotFound)?;
+        msix.entry(index).ok_or(ExceptionCode::NotFound)?;
+        let (bar, offset) = msix.table;
+        let state = self.of(generation)?;
+        let table = state.window(bar).map(Window::registers).ok_or(ExceptionCode::DeviceFault)?;
+        Ok(MessageEntry { function: self.address(), entry: index, table, offset })
+    }
+
+    /// From now on it is taken back with everything else.
+    fn book(&self, generation: u32, line: &Ref<Line>) -> Result<(), ExceptionCode> {
+        let mut state = self.of(generation)?;
+        state.prune_lines();
+        state.lines.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
+        state.lines.push(line.clone());
+        state.record.books.add(Item::Vectors, 1);
+        Ok(())
+    }
+}

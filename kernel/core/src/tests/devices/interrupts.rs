@@ -1,0 +1,108 @@
+//! Messages: whose they are, and what happens when there are too many.
+
+use super::super::bindings::Waiter;
+use super::{AT, COUNT, Driver, World, exception, plug};
+use crate::trap::HANDLERS;
+use capos_abi::{CapId, ExceptionCode, TransferSlot};
+use capos_mem::Resource;
+use capos_schema::Empty;
+use capos_schema::device::{self, InterruptParams};
+use capos_schema::interrupt;
+use kernel_hal::fake;
+use kernel_hal::message;
+
+fn ask(driver: &Driver, index: u16) -> Result<CapId, capos_abi::Cqe> {
+    let params = InterruptParams { index };
+    driver.user.call_for_cap(driver.device, device::INTERFACE_ID, device::INTERRUPT, &params)
+}
+
+fn fire(index: u16) -> bool {
+    let line = fake::irq::fire(message(AT, index));
+    line.into_iter().for_each(|line| (HANDLERS.irq)(line));
+    line.is_some()
+}
+
+#[test]
+fn a_message_is_one_vector_of_who_asks_for_it() {
+    let world = World::new();
+    plug();
+    let driver = Driver::new(&world);
+    let used = || driver.user.process().account.used(Resource::Vectors);
+    let first = ask(&driver, 0).expect("a message");
+    let last = ask(&driver, COUNT - 1).expect("a message");
+    assert_eq!(used(), 2);
+    assert_eq!(exception(ask(&driver, 0)), ExceptionCode::Exists);
+    assert_eq!(exception(ask(&driver, COUNT)), ExceptionCode::NotFound);
+    assert_eq!(exception(ask(&driver, u16::MAX)), ExceptionCode::NotFound);
+    driver.release(first);
+    assert_eq!(used(), 1);
+    ask(&driver, 0).expect("it was given back");
+    driver.reset().expect("claimed");
+    // Who has it still pays for it, but it is no more.
+    let acknowledge: Result<Empty, _> =
+        driver.user.call(last, interrupt::INTERFACE_ID, interrupt::ACKNOWLEDGE, &Empty);
+    assert_eq!(exception(acknowledge), ExceptionCode::Disconnected);
+    assert!(!fire(COUNT - 1), "nobody has it");
+    ask(&driver, COUNT - 1).expect("the new generation's");
+}
+
+#[test]
+fn a_late_message_wakes_nobody() {
+    let world = World::new();
+    plug();
+    let waiter = Waiter::new(&world);
+    let device = super::claim(&waiter.user, "edu").expect("free");
+    let driver = Driver { user: waiter.user, device };
+    let target = ask(&driver, 0).expect("a message");
+    let waiter = Waiter { user: driver.user, ..waiter };
+    let signal = waiter.signaller(0b1, 0);
+    let bind = |target| {
+        waiter.bind((target, interrupt::INTERFACE_ID), interrupt::BIND, TransferSlot::moved(signal), 0)
+    };
+    assert_eq!(bind(target).outcome(), 0);
+    assert!(fire(0));
+    assert_eq!(waiter.bits(), 1);
+    let late = fake::irq::fire(message(AT, 0)).expect("claimed");
+    let driver = Driver { user: waiter.user, device };
+    driver.reset().expect("claimed");
+    (HANDLERS.irq)(late);
+    let waiter = Waiter { user: driver.user, ..waiter };
+    assert_eq!(waiter.bits(), 0);
+}
+
+#[test]
+fn a_storm_is_not_heard_for_a_while_and_what_came_then_is_told_afterwards() {
+    let world = World::new();
+    plug();
+    let waiter = Waiter::new(&world);
+    let device = super::claim(&waiter.user, "edu").expect("free");
+    let driver = Driver { user: waiter.user, device };
+    let target = ask(&driver, 0).expect("a message");
+    let waiter = Waiter { user: driver.user, ..waiter };
+    let signal = waiter.signaller(0b1, 0);
+    let bound =
+        waiter.bind((target, interrupt::INTERFACE_ID), interrupt::BIND, TransferSlot::moved(signal), 0);
+    assert_eq!(bound.outcome(), 0);
+    let acknowledge: Result<Empty, _> =
+        waiter.user.call(target, interrupt::INTERFACE_ID, interrupt::ACKNOWLEDGE, &Empty);
+    acknowledge.expect("unmasked");
+    let is_masked = || fake::irq::is_masked(message(AT, 0));
+    // One whose driver looks each time may go on for ever.
+    for _ in 0..1000 {
+        fire(0);
+        assert_eq!(waiter.bits(), 1);
+    }
+    assert!(!is_masked());
+    // One whose driver does not look is cut short, and takes no memory.
+    fake::fail_nth_allocation(0);
+    let heard = (0..1000).take_while(|_| !is_masked() && fire(0)).count();
+    assert!(fake::never_fail(), "nothing was allocated");
+    assert!((64..=70).contains(&heard), "{heard}");
+    assert_eq!(waiter.bits(), 1);
+    // Time passes.
+    fake::time::advance(2_000_000);
+    (HANDLERS.timer)();
+    assert!(!is_masked());
+    fire(0);
+    assert_eq!(waiter.bits(), 1);
+}

@@ -1,0 +1,38 @@
+@0xa11c0de0f00d0061;
+using Capos = import "capos.capnp";
+using import "device_manager.capnp".DmaBackend;
+using import "device_mmio.capnp".DeviceMmio;
+using import "dma_pool.capnp".DmaPool;
+using import "device_queue.capnp".DeviceQueue;
+using import "interrupt.capnp".Interrupt;
+
+interface Device $Capos.kernelHosted {
+  # One function of a device, claimed. What comes from it lasts until `reset`, or until the last capability for it is gone: from then on
+  # it is stale, and its methods answer `disconnected`.
+
+  info @0 () -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, revision :UInt8, subsystemVendor :UInt16, subsystem :UInt16, messages :UInt16, line :Bool, backend :DmaBackend, generation :UInt32);
+  # What it is. `messages` is how many message interrupts it has, `line` whether it has an interrupt line.
+
+  config @1 (offset :UInt16, width :UInt8) -> (value :UInt32);
+  # 1, 2 or 4 bytes of its configuration space. Addresses in there (base addresses, those of messages) read as 0. `invalidArgument` for what is not
+  # aligned or outside. Nobody but the kernel writes there.
+
+  window @2 (bar :UInt8) -> (window :DeviceMmio);
+  # The registers behind base address register `bar`, if it shows memory; `notFound` otherwise.
+
+  interrupt @3 (index :UInt16) -> (interrupt :Interrupt);
+  # Its message `index`. `exists` while somebody has it, `notFound` beyond the last. Counts as one vector.
+
+  pool @4 (addressBits :UInt8, bufferBits :UInt8) -> (pool :DmaPool);
+  # The memory that it may reach, which there is one of: `exists` afterwards. It can address `addressBits` bits, and no buffer is larger than
+  # 1 << `bufferBits` bytes. `unsupported` without an IOMMU if the policy does not say how its descriptors are translated.
+
+  queue @5 (index :UInt16, entries :UInt16) -> (queue :DeviceQueue);
+  # Makes queue `index` of so many entries and tells the device where it is. Its memory is paid as `pool`'s, which has to be there.
+
+  start @6 () -> ();
+  # It may reach memory from now on. `wrongState` while it is not through its reset: ask again.
+
+  reset @7 () -> (generation :UInt32);
+  # Makes it quiet and takes everything back that came from it, as when it is given up; it stays claimed.
+}

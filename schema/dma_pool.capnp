@@ -1,0 +1,24 @@
+@0xa11c0de0f00d0063;
+using Capos = import "capos.capnp";
+using import "memory_object.capnp".MemoryObject;
+
+interface DmaPool $Capos.kernelHosted {
+  # The memory that one device may reach.
+
+  allocate @0 (pages :UInt32) -> (buffer :DmaBuffer);
+  # Zeroed memory that the device finds by a token. `budgetExhausted` when the caller's budget of DMA pages is used up.
+
+  usage @1 () -> (buffers :UInt32, pages :UInt32, pinned :UInt32);
+  # What there is of it. `pinned` of the buffers were handed to the device, which has not given them back.
+}
+
+interface DmaBuffer @0xf11c0de0f00d0064 $Capos.kernelHosted {
+  # Memory that one device may reach. With the last capability for it its token is nobody's; the memory stays as long as the device may
+  # write there, or somebody has it mapped.
+
+  info @0 () -> (token :UInt64, size :UInt64);
+  # What a driver writes where an address belongs: the token, or one of the `size` - 1 numbers after it for a byte further on.
+
+  memory @1 () -> (memory :MemoryObject);
+  # The memory, to be mapped.
+}
