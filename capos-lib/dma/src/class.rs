@@ -133,6 +133,12 @@ impl Class {
         backend == Backend::Direct || !matches!(self, Class::Plain)
     }
 
+    /// Bits of the addresses that the device takes at most, whatever its driver says: one drops those that it does not have, and reaches
+    /// something else.
+    pub fn address_bits(&self) -> u32 {
+        if matches!(self, Class::Edu) { edu::ADDRESS_BITS } else { u64::BITS }
+    }
+
     /// The policy of a window of so many bytes.
     pub fn table(&self, bar: u8, length: u64) -> Result<Table, TableError> {
         match self {

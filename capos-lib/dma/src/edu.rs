@@ -10,6 +10,9 @@ use crate::pool::{Pool, TokenError};
 use crate::window::{Access, Table, TableError, Widths};
 use core::fmt;
 
+/// Bits that the engine leaves of an address (`dma_mask`).
+pub const ADDRESS_BITS: u32 = 28;
+
 /// Where the device's buffer begins.
 pub const BUFFER: u64 = 0x4_0000;
 

@@ -111,6 +111,7 @@ fn windows_that_are_not_the_classes_are_closed() {
     assert!(Class::Plain.table(3, PAGE).unwrap().check_write(Backend::Bounce, 8, 4, 1).is_ok());
     assert!(!Class::Plain.may_have_dma(Backend::Bounce) && Class::Plain.may_have_dma(Backend::Direct));
     assert!(Class::Edu.may_have_dma(Backend::Bounce));
+    assert_eq!((Class::Edu.address_bits(), modern().address_bits()), (28, 64));
 }
 
 #[test]

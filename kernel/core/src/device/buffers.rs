@@ -135,7 +135,13 @@ impl Function {
         if bits > 64 || shift > SHIFT_MAX {
             return Err(ExceptionCode::InvalidArgument);
         }
-        let space = Space { bits: u32::from(bits), shift: u32::from(shift), floor: 0 };
+        // What a device drops of an address is not its driver's to say.
+        let bits = {
+            let state = self.of(generation)?;
+            let class = state.class.as_ref().ok_or(ExceptionCode::Disconnected)?;
+            u32::from(bits).min(class.address_bits())
+        };
+        let space = Space { bits, shift: u32::from(shift), floor: 0 };
         let dma = Dma::new(space, Addresses::Physical, account)?;
         let mut state = self.of(generation)?;
         if state.dma.is_some() {
