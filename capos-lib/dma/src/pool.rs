@@ -48,7 +48,7 @@ pub enum Addresses {
 /// Why there can be no such pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SpaceError {
-    /// More than 64 bits, or buffers smaller than a page.
+    /// More than 64 bits, or buffers smaller than a page, or of 4 GiB and more.
     BadShape,
     /// Slots must be a power of two, and not too many.
     BadSlots,
@@ -80,8 +80,6 @@ pub enum TokenError {
     Wraps,
     /// It names no byte at all.
     Empty,
-    /// The buffer is in use more often than can be counted.
-    TooManyPins,
 }
 
 /// One buffer, or room for one.
@@ -89,14 +87,14 @@ pub enum TokenError {
 pub struct Slot {
     /// The token of its first byte.
     token: u64,
-    /// Bytes that can be named: none when it was removed.
-    room: u64,
     /// What the device is given for its first byte.
     base: u64,
+    /// How often the device has it. Nobody counts that far.
+    pins: u64,
+    /// Bytes that can be named: none when it was removed.
+    room: u32,
     /// Pages that it has: none when there is no buffer.
     pages: u32,
-    /// How often the device has it.
-    pins: u32,
 }
 
 /// A place that a token names.
@@ -130,7 +128,7 @@ pub struct Buffer {
     /// What the device was given for it.
     pub addresses: Range<u64>,
     /// How often the device was given it.
-    pub pins: u32,
+    pub pins: u64,
 }
 
 /// All buffers of one driver.
@@ -154,11 +152,14 @@ impl Pool {
         if !slots.len().is_power_of_two() || slots.len() > MOST_SLOTS {
             return Err(SpaceError::BadSlots);
         }
-        let length = (1u64).checked_shl(space.shift).filter(|length| *length >= PAGE && space.bits <= 64);
-        let numbers = length.zip(space.bits.checked_sub(space.shift).filter(|bits| *bits > 0));
-        let (length, bits) = numbers.ok_or(SpaceError::BadShape)?;
+        if !(PAGE.trailing_zeros()..32).contains(&space.shift)
+            || !(space.shift + 1..=64).contains(&space.bits)
+        {
+            return Err(SpaceError::BadShape);
+        }
+        let (length, bits) = (1 << space.shift, space.bits - space.shift);
         // The first is never 0, so that a token is never 0 either.
-        let numbers = space.floor.div_ceil(length).max(1)..(1 << bits);
+        let numbers = space.floor.div_ceil(length).max(1)..1 << bits;
         let pool =
             Pool { slots, space, addresses, next: numbers.start, numbers, wrapped: false, reclaimable: 0 };
         let hole = pool.interrupts();
@@ -169,16 +170,18 @@ impl Pool {
 
     /// Adds a buffer of whole pages that lie behind each other from `physical`, and gives its token.
     pub fn insert(&mut self, pages: u64, physical: u64) -> Result<u64, InsertError> {
-        let room = pages.checked_mul(PAGE).filter(|room| *room > 0 && *room <= 1 << self.space.shift);
-        let (room, pages) = room.zip(u32::try_from(pages).ok()).ok_or(InsertError::BadLength)?;
+        let length = pages.checked_mul(PAGE).filter(|length| *length > 0 && *length <= 1 << self.space.shift);
+        let length = length.ok_or(InsertError::BadLength)?;
+        // The longest buffer has less than 4 GiB.
+        let (room, pages) = (length as u32, pages as u32);
         if self.addresses == Addresses::Physical {
-            self.reachable(physical, room)?;
+            self.reachable(physical, length)?;
         }
         let (number, place) = self.free_number().ok_or(InsertError::Full)?;
         let token = number << self.space.shift;
         let base = if self.addresses == Addresses::Iova { token } else { physical };
         if let Some(slot) = self.slots.get_mut(place) {
-            *slot = Slot { token, room, base, pages, pins: 0 };
+            *slot = Slot { token, base, pins: 0, room, pages };
         }
         self.next = number + 1;
         Ok(token)
@@ -220,7 +223,7 @@ impl Pool {
         let buffer = self.slots.get_mut(place);
         match buffer.and_then(|it| Some((it.offset(token, length)?, it))) {
             Some((offset, it)) => {
-                it.pins = it.pins.checked_add(1).ok_or(TokenError::TooManyPins)?;
+                it.pins = it.pins.wrapping_add(1);
                 Ok(Located { slot: place as u16, offset, address: it.base.wrapping_add(offset) })
             }
             None => Err(self.wrong(token, length)),
@@ -231,9 +234,8 @@ impl Pool {
     #[inline]
     pub fn unpin(&mut self, slot: u16) {
         let Some(buffer) = self.slots.get_mut(usize::from(slot)) else { return };
-        let Some(pins) = buffer.pins.checked_sub(1) else { return };
-        buffer.pins = pins;
-        if pins == 0 && buffer.room == 0 {
+        buffer.pins = buffer.pins.wrapping_sub(1);
+        if buffer.pins == 0 && buffer.room == 0 {
             self.reclaimable += 1;
         }
     }
@@ -335,7 +337,7 @@ impl Slot {
         let offset = token.wrapping_sub(self.token);
         // For no bytes at all this is more than there ever is room for.
         let further = length.wrapping_sub(1);
-        (offset < self.room.checked_sub(further)?).then_some(offset)
+        (offset < u64::from(self.room).checked_sub(further)?).then_some(offset)
     }
 }
 
@@ -347,7 +349,6 @@ impl fmt::Display for TokenError {
             Self::OutOfRange => "the driver's token reaches beyond its buffer",
             Self::Wraps => "the driver's token reaches beyond the last address",
             Self::Empty => "the driver's token names no byte",
-            Self::TooManyPins => "the driver uses a buffer more often than can be counted",
         })
     }
 }

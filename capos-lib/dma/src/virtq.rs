@@ -252,7 +252,7 @@ impl Queue {
             return Err(Reason::InUse);
         }
         let at = u32::from(index) * DESCRIPTOR;
-        let (token, rest) = (shadow.read64(at), shadow.read64(at + 8));
+        let [token, rest] = shadow.read_pair(at);
         // Length in the lower half, then flags, then the next descriptor (2.7.5).
         let (length, link) = (rest as u32, (rest >> 32) as u32);
         let flags = link as u16;
@@ -270,8 +270,7 @@ impl Queue {
         let state = if chain.descriptors == 0 { State::Head } else { State::Rest };
         *known = Descriptor { link, slot: place.slot, state };
         *chain = Chain { descriptors: chain.descriptors + 1, writes };
-        real.write64(at, place.address);
-        real.write64(at + 8, rest);
+        real.write_pair(at, [place.address, rest]);
         Ok(next(link))
     }
 

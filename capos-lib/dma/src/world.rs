@@ -257,7 +257,7 @@ impl Memory {
 
     /// Fails unless so many pieces are pinned.
     pub fn check_pins(&self, pieces: usize) {
-        let pins: u32 = self.pool.buffers().map(|it| it.pins).sum();
+        let pins: u64 = self.pool.buffers().map(|it| it.pins).sum();
         assert_eq!(pins as usize, pieces, "what the device has is pinned, and nothing else");
     }
 

@@ -121,7 +121,7 @@ fn a_driver_that_begins_anew_finds_a_device_that_forgot_and_buffers_without_pins
             driver.kernel.publish();
             assert_eq!(driver.kernel.refused, Vec::<String>::new(), "{interface:?} {backend:?} life {life}");
         }
-        let pins = |driver: &Driver| driver.kernel.pool.buffers().map(|it| it.pins).sum::<u32>();
+        let pins = |driver: &Driver| driver.kernel.pool.buffers().map(|it| it.pins).sum::<u64>();
         assert_eq!(pins(&driver), if backend == Backend::Bounce { 4 } else { 0 });
         driver.kernel.reset();
         assert_eq!((pins(&driver), driver.kernel.device.works()), (0, false));

@@ -108,7 +108,7 @@ impl Bench {
         self.queue.collect(&self.real, &mut self.memory.pool, &mut self.controller)
     }
 
-    fn pins(&self) -> Vec<u32> {
+    fn pins(&self) -> Vec<u64> {
         self.memory.pool.buffers().map(|it| it.pins).collect()
     }
 }
@@ -181,7 +181,7 @@ fn the_longest_transfer() {
     let slot = it.memory.pool.locate(small, 1).unwrap().slot;
     it.words.0.extend((0..u64::from(LIST)).map(|n| ((slot, 8 * n), big)));
     assert!(it.try_one(read(0, [big, small], 8 * u64::from(LIST) + 8)).is_ok());
-    assert_eq!(it.pins(), [u32::from(LIST) + 1, 0]);
+    assert_eq!(it.pins(), [u64::from(LIST) + 1, 0]);
     it.queue.abandon(&mut it.memory.pool);
     assert_eq!(it.pins(), [0, 0]);
 }

@@ -95,6 +95,8 @@ fn spaces_without_room_are_refused() {
     assert_eq!(try_with(65, 14, 0, 1), Some(SpaceError::BadShape));
     assert_eq!(try_with(64, 64, 0, 1), Some(SpaceError::BadShape));
     assert_eq!(try_with(64, u32::MAX, 0, 1), Some(SpaceError::BadShape));
+    assert_eq!(try_with(64, 32, 0, 1), Some(SpaceError::BadShape));
+    assert_eq!(try_with(64, 31, 0, 1), None);
     assert_eq!(try_with(28, 14, 0, 3), Some(SpaceError::BadSlots));
     assert_eq!(try_with(28, 14, 0, 0), Some(SpaceError::BadSlots));
     assert_eq!(try_with(64, 14, 0, 2 * MOST_SLOTS), Some(SpaceError::BadSlots));
@@ -129,23 +131,11 @@ fn numbers_go_round_and_leave_the_interrupts_out() {
     assert_eq!(pool.locate(given[0], PAGE + 1), Err(TokenError::OutOfRange), "never beyond what it names");
 }
 
-#[test]
-fn pins_are_counted_to_the_last() {
-    let mut pool = edu();
-    let token = pool.insert(1, 0).unwrap();
-    pool.slots[1].pins = u32::MAX;
-    assert_eq!(pool.pin(token, 1), Err(TokenError::TooManyPins));
-    pool.unpin(1);
-    assert!(pool.pin(token, 1).is_ok());
-    pool.unpin(0);
-    pool.unpin(u16::MAX);
-}
-
 /// What the pool should be: live buffers by token, dying ones by slot, and every token that was.
 #[derive(Default)]
 struct Model {
-    live: BTreeMap<u64, (Range<u64>, u16, u32)>,
-    dying: BTreeMap<u16, (Range<u64>, u32)>,
+    live: BTreeMap<u64, (Range<u64>, u16, u64)>,
+    dying: BTreeMap<u16, (Range<u64>, u64)>,
     gone: BTreeSet<u64>,
 }
 

@@ -84,6 +84,11 @@ impl Shadow for Memory {
     fn read64(&self, offset: u32) -> u64 {
         self.memory.load64(offset as usize).unwrap_or(0)
     }
+
+    #[inline]
+    fn read_pair(&self, offset: u32) -> [u64; 2] {
+        self.memory.load_pair(offset as usize).unwrap_or([0, 0])
+    }
 }
 
 impl Real for Memory {
@@ -105,6 +110,11 @@ impl Real for Memory {
     #[inline]
     fn write64(&self, offset: u32, value: u64) {
         let _ = self.memory.store64(offset as usize, value);
+    }
+
+    #[inline]
+    fn write_pair(&self, offset: u32, pair: [u64; 2]) {
+        let _ = self.memory.store_pair(offset as usize, pair);
     }
 
     #[inline]

@@ -68,6 +68,17 @@ impl DmaMemory {
         self.load(offset).map(u64::from_le_bytes)
     }
 
+    /// Two words of eight bytes, one after the other.
+    pub fn load_pair(&self, offset: usize) -> Result<[u64; 2], OutOfRange> {
+        Ok([self.load64(offset)?, self.load64(offset + 8)?])
+    }
+
+    /// Changes two words of eight bytes.
+    pub fn store_pair(&self, offset: usize, [first, second]: [u64; 2]) -> Result<(), OutOfRange> {
+        self.store64(offset, first)?;
+        self.store64(offset + 8, second)
+    }
+
     /// Changes two bytes.
     pub fn store16(&self, offset: usize, value: u16) -> Result<(), OutOfRange> {
         self.store(offset, &value.to_le_bytes())

@@ -84,6 +84,26 @@ impl DmaMemory {
         self.load(offset)
     }
 
+    /// Two words of eight bytes, one after the other.
+    #[inline]
+    pub fn load_pair(&self, offset: usize) -> Result<[u64; 2], OutOfRange> {
+        let at = self.at::<[u64; 2]>(offset)?.cast::<u64>();
+        // SAFETY: both are aligned and inside; plain integers, of which any bytes are some.
+        Ok(unsafe { [ptr::read_volatile(at), ptr::read_volatile(at.add(1))] })
+    }
+
+    /// Changes two words of eight bytes.
+    #[inline]
+    pub fn store_pair(&self, offset: usize, [first, second]: [u64; 2]) -> Result<(), OutOfRange> {
+        let at = self.at::<[u64; 2]>(offset)?.cast::<u64>();
+        // SAFETY: as for loading.
+        unsafe {
+            ptr::write_volatile(at, first);
+            ptr::write_volatile(at.add(1), second);
+        }
+        Ok(())
+    }
+
     /// Changes two bytes.
     #[inline]
     pub fn store16(&self, offset: usize, value: u16) -> Result<(), OutOfRange> {
