@@ -7,6 +7,27 @@ enum ProcessState {
   ended @2;
 }
 
+enum IommuKind {
+  unknown @0;
+  # Firmware's tables do not hold together.
+
+  intel @1;
+  amd @2;
+}
+
+enum IommuInterrupts {
+  # Whether an IOMMU keeps interrupts to those who have them.
+
+  proven @0;
+  # One that was entered arrived, one that was not did not.
+
+  forgeable @1;
+  # One that was not entered arrived: a device that may write where interrupts are can raise any.
+
+  unproven @2;
+  # Neither arrived, so that nothing is known.
+}
+
 interface SystemInfo $Capos.kernelHosted {
   # What this machine is and what it is doing. Read-only. Holds no addresses.
 
@@ -72,4 +93,9 @@ interface SystemInfo $Capos.kernelHosted {
 
   pciCapability @16 (function :UInt32, index :UInt32) -> (id :UInt16, extended :Bool, text :Text);
   # One entry of the lists of what a PCI function can do, in words; `notFound` beyond the last.
+
+  iommu @17 (index :UInt32) -> (kind :IommuKind, interrupts :IommuInterrupts, bits :UInt32, faults :UInt64, lost :UInt64, last :UInt32, state :Text);
+  # One IOMMU; `notFound` beyond the last. `state` is `on`, `silent` when it stopped doing what it is told, or why it is not used: then none is.
+  # `interrupts` says what was seen at boot. `faults` counts what devices were kept from, `last` is the function that was last (as in `pciFunction`),
+  # and `lost` counts how often there were more than could be told.
 }

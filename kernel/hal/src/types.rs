@@ -296,10 +296,12 @@ pub enum IommuState {
 /// One IOMMU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IommuInfo {
-    /// "intel" or "amd".
-    pub kind: &'static str,
+    /// Whose kind.
+    pub kind: IommuKind,
     /// Why it is not used, if it is not.
     pub unusable: Option<&'static str>,
+    /// Whether interrupts are kept to those who have them.
+    pub interrupts: IommuInterrupts,
     /// Bits of addresses that it translates.
     pub bits: u32,
     /// Whether it has done what it was told so far. One that has not is told nothing any more.
@@ -308,6 +310,30 @@ pub struct IommuInfo {
     pub faults: u64,
     /// How often it could not tell from what, as too much came at once.
     pub lost: u64,
+    /// The function that it last kept from something.
+    pub last: u16,
+}
+
+/// Whether an IOMMU keeps interrupts to those who have them, as tried at boot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IommuInterrupts {
+    /// One that was entered arrived, one that was not did not.
+    Proven,
+    /// One that was not entered arrived: a device that may write where interrupts are can raise any.
+    Forgeable,
+    /// Neither arrived, so that nothing is known.
+    Unproven,
+}
+
+/// Kinds of IOMMUs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IommuKind {
+    /// Firmware's tables do not hold together.
+    Unknown,
+    /// VT-d.
+    Intel,
+    /// AMD-Vi.
+    Amd,
 }
 
 /// Why a domain was not made or changed. Nothing was changed, but for [`IommuError::Unresponsive`].

@@ -44,6 +44,95 @@ pub const ACPI_FACT: u16 = 14;
 pub const PCI_BAR: u16 = 15;
 /// `pciCapability`: One entry of the lists of what a PCI function can do, in words; `notFound` beyond the last.
 pub const PCI_CAPABILITY: u16 = 16;
+/// `iommu`: One IOMMU; `notFound` beyond the last.
+pub const IOMMU: u16 = 17;
+
+/// Whether an IOMMU keeps interrupts to those who have them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u16)]
+pub enum IommuInterrupts {
+    /// One that was entered arrived, one that was not did not.
+    #[default]
+    Proven = 0,
+    /// One that was not entered arrived: a device that may write where interrupts are can raise any.
+    Forgeable = 1,
+    /// Neither arrived, so that nothing is known.
+    Unproven = 2,
+}
+
+impl IommuInterrupts {
+    /// All of them.
+    pub const ALL: [IommuInterrupts; 3] =
+        [IommuInterrupts::Proven, IommuInterrupts::Forgeable, IommuInterrupts::Unproven];
+
+    /// The number on the wire.
+    #[inline]
+    pub const fn to_wire(self) -> u16 {
+        self as u16
+    }
+
+    /// The value of a number from the wire, which may be of a newer schema.
+    #[inline]
+    pub const fn from_wire(raw: u16) -> Result<IommuInterrupts, DecodeError> {
+        match raw {
+            0 => Ok(IommuInterrupts::Proven),
+            1 => Ok(IommuInterrupts::Forgeable),
+            2 => Ok(IommuInterrupts::Unproven),
+            _ => Err(DecodeError::UnknownEnumerant(raw)),
+        }
+    }
+
+    /// The name in the schema, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            IommuInterrupts::Proven => "proven",
+            IommuInterrupts::Forgeable => "forgeable",
+            IommuInterrupts::Unproven => "unproven",
+        }
+    }
+}
+
+/// `IommuKind`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u16)]
+pub enum IommuKind {
+    /// Firmware's tables do not hold together.
+    #[default]
+    Unknown = 0,
+    Intel = 1,
+    Amd = 2,
+}
+
+impl IommuKind {
+    /// All of them.
+    pub const ALL: [IommuKind; 3] = [IommuKind::Unknown, IommuKind::Intel, IommuKind::Amd];
+
+    /// The number on the wire.
+    #[inline]
+    pub const fn to_wire(self) -> u16 {
+        self as u16
+    }
+
+    /// The value of a number from the wire, which may be of a newer schema.
+    #[inline]
+    pub const fn from_wire(raw: u16) -> Result<IommuKind, DecodeError> {
+        match raw {
+            0 => Ok(IommuKind::Unknown),
+            1 => Ok(IommuKind::Intel),
+            2 => Ok(IommuKind::Amd),
+            _ => Err(DecodeError::UnknownEnumerant(raw)),
+        }
+    }
+
+    /// The name in the schema, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            IommuKind::Unknown => "unknown",
+            IommuKind::Intel => "intel",
+            IommuKind::Amd => "amd",
+        }
+    }
+}
 
 /// `ProcessState`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -945,6 +1034,73 @@ impl<'a> Decode<'a> for PciCapabilityResults<'a> {
             id: message.data[0] as u16,
             extended: (message.data[0] >> 16) & 1 != 0,
             text: message.text(0)?,
+        })
+    }
+}
+
+/// Parameters of `iommu`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct IommuParams {
+    pub index: u32,
+}
+
+impl Encode for IommuParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.index)], [])
+    }
+}
+
+impl Decode<'_> for IommuParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(IommuParams { index: message.data[0] as u32 })
+    }
+}
+
+/// Results of `iommu`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct IommuResults<'a> {
+    pub kind: IommuKind,
+    pub interrupts: IommuInterrupts,
+    pub bits: u32,
+    pub faults: u64,
+    pub lost: u64,
+    pub last: u32,
+    pub state: &'a str,
+}
+
+impl Encode for IommuResults<'_> {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(
+            out,
+            [
+                u64::from(self.kind.to_wire())
+                    | (u64::from(self.interrupts.to_wire()) << 16)
+                    | (u64::from(self.bits) << 32),
+                self.faults,
+                self.lost,
+                u64::from(self.last),
+            ],
+            [Pointer::Text(self.state)],
+        )
+    }
+}
+
+impl<'a> Decode<'a> for IommuResults<'a> {
+    #[inline]
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<4, 1>::parse(message)?;
+        Ok(IommuResults {
+            kind: IommuKind::from_wire(message.data[0] as u16)?,
+            interrupts: IommuInterrupts::from_wire((message.data[0] >> 16) as u16)?,
+            bits: (message.data[0] >> 32) as u32,
+            faults: message.data[1],
+            lost: message.data[2],
+            last: message.data[3] as u32,
+            state: message.text(0)?,
         })
     }
 }

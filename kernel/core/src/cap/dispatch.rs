@@ -826,6 +826,11 @@ impl Serve for super::system_info::SystemInfo {
                     self.pci_capability(call, params)
                 })
             }
+            system_info::IOMMU => {
+                with(message, buffers.answer.len() >= 48, |params: system_info::IommuParams| {
+                    self.iommu(call, params)
+                })
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

@@ -7,7 +7,8 @@ use capos_abi::{CapId, ExceptionCode};
 use capos_pci::model::Device;
 use capos_schema::system_info as schema;
 use capos_schema::{Decode, Encode};
-use kernel_hal::fake::pci;
+use kernel_hal::fake::{iommu, pci};
+use kernel_hal::{Access, DmaFault, Reason, Refused};
 use std::string::String;
 use std::vec::Vec;
 
@@ -116,4 +117,24 @@ fn tables_tell_one_fact_after_the_other() {
     };
     assert_eq!((fact(0, 0), fact(1, 1)), (Some("one thing".into()), Some("another".into())));
     assert_eq!((fact(0, 2), fact(2, 0), fact(u32::MAX, u32::MAX)), (None, None, None));
+}
+
+#[test]
+fn an_iommu_tells_how_it_is() {
+    let world = World::new();
+    let asker = asker(&world);
+    let look = |index| ask(&asker, schema::IOMMU, &schema::IommuParams { index });
+    assert_eq!(look(0), None);
+    iommu::install();
+    let bytes = look(0).unwrap();
+    let found = schema::IommuResults::decode(&bytes).unwrap();
+    assert_eq!((found.kind, found.interrupts), (schema::IommuKind::Intel, schema::IommuInterrupts::Proven));
+    assert_eq!((found.state, found.bits), ("on", 39));
+    let what = Refused { source: 8, access: Access::Write, address: 0x1000, reason: Reason::Denied };
+    iommu::report(DmaFault { when_ns: 1, what });
+    iommu::fall_silent();
+    let bytes = look(0).unwrap();
+    let found = schema::IommuResults::decode(&bytes).unwrap();
+    assert_eq!((found.state, found.faults, found.lost, found.last), ("silent", 1, 0, 8));
+    assert_eq!(look(1), None);
 }

@@ -3,7 +3,7 @@
 use super::mem::Frames;
 use crate::account::Account;
 use crate::sync::Ref;
-use crate::types::{DmaFault, IommuError, IommuInfo, IommuState};
+use crate::types::{DmaFault, IommuError, IommuInfo, IommuInterrupts, IommuKind, IommuState};
 use alloc::vec::Vec;
 use capos_abi::PAGE_SIZE;
 use std::collections::VecDeque;
@@ -18,6 +18,8 @@ struct Unit {
     attached: Vec<u32>,
     pages: Vec<Page>,
     faults: VecDeque<DmaFault>,
+    count: u64,
+    last: u16,
 }
 
 static UNIT: Mutex<Unit> = Mutex::new(Unit {
@@ -26,6 +28,8 @@ static UNIT: Mutex<Unit> = Mutex::new(Unit {
     attached: Vec::new(),
     pages: Vec::new(),
     faults: VecDeque::new(),
+    count: 0,
+    last: 0,
 });
 
 fn with<R>(work: impl FnOnce(&mut Unit) -> R) -> R {
@@ -40,6 +44,8 @@ pub(super) fn reset() {
             attached: Vec::new(),
             pages: Vec::new(),
             faults: VecDeque::new(),
+            count: 0,
+            last: 0,
         }
     });
 }
@@ -56,7 +62,11 @@ pub fn fall_silent() {
 
 /// It kept a device from something.
 pub fn report(fault: DmaFault) {
-    with(|unit| unit.faults.push_back(fault));
+    with(|unit| {
+        unit.count += 1;
+        unit.last = fault.what.source;
+        unit.faults.push_back(fault);
+    });
 }
 
 /// What `function` reaches at `iova`: the frames' label, which page of them, and whether it may write.
@@ -75,9 +85,18 @@ pub fn state() -> IommuState {
 
 /// Unit number `index`.
 pub fn info(index: usize) -> Option<IommuInfo> {
-    let there = |unit: &mut Unit| (unit.present && index == 0).then_some(unit.answers);
-    let answers = with(there)?;
-    Some(IommuInfo { kind: "fake", unusable: None, bits: 39, answers, faults: 0, lost: 0 })
+    with(|unit| {
+        (unit.present && index == 0).then_some(IommuInfo {
+            kind: IommuKind::Intel,
+            unusable: None,
+            interrupts: IommuInterrupts::Proven,
+            bits: 39,
+            answers: unit.answers,
+            faults: unit.count,
+            lost: 0,
+            last: unit.last,
+        })
+    })
 }
 
 /// Whether an IOMMU serves a function.

@@ -10,6 +10,7 @@ extern crate alloc;
 mod acpi;
 mod audit;
 mod devices;
+mod iommu;
 mod logs;
 mod machine;
 mod pci;
@@ -43,7 +44,7 @@ impl<'a> Sources<'a> {
 }
 
 /// Every command and what it tells.
-pub const COMMANDS: [(&str, &str); 14] = [
+pub const COMMANDS: [(&str, &str); 15] = [
     ("help", "what can be asked"),
     ("status", "the whole at a glance"),
     ("cpu", "processors and their counters"),
@@ -51,6 +52,7 @@ pub const COMMANDS: [(&str, &str); 14] = [
     ("audit", "the kernel's books, and whether they are in order"),
     ("acpi", "ACPI tables and what they say"),
     ("pci", "PCI functions, where they answer and what they can do"),
+    ("iommu", "whether devices are kept to what they were given"),
     ("irq", "interrupts by line and by message"),
     ("timers", "clock sources"),
     ("devices", "PCI functions and lines by what they are"),
@@ -100,6 +102,7 @@ async fn report(
         "audit" => audit::all(sources.system()?).await?,
         "acpi" => acpi::all(sources.system()?).await?,
         "pci" => pci::all(sources.system()?).await?,
+        "iommu" => alloc::vec![iommu::all(sources.system()?).await?],
         "irq" => alloc::vec![devices::irq(sources.system()?).await?],
         "timers" => alloc::vec![machine::timers(sources.system()?).await?],
         "devices" => alloc::vec![devices::all(sources.system()?).await?],

@@ -122,6 +122,19 @@ pub(crate) const PCI_BAR: Shape = shape(
 );
 pub(crate) const PCI_CAPABILITY: Shape =
     shape("pci_capability", &[("address", Left), ("extended", Left), ("id", Left), ("what", Left)]);
+pub(crate) const IOMMU: Shape = shape(
+    "iommu",
+    &[
+        ("unit", Right),
+        ("type", Left),
+        ("state", Left),
+        ("interrupts", Left),
+        ("bits", Right),
+        ("faults", Right),
+        ("lost", Right),
+        ("last", Left),
+    ],
+);
 pub(crate) const IRQ: Shape = shape(
     "irq",
     &[
@@ -144,7 +157,7 @@ pub(crate) const LOG: Shape =
 mod tests {
     use super::*;
 
-    const ALL: [Shape; 19] = [
+    const ALL: [Shape; 20] = [
         HELP,
         STATUS,
         CPU,
@@ -160,6 +173,7 @@ mod tests {
         PCI,
         PCI_BAR,
         PCI_CAPABILITY,
+        IOMMU,
         IRQ,
         TIMERS,
         DEVICE,

@@ -5,7 +5,7 @@
 use alloc::string::String;
 
 use capos_abi::MAX_MESSAGE;
-use capos_schema::system_info::ProcessState;
+use capos_schema::system_info::{IommuInterrupts, IommuKind, ProcessState};
 use capos_schema::{Decode, DecodeError, Empty, system_info as schema};
 
 use super::{Method, ask, call, plain_results};
@@ -71,6 +71,8 @@ const PCI_BAR: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::PCI_BAR, caps: 0, bytes: MAX_MESSAGE };
 const PCI_CAPABILITY: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::PCI_CAPABILITY, caps: 0, bytes: MAX_MESSAGE };
+const IOMMU: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::IOMMU, caps: 0, bytes: MAX_MESSAGE };
 
 impl SystemInfoClient {
     /// The capability.
@@ -310,6 +312,21 @@ impl SystemInfoClient {
     ) -> Result<PciCapabilityReply, CallError> {
         let params = schema::PciCapabilityParams { function, index };
         ask(&self.cap, PCI_CAPABILITY, &params, pci_capability_results)
+    }
+
+    /// One IOMMU; `notFound` beyond the last. `state` is `on`, `silent` when it stopped doing what it is told, or why it is not used: then none is.
+    /// `interrupts` says what was seen at boot. `faults` counts what devices were kept from, `last` is the function that was last (as in `pciFunction`),
+    /// and `lost` counts how often there were more than could be told.
+    pub async fn iommu(&self, index: u32) -> Result<IommuReply, CallError> {
+        let params = schema::IommuParams { index };
+        let reply = call(&self.cap, IOMMU, &params, &[]).await?;
+        Ok(iommu_results(reply.bytes())?)
+    }
+
+    /// Like `iommu`, but the thread waits for the answer.
+    pub fn iommu_blocking(&self, index: u32) -> Result<IommuReply, CallError> {
+        let params = schema::IommuParams { index };
+        ask(&self.cap, IOMMU, &params, iommu_results)
     }
 }
 
@@ -559,4 +576,29 @@ pub struct PciCapabilityReply {
 fn pci_capability_results(bytes: &[u8]) -> Result<PciCapabilityReply, DecodeError> {
     let results = schema::PciCapabilityResults::decode(bytes)?;
     Ok(PciCapabilityReply { id: results.id, extended: results.extended, text: String::from(results.text) })
+}
+
+/// What `iommu` answers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct IommuReply {
+    pub kind: IommuKind,
+    pub interrupts: IommuInterrupts,
+    pub bits: u32,
+    pub faults: u64,
+    pub lost: u64,
+    pub last: u32,
+    pub state: String,
+}
+
+fn iommu_results(bytes: &[u8]) -> Result<IommuReply, DecodeError> {
+    let results = schema::IommuResults::decode(bytes)?;
+    Ok(IommuReply {
+        kind: results.kind,
+        interrupts: results.interrupts,
+        bits: results.bits,
+        faults: results.faults,
+        lost: results.lost,
+        last: results.last,
+        state: String::from(results.state),
+    })
 }

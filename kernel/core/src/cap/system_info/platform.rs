@@ -7,11 +7,12 @@ use capos_abi::ExceptionCode;
 use capos_pci::capability::{extended, list};
 use capos_pci::{Address, COMMAND, Config, Function};
 use capos_schema::system_info::{
-    AcpiFactParams, AcpiFactResults, AcpiTableParams, AcpiTableResults, PciBarParams, PciBarResults,
-    PciCapabilityParams, PciCapabilityResults, PciFunctionParams, PciFunctionResults,
+    AcpiFactParams, AcpiFactResults, AcpiTableParams, AcpiTableResults, IommuInterrupts, IommuKind,
+    IommuParams, IommuResults, PciBarParams, PciBarResults, PciCapabilityParams, PciCapabilityResults,
+    PciFunctionParams, PciFunctionResults,
 };
 use core::fmt::Write;
-use kernel_hal::{acpi, pci};
+use kernel_hal::{IommuInterrupts as Interrupts, IommuKind as Kind, acpi, iommu, pci};
 
 const UNSUPPORTED: Outcome = Outcome::exception(ExceptionCode::Unsupported);
 
@@ -44,6 +45,27 @@ impl SystemInfo {
             index += 1;
         });
         or_not_found(call, text.as_ref().map(|text| AcpiFactResults { text: text.as_str() }))
+    }
+
+    pub(in crate::cap) fn iommu(&self, call: &mut Call<'_>, params: IommuParams) -> Outcome {
+        let Some(found) = iommu::info(params.index as usize) else { return NOT_FOUND };
+        call.reply_large(&IommuResults {
+            kind: match found.kind {
+                Kind::Unknown => IommuKind::Unknown,
+                Kind::Intel => IommuKind::Intel,
+                Kind::Amd => IommuKind::Amd,
+            },
+            interrupts: match found.interrupts {
+                Interrupts::Proven => IommuInterrupts::Proven,
+                Interrupts::Forgeable => IommuInterrupts::Forgeable,
+                Interrupts::Unproven => IommuInterrupts::Unproven,
+            },
+            bits: found.bits,
+            faults: found.faults,
+            lost: found.lost,
+            last: u32::from(found.last),
+            state: found.unusable.unwrap_or(if found.answers { "on" } else { "silent" }),
+        })
     }
 
     pub(in crate::cap) fn pci_function(&self, call: &mut Call<'_>, params: PciFunctionParams) -> Outcome {

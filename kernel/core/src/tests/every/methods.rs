@@ -643,6 +643,10 @@ static CASES: &[Case] = &[
         let params = system_info::PciCapabilityParams { function: 8, index: 0 };
         on_system(world, system_info::PCI_CAPABILITY, &params)
     }),
+    case("system_info::IOMMU", |world| {
+        kernel_hal::fake::iommu::install();
+        on_system(world, system_info::IOMMU, &system_info::IommuParams { index: 0 })
+    }),
     case("system_info::IRQ", |world| {
         let scene = on_system(world, system_info::IRQ, &system_info::IrqParams { index: 0 });
         let line = Interrupt::isa(4).unwrap_or_else(|_| panic!("a free line"));

@@ -149,6 +149,11 @@ impl Pin {
         self.write(self.register + 1, upper);
     }
 
+    /// Has it raise `vector` at the CPU with controller `target` by its own word, as without an IOMMU. It is masked.
+    pub fn set_unremapped(&self, target: u32) {
+        self.write(self.register + 1, target << 24);
+    }
+
     /// Who its controller is to an IOMMU.
     pub fn origin(&self) -> Option<Origin> {
         self.origin

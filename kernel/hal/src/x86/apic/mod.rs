@@ -20,6 +20,7 @@ mod register {
     pub const TASK_PRIORITY: u32 = 0x080;
     pub const END_OF_INTERRUPT: u32 = 0x0b0;
     pub const SPURIOUS: u32 = 0x0f0;
+    pub const REQUESTED: u32 = 0x200;
     pub const COMMAND: u32 = 0x300;
     pub const COMMAND_HIGH: u32 = 0x310;
     pub const TIMER: u32 = 0x320;
@@ -123,6 +124,12 @@ pub(super) fn id() -> u32 {
 #[inline]
 pub(super) fn end_of_interrupt() {
     write(register::END_OF_INTERRUPT, 0);
+}
+
+/// Whether an interrupt waits for this CPU to take it.
+pub(super) fn is_requested(vector: u8) -> bool {
+    // 32 vectors to a register (SDM vol. 3, 10.8.4).
+    read(register::REQUESTED + u32::from(vector / 32) * 0x10) >> (vector % 32) & 1 != 0
 }
 
 /// Interrupts the CPU with controller `target`.

@@ -4,6 +4,7 @@ use super::Refused;
 use super::amd::Amd;
 use super::intel::Intel;
 use super::unit::Kind;
+use crate::types::IommuKind;
 use crate::x86::acpi::{self, Remapping};
 use crate::x86::{apic, pci};
 use alloc::vec::Vec;
@@ -24,10 +25,10 @@ pub struct Found {
 }
 
 impl Serves {
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> IommuKind {
         match self {
-            Serves::Intel(_) => "intel",
-            Serves::Amd(_) => "amd",
+            Serves::Intel(_) => IommuKind::Intel,
+            Serves::Amd(_) => IommuKind::Amd,
         }
     }
 
@@ -110,7 +111,7 @@ fn is_named(unit: &RemappingUnit<'_>, function: u16) -> bool {
 }
 
 /// Firmware's tables say something that keeps all from being used.
-fn refused(kind: &'static str, reason: &'static str) -> Vec<Refused> {
+fn refused(kind: IommuKind, reason: &'static str) -> Vec<Refused> {
     let mut refused = Vec::new();
     if refused.try_reserve(1).is_ok() {
         refused.push((kind, reason));
@@ -122,7 +123,9 @@ fn refused(kind: &'static str, reason: &'static str) -> Vec<Refused> {
 pub fn units() -> Result<Vec<Found>, Vec<Refused>> {
     match acpi::remapping() {
         Remapping::None => Ok(Vec::new()),
-        Remapping::Broken => Err(refused("unknown", "firmware's table of it does not hold together")),
+        Remapping::Broken => {
+            Err(refused(IommuKind::Unknown, "firmware's table of it does not hold together"))
+        }
         Remapping::Intel(dmar) => intel(&dmar),
         Remapping::Amd(ivrs) => amd(&ivrs),
     }
@@ -130,7 +133,7 @@ pub fn units() -> Result<Vec<Found>, Vec<Refused>> {
 
 fn intel(dmar: &Dmar<'static>) -> Result<Vec<Found>, Vec<Refused>> {
     if !dmar.remaps_interrupts() {
-        return Err(refused("intel", "firmware says that interrupts are not remapped"));
+        return Err(refused(IommuKind::Intel, "firmware says that interrupts are not remapped"));
     }
     let x2apic = apic::is_x2apic();
     collect(dmar.units().map(|unit| Found {

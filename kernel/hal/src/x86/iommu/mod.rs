@@ -9,6 +9,7 @@ mod domain;
 mod find;
 mod intel;
 mod interrupts;
+mod proof;
 mod tables;
 mod unit;
 mod words;
@@ -21,7 +22,7 @@ use super::time;
 use crate::order::LockRank;
 use crate::pure::faults::Faults;
 use crate::sync::Lock;
-use crate::types::{DmaFault, IommuInfo, IommuState};
+use crate::types::{DmaFault, IommuInfo, IommuInterrupts, IommuKind, IommuState};
 use alloc::vec::Vec;
 use find::{Found, Serves};
 use spin::Once;
@@ -34,12 +35,14 @@ struct Running {
 }
 
 /// A unit that is not: its kind, and why.
-type Refused = (&'static str, &'static str);
+type Refused = (IommuKind, &'static str);
 
 /// Units that are on.
 static RUNNING: Once<Vec<Running>> = Once::new();
 /// Those that are not, if any is not.
 static REFUSED: Once<Vec<Refused>> = Once::new();
+/// What was seen of interrupts at boot.
+static INTERRUPTS: Once<IommuInterrupts> = Once::new();
 /// What units kept devices from.
 static FAULTS: Lock<Faults> = Lock::new(LockRank::Device, Faults::new());
 
@@ -51,6 +54,9 @@ pub(super) fn init() {
             RUNNING.call_once(|| running);
             // One that there is no memory for keeps its lines to itself.
             io::remap(&|id| io_apic(id).filter(Origin::prepare));
+            if !self::running().is_empty() {
+                INTERRUPTS.call_once(proof::try_out);
+            }
         }
         Err(refused) => {
             REFUSED.call_once(|| refused);
@@ -66,7 +72,7 @@ fn start(found: Vec<Found>) -> Result<Vec<Running>, Vec<Refused>> {
         return Err(refused);
     }
     if let Some(reason) = lines_that_nobody_serves(&found) {
-        refused.push(("unknown", reason));
+        refused.push((IommuKind::Unknown, reason));
     }
     for Found { serves, outcome } in found {
         match outcome {
@@ -122,13 +128,36 @@ pub fn state() -> IommuState {
 
 /// Unit number `index`.
 pub fn info(index: usize) -> Option<IommuInfo> {
+    let nothing = IommuInfo {
+        kind: IommuKind::Unknown,
+        unusable: None,
+        interrupts: IommuInterrupts::Unproven,
+        bits: 0,
+        answers: false,
+        faults: 0,
+        lost: 0,
+        last: 0,
+    };
     if let Some((kind, reason)) = REFUSED.get().and_then(|refused| refused.get(index)) {
-        return Some(IommuInfo { kind, unusable: Some(reason), bits: 0, answers: false, faults: 0, lost: 0 });
+        return Some(IommuInfo { kind: *kind, unusable: Some(reason), ..nothing });
     }
     let it = running().get(index)?;
     let unit = it.unit.lock();
-    let (answers, faults, lost) = (unit.answers, unit.faults, unit.lost);
-    Some(IommuInfo { kind: it.serves.kind(), unusable: None, bits: unit.bits(), answers, faults, lost })
+    Some(IommuInfo {
+        kind: it.serves.kind(),
+        interrupts: interrupts(),
+        bits: unit.bits(),
+        answers: unit.answers,
+        faults: unit.faults,
+        lost: unit.lost,
+        last: unit.last,
+        ..nothing
+    })
+}
+
+/// Whether interrupts are kept to those who have them, as far as that could be tried.
+pub fn interrupts() -> IommuInterrupts {
+    INTERRUPTS.get().copied().unwrap_or(IommuInterrupts::Unproven)
 }
 
 /// Whether an IOMMU that is on serves a function: then it reaches memory only as an attached [`Domain`] says.

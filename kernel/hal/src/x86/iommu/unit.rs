@@ -59,11 +59,13 @@ pub struct Unit {
     pub faults: u64,
     /// How often it could not say so.
     pub lost: u64,
+    /// Whom it last kept from something.
+    pub last: u16,
 }
 
 impl Unit {
     pub fn new(kind: Kind) -> Unit {
-        Unit { kind, numbers: [1, 0, 0, 0], answers: true, faults: 0, lost: 0 }
+        Unit { kind, numbers: [1, 0, 0, 0], answers: true, faults: 0, lost: 0, last: 0 }
     }
 
     /// Bits of addresses that it translates.
@@ -210,10 +212,13 @@ impl Unit {
 
     /// Hands over what it has recorded until `sink` takes no more.
     pub fn read_faults(&mut self, sink: &mut dyn FnMut(Fault) -> bool) {
-        let faults = &mut self.faults;
-        let mut counted = |fault| {
+        let (faults, last) = (&mut self.faults, &mut self.last);
+        let mut counted = |fault: Fault| {
             let taken = sink(fault);
-            *faults += u64::from(taken);
+            if taken {
+                *faults += 1;
+                *last = fault.source;
+            }
             taken
         };
         let overflowed = match &mut self.kind {

@@ -60,6 +60,7 @@ fn on_interrupt(vector: u64) {
             iommu::on_fault();
         }
         vectors::APIC_ERROR => apic::end_of_interrupt(),
+        tried if vectors::TRIED.contains(&tried) => apic::end_of_interrupt(),
         line @ vectors::IRQ..vectors::IRQ_END => {
             let fired = order::without_global(|| irq::on_interrupt(line));
             apic::end_of_interrupt();

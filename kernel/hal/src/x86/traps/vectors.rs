@@ -20,6 +20,8 @@ pub const KICK: u8 = 0xf1;
 pub const FLUSH: u8 = 0xf2;
 /// An IOMMU kept a device from something.
 pub const IOMMU: u8 = 0xf3;
+/// Tried at boot: an interrupt that an IOMMU lets through, and one that it should not.
+pub const TRIED: [u8; 2] = [0xf4, 0xf5];
 /// The local APIC found something wrong with itself.
 pub const APIC_ERROR: u8 = 0xfe;
 /// The local APIC had nothing to say after all; never acknowledged.
