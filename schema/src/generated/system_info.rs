@@ -524,6 +524,7 @@ pub struct PciFunctionResults<'a> {
     pub msix: u16,
     pub command: u16,
     pub wrong: &'a str,
+    pub driver: u64,
 }
 
 impl Encode for PciFunctionResults<'_> {
@@ -544,6 +545,7 @@ impl Encode for PciFunctionResults<'_> {
                     | (u64::from(self.msi) << 16)
                     | (u64::from(self.msix) << 32)
                     | (u64::from(self.command) << 48),
+                self.driver,
             ],
             [Pointer::Text(self.wrong)],
         )
@@ -553,7 +555,7 @@ impl Encode for PciFunctionResults<'_> {
 impl<'a> Decode<'a> for PciFunctionResults<'a> {
     #[inline]
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let message = Message::<4, 1>::parse(message)?;
+        let message = Message::<5, 1>::parse(message)?;
         Ok(PciFunctionResults {
             address: message.data[0] as u32,
             vendor: (message.data[0] >> 32) as u16,
@@ -571,6 +573,7 @@ impl<'a> Decode<'a> for PciFunctionResults<'a> {
             msix: (message.data[3] >> 32) as u16,
             command: (message.data[3] >> 48) as u16,
             wrong: message.text(0)?,
+            driver: message.data[4],
         })
     }
 }

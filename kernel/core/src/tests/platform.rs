@@ -1,6 +1,6 @@
 //! What `SystemInfo` tells of firmware and buses.
 
-use super::{REPLY, User, World};
+use super::{REPLY, User, World, devices};
 use crate::cap::Object;
 use crate::cap::system_info::SystemInfo;
 use capos_abi::{CapId, ExceptionCode};
@@ -72,6 +72,18 @@ fn a_function_tells_all_but_where_it_is() {
     assert_eq!(capability(0), Some((5, "MSI off, 4 messages, 32 bits".into())));
     assert_eq!(capability(1).map(|it| it.0), Some(0x11));
     assert_eq!((capability(2), capability(u32::MAX)), (None, None));
+}
+
+#[test]
+fn a_function_tells_who_has_claimed_it() {
+    let world = World::new();
+    let asker = asker(&world);
+    devices::plug();
+    let driver = || schema::PciFunctionResults::decode(&function(&asker, devices::AT)).map(|it| it.driver);
+    assert_eq!(driver(), Ok(0));
+    let user = world.start("driver");
+    devices::claim(&user, "edu").expect("free");
+    assert_eq!(driver(), Ok(user.process().id));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Interrupt lines, and devices by what they are.
 
 use crate::machine::{LIMIT, item};
-use crate::pci::{functions, named};
+use crate::pci::{Function, functions, named};
 use crate::{Trouble, pci_class, shapes};
 use alloc::format;
 use alloc::string::String;
@@ -22,55 +22,81 @@ fn source(number: u32) -> String {
     }
 }
 
+/// The name of a process; its number if it has ended meanwhile.
+async fn process(system: &SystemInfoClient, id: u64) -> Result<String, Trouble> {
+    let found = item(system.process(id).await)?.filter(|found| found.id == id);
+    Ok(found.map_or_else(|| format!("process {id}"), |found| found.name))
+}
+
+/// Who gets an interrupt: of a message the function's driver, of a line what the kernel says.
+async fn owner(
+    system: &SystemInfoClient,
+    functions: &[Function],
+    number: u32,
+    of_line: &str,
+) -> Result<String, Trouble> {
+    let sends = |function: &&Function| number & MESSAGE != 0 && function.address == number >> 11 & 0xffff;
+    match functions.iter().find(sends) {
+        Some(function) if function.driver != 0 => process(system, function.driver).await,
+        Some(_) => Ok(String::new()),
+        None => Ok(String::from(of_line)),
+    }
+}
+
 pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
     let mut report = shapes::IRQ.report();
+    let functions = functions(system).await?;
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
+        let owner = owner(system, &functions, line.gsi, &line.owner).await?;
         report.row([
             Value::Text(source(line.gsi)),
             Value::number(line.gsi),
             Value::number(line.vector),
             Value::number(line.count),
             Value::Flag(line.masked),
-            Value::Text(line.owner),
+            Value::Text(owner),
             Value::number(line.cpu),
         ]);
     }
     Ok(report)
 }
 
+/// Interrupts, then functions, by what they are and who has them.
 pub(crate) async fn all(system: &SystemInfoClient) -> Result<Report, Trouble> {
     let mut report = shapes::DEVICE.report();
+    let functions = functions(system).await?;
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
-        let what = if line.owner.is_empty() {
-            String::from("nobody's")
-        } else {
-            format!("driven by {}", line.owner)
-        };
-        let interrupts = format!("{} interrupts", line.count);
+        let owner = owner(system, &functions, line.gsi, &line.owner).await?;
         report.row([
-            Value::text("line"),
+            Value::text("interrupt"),
             Value::Text(source(line.gsi)),
-            Value::Text(interrupts),
-            Value::Text(what),
-            Value::text(if line.masked { "masked" } else { "" }),
+            Value::Text(format!("{} so far", line.count)),
+            Value::text(if line.masked { "masked" } else { "awaited" }),
+            Value::Text(driven(owner)),
         ]);
     }
-    for function in functions(system).await? {
+    for function in functions {
+        let state = match function.wrong {
+            wrong if !wrong.is_empty() => wrong,
+            _ if function.driver != 0 => driven(process(system, function.driver).await?),
+            _ if function.command & BUS_MASTER != 0 => String::from("lets requests pass"),
+            _ => String::from("quiet"),
+        };
         report.row([
             Value::text("pci"),
             Value::Text(named(function.address)),
             Value::Text(format!("{:04x}:{:04x}", function.vendor, function.device)),
             Value::text(pci_class::name(function.class)),
-            Value::Text(match function.wrong {
-                wrong if !wrong.is_empty() => wrong,
-                _ if function.command & BUS_MASTER != 0 => String::from("masters the bus"),
-                _ => String::from("quiet"),
-            }),
+            Value::Text(state),
         ]);
     }
     Ok(report)
+}
+
+fn driven(owner: String) -> String {
+    if owner.is_empty() { String::from("nobody's") } else { format!("driven by {owner}") }
 }
 
 #[cfg(test)]

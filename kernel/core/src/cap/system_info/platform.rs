@@ -3,6 +3,7 @@
 use super::{NOT_FOUND, SystemInfo, or_not_found};
 use crate::boot::Words;
 use crate::cap::{Call, Outcome};
+use crate::device::registry;
 use capos_abi::ExceptionCode;
 use capos_pci::capability::{extended, list};
 use capos_pci::{Address, COMMAND, Config, Function};
@@ -131,5 +132,6 @@ fn describe<'w>(function: &Function, wrong: &'w str) -> PciFunctionResults<'w> {
         msix: function.msix.map_or(0, |msix| msix.vectors),
         command: pci::Access.read16(at, COMMAND),
         wrong,
+        driver: registry::known(at.number()).map_or(0, |known| known.lock().record.owner()),
     }
 }
