@@ -54,7 +54,7 @@ pub enum Access {
         /// The others.
         fixed: u64,
     },
-    /// Write a token. The device is given the address of as many bytes as `span`, which stay pinned until it is reset.
+    /// Write a token, of eight bytes. The device is given the address of as many bytes as `span`, which stay pinned until it is reset.
     /// What is there is never read: it is an address.
     AddressToken {
         /// Bytes from there that the device may use.
@@ -88,7 +88,7 @@ pub enum TableError {
     OutOfWindow,
     /// Another one has some of it.
     Overlaps,
-    /// A register whose value means something is read and written whole.
+    /// A register whose value means something is read and written whole, and an address is not cut off.
     BadWidths,
     /// There are [`MOST_RANGES`].
     Full,
@@ -170,7 +170,8 @@ impl Table {
         let end = end.ok_or(TableError::OutOfWindow)?;
         let has_meaning =
             matches!(range.access, Access::Masked { .. } | Access::AddressToken { .. } | Access::Guarded);
-        if has_meaning && u64::from(range.widths.0) != range.length {
+        let is_address = matches!(range.access, Access::AddressToken { .. });
+        if has_meaning && u64::from(range.widths.0) != range.length || is_address && range.length != 8 {
             return Err(TableError::BadWidths);
         }
         let place = self.ranges().partition_point(|other| other.first < range.first);

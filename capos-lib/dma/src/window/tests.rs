@@ -52,6 +52,8 @@ fn a_register_with_a_meaning_is_whole() {
         assert_eq!(table.add(range(0, 8, Widths::FOUR_OR_EIGHT, access)), Err(TableError::BadWidths));
         assert_eq!(table.add(range(0, 8, Widths::FOUR, access)), Err(TableError::BadWidths));
     }
+    let access = Access::AddressToken { span: 1 };
+    assert_eq!(table.add(range(0, 4, Widths::FOUR, access)), Err(TableError::BadWidths), "half an address");
 }
 
 #[test]
