@@ -33,6 +33,14 @@ interface Device $Capos.kernelHosted {
   start @6 () -> ();
   # It may reach memory from now on. `wrongState` while it is not through its reset: ask again.
 
+  prove @8 () -> (proven :Bool);
+  # Whether the kernel has seen the device do something that it can do only through the IOMMU: complete a descriptor, or write to the pool's `proof`.
+  # If so, its backend is `direct` from the next reset on.
+
+  distrust @9 () -> ();
+  # The device does not do anything while its backend is `unproven`: perhaps its addresses do not go through the IOMMU. From the next reset on the
+  # backend is `bounce`, and no memory is to be had if they do after all.
+
   reset @7 () -> (generation :UInt32);
   # Makes it quiet and takes everything back that came from it, as when it is given up; it stays claimed.
 }

@@ -10,6 +10,10 @@ interface DmaPool $Capos.kernelHosted {
 
   usage @1 () -> (buffers :UInt32, pages :UInt32, pinned :UInt32);
   # What there is of it. `pinned` of the buffers were handed to the device, which has not given them back.
+
+  proof @2 () -> (token :UInt64, size :UInt32);
+  # Memory that nobody sees but the kernel, for a device without rings to write to: see `Device.prove`. `unsupported` where nothing is to be
+  # proven.
 }
 
 interface DmaBuffer @0xf11c0de0f00d0064 $Capos.kernelHosted {

@@ -181,6 +181,16 @@ impl Class {
         }
     }
 
+    /// Whether the device's addresses go through the IOMMU that there is. Those of virtio devices do not unless they offer it (virtio 1.2, 6.3,
+    /// ACCESS_PLATFORM), and those of the old interface never do.
+    pub fn obeys_iommu(&self, registers: &mut impl Registers) -> bool {
+        match self {
+            Class::Modern(it) => it.offers_access_platform(registers),
+            Class::Legacy(_) => false,
+            Class::Nvme(_) | Class::Edu | Class::Plain => true,
+        }
+    }
+
     /// Gives a queue to the device. Registers by which queues are selected are others afterwards than the driver left them.
     pub fn attach(
         &mut self,

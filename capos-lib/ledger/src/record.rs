@@ -217,6 +217,12 @@ impl Record {
         self.trust = Trust::Nothing;
     }
 
+    /// Its addresses do not go through the IOMMU, as it says itself. Before anything came from it.
+    pub fn bypass(&mut self) {
+        self.distrust();
+        self.backend = Backend::Bounce;
+    }
+
     /// Whether an IOMMU was seen to translate for it.
     pub fn trust(&self) -> Trust {
         self.trust

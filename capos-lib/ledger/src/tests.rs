@@ -80,6 +80,10 @@ fn a_proof_counts_from_the_next_generation_on() {
     assert_eq!(record.backend(), Backend::Direct);
     record.reset().unwrap();
     assert_eq!(record.backend(), Backend::Bounce);
+    let mut other = Record::new(Trust::Unproven);
+    other.claim(7).unwrap();
+    other.bypass();
+    assert_eq!(other.backend(), Backend::Bounce);
     record.proven();
     assert_eq!((record.trust(), Record::new(Trust::Nothing).backend()), (Trust::Nothing, Backend::Bounce));
 }

@@ -28,6 +28,10 @@ pub const QUEUE: u16 = 5;
 pub const START: u16 = 6;
 /// `reset`: Makes it quiet and takes everything back that came from it, as when it is given up; it stays claimed.
 pub const RESET: u16 = 7;
+/// `prove`: Whether the kernel has seen the device do something that it can do only through the IOMMU: complete a descriptor, or write to the pool's `proof`.
+pub const PROVE: u16 = 8;
+/// `distrust`: The device does not do anything while its backend is `unproven`: perhaps its addresses do not go through the IOMMU.
+pub const DISTRUST: u16 = 9;
 
 /// Results of `info`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -333,5 +337,26 @@ impl Decode<'_> for ResetResults {
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let message = Message::<1, 0>::parse(message)?;
         Ok(ResetResults { generation: message.data[0] as u32 })
+    }
+}
+
+/// Results of `prove`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ProveResults {
+    pub proven: bool,
+}
+
+impl Encode for ProveResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.proven)], [])
+    }
+}
+
+impl Decode<'_> for ProveResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(ProveResults { proven: message.data[0] & 1 != 0 })
     }
 }

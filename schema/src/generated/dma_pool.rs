@@ -14,6 +14,8 @@ pub const INTERFACE_NAME: &str = "DmaPool";
 pub const ALLOCATE: u16 = 0;
 /// `usage`: What there is of it.
 pub const USAGE: u16 = 1;
+/// `proof`: Memory that nobody sees but the kernel, for a device without rings to write to: see `Device.prove`.
+pub const PROOF: u16 = 2;
 
 /// Parameters of `allocate`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -85,5 +87,27 @@ impl Decode<'_> for UsageResults {
             pages: (message.data[0] >> 32) as u32,
             pinned: message.data[1] as u32,
         })
+    }
+}
+
+/// Results of `proof`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ProofResults {
+    pub token: u64,
+    pub size: u32,
+}
+
+impl Encode for ProofResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.token, u64::from(self.size)], [])
+    }
+}
+
+impl Decode<'_> for ProofResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<2, 0>::parse(message)?;
+        Ok(ProofResults { token: message.data[0], size: message.data[1] as u32 })
     }
 }

@@ -29,8 +29,13 @@ pub struct Modern {
     pub control: Control,
 }
 
+/// ACCESS_PLATFORM (6), in the word that it is in.
+const ACCESS_PLATFORM: u64 = 1 << (33 - 32);
+
 /// Offsets within the common configuration (4.1.4.3).
 mod common {
+    pub const DEVICE_FEATURE_SELECT: u64 = 0x00;
+    pub const DEVICE_FEATURE: u64 = 0x04;
     pub const DRIVER_FEATURE_SELECT: u64 = 0x08;
     pub const DRIVER_FEATURE: u64 = 0x0c;
     pub const NUM_QUEUES: u64 = 0x12;
@@ -48,8 +53,8 @@ mod common {
 
 /// The registers of the common configuration. Where queues lie is the kernel's, and what it wrote there is not for drivers' eyes.
 const COMMON: [Named; 16] = [
-    (0x00, 4, Widths::FOUR, Access::ReadWrite), // device_feature_select
-    (0x04, 4, Widths::FOUR, Access::ReadOnly),  // device_feature
+    (common::DEVICE_FEATURE_SELECT, 4, Widths::FOUR, Access::ReadWrite),
+    (common::DEVICE_FEATURE, 4, Widths::FOUR, Access::ReadOnly),
     (common::DRIVER_FEATURE_SELECT, 4, Widths::FOUR, Access::Guarded),
     (common::DRIVER_FEATURE, 4, Widths::FOUR, Access::Guarded),
     (0x10, 2, Widths::TWO, Access::ReadWrite), // config_msix_vector: an index into a table of the kernel's
@@ -119,6 +124,12 @@ impl Modern {
             Some(common::DEVICE_STATUS) => self.control.write_status(value),
             _ => Err(GuardError::NotGuarded),
         }
+    }
+
+    /// Features from 32 on are in the second word (4.1.4.3).
+    pub(super) fn offers_access_platform(&self, registers: &mut impl Registers) -> bool {
+        registers.write(self.common(common::DEVICE_FEATURE_SELECT, 4), 1);
+        registers.read(self.common(common::DEVICE_FEATURE, 4)) & ACCESS_PLATFORM != 0
     }
 
     pub(super) fn quiesce(&self) -> &[Step] {

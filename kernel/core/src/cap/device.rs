@@ -12,7 +12,7 @@ use capos_abi::ExceptionCode;
 use capos_schema::Encode;
 use capos_schema::device::{
     ConfigParams, ConfigResults, InfoResults, InterruptParams, InterruptResults, PoolParams, PoolResults,
-    QueueParams, QueueResults, ResetResults, WindowParams, WindowResults,
+    ProveResults, QueueParams, QueueResults, ResetResults, WindowParams, WindowResults,
 };
 use kernel_hal::sync::Ref;
 
@@ -113,6 +113,20 @@ impl Device {
             Ok(generation) => call.reply(&ResetResults { generation }),
             Err(refused) => outcome(refused),
         }
+    }
+}
+
+impl Device {
+    pub(super) fn prove(&self, call: &mut Call<'_>) -> Outcome {
+        match self.claim.function().prove(self.claim.generation()) {
+            Ok(proven) => call.reply(&ProveResults { proven }),
+            Err(refused) => outcome(refused),
+        }
+    }
+
+    pub(super) fn distrust(&self, _call: &mut Call<'_>) -> Outcome {
+        let distrusted = self.claim.function().distrust(self.claim.generation());
+        distrusted.map_or_else(outcome, |()| Outcome::EMPTY)
     }
 }
 

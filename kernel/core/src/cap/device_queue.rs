@@ -29,21 +29,32 @@ impl DeviceQueue {
 
     pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {
         match self.function.shape(self.generation, self.index) {
-            Ok(shape) => call.reply(&InfoResults {
-                entries: shape.entries,
-                submission_size: shape.submission as u32,
-                completion_size: shape.completion as u32,
-            }),
+            Ok(shape) => {
+                let bell = shape.bell.map(|bell| (bell.register, bell.value));
+                let (register, value) = bell.unzip();
+                call.reply(&InfoResults {
+                    entries: shape.entries,
+                    submission_size: shape.submission as u32,
+                    completion_size: shape.completion as u32,
+                    direct: register.is_some(),
+                    bell_bar: register.map_or(0, |register| register.bar),
+                    bell_width: register.map_or(0, |register| register.width),
+                    bell_offset: register.map_or(0, |register| register.offset),
+                    bell_value: value.unwrap_or(0),
+                })
+            }
             Err(refused) => outcome(refused),
         }
     }
 
     pub(super) fn submission(&self, call: &mut Call<'_>) -> Outcome {
         match self.function.submission(self.generation, self.index) {
-            Ok(frames) => match call.give_facet(Object::MemoryObject(MemoryObject::new(frames))) {
-                Ok(()) => call.reply(&SubmissionResults),
-                Err(outcome) => outcome,
-            },
+            Ok((frames, pages)) => {
+                match call.give_facet(Object::MemoryObject(MemoryObject::part_of(frames, pages))) {
+                    Ok(()) => call.reply(&SubmissionResults),
+                    Err(outcome) => outcome,
+                }
+            }
             Err(refused) => outcome(refused),
         }
     }
@@ -63,7 +74,7 @@ impl DeviceQueue {
 
     pub(super) fn publish(&self, call: &mut Call<'_>) -> Outcome {
         match self.function.publish(self.generation, self.index) {
-            Ok(Done { published, completed, more }) => {
+            Ok(Done { published, completed, more, .. }) => {
                 call.reply(&PublishResults { published, completed, more })
             }
             Err(refused) => outcome(refused),

@@ -291,6 +291,8 @@ impl Serve for super::device::Device {
             }),
             device::START => with(message, true, |Empty| self.start(call)),
             device::RESET => with(message, buffers.answer.len() >= 16, |Empty| self.reset(call)),
+            device::PROVE => with(message, buffers.answer.len() >= 16, |Empty| self.prove(call)),
+            device::DISTRUST => with(message, true, |Empty| self.distrust(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -360,7 +362,7 @@ impl Serve for super::device_queue::DeviceQueue {
     fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, buffers);
         match buffers.kind.method() {
-            device_queue::INFO => with(message, buffers.answer.len() >= 24, |Empty| self.info(call)),
+            device_queue::INFO => with(message, buffers.answer.len() >= 40, |Empty| self.info(call)),
             device_queue::SUBMISSION => {
                 with(message, buffers.answer.len() >= 16, |Empty| self.submission(call))
             }
@@ -396,6 +398,7 @@ impl Serve for super::dma_pool::DmaPool {
                 })
             }
             dma_pool::USAGE => with(message, buffers.answer.len() >= 24, |Empty| self.usage(call)),
+            dma_pool::PROOF => with(message, buffers.answer.len() >= 24, |Empty| self.proof(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

@@ -5,7 +5,7 @@ use super::{Call, Object, Outcome};
 use crate::device::buffers::Buffer;
 use crate::device::function::Function;
 use crate::device::outcome;
-use capos_schema::dma_pool::{AllocateParams, AllocateResults, UsageResults};
+use capos_schema::dma_pool::{AllocateParams, AllocateResults, ProofResults, UsageResults};
 use kernel_hal::sync::Ref;
 
 /// That of one generation of a function.
@@ -33,6 +33,14 @@ impl DmaPool {
                 Ok(()) => call.reply(&AllocateResults),
                 Err(outcome) => outcome,
             },
+            Err(refused) => outcome(refused),
+        }
+    }
+
+    pub(super) fn proof(&self, call: &mut Call<'_>) -> Outcome {
+        let account = call.process().account.clone();
+        match self.function.proof(self.generation, &account) {
+            Ok((token, size)) => call.reply(&ProofResults { token, size: size as u32 }),
             Err(refused) => outcome(refused),
         }
     }

@@ -54,6 +54,11 @@ impl MemoryObject {
         MemoryObject { extent: Extent::new(0, frames.pages(), false), frames }
     }
 
+    /// A facet of so many pages from the first on.
+    pub fn part_of(frames: Ref<Frames>, pages: usize) -> Self {
+        MemoryObject { extent: Extent::new(0, pages, true), frames }
+    }
+
     /// A facet of some of the pages that may only read.
     pub fn read_only_part(frames: Ref<Frames>, first: usize, pages: usize) -> Self {
         MemoryObject { extent: Extent::new(first, pages, false), frames }

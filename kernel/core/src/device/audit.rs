@@ -24,8 +24,7 @@ pub(crate) fn look_at(function: &Function) -> Findings {
     state.prune_lines();
     let mut books = Books::new();
     books.add(Item::Vectors, state.lines.len() as u32);
-    let named = state.dma.iter().flat_map(|dma| dma.pool.buffers()).filter(|it| it.token.is_some());
-    books.add(Item::Buffers, named.count() as u32);
+    books.add(Item::Buffers, state.dma.as_ref().map_or(0, |dma| dma.named() as u32));
     books.add(Item::Queues, state.dma.as_ref().map_or(0, |dma| dma.queues.iter().flatten().count() as u32));
     let differs = state.record.books.compare(&books).map(|wrong| match wrong.item {
         Item::Vectors => "vectors",
@@ -36,7 +35,8 @@ pub(crate) fn look_at(function: &Function) -> Findings {
     let kept_pages = state.kept.as_ref().map_or(0, |kept| Dma::usage(kept).1);
     let wrong = differs
         .or_else(|| is_master(function, &state).then_some("master"))
-        .or_else(|| has_stray_message(function, &state).then_some("messages"));
+        .or_else(|| has_stray_message(function, &state).then_some("messages"))
+        .or_else(|| reaches_other_memory(&state).then_some("iommu"));
     drop(state);
     let (mapped, stray) = mappings(function);
     books.add(Item::MappedPages, mapped);
@@ -47,6 +47,13 @@ pub(crate) fn look_at(function: &Function) -> Findings {
 fn is_master(function: &Function, state: &State) -> bool {
     let enabled = pci::Access.read16(function.pci.address, COMMAND) & command::BUS_MASTER != 0;
     enabled != (state.record.phase() == Phase::Running)
+}
+
+/// Whether the IOMMU's tables have other pages for it than the ledger, or as many that are others.
+fn reaches_other_memory(state: &State) -> bool {
+    let Some(dma) = &state.dma else { return false };
+    let shown = dma.translation.pages();
+    shown.is_some_and(|pages| pages != dma.shown_pages() as u64 || !dma.shows_all())
 }
 
 /// Whether a message is on that nobody has.

@@ -3,20 +3,24 @@
 use super::Refused;
 use super::function::{Function, State};
 use super::memory::{Memory, Notes};
+use super::proof::Proof;
 use super::queue::Queue;
+use super::translation::Translation;
 use super::windows::backend;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use capos_abi::ExceptionCode;
 use capos_dma::pool::{InsertError, Removal};
 use capos_dma::{Addresses, Pool, Slot, Space};
-use capos_ledger::Item;
+use capos_ledger::{Backend, Item};
 use kernel_hal::account::Account;
 use kernel_hal::mem::Frames;
 use kernel_hal::sync::{OutOfMemory, Ref};
 
 /// Buffers that a pool has at most, if its device has as many addresses.
 const SLOTS: usize = 1024;
+/// Bits of addresses that an IOMMU translates for a device, at most: every one has that many.
+const DOMAIN_BITS: u32 = 39;
 /// Largest buffer there can be: 2 MiB.
 const SHIFT_MAX: u8 = 21;
 
@@ -24,12 +28,20 @@ const SHIFT_MAX: u8 = 21;
 pub(crate) struct Dma {
     pub pool: Pool,
     /// The buffers' memory, by their slots; what was removed is there until the device is through with it.
-    memory: Vec<Option<Memory>>,
+    memory: Vec<Option<Held>>,
+    pub translation: Translation,
+    pub proof: Option<Proof>,
     pub queues: Vec<Option<Queue>>,
     pub space: Space,
     /// Who pays for rings.
     pub account: Ref<Account>,
     _notes: Notes,
+}
+
+/// Memory that has a token, or had one.
+struct Held {
+    token: u64,
+    memory: Memory,
 }
 
 /// `length` of something, made by `each`.
@@ -46,40 +58,84 @@ pub(super) fn boxed<T>(length: usize, each: impl Fn() -> T) -> Result<Box<[T]>, 
 }
 
 impl Dma {
-    fn new(space: Space, addresses: Addresses, account: &Ref<Account>) -> Result<Dma, Refused> {
+    fn new(space: Space, way: Backend, account: &Ref<Account>) -> Result<Dma, Refused> {
+        let addresses = if way == Backend::Direct { Addresses::Iova } else { Addresses::Physical };
         let numbers = 1usize.checked_shl(space.bits.saturating_sub(space.shift)).unwrap_or(usize::MAX);
         // As many slots as there can be with some numbers more than slots, so that tokens do not come back at once.
         let slots = SLOTS.min((numbers / 8).max(1)).next_power_of_two();
-        let notes = Notes::of(slots * (size_of::<Slot>() + size_of::<Option<Memory>>()), account)?;
+        let notes = Notes::of(slots * (size_of::<Slot>() + size_of::<Option<Held>>()), account)?;
         let pool = Pool::new(space, addresses, boxed(slots, Slot::default)?);
         let pool = pool.map_err(|_| ExceptionCode::InvalidArgument)?;
         let memory = filled(slots, || None)?;
-        Ok(Dma { pool, memory, queues: Vec::new(), space, account: account.clone(), _notes: notes })
+        let (queues, account, translation) = (Vec::new(), account.clone(), Translation::Nothing);
+        Ok(Dma { pool, memory, translation, proof: None, queues, space, account, _notes: notes })
     }
 
     /// Takes the memory, and gives its token. What is not taken is the caller's to drop.
     fn insert(&mut self, memory: &mut Option<Memory>) -> Result<u64, Refused> {
-        let (pages, physical) = memory.as_ref().map_or((0, 0), |it| (it.pages() as u64, it.physical()));
-        let token = self.pool.insert(pages, physical).map_err(|error| match error {
+        let Some(taken) = memory.take() else { return Err(ExceptionCode::InvalidArgument) };
+        let token = match self.enter(&taken) {
+            Ok(token) => token,
+            Err(refused) => {
+                *memory = Some(taken);
+                return Err(refused);
+            }
+        };
+        let slot = self.pool.locate(token, 1).map(|located| located.slot);
+        if let Some(place) = slot.ok().and_then(|slot| self.memory.get_mut(usize::from(slot))) {
+            *place = Some(Held { token, memory: taken });
+        }
+        Ok(token)
+    }
+
+    /// Gives it a token, by which the device finds it.
+    fn enter(&mut self, memory: &Memory) -> Result<u64, Refused> {
+        let token = self.token_for(memory.pages(), memory.physical())?;
+        self.translation.show(token, memory).inspect_err(|_| {
+            let _ = self.pool.remove(token);
+        })?;
+        Ok(token)
+    }
+
+    /// A token for so many pages at `physical`.
+    pub(super) fn token_for(&mut self, pages: usize, physical: u64) -> Result<u64, Refused> {
+        self.pool.insert(pages as u64, physical).map_err(|error| match error {
             InsertError::BadLength => ExceptionCode::InvalidArgument,
             InsertError::OutOfReach => ExceptionCode::OutOfMemory,
             InsertError::Full => ExceptionCode::BudgetExhausted,
-        })?;
-        let slot = self.pool.locate(token, 1).map(|located| located.slot);
-        if let Some(place) = slot.ok().and_then(|slot| self.memory.get_mut(usize::from(slot))) {
-            core::mem::swap(place, memory);
-        }
-        Ok(token)
+        })
     }
 
     /// The memory behind a token.
     fn find(&self, token: u64) -> Option<&Memory> {
         let slot = self.pool.locate(token, 1).ok()?.slot;
-        self.memory.get(usize::from(slot))?.as_ref()
+        self.memory.get(usize::from(slot))?.as_ref().map(|held| &held.memory)
     }
 
+    /// Takes the memory of a slot, which the device does not find any more. An IOMMU that does not say so keeps the frames for ever, whoever
+    /// else lets go of them.
     fn take(&mut self, slot: u16) -> Option<Memory> {
-        self.memory.get_mut(usize::from(slot))?.take()
+        let Held { token, memory } = self.memory.get_mut(usize::from(slot))?.take()?;
+        let _ = self.translation.hide(token, &memory);
+        Some(memory)
+    }
+
+    /// How many buffers have a token.
+    pub fn named(&self) -> usize {
+        let named = self.pool.buffers().filter(|it| it.token.is_some());
+        named.filter(|it| self.memory.get(usize::from(it.slot)).is_some_and(Option::is_some)).count()
+    }
+
+    /// Whether each buffer is where the device is to find it.
+    pub fn shows_all(&self) -> bool {
+        self.memory.iter().flatten().all(|held| self.translation.shows(held.token, &held.memory))
+    }
+
+    /// Pages that the device finds by an IOMMU, as the ledger has it.
+    pub fn shown_pages(&self) -> usize {
+        let memory: usize = self.memory.iter().flatten().map(|held| held.memory.pages()).sum();
+        let rings: usize = self.queues.iter().flatten().map(Queue::shown_pages).sum();
+        memory + rings + usize::from(self.proof.is_some())
     }
 
     /// What the device is through with since it was removed. One at a time, to be dropped with nothing locked.
@@ -106,9 +162,9 @@ impl Dma {
             buffers += 1;
             pinned += u32::from(buffer.pins > 0);
         }
-        let memory: usize = self.memory.iter().flatten().map(Memory::pages).sum();
+        let memory: usize = self.memory.iter().flatten().map(|held| held.memory.pages()).sum();
         let rings: usize = self.queues.iter().flatten().map(Queue::pages).sum();
-        (buffers, (memory + rings) as u32, pinned)
+        (buffers, (memory + rings + self.proof_pages()) as u32, pinned)
     }
 }
 
@@ -136,22 +192,35 @@ impl Function {
             return Err(ExceptionCode::InvalidArgument);
         }
         // What a device drops of an address is not its driver's to say.
-        let bits = {
+        let (bits, way) = {
             let state = self.of(generation)?;
             let class = state.class.as_ref().ok_or(ExceptionCode::Disconnected)?;
-            u32::from(bits).min(class.address_bits())
+            if state.dma.is_some() {
+                return Err(ExceptionCode::Exists);
+            }
+            if !class.may_have_dma(backend(state.backend())) {
+                return Err(ExceptionCode::Unsupported);
+            }
+            (u32::from(bits).min(class.address_bits()), state.backend())
         };
+        // Beyond what every IOMMU has there are no tokens.
+        let bits = if way == Backend::Direct { bits.min(DOMAIN_BITS) } else { bits };
         let space = Space { bits, shift: u32::from(shift), floor: 0 };
-        let dma = Dma::new(space, Addresses::Physical, account)?;
+        let mut dma = Dma::new(space, way, account)?;
+        dma.translation = Translation::new(way, self.address(), bits.min(DOMAIN_BITS), account)?;
+        let mut made = Some(dma);
+        let entered = self.enter_pool(generation, &mut made);
+        // What was not taken goes with nothing locked.
+        drop(made);
+        entered
+    }
+
+    fn enter_pool(&self, generation: u32, dma: &mut Option<Dma>) -> Result<(), Refused> {
         let mut state = self.of(generation)?;
         if state.dma.is_some() {
             return Err(ExceptionCode::Exists);
         }
-        let way = backend(state.backend());
-        if !state.class.as_ref().is_some_and(|class| class.may_have_dma(way)) {
-            return Err(ExceptionCode::Unsupported);
-        }
-        state.dma = Some(dma);
+        state.dma = dma.take();
         Ok(())
     }
 

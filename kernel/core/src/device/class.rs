@@ -1,6 +1,7 @@
 //! Which class a function is of: what the manager names, and the function looks like.
 
 use super::Refused;
+use super::windows::{Reach, Window};
 use capos_abi::ExceptionCode;
 use capos_dma::class::{Class, Legacy, Modern, Region, virtio as policy};
 use capos_pci::virtio::{self, Block, Virtio};
@@ -44,6 +45,11 @@ fn virtio_of(function: &Function) -> Result<Class, Refused> {
     }
     let ports = function.bars.iter().flatten().find(|bar| bar.index == 0 && bar.space == Space::Io);
     ports.map(|_| Class::Legacy(Legacy::new(function.msix.is_some()))).ok_or(ExceptionCode::Unsupported)
+}
+
+/// Whether an IOMMU is to translate for the function, as far as it says itself.
+pub(super) fn obeys_iommu(class: &Class, windows: &[Window]) -> bool {
+    class.obeys_iommu(&mut Reach(windows))
 }
 
 /// `None` when it lacks some of what the modern interface has.

@@ -12,8 +12,8 @@ use capos_dma::class::Class;
 use capos_ledger::{Backend, Event, Phase, Record, Trust};
 use capos_pci::{change_command, command};
 use kernel_hal::order::LockRank;
-use kernel_hal::pci;
 use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
+use kernel_hal::{iommu, pci};
 
 /// Registers that are mapped in some process.
 pub(crate) struct Mapping {
@@ -45,8 +45,10 @@ pub(crate) struct Function {
 impl Function {
     /// One that nobody has.
     pub fn new(pci: capos_pci::Function) -> Self {
+        let served = iommu::serves(pci.address.number());
+        let trust = if served { Trust::Unproven } else { Trust::Nothing };
         let state = State {
-            record: Record::new(Trust::Nothing),
+            record: Record::new(trust),
             class: None,
             windows: Vec::new(),
             mappings: Vec::new(),
@@ -93,7 +95,12 @@ impl Function {
         let looked =
             class::of(&self.pci, policy).and_then(|class| Ok((Window::all(&self.pci, &class)?, class)));
         match looked {
-            Ok((windows, class)) => (state.windows, state.class) = (windows, Some(class)),
+            Ok((windows, class)) => {
+                if !class::obeys_iommu(&class, &windows) {
+                    state.record.bypass();
+                }
+                (state.windows, state.class) = (windows, Some(class));
+            }
             Err(refused) => {
                 state.record.give_up(true);
                 return Err(refused);

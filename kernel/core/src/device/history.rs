@@ -3,7 +3,7 @@
 use capos_ledger::{Entry, Event, History, Read};
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::Lock;
-use kernel_hal::{IrqLine, message_source, time};
+use kernel_hal::{DmaFault, IrqLine, iommu, message_source, time};
 
 /// Events that are kept.
 const ROOM: usize = 512;
@@ -27,12 +27,23 @@ pub(crate) fn of_line(event: Event, line: IrqLine) {
     }
 }
 
+/// Takes over what IOMMUs kept devices from: the address is the detail, and no generation is known.
+fn collect() {
+    while let Some(DmaFault { when_ns, what }) = iommu::next_fault() {
+        let (function, detail) = (u32::from(what.source), what.address);
+        let entry = Entry { at_ns: when_ns, function, event: Event::Blocked, generation: 0, detail };
+        HISTORY.lock().add(entry);
+    }
+}
+
 /// How many there ever were.
 pub(crate) fn end() -> u64 {
+    collect();
     HISTORY.lock().end()
 }
 
 /// The first event at or after `cursor`.
 pub(crate) fn read(cursor: u64) -> Option<Read> {
+    collect();
     HISTORY.lock().read(cursor)
 }

@@ -46,6 +46,21 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// Eight bytes at an offset that is a multiple of that; `None` outside.
+    pub fn word(&self, offset: usize) -> Option<u64> {
+        self.memory.load64(offset).ok()
+    }
+
+    /// Writes the same eight bytes everywhere.
+    pub fn fill(&self, word: u64) {
+        for offset in (0..self.memory.length()).step_by(size_of::<u64>()) {
+            // Inside, see the loop.
+            let _ = self.memory.store64(offset, word);
+        }
+    }
+}
+
 impl Drop for Memory {
     fn drop(&mut self) {
         self.account.refund(Resource::DmaPages, self.pages() as u64);

@@ -11,12 +11,14 @@ pub(crate) mod config;
 pub(crate) mod function;
 pub(crate) mod history;
 pub(crate) mod memory;
+pub(crate) mod proof;
 pub(crate) mod queue;
 pub(crate) mod quiet;
 pub(crate) mod registry;
 mod ring;
 pub(crate) mod storm;
 pub(crate) mod teardown;
+pub(crate) mod translation;
 pub(crate) mod vectors;
 pub(crate) mod windows;
 

@@ -3,11 +3,12 @@
 use super::buffers::Dma;
 use super::function::{Function, State};
 use super::memory::Memory;
-use super::ring::{Ring, has_events};
+use super::ring::{Ring, Wish, has_events};
+use super::translation::Translation;
 use super::windows::{Reach, Window};
 use super::{Refused, history};
 use capos_abi::{ExceptionCode, PAGE_SIZE};
-use capos_dma::class::{AttachError, Class, Registers as _};
+use capos_dma::class::{AttachError, Bell, Class, Registers as _};
 use capos_dma::edu::{COMMAND, Engine};
 use capos_dma::pool::Pool;
 use capos_ledger::{Event, Item};
@@ -49,6 +50,8 @@ pub(crate) struct Shape {
     pub entries: u32,
     pub submission: usize,
     pub completion: usize,
+    /// How the driver tells the device of new descriptors; `None` when the kernel does.
+    pub bell: Option<Bell>,
 }
 
 /// What was done.
@@ -57,6 +60,8 @@ pub(crate) struct Done {
     pub published: u32,
     pub completed: u32,
     pub more: bool,
+    /// The device did something that it can do through the IOMMU only.
+    pub proof: bool,
 }
 
 /// Whose fault it was that not all was done.
@@ -65,14 +70,16 @@ pub(crate) enum Fault {
     Driver(u64),
     /// The device's.
     Device,
+    /// The driver's: the device reads its ring itself.
+    NotNeeded,
 }
 
 impl Queue {
-    /// For `entries` descriptors; nothing of it is the device's yet.
-    fn new(kind: Kind, entries: u16, bits: u32, account: &Ref<Account>) -> Result<Queue, Refused> {
+    /// For so many descriptors; nothing of it is the device's yet.
+    fn new(kind: Kind, wish: Wish, account: &Ref<Account>) -> Result<Queue, Refused> {
         match kind {
-            Kind::Ring { events } => Ring::new(entries, events, bits, account).map(Queue::Ring),
-            Kind::Engine if entries == 1 => {
+            Kind::Ring { events } => Ring::new(Wish { events, ..wish }, account).map(Queue::Ring),
+            Kind::Engine if wish.entries == 1 => {
                 Ok(Queue::Engine(Engine::default(), Memory::new(1, u64::BITS, account)?))
             }
             Kind::Engine => Err(ExceptionCode::InvalidArgument),
@@ -80,9 +87,15 @@ impl Queue {
     }
 
     /// Tells the device where it is.
-    fn attach(&mut self, class: &mut Class, windows: &[Window], index: u16) -> Result<(), Refused> {
+    fn attach(
+        &mut self,
+        class: &mut Class,
+        windows: &[Window],
+        index: u16,
+        memory: (&mut Pool, &mut Translation),
+    ) -> Result<(), Refused> {
         match self {
-            Queue::Ring(ring) => ring.attach(class, windows, index).map_err(refused),
+            Queue::Ring(ring) => ring.attach(class, windows, index, memory),
             Queue::Engine(..) if index == 0 => Ok(()),
             Queue::Engine(..) => Err(ExceptionCode::NotFound),
         }
@@ -93,6 +106,14 @@ impl Queue {
         match self {
             Queue::Ring(ring) => ring.pages(),
             Queue::Engine(_, shadow) => shadow.pages(),
+        }
+    }
+
+    /// Of these, what the device finds by an IOMMU.
+    pub fn shown_pages(&self) -> usize {
+        match self {
+            Queue::Ring(ring) => ring.shown_pages(),
+            Queue::Engine(..) => 0,
         }
     }
 
@@ -108,15 +129,15 @@ impl Queue {
         match self {
             Queue::Ring(ring) => ring.shape(),
             Queue::Engine(_, shadow) => {
-                Shape { entries: 1, submission: shadow.pages() * PAGE_SIZE, completion: 0 }
+                Shape { entries: 1, submission: shadow.pages() * PAGE_SIZE, completion: 0, bell: None }
             }
         }
     }
 
-    fn submission(&self) -> &Memory {
+    fn submission(&self) -> (Ref<Frames>, usize) {
         match self {
-            Queue::Ring(ring) => ring.shadow(),
-            Queue::Engine(_, shadow) => shadow,
+            Queue::Ring(ring) => ring.submission(),
+            Queue::Engine(_, shadow) => (shadow.frames().clone(), shadow.pages()),
         }
     }
 
@@ -150,7 +171,7 @@ fn transfer(
     }
 }
 
-fn refused(error: AttachError) -> Refused {
+pub(super) fn refused(error: AttachError) -> Refused {
     match error {
         AttachError::NotNow => ExceptionCode::WrongState,
         AttachError::NoSuchQueue => ExceptionCode::NotFound,
@@ -183,7 +204,7 @@ impl State {
         let room = (at + 1).saturating_sub(dma.queues.len());
         dma.queues.try_reserve(room).map_err(|_| ExceptionCode::OutOfMemory)?;
         if let Some(queue) = queue {
-            queue.attach(class, windows, index)?;
+            queue.attach(class, windows, index, (&mut dma.pool, &mut dma.translation))?;
         }
         while dma.queues.len() <= at {
             dma.queues.push(None);
@@ -202,14 +223,16 @@ impl Function {
         if index >= QUEUES_MAX {
             return Err(ExceptionCode::NotFound);
         }
-        let (bits, account, kind) = {
+        let (wish, account, kind) = {
             let mut state = self.of(generation)?;
             let kind = Kind::of(state.class.as_ref().ok_or(ExceptionCode::Disconnected)?)?;
             let dma = state.dma()?;
-            (dma.space.bits, dma.account.clone(), kind)
+            let (unproven, direct) = (dma.translation.is_unproven(), dma.translation.is_direct());
+            let wish = Wish { entries, events: false, bits: dma.space.bits, unproven, direct };
+            (wish, dma.account.clone(), kind)
         };
         // Clearing it takes its time, for which nobody waits.
-        let mut queue = Some(Queue::new(kind, entries, bits, &account)?);
+        let mut queue = Some(Queue::new(kind, wish, &account)?);
         let attached = self.of(generation)?.attach(index, &mut queue);
         // What was not taken goes with nothing locked.
         drop(queue);
@@ -221,9 +244,9 @@ impl Function {
         self.of(generation)?.queue(index).map(|(queue, ..)| queue.shape())
     }
 
-    /// Where its driver writes.
-    pub fn submission(&self, generation: u32, index: u16) -> Result<Ref<Frames>, Refused> {
-        self.of(generation)?.queue(index).map(|(queue, ..)| queue.submission().frames().clone())
+    /// Where its driver writes: the memory, and how many pages of it from the first on.
+    pub fn submission(&self, generation: u32, index: u16) -> Result<(Ref<Frames>, usize), Refused> {
+        self.of(generation)?.queue(index).map(|(queue, ..)| queue.submission())
     }
 
     /// What the device writes: the memory, and the first page and how many pages of it that is.
@@ -241,6 +264,9 @@ impl Function {
         let mut state = self.of(generation)?;
         let (queue, pool, windows) = state.queue(index)?;
         let (done, fault) = queue.publish(windows, pool);
+        if done.proof {
+            self.proven(&mut state);
+        }
         let gone = state.reclaim();
         drop(state);
         drop(gone);
@@ -262,6 +288,7 @@ impl Function {
                 history::add(Event::BadCompletion, self.address(), generation, queue);
                 ExceptionCode::DeviceFault
             }
+            Fault::NotNeeded => ExceptionCode::Unsupported,
         }
     }
 }

@@ -1,12 +1,14 @@
-//! A virtqueue: its driver writes one, the device reads another, and both see what the device writes.
+//! A virtqueue. Its driver writes one, the device reads another, and both see what the device writes; behind an IOMMU that was seen to translate
+//! there is one for all.
 
 use super::Refused;
 use super::buffers::boxed;
 use super::memory::{Memory, Notes};
 use super::queue::{Done, Fault, Shape};
+use super::translation::Translation;
 use super::windows::{Reach, Window};
 use capos_abi::{ExceptionCode, PAGE_SIZE};
-use capos_dma::class::{self, AttachError, Bell, Class, Register, Registers as _};
+use capos_dma::class::{self, Bell, Class, Register, Registers as _};
 use capos_dma::pool::Pool;
 use capos_dma::virtq::{self, Descriptor, Layout};
 use kernel_hal::account::Account;
@@ -18,13 +20,20 @@ const BATCH: u16 = 64;
 
 /// One.
 pub(crate) struct Ring {
-    policy: virtq::Queue,
     layout: Layout,
-    /// What its driver writes: descriptors and the available ring.
-    shadow: Memory,
-    /// What the device has: the same with addresses, and the used ring.
+    /// What the device has: descriptors, available ring and used ring.
     real: Memory,
     bell: Bell,
+    /// What its driver has, and how that becomes the real one; nothing when it has the real one.
+    copied: Option<Copied>,
+    /// Where the device is told that the real one is, if it is to be seen whether it finds it by the IOMMU.
+    decoy: Option<Memory>,
+}
+
+struct Copied {
+    policy: virtq::Queue,
+    /// Descriptors and the available ring, as the driver writes them.
+    shadow: Memory,
     _notes: Notes,
 }
 
@@ -38,30 +47,78 @@ pub(super) fn has_events(class: &Class) -> bool {
     features & class::virtio::EVENT_INDEX != 0
 }
 
-impl Ring {
-    /// For so many descriptors, which a device of so many address bits is to read.
-    pub fn new(entries: u16, events: bool, bits: u32, account: &Ref<Account>) -> Result<Ring, Refused> {
-        let layout = Layout::new(entries).ok_or(ExceptionCode::InvalidArgument)?;
-        let notes = Notes::of(usize::from(entries) * size_of::<Descriptor>(), account)?;
+impl Copied {
+    fn new(layout: Layout, events: bool, account: &Ref<Account>) -> Result<Copied, Refused> {
+        let entries = usize::from(layout.size());
+        let notes = Notes::of(entries * size_of::<Descriptor>(), account)?;
         let shadow = Memory::new(driver_pages(layout), u64::BITS, account)?;
-        let real = Memory::new(layout.bytes() as usize / PAGE_SIZE, bits, account)?;
-        let descriptors = boxed(usize::from(entries), Descriptor::default)?;
+        let descriptors = boxed(entries, Descriptor::default)?;
         let policy = virtq::Queue::new(layout, events, descriptors).ok_or(ExceptionCode::InvalidArgument)?;
+        Ok(Copied { policy, shadow, _notes: notes })
+    }
+}
+
+/// What a ring is to be like.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish {
+    pub entries: u16,
+    pub events: bool,
+    /// Bits of the device's addresses.
+    pub bits: u32,
+    /// It is not known yet whether the IOMMU translates.
+    pub unproven: bool,
+    /// The driver's is the device's.
+    pub direct: bool,
+}
+
+impl Ring {
+    /// Nothing of it is the device's yet.
+    pub fn new(wish: Wish, account: &Ref<Account>) -> Result<Ring, Refused> {
+        let Wish { entries, events, bits, unproven, direct } = wish;
+        let layout = Layout::new(entries).ok_or(ExceptionCode::InvalidArgument)?;
+        let pages = layout.bytes() as usize / PAGE_SIZE;
+        let real = Memory::new(pages, bits, account)?;
+        let decoy = unproven.then(|| Memory::new(pages, bits, account)).transpose()?;
+        let copied = (!direct).then(|| Copied::new(layout, events, account)).transpose()?;
         // There is none before the device was told of the ring.
         let bell = Bell { register: Register { bar: u8::MAX, offset: 0, width: 1 }, value: 0 };
-        Ok(Ring { policy, layout, shadow, real, bell, _notes: notes })
+        Ok(Ring { layout, real, bell, copied, decoy })
     }
 
     /// Tells the device where it is.
-    pub fn attach(&mut self, class: &mut Class, windows: &[Window], index: u16) -> Result<(), AttachError> {
-        let ring = class::Ring { size: self.layout.size(), base: self.real.physical(), completions: 0 };
-        self.bell = class.attach(&mut Reach(windows), index, ring)?;
+    pub fn attach(
+        &mut self,
+        class: &mut Class,
+        windows: &[Window],
+        index: u16,
+        (pool, translation): (&mut Pool, &mut Translation),
+    ) -> Result<(), Refused> {
+        let base = self.place(pool, translation)?;
+        let ring = class::Ring { size: self.layout.size(), base, completions: 0 };
+        self.bell = class.attach(&mut Reach(windows), index, ring).map_err(super::queue::refused)?;
         Ok(())
     }
 
+    /// Where the device finds it.
+    fn place(&self, pool: &mut Pool, translation: &mut Translation) -> Result<u64, Refused> {
+        if let Some(decoy) = &self.decoy {
+            translation.show_instead(decoy, &self.real)?;
+            return Ok(decoy.physical());
+        }
+        if self.copied.is_some() {
+            return Ok(self.real.physical());
+        }
+        // It has a token as buffers have: a driver that names it there spoils nothing but its own.
+        let token = pool.insert(self.real.pages() as u64, self.real.physical());
+        let token = token.map_err(|_| ExceptionCode::InvalidArgument)?;
+        translation.show(token, &self.real)?;
+        Ok(token)
+    }
+
     /// What its driver writes.
-    pub fn shadow(&self) -> &Memory {
-        &self.shadow
+    pub fn submission(&self) -> (Ref<Frames>, usize) {
+        let memory = self.copied.as_ref().map_or(&self.real, |copied| &copied.shadow);
+        (memory.frames().clone(), driver_pages(self.layout))
     }
 
     /// What the device writes: the memory, and the first page and how many pages of it that is.
@@ -72,7 +129,13 @@ impl Ring {
 
     /// Pages that it takes.
     pub fn pages(&self) -> usize {
-        self.shadow.pages() + self.real.pages()
+        let shadow = self.copied.as_ref().map_or(0, |copied| copied.shadow.pages());
+        self.real.pages() + shadow + self.decoy.as_ref().map_or(0, Memory::pages)
+    }
+
+    /// Of these, what the device finds by an IOMMU, where there is one.
+    pub fn shown_pages(&self) -> usize {
+        self.real.pages()
     }
 
     /// What its driver is told.
@@ -80,20 +143,25 @@ impl Ring {
         let (.., completion) = self.completion();
         Shape {
             entries: u32::from(self.layout.size()),
-            submission: self.shadow.pages() * PAGE_SIZE,
+            submission: driver_pages(self.layout) * PAGE_SIZE,
             completion: completion * PAGE_SIZE,
+            bell: self.copied.is_none().then_some(self.bell),
         }
     }
 
     /// The device was reset.
     pub fn abandon(&mut self, pool: &mut Pool) {
-        self.policy.abandon(pool);
+        if let Some(copied) = &mut self.copied {
+            copied.policy.abandon(pool);
+        }
     }
 
     /// Takes note of what the device is through with, translates what is new, and tells the device.
     #[inline]
     pub fn publish(&mut self, windows: &[Window], pool: &mut Pool) -> (Done, Option<Fault>) {
-        let Ring { policy, shadow, real, bell, .. } = self;
+        let Ring { copied: Some(Copied { policy, shadow, .. }), real, bell, decoy, .. } = self else {
+            return (Done::default(), Some(Fault::NotNeeded));
+        };
         let Ok(completed) = policy.collect(&*real, pool) else {
             return (Done::default(), Some(Fault::Device));
         };
@@ -104,8 +172,14 @@ impl Ring {
         if published.bell {
             Reach(windows).write(bell.register, bell.value);
         }
-        let (published, more) = (u32::from(published.count), published.more);
-        (Done { published, completed: u32::from(completed), more }, fault)
+        let done = Done {
+            published: u32::from(published.count),
+            completed: u32::from(completed),
+            more: published.more,
+            // It has read and written what it finds only by the IOMMU.
+            proof: completed > 0 && decoy.is_some(),
+        };
+        (done, fault)
     }
 }
 

@@ -10,6 +10,7 @@ use super::function::{Function, Mapping, State};
 use crate::cap::interrupt::Line;
 use crate::task::registry;
 use alloc::vec::Vec;
+use capos_ledger::Event;
 use capos_pci::{Config, change_command, command};
 use kernel_hal::pci;
 use kernel_hal::sync::Ref;
@@ -31,6 +32,11 @@ pub(super) fn quiesce(function: &Function, state: &mut State) -> Taken {
     let quiet = state.go_on().unwrap_or(false);
     silence(function);
     let mut dma = state.dma.take();
+    if dma.as_mut().is_some_and(|dma| !dma.translation.block()) {
+        // What it may remember stays for ever, and nobody relies on it again.
+        state.record.distrust();
+        function.note(Event::NoAnswer, state, 0);
+    }
     let mut kept = state.kept.take();
     if quiet {
         dma.iter_mut().chain(&mut kept).for_each(Dma::abandon);

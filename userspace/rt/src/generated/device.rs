@@ -51,6 +51,9 @@ const POOL: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::
 const QUEUE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::QUEUE, caps: 1, bytes: 16 };
 const START: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::START, caps: 0, bytes: 0 };
 const RESET: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::RESET, caps: 0, bytes: 16 };
+const PROVE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PROVE, caps: 0, bytes: 16 };
+const DISTRUST: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::DISTRUST, caps: 0, bytes: 0 };
 
 impl DeviceClient {
     /// The capability.
@@ -166,6 +169,30 @@ impl DeviceClient {
     pub fn reset_blocking(&self) -> Result<u32, CallError> {
         ask(&self.cap, RESET, &Empty, reset_results)
     }
+
+    /// Whether the kernel has seen the device do something that it can do only through the IOMMU: complete a descriptor, or write to the pool's `proof`.
+    /// If so, its backend is `direct` from the next reset on.
+    pub async fn prove(&self) -> Result<bool, CallError> {
+        let reply = call(&self.cap, PROVE, &Empty, &[]).await?;
+        Ok(prove_results(reply.bytes())?)
+    }
+
+    /// Like `prove`, but the thread waits for the answer.
+    pub fn prove_blocking(&self) -> Result<bool, CallError> {
+        ask(&self.cap, PROVE, &Empty, prove_results)
+    }
+
+    /// The device does not do anything while its backend is `unproven`: perhaps its addresses do not go through the IOMMU. From the next reset on the
+    /// backend is `bounce`, and no memory is to be had if they do after all.
+    pub async fn distrust(&self) -> Result<(), CallError> {
+        let reply = call(&self.cap, DISTRUST, &Empty, &[]).await?;
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Like `distrust`, but the thread waits for the answer.
+    pub fn distrust_blocking(&self) -> Result<(), CallError> {
+        ask(&self.cap, DISTRUST, &Empty, empty_results)
+    }
 }
 
 fn config_results(bytes: &[u8]) -> Result<u32, DecodeError> {
@@ -196,4 +223,9 @@ fn queue_reply(reply: &Reply) -> Result<DeviceQueueClient, CallError> {
 fn reset_results(bytes: &[u8]) -> Result<u32, DecodeError> {
     let results = schema::ResetResults::decode(bytes)?;
     Ok(results.generation)
+}
+
+fn prove_results(bytes: &[u8]) -> Result<bool, DecodeError> {
+    let results = schema::ProveResults::decode(bytes)?;
+    Ok(results.proven)
 }

@@ -39,6 +39,7 @@ impl From<&DmaPoolClient> for Outgoing {
 const ALLOCATE: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::ALLOCATE, caps: 1, bytes: 16 };
 const USAGE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::USAGE, caps: 0, bytes: 24 };
+const PROOF: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PROOF, caps: 0, bytes: 24 };
 
 impl DmaPoolClient {
     /// The capability.
@@ -74,6 +75,18 @@ impl DmaPoolClient {
     /// Like `usage`, but the thread waits for the answer.
     pub fn usage_blocking(&self) -> Result<schema::UsageResults, CallError> {
         ask(&self.cap, USAGE, &Empty, plain_results)
+    }
+
+    /// Memory that nobody sees but the kernel, for a device without rings to write to: see `Device.prove`. `unsupported` where nothing is to be
+    /// proven.
+    pub async fn proof(&self) -> Result<schema::ProofResults, CallError> {
+        let reply = call(&self.cap, PROOF, &Empty, &[]).await?;
+        Ok(plain_results(reply.bytes())?)
+    }
+
+    /// Like `proof`, but the thread waits for the answer.
+    pub fn proof_blocking(&self) -> Result<schema::ProofResults, CallError> {
+        ask(&self.cap, PROOF, &Empty, plain_results)
     }
 }
 

@@ -3,6 +3,7 @@
 mod claims;
 mod dma;
 mod interrupts;
+mod iommu;
 mod registers;
 
 pub(super) use dma::describe;

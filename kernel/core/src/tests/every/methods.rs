@@ -577,6 +577,12 @@ static CASES: &[Case] = &[
         let params = device::QueueParams { index: 0, entries: 1 };
         calls(driver.user, driver.device, device::QUEUE, &params, &[])
     }),
+    case("device::PROVE", |world| on_device(world, device::PROVE, &Empty)),
+    case("device::DISTRUST", |world| on_device(world, device::DISTRUST, &Empty)),
+    case("dma_pool::PROOF", |world| {
+        kernel_hal::fake::iommu::install();
+        on_pool(world, dma_pool::PROOF, &Empty)
+    }),
     case("device::START", |world| on_device(world, device::START, &Empty)),
     case("device::RESET", |world| on_device(world, device::RESET, &Empty)),
     case("device_mmio::INFO", |world| on_window(world, device_mmio::INFO, &Empty)),

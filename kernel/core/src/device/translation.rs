@@ -1,0 +1,120 @@
+//! How a device's addresses become memory.
+//!
+//! With an IOMMU a function reaches what its domain shows, from the moment that it has a pool. As long as nobody has seen that the
+//! device's addresses go through it, what the device is told is safe either way: the domain shows each buffer where it lies, so the device finds
+//! it with the IOMMU and without. But rings, and memory for the proof, are shown where something else lies: a decoy, which nobody uses. What the
+//! device does through the IOMMU happens in what the kernel looks at, and what it does past it in the decoy.
+
+use super::Refused;
+use super::memory::Memory;
+use capos_abi::{ExceptionCode, PAGE_SIZE};
+use capos_ledger::Backend;
+use kernel_hal::IommuError;
+use kernel_hal::account::Account;
+use kernel_hal::iommu::Domain;
+use kernel_hal::sync::Ref;
+
+/// Where a device finds its memory.
+pub(crate) enum Translation {
+    /// Where it lies.
+    Nothing,
+    /// Where it lies, but for decoys: an IOMMU is to translate.
+    Unproven(Domain),
+    /// Where its token says.
+    Tokens(Domain),
+}
+
+fn refused(error: IommuError) -> Refused {
+    match error {
+        IommuError::Absent | IommuError::Taken => ExceptionCode::Unsupported,
+        IommuError::InvalidArgument | IommuError::Exists | IommuError::NotFound => {
+            ExceptionCode::InvalidArgument
+        }
+        IommuError::OutOfMemory => ExceptionCode::OutOfMemory,
+        IommuError::BudgetExhausted => ExceptionCode::BudgetExhausted,
+        IommuError::Unresponsive => ExceptionCode::Failed,
+    }
+}
+
+impl Translation {
+    /// For a function whose addresses have `bits` bits. `account` pays for its tables.
+    pub fn new(backend: Backend, function: u32, bits: u32, account: &Ref<Account>) -> Result<Self, Refused> {
+        let domain = || {
+            let mut domain = Domain::new(function, bits, account).map_err(refused)?;
+            domain.attach().map_err(refused)?;
+            Ok(domain)
+        };
+        match backend {
+            Backend::Bounce => Ok(Translation::Nothing),
+            Backend::Unproven => domain().map(Translation::Unproven),
+            Backend::Direct => domain().map(Translation::Tokens),
+        }
+    }
+
+    /// The device finds `memory`, whose token is `token`.
+    pub fn show(&mut self, token: u64, memory: &Memory) -> Result<(), Refused> {
+        match self {
+            Translation::Nothing => Ok(()),
+            Translation::Unproven(domain) => domain.map(memory.physical(), memory.frames(), true),
+            Translation::Tokens(domain) => domain.map(token, memory.frames(), true),
+        }
+        .map_err(refused)
+    }
+
+    /// It does not any more.
+    pub fn hide(&mut self, token: u64, memory: &Memory) -> Result<(), Refused> {
+        match self {
+            Translation::Nothing => Ok(()),
+            Translation::Unproven(domain) => domain.unmap(memory.physical()).map(drop),
+            Translation::Tokens(domain) => domain.unmap(token).map(drop),
+        }
+        .map_err(refused)
+    }
+
+    /// The device finds `memory` where `decoy` lies, if its addresses go through the IOMMU.
+    pub fn show_instead(&mut self, decoy: &Memory, memory: &Memory) -> Result<(), Refused> {
+        match self {
+            Translation::Unproven(domain) => {
+                domain.map(decoy.physical(), memory.frames(), true).map_err(refused)
+            }
+            Translation::Nothing | Translation::Tokens(_) => Err(ExceptionCode::Unsupported),
+        }
+    }
+
+    /// The device finds nothing any more. False when the IOMMU does not say so.
+    pub fn block(&mut self) -> bool {
+        match self {
+            Translation::Nothing => true,
+            Translation::Unproven(domain) | Translation::Tokens(domain) => domain.detach().is_ok(),
+        }
+    }
+
+    /// Pages that the device finds, by the IOMMU's own tables; `None` without one.
+    pub fn pages(&self) -> Option<u64> {
+        match self {
+            Translation::Nothing => None,
+            Translation::Unproven(domain) | Translation::Tokens(domain) => Some(domain.pages()),
+        }
+    }
+
+    /// Whether the IOMMU's own tables say that the device finds all of `memory`, whose token is `token`.
+    pub fn shows(&self, token: u64, memory: &Memory) -> bool {
+        let (domain, at) = match self {
+            Translation::Nothing => return true,
+            Translation::Unproven(domain) => (domain, memory.physical()),
+            Translation::Tokens(domain) => (domain, token),
+        };
+        let is_at = |page: usize| domain.shows(at + (page * PAGE_SIZE) as u64, memory.frames(), page);
+        (0..memory.pages()).all(is_at)
+    }
+
+    /// Whether it is still to be seen that the IOMMU translates.
+    pub fn is_unproven(&self) -> bool {
+        matches!(self, Translation::Unproven(_))
+    }
+
+    /// Whether the device uses tokens.
+    pub fn is_direct(&self) -> bool {
+        matches!(self, Translation::Tokens(_))
+    }
+}

@@ -1,0 +1,176 @@
+//! Devices behind an IOMMU: what they find, and when their driver may rely on it.
+
+use super::{AT, Driver, World, claim, describe, entry, exception, legacy_driver, plug};
+use crate::device::audit;
+use crate::device::{history, registry};
+use crate::task::end;
+use crate::task::process::Status;
+use capos_abi::ExceptionCode;
+use capos_ledger::Event;
+use capos_schema::Empty;
+use capos_schema::device::{self, ProveResults};
+use capos_schema::device_manager::DmaBackend;
+use capos_schema::dma_pool::{self, ProofResults};
+use kernel_hal::fake::iommu;
+
+impl Driver {
+    fn prove(&self) -> bool {
+        let results: Result<ProveResults, _> =
+            self.user.call(self.device, device::INTERFACE_ID, device::PROVE, &Empty);
+        results.expect("claimed").proven
+    }
+
+    fn proof(&self, pool: capos_abi::CapId) -> Result<u64, capos_abi::Cqe> {
+        let results: Result<ProofResults, _> =
+            self.user.call(pool, dma_pool::INTERFACE_ID, dma_pool::PROOF, &Empty);
+        results.map(|it| it.token)
+    }
+}
+
+/// A driver whose device was seen to go through the IOMMU.
+fn proven(world: &World) -> (std::sync::Arc<super::Edu>, Driver) {
+    iommu::install();
+    let edu = plug();
+    let driver = Driver::new(world);
+    let pool = driver.pool();
+    driver.proof(pool).expect("there is something to be proven");
+    write_by_device();
+    assert!(driver.prove());
+    driver.reset().expect("claimed");
+    (edu, driver)
+}
+
+/// The device writes to the memory for the proof.
+fn write_by_device() {
+    let function = registry::find(AT).expect("memory");
+    let state = function.lock();
+    let proof = state.dma.as_ref().and_then(|dma| dma.proof.as_ref()).expect("asked for");
+    proof.memory.fill(1);
+}
+
+fn wrong() -> &'static str {
+    audit::look_at(&registry::find(AT).expect("memory")).wrong
+}
+
+#[test]
+fn nobody_relies_on_an_iommu_before_it_was_seen_to_translate() {
+    let world = World::new();
+    iommu::install();
+    let edu = plug();
+    let driver = Driver::new(&world);
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Unproven);
+    let pool = driver.pool();
+    let (_, token) = driver.buffer(pool, 1);
+    let queue = driver.queue();
+    let proof = driver.proof(pool).expect("there is something to be proven");
+    assert_eq!(driver.proof(pool).expect("the same"), proof);
+    assert!(!driver.prove() && wrong().is_empty());
+    // A buffer is where it lies, whether the IOMMU is asked or not.
+    describe(&driver, queue, [token, 0x4_0000, 64, 1]);
+    driver.publish(queue).expect("a good one");
+    let source = edu.written(0x80).expect("told");
+    let found = iommu::reaches(AT, source).expect("the IOMMU has it there");
+    edu.finish();
+    // The memory for the proof lies elsewhere than the device is told.
+    describe(&driver, queue, [0x4_0000, proof, 64, 3]);
+    driver.publish(queue).expect("a good one");
+    let target = edu.written(0x88).expect("told");
+    let sealed = iommu::reaches(AT, target).expect("the IOMMU has it there");
+    assert!(sealed.0 != found.0 && target != source);
+    assert!(!driver.prove(), "nothing was written");
+    write_by_device();
+    assert!(driver.prove());
+    // It counts from the next generation on.
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Unproven);
+    edu.finish();
+    driver.reset().expect("claimed");
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Direct);
+    assert!(driver.prove());
+    let pool = driver.pool();
+    assert_eq!(exception(driver.proof(pool)), ExceptionCode::Unsupported);
+}
+
+#[test]
+fn behind_an_iommu_the_device_finds_buffers_by_their_tokens_and_nothing_else() {
+    let world = World::new();
+    let (edu, driver) = proven(&world);
+    let pool = driver.pool();
+    let (one, first) = driver.buffer(pool, 1);
+    let (_, second) = driver.buffer(pool, 3);
+    let queue = driver.queue();
+    assert!(wrong().is_empty(), "{}", wrong());
+    let (label, page, writable) = iommu::reaches(AT, second + 8192).expect("the third page");
+    assert_eq!((page, writable), (2, true));
+    assert!(iommu::reaches(AT, second + 3 * 4096).is_none() && label != 0);
+    describe(&driver, queue, [first, 0x4_0000, 64, 1]);
+    driver.publish(queue).expect("a good one");
+    assert_eq!(edu.written(0x80), Some(first), "the token is the address");
+    // It is the device's until it is through with it, whoever gives it up.
+    driver.release(one);
+    assert!(iommu::reaches(AT, first).is_some());
+    edu.finish();
+    describe(&driver, queue, [second, 0x4_0000, 64, 1]);
+    driver.publish(queue).expect("a good one");
+    assert!(iommu::reaches(AT, first).is_none());
+    edu.finish();
+    end::end_process(driver.user.process(), Status::Killed);
+    World::stir_all();
+    assert!(iommu::reaches(AT, second).is_none());
+}
+
+#[test]
+fn a_device_that_says_that_it_goes_past_the_iommu_is_believed() {
+    let world = World::new();
+    iommu::install();
+    let (driver, pool, _) = legacy_driver(&world);
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
+    assert_eq!(exception(driver.proof(pool)), ExceptionCode::Unsupported);
+    assert!(!driver.prove());
+}
+
+#[test]
+fn a_driver_may_give_up_on_a_proof() {
+    let world = World::new();
+    iommu::install();
+    plug();
+    let driver = Driver::new(&world);
+    driver.pool();
+    driver.call(device::DISTRUST).expect("claimed");
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Unproven);
+    driver.reset().expect("claimed");
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
+    // Once it was seen nobody can say that it was not.
+    drop(driver);
+    drop(world);
+    let world = World::new();
+    let (_, driver) = proven(&world);
+    driver.call(device::DISTRUST).expect("claimed");
+    driver.reset().expect("claimed");
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Direct);
+}
+
+#[test]
+fn an_iommu_that_does_not_answer_is_not_relied_on_again() {
+    let world = World::new();
+    let (_, driver) = proven(&world);
+    let pool = driver.pool();
+    driver.buffer(pool, 1);
+    let cursor = history::end();
+    iommu::fall_silent();
+    driver.reset().expect("claimed");
+    let first = history::read(cursor).expect("something happened");
+    assert_eq!((first.entry.event, first.entry.function), (Event::NoAnswer, AT));
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
+}
+
+#[test]
+fn a_device_of_which_nothing_is_known_may_have_memory_behind_an_iommu() {
+    let world = World::new();
+    let (_, driver) = proven(&world);
+    driver.release(driver.device);
+    let device = claim(&driver.user, "plain").expect("free");
+    let driver = Driver { user: driver.user, device };
+    let pool = driver.pool();
+    let (_, token) = driver.buffer(pool, 1);
+    assert!(iommu::reaches(AT, token).is_some());
+}
