@@ -42,6 +42,24 @@ pub struct Transfer {
     pub length: u32,
 }
 
+/// Where the device's buffer is in what it takes for addresses.
+const BUFFER: u64 = 0x4_0000;
+
+impl Transfer {
+    /// As the kernel's queue takes it: source, destination, count, and a command that starts it and asks for an interrupt at its end.
+    pub fn descriptor(&self) -> [u64; 4] {
+        const START: u64 = 0x01;
+        const TO_MEMORY: u64 = 0x02;
+        const INTERRUPT: u64 = 0x04;
+        let (memory, inside) = (self.token, BUFFER + u64::from(self.device_offset));
+        let count = self.length.into();
+        match self.to_device {
+            true => [memory, inside, count, START | INTERRUPT],
+            false => [inside, memory, count, START | TO_MEMORY | INTERRUPT],
+        }
+    }
+}
+
 /// A job that was done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {

@@ -17,6 +17,7 @@ pub const KERNEL_OBJECTS: &[(&str, &str)] = &[
     ("system", "SystemInfo"),
     ("power", "Power"),
     ("inspector", "Inspector"),
+    ("devices", "DeviceManager"),
 ];
 
 /// I/O ports that the kernel keeps for itself, ends included: DMA controllers and their page registers, interrupt controllers,

@@ -6,7 +6,7 @@
 //! [`Fault`] of the function and of no other.
 #![no_std]
 
-#[cfg(not(target_os = "none"))]
+#[cfg(not(any(target_os = "none", capos)))]
 extern crate std;
 
 mod address;
@@ -19,7 +19,7 @@ mod fault;
 mod function;
 mod header;
 mod message;
-#[cfg(not(target_os = "none"))]
+#[cfg(not(any(target_os = "none", capos)))]
 pub mod model;
 mod power;
 #[cfg(test)]

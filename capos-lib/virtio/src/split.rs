@@ -105,7 +105,8 @@ impl<M: Memory, const N: usize> Queue<M, N> {
             Slot { next, chain: None }
         });
         let free_count = layout.size().min(u16::try_from(N).unwrap_or(u16::MAX));
-        memory.write32(layout.available(), 0);
+        memory.write16(layout.available(), 0);
+        memory.write16(layout.available_index(), 0);
         memory.write16(layout.used_event(), 0);
         Queue {
             memory,

@@ -125,11 +125,6 @@ pub fn settle_edu(
 
 /// What the kernel does with a transfer, where tokens are addresses.
 fn start(device: &mut edu::Device, transfer: capos_edu::Transfer) {
-    let inside = edu::BUFFER + u64::from(transfer.device_offset);
-    let to_device = transfer.to_device;
-    let (source, destination) = if to_device { (transfer.token, inside) } else { (inside, transfer.token) };
-    device.write(0x80, source);
-    device.write(0x88, destination);
-    device.write(0x90, transfer.length.into());
-    device.write(0x98, if to_device { 5 } else { 7 });
+    let registers = [0x80, 0x88, 0x90, 0x98];
+    registers.into_iter().zip(transfer.descriptor()).for_each(|(at, value)| device.write(at, value));
 }

@@ -1,7 +1,7 @@
 //! The `edu` core, the kernel's policy of its registers and its engine, and the device together.
 
 use capos_dma::class::Class;
-use capos_dma::edu::{BUFFER, COMMAND, Engine, command};
+use capos_dma::edu::{COMMAND, Engine};
 use capos_dma::window::{Action, Backend};
 use capos_dma::{Addresses, Pool, Space};
 use capos_edu::register::Register;
@@ -39,15 +39,8 @@ impl Bench {
 
     /// As the driver's shell writes the descriptor, and the kernel takes it.
     fn start(&mut self, transfer: Transfer) {
-        let inside = BUFFER + u64::from(transfer.device_offset);
-        let (source, destination, direction) = match transfer.to_device {
-            true => (transfer.token, inside, 0),
-            false => (inside, transfer.token, command::TO_MEMORY),
-        };
-        let words =
-            [source, destination, transfer.length.into(), command::RUN | command::INTERRUPT | direction];
         let descriptor = self.ram.allocate(32).unwrap();
-        assert!(self.ram.write(descriptor, &words.map(u64::to_le_bytes).concat()));
+        assert!(self.ram.write(descriptor, &transfer.descriptor().map(u64::to_le_bytes).concat()));
         assert!(self.engine.collect(self.device.read(COMMAND.offset as u32).into(), &mut self.pool));
         let writes = self.engine.publish(&self.ram.ring(descriptor), &mut self.pool).unwrap();
         writes.iter().for_each(|(register, value)| self.device.write(register.offset as u32, *value));

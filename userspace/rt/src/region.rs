@@ -6,7 +6,7 @@
 use crate::ipc::CallError;
 use crate::threads::memory;
 use capos_schema::virtual_memory::Protection;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// One region; unmapped when dropped.
 pub struct Region {
@@ -53,24 +53,59 @@ impl Region {
     /// The word at `offset`, or `None` outside of the region and between words.
     #[inline]
     pub fn load(&self, offset: u64) -> Option<u64> {
-        self.word(offset).map(|word| word.load(Ordering::Relaxed))
+        let address = self.place(offset, 8)? as *mut u64;
+        // SAFETY: see `place`.
+        Some(unsafe { AtomicU64::from_ptr(address) }.load(Ordering::Relaxed))
     }
 
     /// Writes the word at `offset`; false outside of the region and between words.
     #[inline]
     pub fn store(&self, offset: u64, value: u64) -> bool {
-        self.word(offset).map(|word| word.store(value, Ordering::Relaxed)).is_some()
+        let Some(address) = self.place(offset, 8) else { return false };
+        // SAFETY: see `place`.
+        unsafe { AtomicU64::from_ptr(address as *mut u64) }.store(value, Ordering::Relaxed);
+        true
     }
 
+    /// The same of four bytes.
     #[inline]
-    fn word(&self, offset: u64) -> Option<&AtomicU64> {
-        if !offset.is_multiple_of(8) || offset >= self.size {
-            return None;
-        }
-        let address = (self.address + offset) as *mut u64;
-        // SAFETY: aligned, inside a region that the kernel gave to us alone and that lives as long as `self`; every access of it
-        // is atomic. If nothing is mapped there the access ends the process.
-        Some(unsafe { AtomicU64::from_ptr(address) })
+    pub fn load32(&self, offset: u64) -> Option<u32> {
+        let address = self.place(offset, 4)? as *mut u32;
+        // SAFETY: see `place`.
+        Some(unsafe { AtomicU32::from_ptr(address) }.load(Ordering::Relaxed))
+    }
+
+    /// The same of four bytes.
+    #[inline]
+    pub fn store32(&self, offset: u64, value: u32) -> bool {
+        let Some(address) = self.place(offset, 4) else { return false };
+        // SAFETY: see `place`.
+        unsafe { AtomicU32::from_ptr(address as *mut u32) }.store(value, Ordering::Relaxed);
+        true
+    }
+
+    /// The same of two bytes.
+    #[inline]
+    pub fn load16(&self, offset: u64) -> Option<u16> {
+        let address = self.place(offset, 2)? as *mut u16;
+        // SAFETY: see `place`.
+        Some(unsafe { AtomicU16::from_ptr(address) }.load(Ordering::Relaxed))
+    }
+
+    /// The same of two bytes.
+    #[inline]
+    pub fn store16(&self, offset: u64, value: u16) -> bool {
+        let Some(address) = self.place(offset, 2) else { return false };
+        // SAFETY: see `place`.
+        unsafe { AtomicU16::from_ptr(address as *mut u16) }.store(value, Ordering::Relaxed);
+        true
+    }
+
+    /// Where a word of so many bytes is. It is aligned, and inside a region that the kernel gave to us alone and that lives as long as `self`;
+    /// every access of it is atomic. If nothing is mapped there the access ends the process.
+    #[inline]
+    fn place(&self, offset: u64, bytes: u64) -> Option<u64> {
+        (offset.is_multiple_of(bytes) && offset < self.size).then_some(self.address + offset)
     }
 }
 

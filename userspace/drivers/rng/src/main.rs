@@ -1,0 +1,52 @@
+//! Driver of virtio's entropy device.
+//!
+//! `capos-virtio` decides, this shell does: it brings the device up, keeps buffers with it, and serves what comes as a `ByteStream`. When the
+//! device does what it must not it ends, and whoever starts it again finds a device that was reset.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+mod device;
+mod stream;
+
+use alloc::rc::Rc;
+use device::Device;
+use kit::control::Control;
+use kit::service::{self, End};
+use rt::generated::{DeviceClient, TimerClient};
+use rt::{Either, Env, EnvError, block_on, log, select};
+
+rt::main!(run);
+
+fn run(mut env: Env) -> i64 {
+    match start(&mut env) {
+        Ok(never) => never,
+        Err(error) => {
+            log::error(format_args!("{error}"));
+            1
+        }
+    }
+}
+
+fn start(env: &mut Env) -> Result<i64, EnvError> {
+    let receiver = service::receiver(env)?;
+    let control = Control::take(env);
+    let function = env.client::<DeviceClient>("device")?;
+    let timer = env.client::<TimerClient>("timer")?;
+    let error = block_on(async {
+        let (device, line) = match Device::bring_up(function, timer).await {
+            Ok(up) => up,
+            Err(error) => return Some(alloc::format!("device: {error}")),
+        };
+        let device = Rc::new(device);
+        let stream = Rc::new(stream::Stream::new(Rc::clone(&device)));
+        match select(device::run(device, line), service::serve_supervised(receiver, stream, control)).await {
+            Either::First(error) => Some(alloc::format!("device: {error}")),
+            Either::Second(End::Drained) => None,
+            Either::Second(end) => Some(alloc::format!("{end}")),
+        }
+    });
+    let Some(error) = error else { return Ok(0) };
+    log::error(format_args!("{error}"));
+    Ok(1)
+}

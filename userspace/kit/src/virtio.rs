@@ -1,0 +1,241 @@
+//! What drivers of virtio devices share: where the registers are, how a device is brought up, and queues in memory.
+//!
+//! `capos-virtio` decides; here is what it asks for. The registers are the kernel's to write, one call each: that is for setting up.
+
+use alloc::vec::Vec;
+use capos_pci::virtio::{Block, blocks};
+use capos_pci::{Address, Bar, Config, Header, Space};
+use capos_virtio::register::{Register, Width, Window};
+use capos_virtio::split::Memory;
+use capos_virtio::{DeviceFault, Layout, Step, Transport};
+use core::fmt;
+use core::sync::atomic::{Ordering, fence};
+use rt::generated::{DeviceClient, DeviceMmioClient, DeviceQueueClient, TimerClient};
+use rt::region::Region;
+use rt::schema::virtual_memory::Protection;
+use rt::{CallError, ExceptionCode};
+
+/// Base address registers of a function.
+const BARS: usize = 6;
+
+/// Why a device does not work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// The kernel refuses something.
+    Call(CallError),
+    /// The device is none.
+    Device(DeviceFault),
+    /// It has no such registers.
+    NoRegisters(Window),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Call(error) => error.fmt(f),
+            Error::Device(fault) => fault.fmt(f),
+            Error::NoRegisters(window) => write!(f, "the device has no {window:?} registers"),
+        }
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        Error::Call(error)
+    }
+}
+
+impl From<DeviceFault> for Error {
+    fn from(fault: DeviceFault) -> Self {
+        Error::Device(fault)
+    }
+}
+
+/// Configuration space of our function, which only the kernel writes.
+struct ConfigSpace<'d>(&'d DeviceClient);
+
+impl Config for ConfigSpace<'_> {
+    fn read32(&self, _: Address, register: u16) -> u32 {
+        self.0.config_blocking(register, 4).unwrap_or(u32::MAX)
+    }
+    fn write32(&self, _: Address, _: u16, _: u32) {}
+    fn write16(&self, _: Address, _: u16, _: u16) {}
+    fn write8(&self, _: Address, _: u16, _: u8) {}
+}
+
+/// The registers of a modern device.
+pub struct Registers {
+    bars: [Option<DeviceMmioClient>; BARS],
+    /// Base address register and offset of each window that there is.
+    places: Vec<(Window, u8, u32)>,
+}
+
+impl Registers {
+    /// As its capabilities say (virtio 1.2, 4.1.4).
+    pub fn find(device: &DeviceClient) -> Result<Registers, Error> {
+        let mut numbers = 0..;
+        let bars = [(); BARS].map(|()| device.window_blocking(numbers.next().unwrap_or(0)).ok());
+        let config = ConfigSpace(device);
+        let address = Address::new(device.info_blocking()?.address);
+        let (address, header) = address
+            .and_then(|address| Some((address, Header::read(&config, address)?)))
+            .ok_or(Error::Device(DeviceFault::Gone))?;
+        let mut numbers = 0..;
+        let shapes = bars.each_ref().map(|window| {
+            let index = numbers.next().unwrap_or(0);
+            let size = window.as_ref()?.info_blocking().ok()?;
+            // Where it is the kernel does not tell: anywhere but nowhere.
+            Some(Bar { index, base: size, size, space: Space::Memory { wide: false, prefetchable: false } })
+        });
+        let mut places = Vec::new();
+        for found in blocks(&config, address, &header, &shapes).flatten() {
+            let window = match found.block {
+                Block::Common => Window::Common,
+                Block::Interrupt => Window::Isr,
+                Block::Device => Window::Device,
+                _ => continue,
+            };
+            let offset = u32::try_from(found.offset).map_err(|_| Error::NoRegisters(window))?;
+            places.push((window, found.bar, offset));
+        }
+        Ok(Registers { bars, places })
+    }
+
+    /// Reads a register.
+    pub fn read(&self, register: Register) -> Result<u32, Error> {
+        let (window, offset, width) = self.place(register)?;
+        Ok(window.read_blocking(offset, width)? as u32)
+    }
+
+    /// Writes a register.
+    pub fn write(&self, register: Register, value: u32) -> Result<(), Error> {
+        let (window, offset, width) = self.place(register)?;
+        Ok(window.write_blocking(offset, width, value.into())?)
+    }
+
+    fn place(&self, register: Register) -> Result<(&DeviceMmioClient, u32, u8), Error> {
+        let width = match register.width {
+            Width::Bits8 => 1,
+            Width::Bits16 => 2,
+            Width::Bits32 => 4,
+        };
+        // The first of each kind counts (4.1.4.1).
+        let place = self.places.iter().find(|(window, ..)| *window == register.window);
+        let found = place.and_then(|(_, bar, base)| {
+            let window = self.bars.get(usize::from(*bar))?.as_ref()?;
+            Some((window, base.checked_add(register.offset)?, width))
+        });
+        found.ok_or(Error::NoRegisters(register.window))
+    }
+}
+
+/// A queue of the device.
+pub struct Virtqueue {
+    queue: DeviceQueueClient,
+    layout: Layout,
+}
+
+impl Virtqueue {
+    /// Its form.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Its memory, to be given to who drives it.
+    pub fn ring(&self) -> Result<Ring, Error> {
+        let (used, end) = (u64::from(self.layout.used()), u64::from(self.layout.bytes()));
+        let driver = Region::map(&self.queue.submission_blocking()?, 0, used, Protection::ReadWrite)?;
+        let device = Region::map(&self.queue.completion_blocking()?, 0, end - used, Protection::Read)?;
+        Ok(Ring { driver, device, used })
+    }
+
+    /// Has the kernel look at what was added and at what came back, until it has seen all.
+    pub fn publish(&self) -> Result<(), Error> {
+        while self.queue.publish_blocking()?.more {}
+        Ok(())
+    }
+}
+
+/// The memory of a queue: what we write, and what the device writes. Nothing that the layout names is outside.
+pub struct Ring {
+    driver: Region,
+    device: Region,
+    used: u64,
+}
+
+impl Ring {
+    #[inline]
+    fn part(&self, offset: u32) -> (&Region, u64) {
+        let offset = u64::from(offset);
+        offset.checked_sub(self.used).map_or((&self.driver, offset), |offset| (&self.device, offset))
+    }
+}
+
+impl Memory for Ring {
+    #[inline]
+    fn read16(&self, offset: u32) -> u16 {
+        let (part, offset) = self.part(offset);
+        part.load16(offset).unwrap_or(0)
+    }
+    #[inline]
+    fn read32(&self, offset: u32) -> u32 {
+        let (part, offset) = self.part(offset);
+        part.load32(offset).unwrap_or(0)
+    }
+    #[inline]
+    fn write16(&self, offset: u32, value: u16) {
+        self.driver.store16(offset.into(), value);
+    }
+    #[inline]
+    fn write32(&self, offset: u32, value: u32) {
+        self.driver.store32(offset.into(), value);
+    }
+    #[inline]
+    fn write64(&self, offset: u32, value: u64) {
+        self.driver.store(offset.into(), value);
+    }
+    #[inline]
+    fn fence(&self, order: Ordering) {
+        fence(order);
+    }
+}
+
+/// Resets the device and brings it up; gives its queues, in order. Its pool has to be there already.
+pub async fn bring_up<const F: usize>(
+    device: &DeviceClient,
+    registers: &Registers,
+    transport: &mut Transport<F>,
+    timer: &TimerClient,
+) -> Result<Vec<Virtqueue>, Error> {
+    let mut queues = Vec::new();
+    loop {
+        match transport.step(timer.now_blocking()?) {
+            Step::Write(register, value) => registers.write(register, value)?,
+            Step::Read(register) => transport.value(registers.read(register)?),
+            Step::Attach { queue, layout, .. } => {
+                let queue = device.queue_blocking(queue, layout.size())?;
+                queues.push(Virtqueue { queue, layout });
+            }
+            Step::Pause { until } => timer.sleep_until(until).await?,
+            Step::Ready => break,
+            Step::Failed(fault) => return Err(fault.into()),
+        }
+    }
+    start(device, timer).await?;
+    Ok(queues)
+}
+
+/// Lets the device reach memory; it may still be on its way through a reset.
+pub async fn start(device: &DeviceClient, timer: &TimerClient) -> Result<(), CallError> {
+    const EVERY_NS: u64 = 1_000_000;
+    const MOST: u32 = 1000;
+    for _ in 0..MOST {
+        match device.start_blocking() {
+            Err(CallError::Exception(exception)) if exception.code() == ExceptionCode::WrongState => {}
+            other => return other,
+        }
+        let now = timer.now_blocking()?;
+        timer.sleep_until(now.saturating_add(EVERY_NS)).await?;
+    }
+    device.start_blocking()
+}

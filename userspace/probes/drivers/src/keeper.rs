@@ -1,0 +1,107 @@
+//! Who hands devices to drivers.
+
+use alloc::string::String;
+use probe::{Audit, Limits, Nursery, factory};
+use rt::generated::{DeviceClient, DeviceManagerClient, EndpointClient, LogSinkClient, ProcessHandleClient};
+use rt::{CallError, Cap, Client, Env, EnvError, ExceptionCode};
+
+/// Time between two looks at a device that is not free yet, and how many there are: QEMU's `edu` finishes what it has begun.
+const PAUSE_NS: u64 = 5_000_000;
+const LOOKS: u32 = 400;
+
+/// What a driver may use.
+const LIMITS: Limits = Limits { dma_pages: 16, vectors: 1, ..Limits::threads(1) };
+
+/// A driver at work, and its one export.
+pub struct Driver<C> {
+    pub handle: ProcessHandleClient,
+    pub client: C,
+}
+
+/// The manager of devices, and what drivers are made with.
+pub struct Keeper {
+    nursery: Nursery,
+    devices: DeviceManagerClient,
+    pub audit: Audit,
+    log: LogSinkClient,
+}
+
+impl Keeper {
+    pub fn new(env: &mut Env) -> Result<Keeper, EnvError> {
+        let nursery = Nursery::new(env)?;
+        let (devices, audit, log) = (env.client("devices")?, Audit::new(env)?, env.client("log")?);
+        Ok(Keeper { nursery, devices, audit, log })
+    }
+
+    /// The first function of this vendor and device.
+    fn find(&self, wanted: (u16, u16)) -> Result<u32, CallError> {
+        let mut cursor = 0;
+        loop {
+            let found = self.devices.list_blocking(cursor)?;
+            if (found.vendor, found.device) == wanted {
+                return Ok(found.address);
+            }
+            cursor = found.next;
+        }
+    }
+
+    /// The function, as soon as it is free.
+    fn claim(&self, wanted: (u16, u16), policy: &str) -> Result<DeviceClient, CallError> {
+        let address = self.find(wanted)?;
+        for _ in 0..LOOKS {
+            match self.devices.claim_blocking(address, policy) {
+                Err(error)
+                    if [Some(ExceptionCode::WrongState), Some(ExceptionCode::Exists)]
+                        .contains(&error.exception()) =>
+                {
+                    self.devices.settle_blocking(address)?;
+                }
+                other => return other,
+            }
+            self.audit.pause(PAUSE_NS);
+        }
+        self.devices.claim_blocking(address, policy)
+    }
+
+    /// Starts a driver with its device.
+    pub fn start<C: Client>(
+        &self,
+        program: &str,
+        wanted: (u16, u16),
+        policy: &str,
+    ) -> Result<Driver<C>, CallError> {
+        let endpoint = factory().create_blocking(8)?;
+        let facet: Cap = endpoint.mint_blocking(1, C::ID)?;
+        let device = self.claim(wanted, policy)?;
+        let child = self.nursery.child(&self.nursery.program(program)?, &LIMITS, program)?;
+        let child = child.lend("timer", self.audit.timer())?.lend("log", &self.log)?;
+        let child = child.give("serve", EndpointClient::ID, endpoint)?;
+        let child = child.give("device", DeviceClient::ID, device)?;
+        Ok(Driver { handle: child.start()?, client: C::from(facet) })
+    }
+
+    /// Waits until nothing is kept for this device any more; somebody has to ask for that.
+    pub fn rest(&self, wanted: (u16, u16)) -> Result<(), CallError> {
+        let address = self.find(wanted)?;
+        for _ in 0..LOOKS {
+            if self.devices.settle_blocking(address)? {
+                break;
+            }
+            self.audit.pause(PAUSE_NS);
+        }
+        Ok(())
+    }
+
+    /// What the ledger finds wrong with itself.
+    pub fn wrong(&self) -> Result<String, CallError> {
+        let (mut cursor, mut wrong) = (0, String::new());
+        loop {
+            let found = match self.devices.audit_blocking(cursor) {
+                Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(wrong),
+                other => other?,
+            };
+            wrong.push_str(&found.wrong);
+            cursor = found.next;
+        }
+    }
+}
