@@ -59,18 +59,28 @@ impl fmt::Display for Space {
     }
 }
 
+/// So many messages.
+struct Messages(u16);
+
+impl fmt::Display for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0 == 1 { "" } else { "s" };
+        write!(f, "{} message{plural}", self.0)
+    }
+}
+
 impl fmt::Display for Msi {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = if self.wide { 64 } else { 32 };
         let masks = if self.maskable { ", maskable" } else { "" };
-        write!(f, "{} messages, {width} bits{masks}", self.vectors)
+        write!(f, "{}, {width} bits{masks}", Messages(self.vectors.into()))
     }
 }
 
 impl fmt::Display for MsiX {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ((table, at), (pending, pending_at)) = (self.table, self.pending);
-        write!(f, "{} messages, table in BAR {table} at {at:#x}, ", self.vectors)?;
+        write!(f, "{}, table in BAR {table} at {at:#x}, ", Messages(self.vectors))?;
         write!(f, "pending in BAR {pending} at {pending_at:#x}")
     }
 }

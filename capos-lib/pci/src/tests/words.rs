@@ -24,7 +24,7 @@ fn a_device_that_can_everything() {
         .bar(0, 0xfe00_0000, 0x1000, 0)
         .capability(1, &[3, 0, 0b1011, 0, 0, 0])
         .capability(5, &[0x85, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
-        .capability(0x11, &[3, 0x80, 0, 0, 0, 0, 0, 8, 0, 0])
+        .capability(0x11, &[0, 0x80, 0, 0, 0, 0, 0, 8, 0, 0])
         .capability(0x10, &[2, 0, 0, 0, 0, 0x10, 0, 0, 0, 0])
         .capability(9, &[0, 0])
         .capability(3, &[0, 0]);
@@ -33,7 +33,7 @@ fn a_device_that_can_everything() {
         [
             "power management, D3, keeps its state",
             "MSI on, 4 messages, 64 bits, maskable",
-            "MSI-X on, 4 messages, table in BAR 0 at 0x0, pending in BAR 0 at 0x800",
+            "MSI-X on, 1 message, table in BAR 0 at 0x0, pending in BAR 0 at 0x800",
             "PCI Express endpoint, can be reset alone",
             "vendor's",
             "product data",
