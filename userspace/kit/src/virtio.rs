@@ -12,8 +12,16 @@ use core::fmt;
 use core::sync::atomic::{Ordering, fence};
 use rt::generated::{DeviceClient, DeviceMmioClient, DeviceQueueClient, TimerClient};
 use rt::region::Region;
+use rt::schema::device_manager::DmaBackend;
 use rt::schema::virtual_memory::Protection;
 use rt::{CallError, ExceptionCode};
+
+/// How often it is looked whether a device does something by the IOMMU, and the time between: half a second in all.
+const PROOF_LOOKS: u32 = 250;
+const PROOF_EVERY_NS: u64 = 2_000_000;
+
+/// Bytes of a page.
+const PAGE: u64 = 4096;
 
 /// Base address registers of a function.
 const BARS: usize = 6;
@@ -133,9 +141,40 @@ impl Registers {
 pub struct Virtqueue {
     queue: DeviceQueueClient,
     layout: Layout,
+    /// How the device is told by ourselves; else the kernel does that, and translates.
+    bell: Option<Bell>,
+}
+
+/// A doorbell, mapped.
+struct Bell {
+    page: Region,
+    offset: u64,
+    value: u16,
+}
+
+impl Bell {
+    /// That of a queue, if it is ours to ring.
+    fn of(queue: &DeviceQueueClient, registers: &Registers) -> Result<Option<Bell>, Error> {
+        let info = queue.info_blocking()?;
+        if !info.direct {
+            return Ok(None);
+        }
+        let window = registers.bars.get(usize::from(info.bell_bar)).and_then(Option::as_ref);
+        let page = u32::try_from(info.bell_offset / PAGE * PAGE).ok();
+        let (window, page) = window.zip(page).ok_or(Error::NoRegisters(Window::Common))?;
+        let page = Region::of_registers(window, page, PAGE as u32)?;
+        Ok(Some(Bell { page, offset: info.bell_offset % PAGE, value: info.bell_value as u16 }))
+    }
 }
 
 impl Virtqueue {
+    /// Makes the queue.
+    fn new(device: &DeviceClient, registers: &Registers, queue: u16, layout: Layout) -> Result<Self, Error> {
+        let queue = device.queue_blocking(queue, layout.size())?;
+        let bell = Bell::of(&queue, registers)?;
+        Ok(Virtqueue { queue, layout, bell })
+    }
+
     /// Its form.
     pub fn layout(&self) -> Layout {
         self.layout
@@ -149,8 +188,14 @@ impl Virtqueue {
         Ok(Ring { driver, device, used })
     }
 
-    /// Has the kernel look at what was added and at what came back, until it has seen all.
+    /// Tells the device of what was added. Without an IOMMU it is the kernel that does so, and looks at what came back as well.
     pub fn publish(&self) -> Result<(), Error> {
+        if let Some(bell) = &self.bell {
+            // The ring comes before the bell.
+            fence(Ordering::SeqCst);
+            bell.page.store16(bell.offset, bell.value);
+            return Ok(());
+        }
         while self.queue.publish_blocking()?.more {}
         Ok(())
     }
@@ -213,8 +258,7 @@ pub async fn bring_up<const F: usize>(
             Step::Write(register, value) => registers.write(register, value)?,
             Step::Read(register) => transport.value(registers.read(register)?),
             Step::Attach { queue, layout, .. } => {
-                let queue = device.queue_blocking(queue, layout.size())?;
-                queues.push(Virtqueue { queue, layout });
+                queues.push(Virtqueue::new(device, registers, queue, layout)?);
             }
             Step::Pause { until } => timer.sleep_until(until).await?,
             Step::Ready => break,
@@ -223,6 +267,29 @@ pub async fn bring_up<const F: usize>(
     }
     start(device, timer).await?;
     Ok(queues)
+}
+
+/// Whether all that was set up stays. If it is not known yet how the device reaches memory, it is to do something now, which `look` has the kernel
+/// look at: then it is known, and everything is to be set up anew.
+pub async fn is_settled(
+    device: &DeviceClient,
+    timer: &TimerClient,
+    look: impl Fn() -> Result<(), Error>,
+) -> Result<bool, Error> {
+    if device.info_blocking()?.backend != DmaBackend::Unproven {
+        return Ok(true);
+    }
+    for _ in 0..PROOF_LOOKS {
+        look()?;
+        if device.prove_blocking()? {
+            device.reset_blocking()?;
+            return Ok(false);
+        }
+        timer.sleep_until(timer.now_blocking()?.saturating_add(PROOF_EVERY_NS)).await?;
+    }
+    device.distrust_blocking()?;
+    device.reset_blocking()?;
+    Ok(false)
 }
 
 /// Lets the device reach memory; it may still be on its way through a reset.

@@ -1,4 +1,4 @@
-//! Memory of one's own beside the heap: reserved and committed piece by piece, or a mapping of a `MemoryObject`.
+//! Memory of one's own beside the heap: reserved and committed piece by piece, or a mapping of a `MemoryObject` or of registers.
 //!
 //! Access goes by aligned words through atomics, so others may write the same memory at the same time, and is checked against the
 //! region's bounds. Touching a word that is not backed, or in a way that its protection forbids, is a fault: the process ends.
@@ -28,6 +28,15 @@ impl Region {
         protection: Protection,
     ) -> Result<Region, CallError> {
         memory().map_blocking(object, offset, size, protection).map(|address| Region { address, size })
+    }
+
+    /// Registers of a device, whole pages of them.
+    pub fn of_registers(
+        window: &crate::generated::DeviceMmioClient,
+        offset: u32,
+        size: u32,
+    ) -> Result<Region, CallError> {
+        window.map_blocking(offset, size, true).map(|address| Region { address, size: size.into() })
     }
 
     /// Backs part of a reservation with zeroed memory.

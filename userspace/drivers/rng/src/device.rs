@@ -9,7 +9,7 @@ use capos_virtio::{DeviceFault, Interface, Transport};
 use core::cell::RefCell;
 use kit::dma::Buffer;
 use kit::irq::Line;
-use kit::virtio::{Error, Registers, Ring, Virtqueue, bring_up};
+use kit::virtio::{Error, Registers, Ring, Virtqueue, bring_up, is_settled};
 use rt::generated::{DeviceClient, TimerClient};
 use rt::{Either, Signal, select};
 
@@ -17,9 +17,9 @@ use rt::{Either, Signal, select};
 const PIECES: usize = 4;
 const LENGTH: u32 = 256;
 
-/// Bits of an address that the device takes, and of the largest buffer: a page.
+/// Bits of an address that the device takes, and of the largest buffer: the queue is one too, behind an IOMMU, of two pages.
 const ADDRESS_BITS: u8 = 64;
-const BUFFER_BITS: u8 = 12;
+const BUFFER_BITS: u8 = 13;
 
 /// The device, and what it has given.
 pub struct Device {
@@ -37,31 +37,46 @@ pub struct Device {
     _function: DeviceClient,
 }
 
-impl Device {
-    /// Resets the device and brings it up; gives its interrupt, too.
-    pub async fn bring_up(function: DeviceClient, timer: TimerClient) -> Result<(Device, Line), Error> {
+/// What comes from a function, and goes with its reset.
+struct Parts {
+    rng: Rng<Ring, PIECES>,
+    queue: Virtqueue,
+    buffer: Buffer,
+    line: Line,
+}
+
+impl Parts {
+    async fn set_up(function: &DeviceClient, timer: &TimerClient) -> Result<Parts, Error> {
         let line = Line::new(function.interrupt_blocking(0)?);
-        let registers = Registers::find(&function)?;
+        let registers = Registers::find(function)?;
         let pool = function.pool_blocking(ADDRESS_BITS, BUFFER_BITS)?;
         let buffer = Buffer::allocate(&pool, 1)?;
         let mut transport = Transport::new(Interface::Modern, wish(1));
-        let queues = bring_up(&function, &registers, &mut transport, &timer).await?;
+        let queues = bring_up(function, &registers, &mut transport, timer).await?;
         let queue = queues.into_iter().next().ok_or(DeviceFault::NoQueue(0))?;
         let mut pieces = (buffer.token()..).step_by(LENGTH as usize);
-        let tokens = [(); PIECES].map(|()| pieces.next().unwrap_or(0));
-        let mut rng = Rng::new(tokens, LENGTH);
+        let mut rng = Rng::new([(); PIECES].map(|()| pieces.next().unwrap_or(0)), LENGTH);
         rng.on_reset(queue.ring()?, queue.layout());
-        let device = Device {
-            rng: RefCell::new(rng),
-            queue,
-            buffer,
-            timer,
-            stock: RefCell::default(),
-            filled: Signal::new(),
-            emptied: Signal::new(),
-            _function: function,
-        };
-        Ok((device, line))
+        Ok(Parts { rng, queue, buffer, line })
+    }
+}
+
+impl Device {
+    /// Resets the device and brings it up, as often as it takes to know how it reaches memory; gives its interrupt, too.
+    pub async fn bring_up(function: DeviceClient, timer: TimerClient) -> Result<(Device, Line), Error> {
+        loop {
+            let Parts { mut rng, queue, buffer, line } = Parts::set_up(&function, &timer).await?;
+            if rng.submit(timer.now_blocking()?) {
+                queue.publish()?;
+            }
+            if is_settled(&function, &timer, || queue.publish()).await? {
+                let (rng, stock) = (RefCell::new(rng), RefCell::default());
+                let (filled, emptied) = (Signal::new(), Signal::new());
+                let device =
+                    Device { rng, queue, buffer, timer, stock, filled, emptied, _function: function };
+                return Ok((device, line));
+            }
+        }
     }
 
     /// At most `most` random bytes, which are nobody else's, as soon as there are any.

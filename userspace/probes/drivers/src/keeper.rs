@@ -3,6 +3,7 @@
 use alloc::string::String;
 use probe::{Audit, Limits, Nursery, factory};
 use rt::generated::{DeviceClient, DeviceManagerClient, EndpointClient, LogSinkClient, ProcessHandleClient};
+use rt::schema::device_manager::DmaBackend;
 use rt::{CallError, Cap, Client, Env, EnvError, ExceptionCode};
 
 /// Time between two looks at a device that is not free yet, and how many there are: QEMU's `edu` finishes what it has begun.
@@ -78,6 +79,11 @@ impl Keeper {
         let child = child.give("serve", EndpointClient::ID, endpoint)?;
         let child = child.give("device", DeviceClient::ID, device)?;
         Ok(Driver { handle: child.start()?, client: C::from(facet) })
+    }
+
+    /// How it reaches memory.
+    pub fn backend(&self, wanted: (u16, u16)) -> Result<DmaBackend, CallError> {
+        self.devices.list_blocking(self.find(wanted)?).map(|found| found.backend)
     }
 
     /// Waits until nothing is kept for this device any more; somebody has to ask for that.

@@ -1,6 +1,7 @@
 //! The driver of virtio's entropy device.
 
 use crate::keeper::{Driver, Keeper};
+use alloc::format;
 use alloc::vec::Vec;
 use probe::{Fields, Report};
 use rt::generated::ByteStreamClient;
@@ -22,6 +23,7 @@ pub fn works(report: &Report, keeper: &Keeper) -> Result<(), CallError> {
     while bytes.len() < BYTES {
         bytes.extend(driver.client.read_blocking(3072)?);
     }
+    let backend = keeper.backend(IDS)?;
     driver.handle.kill_blocking()?;
     let (blocks, _) = bytes.as_chunks::<8>();
     let mut sorted: Vec<[u8; 8]> = blocks.to_vec();
@@ -31,7 +33,8 @@ pub fn works(report: &Report, keeper: &Keeper) -> Result<(), CallError> {
     let ones: u32 = bytes.iter().map(|byte| byte.count_ones()).sum();
     let all = bytes.len() as u32 * 8;
     report.check("half of the bits are ones", ones.abs_diff(all / 2) < all / 50, ones);
-    report.event("drivers.rng", Fields::new().value("bytes", bytes.len()));
+    let fields = Fields::new().value("bytes", bytes.len());
+    report.event("drivers.rng", fields.text("backend", &format!("{backend:?}")));
     Ok(())
 }
 
