@@ -110,7 +110,10 @@ fn a_slot_reports_and_is_acknowledged() {
     assert_eq!(express.slot, Some(slot));
     let both = SlotState { occupied: true, button_pressed: true, changed: true };
     assert_eq!(express.slot_state(&machine, here(), false), Some(both));
+    machine.writes();
     assert_eq!(express.slot_state(&machine, here(), true), Some(both));
+    // Only events: other bits of the register may get a meaning.
+    assert_eq!(machine.writes(), [(here(), 0x5a, 0x0109)]);
     let now = SlotState { occupied: true, button_pressed: false, changed: false };
     assert_eq!(express.slot_state(&machine, here(), true), Some(now));
     assert!(express.change_slot(&machine, here(), 0, slot_control::INDICATOR_OFF | slot_control::POWER_OFF));
