@@ -296,7 +296,7 @@ impl Queue {
         if self.published == first {
             return false;
         }
-        // Descriptors and entries come before the index (2.7.13.1), and that before looking at what the device wants (2.7.13.4.1).
+        // Descriptors and entries come before the index (2.7.13.3.1), and that before looking at what the device wants (2.7.13.4.1).
         real.fence(Ordering::Release);
         real.write16(layout.available_index(), self.published);
         real.fence(Ordering::SeqCst);
