@@ -5,6 +5,7 @@ using import "device_mmio.capnp".DeviceMmio;
 using import "dma_pool.capnp".DmaPool;
 using import "device_queue.capnp".DeviceQueue;
 using import "interrupt.capnp".Interrupt;
+using import "io_port.capnp".IoPort;
 
 interface Device $Capos.kernelHosted {
   # One function of a device, claimed. What comes from it lasts until `reset`, or until the last capability for it is gone: from then on
@@ -21,7 +22,8 @@ interface Device $Capos.kernelHosted {
   # The registers behind base address register `bar`, if it shows memory; `notFound` otherwise.
 
   interrupt @3 (index :UInt16) -> (interrupt :Interrupt);
-  # Its message `index`. `exists` while somebody has it, `notFound` beyond the last. Counts as one vector.
+  # Its message `index`; of a function without messages its line, for `index` 0. `exists` while somebody has it (another function may use the
+  # same line), `notFound` beyond the last. Counts as one vector.
 
   pool @4 (addressBits :UInt8, bufferBits :UInt8) -> (pool :DmaPool);
   # The memory that it may reach, which there is one of: `exists` afterwards. It can address `addressBits` bits, and no buffer is larger than
@@ -32,6 +34,9 @@ interface Device $Capos.kernelHosted {
 
   start @6 () -> ();
   # It may reach memory from now on. `wrongState` while it is not through its reset: ask again.
+
+  ports @10 (bar :UInt8) -> (ports :IoPort);
+  # What base address register `bar` shows, if that is I/O ports.
 
   prove @8 () -> (proven :Bool);
   # Whether the kernel has seen the device do something that it can do only through the IOMMU: complete a descriptor, or write to the pool's `proof`.

@@ -3,7 +3,7 @@ using Capos = import "capos.capnp";
 
 interface IoPort $Capos.kernelHosted {
   # A range of I/O ports. Offsets are relative to its start; `invalidArgument` outside. Ports that the kernel itself uses are
-  # `denied` whatever the range says.
+  # `denied` whatever the range says. Of those of a device its policy says what may be read and written, and they are not divided, nor is a FIFO filled.
 
   read8 @0 (offset :UInt16) -> (value :UInt8);
   # One byte in.

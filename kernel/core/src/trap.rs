@@ -36,7 +36,9 @@ fn kick() {
 fn irq(line: IrqLine) {
     cpu::count(&cpu::here().interrupts);
     let served = order::without_global(|| interrupt::fired(line));
-    drop(served);
+    if let Some(served) = served {
+        served.end();
+    }
     schedule::settle(cpu::here());
 }
 

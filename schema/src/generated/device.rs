@@ -18,7 +18,7 @@ pub const INFO: u16 = 0;
 pub const CONFIG: u16 = 1;
 /// `window`: The registers behind base address register `bar`, if it shows memory; `notFound` otherwise.
 pub const WINDOW: u16 = 2;
-/// `interrupt`: Its message `index`.
+/// `interrupt`: Its message `index`; of a function without messages its line, for `index` 0.
 pub const INTERRUPT: u16 = 3;
 /// `pool`: The memory that it may reach, which there is one of: `exists` afterwards.
 pub const POOL: u16 = 4;
@@ -32,6 +32,8 @@ pub const RESET: u16 = 7;
 pub const PROVE: u16 = 8;
 /// `distrust`: The device does not do anything while its backend is `unproven`: perhaps its addresses do not go through the IOMMU.
 pub const DISTRUST: u16 = 9;
+/// `ports`: What base address register `bar` shows, if that is I/O ports.
+pub const PORTS: u16 = 10;
 
 /// Results of `info`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -358,5 +360,51 @@ impl Decode<'_> for ProveResults {
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let message = Message::<1, 0>::parse(message)?;
         Ok(ProveResults { proven: message.data[0] & 1 != 0 })
+    }
+}
+
+/// Parameters of `ports`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PortsParams {
+    pub bar: u8,
+}
+
+impl Encode for PortsParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.bar)], [])
+    }
+}
+
+impl Decode<'_> for PortsParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(PortsParams { bar: message.data[0] as u8 })
+    }
+}
+
+/// Results of `ports`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PortsResults;
+
+impl PortsResults {
+    /// Interfaces of the capabilities beside the message: `ports`.
+    pub const CAPS: [u64; 1] = [crate::io_port::INTERFACE_ID];
+}
+
+impl Encode for PortsResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for PortsResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(PortsResults)
     }
 }

@@ -4,15 +4,18 @@ use super::device_manager::backend;
 use super::device_mmio::DeviceMmio;
 use super::device_queue::DeviceQueue;
 use super::dma_pool::DmaPool;
+use super::io_port::IoPort;
 use super::{Call, Object, Outcome};
 use crate::device::config;
 use crate::device::function::Claim;
 use crate::device::outcome;
+use crate::device::windows::Window;
 use capos_abi::ExceptionCode;
 use capos_schema::Encode;
 use capos_schema::device::{
     ConfigParams, ConfigResults, InfoResults, InterruptParams, InterruptResults, PoolParams, PoolResults,
-    ProveResults, QueueParams, QueueResults, ResetResults, WindowParams, WindowResults,
+    PortsParams, PortsResults, ProveResults, QueueParams, QueueResults, ResetResults, WindowParams,
+    WindowResults,
 };
 use kernel_hal::sync::Ref;
 
@@ -48,7 +51,7 @@ impl Device {
             revision: header.revision,
             subsystem_vendor: header.subsystem.0,
             subsystem: header.subsystem.1,
-            messages: pci.msix.map_or(0, |msix| msix.vectors),
+            messages: pci.msix.map_or(u16::from(pci.msi.is_some()), |msix| msix.vectors),
             line: header.pin != 0,
             backend: backend(way),
             generation,
@@ -117,6 +120,17 @@ impl Device {
 }
 
 impl Device {
+    pub(super) fn ports(&self, call: &mut Call<'_>, params: PortsParams) -> Outcome {
+        let function = self.claim.function();
+        let state = function.lock();
+        let generation = state.record.generation();
+        let found = state.window(params.bar).filter(|window| !window.in_memory).map(Window::size);
+        drop(state);
+        let Some(length) = found else { return Outcome::exception(ExceptionCode::NotFound) };
+        let ports = IoPort::of_device(function, generation, params.bar, length as u32);
+        give(call, Object::IoPort(ports), &PortsResults)
+    }
+
     pub(super) fn prove(&self, call: &mut Call<'_>) -> Outcome {
         match self.claim.function().prove(self.claim.generation()) {
             Ok(proven) => call.reply(&ProveResults { proven }),

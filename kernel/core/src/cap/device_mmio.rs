@@ -71,25 +71,25 @@ impl DeviceMmio {
     }
 
     fn read_one(&self, offset: u64, bytes: u8) -> Result<u64, Refused> {
-        self.function.of(self.generation)?.read(self.bar, offset, width(bytes)?)
+        self.function.read(self.generation, self.bar, offset, width(bytes)?)
     }
 
     pub(super) fn read(&self, call: &mut Call<'_>, params: ReadParams) -> Outcome {
         match self.read_one(u64::from(params.offset), params.width) {
             Ok(value) => call.reply(&ReadResults { value }),
-            Err(refused) => self.refuse(refused, params.offset),
+            Err(refused) => outcome(refused),
         }
     }
 
     fn write_one(&self, params: &WriteParams) -> Result<(), Refused> {
         let width = width(params.width)?;
-        self.function.of(self.generation)?.write(self.bar, u64::from(params.offset), width, params.value)
+        self.function.write(self.generation, self.bar, u64::from(params.offset), width, params.value)
     }
 
     pub(super) fn write(&self, _call: &mut Call<'_>, params: WriteParams) -> Outcome {
         match self.write_one(&params) {
             Ok(()) => Outcome::EMPTY,
-            Err(refused) => self.refuse(refused, params.offset),
+            Err(refused) => outcome(refused),
         }
     }
 

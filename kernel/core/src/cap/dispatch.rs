@@ -293,6 +293,9 @@ impl Serve for super::device::Device {
             device::RESET => with(message, buffers.answer.len() >= 16, |Empty| self.reset(call)),
             device::PROVE => with(message, buffers.answer.len() >= 16, |Empty| self.prove(call)),
             device::DISTRUST => with(message, true, |Empty| self.distrust(call)),
+            device::PORTS => with(message, buffers.answer.len() >= 16, |params: device::PortsParams| {
+                self.ports(call, params)
+            }),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

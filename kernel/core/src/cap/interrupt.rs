@@ -14,7 +14,7 @@ use kernel_hal::account::Account;
 use kernel_hal::irq::{self, MessageEntry};
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref};
-use kernel_hal::{IRQ_PLACES, IrqError, IrqLine};
+use kernel_hal::{IRQ_PLACES, IrqError, IrqLine, PciLine};
 
 struct State {
     count: u64,
@@ -47,16 +47,27 @@ fn place(line: IrqLine) -> Option<&'static Lock<Option<Ref<Line>>>> {
 /// a signaller, an event and their memory: that is for when the interrupt has been dealt with.
 #[must_use]
 pub(crate) struct Served {
-    _line: Ref<Line>,
+    line: Ref<Line>,
     _bound: Option<Ref<Binding>>,
+    /// It tells more than anybody takes note of.
+    storms: bool,
+}
+
+impl Served {
+    /// What is left to do, which may take locks that all processors have in common.
+    pub fn end(self) {
+        if self.storms {
+            storm::begin(self.line.line);
+        }
+    }
 }
 
 /// Line `line` fired. The machine has masked it. By now it may be somebody else's, who hears nothing then: it is another claim.
 pub(crate) fn fired(line: IrqLine) -> Option<Served> {
     let found = place(line).and_then(|place| place.lock().as_ref().filter(|it| it.line == line).cloned());
     let line = found?;
-    let bound = line.fire();
-    Some(Served { _line: line, _bound: bound })
+    let (bound, storms) = line.fire();
+    Some(Served { line, _bound: bound, storms })
 }
 
 /// Messages in a row of which nobody takes note before the line is not heard for a while: a device that tells more than its driver can take in
@@ -64,8 +75,8 @@ pub(crate) fn fired(line: IrqLine) -> Option<Served> {
 const UNHEARD_MAX: u32 = 64;
 
 impl Line {
-    /// Tells who waits, and whom it is bound to, which it gives.
-    fn fire(&self) -> Option<Ref<Binding>> {
+    /// Tells who waits, and whom it is bound to, which it gives; and whether it has told too much.
+    fn fire(&self) -> (Option<Ref<Binding>>, bool) {
         let mut state = self.state.lock();
         state.count += 1;
         let (waiter, count) = (state.waiter.take(), state.count);
@@ -77,22 +88,20 @@ impl Line {
             Some(bound) => bound.signal() != Heard::News,
             None => known && waiter.is_none(),
         };
-        self.note(known);
+        let storms = self.note(known);
         if waiter.is_some_and(|ticket| !ticket.reply(&WaitResults { count })) {
             // Who waited is dead: it is for the next who asks.
             self.state.lock().pending = true;
         }
-        bound
+        (bound, storms)
     }
 
-    /// Another firing that told nothing new, or one that did.
-    fn note(&self, known: bool) {
-        if !known {
-            self.unheard.store(0, Ordering::Relaxed);
-        } else if self.unheard.fetch_add(1, Ordering::Relaxed) >= UNHEARD_MAX {
-            self.unheard.store(0, Ordering::Relaxed);
-            storm::begin(self.line);
-        }
+    /// Another firing that told nothing new, or one that did. True when there were too many.
+    fn note(&self, known: bool) -> bool {
+        let unheard = if known { self.unheard.load(Ordering::Relaxed) + 1 } else { 0 };
+        let storms = unheard > UNHEARD_MAX;
+        self.unheard.store(if storms { 0 } else { unheard }, Ordering::Relaxed);
+        storms
     }
 
     /// The number that it was claimed by.
@@ -188,8 +197,20 @@ impl Interrupt {
 
     /// Claims a message of a device, at the expense of `account`.
     pub fn message(entry: MessageEntry, account: &Ref<Account>) -> Result<Self, ClaimError> {
+        Self::paid(account, || irq::claim_message(entry))
+    }
+
+    /// Claims the line of a device, at the expense of `account`.
+    pub fn line_of(line: PciLine, account: &Ref<Account>) -> Result<Self, ClaimError> {
+        Self::paid(account, || irq::claim_line(line))
+    }
+
+    fn paid(
+        account: &Ref<Account>,
+        claim: impl FnOnce() -> Result<IrqLine, IrqError>,
+    ) -> Result<Self, ClaimError> {
         account.charge(Resource::Vectors, 1).map_err(|_| ClaimError::BudgetExhausted)?;
-        let line = irq::claim_message(entry).map_err(ClaimError::Line);
+        let line = claim().map_err(ClaimError::Line);
         let line = line.inspect_err(|_| account.refund(Resource::Vectors, 1))?;
         Self::of(line, Some(account.clone()))
     }

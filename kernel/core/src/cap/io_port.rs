@@ -1,6 +1,7 @@
 //! `IoPort`: a range of I/O ports.
 
 use super::{Call, Object, Outcome};
+use crate::device::function::Function;
 use capos_abi::{ExceptionCode, TransportError};
 use capos_schema::io_port::{
     InfoResults, Read8Params, Read8Results, Read16Params, Read16Results, Read32Params, Read32Results,
@@ -11,7 +12,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_hal::order::LockRank;
 use kernel_hal::port::PortRange;
 use kernel_hal::sync::{Lock, Ref};
-use kernel_hal::{OutOfRange, PortError, console};
+use kernel_hal::{OutOfRange, PortError, Width, console};
 
 /// Most bytes of one `readBytes`.
 const READ_MAX: usize = 1024;
@@ -61,18 +62,33 @@ impl Drop for Claim {
 }
 
 /// A range. The whole range that init gets can only be divided: what does input or output has passed the check for ports that
-/// the kernel itself uses.
+/// the kernel itself uses, or is what the policy of a device says.
 #[derive(Clone)]
 pub(crate) struct IoPort {
     base: u16,
     length: u32,
-    claim: Option<Ref<Claim>>,
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    /// To be divided.
+    Whole,
+    /// Ports that were claimed.
+    Claimed(Ref<Claim>),
+    /// What a generation of a function has behind a base address register.
+    Device { function: Ref<Function>, generation: u32, bar: u8 },
 }
 
 impl IoPort {
     /// All ports, to divide.
     pub fn all() -> Self {
-        IoPort { base: 0, length: 0x1_0000, claim: None }
+        IoPort { base: 0, length: 0x1_0000, source: Source::Whole }
+    }
+
+    /// Those of a device, whose policy says what may be done with them. Where they are does not matter to anybody.
+    pub fn of_device(function: &Ref<Function>, generation: u32, bar: u8, length: u32) -> Self {
+        IoPort { base: 0, length, source: Source::Device { function: function.clone(), generation, bar } }
     }
 
     /// The first, and how many.
@@ -80,54 +96,81 @@ impl IoPort {
         (self.base, self.length)
     }
 
-    fn ports(&self) -> Result<&PortRange, ExceptionCode> {
-        self.claim.as_ref().map(|claim| &claim.ports).ok_or(ExceptionCode::Denied)
+    fn read<T>(
+        &self,
+        (offset, width): (u16, Width),
+        read: impl FnOnce(&PortRange) -> Result<T, OutOfRange>,
+        value: impl FnOnce(u64) -> T,
+    ) -> Result<T, Outcome> {
+        let done = match &self.source {
+            Source::Whole => Err(ExceptionCode::Denied),
+            Source::Claimed(claim) => read(&claim.ports).map_err(|_| ExceptionCode::InvalidArgument),
+            Source::Device { function, generation, bar } => {
+                function.read(*generation, *bar, u64::from(offset), width).map(value)
+            }
+        };
+        done.map_err(Outcome::exception)
     }
 
-    fn read<T>(&self, read: impl FnOnce(&PortRange) -> Result<T, OutOfRange>) -> Result<T, Outcome> {
-        let ports = self.ports().map_err(Outcome::exception)?;
-        read(ports).map_err(|_| Outcome::exception(ExceptionCode::InvalidArgument))
-    }
-
-    fn write(&self, write: impl FnOnce(&PortRange) -> Result<(), OutOfRange>) -> Outcome {
-        self.read(write).map_or_else(|outcome| outcome, |()| Outcome::EMPTY)
+    fn write(
+        &self,
+        (offset, width, value): (u16, Width, u64),
+        write: impl FnOnce(&PortRange) -> Result<(), OutOfRange>,
+    ) -> Outcome {
+        let done = match &self.source {
+            Source::Whole => Err(ExceptionCode::Denied),
+            Source::Claimed(claim) => write(&claim.ports).map_err(|_| ExceptionCode::InvalidArgument),
+            Source::Device { function, generation, bar } => {
+                function.write(*generation, *bar, u64::from(offset), width, value)
+            }
+        };
+        done.map_or_else(Outcome::exception, |()| Outcome::EMPTY)
     }
 
     pub(super) fn read8(&self, call: &mut Call<'_>, params: Read8Params) -> Outcome {
-        match self.read(|ports| ports.read8(params.offset)) {
+        match self.read((params.offset, Width::One), |ports| ports.read8(params.offset), |it| it as u8) {
             Ok(value) => call.reply(&Read8Results { value }),
             Err(outcome) => outcome,
         }
     }
 
     pub(super) fn read16(&self, call: &mut Call<'_>, params: Read16Params) -> Outcome {
-        match self.read(|ports| ports.read16(params.offset)) {
+        match self.read((params.offset, Width::Two), |ports| ports.read16(params.offset), |it| it as u16) {
             Ok(value) => call.reply(&Read16Results { value }),
             Err(outcome) => outcome,
         }
     }
 
     pub(super) fn read32(&self, call: &mut Call<'_>, params: Read32Params) -> Outcome {
-        match self.read(|ports| ports.read32(params.offset)) {
+        match self.read((params.offset, Width::Four), |ports| ports.read32(params.offset), |it| it as u32) {
             Ok(value) => call.reply(&Read32Results { value }),
             Err(outcome) => outcome,
         }
     }
 
     pub(super) fn write8(&self, _call: &mut Call<'_>, params: Write8Params) -> Outcome {
-        self.write(|ports| ports.write8(params.offset, params.value))
+        let access = (params.offset, Width::One, u64::from(params.value));
+        self.write(access, |ports| ports.write8(params.offset, params.value))
     }
 
     pub(super) fn write16(&self, _call: &mut Call<'_>, params: Write16Params) -> Outcome {
-        self.write(|ports| ports.write16(params.offset, params.value))
+        let access = (params.offset, Width::Two, u64::from(params.value));
+        self.write(access, |ports| ports.write16(params.offset, params.value))
     }
 
     pub(super) fn write32(&self, _call: &mut Call<'_>, params: Write32Params) -> Outcome {
-        self.write(|ports| ports.write32(params.offset, params.value))
+        let access = (params.offset, Width::Four, u64::from(params.value));
+        self.write(access, |ports| ports.write32(params.offset, params.value))
     }
 
     pub(super) fn write_bytes(&self, _call: &mut Call<'_>, params: WriteBytesParams<'_>) -> Outcome {
-        self.write(|ports| ports.write_bytes(params.offset, params.data))
+        match &self.source {
+            Source::Claimed(claim) => match claim.ports.write_bytes(params.offset, params.data) {
+                Ok(()) => Outcome::EMPTY,
+                Err(OutOfRange) => Outcome::exception(ExceptionCode::InvalidArgument),
+            },
+            Source::Whole | Source::Device { .. } => Outcome::exception(ExceptionCode::Denied),
+        }
     }
 
     pub(super) fn read_bytes(&self, call: &mut Call<'_>, params: ReadBytesParams) -> Outcome {
@@ -138,9 +181,12 @@ impl IoPort {
         let Some(data) = buffer.get_mut(..usize::from(params.length)) else {
             return Outcome::exception(ExceptionCode::InvalidArgument);
         };
-        match self.read(|ports| ports.read_bytes(params.offset, data)) {
-            Ok(()) => call.reply_large(&ReadBytesResults { data }),
-            Err(outcome) => outcome,
+        match &self.source {
+            Source::Claimed(claim) => match claim.ports.read_bytes(params.offset, data) {
+                Ok(()) => call.reply_large(&ReadBytesResults { data }),
+                Err(OutOfRange) => Outcome::exception(ExceptionCode::InvalidArgument),
+            },
+            Source::Whole | Source::Device { .. } => Outcome::exception(ExceptionCode::Denied),
         }
     }
 
@@ -150,6 +196,9 @@ impl IoPort {
 
     pub(super) fn subrange(&self, call: &mut Call<'_>, params: SubrangeParams) -> Outcome {
         let SubrangeParams { base, length } = params;
+        if matches!(self.source, Source::Device { .. }) {
+            return Outcome::exception(ExceptionCode::Denied);
+        }
         let (first, end) = (u32::from(base), u32::from(base).saturating_add(length));
         if length == 0 || first < u32::from(self.base) || end > u32::from(self.base) + self.length {
             return Outcome::exception(ExceptionCode::InvalidArgument);
@@ -162,7 +211,8 @@ impl IoPort {
         let Ok(claim) = Ref::try_new(Claim { ports, holds_com1: AtomicBool::new(false) }) else {
             return Outcome::exception(ExceptionCode::OutOfMemory);
         };
-        match call.give_facet(Object::IoPort(IoPort { base, length, claim: Some(claim.clone()) })) {
+        match call.give_facet(Object::IoPort(IoPort { base, length, source: Source::Claimed(claim.clone()) }))
+        {
             Ok(()) => {
                 claim.take_effect();
                 call.reply(&SubrangeResults)

@@ -16,15 +16,12 @@ pub(crate) fn add(event: Event, function: u32, generation: u32, detail: u64) {
     HISTORY.lock().add(entry);
 }
 
-/// Something happened to an interrupt. In the interrupt, so nobody is waited for: who reads at that moment misses it, and the line says how often it
-/// fired.
+/// Something happened to an interrupt.
 pub(crate) fn of_line(event: Event, line: IrqLine) {
     let (function, index) = message_source(line.gsi).unwrap_or((u32::MAX, line.gsi));
     let entry =
         Entry { at_ns: time::now_ns(), function, event, generation: line.turn, detail: u64::from(index) };
-    if let Some(mut history) = HISTORY.try_lock::<false>() {
-        history.add(entry);
-    }
+    HISTORY.lock().add(entry);
 }
 
 /// Takes over what IOMMUs kept devices from: the address is the detail, and no generation is known.

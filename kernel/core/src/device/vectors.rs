@@ -6,8 +6,9 @@ use super::windows::Window;
 use crate::cap::interrupt::{ClaimError, Interrupt, Line};
 use capos_abi::ExceptionCode;
 use capos_ledger::Item;
+use capos_pci::{change_command, command};
 use kernel_hal::account::Account;
-use kernel_hal::irq::MessageEntry;
+use kernel_hal::irq::{MessageEntry, MessagePlace};
 use kernel_hal::sync::Ref;
 use kernel_hal::{Width, pci};
 
@@ -37,27 +38,42 @@ pub(super) fn prepare(function: &Function, state: &State) {
 }
 
 impl Function {
-    /// Message `index`, at the expense of `account`.
+    /// Message `index`, or the line of a function without messages, at the expense of `account`.
     pub fn interrupt(
         &self,
         generation: u32,
         index: u16,
         account: &Ref<Account>,
     ) -> Result<Interrupt, ExceptionCode> {
-        let entry = self.entry(generation, index)?;
         // With nothing locked: what does not become one is given back.
-        let interrupt = Interrupt::message(entry, account).map_err(ClaimError::code)?;
+        let interrupt = match self.place(generation, index)? {
+            Some(place) => {
+                let entry = MessageEntry { function: self.address(), entry: index, place };
+                Interrupt::message(entry, account)
+            }
+            None => {
+                let line = pci::line(self.address()).ok_or(ExceptionCode::NotFound)?;
+                Interrupt::line_of(line, account)
+            }
+        };
+        let interrupt = interrupt.map_err(ClaimError::code)?;
         let booked = self.book(generation, interrupt.line());
         booked.map(|()| interrupt)
     }
 
-    fn entry(&self, generation: u32, index: u16) -> Result<MessageEntry, ExceptionCode> {
-        let msix = self.pci.msix.ok_or(ExceptionCode::NotFound)?;
-        msix.entry(index).ok_or(ExceptionCode::NotFound)?;
-        let (bar, offset) = msix.table;
+    /// Where a message is told what to say. `None` for a function that has its line only.
+    fn place(&self, generation: u32, index: u16) -> Result<Option<MessagePlace>, ExceptionCode> {
         let state = self.of(generation)?;
-        let table = state.window(bar).map(Window::registers).ok_or(ExceptionCode::DeviceFault)?;
-        Ok(MessageEntry { function: self.address(), entry: index, table, offset })
+        if let Some(msix) = self.pci.msix {
+            msix.entry(index).ok_or(ExceptionCode::NotFound)?;
+            let (bar, offset) = msix.table;
+            let table = state.window(bar).map(Window::registers).ok_or(ExceptionCode::DeviceFault)?;
+            return Ok(Some(MessagePlace::Table { table, offset }));
+        }
+        if index > 0 {
+            return Err(ExceptionCode::NotFound);
+        }
+        Ok(self.pci.msi.map(MessagePlace::Configuration))
     }
 
     /// From now on it is taken back with everything else.
@@ -67,6 +83,9 @@ impl Function {
         state.lines.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
         state.lines.push(line.clone());
         state.record.books.add(Item::Vectors, 1);
+        if self.pci.msix.is_none() && self.pci.msi.is_none() {
+            change_command(&pci::Access, self.pci.address, command::NO_LINE, 0);
+        }
         Ok(())
     }
 }

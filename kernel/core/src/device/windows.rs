@@ -187,6 +187,38 @@ impl State {
 }
 
 impl Function {
+    /// What a register says.
+    pub fn read(&self, generation: u32, bar: u8, offset: u64, width: Width) -> Result<u64, Refused> {
+        let read = self.of(generation)?.read(bar, offset, width);
+        self.note_if_denied(read, generation, bar, offset)
+    }
+
+    /// Tells a register something.
+    pub fn write(
+        &self,
+        generation: u32,
+        bar: u8,
+        offset: u64,
+        width: Width,
+        value: u64,
+    ) -> Result<(), Refused> {
+        let written = self.of(generation)?.write(bar, offset, width, value);
+        self.note_if_denied(written, generation, bar, offset)
+    }
+
+    fn note_if_denied<T>(
+        &self,
+        done: Result<T, Refused>,
+        generation: u32,
+        bar: u8,
+        offset: u64,
+    ) -> Result<T, Refused> {
+        if matches!(done, Err(ExceptionCode::Denied)) {
+            self.note_refused(generation, u64::from(bar) << 32 | offset);
+        }
+        done
+    }
+
     /// Maps whole pages of registers, `(offset, bytes)`, into `process`.
     pub fn map(
         &self,

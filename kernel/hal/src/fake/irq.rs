@@ -4,6 +4,7 @@ use super::cpu;
 use super::device::Registers;
 use crate::lines::{Lines, Wire};
 use crate::types::{IrqError, IrqInfo, IrqLine, PciLine, message};
+use capos_pci::Msi;
 
 struct Source {
     is_message: bool,
@@ -23,16 +24,27 @@ impl Wire for Source {
     }
 }
 
-/// An entry of a function's table of messages.
+/// One of a function's messages.
 pub struct MessageEntry {
     /// bus << 8 | device << 3 | function.
     pub function: u32,
     /// Which of the function's messages.
     pub entry: u16,
-    /// The registers that the table lies in.
-    pub table: Registers,
-    /// Where the table begins there.
-    pub offset: u64,
+    /// Where its address and data are.
+    pub place: MessagePlace,
+}
+
+/// Where the address and data of a message are.
+pub enum MessagePlace {
+    /// In an entry of a table, which begins at `offset` of these registers.
+    Table {
+        /// The registers that the table lies in.
+        table: Registers,
+        /// Where the table begins there.
+        offset: u64,
+    },
+    /// In configuration space: the function has one message only.
+    Configuration(Msi),
 }
 
 /// Takes a message of a function, masked. Tests fire it by its number, [`message`].

@@ -5,10 +5,12 @@ use super::apic::io::{self, Pin, Trigger};
 use super::cpu;
 use super::device::Registers;
 use super::iommu::{self, Origin};
+use super::pci;
 use super::traps::vectors;
 use crate::lines::{Lines, Wire};
 use crate::types::{IRQ_PLACES, IrqError, IrqInfo, IrqLine, PciLine, Width, message};
 use capos_iommu::Interrupt;
+use capos_pci::{Address, Msi};
 
 static LINES: Lines<Source> = Lines::new();
 
@@ -68,16 +70,27 @@ impl Source {
     }
 }
 
-/// An entry of a function's table of messages (PCI Express 6.0, 7.7.2): address, data, and whether it is masked.
+/// One of a function's messages.
 pub struct MessageEntry {
     /// bus << 8 | device << 3 | function.
     pub function: u32,
     /// Which of the function's messages.
     pub entry: u16,
-    /// The registers that the table lies in.
-    pub table: Registers,
-    /// Where the table begins there.
-    pub offset: u64,
+    /// Where its address and data are.
+    pub place: MessagePlace,
+}
+
+/// Where the address and data of a message are.
+pub enum MessagePlace {
+    /// In an entry of a table (PCI Express 6.0, 7.7.2), which begins at `offset` of these registers.
+    Table {
+        /// The registers that the table lies in.
+        table: Registers,
+        /// Where the table begins there.
+        offset: u64,
+    },
+    /// In configuration space: the function has one message only.
+    Configuration(Msi),
 }
 
 struct Message {
@@ -96,14 +109,25 @@ impl Message {
     /// Where messages to processors go (Intel SDM vol. 3, 10.11.1); fixed delivery to one, by physical id.
     const PROCESSORS: u32 = 0xfee0_0000;
 
-    fn write(&self, register: u64, value: u32) {
-        let at = self.entry.offset + u64::from(self.entry.entry) * 16 + register;
-        // Outside of the window there is no such entry, and nothing to tell.
-        let _ = self.entry.table.write(at, Width::Four, u64::from(value));
+    fn set_masked(&self, masked: bool) {
+        match &self.entry.place {
+            MessagePlace::Table { table, offset } => {
+                self.write(table, offset + Self::CONTROL, if masked { Self::MASKED as u32 } else { 0 });
+            }
+            // One that cannot be masked is switched off: what it would tell meanwhile is lost, so its driver looks when it is on again.
+            MessagePlace::Configuration(msi) => {
+                if let Some(at) = Address::new(self.entry.function)
+                    && !(msi.is_enabled(&pci::Access, at) && msi.set_masked(&pci::Access, at, masked))
+                {
+                    msi.enable(&pci::Access, at, !masked);
+                }
+            }
+        }
     }
 
-    fn set_masked(&self, masked: bool) {
-        self.write(Self::CONTROL, if masked { Self::MASKED as u32 } else { 0 });
+    fn write(&self, table: &Registers, register: u64, value: u32) {
+        // Outside of the window there is no such entry, and nothing to tell.
+        let _ = table.write(register + u64::from(self.entry.entry) * 16, Width::Four, u64::from(value));
     }
 
     /// It is masked.
@@ -116,9 +140,18 @@ impl Message {
                 (message.address, message.data)
             }
         };
-        self.write(Self::ADDRESS, address);
-        self.write(Self::ADDRESS_HIGH, 0);
-        self.write(Self::DATA, data);
+        match &self.entry.place {
+            MessagePlace::Table { table, offset } => {
+                self.write(table, offset + Self::ADDRESS, address);
+                self.write(table, offset + Self::ADDRESS_HIGH, 0);
+                self.write(table, offset + Self::DATA, data);
+            }
+            MessagePlace::Configuration(msi) => {
+                if let Some(at) = Address::new(self.entry.function) {
+                    msi.set(&pci::Access, at, u64::from(address), data as u16);
+                }
+            }
+        }
     }
 }
 

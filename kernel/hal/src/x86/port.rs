@@ -1,6 +1,6 @@
 //! I/O ports for drivers: claimed ranges, none of them the kernel's own.
 
-use super::acpi;
+use super::{acpi, pci};
 use crate::pure::ports::{is_reserved, overlap, range};
 use crate::types::{OutOfRange, PortError};
 use x86_64::instructions::port::Port;
@@ -18,6 +18,10 @@ impl PortRange {
     pub fn claim(base: u16, length: u32) -> Result<PortRange, PortError> {
         let ports = range(base, length).ok_or(PortError::InvalidRange)?;
         if is_reserved(ports) || acpi::ports().iter().any(|own| overlap(*own, ports)) {
+            return Err(PortError::Reserved);
+        }
+        // Those of PCI are the ledger's: some tell a device where to write.
+        if pci::ports().any(|device| overlap(device, ports)) {
             return Err(PortError::Reserved);
         }
         Ok(PortRange { base, length })

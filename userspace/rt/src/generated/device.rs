@@ -9,6 +9,7 @@ use super::device_mmio::DeviceMmioClient;
 use super::device_queue::DeviceQueueClient;
 use super::dma_pool::DmaPoolClient;
 use super::interrupt::InterruptClient;
+use super::io_port::IoPortClient;
 use super::{Method, ask, call, call_blocking, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::{CallError, Reply};
@@ -54,6 +55,7 @@ const RESET: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema:
 const PROVE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PROVE, caps: 0, bytes: 16 };
 const DISTRUST: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::DISTRUST, caps: 0, bytes: 0 };
+const PORTS: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PORTS, caps: 1, bytes: 16 };
 
 impl DeviceClient {
     /// The capability.
@@ -105,7 +107,8 @@ impl DeviceClient {
         window_reply(&reply)
     }
 
-    /// Its message `index`. `exists` while somebody has it, `notFound` beyond the last. Counts as one vector.
+    /// Its message `index`; of a function without messages its line, for `index` 0. `exists` while somebody has it (another function may use the
+    /// same line), `notFound` beyond the last. Counts as one vector.
     pub async fn interrupt(&self, index: u16) -> Result<InterruptClient, CallError> {
         let params = schema::InterruptParams { index };
         let reply = call(&self.cap, INTERRUPT, &params, &[]).await?;
@@ -193,6 +196,20 @@ impl DeviceClient {
     pub fn distrust_blocking(&self) -> Result<(), CallError> {
         ask(&self.cap, DISTRUST, &Empty, empty_results)
     }
+
+    /// What base address register `bar` shows, if that is I/O ports.
+    pub async fn ports(&self, bar: u8) -> Result<IoPortClient, CallError> {
+        let params = schema::PortsParams { bar };
+        let reply = call(&self.cap, PORTS, &params, &[]).await?;
+        ports_reply(&reply)
+    }
+
+    /// Like `ports`, but the thread waits for the answer.
+    pub fn ports_blocking(&self, bar: u8) -> Result<IoPortClient, CallError> {
+        let params = schema::PortsParams { bar };
+        let reply = call_blocking(&self.cap, PORTS, &params, &[])?;
+        ports_reply(&reply)
+    }
 }
 
 fn config_results(bytes: &[u8]) -> Result<u32, DecodeError> {
@@ -228,4 +245,9 @@ fn reset_results(bytes: &[u8]) -> Result<u32, DecodeError> {
 fn prove_results(bytes: &[u8]) -> Result<bool, DecodeError> {
     let results = schema::ProveResults::decode(bytes)?;
     Ok(results.proven)
+}
+
+fn ports_reply(reply: &Reply) -> Result<IoPortClient, CallError> {
+    schema::PortsResults::decode(reply.bytes())?;
+    Ok(reply.take_cap(0)?.into())
 }

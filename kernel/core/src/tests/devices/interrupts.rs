@@ -5,10 +5,11 @@ use super::{AT, COUNT, Driver, World, exception, plug};
 use crate::trap::HANDLERS;
 use capos_abi::{CapId, ExceptionCode, TransferSlot};
 use capos_mem::Resource;
+use capos_pci::model::Device as Plugged;
 use capos_schema::Empty;
 use capos_schema::device::{self, InterruptParams};
 use capos_schema::interrupt;
-use kernel_hal::fake;
+use kernel_hal::fake::{self, pci};
 use kernel_hal::message;
 
 fn ask(driver: &Driver, index: u16) -> Result<CapId, capos_abi::Cqe> {
@@ -44,6 +45,32 @@ fn a_message_is_one_vector_of_who_asks_for_it() {
     assert_eq!(exception(acknowledge), ExceptionCode::Disconnected);
     assert!(!fire(COUNT - 1), "nobody has it");
     ask(&driver, COUNT - 1).expect("the new generation's");
+}
+
+#[test]
+fn a_function_without_a_table_has_one_message_and_one_without_messages_its_line() {
+    let world = World::new();
+    crate::device::registry::forget_all();
+    // Messages by configuration space: one.
+    pci::plug(AT, Plugged::new(0x1234, 0x11e8, 0).bar(0, super::BASE, super::SIZE, 0).capability(5, &[0; 8]));
+    let driver = Driver::new(&world);
+    ask(&driver, 0).expect("its message");
+    assert_eq!(exception(ask(&driver, 1)), ExceptionCode::NotFound);
+    assert!(fire(0));
+    driver.release(driver.device);
+    // A line, by which it may signal only while somebody listens.
+    crate::device::registry::forget_all();
+    pci::plug(AT, Plugged::new(0x1234, 0x11e8, 0).bar(0, super::BASE, super::SIZE, 0).line(1, 11));
+    let is_off = || pci::with(AT, |device| device.get(4) & 1 << 10 != 0).expect("plugged in");
+    let device = super::claim(&driver.user, "edu").expect("free");
+    let driver = Driver { device, ..driver };
+    assert!(is_off());
+    ask(&driver, 0).expect("its line");
+    assert!(!is_off());
+    assert_eq!(exception(ask(&driver, 0)), ExceptionCode::Exists);
+    assert!(fake::irq::fire(11).is_some());
+    driver.reset().expect("claimed");
+    assert!(is_off() && fake::irq::fire(11).is_none());
 }
 
 #[test]

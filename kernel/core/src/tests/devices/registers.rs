@@ -2,9 +2,9 @@
 
 use super::{Driver, World, exception, plug};
 use capos_abi::ExceptionCode;
-use capos_schema::device;
 use capos_schema::device_mmio::{self, BatchParams, InfoResults, MapParams, MapResults};
 use capos_schema::{Decode, Empty};
+use capos_schema::{device, io_port};
 use std::vec::Vec;
 
 fn access(offset: u32, width: u8, write: Option<u64>) -> [u8; 16] {
@@ -130,6 +130,42 @@ fn pages_are_mapped_only_if_all_in_them_may_be_had_and_until_a_reset() {
     let refused: Result<MapResults, _> =
         driver.user.call(window, device_mmio::INTERFACE_ID, device_mmio::MAP, &params);
     assert_eq!(exception(refused), ExceptionCode::Denied);
+}
+
+#[test]
+fn ports_of_a_device_are_as_its_policy_says() {
+    let world = World::new();
+    let (driver, ..) = super::legacy_driver(&world);
+    let ports = |bar| {
+        let params = device::PortsParams { bar };
+        driver.user.call_for_cap(driver.device, device::INTERFACE_ID, device::PORTS, &params)
+    };
+    assert_eq!(exception(ports(1)), ExceptionCode::NotFound);
+    let window = device::WindowParams { bar: 0 };
+    let window = driver.user.call_for_cap(driver.device, device::INTERFACE_ID, device::WINDOW, &window);
+    assert_eq!(exception(window), ExceptionCode::NotFound);
+    let ports = ports(0).expect("its ports");
+    let read = |offset| -> Result<io_port::Read16Results, _> {
+        let params = io_port::Read16Params { offset };
+        driver.user.call(ports, io_port::INTERFACE_ID, io_port::READ16, &params)
+    };
+    assert_eq!(read(0x0c).expect("the size of its queue").value, 8);
+    assert_eq!(exception(read(0x0d)), ExceptionCode::InvalidArgument);
+    assert_eq!(exception(read(32)), ExceptionCode::InvalidArgument);
+    // Where its queue is, and the bell, are the kernel's.
+    let write = |offset, value| -> Result<Empty, _> {
+        let params = io_port::Write32Params { offset, value };
+        driver.user.call(ports, io_port::INTERFACE_ID, io_port::WRITE32, &params)
+    };
+    assert_eq!(exception(write(0x08, 0x1234)), ExceptionCode::Denied);
+    let bell = io_port::Write16Params { offset: 0x10, value: 0 };
+    let rung: Result<Empty, _> = driver.user.call(ports, io_port::INTERFACE_ID, io_port::WRITE16, &bell);
+    assert_eq!(exception(rung), ExceptionCode::Denied);
+    let params = io_port::SubrangeParams { base: 0, length: 1 };
+    let part = driver.user.call_for_cap(ports, io_port::INTERFACE_ID, io_port::SUBRANGE, &params);
+    assert_eq!(exception(part), ExceptionCode::Denied);
+    driver.reset().expect("claimed");
+    assert_eq!(exception(read(0x0c)), ExceptionCode::Disconnected);
 }
 
 #[test]

@@ -577,6 +577,10 @@ static CASES: &[Case] = &[
         let params = device::QueueParams { index: 0, entries: 1 };
         calls(driver.user, driver.device, device::QUEUE, &params, &[])
     }),
+    case("device::PORTS", |world| {
+        let (driver, ..) = devices::legacy_driver(world);
+        calls(driver.user, driver.device, device::PORTS, &device::PortsParams { bar: 0 }, &[])
+    }),
     case("device::PROVE", |world| on_device(world, device::PROVE, &Empty)),
     case("device::DISTRUST", |world| on_device(world, device::DISTRUST, &Empty)),
     case("dma_pool::PROOF", |world| {

@@ -7,7 +7,7 @@ use super::boot::requests;
 use crate::types::{PciLine, Width};
 use access::Raw;
 use alloc::vec::Vec;
-use capos_pci::{Address, Config, Function, walk};
+use capos_pci::{Address, Config, Function, Space, walk};
 use limine::memory_map::{Entry, EntryType};
 use spin::Once;
 
@@ -65,6 +65,16 @@ fn is_memory(entry: &Entry) -> bool {
 
 fn functions() -> &'static [Function] {
     FUNCTIONS.get().map_or(&[], |functions| functions)
+}
+
+/// Ports that functions decode, ends included.
+pub(super) fn ports() -> impl Iterator<Item = (u16, u16)> {
+    let bars = functions().iter().flat_map(|function| function.bars.iter().flatten());
+    bars.filter(|bar| bar.space == Space::Io && bar.is_placed()).filter_map(|bar| {
+        let first = u16::try_from(bar.base).ok()?;
+        let last = u16::try_from(bar.size - 1).ok()?;
+        Some((first, first.saturating_add(last)))
+    })
 }
 
 /// How many functions there are.
