@@ -23,6 +23,8 @@ pub mod id {
     pub const EXPRESS: u8 = 0x10;
     /// Messages as interrupts, with a table in memory.
     pub const MSIX: u8 = 0x11;
+    /// Places that are fixed, and told here instead of in base address registers.
+    pub const ENHANCED: u8 = 0x14;
 }
 
 /// Ids of the second list, which begins at 0x100.

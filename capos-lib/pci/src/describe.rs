@@ -168,7 +168,7 @@ fn name(id: u8) -> &'static str {
         0x0f => "secure device",
         0x12 => "SATA",
         0x13 => "advanced features",
-        0x14 => "enhanced allocation",
+        id::ENHANCED => "enhanced allocation",
         _ => "other",
     }
 }

@@ -15,6 +15,8 @@ pub enum Fault {
     Overlap(u8, u8),
     /// A base address register that overlaps what belongs to others.
     Taken(u8),
+    /// It decodes places that base address registers do not tell (enhanced allocation; PCI Express 5.0, 7.8.5).
+    Elsewhere,
     /// A capability that reaches beyond configuration space.
     Truncated(u8),
     /// The table of messages or the array of those pending is not inside of a base address register, or they overlap.
@@ -31,6 +33,7 @@ impl fmt::Display for Fault {
             Fault::Misplaced(bar) => write!(f, "firmware put BAR {bar} where it cannot be"),
             Fault::Overlap(one, other) => write!(f, "firmware had BARs {one} and {other} overlap"),
             Fault::Taken(bar) => write!(f, "firmware put BAR {bar} where something else is"),
+            Fault::Elsewhere => f.write_str("the device answers where its BARs do not say"),
             Fault::Truncated(id) => {
                 write!(f, "the device's capability {id:#04x} reaches beyond configuration space")
             }

@@ -95,6 +95,7 @@ impl Function {
             id::MSI if self.msi.is_none() => self.msi = Some(Msi::read(config, at, found)?),
             id::MSIX if self.msix.is_none() => self.msix = Some(MsiX::read(config, at, found, &self.bars)?),
             id::EXPRESS if self.express.is_none() => self.express = Some(Express::read(config, at, found)?),
+            id::ENHANCED => return Err(Fault::Elsewhere),
             id::VENDOR if self.header.vendor == virtio::VENDOR => {
                 virtio::read(config, at, found, &self.bars)?;
             }

@@ -134,6 +134,12 @@ fn bridges_have_two_and_host_bridges_keep_theirs() {
 }
 
 #[test]
+fn a_device_that_answers_elsewhere_is_refused() {
+    let device = endpoint().bar(0, 0xfe00_0000, 0x1000, 0).capability(0x14, &[0, 0]);
+    assert_eq!(read(device).fault, Some(Fault::Elsewhere));
+}
+
+#[test]
 fn what_belongs_to_others_is_kept_off() {
     let one = read(endpoint().bar(0, 0xfe00_0000, 0x1000, 0).bar(1, 0xc000, 0x20, 1));
     let kept = |first, last| {
