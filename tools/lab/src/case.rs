@@ -228,6 +228,8 @@ pub struct Step {
     pub action: Option<Action>,
     /// Looks into the machine from outside; what is seen there arrives as text.
     pub look: Option<Look>,
+    /// Lines for QEMU's monitor, which do something that the system could not: what they answer is not looked at.
+    pub monitor: Option<Vec<String>>,
     /// Has gdb attach to the machine and carry out these commands; what it says arrives as text, and when it is done it lets go.
     pub gdb: Option<Vec<String>>,
     /// These steps, `times` times; [`crate::library`] writes them out.

@@ -135,12 +135,13 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.quiet.is_some(),
         step.action.is_some(),
         step.look.is_some(),
+        step.monitor.is_some(),
         step.gdb.is_some(),
         !step.steps.is_empty(),
     ];
     if verbs.iter().filter(|set| **set).count() != 1 {
         return Err(
-            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, gdb, steps".into()
+            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, gdb, steps".into()
         );
     }
     if step.times.is_some() == step.steps.is_empty() {

@@ -269,6 +269,9 @@ impl<'a> Watch<'a> {
                 Next::Send(bytes) => drop(guest.send(&bytes)),
                 Next::Do(action) => drop(guest.command(&monitor::action(action))),
                 Next::Look(look) => drop(guest.command(&monitor::look(look))),
+                Next::Monitor(lines) => {
+                    lines.iter().for_each(|line| drop(guest.command(&monitor::line(line))));
+                }
                 Next::Debug(commands) => {
                     let setup = self.setup.as_ref().ok_or("no stub for gdb")?;
                     self.debugger = Some(Debugger::start(setup, &commands)?);

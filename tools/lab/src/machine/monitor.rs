@@ -26,6 +26,12 @@ pub fn action(action: Action) -> String {
     })
 }
 
+/// The command for a line that a person would give the monitor.
+pub fn line(line: &str) -> String {
+    let arguments = json!({ "command-line": line });
+    format!("{}\n", json!({ "execute": "human-monitor-command", "arguments": arguments }))
+}
+
 /// The command for a look; the answer comes with the look's name.
 pub fn look(look: Look) -> String {
     let (line, id) = match look {
@@ -99,6 +105,14 @@ mod tests {
         assert_eq!(notice(&line("STOP", "")), None);
         assert_eq!(notice(r#"{"return":{}}"#), None);
         assert_eq!(notice("garbage"), None);
+    }
+
+    #[test]
+    fn a_line_is_for_the_monitor_of_people() {
+        assert_eq!(
+            line("o/w 0x60 1"),
+            "{\"arguments\":{\"command-line\":\"o/w 0x60 1\"},\"execute\":\"human-monitor-command\"}\n"
+        );
     }
 
     #[test]

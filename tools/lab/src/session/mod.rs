@@ -29,6 +29,8 @@ pub enum Next {
     Do(Action),
     /// Look there, feed what is seen, ask again.
     Look(Look),
+    /// Tell QEMU's monitor these lines, then ask again.
+    Monitor(Vec<String>),
     /// Have gdb carry these commands out, feed what it says, ask again.
     Debug(Vec<String>),
     /// Ask again when more bytes have arrived, or at this time (since the start of the run) at the latest.
@@ -109,6 +111,9 @@ impl Session {
         }
         if let Some(look) = step.look {
             return self.advance(Next::Look(look));
+        }
+        if let Some(lines) = step.monitor {
+            return self.advance(Next::Monitor(lines));
         }
         if let Some(commands) = step.gdb {
             return self.advance(Next::Debug(commands));

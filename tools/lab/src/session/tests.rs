@@ -22,7 +22,7 @@ fn talk(session: &mut Session, mut peer: impl FnMut(&str) -> String) -> Next {
     loop {
         match session.next(now) {
             Next::Send(bytes) => session.feed(peer(&String::from_utf8_lossy(&bytes)).as_bytes()),
-            Next::Do(_) | Next::Look(_) => {}
+            Next::Do(_) | Next::Look(_) | Next::Monitor(_) => {}
             Next::Wait(until) => now = until,
             end => return end,
         }
@@ -50,6 +50,13 @@ fn what_was_looked_at_arrives_as_text() {
     assert!(matches!(session.next(ZERO), Next::Wait(_)));
     session.feed(b"writable 0");
     assert_eq!(session.next(ZERO), Next::Done);
+}
+
+#[test]
+fn the_monitor_is_told_and_not_heard() {
+    let mut session = session("session = [{ monitor = ['o/w 0x60 1', 'stop'] }, { expect = 'x' }]");
+    assert_eq!(session.next(ZERO), Next::Monitor(vec!["o/w 0x60 1".into(), "stop".into()]));
+    assert!(matches!(session.next(ZERO), Next::Wait(_)));
 }
 
 #[test]
