@@ -28,14 +28,14 @@ enum DmaBackend {
 interface DeviceManager $Capos.kernelHosted {
   # The ledger of the machine's PCI functions: who has which.
 
-  list @0 (cursor :UInt32) -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, state :DeviceState, backend :DmaBackend, generation :UInt32, owner :UInt64, bridge :Bool, next :UInt32);
-  # The first function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none. `owner` is the id of
-  # the process that claimed it, 0 for none. Bridges can not be claimed.
+  list @0 (cursor :UInt32) -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, state :DeviceState, backend :DmaBackend, generation :UInt32, owner :UInt64, bridge :Bool, next :UInt32, subsystemVendor :UInt16, subsystem :UInt16);
+  # The first function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none. `owner` is what the manager
+  # said at the claim, 0 for nobody. Bridges can not be claimed.
 
-  claim @1 (address :UInt32, policy :Text) -> (device :Device);
+  claim @1 (address :UInt32, policy :Text, owner :UInt64) -> (device :Device);
   # The function, for a driver. `policy` names what the kernel is to know about such devices: which registers may be written, how it is made
-  # quiet, how its descriptors are translated. `exists` while somebody has it, `notFound` when there is no such function or policy,
-  # `unsupported` when it does not look as the policy wants it, `wrongState` while it is draining.
+  # quiet, how its descriptors are translated. `owner` is for the manager to see in `list` whose it is. `exists` while somebody has it,
+  # `notFound` when there is no such function or policy, `unsupported` when it does not look as the policy wants it, `wrongState` while it is draining.
 
   audit @3 (cursor :UInt32) -> (address :UInt32, mappedPages :UInt32, vectors :UInt32, buffers :UInt32, queues :UInt32, keptPages :UInt32, next :UInt32, wrong :Text);
   # Goes over the books of the first function at or after `cursor` that was ever claimed; `notFound` when there is none. `keptPages` is what is kept

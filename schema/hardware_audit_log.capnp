@@ -3,7 +3,7 @@ using Capos = import "capos.capnp";
 
 enum HardwareEvent {
   claimed @0;
-  # Somebody claimed it: `detail` is the id of the process.
+  # Somebody claimed it: `detail` is what the manager calls them.
   started @1;
   # It may reach memory.
   reset @2;

@@ -92,7 +92,24 @@ struct Grant {
     ioPort @4 :PortRange;
     irq @5 :UInt32;
     # An ISA interrupt line.
+    pci @6 :List(PciMatch);
+    # The right to a PCI device that is like any of these.
   }
+}
+
+struct PciMatch {
+  # A function that has all of this. The highest number stands for any.
+  policy @0 :Text;
+  # What the kernel is to know about it.
+  vendor @1 :UInt16 = 0xffff;
+  device @2 :UInt16 = 0xffff;
+  class @3 :UInt32 = 0xffffffff;
+  subsystemVendor @4 :UInt16 = 0xffff;
+  subsystem @5 :UInt16 = 0xffff;
+  address @6 :UInt16 = 0xffff;
+  # bus << 8 | device << 3 | function.
+  nth @7 :UInt16 = 0xffff;
+  # Which of all that are so, by their addresses, from 0.
 }
 
 struct ExportRef {

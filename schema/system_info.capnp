@@ -55,7 +55,7 @@ interface SystemInfo $Capos.kernelHosted {
   # The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none. `gsi` is where its
   # interrupt line arrives, if it is `routed`. `secondary` and `subordinate` are the first and last bus behind a bridge, 0 of others. `msi` and `msix`
   # count the messages it can signal by, `command` is what it is allowed now, `wrong` why nobody is to drive it, empty when all is well, and
-  # `driver` the id of the process that has claimed it, 0 for none.
+  # `driver` the id of the process that drives it, 0 for none.
 
   irq @7 (index :UInt32) -> (gsi :UInt32, vector :UInt8, count :UInt64, masked :Bool, owner :Text, cpu :UInt32);
   # One routed interrupt line, and the processor that it interrupts; `notFound` beyond the last.

@@ -18,6 +18,7 @@ pub const KERNEL_OBJECTS: &[(&str, &str)] = &[
     ("power", "Power"),
     ("inspector", "Inspector"),
     ("devices", "DeviceManager"),
+    ("hardware_log", "HardwareAuditLog"),
 ];
 
 /// I/O ports that the kernel keeps for itself, ends included: DMA controllers and their page registers, interrupt controllers,
@@ -53,6 +54,19 @@ pub const MOST_WAITS: usize = RingShape::DEFAULT.sq_entries as usize - 8;
 /// What it exports. The numbers of the exports are the order here.
 pub const SUPERVISOR_EXPORTS: &[(&str, &str)] =
     &[("services", "Services"), ("names", "Names"), ("processes", "Processes")];
+
+/// The name of the service that hands devices out, in systems that have one.
+pub const DEVMGR: &str = "devmgr";
+
+/// Its export through which a driver gets a device, and the interface of that.
+pub const DEVMGR_CLAIMS: &str = "claims";
+pub(crate) const DEVICE_CLAIM: &str = "DeviceClaim";
+
+/// What the kernel knows about classes of devices, by name.
+pub const POLICIES: &[&str] = &["virtio", "edu", "plain"];
+
+/// The policy of devices that reach no memory.
+pub(crate) const PLAIN: &str = "plain";
 
 /// What is there. On the host, what will be.
 #[derive(Clone, Debug)]

@@ -10,7 +10,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod arguments;
 mod check;
+mod device;
 pub mod export;
 mod facts;
 mod generated;
@@ -23,9 +25,12 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::{Claim, arguments, claims};
 pub use check::{STARTUP_MAX, validate};
+pub use device::{PciFunction, PciMatch};
 pub use facts::{
-    Facts, INIT, KERNEL_OBJECTS, MOST_WAITS, RESERVED_PORTS, SUPERVISOR, SUPERVISOR_EXPORTS, SUPERVISOR_PAGES,
+    DEVMGR, DEVMGR_CLAIMS, Facts, INIT, KERNEL_OBJECTS, MOST_WAITS, POLICIES, RESERVED_PORTS, SUPERVISOR,
+    SUPERVISOR_EXPORTS, SUPERVISOR_PAGES,
 };
 pub use issue::{Field, Issue, Place};
 pub use model::{

@@ -1,5 +1,7 @@
 //! The manifest as values: what `schema/manifest.capnp` says, owned.
 
+use crate::device::PciMatch;
+use crate::facts::{DEVMGR, DEVMGR_CLAIMS};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -113,6 +115,19 @@ pub enum Source {
     },
     /// An ISA interrupt line.
     Irq(u32),
+    /// A PCI device that is like any of these, the first one first.
+    Pci(Vec<PciMatch>),
+}
+
+impl Source {
+    /// The service that it is got from, and which of its exports it is. A right to a device is one of who hands devices out.
+    pub fn provider(&self) -> Option<(&str, &str)> {
+        match self {
+            Source::Export { service, export } => Some((service, export)),
+            Source::Pci(_) => Some((DEVMGR, DEVMGR_CLAIMS)),
+            Source::Kernel(_) | Source::IoPort { .. } | Source::Irq(_) => None,
+        }
+    }
 }
 
 /// Something that a service offers to others.

@@ -1,7 +1,7 @@
 //! In which order services are started: each after those whose exports it is granted.
 
 use crate::facts::SUPERVISOR;
-use crate::model::{Manifest, Service, Source};
+use crate::model::{Manifest, Service};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -28,8 +28,8 @@ impl core::error::Error for Cycle {}
 /// Indices of the services whose exports `service` is granted, one for each grant. Names that nobody has are left out; [`crate::validate`] reports
 /// them.
 pub fn providers<'a>(manifest: &'a Manifest, service: &'a Service) -> impl Iterator<Item = usize> + 'a {
-    service.caps.iter().filter_map(|grant| match &grant.source {
-        Source::Export { service, .. } if service != SUPERVISOR => {
+    service.caps.iter().filter_map(|grant| match grant.source.provider() {
+        Some((service, _)) if service != SUPERVISOR => {
             manifest.services.iter().position(|other| other.name == *service)
         }
         _ => None,

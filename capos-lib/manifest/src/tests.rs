@@ -2,6 +2,7 @@
 
 mod budgets;
 mod capabilities;
+mod devices;
 // Safe code over the reader that `json` runs under Miri, where this alone takes a minute.
 #[cfg(not(miri))]
 mod compose;

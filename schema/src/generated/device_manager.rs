@@ -155,6 +155,8 @@ pub struct ListResults {
     pub owner: u64,
     pub bridge: bool,
     pub next: u32,
+    pub subsystem_vendor: u16,
+    pub subsystem: u16,
 }
 
 impl Encode for ListResults {
@@ -167,9 +169,11 @@ impl Encode for ListResults {
                 u64::from(self.class)
                     | (u64::from(self.state.to_wire()) << 32)
                     | (u64::from(self.backend.to_wire()) << 48),
-                u64::from(self.generation) | (u64::from(self.bridge) << 32),
+                u64::from(self.generation)
+                    | (u64::from(self.bridge) << 32)
+                    | (u64::from(self.subsystem_vendor) << 48),
                 self.owner,
-                u64::from(self.next),
+                u64::from(self.next) | (u64::from(self.subsystem) << 32),
             ],
             [],
         )
@@ -191,6 +195,8 @@ impl Decode<'_> for ListResults {
             owner: message.data[3],
             bridge: (message.data[2] >> 32) & 1 != 0,
             next: message.data[4] as u32,
+            subsystem_vendor: (message.data[2] >> 48) as u16,
+            subsystem: (message.data[4] >> 32) as u16,
         })
     }
 }
@@ -200,20 +206,21 @@ impl Decode<'_> for ListResults {
 pub struct ClaimParams<'a> {
     pub address: u32,
     pub policy: &'a str,
+    pub owner: u64,
 }
 
 impl Encode for ClaimParams<'_> {
     #[inline]
     fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
-        write(out, [u64::from(self.address)], [Pointer::Text(self.policy)])
+        write(out, [u64::from(self.address), self.owner], [Pointer::Text(self.policy)])
     }
 }
 
 impl<'a> Decode<'a> for ClaimParams<'a> {
     #[inline]
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let message = Message::<1, 1>::parse(message)?;
-        Ok(ClaimParams { address: message.data[0] as u32, policy: message.text(0)? })
+        let message = Message::<2, 1>::parse(message)?;
+        Ok(ClaimParams { address: message.data[0] as u32, policy: message.text(0)?, owner: message.data[1] })
     }
 }
 

@@ -19,7 +19,7 @@ pub const END: u16 = 1;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u16)]
 pub enum HardwareEvent {
-    /// Somebody claimed it: `detail` is the id of the process.
+    /// Somebody claimed it: `detail` is what the manager calls them.
     #[default]
     Claimed = 0,
     /// It may reach memory.

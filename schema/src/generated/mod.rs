@@ -6,9 +6,11 @@ pub mod byte_stream;
 pub mod console;
 pub mod control;
 pub mod device;
+pub mod device_claim;
 pub mod device_manager;
 pub mod device_mmio;
 pub mod device_queue;
+pub mod devices;
 pub mod dma_buffer;
 pub mod dma_pool;
 pub mod endpoint;
@@ -49,9 +51,11 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (console::INTERFACE_NAME, console::INTERFACE_ID),
     (control::INTERFACE_NAME, control::INTERFACE_ID),
     (device::INTERFACE_NAME, device::INTERFACE_ID),
+    (device_claim::INTERFACE_NAME, device_claim::INTERFACE_ID),
     (device_manager::INTERFACE_NAME, device_manager::INTERFACE_ID),
     (device_mmio::INTERFACE_NAME, device_mmio::INTERFACE_ID),
     (device_queue::INTERFACE_NAME, device_queue::INTERFACE_ID),
+    (devices::INTERFACE_NAME, devices::INTERFACE_ID),
     (dma_buffer::INTERFACE_NAME, dma_buffer::INTERFACE_ID),
     (dma_pool::INTERFACE_NAME, dma_pool::INTERFACE_ID),
     (endpoint::INTERFACE_NAME, endpoint::INTERFACE_ID),

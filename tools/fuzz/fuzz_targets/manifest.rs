@@ -1,7 +1,7 @@
 //! Manifests as messages. What decodes says the same after it was encoded again; what passes the checks can be started.
 #![no_main]
 
-use capos_manifest::{Facts, Manifest, SUPERVISOR, Source, decode, encode, start_order, validate};
+use capos_manifest::{Facts, Manifest, SUPERVISOR, decode, encode, start_order, validate};
 use libfuzzer_sys::fuzz_target;
 
 /// What is longer is not read, however sound.
@@ -28,11 +28,11 @@ fn can_be_started(manifest: &Manifest) {
     let place = |n: usize| order.iter().position(|other| *other == n).expect("every service is in the order");
     for (n, service) in manifest.services.iter().enumerate() {
         for grant in &service.caps {
-            if let Source::Export { service: needed, .. } = &grant.source
+            if let Some((needed, _)) = grant.source.provider()
                 && needed != SUPERVISOR
             {
                 let needed =
-                    manifest.services.iter().position(|other| other.name == *needed).expect("it exists");
+                    manifest.services.iter().position(|other| other.name == needed).expect("it exists");
                 assert!(place(needed) < place(n));
             }
         }

@@ -6,7 +6,7 @@ use crate::state::{Entry, State};
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
-use capos_manifest::{Budget, Grant, SUPERVISOR, SUPERVISOR_EXPORTS, SUPERVISOR_PAGES, Source};
+use capos_manifest::{Budget, Grant, SUPERVISOR, SUPERVISOR_EXPORTS, SUPERVISOR_PAGES, Source, claims};
 use rt::abi::startup::Record;
 use rt::generated::{
     ControlClient, EndpointClient, KeeperClient, LogSinkClient, MemoryObjectClient, ProcessHandleClient,
@@ -190,12 +190,14 @@ async fn capability(state: &State, client: usize, grant: &Grant, number: u16) ->
             let line = u8::try_from(*line).map_err(|_| missing())?;
             Ok(Outgoing::from(state.kernel.lines.isa(line).await.map_err(about)?))
         }
-        Source::Export { .. } => facet(state, client, grant, number).await?.ok_or_else(missing),
+        Source::Export { .. } | Source::Pci(_) => {
+            facet(state, client, grant, number).await?.ok_or_else(missing)
+        }
     }
 }
 
-/// A facet of what a grant means, if that is an export. Its badge says which export is called by which client. `number` tells instances of the
-/// client apart, and what one of them got later from what it started with: a server that hears that one of them is gone must not think so of
+/// A facet of what a grant means, if that is an export. Its badge says which export is called by which client, or, for a device, for which of all
+/// devices that are claimed. `number` tells instances of the client apart, and what one of them got later from what it started with: a server that hears that one of them is gone must not think so of
 /// the others.
 pub async fn facet(
     state: &State,
@@ -204,20 +206,21 @@ pub async fn facet(
     number: u16,
 ) -> Result<Option<Outgoing>, String> {
     let about = |error: CallError| format!("capability `{}`: {error}", grant.name);
-    let Source::Export { service, export } = &grant.source else { return Ok(None) };
+    let Some((service, export)) = grant.source.provider() else { return Ok(None) };
+    let Some(caller) = caller(state, client, grant) else { return Ok(None) };
     let Some(interface) = interface_id(&grant.interface) else { return Ok(None) };
     let badge = |export: usize| {
-        u64::from(number) << 48 | (export as u64 & 0xffff) << 32 | (client as u64 & 0xffff_ffff)
+        u64::from(number) << 48 | (export as u64 & 0xffff) << 32 | (caller as u64 & 0xffff_ffff)
     };
     if service == SUPERVISOR {
-        let Some(at) = SUPERVISOR_EXPORTS.iter().position(|(name, _)| name == export) else {
+        let Some(at) = SUPERVISOR_EXPORTS.iter().position(|(name, _)| *name == export) else {
             return Ok(None);
         };
         let minted = state.supervisor_endpoint.mint(badge(at), interface).await;
         return minted.map(|cap| Some(Outgoing::from(cap))).map_err(about);
     }
     let Some(provider) = state.find(service) else { return Ok(None) };
-    let Some(at) = provider.service.exports.iter().position(|it| it.name == *export) else { return Ok(None) };
+    let Some(at) = provider.service.exports.iter().position(|it| it.name == export) else { return Ok(None) };
     let endpoint = match provider.endpoint() {
         Some(endpoint) => endpoint,
         // Nobody will serve: calls end with `disconnected`, as they do for everybody else who holds the export. Its last receive right goes
@@ -226,4 +229,13 @@ pub async fn facet(
     };
     let minted = endpoint.mint(badge(at), interface).await;
     minted.map(|cap| Some(Outgoing::from(cap))).map_err(about)
+}
+
+/// By which number the provider knows who calls: that of the service, or that of the device among all that are claimed.
+fn caller(state: &State, client: usize, grant: &Grant) -> Option<usize> {
+    if !matches!(grant.source, Source::Pci(_)) {
+        return Some(client);
+    }
+    let service = &state.entry(client)?.service.name;
+    claims(state.services()).position(|claim| claim.service == *service && claim.name == grant.name)
 }

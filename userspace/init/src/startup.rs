@@ -1,14 +1,10 @@
 //! The startup block of a service.
 
 use crate::state::{Entry, State};
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_manifest::STARTUP_MAX;
+use capos_manifest::{STARTUP_MAX, arguments};
 use rt::abi::startup::{Record, Writer};
-
-/// The argument that stands for the names of a service's clients.
-const CLIENTS: &str = "--clients";
 
 /// The block in the making.
 pub struct Startup {
@@ -31,14 +27,8 @@ impl Startup {
     /// With the name and the arguments of a service.
     pub fn of(state: &State, entry: &Entry) -> Result<Startup, TooLong> {
         let mut startup = Startup::new(&entry.service.name)?;
-        for arg in &entry.service.args {
-            if arg == CLIENTS {
-                for (number, name) in state.clients_of(&entry.service.name) {
-                    startup.push(Record::Arg(&format!("--client={number}:{name}")))?;
-                }
-            } else {
-                startup.push(Record::Arg(arg))?;
-            }
+        for arg in &arguments(state.services(), &entry.service) {
+            startup.push(Record::Arg(arg))?;
         }
         Ok(startup)
     }

@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_manifest::{Service, Source};
+use capos_manifest::Service;
 use core::cell::{Cell, RefCell};
 use rt::generated::{EndpointClient, MemoryObjectClient, ProcessHandleClient};
 use rt::{CallError, Signal};
@@ -97,12 +97,9 @@ impl State {
         self.entries.iter().find(|entry| entry.service.name == name)
     }
 
-    /// Number and name of every service that is granted an export of `provider`.
-    pub fn clients_of(&self, provider: &str) -> Vec<(usize, String)> {
-        let uses =
-            |entry: &Entry| entry.service.caps.iter().any(|grant| is_export_of(&grant.source, provider));
-        let clients = self.entries.iter().enumerate().filter(|(_, entry)| uses(entry));
-        clients.map(|(number, entry)| (number, entry.service.name.clone())).collect()
+    /// All services, in the order of the manifest.
+    pub fn services(&self) -> impl Iterator<Item = &Service> + Clone {
+        self.entries.iter().map(|entry| &entry.service)
     }
 
     /// A number for facets of one client. When they come around, the first have long been gone.
@@ -129,8 +126,4 @@ impl Entry {
     pub fn endpoint(&self) -> Option<Rc<EndpointClient>> {
         self.endpoint.borrow().clone()
     }
-}
-
-fn is_export_of(source: &Source, provider: &str) -> bool {
-    matches!(source, Source::Export { service, .. } if service == provider)
 }

@@ -49,7 +49,7 @@ pub async fn drain(state: Rc<State>, service: usize, epoch: u32) {
 pub async fn tell(state: Rc<State>, client: usize, epoch: u32, provider: usize) {
     let Some(service) = state.services.get(client) else { return };
     let of_provider =
-        |source: &Source| matches!(source, Source::Export { service, .. } if service == state.name(provider));
+        |source: &Source| source.provider().is_some_and(|(service, _)| service == state.name(provider));
     let since = state.look(|machine| machine.view(provider)).map_or(0, |view| view.epoch);
     for grant in service.caps.iter().filter(|grant| of_provider(&grant.source)) {
         let given = match state.keeper.facet(client as u32, &grant.name).await {

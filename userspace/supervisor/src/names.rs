@@ -3,7 +3,6 @@
 use crate::state::State;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
-use capos_manifest::Source;
 use capos_restart::Serving;
 use core::cell::RefCell;
 use rt::generated::names::{NamesServer, ResolveAnswer};
@@ -27,10 +26,7 @@ impl Names {
     /// The service that a client means by a name.
     fn provider(&self, client: usize, name: &str) -> Option<usize> {
         let grant = self.state.services.get(client)?.caps.iter().find(|grant| grant.name == name)?;
-        match &grant.source {
-            Source::Export { service, .. } => self.state.find(service),
-            _ => None,
-        }
+        grant.source.provider().and_then(|(service, _)| self.state.find(service))
     }
 
     async fn serving(&self, provider: usize, seen: u32) -> Result<u32, Exception> {

@@ -1,6 +1,7 @@
 //! Whether a manifest makes sense. Everything that is wrong is reported, not only the first.
 
 mod budgets;
+mod devices;
 mod hardware;
 mod names;
 mod sources;
@@ -9,7 +10,7 @@ mod supervision;
 
 use crate::facts::Facts;
 use crate::issue::{Field, Issue, Place};
-use crate::model::{Manifest, Service};
+use crate::model::{Grant, Manifest, Service};
 use crate::order::start_order;
 use alloc::format;
 use alloc::string::String;
@@ -24,6 +25,7 @@ pub fn validate(manifest: &Manifest, facts: &Facts) -> Vec<Issue> {
     for service in &manifest.services {
         binary(service, facts, &mut issues);
         sources::check(manifest, service, facts, &mut issues);
+        devices::check(manifest, service, &mut issues);
         startup::check(manifest, service, &mut issues);
         budgets::check(service, &mut issues);
         supervision::check(service, &mut issues);
@@ -73,10 +75,10 @@ fn cycles(manifest: &Manifest, issues: &mut Issues) {
     let first = cycle.services.first().and_then(|n| manifest.services.get(*n));
     let Some(service) = first else { return };
     let second = cycle.names.get(1).or(cycle.names.first());
-    let grant = service.caps.iter().find(|grant| match &grant.source {
-        crate::Source::Export { service, .. } => Some(service) == second,
-        _ => false,
-    });
+    let needs = |grant: &&Grant| {
+        grant.source.provider().is_some_and(|(service, _)| Some(service) == second.map(String::as_str))
+    };
+    let grant = service.caps.iter().find(needs);
     let entry = grant.map_or("", |grant| grant.name.as_str());
     issues.add(service, Field::Caps, entry, format!("nobody in this ring can be started first: {cycle}"));
 }

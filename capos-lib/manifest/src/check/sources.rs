@@ -50,6 +50,7 @@ fn describe(source: &Source) -> String {
         Source::Export { service, export } => format!("{export:?} of {service:?}"),
         Source::IoPort { .. } => String::from("a range of ports"),
         Source::Irq(_) => String::from("an interrupt line"),
+        Source::Pci(_) => String::from("a PCI device"),
     }
 }
 
@@ -74,24 +75,30 @@ fn offered<'a>(
             );
             None
         }),
-        Source::Export { service, export } => match exports_of(manifest, service) {
-            Some(exports) => find_export(holder, grant, (service, export), &exports, issues),
-            None => {
-                let others =
-                    manifest.services.iter().map(|service| service.name.as_str()).chain([SUPERVISOR]);
-                issues.add_with_hint(
-                    holder,
-                    Field::Caps,
-                    &grant.name,
-                    format!("there is no service {service:?}"),
-                    did_you_mean(service, others).or_else(|| {
-                        Some(String::from("a service that others need is to be in the system's `use`, too"))
-                    }),
-                );
-                None
-            }
-        },
+        Source::Export { .. } | Source::Pci(_) => exported(manifest, holder, grant, issues),
     }
+}
+
+/// The same of what another service exports.
+fn exported<'a>(
+    manifest: &'a Manifest,
+    holder: &Service,
+    grant: &Grant,
+    issues: &mut Issues,
+) -> Option<&'a str> {
+    let (service, export) = grant.source.provider()?;
+    if let Some(exports) = exports_of(manifest, service) {
+        return find_export(holder, grant, (service, export), &exports, issues);
+    }
+    let others = manifest.services.iter().map(|service| service.name.as_str()).chain([SUPERVISOR]);
+    let hint = did_you_mean(service, others)
+        .or_else(|| Some(String::from("a service that others need is to be in the system's `use`, too")));
+    let message = match &grant.source {
+        Source::Pci(_) => format!("there is no service {service:?}, which hands devices out"),
+        _ => format!("there is no service {service:?}"),
+    };
+    issues.add_with_hint(holder, Field::Caps, &grant.name, message, hint);
+    None
 }
 
 /// The two objects that are given in parts have a hint of their own.

@@ -3,7 +3,7 @@
 use super::Issues;
 use crate::facts::MOST_WAITS;
 use crate::issue::Field;
-use crate::model::{Escalate, Follow, Limit, Manifest, Restart, Service, Source};
+use crate::model::{Escalate, Follow, Limit, Manifest, Restart, Service};
 use alloc::format;
 use alloc::string::String;
 
@@ -88,7 +88,7 @@ fn policies(service: &Service, issues: &mut Issues) {
         let message = String::from("a service with restart: \"never\" is never given up");
         issues.add(service, Field::Escalate, "", message);
     }
-    let holds_export = service.caps.iter().any(|grant| matches!(grant.source, Source::Export { .. }));
+    let holds_export = service.caps.iter().any(|grant| grant.source.provider().is_some());
     if service.follow != Follow::Nothing && !holds_export {
         let message =
             String::from("it holds nothing that another service exports, so there is nobody to follow");

@@ -4,7 +4,7 @@ use super::error::ExportError;
 use super::fields::Fields;
 use super::json::Json;
 use super::service;
-use crate::facts::{KERNEL_OBJECTS, SUPERVISOR, SUPERVISOR_EXPORTS};
+use crate::facts::{DEVICE_CLAIM, KERNEL_OBJECTS, SUPERVISOR, SUPERVISOR_EXPORTS};
 use crate::model::{Grant, Manifest, PanicAction, Service, Source};
 use crate::suggest::did_you_mean;
 use alloc::format;
@@ -150,6 +150,7 @@ fn offered<'a>(grant: &Grant, exports: &'a [(String, String, String)]) -> Option
         Source::Kernel(name) => by_name(KERNEL_OBJECTS, name),
         Source::IoPort { .. } => Some("IoPort"),
         Source::Irq(_) => Some("Interrupt"),
+        Source::Pci(_) => Some(DEVICE_CLAIM),
         Source::Export { service, export } if service == SUPERVISOR => by_name(SUPERVISOR_EXPORTS, export),
         Source::Export { service, export } => {
             let found = exports.iter().find(|(of, name, _)| of == service && name == export);

@@ -100,6 +100,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A list of objects; without the member, an empty one.
+    pub fn objects(&self, name: &'a str) -> Result<Vec<Fields<'a>>, ExportError> {
+        match self.get(name) {
+            None => Ok(Vec::new()),
+            Some(Json::List(items)) => items.iter().map(|item| Fields::of(&self.path(name), item)).collect(),
+            Some(other) => Err(wrong(&self.path(name), "a list of objects", other)),
+        }
+    }
+
     /// One of a few words.
     pub fn choice<T: Copy>(&self, name: &'a str, words: &[(&str, T)]) -> Result<Option<T>, ExportError> {
         let Some(text) = self.text(name)? else { return Ok(None) };

@@ -3,6 +3,7 @@
 use super::error::ExportError;
 use super::fields::Fields;
 use super::json::Json;
+use crate::device::{PciMatch, parse_address};
 use crate::model::{
     Backoff, Budget, Escalate, Export, Follow, Grant, Health, Limit, Restart, Service, Source,
 };
@@ -43,7 +44,9 @@ pub(super) const FOLLOW: &[(&str, Follow)] =
 pub(super) const ESCALATE: &[(&str, Escalate)] =
     &[("nothing", Escalate::Nothing), ("group", Escalate::Group), ("reboot", Escalate::Reboot)];
 /// Where a capability can come from; each grant has exactly one of them.
-const SOURCES: [&str; 4] = ["kernel", "export", "ioPort", "irq"];
+const SOURCES: [&str; 5] = ["kernel", "export", "ioPort", "irq", "pci"];
+const PCI: &[&str] =
+    &["policy", "vendor", "device", "class", "subsystemVendor", "subsystem", "address", "nth"];
 
 /// Reads the service `name` at `path`. A grant without `interface` has an empty one: see [`super::Definitions::compose`].
 pub(super) fn read(path: &[&str], name: &str, value: &Json) -> Result<Service, ExportError> {
@@ -91,15 +94,14 @@ fn export(path: &[&str], name: &str, value: &Json) -> Result<Export, ExportError
 
 fn grant(path: &[&str], name: &str, value: &Json) -> Result<Grant, ExportError> {
     let fields = Fields::of(path, value)?;
-    fields.only(&["interface", "kernel", "export", "ioPort", "irq"])?;
+    fields.only(&["interface", "kernel", "export", "ioPort", "irq", "pci"])?;
     let interface = String::from(fields.text("interface")?.unwrap_or_default());
     let mut sources = SOURCES.into_iter().filter(|source| fields.get(source).is_some());
     let source = match (sources.next(), sources.next()) {
         (Some(only), None) => source(&fields, only)?,
         (None, _) => {
-            return Err(
-                fields.error("it comes from nowhere; one of kernel, export, ioPort, irq says from where")
-            );
+            return Err(fields
+                .error("it comes from nowhere; one of kernel, export, ioPort, irq, pci says from where"));
         }
         (Some(one), Some(other)) => {
             return Err(fields.error(alloc::format!("it comes from two places, {one} and {other}")));
@@ -112,6 +114,7 @@ fn source(fields: &Fields<'_>, kind: &str) -> Result<Source, ExportError> {
     match kind {
         "kernel" => Ok(Source::Kernel(String::from(fields.text("kernel")?.unwrap_or_default()))),
         "irq" => Ok(Source::Irq(fields.number("irq")?.unwrap_or_default())),
+        "pci" => fields.objects("pci")?.iter().map(pci).collect::<Result<_, _>>().map(Source::Pci),
         "export" => {
             let of = part(fields, "export", &["service", "export"])?;
             Ok(Source::Export { service: needed_text(&of, "service")?, export: needed_text(&of, "export")? })
@@ -121,6 +124,24 @@ fn source(fields: &Fields<'_>, kind: &str) -> Result<Source, ExportError> {
             Ok(Source::IoPort { base: needed_port(&of, "base")?, length: needed_port(&of, "length")? })
         }
     }
+}
+
+fn pci(fields: &Fields<'_>) -> Result<PciMatch, ExportError> {
+    fields.only(PCI)?;
+    let address = fields.text("address")?.map(|text| {
+        let message = || alloc::format!("{text:?} is no address like \"00:05.0\"");
+        parse_address(text).ok_or_else(|| ExportError::new(&fields.path("address"), message()))
+    });
+    Ok(PciMatch {
+        policy: needed_text(fields, "policy")?,
+        vendor: fields.number("vendor")?,
+        device: fields.number("device")?,
+        class: fields.number("class")?,
+        subsystem_vendor: fields.number("subsystemVendor")?,
+        subsystem: fields.number("subsystem")?,
+        address: address.transpose()?,
+        nth: fields.number("nth")?,
+    })
 }
 
 fn part<'a>(fields: &Fields<'a>, name: &'a str, known: &[&str]) -> Result<Fields<'a>, ExportError> {

@@ -2,7 +2,7 @@
 
 use super::{facts, sound};
 use crate::export::{Definitions, Json, choices};
-use crate::{Budget, PanicAction, Restart, Source, validate};
+use crate::{Budget, PanicAction, PciMatch, Restart, Source, validate};
 use alloc::string::{String, ToString};
 
 const EXPORT: &str = r#"{
@@ -192,7 +192,7 @@ fn words_that_are_no_choice() {
 fn a_capability_has_one_source() {
     refused(
         r#"{"services": {"x": {"caps": {"y": {"interface": "Timer"}}}}}"#,
-        "services.x.caps.y: it comes from nowhere; one of kernel, export, ioPort, irq says from where",
+        "services.x.caps.y: it comes from nowhere; one of kernel, export, ioPort, irq, pci says from where",
     );
     refused(
         r#"{"services": {"x": {"caps": {"y": {"kernel": "log", "irq": 4}}}}}"#,
@@ -205,6 +205,45 @@ fn a_capability_has_one_source() {
     refused(
         r#"{"services": {"x": {"caps": {"y": {"ioPort": {"base": 1}}}}}}"#,
         "services.x.caps.y.ioPort: length is missing",
+    );
+}
+
+#[test]
+fn devices_are_described() {
+    let text = r#"{"services": {"x": {"caps": {"y": {"pci": [
+        {"policy": "virtio", "vendor": 6900, "device": 4164, "address": "00:05.0", "nth": 1},
+        {"policy": "plain", "class": 65536, "subsystemVendor": 1, "subsystem": 2}
+    ]}}}}}"#;
+    let manifest = definitions().compose("x", &Json::parse(text).unwrap()).unwrap();
+    let grant = &manifest.services[0].caps[0];
+    assert_eq!(grant.interface, "DeviceClaim");
+    let first = PciMatch {
+        policy: "virtio".to_string(),
+        vendor: Some(6900),
+        device: Some(4164),
+        address: Some(0x28),
+        nth: Some(1),
+        ..PciMatch::default()
+    };
+    let second = PciMatch {
+        policy: "plain".to_string(),
+        class: Some(0x1_0000),
+        subsystem_vendor: Some(1),
+        subsystem: Some(2),
+        ..PciMatch::default()
+    };
+    assert_eq!(grant.source, Source::Pci([first, second].into()));
+    let of =
+        |text: &str| alloc::format!(r#"{{"services": {{"x": {{"caps": {{"y": {{"pci": {text}}}}}}}}}}}"#);
+    refused(&of("4"), "services.x.caps.y.pci: a list of objects should be here, not a number");
+    refused(&of("[{}]"), "services.x.caps.y.pci: policy is missing");
+    refused(
+        &of(r#"[{"policy": "edu", "address": "5"}]"#),
+        r#"services.x.caps.y.pci.address: "5" is no address like "00:05.0""#,
+    );
+    refused(
+        &of(r#"[{"policy": "edu", "vendr": 5}]"#),
+        r#"services.x.caps.y.pci.vendr: there is no such field (did you mean "vendor"?)"#,
     );
 }
 

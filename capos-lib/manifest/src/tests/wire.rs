@@ -3,8 +3,8 @@
 use super::{config, export, grant, sound};
 use crate::generated::manifest_capnp as message;
 use crate::{
-    Backoff, Budget, Escalate, Follow, Health, Limit, Manifest, ManifestError, PanicAction, Restart, Service,
-    Source, decode, encode,
+    Backoff, Budget, Escalate, Follow, Health, Limit, Manifest, ManifestError, PanicAction, PciMatch,
+    Restart, Service, Source, decode, encode,
 };
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -145,12 +145,34 @@ fn a_name() -> impl Strategy<Value = alloc::string::String> {
     prop_oneof!["[a-z_-]{0,12}", ".{0,5}"]
 }
 
+/// Numbers below the highest, which stands for any.
+fn a_number() -> impl Strategy<Value = Option<u16>> {
+    prop::option::of(0..u16::MAX)
+}
+
+pub(super) fn a_match() -> impl Strategy<Value = PciMatch> {
+    let numbers = (a_number(), a_number(), a_number(), a_number(), a_number(), a_number());
+    ("[a-z]{0,6}", numbers, prop::option::of(0..u32::MAX)).prop_map(
+        |(policy, (vendor, device, subsystem_vendor, subsystem, address, nth), class)| PciMatch {
+            policy,
+            vendor,
+            device,
+            class,
+            subsystem_vendor,
+            subsystem,
+            address,
+            nth,
+        },
+    )
+}
+
 fn a_service() -> impl Strategy<Value = Service> {
     let source = prop_oneof![
         a_name().prop_map(Source::Kernel),
         (a_name(), a_name()).prop_map(|(service, export)| Source::Export { service, export }),
         (any::<u16>(), any::<u16>()).prop_map(|(base, length)| Source::IoPort { base, length }),
         any::<u32>().prop_map(Source::Irq),
+        prop::collection::vec(a_match(), 0..3).prop_map(Source::Pci),
     ];
     let caps = prop::collection::vec((a_name(), a_name(), source), 0..4);
     let exports = prop::collection::vec((a_name(), a_name()), 0..3);

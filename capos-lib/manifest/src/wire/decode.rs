@@ -1,6 +1,7 @@
 //! From a message to the model. The message may come from anybody.
 
 use super::{MAX_BYTES, MAX_SERVICES, ManifestError, VERSION};
+use crate::device::PciMatch;
 use crate::generated::manifest_capnp as message;
 use crate::model::{
     Backoff, Budget, Escalate, Export, Follow, Grant, Health, Limit, Manifest, PanicAction, Restart, Service,
@@ -120,8 +121,26 @@ fn grant(reader: message::grant::Reader<'_>) -> Result<Grant, ManifestError> {
             Source::IoPort { base: ports.get_base(), length: ports.get_length() }
         }
         message::grant::Which::Irq(line) => Source::Irq(line),
+        message::grant::Which::Pci(matches) => {
+            Source::Pci(matches?.iter().map(pci).collect::<Result<_, _>>()?)
+        }
     };
     Ok(Grant { name: text(reader.get_name()?)?, interface: text(reader.get_interface()?)?, source })
+}
+
+fn pci(reader: message::pci_match::Reader<'_>) -> Result<PciMatch, ManifestError> {
+    let number = |number| (number != u16::MAX).then_some(number);
+    let class = reader.get_class();
+    Ok(PciMatch {
+        policy: text(reader.get_policy()?)?,
+        vendor: number(reader.get_vendor()),
+        device: number(reader.get_device()),
+        class: (class != u32::MAX).then_some(class),
+        subsystem_vendor: number(reader.get_subsystem_vendor()),
+        subsystem: number(reader.get_subsystem()),
+        address: number(reader.get_address()),
+        nth: number(reader.get_nth()),
+    })
 }
 
 fn export(reader: message::export::Reader<'_>) -> Result<Export, ManifestError> {

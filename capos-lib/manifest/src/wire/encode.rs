@@ -1,6 +1,7 @@
 //! From the model to a message. Equal manifests give equal bytes.
 
 use super::VERSION;
+use crate::device::PciMatch;
 use crate::generated::manifest_capnp as message;
 use crate::model::{Budget, Escalate, Follow, Grant, Manifest, PanicAction, Restart, Service, Source};
 use alloc::vec::Vec;
@@ -75,7 +76,22 @@ fn grant(mut to: message::grant::Builder<'_>, from: &Grant) {
             ports.set_length(*length);
         }
         Source::Irq(line) => to.set_irq(*line),
+        Source::Pci(matches) => {
+            let mut list = to.init_pci(count(matches));
+            (0..).zip(matches).for_each(|(n, from)| pci(list.reborrow().get(n), from));
+        }
     }
+}
+
+fn pci(mut to: message::pci_match::Builder<'_>, from: &PciMatch) {
+    to.set_policy(from.policy.as_str());
+    to.set_vendor(from.vendor.unwrap_or(u16::MAX));
+    to.set_device(from.device.unwrap_or(u16::MAX));
+    to.set_class(from.class.unwrap_or(u32::MAX));
+    to.set_subsystem_vendor(from.subsystem_vendor.unwrap_or(u16::MAX));
+    to.set_subsystem(from.subsystem.unwrap_or(u16::MAX));
+    to.set_address(from.address.unwrap_or(u16::MAX));
+    to.set_nth(from.nth.unwrap_or(u16::MAX));
 }
 
 fn budget(mut to: message::budget::Builder<'_>, from: &Budget) {

@@ -36,6 +36,11 @@ impl Device {
         self.claim.function().address()
     }
 
+    /// From now on it is the caller who drives it.
+    fn is_driven_by(&self, call: &Call<'_>) {
+        self.claim.function().lock().driver = call.process().id;
+    }
+
     pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {
         let function = self.claim.function();
         let (header, pci) = (&function.pci.header, &function.pci);
@@ -66,6 +71,7 @@ impl Device {
     }
 
     pub(super) fn window(&self, call: &mut Call<'_>, params: WindowParams) -> Outcome {
+        self.is_driven_by(call);
         let function = self.claim.function();
         let state = function.lock();
         let generation = state.record.generation();
@@ -79,6 +85,7 @@ impl Device {
     }
 
     pub(super) fn interrupt(&self, call: &mut Call<'_>, params: InterruptParams) -> Outcome {
+        self.is_driven_by(call);
         let account = call.process().account.clone();
         match self.claim.function().interrupt(self.claim.generation(), params.index, &account) {
             Ok(interrupt) => give(call, Object::Interrupt(interrupt), &InterruptResults),
@@ -87,6 +94,7 @@ impl Device {
     }
 
     pub(super) fn pool(&self, call: &mut Call<'_>, params: PoolParams) -> Outcome {
+        self.is_driven_by(call);
         let (function, generation) = (self.claim.function(), self.claim.generation());
         let account = call.process().account.clone();
         let pool = Object::DmaPool(DmaPool::new(function, generation));
@@ -106,7 +114,8 @@ impl Device {
         }
     }
 
-    pub(super) fn start(&self, _call: &mut Call<'_>) -> Outcome {
+    pub(super) fn start(&self, call: &mut Call<'_>) -> Outcome {
+        self.is_driven_by(call);
         let started = self.claim.function().start(self.claim.generation());
         started.map_or_else(outcome, |()| Outcome::EMPTY)
     }

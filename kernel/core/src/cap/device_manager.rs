@@ -53,6 +53,8 @@ impl DeviceManager {
             owner: 0,
             bridge: header.is_platform(),
             next: address + 1,
+            subsystem_vendor: header.subsystem.0,
+            subsystem: header.subsystem.1,
         };
         if let Some(known) = registry::known(address) {
             let known = known.lock();
@@ -66,7 +68,7 @@ impl DeviceManager {
 
     pub(super) fn claim(&self, call: &mut Call<'_>, params: ClaimParams<'_>) -> Outcome {
         let function = registry::find(params.address);
-        let claim = function.and_then(|function| Claim::take(&function, call.process(), params.policy));
+        let claim = function.and_then(|function| Claim::take(&function, params.owner, params.policy));
         match claim {
             Ok(claim) => match call.give_facet(Object::Device(Device::new(claim))) {
                 Ok(()) => call.reply(&ClaimResults),

@@ -5,7 +5,6 @@ use super::quiet::Quieting;
 use super::windows::Window;
 use super::{Refused, class, history, refusal, teardown, vectors};
 use crate::cap::interrupt::Line;
-use crate::task::process::Process;
 use alloc::vec::Vec;
 use capos_abi::ExceptionCode;
 use capos_dma::class::Class;
@@ -25,6 +24,8 @@ pub(crate) struct Mapping {
 /// What is known of a function, and what came from it.
 pub(crate) struct State {
     pub record: Record,
+    /// The process that drives it: it did something with the claim last. 0 for none.
+    pub driver: u64,
     /// Its class as its owner's manager named it; `None` while nobody has it.
     pub class: Option<Class>,
     pub windows: Vec<Window>,
@@ -48,6 +49,7 @@ impl Function {
         let served = iommu::serves(pci.address.number());
         let trust = if served { Trust::Unproven } else { Trust::Nothing };
         let state = State {
+            driver: 0,
             record: Record::new(trust),
             class: None,
             windows: Vec::new(),
@@ -88,9 +90,9 @@ impl Function {
         change_command(&pci::Access, self.pci.address, command::BUS_MASTER, answers | command::NO_LINE);
     }
 
-    fn claim(&self, owner: &Process, policy: &str) -> Result<u32, Refused> {
+    fn claim(&self, owner: u64, policy: &str) -> Result<u32, Refused> {
         let mut state = self.state.lock();
-        state.record.claim(owner.id).map_err(refusal)?;
+        state.record.claim(owner).map_err(refusal)?;
         self.open();
         let looked =
             class::of(&self.pci, policy).and_then(|class| Ok((Window::all(&self.pci, &class)?, class)));
@@ -110,7 +112,7 @@ impl Function {
         state.quieting.begin();
         // Whether it is through is asked when it is to start.
         let _ = state.go_on();
-        self.note(Event::Claimed, &state, owner.id);
+        self.note(Event::Claimed, &state, owner);
         Ok(state.record.generation())
     }
 
@@ -175,6 +177,7 @@ impl Function {
     /// Its owner has given it up, or has ended.
     fn give_up(&self) {
         let mut state = self.state.lock();
+        state.driver = 0;
         if state.record.phase() == Phase::Gone {
             state.record.give_up(true);
             return;
@@ -226,8 +229,8 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    /// Takes it for `owner`. `policy` names its class.
-    pub fn take(function: &Ref<Function>, owner: &Process, policy: &str) -> Result<Ref<Claim>, Refused> {
+    /// Takes it. `owner` is what the manager calls who gets it, `policy` names its class.
+    pub fn take(function: &Ref<Function>, owner: u64, policy: &str) -> Result<Ref<Claim>, Refused> {
         function.claim(owner, policy)?;
         let claim = Claim { function: function.clone(), taken: true };
         // Without memory for it its own drop gives the function back.

@@ -3,8 +3,9 @@
 use super::{REPLY, User, World, devices};
 use crate::cap::Object;
 use crate::cap::system_info::SystemInfo;
-use capos_abi::{CapId, ExceptionCode};
+use capos_abi::{CapId, ExceptionCode, Op, Sqe};
 use capos_pci::model::Device;
+use capos_schema::device::{self, WindowParams};
 use capos_schema::system_info as schema;
 use capos_schema::{Decode, Encode};
 use kernel_hal::fake::{iommu, pci};
@@ -75,15 +76,20 @@ fn a_function_tells_all_but_where_it_is() {
 }
 
 #[test]
-fn a_function_tells_who_has_claimed_it() {
+fn a_function_tells_who_drives_it() {
     let world = World::new();
     let asker = asker(&world);
     devices::plug();
     let driver = || schema::PciFunctionResults::decode(&function(&asker, devices::AT)).map(|it| it.driver);
-    assert_eq!(driver(), Ok(0));
     let user = world.start("driver");
-    devices::claim(&user, "edu").expect("free");
+    let device = devices::claim(&user, "edu").expect("free");
+    assert_eq!(driver(), Ok(0), "who claimed it may do so for others");
+    let window = WindowParams { bar: 0 };
+    let window = user.call_for_cap(device, device::INTERFACE_ID, device::WINDOW, &window);
     assert_eq!(driver(), Ok(user.process().id));
+    let release = Sqe { op: Op::Release as u8, cap: device.raw(), ..Sqe::default() };
+    assert_eq!(user.one(release).result, 0);
+    assert_eq!((driver(), window.is_ok()), (Ok(0), true));
 }
 
 #[test]

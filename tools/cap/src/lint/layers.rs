@@ -29,7 +29,7 @@ fn place(folder: &str) -> Option<(Side, u8)> {
         ("kernel", None) => (Side::Kernel, 5),
         ("userspace", Some("rt")) => (Side::User, 3),
         ("userspace", Some("kit")) => (Side::User, 4),
-        ("userspace", Some("drivers" | "services" | "init" | "supervisor")) => (Side::User, 5),
+        ("userspace", Some("drivers" | "services" | "init" | "supervisor" | "devmgr")) => (Side::User, 5),
         ("userspace", Some(_)) => (Side::User, 6),
         ("tools", _) => (Side::Tools, 9),
         _ => return None,

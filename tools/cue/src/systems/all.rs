@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use capos_manifest::export::Json;
-use capos_manifest::{Facts, Manifest, Source};
+use capos_manifest::{Facts, Manifest};
 
 use super::Systems;
 use crate::error::CueError;
@@ -62,8 +62,10 @@ fn beside_its_needs(systems: &Systems, service: &str) -> Result<Manifest, CueErr
         let manifest = systems.compose("", &Json::Object(vec![("use".into(), list)]))?;
         let before = uses.len();
         for needed in needs(&manifest) {
-            if !uses.contains(needed) && systems.definitions.services().any(|known| known == needed) {
-                uses.push(needed.clone());
+            if !uses.iter().any(|used| used == needed)
+                && systems.definitions.services().any(|known| known == needed)
+            {
+                uses.push(needed.to_string());
             }
         }
         if uses.len() == before {
@@ -72,10 +74,7 @@ fn beside_its_needs(systems: &Systems, service: &str) -> Result<Manifest, CueErr
     }
 }
 
-fn needs(manifest: &Manifest) -> impl Iterator<Item = &String> {
+fn needs(manifest: &Manifest) -> impl Iterator<Item = &str> {
     let grants = manifest.services.iter().flat_map(|service| &service.caps);
-    grants.filter_map(|grant| match &grant.source {
-        Source::Export { service, .. } => Some(service),
-        _ => None,
-    })
+    grants.filter_map(|grant| grant.source.provider()).map(|(service, _)| service)
 }

@@ -50,7 +50,7 @@ impl Keeper {
     fn claim(&self, wanted: (u16, u16), policy: &str) -> Result<DeviceClient, CallError> {
         let address = self.find(wanted)?;
         for _ in 0..LOOKS {
-            match self.devices.claim_blocking(address, policy) {
+            match self.devices.claim_blocking(address, policy, 1) {
                 Err(error)
                     if [Some(ExceptionCode::WrongState), Some(ExceptionCode::Exists)]
                         .contains(&error.exception()) =>
@@ -61,7 +61,7 @@ impl Keeper {
             }
             self.audit.pause(PAUSE_NS);
         }
-        self.devices.claim_blocking(address, policy)
+        self.devices.claim_blocking(address, policy, 1)
     }
 
     /// Starts a driver with its device.

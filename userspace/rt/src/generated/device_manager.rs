@@ -57,8 +57,8 @@ impl DeviceManagerClient {
         self.cap
     }
 
-    /// The first function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none. `owner` is the id of
-    /// the process that claimed it, 0 for none. Bridges can not be claimed.
+    /// The first function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none. `owner` is what the manager
+    /// said at the claim, 0 for nobody. Bridges can not be claimed.
     pub async fn list(&self, cursor: u32) -> Result<schema::ListResults, CallError> {
         let params = schema::ListParams { cursor };
         let reply = call(&self.cap, LIST, &params, &[]).await?;
@@ -72,17 +72,17 @@ impl DeviceManagerClient {
     }
 
     /// The function, for a driver. `policy` names what the kernel is to know about such devices: which registers may be written, how it is made
-    /// quiet, how its descriptors are translated. `exists` while somebody has it, `notFound` when there is no such function or policy,
-    /// `unsupported` when it does not look as the policy wants it, `wrongState` while it is draining.
-    pub async fn claim(&self, address: u32, policy: &str) -> Result<DeviceClient, CallError> {
-        let params = schema::ClaimParams { address, policy };
+    /// quiet, how its descriptors are translated. `owner` is for the manager to see in `list` whose it is. `exists` while somebody has it,
+    /// `notFound` when there is no such function or policy, `unsupported` when it does not look as the policy wants it, `wrongState` while it is draining.
+    pub async fn claim(&self, address: u32, policy: &str, owner: u64) -> Result<DeviceClient, CallError> {
+        let params = schema::ClaimParams { address, policy, owner };
         let reply = call(&self.cap, CLAIM, &params, &[]).await?;
         claim_reply(&reply)
     }
 
     /// Like `claim`, but the thread waits for the answer.
-    pub fn claim_blocking(&self, address: u32, policy: &str) -> Result<DeviceClient, CallError> {
-        let params = schema::ClaimParams { address, policy };
+    pub fn claim_blocking(&self, address: u32, policy: &str, owner: u64) -> Result<DeviceClient, CallError> {
+        let params = schema::ClaimParams { address, policy, owner };
         let reply = call_blocking(&self.cap, CLAIM, &params, &[])?;
         claim_reply(&reply)
     }

@@ -132,6 +132,6 @@ fn describe<'w>(function: &Function, wrong: &'w str) -> PciFunctionResults<'w> {
         msix: function.msix.map_or(0, |msix| msix.vectors),
         command: pci::Access.read16(at, COMMAND),
         wrong,
-        driver: registry::known(at.number()).map_or(0, |known| known.lock().record.owner()),
+        driver: registry::known(at.number()).map_or(0, |known| known.lock().driver),
     }
 }

@@ -1,6 +1,6 @@
 //! Who has a function, and what happens when it is given up.
 
-use super::{AT, Driver, World, claim, entry, exception, is_master, plug};
+use super::{AT, Driver, OWNER, World, claim, entry, exception, is_master, plug};
 use crate::cap::Object;
 use crate::cap::device_manager::DeviceManager;
 use crate::device::{history, registry};
@@ -34,7 +34,7 @@ fn a_function_is_claimed_once_and_by_what_it_is() {
     let device = claim(&user, "edu").expect("free");
     assert_eq!(exception(claim(&user, "edu")), ExceptionCode::Exists);
     let listed = entry(&user);
-    assert_eq!((listed.state, listed.owner), (DeviceState::Claimed, user.process().id));
+    assert_eq!((listed.state, listed.owner), (DeviceState::Claimed, OWNER));
     let info: InfoResults =
         user.call(device, device::INTERFACE_ID, device::INFO, &Empty).expect("it says what it is");
     assert_eq!(
@@ -52,7 +52,7 @@ fn bridges_and_what_is_not_there_are_nobodys() {
     for (address, code) in
         [(0, ExceptionCode::Denied), (0x50, ExceptionCode::NotFound), (1 << 20, ExceptionCode::NotFound)]
     {
-        let params = ClaimParams { address, policy: "plain" };
+        let params = ClaimParams { address, policy: "plain", owner: 1 };
         let claimed =
             user.call_for_cap(manager, device_manager::INTERFACE_ID, device_manager::CLAIM, &params);
         assert_eq!(exception(claimed), code);
@@ -160,7 +160,7 @@ fn the_history_says_what_happened() {
     assert_eq!(
         events,
         [
-            (Event::Claimed, driver.user.process().id),
+            (Event::Claimed, OWNER),
             (Event::RegisterRefused, 0x80),
             (Event::Settled, 0),
             (Event::Started, 0),

@@ -30,6 +30,8 @@ use std::vec::Vec;
 
 /// Where the device is, and its registers.
 pub(super) const AT: u32 = 0x18;
+/// What the manager calls who gets it.
+pub(super) const OWNER: u64 = 77;
 const BASE: u64 = 0xfea0_0000;
 const SIZE: u64 = 1 << 20;
 /// Where its messages are.
@@ -247,7 +249,7 @@ impl Driver {
 /// Claims the device for a process.
 pub(super) fn claim(user: &User, policy: &str) -> Result<CapId, capos_abi::Cqe> {
     let manager = user.hold(Object::DeviceManager(DeviceManager));
-    let params = ClaimParams { address: AT, policy };
+    let params = ClaimParams { address: AT, policy, owner: OWNER };
     let claimed = user.call_for_cap(manager, device_manager::INTERFACE_ID, device_manager::CLAIM, &params);
     let sqe =
         capos_abi::Sqe { op: capos_abi::Op::Release as u8, cap: manager.raw(), ..capos_abi::Sqe::default() };

@@ -536,7 +536,7 @@ static CASES: &[Case] = &[
         on_manager(world, device_manager::LIST, &device_manager::ListParams { cursor: devices::AT })
     }),
     case("device_manager::CLAIM", |world| {
-        let params = device_manager::ClaimParams { address: devices::AT, policy: "edu" };
+        let params = device_manager::ClaimParams { address: devices::AT, policy: "edu", owner: 1 };
         on_manager(world, device_manager::CLAIM, &params)
     }),
     case("device_manager::AUDIT", |world| {
