@@ -44,7 +44,7 @@ interface Device $Capos.kernelHosted {
 
   distrust @9 () -> ();
   # The device does not do anything while its backend is `unproven`: perhaps its addresses do not go through the IOMMU. From the next reset on the
-  # backend is `bounce`, and no memory is to be had if they do after all.
+  # backend is `bounce`.
 
   reset @7 () -> (generation :UInt32);
   # Makes it quiet and takes everything back that came from it, as when it is given up; it stays claimed.

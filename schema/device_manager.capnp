@@ -18,7 +18,7 @@ enum DeviceState {
 
 enum DmaBackend {
   bounce @0;
-  # The kernel translates descriptors; the device is told physical addresses.
+  # The kernel translates descriptors; the device is told physical addresses. An IOMMU that there is shows it nothing else.
   unproven @1;
   # The same, with addresses that an IOMMU is to translate, until the kernel has seen that it does.
   direct @2;

@@ -81,7 +81,7 @@ impl DeviceState {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 #[repr(u16)]
 pub enum DmaBackend {
-    /// The kernel translates descriptors; the device is told physical addresses.
+    /// The kernel translates descriptors; the device is told physical addresses. An IOMMU that there is shows it nothing else.
     #[default]
     Bounce = 0,
     /// The same, with addresses that an IOMMU is to translate, until the kernel has seen that it does.

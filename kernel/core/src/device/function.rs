@@ -12,7 +12,7 @@ use capos_ledger::{Backend, Event, Phase, Record, Trust};
 use capos_pci::{change_command, command};
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
-use kernel_hal::{iommu, pci};
+use kernel_hal::{IommuInterrupts, iommu, pci};
 
 /// Registers that are mapped in some process.
 pub(crate) struct Mapping {
@@ -46,7 +46,8 @@ pub(crate) struct Function {
 impl Function {
     /// One that nobody has.
     pub fn new(pci: capos_pci::Function) -> Self {
-        let served = iommu::serves(pci.address.number());
+        // One behind which interrupts can be forged keeps devices from memory, but nobody may name addresses to them.
+        let served = iommu::serves(pci.address.number()) && iommu::interrupts() == IommuInterrupts::Proven;
         let trust = if served { Trust::Unproven } else { Trust::Nothing };
         let state = State {
             driver: 0,

@@ -68,7 +68,7 @@ impl Function {
         Ok(state.record.trust() == Trust::Proven)
     }
 
-    /// It was.
+    /// It was seen.
     pub(super) fn proven(&self, state: &mut State) {
         if state.record.trust() == Trust::Unproven {
             state.record.proven();
@@ -76,8 +76,7 @@ impl Function {
         }
     }
 
-    /// Its driver says that it does not: nobody relies on it. The function stays behind the IOMMU, and reaches nothing if that translates after
-    /// all.
+    /// Its driver says that it does not: nobody relies on it. The function stays behind the IOMMU all the same.
     pub fn distrust(&self, generation: u32) -> Result<(), Refused> {
         let mut state = self.of(generation)?;
         if state.backend() == Backend::Unproven {

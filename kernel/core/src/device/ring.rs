@@ -95,8 +95,16 @@ impl Ring {
     ) -> Result<(), Refused> {
         let base = self.place(pool, translation)?;
         let ring = class::Ring { size: self.layout.size(), base, completions: 0 };
-        self.bell = class.attach(&mut Reach(windows), index, ring).map_err(super::queue::refused)?;
-        Ok(())
+        match class.attach(&mut Reach(windows), index, ring) {
+            Ok(bell) => {
+                self.bell = bell;
+                Ok(())
+            }
+            Err(error) => {
+                self.displace(base, pool, translation);
+                Err(super::queue::refused(error))
+            }
+        }
     }
 
     /// Where the device finds it.
@@ -106,13 +114,28 @@ impl Ring {
             return Ok(decoy.physical());
         }
         if self.copied.is_some() {
+            translation.show(0, &self.real)?;
             return Ok(self.real.physical());
         }
         // It has a token as buffers have: a driver that names it there spoils nothing but its own.
         let token = pool.insert(self.real.pages() as u64, self.real.physical());
         let token = token.map_err(|_| ExceptionCode::InvalidArgument)?;
-        translation.show(token, &self.real)?;
+        translation.show(token, &self.real).inspect_err(|_| {
+            let _ = pool.remove(token);
+        })?;
         Ok(token)
+    }
+
+    /// The device was not told of it after all.
+    fn displace(&self, base: u64, pool: &mut Pool, translation: &mut Translation) {
+        match &self.decoy {
+            Some(decoy) => translation.hide_instead(decoy),
+            // If the IOMMU does not say so it keeps the frames for ever.
+            None => drop(translation.hide(base, &self.real)),
+        }
+        if self.copied.is_none() {
+            let _ = pool.remove(base);
+        }
     }
 
     /// What its driver writes.

@@ -2,7 +2,8 @@
 //!
 //! With an IOMMU a function reaches what its domain shows, from the moment that it has a pool. As long as nobody has seen that the
 //! device's addresses go through it, what the device is told is safe either way: the domain shows each buffer where it lies, so the device finds
-//! it with the IOMMU and without. But rings, and memory for the proof, are shown where something else lies: a decoy, which nobody uses. What the
+//! it with the IOMMU and without. That is how it stays where drivers are not to name addresses themselves, as the IOMMU lets interrupts be
+//! forged. But where they are to, rings, and memory for the proof, are shown where something else lies: a decoy, which nobody uses. What the
 //! device does through the IOMMU happens in what the kernel looks at, and what it does past it in the decoy.
 
 use super::Refused;
@@ -11,14 +12,16 @@ use capos_abi::{ExceptionCode, PAGE_SIZE};
 use capos_ledger::Backend;
 use kernel_hal::IommuError;
 use kernel_hal::account::Account;
-use kernel_hal::iommu::Domain;
+use kernel_hal::iommu::{self, Domain};
 use kernel_hal::sync::Ref;
 
 /// Where a device finds its memory.
 pub(crate) enum Translation {
     /// Where it lies.
     Nothing,
-    /// Where it lies, but for decoys: an IOMMU is to translate.
+    /// Where it lies, and if its addresses go through the IOMMU there is nothing else.
+    Confined(Domain),
+    /// The same, but for decoys: it is to be seen whether the IOMMU translates.
     Unproven(Domain),
     /// Where its token says.
     Tokens(Domain),
@@ -39,13 +42,16 @@ fn refused(error: IommuError) -> Refused {
 impl Translation {
     /// For a function whose addresses have `bits` bits. `account` pays for its tables.
     pub fn new(backend: Backend, function: u32, bits: u32, account: &Ref<Account>) -> Result<Self, Refused> {
+        if backend == Backend::Bounce && !iommu::serves(function) {
+            return Ok(Translation::Nothing);
+        }
         let domain = || {
             let mut domain = Domain::new(function, bits, account).map_err(refused)?;
             domain.attach().map_err(refused)?;
             Ok(domain)
         };
         match backend {
-            Backend::Bounce => Ok(Translation::Nothing),
+            Backend::Bounce => domain().map(Translation::Confined),
             Backend::Unproven => domain().map(Translation::Unproven),
             Backend::Direct => domain().map(Translation::Tokens),
         }
@@ -55,7 +61,9 @@ impl Translation {
     pub fn show(&mut self, token: u64, memory: &Memory) -> Result<(), Refused> {
         match self {
             Translation::Nothing => Ok(()),
-            Translation::Unproven(domain) => domain.map(memory.physical(), memory.frames(), true),
+            Translation::Confined(domain) | Translation::Unproven(domain) => {
+                domain.map(memory.physical(), memory.frames(), true)
+            }
             Translation::Tokens(domain) => domain.map(token, memory.frames(), true),
         }
         .map_err(refused)
@@ -65,7 +73,9 @@ impl Translation {
     pub fn hide(&mut self, token: u64, memory: &Memory) -> Result<(), Refused> {
         match self {
             Translation::Nothing => Ok(()),
-            Translation::Unproven(domain) => domain.unmap(memory.physical()).map(drop),
+            Translation::Confined(domain) | Translation::Unproven(domain) => {
+                domain.unmap(memory.physical()).map(drop)
+            }
             Translation::Tokens(domain) => domain.unmap(token).map(drop),
         }
         .map_err(refused)
@@ -77,7 +87,26 @@ impl Translation {
             Translation::Unproven(domain) => {
                 domain.map(decoy.physical(), memory.frames(), true).map_err(refused)
             }
-            Translation::Nothing | Translation::Tokens(_) => Err(ExceptionCode::Unsupported),
+            Translation::Nothing | Translation::Confined(_) | Translation::Tokens(_) => {
+                Err(ExceptionCode::Unsupported)
+            }
+        }
+    }
+
+    /// It does not any more.
+    pub fn hide_instead(&mut self, decoy: &Memory) {
+        if let Translation::Unproven(domain) = self {
+            // If the IOMMU does not say so it keeps the frames for ever.
+            let _ = domain.unmap(decoy.physical());
+        }
+    }
+
+    fn domain(&self) -> Option<&Domain> {
+        match self {
+            Translation::Nothing => None,
+            Translation::Confined(domain) | Translation::Unproven(domain) | Translation::Tokens(domain) => {
+                Some(domain)
+            }
         }
     }
 
@@ -85,25 +114,21 @@ impl Translation {
     pub fn block(&mut self) -> bool {
         match self {
             Translation::Nothing => true,
-            Translation::Unproven(domain) | Translation::Tokens(domain) => domain.detach().is_ok(),
+            Translation::Confined(domain) | Translation::Unproven(domain) | Translation::Tokens(domain) => {
+                domain.detach().is_ok()
+            }
         }
     }
 
     /// Pages that the device finds, by the IOMMU's own tables; `None` without one.
     pub fn pages(&self) -> Option<u64> {
-        match self {
-            Translation::Nothing => None,
-            Translation::Unproven(domain) | Translation::Tokens(domain) => Some(domain.pages()),
-        }
+        self.domain().map(Domain::pages)
     }
 
     /// Whether the IOMMU's own tables say that the device finds all of `memory`, whose token is `token`.
     pub fn shows(&self, token: u64, memory: &Memory) -> bool {
-        let (domain, at) = match self {
-            Translation::Nothing => return true,
-            Translation::Unproven(domain) => (domain, memory.physical()),
-            Translation::Tokens(domain) => (domain, token),
-        };
+        let Some(domain) = self.domain() else { return true };
+        let at = if self.is_direct() { token } else { memory.physical() };
         let is_at = |page: usize| domain.shows(at + (page * PAGE_SIZE) as u64, memory.frames(), page);
         (0..memory.pages()).all(is_at)
     }

@@ -186,7 +186,7 @@ impl DeviceClient {
     }
 
     /// The device does not do anything while its backend is `unproven`: perhaps its addresses do not go through the IOMMU. From the next reset on the
-    /// backend is `bounce`, and no memory is to be had if they do after all.
+    /// backend is `bounce`.
     pub async fn distrust(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, DISTRUST, &Empty, &[]).await?;
         Ok(empty_results(reply.bytes())?)

@@ -129,6 +129,34 @@ fn a_device_that_says_that_it_goes_past_the_iommu_is_believed() {
 }
 
 #[test]
+fn where_interrupts_can_be_forged_no_driver_names_addresses_to_its_device() {
+    let world = World::new();
+    iommu::install();
+    iommu::let_interrupts_pass();
+    let edu = plug();
+    let driver = Driver::new(&world);
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
+    let pool = driver.pool();
+    let (buffer, token) = driver.buffer(pool, 2);
+    let queue = driver.queue();
+    describe(&driver, queue, [token + 4096, 0x4_0000, 64, 1]);
+    driver.publish(queue).expect("a good one");
+    let source = edu.written(0x80).expect("told");
+    assert_ne!(source, token + 4096);
+    // What it is told is where the memory lies, and the IOMMU has that there and nothing else.
+    assert_eq!(iommu::reaches(AT, source).expect("shown").1, 1);
+    assert!(iommu::reaches(AT, source + 4096).is_none() && wrong().is_empty(), "{}", wrong());
+    assert_eq!(exception(driver.proof(pool)), ExceptionCode::Unsupported);
+    edu.finish();
+    describe(&driver, queue, [0; 4]);
+    driver.release(buffer);
+    let _ = driver.publish(queue);
+    assert!(iommu::reaches(AT, source).is_none());
+    driver.reset().expect("claimed");
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
+}
+
+#[test]
 fn a_driver_may_give_up_on_a_proof() {
     let world = World::new();
     iommu::install();
