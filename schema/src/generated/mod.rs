@@ -13,6 +13,7 @@ pub mod device_queue;
 pub mod devices;
 pub mod dma_buffer;
 pub mod dma_pool;
+pub mod edu;
 pub mod endpoint;
 pub mod endpoint_factory;
 pub mod entropy_source;
@@ -58,6 +59,7 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (devices::INTERFACE_NAME, devices::INTERFACE_ID),
     (dma_buffer::INTERFACE_NAME, dma_buffer::INTERFACE_ID),
     (dma_pool::INTERFACE_NAME, dma_pool::INTERFACE_ID),
+    (edu::INTERFACE_NAME, edu::INTERFACE_ID),
     (endpoint::INTERFACE_NAME, endpoint::INTERFACE_ID),
     (endpoint_factory::INTERFACE_NAME, endpoint_factory::INTERFACE_ID),
     (entropy_source::INTERFACE_NAME, entropy_source::INTERFACE_ID),

@@ -6,6 +6,7 @@
 extern crate alloc;
 
 pub mod control;
+pub mod device;
 pub mod dma;
 pub mod irq;
 pub mod ports;

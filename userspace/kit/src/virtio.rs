@@ -2,6 +2,7 @@
 //!
 //! `capos-virtio` decides; here is what it asks for. The registers are the kernel's to write, one call each: that is for setting up.
 
+use crate::device::start;
 use alloc::vec::Vec;
 use capos_pci::virtio::{Block, blocks};
 use capos_pci::{Address, Bar, Config, Header, Space};
@@ -10,15 +11,10 @@ use capos_virtio::split::Memory;
 use capos_virtio::{DeviceFault, Layout, Step, Transport};
 use core::fmt;
 use core::sync::atomic::{Ordering, fence};
+use rt::CallError;
 use rt::generated::{DeviceClient, DeviceMmioClient, DeviceQueueClient, TimerClient};
 use rt::region::Region;
-use rt::schema::device_manager::DmaBackend;
 use rt::schema::virtual_memory::Protection;
-use rt::{CallError, ExceptionCode};
-
-/// How often it is looked whether a device does something by the IOMMU, and the time between: half a second in all.
-const PROOF_LOOKS: u32 = 250;
-const PROOF_EVERY_NS: u64 = 2_000_000;
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;
@@ -267,42 +263,4 @@ pub async fn bring_up<const F: usize>(
     }
     start(device, timer).await?;
     Ok(queues)
-}
-
-/// Whether all that was set up stays. If it is not known yet how the device reaches memory, it is to do something now, which `look` has the kernel
-/// look at: then it is known, and everything is to be set up anew.
-pub async fn is_settled(
-    device: &DeviceClient,
-    timer: &TimerClient,
-    look: impl Fn() -> Result<(), Error>,
-) -> Result<bool, Error> {
-    if device.info_blocking()?.backend != DmaBackend::Unproven {
-        return Ok(true);
-    }
-    for _ in 0..PROOF_LOOKS {
-        look()?;
-        if device.prove_blocking()? {
-            device.reset_blocking()?;
-            return Ok(false);
-        }
-        timer.sleep_until(timer.now_blocking()?.saturating_add(PROOF_EVERY_NS)).await?;
-    }
-    device.distrust_blocking()?;
-    device.reset_blocking()?;
-    Ok(false)
-}
-
-/// Lets the device reach memory; it may still be on its way through a reset.
-pub async fn start(device: &DeviceClient, timer: &TimerClient) -> Result<(), CallError> {
-    const EVERY_NS: u64 = 1_000_000;
-    const MOST: u32 = 1000;
-    for _ in 0..MOST {
-        match device.start_blocking() {
-            Err(CallError::Exception(exception)) if exception.code() == ExceptionCode::WrongState => {}
-            other => return other,
-        }
-        let now = timer.now_blocking()?;
-        timer.sleep_until(now.saturating_add(EVERY_NS)).await?;
-    }
-    device.start_blocking()
 }

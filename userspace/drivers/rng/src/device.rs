@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use capos_virtio::rng::{Filled, Rng, wish};
 use capos_virtio::{DeviceFault, Interface, Transport};
 use core::cell::RefCell;
+use kit::device::is_settled;
 use kit::dma::Buffer;
 use kit::irq::Line;
-use kit::virtio::{Error, Registers, Ring, Virtqueue, bring_up, is_settled};
+use kit::virtio::{Error, Registers, Ring, Virtqueue, bring_up};
 use rt::generated::{DeviceClient, TimerClient};
 use rt::{Either, Signal, select};
 

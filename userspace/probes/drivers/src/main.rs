@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+mod edu;
 mod keeper;
 mod rng;
 
@@ -46,22 +47,26 @@ fn all(setup: &Setup) -> Result<(), CallError> {
     let Setup { report, keeper, kills, seed } = setup;
     let audit = &keeper.audit;
     rng::works(report, keeper)?;
+    edu::works(report, keeper)?;
     // Once to warm up.
     rng::kill(keeper, 0)?;
+    edu::kill(keeper, 0)?;
     at_rest(keeper)?;
     let before = audit.counts()?;
     let some = |n: u64| (seed.wrapping_mul(0x9e37_79b9).wrapping_add(n * 7919) >> 3) % 40_000_000;
     for n in 0..*kills {
         rng::kill(keeper, some(n))?;
+        edu::kill(keeper, some(n) * 8)?;
     }
     at_rest(keeper)?;
     let wrong = keeper.wrong()?;
     report.equal("the ledger agrees with the machine", wrong.as_str(), "");
-    report.event("drivers.done", Fields::new().value("kills", kills));
+    report.event("drivers.done", Fields::new().value("kills", 2 * kills));
     audit.report(report, before);
     Ok(())
 }
 
 fn at_rest(keeper: &Keeper) -> Result<(), CallError> {
-    keeper.rest(rng::IDS)
+    keeper.rest(rng::IDS)?;
+    keeper.rest(edu::IDS)
 }
