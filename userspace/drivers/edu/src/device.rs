@@ -62,7 +62,7 @@ impl Device {
         let core = &self.hardware.core;
         loop {
             // Of somebody who did not wait for it.
-            drop(core.borrow_mut().outcome());
+            let _ = core.borrow_mut().outcome();
             let answer = core.borrow_mut().submit(job);
             match answer {
                 // Or it is not through its reset yet.
