@@ -26,11 +26,11 @@ pub(crate) fn of_line(event: Event, line: IrqLine) {
 
 /// Takes over what IOMMUs kept devices from: the address is the detail, and no generation is known.
 fn collect() {
-    while let Some(DmaFault { when_ns, what }) = iommu::next_fault() {
+    iommu::take_faults(&mut |DmaFault { when_ns, what }| {
         let (function, detail) = (u32::from(what.source), what.address);
         let entry = Entry { at_ns: when_ns, function, event: Event::Blocked, generation: 0, detail };
         HISTORY.lock().add(entry);
-    }
+    });
 }
 
 /// How many there ever were.

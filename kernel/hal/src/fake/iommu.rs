@@ -117,9 +117,10 @@ pub fn serves(_function: u32) -> bool {
     state() == IommuState::On
 }
 
-/// The oldest of what it kept devices from and nobody has read.
-pub fn next_fault() -> Option<DmaFault> {
-    with(|unit| unit.faults.pop_front())
+/// Hands over what it kept devices from and nobody has read, the oldest first.
+pub fn take_faults(work: &mut dyn FnMut(DmaFault)) {
+    let faults = with(|unit| core::mem::take(&mut unit.faults));
+    faults.into_iter().for_each(work);
 }
 
 struct Mapping {

@@ -2,33 +2,33 @@
 
 use crate::types::DmaFault;
 
-/// How much is kept.
-const ROOM: usize = 64;
-
 /// The oldest of what nobody has read. When it is full, units keep what comes next, and when they are full it is lost, which they count:
 /// so a device that does nothing but what it may not costs no more than this.
 pub struct Faults {
-    kept: [Option<DmaFault>; ROOM],
+    kept: [Option<DmaFault>; Faults::ROOM],
     first: usize,
     count: usize,
 }
 
 impl Faults {
+    /// How much is kept.
+    pub const ROOM: usize = 64;
+
     /// None.
     pub const fn new() -> Faults {
-        Faults { kept: [None; ROOM], first: 0, count: 0 }
+        Faults { kept: [None; Self::ROOM], first: 0, count: 0 }
     }
 
     /// Whether there is no room for another one.
     pub fn is_full(&self) -> bool {
-        self.count == ROOM
+        self.count == Self::ROOM
     }
 
     /// Keeps one. False when there is no room.
     pub fn push(&mut self, fault: DmaFault) -> bool {
-        let at = (self.first + self.count) % ROOM;
+        let at = (self.first + self.count) % Self::ROOM;
         match self.kept.get_mut(at) {
-            Some(place) if self.count < ROOM => {
+            Some(place) if self.count < Self::ROOM => {
                 *place = Some(fault);
                 self.count += 1;
                 true
@@ -40,7 +40,7 @@ impl Faults {
     /// The oldest, which is not kept any more.
     pub fn pop(&mut self) -> Option<DmaFault> {
         let fault = self.kept.get_mut(self.first)?.take()?;
-        self.first = (self.first + 1) % ROOM;
+        self.first = (self.first + 1) % Self::ROOM;
         self.count -= 1;
         Some(fault)
     }
@@ -48,7 +48,7 @@ impl Faults {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{Faults, ROOM};
+    use super::Faults;
     use crate::types::DmaFault;
     use capos_iommu::{Access, Fault, Reason};
 
@@ -67,8 +67,8 @@ mod tests {
             while faults.push(fault(pushed)) {
                 pushed += 1;
             }
-            assert!(faults.is_full() && pushed - popped == ROOM as u64);
-            for _ in 0..ROOM / 2 + 3 {
+            assert!(faults.is_full() && pushed - popped == Faults::ROOM as u64);
+            for _ in 0..Faults::ROOM / 2 + 3 {
                 assert_eq!(faults.pop(), Some(fault(popped)));
                 popped += 1;
             }

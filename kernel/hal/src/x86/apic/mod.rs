@@ -20,6 +20,7 @@ mod register {
     pub const TASK_PRIORITY: u32 = 0x080;
     pub const END_OF_INTERRUPT: u32 = 0x0b0;
     pub const SPURIOUS: u32 = 0x0f0;
+    pub const IN_SERVICE: u32 = 0x100;
     pub const REQUESTED: u32 = 0x200;
     pub const COMMAND: u32 = 0x300;
     pub const COMMAND_HIGH: u32 = 0x310;
@@ -128,8 +129,17 @@ pub(super) fn end_of_interrupt() {
 
 /// Whether an interrupt waits for this CPU to take it.
 pub(super) fn is_requested(vector: u8) -> bool {
-    // 32 vectors to a register (SDM vol. 3, 10.8.4).
-    read(register::REQUESTED + u32::from(vector / 32) * 0x10) >> (vector % 32) & 1 != 0
+    bit_of(register::REQUESTED, vector)
+}
+
+/// Whether this CPU took an interrupt and has not said that it is done with it.
+pub(super) fn is_in_service(vector: u8) -> bool {
+    bit_of(register::IN_SERVICE, vector)
+}
+
+/// 32 vectors to a register (SDM vol. 3, 10.8.4).
+fn bit_of(registers: u32, vector: u8) -> bool {
+    read(registers + u32::from(vector / 32) * 0x10) >> (vector % 32) & 1 != 0
 }
 
 /// Interrupts the CPU with controller `target`.

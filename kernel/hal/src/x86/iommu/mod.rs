@@ -178,11 +178,14 @@ fn collect(unit: &Lock<Unit>) {
     unit.set_fault_interrupt(!faults.is_full());
 }
 
-/// The oldest of what units kept devices from and nobody has read.
-pub fn next_fault() -> Option<DmaFault> {
-    let pop = || FAULTS.lock().pop();
-    pop().or_else(|| {
-        on_fault();
-        pop()
-    })
+/// Hands over what units kept devices from and nobody has read, the oldest first. No more than is kept at a time, however fast devices go on:
+/// what comes meanwhile is for the next time.
+pub fn take_faults(work: &mut dyn FnMut(DmaFault)) {
+    on_fault();
+    for _ in 0..Faults::ROOM {
+        let Some(fault) = FAULTS.lock().pop() else { break };
+        work(fault);
+    }
+    // There is room again: units may interrupt.
+    on_fault();
 }

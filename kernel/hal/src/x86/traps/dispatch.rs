@@ -60,7 +60,6 @@ fn on_interrupt(vector: u64) {
             iommu::on_fault();
         }
         vectors::APIC_ERROR => apic::end_of_interrupt(),
-        tried if vectors::TRIED.contains(&tried) => apic::end_of_interrupt(),
         line @ vectors::IRQ..vectors::IRQ_END => {
             let fired = order::without_global(|| irq::on_interrupt(line));
             apic::end_of_interrupt();
@@ -68,7 +67,9 @@ fn on_interrupt(vector: u64) {
                 (start::handlers().irq)(line);
             }
         }
-        // Spurious interrupts, of the local APIC or of the masked old controllers, are not acknowledged.
+        // Spurious interrupts, of the local APIC or of the masked old controllers, are not acknowledged. What was tried at boot, or forged by a
+        // device, is: else it would keep all less urgent ones from this processor.
+        other if apic::is_in_service(other) => apic::end_of_interrupt(),
         _ => {}
     }
 }
