@@ -116,7 +116,7 @@ impl Config for Access {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::fake::{Session, irq};
