@@ -1,20 +1,22 @@
 //! Driver of virtio's entropy device.
 //!
-//! `capos-virtio` decides, this shell does: it brings the device up, keeps buffers with it, and serves what comes as a `ByteStream`. When the
-//! device does what it must not it ends, and whoever starts it again finds a device that was reset.
+//! `capos-virtio` decides, this shell does: it brings the device up, keeps buffers with it, and serves what comes as a `ByteStream`. Until
+//! there is a device its clients wait. When the device does what it must not it is reset; when it goes on so the driver ends, and whoever
+//! starts it again finds a device that was reset.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
 
 mod device;
+mod stock;
 mod stream;
 
 use alloc::rc::Rc;
-use device::Device;
 use kit::control::Control;
 use kit::service::{self, End};
-use rt::generated::{DeviceClient, TimerClient};
+use rt::generated::{DeviceClaimClient, TimerClient};
 use rt::{Either, Env, EnvError, block_on, log, select};
+use stock::Stock;
 
 rt::main!(run);
 
@@ -31,16 +33,13 @@ fn run(mut env: Env) -> i64 {
 fn start(env: &mut Env) -> Result<i64, EnvError> {
     let receiver = service::receiver(env)?;
     let control = Control::take(env);
-    let function = env.client::<DeviceClient>("device")?;
+    let right = env.client::<DeviceClaimClient>("device")?;
     let timer = env.client::<TimerClient>("timer")?;
+    let stock = Rc::new(Stock::new());
+    let stream = Rc::new(stream::Stream::new(Rc::clone(&stock)));
     let error = block_on(async {
-        let (device, line) = match Device::bring_up(function, timer).await {
-            Ok(up) => up,
-            Err(error) => return Some(alloc::format!("device: {error}")),
-        };
-        let device = Rc::new(device);
-        let stream = Rc::new(stream::Stream::new(Rc::clone(&device)));
-        match select(device::run(device, line), service::serve_supervised(receiver, stream, control)).await {
+        let served = service::serve_supervised(receiver, stream, control);
+        match select(device::drive(right, timer, stock), served).await {
             Either::First(error) => Some(alloc::format!("device: {error}")),
             Either::Second(End::Drained) => None,
             Either::Second(end) => Some(alloc::format!("{end}")),

@@ -1,10 +1,15 @@
 //! Who hands devices to drivers.
 
 use alloc::string::String;
+use core::cell::RefCell;
 use probe::{Audit, Limits, Nursery, factory};
-use rt::generated::{DeviceClient, DeviceManagerClient, EndpointClient, LogSinkClient, ProcessHandleClient};
+use rt::generated::device_claim::{DeviceClaimServer, serve_device_claim};
+use rt::generated::{
+    DeviceClaimClient, DeviceClient, DeviceManagerClient, EndpointClient, LogSinkClient, ProcessHandleClient,
+};
 use rt::schema::device_manager::DmaBackend;
-use rt::{CallError, Cap, Client, Env, EnvError, ExceptionCode};
+use rt::serve::{Event, Receiver};
+use rt::{CallContext, CallError, Cap, Client, Env, EnvError, Exception, ExceptionCode, Outgoing, block_on};
 
 /// Time between two looks at a device that is not free yet, and how many there are: QEMU's `edu` finishes what it has begun.
 const PAUSE_NS: u64 = 5_000_000;
@@ -77,8 +82,12 @@ impl Keeper {
         let child = self.nursery.child(&self.nursery.program(program)?, &LIMITS, program)?;
         let child = child.lend("timer", self.audit.timer())?.lend("log", &self.log)?;
         let child = child.give("serve", EndpointClient::ID, endpoint)?;
-        let child = child.give("device", DeviceClient::ID, device)?;
-        Ok(Driver { handle: child.start()?, client: C::from(facet) })
+        let claims = factory().create_blocking(1)?;
+        let right: Cap = claims.mint_blocking(0, DeviceClaimClient::ID)?;
+        let child = child.give("device", DeviceClaimClient::ID, right)?;
+        let handle = child.start()?;
+        block_on(hand_over(claims, device))?;
+        Ok(Driver { handle, client: C::from(facet) })
     }
 
     /// How it reaches memory.
@@ -109,5 +118,25 @@ impl Keeper {
             wrong.push_str(&found.wrong);
             cursor = found.next;
         }
+    }
+}
+
+/// Answers a driver's one claim, in place of the device manager.
+async fn hand_over(claims: EndpointClient, device: DeviceClient) -> Result<(), CallError> {
+    let mut receiver = Receiver::new(claims.into_cap(), 1);
+    let once = Once(RefCell::new(Some(device)));
+    loop {
+        if let Event::Call(request) = receiver.next().await? {
+            serve_device_claim(&once, request).await;
+            return Ok(());
+        }
+    }
+}
+
+struct Once(RefCell<Option<DeviceClient>>);
+
+impl DeviceClaimServer for Once {
+    async fn claim(&self, _cx: &CallContext, _wait: bool) -> Result<Outgoing, Exception> {
+        Ok(self.0.take().ok_or(ExceptionCode::NotFound)?.into())
     }
 }
