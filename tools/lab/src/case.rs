@@ -72,6 +72,8 @@ pub struct Machine {
     pub iommu: Iommu,
     /// Further devices: arguments of QEMU's `-device`.
     pub devices: Vec<String>,
+    /// Random bytes that the lab knows, for a device with `rng=known`.
+    pub entropy: bool,
 }
 
 impl Default for Machine {
@@ -86,6 +88,7 @@ impl Default for Machine {
             icount: false,
             iommu: Iommu::None,
             devices: Vec::new(),
+            entropy: false,
         }
     }
 }

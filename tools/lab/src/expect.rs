@@ -8,6 +8,8 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::machine::entropy;
+
 /// One reported event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -43,7 +45,7 @@ impl Event {
 pub struct Expectation {
     /// The event's name.
     pub event: String,
-    /// Fields that it must have. A value is compared for equality; a table of `at_least`, `at_most`, `match`, `present` says more.
+    /// Fields that it must have. A value is compared for equality; a table of rules like `at_least` says more.
     #[serde(default, rename = "where")]
     pub fields: BTreeMap<String, Value>,
     /// How often exactly it must be seen; at least once if not given.
@@ -116,7 +118,7 @@ fn field_matches(wanted: &Value, found: Option<&Value>) -> bool {
 }
 
 fn is_rule(key: &str) -> bool {
-    matches!(key, "at_least" | "at_most" | "match" | "present" | "not")
+    matches!(key, "at_least" | "at_most" | "match" | "present" | "not" | "known")
 }
 
 fn rule_holds(rule: &str, limit: &Value, found: Option<&Value>) -> bool {
@@ -125,6 +127,7 @@ fn rule_holds(rule: &str, limit: &Value, found: Option<&Value>) -> bool {
         "at_least" => numbers().is_some_and(|(found, limit)| found >= limit),
         "at_most" => numbers().is_some_and(|(found, limit)| found <= limit),
         "present" => limit.as_bool() == Some(found.is_some()),
+        "known" => limit.as_bool() == found.and_then(Value::as_str).map(entropy::is_known),
         "not" => !found.is_some_and(|found| equal(limit, found)),
         "match" => match (limit.as_str().map(Regex::new), found) {
             (Some(Ok(pattern)), Some(Value::String(text))) => pattern.is_match(text),

@@ -10,6 +10,7 @@ use crate::expect::Event;
 use crate::judge::{self, End, Mark, Seen};
 use crate::machine::args::{Media, Role, Wiring, args};
 use crate::machine::debugger::{Debugger, Setup};
+use crate::machine::entropy;
 use crate::machine::guest::{Guest, Signal, Sockets};
 use crate::machine::monitor::{self, Notice};
 use crate::machine::{accel, firmware};
@@ -133,6 +134,7 @@ impl Bench<'_> {
             plugin: self.options.plugin.clone(),
         };
         let args = args(&self.case.machine, self.kvm, &self.media, self.firmware.as_deref(), &wiring);
+        entropy::provide(&self.case.machine, &wiring)?;
         fs::write(folder.join("qemu.args"), args.join("\n") + "\n").map_err(|error| error.to_string())?;
         let mut logs = Logs::create(folder).map_err(|error| error.to_string())?;
         let guest = Guest::start(&args, &wiring)?;

@@ -15,6 +15,7 @@ use super::{free_port, terminal};
 use crate::artefacts;
 use crate::case::Action;
 use crate::machine::args::{Role, Wiring, args};
+use crate::machine::entropy;
 use crate::machine::{accel, firmware, monitor, qemu};
 use crate::matrix::SubCase;
 use crate::run::{Kitchen, Unready};
@@ -75,6 +76,7 @@ impl Hand {
             kitchen.media(&sub.case, &sub.name, 0, &self.folder).map_err(|unready| match unready {
                 Unready::Skip(reason) | Unready::Fail(reason) => reason,
             })?;
+        entropy::provide(machine, wiring)?;
         let args = args(machine, kvm, &media, firmware.as_deref(), wiring);
         fs::write(self.folder.join("qemu.args"), args.join("\n") + "\n")
             .map_err(|error| error.to_string())?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::entropy;
 use crate::case::{Iommu, Kind, Machine};
 
 /// What the machine boots from.
@@ -124,6 +125,9 @@ pub fn args(
     }
     boot(&mut line, media);
     wires(&mut line, wiring);
+    if machine.entropy {
+        line.pair("-object", format!("rng-random,id=known,filename={}", entropy::file(wiring).display()));
+    }
     for device in &machine.devices {
         line.pair("-device", device);
     }
@@ -252,6 +256,14 @@ mod tests {
             assert!(line.contains(part), "{part} is not in {line}");
         }
         assert!(!line.contains("-icount") && !line.contains("-gdb") && !line.contains("-no-shutdown"));
+    }
+
+    #[test]
+    fn random_bytes_come_from_a_file() {
+        let devices = ["virtio-rng-pci,rng=known".to_owned()].to_vec();
+        let line = line(&Machine { devices, entropy: true, ..Machine::default() }, &pvh());
+        let object = "-object rng-random,id=known,filename=/tmp/s/entropy -device virtio-rng-pci,rng=known";
+        assert!(line.contains(object), "{line}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod accel;
 pub mod args;
 pub mod debugger;
+pub mod entropy;
 pub mod firmware;
 pub mod guest;
 pub mod kvm;

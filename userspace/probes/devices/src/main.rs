@@ -1,0 +1,80 @@
+//! A client of drivers that are services, and who kills them and the device manager meanwhile. Clients may see latency or a lost connection,
+//! and nothing else; what they are given is right; and when all is quiet again each driver has its device.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+mod clients;
+mod killer;
+
+use alloc::rc::Rc;
+use clients::Clients;
+use killer::Killer;
+use probe::{Fields, Report, number, options};
+use rt::generated::{DevicesClient, ServicesClient, TimerClient};
+use rt::schema::device_manager::DeviceState;
+use rt::{CallError, Env, EnvError, ExceptionCode, block_on};
+
+rt::main!(run);
+
+struct Probe {
+    report: Rc<Report>,
+    devices: DevicesClient,
+    killer: Killer,
+    clients: Rc<Clients>,
+}
+
+fn run(mut env: Env) -> i64 {
+    match setup(&mut env) {
+        Ok(probe) => {
+            let done = block_on(all(&probe));
+            if let Err(error) = &done {
+                probe.report.check("devices", false, error);
+            }
+            probe.report.finish(u8::from(done.is_err()))
+        }
+        Err(_) => 2,
+    }
+}
+
+fn setup(env: &mut Env) -> Result<Probe, EnvError> {
+    let report = Rc::new(Report::new(env)?);
+    let services = env.client::<ServicesClient>("services")?;
+    let timer = env.client::<TimerClient>("timer")?;
+    let victims = options::text(env, "victims").unwrap_or("").split(',').filter(|name| !name.is_empty());
+    let how = (number(env, "kills", 0), number(env, "life-ms", 40) as u32, number(env, "seed", 1));
+    Ok(Probe {
+        clients: Rc::new(Clients::new(env, Rc::clone(&report))),
+        killer: Killer::new(services, timer, victims.collect(), how),
+        devices: env.client("devices")?,
+        report,
+    })
+}
+
+async fn all(probe: &Probe) -> Result<(), CallError> {
+    let Probe { report, devices, killer, clients } = probe;
+    clients.each_once().await?;
+    Rc::clone(clients).start();
+    let kills = killer.all().await?;
+    clients.stop().await;
+    // Whoever was killed last is started again, and gets its device.
+    clients.each_once().await?;
+    for name in clients.drivers() {
+        report.equal("who drives has its device", has(devices, name)?, true);
+    }
+    clients.tell(Fields::new().value("kills", kills));
+    Ok(())
+}
+
+/// Whether a function is at work for this service.
+fn has(devices: &DevicesClient, name: &str) -> Result<bool, CallError> {
+    let mut cursor = 0;
+    loop {
+        match devices.list_blocking(cursor) {
+            Ok(found) if found.driver == name => return Ok(found.state == DeviceState::Running),
+            Ok(found) => cursor = found.next,
+            Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
