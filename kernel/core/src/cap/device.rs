@@ -17,7 +17,7 @@ use capos_schema::device::{
     PortsParams, PortsResults, ProveResults, QueueParams, QueueResults, ResetResults, WindowParams,
     WindowResults,
 };
-use kernel_hal::sync::Ref;
+use kernel_hal::sync::{OutOfMemory, Ref};
 
 /// The right to one function.
 #[derive(Clone)]
@@ -136,8 +136,10 @@ impl Device {
         let found = state.window(params.bar).filter(|window| !window.in_memory).map(Window::size);
         drop(state);
         let Some(length) = found else { return Outcome::exception(ExceptionCode::NotFound) };
-        let ports = IoPort::of_device(function, generation, params.bar, length as u32);
-        give(call, Object::IoPort(ports), &PortsResults)
+        match IoPort::of_device(function, generation, params.bar, length as u32) {
+            Ok(ports) => give(call, Object::IoPort(ports), &PortsResults),
+            Err(OutOfMemory) => Outcome::exception(ExceptionCode::OutOfMemory),
+        }
     }
 
     pub(super) fn prove(&self, call: &mut Call<'_>) -> Outcome {

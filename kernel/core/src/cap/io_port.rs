@@ -11,7 +11,7 @@ use capos_schema::io_port::{
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel_hal::order::LockRank;
 use kernel_hal::port::PortRange;
-use kernel_hal::sync::{Lock, Ref};
+use kernel_hal::sync::{Lock, OutOfMemory, Ref};
 use kernel_hal::{OutOfRange, PortError, Width, console};
 
 /// Most bytes of one `readBytes`.
@@ -23,23 +23,31 @@ const COM1: core::ops::Range<u32> = 0x3f8..0x400;
 /// How many hold ports of COM1.
 static COM1_HOLDERS: Lock<u32> = Lock::new(LockRank::List, 0);
 
-/// Ports that were claimed, given back by the last holder.
-pub(crate) struct Claim {
-    ports: PortRange,
-    /// Whether it keeps the kernel from COM1.
-    holds_com1: AtomicBool,
+/// Where the ports are that can be used.
+pub(crate) enum Claim {
+    /// On their own, given back by the last holder.
+    Ports {
+        ports: PortRange,
+        /// Whether it keeps the kernel from COM1.
+        holds_com1: AtomicBool,
+    },
+    /// Behind a base address register of a generation of a function.
+    Device { function: Ref<Function>, generation: u32, bar: u8 },
+}
+
+fn has_com1(ports: &PortRange) -> bool {
+    let first = u32::from(ports.base());
+    first < COM1.end && first + ports.length() > COM1.start
 }
 
 impl Claim {
-    fn has_com1(&self) -> bool {
-        let first = u32::from(self.ports.base());
-        first < COM1.end && first + self.ports.length() > COM1.start
-    }
-
     /// Somebody has got the ports: if they are COM1's, the first such claim sends the kernel away and the end of the last brings it
     /// back.
     fn take_effect(&self) {
-        if self.has_com1() && !self.holds_com1.swap(true, Ordering::Relaxed) {
+        if let Claim::Ports { ports, holds_com1 } = self
+            && has_com1(ports)
+            && !holds_com1.swap(true, Ordering::Relaxed)
+        {
             let mut holders = COM1_HOLDERS.lock();
             if *holders == 0 {
                 console::release();
@@ -51,7 +59,9 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if *self.holds_com1.get_mut() {
+        if let Claim::Ports { holds_com1, .. } = self
+            && *holds_com1.get_mut()
+        {
             let mut holders = COM1_HOLDERS.lock();
             *holders -= 1;
             if *holders == 0 {
@@ -67,28 +77,25 @@ impl Drop for Claim {
 pub(crate) struct IoPort {
     base: u16,
     length: u32,
-    source: Source,
-}
-
-#[derive(Clone)]
-enum Source {
-    /// To be divided.
-    Whole,
-    /// Ports that were claimed.
-    Claimed(Ref<Claim>),
-    /// What a generation of a function has behind a base address register.
-    Device { function: Ref<Function>, generation: u32, bar: u8 },
+    /// `None` for all, to be divided.
+    claim: Option<Ref<Claim>>,
 }
 
 impl IoPort {
     /// All ports, to divide.
     pub fn all() -> Self {
-        IoPort { base: 0, length: 0x1_0000, source: Source::Whole }
+        IoPort { base: 0, length: 0x1_0000, claim: None }
     }
 
     /// Those of a device, whose policy says what may be done with them. Where they are does not matter to anybody.
-    pub fn of_device(function: &Ref<Function>, generation: u32, bar: u8, length: u32) -> Self {
-        IoPort { base: 0, length, source: Source::Device { function: function.clone(), generation, bar } }
+    pub fn of_device(
+        function: &Ref<Function>,
+        generation: u32,
+        bar: u8,
+        length: u32,
+    ) -> Result<Self, OutOfMemory> {
+        let claim = Ref::try_new(Claim::Device { function: function.clone(), generation, bar })?;
+        Ok(IoPort { base: 0, length, claim: Some(claim) })
     }
 
     /// The first, and how many.
@@ -102,10 +109,10 @@ impl IoPort {
         read: impl FnOnce(&PortRange) -> Result<T, OutOfRange>,
         value: impl FnOnce(u64) -> T,
     ) -> Result<T, Outcome> {
-        let done = match &self.source {
-            Source::Whole => Err(ExceptionCode::Denied),
-            Source::Claimed(claim) => read(&claim.ports).map_err(|_| ExceptionCode::InvalidArgument),
-            Source::Device { function, generation, bar } => {
+        let done = match self.claim.as_deref() {
+            None => Err(ExceptionCode::Denied),
+            Some(Claim::Ports { ports, .. }) => read(ports).map_err(|_| ExceptionCode::InvalidArgument),
+            Some(Claim::Device { function, generation, bar }) => {
                 function.read(*generation, *bar, u64::from(offset), width).map(value)
             }
         };
@@ -117,10 +124,10 @@ impl IoPort {
         (offset, width, value): (u16, Width, u64),
         write: impl FnOnce(&PortRange) -> Result<(), OutOfRange>,
     ) -> Outcome {
-        let done = match &self.source {
-            Source::Whole => Err(ExceptionCode::Denied),
-            Source::Claimed(claim) => write(&claim.ports).map_err(|_| ExceptionCode::InvalidArgument),
-            Source::Device { function, generation, bar } => {
+        let done = match self.claim.as_deref() {
+            None => Err(ExceptionCode::Denied),
+            Some(Claim::Ports { ports, .. }) => write(ports).map_err(|_| ExceptionCode::InvalidArgument),
+            Some(Claim::Device { function, generation, bar }) => {
                 function.write(*generation, *bar, u64::from(offset), width, value)
             }
         };
@@ -164,12 +171,12 @@ impl IoPort {
     }
 
     pub(super) fn write_bytes(&self, _call: &mut Call<'_>, params: WriteBytesParams<'_>) -> Outcome {
-        match &self.source {
-            Source::Claimed(claim) => match claim.ports.write_bytes(params.offset, params.data) {
+        match self.claim.as_deref() {
+            Some(Claim::Ports { ports, .. }) => match ports.write_bytes(params.offset, params.data) {
                 Ok(()) => Outcome::EMPTY,
                 Err(OutOfRange) => Outcome::exception(ExceptionCode::InvalidArgument),
             },
-            Source::Whole | Source::Device { .. } => Outcome::exception(ExceptionCode::Denied),
+            None | Some(Claim::Device { .. }) => Outcome::exception(ExceptionCode::Denied),
         }
     }
 
@@ -181,12 +188,12 @@ impl IoPort {
         let Some(data) = buffer.get_mut(..usize::from(params.length)) else {
             return Outcome::exception(ExceptionCode::InvalidArgument);
         };
-        match &self.source {
-            Source::Claimed(claim) => match claim.ports.read_bytes(params.offset, data) {
+        match self.claim.as_deref() {
+            Some(Claim::Ports { ports, .. }) => match ports.read_bytes(params.offset, data) {
                 Ok(()) => call.reply_large(&ReadBytesResults { data }),
                 Err(OutOfRange) => Outcome::exception(ExceptionCode::InvalidArgument),
             },
-            Source::Whole | Source::Device { .. } => Outcome::exception(ExceptionCode::Denied),
+            None | Some(Claim::Device { .. }) => Outcome::exception(ExceptionCode::Denied),
         }
     }
 
@@ -196,7 +203,7 @@ impl IoPort {
 
     pub(super) fn subrange(&self, call: &mut Call<'_>, params: SubrangeParams) -> Outcome {
         let SubrangeParams { base, length } = params;
-        if matches!(self.source, Source::Device { .. }) {
+        if matches!(self.claim.as_deref(), Some(Claim::Device { .. })) {
             return Outcome::exception(ExceptionCode::Denied);
         }
         let (first, end) = (u32::from(base), u32::from(base).saturating_add(length));
@@ -208,11 +215,10 @@ impl IoPort {
             Err(PortError::Reserved) => return Outcome::exception(ExceptionCode::Denied),
             Err(PortError::InvalidRange) => return Outcome::exception(ExceptionCode::InvalidArgument),
         };
-        let Ok(claim) = Ref::try_new(Claim { ports, holds_com1: AtomicBool::new(false) }) else {
+        let Ok(claim) = Ref::try_new(Claim::Ports { ports, holds_com1: AtomicBool::new(false) }) else {
             return Outcome::exception(ExceptionCode::OutOfMemory);
         };
-        match call.give_facet(Object::IoPort(IoPort { base, length, source: Source::Claimed(claim.clone()) }))
-        {
+        match call.give_facet(Object::IoPort(IoPort { base, length, claim: Some(claim.clone()) })) {
             Ok(()) => {
                 claim.take_effect();
                 call.reply(&SubrangeResults)

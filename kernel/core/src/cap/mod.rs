@@ -96,6 +96,9 @@ pub(crate) enum Object {
     Client(Ref<Facet>),
 }
 
+// A tag and two words: tables are full of them, and every call looks one up.
+const _: () = assert!(size_of::<Object>() == 24);
+
 impl Object {
     /// How a capability for it leaves its holder's table.
     pub fn mobility(&self) -> Mobility {
