@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use capos_manifest::{Facts, decode, encode, start_order};
+use capos_manifest::{DEVMGR, Facts, Source, decode, encode, start_order};
 use cue::{CueError, EXPORT, Evaluator, OVERLAY, Outcome, SOURCE};
 
 fn root() -> PathBuf {
@@ -64,13 +64,26 @@ fn every_system_is_sound_on_the_smallest_machine() {
 }
 
 #[test]
+fn devices_are_handed_out_by_one_service_only() {
+    let systems = cue::load(&copy("devices", |text| text)).unwrap();
+    for name in ["default", "diag", "minimal"] {
+        let manifest = systems.definitions().system(name).unwrap();
+        for service in &manifest.services {
+            let all = Source::Kernel("devices".into());
+            let has_all = service.caps.iter().any(|grant| grant.source == all);
+            assert_eq!(has_all, service.name == DEVMGR, "{} of {name}", service.name);
+        }
+    }
+}
+
+#[test]
 fn every_service_is_sound_beside_those_it_needs() {
     let systems = cue::load(&copy("services", |text| text)).unwrap();
     let facts = Facts::new(programs(), 1 << 18);
     let names: Vec<&str> = systems.definitions().services().collect();
     for name in names {
-        let uses = ["serial", "console", "testport", name].map(|name| format!("\"{name}\""));
-        let uses = if uses[..3].contains(&uses[3]) { uses[..3].join(",") } else { uses.join(",") };
+        let uses = ["serial", "console", "testport", "devmgr", name].map(|name| format!("\"{name}\""));
+        let uses = if uses[..4].contains(&uses[4]) { uses[..4].join(",") } else { uses.join(",") };
         let own = capos_manifest::export::Json::parse(&format!("{{\"use\": [{uses}]}}")).unwrap();
         let manifest = systems.compose("alone", &own).unwrap();
         systems.check(&manifest, &facts).unwrap_or_else(|error| panic!("{error}"));
