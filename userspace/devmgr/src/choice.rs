@@ -28,7 +28,7 @@ pub fn number(owner: u64) -> Option<u32> {
     owner.checked_sub(1).map(|badge| badge as u32)
 }
 
-/// Chooses for a driver that is to have device `wanted` of the manifest. It has one at a time: what is left of its predecessor comes first.
+/// Chooses for a driver that is to have device `wanted` of the manifest. It has one at a time: while its predecessor has one, there is none for it.
 pub fn choose<'a>(matches: &'a [PciMatch], wanted: u32, functions: &[ListResults]) -> Choice<'a> {
     let there: Vec<&ListResults> =
         functions.iter().filter(|it| !it.bridge && it.state != DeviceState::Gone).collect();

@@ -28,6 +28,11 @@ impl Killer {
         Killer { services, timer, victims, kills, life_ms, rng: RefCell::new(Rng::new(seed)) }
     }
 
+    /// Has another instance take over from this service.
+    pub async fn replace(&self, name: &str) -> Result<u32, CallError> {
+        self.services.replace(name, name).await
+    }
+
     /// Kills as often as it was told; how often that was.
     pub async fn all(&self) -> Result<u64, CallError> {
         let mut done = 0;

@@ -55,6 +55,9 @@ async fn all(probe: &Probe) -> Result<(), CallError> {
     let Probe { report, devices, killer, clients } = probe;
     clients.each_once().await?;
     Rc::clone(clients).start();
+    for name in clients.drivers() {
+        report.works("another instance takes the device over", killer.replace(name).await);
+    }
     let kills = killer.all().await?;
     clients.stop().await;
     // Whoever was killed last is started again, and gets its device.
