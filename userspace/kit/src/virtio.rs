@@ -8,11 +8,11 @@ use capos_pci::virtio::{Block, blocks};
 use capos_pci::{Address, Bar, Config, Header, Space};
 use capos_virtio::register::{Register, Width, Window};
 use capos_virtio::split::Memory;
-use capos_virtio::{DeviceFault, Layout, Step, Transport};
+use capos_virtio::{DeviceFault, Interface, Layout, Step, Transport};
 use core::fmt;
 use core::sync::atomic::{Ordering, fence};
 use rt::CallError;
-use rt::generated::{DeviceClient, DeviceMmioClient, DeviceQueueClient, TimerClient};
+use rt::generated::{DeviceClient, DeviceMmioClient, DeviceQueueClient, IoPortClient, TimerClient};
 use rt::region::Region;
 use rt::schema::virtual_memory::Protection;
 
@@ -21,6 +21,8 @@ const PAGE: u64 = 4096;
 
 /// Base address registers of a function.
 const BARS: usize = 6;
+/// The one of the legacy interface.
+const LEGACY_BAR: u8 = 0;
 
 /// Why a device does not work.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,15 +69,17 @@ impl Config for ConfigSpace<'_> {
     fn write8(&self, _: Address, _: u16, _: u8) {}
 }
 
-/// The registers of a modern device.
+/// The registers of a device.
 pub struct Registers {
     bars: [Option<DeviceMmioClient>; BARS],
+    /// Those of the legacy interface, if there is no other.
+    ports: Option<IoPortClient>,
     /// Base address register and offset of each window that there is.
     places: Vec<(Window, u8, u32)>,
 }
 
 impl Registers {
-    /// As its capabilities say (virtio 1.2, 4.1.4).
+    /// As its capabilities say (virtio 1.2, 4.1.4); without any it is a legacy device (4.1.4.8).
     pub fn find(device: &DeviceClient) -> Result<Registers, Error> {
         let mut numbers = 0..;
         let bars = [(); BARS].map(|()| device.window_blocking(numbers.next().unwrap_or(0)).ok());
@@ -102,19 +106,49 @@ impl Registers {
             let offset = u32::try_from(found.offset).map_err(|_| Error::NoRegisters(window))?;
             places.push((window, found.bar, offset));
         }
-        Ok(Registers { bars, places })
+        let ports = match places.is_empty() {
+            true => Some(device.ports_blocking(LEGACY_BAR)?),
+            false => None,
+        };
+        Ok(Registers { bars, ports, places })
+    }
+
+    /// Which interface they are of.
+    pub fn interface(&self) -> Interface {
+        if self.ports.is_some() { Interface::Legacy } else { Interface::Modern }
     }
 
     /// Reads a register.
     pub fn read(&self, register: Register) -> Result<u32, Error> {
+        if let Some((ports, offset)) = self.port(register) {
+            return Ok(match register.width {
+                Width::Bits8 => ports.read8_blocking(offset)?.into(),
+                Width::Bits16 => ports.read16_blocking(offset)?.into(),
+                Width::Bits32 => ports.read32_blocking(offset)?,
+            });
+        }
         let (window, offset, width) = self.place(register)?;
         Ok(window.read_blocking(offset, width)? as u32)
     }
 
     /// Writes a register.
     pub fn write(&self, register: Register, value: u32) -> Result<(), Error> {
+        if let Some((ports, offset)) = self.port(register) {
+            let written = match register.width {
+                Width::Bits8 => ports.write8_blocking(offset, value as u8),
+                Width::Bits16 => ports.write16_blocking(offset, value as u16),
+                Width::Bits32 => ports.write32_blocking(offset, value),
+            };
+            return Ok(written?);
+        }
         let (window, offset, width) = self.place(register)?;
         Ok(window.write_blocking(offset, width, value.into())?)
+    }
+
+    /// Where a register of the legacy interface is.
+    fn port(&self, register: Register) -> Option<(&IoPortClient, u16)> {
+        let ports = self.ports.as_ref().filter(|_| register.window == Window::Legacy)?;
+        Some((ports, u16::try_from(register.offset).ok()?))
     }
 
     fn place(&self, register: Register) -> Result<(&DeviceMmioClient, u32, u8), Error> {

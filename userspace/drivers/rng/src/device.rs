@@ -4,7 +4,7 @@ use crate::stock::Stock;
 use alloc::rc::Rc;
 use alloc::vec;
 use capos_virtio::rng::{Filled, Rng, wish};
-use capos_virtio::{DeviceFault, Interface, Transport};
+use capos_virtio::{DeviceFault, Transport};
 use core::cell::RefCell;
 use core::convert::Infallible;
 use kit::device::{claim, is_settled};
@@ -46,7 +46,7 @@ impl Parts {
         let registers = Registers::find(function)?;
         let pool = function.pool_blocking(ADDRESS_BITS, BUFFER_BITS)?;
         let buffer = Buffer::allocate(&pool, 1)?;
-        let mut transport = Transport::new(Interface::Modern, wish(1));
+        let mut transport = Transport::new(registers.interface(), wish(1));
         let queues = bring_up(function, &registers, &mut transport, timer).await?;
         let queue = queues.into_iter().next().ok_or(DeviceFault::NoQueue(0))?;
         let mut pieces = (buffer.token()..).step_by(LENGTH as usize);
