@@ -298,7 +298,7 @@ impl<'a> Watch<'a> {
         if !heard.is_empty() {
             // As above.
             let _ = self.logs.gdb.write_all(&heard);
-            self.session.feed(&heard);
+            self.session.hear(&heard);
         }
         match guest.signal(patience) {
             Signal::Serial(bytes) => {
@@ -335,7 +335,7 @@ impl<'a> Watch<'a> {
         self.accepted |= line.contains("\"return\"");
         if let Some(text) = monitor::seen(line, self.session.passed()) {
             // Not the machine's own words: they are no part of `serial.log`, nor of what the rules are applied to.
-            self.session.feed(text.as_bytes());
+            self.session.hear(text.as_bytes());
         }
         match monitor::notice(line) {
             Some(Notice::Reset) => self.seen.reset = true,

@@ -90,6 +90,12 @@ impl Session {
         self.plain.push(bytes, &mut self.pending);
     }
 
+    /// Takes what was seen from outside. The terminal's text may be in the middle of an escape sequence, with which it has nothing to do.
+    pub fn hear(&mut self, bytes: &[u8]) {
+        self.fresh = true;
+        Plain::default().push(bytes, &mut self.pending);
+    }
+
     /// What the last waiting step passed over, its match included.
     pub fn passed(&self) -> &str {
         &self.passed

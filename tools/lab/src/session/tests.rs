@@ -48,8 +48,12 @@ fn what_was_looked_at_arrives_as_text() {
     let mut session = session("session = [{ look = 'pages' }, { match = 'writable (\\d)' }]");
     assert_eq!(session.next(ZERO), Next::Look(Look::Pages));
     assert!(matches!(session.next(ZERO), Next::Wait(_)));
-    session.feed(b"writable 0");
+    // The prompt is being drawn.
+    session.feed(b"\x1b[");
+    session.hear(b"writable 0");
+    session.feed(b"K");
     assert_eq!(session.next(ZERO), Next::Done);
+    assert_eq!(session.passed(), "writable 0");
 }
 
 #[test]
