@@ -127,6 +127,10 @@ impl Function {
         state.record.start().map_err(refusal)?;
         change_command(&pci::Access, self.pci.address, 0, command::BUS_MASTER);
         self.note(Event::Started, &state, 0);
+        // What the device had before its reset, which it is through with now.
+        let kept = state.kept.take();
+        drop(state);
+        drop(kept);
         Ok(())
     }
 

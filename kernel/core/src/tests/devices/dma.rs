@@ -144,6 +144,28 @@ fn what_the_device_has_stays_until_it_is_through_with_it() {
 }
 
 #[test]
+fn what_the_device_had_before_a_reset_goes_when_it_is_through_with_it() {
+    let world = World::new();
+    let edu = plug();
+    let driver = Driver::new(&world);
+    let pool = driver.pool();
+    let (_, token) = driver.buffer(pool, 2);
+    let queue = driver.queue();
+    describe(&driver, queue, [token, 0x4_0000, 100, 1]);
+    driver.publish(queue).expect("a good one");
+    let account = driver.user.process().account.clone();
+    driver.reset().expect("claimed");
+    assert!(account.used(Resource::DmaPages) >= 2, "it still copies");
+    assert_eq!(exception(driver.call(device::START)), ExceptionCode::WrongState);
+    // A second reset changes nothing about that.
+    driver.reset().expect("claimed");
+    assert!(account.used(Resource::DmaPages) >= 2);
+    edu.finish();
+    driver.call(device::START).expect("it is quiet");
+    assert_eq!(account.used(Resource::DmaPages), 0);
+}
+
+#[test]
 fn there_is_one_pool_and_no_queue_without_it() {
     let world = World::new();
     plug();
