@@ -1,8 +1,10 @@
 //! Plain types that both machines share.
 
+use crate::device::Registers as DeviceRegisters;
 use crate::mem::Frames;
 use crate::sync::{OutOfMemory, Ref};
 use alloc::vec::Vec;
+use capos_pci::Msi;
 
 /// Why memory was not given out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -254,6 +256,29 @@ pub const fn message(address: u32, entry: u16) -> u32 {
 /// The function and entry that a [`message`] stands for; `None` for a line.
 pub const fn message_source(number: u32) -> Option<(u32, u32)> {
     if number >> 31 == 0 { None } else { Some((number >> 11 & 0xffff, number & 0x7ff)) }
+}
+
+/// One of a function's messages.
+pub struct MessageEntry {
+    /// bus << 8 | device << 3 | function.
+    pub function: u32,
+    /// Which of the function's messages.
+    pub entry: u16,
+    /// Where its address and data are.
+    pub place: MessagePlace,
+}
+
+/// Where the address and data of a message are.
+pub enum MessagePlace {
+    /// In an entry of a table (PCI Express 6.0, 7.7.2), which begins at `offset` of these registers.
+    Table {
+        /// The registers that the table lies in.
+        table: DeviceRegisters,
+        /// Where the table begins there.
+        offset: u64,
+    },
+    /// In configuration space: the function has one message only.
+    Configuration(Msi),
 }
 
 /// Why a line was not given out.

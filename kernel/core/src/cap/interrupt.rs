@@ -11,10 +11,10 @@ use capos_mem::Resource;
 use capos_schema::interrupt::WaitResults;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel_hal::account::Account;
-use kernel_hal::irq::{self, MessageEntry};
+use kernel_hal::irq;
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Lock, OutOfMemory, Ref};
-use kernel_hal::{IRQ_PLACES, IrqError, IrqLine, PciLine};
+use kernel_hal::{IRQ_PLACES, IrqError, IrqLine, MessageEntry, PciLine};
 
 struct State {
     count: u64,

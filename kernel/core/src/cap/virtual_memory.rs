@@ -139,14 +139,18 @@ fn at_once_or(
     }
 }
 
-/// The exception that an error of an address space is.
 pub(super) fn refuse(error: VmError) -> Outcome {
-    Outcome::exception(match error {
+    Outcome::exception(exception(error))
+}
+
+/// The exception that an error of an address space is.
+pub(crate) fn exception(error: VmError) -> ExceptionCode {
+    match error {
         VmError::InvalidArgument => ExceptionCode::InvalidArgument,
         VmError::Exists => ExceptionCode::Exists,
         VmError::NotFound => ExceptionCode::NotFound,
         VmError::Denied => ExceptionCode::Denied,
         VmError::OutOfMemory => ExceptionCode::OutOfMemory,
         VmError::BudgetExhausted => ExceptionCode::BudgetExhausted,
-    })
+    }
 }

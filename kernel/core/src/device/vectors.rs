@@ -8,8 +8,8 @@ use capos_abi::ExceptionCode;
 use capos_ledger::Item;
 use capos_pci::{change_command, command};
 use kernel_hal::account::Account;
-use kernel_hal::irq::{MessageEntry, MessagePlace};
 use kernel_hal::sync::Ref;
+use kernel_hal::{MessageEntry, MessagePlace};
 use kernel_hal::{Width, pci};
 
 /// Where the mask is in an entry of the table (PCI 3.0, 6.8.2.9).

@@ -2,7 +2,7 @@
 
 use super::function::{Function, Mapping, State};
 use super::{Refused, history};
-use crate::cap::leases;
+use crate::cap::{leases, virtual_memory};
 use crate::task::process::{Process, whole_pages};
 use crate::task::registry;
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use capos_pci::{Bar, Function as Pci, Space};
 use core::ops::Range;
 use kernel_hal::device::Registers;
 use kernel_hal::sync::Ref;
-use kernel_hal::{MemError, PagesError, Protection, VmError, Width, mem::Frames};
+use kernel_hal::{MemError, PagesError, Protection, Width, mem::Frames};
 
 /// Pieces of one function's registers that are mapped at a time.
 const MAPPINGS_MAX: usize = 64;
@@ -250,7 +250,7 @@ impl Function {
             while process.space.withdraw(number) {}
             self.forget_mapping(generation, number);
         }
-        if stale { Err(ExceptionCode::Disconnected) } else { mapped.map_err(refused_by_space) }
+        if stale { Err(ExceptionCode::Disconnected) } else { mapped.map_err(virtual_memory::exception) }
     }
 
     /// Forgets those that their processes have taken out themselves, when there are many.
@@ -287,18 +287,6 @@ impl Function {
     /// A driver was refused a register.
     pub fn note_refused(&self, generation: u32, register: u64) {
         history::add(Event::RegisterRefused, self.address(), generation, register);
-    }
-}
-
-/// What the caller is told when its memory does not take registers.
-fn refused_by_space(error: VmError) -> Refused {
-    match error {
-        VmError::InvalidArgument => ExceptionCode::InvalidArgument,
-        VmError::Exists => ExceptionCode::Exists,
-        VmError::NotFound => ExceptionCode::NotFound,
-        VmError::Denied => ExceptionCode::Denied,
-        VmError::OutOfMemory => ExceptionCode::OutOfMemory,
-        VmError::BudgetExhausted => ExceptionCode::BudgetExhausted,
     }
 }
 

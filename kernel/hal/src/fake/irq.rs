@@ -1,10 +1,8 @@
 //! Interrupt lines 0 to 15, fired by the test through the handler.
 
 use super::cpu;
-use super::device::Registers;
 use crate::lines::{Lines, Wire};
-use crate::types::{IrqError, IrqInfo, IrqLine, PciLine, message};
-use capos_pci::Msi;
+use crate::types::{IrqError, IrqInfo, IrqLine, MessageEntry, PciLine, message};
 
 struct Source {
     is_message: bool,
@@ -22,29 +20,6 @@ impl Wire for Source {
     fn tells_once(&self) -> bool {
         self.is_message
     }
-}
-
-/// One of a function's messages.
-pub struct MessageEntry {
-    /// bus << 8 | device << 3 | function.
-    pub function: u32,
-    /// Which of the function's messages.
-    pub entry: u16,
-    /// Where its address and data are.
-    pub place: MessagePlace,
-}
-
-/// Where the address and data of a message are.
-pub enum MessagePlace {
-    /// In an entry of a table, which begins at `offset` of these registers.
-    Table {
-        /// The registers that the table lies in.
-        table: Registers,
-        /// Where the table begins there.
-        offset: u64,
-    },
-    /// In configuration space: the function has one message only.
-    Configuration(Msi),
 }
 
 /// Takes a message of a function, masked. Tests fire it by its number, [`message`].

@@ -8,9 +8,11 @@ use super::iommu::{self, Origin};
 use super::pci;
 use super::traps::vectors;
 use crate::lines::{Lines, Wire};
-use crate::types::{IRQ_PLACES, IrqError, IrqInfo, IrqLine, PciLine, Width, message};
+use crate::types::{
+    IRQ_PLACES, IrqError, IrqInfo, IrqLine, MessageEntry, MessagePlace, PciLine, Width, message,
+};
 use capos_iommu::Interrupt;
-use capos_pci::{Address, Msi};
+use capos_pci::Address;
 
 static LINES: Lines<Source> = Lines::new();
 
@@ -68,29 +70,6 @@ impl Source {
             Source::Message(message) => message.origin,
         }
     }
-}
-
-/// One of a function's messages.
-pub struct MessageEntry {
-    /// bus << 8 | device << 3 | function.
-    pub function: u32,
-    /// Which of the function's messages.
-    pub entry: u16,
-    /// Where its address and data are.
-    pub place: MessagePlace,
-}
-
-/// Where the address and data of a message are.
-pub enum MessagePlace {
-    /// In an entry of a table (PCI Express 6.0, 7.7.2), which begins at `offset` of these registers.
-    Table {
-        /// The registers that the table lies in.
-        table: Registers,
-        /// Where the table begins there.
-        offset: u64,
-    },
-    /// In configuration space: the function has one message only.
-    Configuration(Msi),
 }
 
 struct Message {
