@@ -149,6 +149,14 @@ impl<'a> Call<'a> {
         drop(entry);
     }
 
+    /// Answers with a facet of what is called.
+    pub fn reply_with_facet(&mut self, object: Object, message: &impl Encode) -> Outcome {
+        match self.give_facet(object) {
+            Ok(()) => self.reply(message),
+            Err(outcome) => outcome,
+        }
+    }
+
     /// Like [`Call::give_facet`] for what `make` brings about. When that cannot be undone, the caller's table must have room for it before.
     pub fn give_facet_of(
         &mut self,

@@ -8,10 +8,8 @@ use super::io_port::IoPort;
 use super::{Call, Object, Outcome};
 use crate::device::config;
 use crate::device::function::Claim;
-use crate::device::outcome;
 use crate::device::windows::Window;
 use capos_abi::ExceptionCode;
-use capos_schema::Encode;
 use capos_schema::device::{
     ConfigParams, ConfigResults, InfoResults, InterruptParams, InterruptResults, PoolParams, PoolResults,
     PortsParams, PortsResults, ProveResults, QueueParams, QueueResults, ResetResults, WindowParams,
@@ -81,15 +79,15 @@ impl Device {
             return Outcome::exception(ExceptionCode::NotFound);
         }
         let window = DeviceMmio::new(function, generation, params.bar);
-        give(call, Object::DeviceMmio(window), &WindowResults)
+        call.reply_with_facet(Object::DeviceMmio(window), &WindowResults)
     }
 
     pub(super) fn interrupt(&self, call: &mut Call<'_>, params: InterruptParams) -> Outcome {
         self.is_driven_by(call);
         let account = call.process().account.clone();
         match self.claim.function().interrupt(self.claim.generation(), params.index, &account) {
-            Ok(interrupt) => give(call, Object::Interrupt(interrupt), &InterruptResults),
-            Err(refused) => outcome(refused),
+            Ok(interrupt) => call.reply_with_facet(Object::Interrupt(interrupt), &InterruptResults),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
@@ -117,13 +115,13 @@ impl Device {
     pub(super) fn start(&self, call: &mut Call<'_>) -> Outcome {
         self.is_driven_by(call);
         let started = self.claim.function().start(self.claim.generation());
-        started.map_or_else(outcome, |()| Outcome::EMPTY)
+        started.map_or_else(Outcome::exception, |()| Outcome::EMPTY)
     }
 
     pub(super) fn reset(&self, call: &mut Call<'_>) -> Outcome {
         match self.claim.function().reset(self.claim.generation()) {
             Ok(generation) => call.reply(&ResetResults { generation }),
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 }
@@ -137,7 +135,7 @@ impl Device {
         drop(state);
         let Some(length) = found else { return Outcome::exception(ExceptionCode::NotFound) };
         match IoPort::of_device(function, generation, params.bar, length as u32) {
-            Ok(ports) => give(call, Object::IoPort(ports), &PortsResults),
+            Ok(ports) => call.reply_with_facet(Object::IoPort(ports), &PortsResults),
             Err(OutOfMemory) => Outcome::exception(ExceptionCode::OutOfMemory),
         }
     }
@@ -145,20 +143,12 @@ impl Device {
     pub(super) fn prove(&self, call: &mut Call<'_>) -> Outcome {
         match self.claim.function().prove(self.claim.generation()) {
             Ok(proven) => call.reply(&ProveResults { proven }),
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
     pub(super) fn distrust(&self, _call: &mut Call<'_>) -> Outcome {
         let distrusted = self.claim.function().distrust(self.claim.generation());
-        distrusted.map_or_else(outcome, |()| Outcome::EMPTY)
-    }
-}
-
-/// Answers with a capability.
-fn give(call: &mut Call<'_>, object: Object, results: &impl Encode) -> Outcome {
-    match call.give_facet(object) {
-        Ok(()) => call.reply(results),
-        Err(outcome) => outcome,
+        distrusted.map_or_else(Outcome::exception, |()| Outcome::EMPTY)
     }
 }

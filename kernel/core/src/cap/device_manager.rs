@@ -4,7 +4,7 @@ use super::device::Device;
 use super::{Call, Object, Outcome};
 use crate::device::audit::{self, Findings};
 use crate::device::function::Claim;
-use crate::device::{outcome, registry};
+use crate::device::registry;
 use capos_abi::ExceptionCode;
 use capos_ledger::{Backend, Item, Phase};
 use capos_schema::device_manager::{
@@ -70,11 +70,8 @@ impl DeviceManager {
         let function = registry::find(params.address);
         let claim = function.and_then(|function| Claim::take(&function, params.owner, params.policy));
         match claim {
-            Ok(claim) => match call.give_facet(Object::Device(Device::new(claim))) {
-                Ok(()) => call.reply(&ClaimResults),
-                Err(outcome) => outcome,
-            },
-            Err(refused) => outcome(refused),
+            Ok(claim) => call.reply_with_facet(Object::Device(Device::new(claim)), &ClaimResults),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
@@ -101,7 +98,7 @@ impl DeviceManager {
         };
         match function.settle() {
             Ok(settled) => call.reply(&SettleResults { settled }),
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `DeviceMmio`: registers of a device.
 
 use super::{Call, Outcome};
+use crate::device::Refused;
 use crate::device::function::Function;
-use crate::device::{Refused, outcome};
 use capos_abi::{ExceptionCode, TransportError};
 use capos_schema::device_mmio::{
     BatchParams, BatchResults, InfoResults, MapParams, MapResults, ReadParams, ReadResults, WriteParams,
@@ -66,7 +66,7 @@ impl DeviceMmio {
         match self.function.of(self.generation).map(|state| state.window(self.bar).map_or(0, |it| it.size()))
         {
             Ok(size) => call.reply(&InfoResults { size }),
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
@@ -77,7 +77,7 @@ impl DeviceMmio {
     pub(super) fn read(&self, call: &mut Call<'_>, params: ReadParams) -> Outcome {
         match self.read_one(u64::from(params.offset), params.width) {
             Ok(value) => call.reply(&ReadResults { value }),
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
@@ -89,7 +89,7 @@ impl DeviceMmio {
     pub(super) fn write(&self, _call: &mut Call<'_>, params: WriteParams) -> Outcome {
         match self.write_one(&params) {
             Ok(()) => Outcome::EMPTY,
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
@@ -97,7 +97,7 @@ impl DeviceMmio {
         if refused == ExceptionCode::Denied {
             self.function.note_refused(self.generation, u64::from(self.bar) << 32 | u64::from(offset));
         }
-        outcome(refused)
+        Outcome::exception(refused)
     }
 
     pub(super) fn batch(&self, call: &mut Call<'_>, params: BatchParams<'_>) -> Outcome {

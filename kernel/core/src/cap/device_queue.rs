@@ -3,7 +3,6 @@
 use super::memory_object::MemoryObject;
 use super::{Call, Object, Outcome};
 use crate::device::function::Function;
-use crate::device::outcome;
 use crate::device::queue::Done;
 use capos_schema::device_queue::{CompletionResults, InfoResults, PublishResults, SubmissionResults};
 use kernel_hal::sync::Ref;
@@ -43,19 +42,17 @@ impl DeviceQueue {
                     bell_value: value.unwrap_or(0),
                 })
             }
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
     pub(super) fn submission(&self, call: &mut Call<'_>) -> Outcome {
         match self.function.submission(self.generation, self.index) {
-            Ok((frames, pages)) => {
-                match call.give_facet(Object::MemoryObject(MemoryObject::part_of(frames, pages))) {
-                    Ok(()) => call.reply(&SubmissionResults),
-                    Err(outcome) => outcome,
-                }
-            }
-            Err(refused) => outcome(refused),
+            Ok((frames, pages)) => call.reply_with_facet(
+                Object::MemoryObject(MemoryObject::part_of(frames, pages)),
+                &SubmissionResults,
+            ),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
@@ -63,12 +60,9 @@ impl DeviceQueue {
         match self.function.completion(self.generation, self.index) {
             Ok((frames, first, pages)) => {
                 let object = MemoryObject::read_only_part(frames, first, pages);
-                match call.give_facet(Object::MemoryObject(object)) {
-                    Ok(()) => call.reply(&CompletionResults),
-                    Err(outcome) => outcome,
-                }
+                call.reply_with_facet(Object::MemoryObject(object), &CompletionResults)
             }
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
@@ -77,7 +71,7 @@ impl DeviceQueue {
             Ok(Done { published, completed, more, .. }) => {
                 call.reply(&PublishResults { published, completed, more })
             }
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::memory_object::MemoryObject;
 use super::{Call, Object, Outcome};
 use crate::device::buffers::Buffer;
-use crate::device::outcome;
 use capos_abi::PAGE_SIZE;
 use capos_schema::dma_buffer::{InfoResults, MemoryResults};
 use kernel_hal::sync::Ref;
@@ -30,17 +29,16 @@ impl DmaBuffer {
             Ok((_, pages)) => {
                 call.reply(&InfoResults { token: self.buffer.token(), size: (pages * PAGE_SIZE) as u64 })
             }
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
     pub(super) fn memory(&self, call: &mut Call<'_>) -> Outcome {
         match self.buffer.memory() {
-            Ok((frames, _)) => match call.give_facet(Object::MemoryObject(MemoryObject::new(frames))) {
-                Ok(()) => call.reply(&MemoryResults),
-                Err(outcome) => outcome,
-            },
-            Err(refused) => outcome(refused),
+            Ok((frames, _)) => {
+                call.reply_with_facet(Object::MemoryObject(MemoryObject::new(frames)), &MemoryResults)
+            }
+            Err(refused) => Outcome::exception(refused),
         }
     }
 }

@@ -4,7 +4,6 @@ use super::dma_buffer::DmaBuffer;
 use super::{Call, Object, Outcome};
 use crate::device::buffers::Buffer;
 use crate::device::function::Function;
-use crate::device::outcome;
 use capos_schema::dma_pool::{AllocateParams, AllocateResults, ProofResults, UsageResults};
 use kernel_hal::sync::Ref;
 
@@ -29,11 +28,8 @@ impl DmaPool {
     pub(super) fn allocate(&self, call: &mut Call<'_>, params: AllocateParams) -> Outcome {
         let account = call.process().account.clone();
         match Buffer::new(&self.function, self.generation, params.pages, &account) {
-            Ok(buffer) => match call.give_facet(Object::DmaBuffer(DmaBuffer::new(buffer))) {
-                Ok(()) => call.reply(&AllocateResults),
-                Err(outcome) => outcome,
-            },
-            Err(refused) => outcome(refused),
+            Ok(buffer) => call.reply_with_facet(Object::DmaBuffer(DmaBuffer::new(buffer)), &AllocateResults),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
@@ -41,7 +37,7 @@ impl DmaPool {
         let account = call.process().account.clone();
         match self.function.proof(self.generation, &account) {
             Ok((token, size)) => call.reply(&ProofResults { token, size: size as u32 }),
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 
@@ -49,7 +45,7 @@ impl DmaPool {
         let usage = self.function.of(self.generation).map(|state| state.usage());
         match usage {
             Ok((buffers, pages, pinned)) => call.reply(&UsageResults { buffers, pages, pinned }),
-            Err(refused) => outcome(refused),
+            Err(refused) => Outcome::exception(refused),
         }
     }
 }

@@ -14,9 +14,6 @@ impl InterruptController {
             Ok(interrupt) => interrupt,
             Err(error) => return Outcome::exception(error.code()),
         };
-        match call.give_facet(Object::Interrupt(interrupt)) {
-            Ok(()) => call.reply(&IsaResults),
-            Err(outcome) => outcome,
-        }
+        call.reply_with_facet(Object::Interrupt(interrupt), &IsaResults)
     }
 }

@@ -153,9 +153,6 @@ impl MemoryObject {
             Some(MemoryObject { frames: frames.clone(), extent: Extent::new(first, pages, self.writable()) })
         });
         let Some(part) = placed else { return Outcome::exception(ExceptionCode::InvalidArgument) };
-        match call.give_facet(Object::MemoryObject(part)) {
-            Ok(()) => call.reply(&PartResults),
-            Err(outcome) => outcome,
-        }
+        call.reply_with_facet(Object::MemoryObject(part), &PartResults)
     }
 }

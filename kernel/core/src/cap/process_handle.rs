@@ -135,10 +135,7 @@ impl ProcessHandle {
     }
 
     pub(super) fn watch(&self, call: &mut Call<'_>) -> Outcome {
-        match call.give_facet(Object::ProcessWatch(ProcessWatch::new(self.process().clone()))) {
-            Ok(()) => call.reply(&WatchResults),
-            Err(outcome) => outcome,
-        }
+        call.reply_with_facet(Object::ProcessWatch(ProcessWatch::new(self.process().clone())), &WatchResults)
     }
 
     pub(super) fn kill(&self, call: &mut Call<'_>) -> Outcome {
@@ -275,9 +272,6 @@ impl ProcessHandle {
             Ok(debug) => debug,
             Err(code) => return Outcome::exception(code),
         };
-        match call.give_facet(Object::ProcessDebug(debug)) {
-            Ok(()) => call.reply(&DebugResults),
-            Err(outcome) => outcome,
-        }
+        call.reply_with_facet(Object::ProcessDebug(debug), &DebugResults)
     }
 }

@@ -229,15 +229,13 @@ impl State {
 /// That somebody has a function. What all copies of the capability share; with the last of them it is given up.
 pub(crate) struct Claim {
     function: Ref<Function>,
-    /// Whether it was taken: without memory for the claim itself nothing was.
-    taken: bool,
 }
 
 impl Claim {
     /// Takes it. `owner` is what the manager calls who gets it, `policy` names its class.
     pub fn take(function: &Ref<Function>, owner: u64, policy: &str) -> Result<Ref<Claim>, Refused> {
         function.claim(owner, policy)?;
-        let claim = Claim { function: function.clone(), taken: true };
+        let claim = Claim { function: function.clone() };
         // Without memory for it its own drop gives the function back.
         Ref::try_new(claim).map_err(|OutOfMemory| ExceptionCode::OutOfMemory)
     }
@@ -255,8 +253,6 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if self.taken {
-            self.function.give_up();
-        }
+        self.function.give_up();
     }
 }

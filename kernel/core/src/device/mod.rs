@@ -22,7 +22,6 @@ pub(crate) mod translation;
 pub(crate) mod vectors;
 pub(crate) mod windows;
 
-use crate::cap::Outcome;
 use capos_abi::ExceptionCode;
 use capos_ledger::Refusal;
 
@@ -36,9 +35,4 @@ pub(crate) fn refusal(refusal: Refusal) -> ExceptionCode {
         Refusal::NotQuiet | Refusal::NotClaimed => ExceptionCode::WrongState,
         Refusal::Gone | Refusal::Stale => ExceptionCode::Disconnected,
     }
-}
-
-/// The answer to a call that was refused.
-pub(crate) fn outcome(refused: Refused) -> Outcome {
-    Outcome::exception(refused)
 }
