@@ -30,14 +30,20 @@ const EDGES: [u64; 20] = [
     u64::MAX,
 ];
 
+/// One step of splitmix64 (Steele, Lea and Flood 2014).
+#[inline]
+pub(crate) fn mix(seed: u64) -> u64 {
+    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 impl Rng {
     /// From a seed; every seed gives another sequence.
     pub fn new(seed: u64) -> Rng {
-        // One step of splitmix64, so that neighbouring seeds have nothing in common. The state must not be zero.
-        let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Rng { state: (mixed ^ (mixed >> 31)) | 1 }
+        // Mixed, so that neighbouring seeds have nothing in common. The state must not be zero.
+        Rng { state: mix(seed) | 1 }
     }
 
     /// The next 64 bits.
