@@ -33,7 +33,8 @@ interface Device $Capos.kernelHosted {
   # Makes queue `index` of so many entries and tells the device where it is. Its memory is paid as `pool`'s, which has to be there.
 
   start @6 () -> ();
-  # It may reach memory from now on. `wrongState` while it is not through its reset: ask again.
+  # It may reach memory from now on. `wrongState` while it is not through its reset: ask again. `unsupported` for one of which nothing is
+  # known, unless it is behind an IOMMU that was seen to translate for it; `denied` where an IOMMU is demanded, and none holds this function any more.
 
   ports @10 (bar :UInt8) -> (ports :IoPort);
   # What base address register `bar` shows, if that is I/O ports.

@@ -35,7 +35,8 @@ interface DeviceManager $Capos.kernelHosted {
   claim @1 (address :UInt32, policy :Text, owner :UInt64) -> (device :Device);
   # The function, for a driver. `policy` names what the kernel is to know about such devices: which registers may be written, how it is made
   # quiet, how its descriptors are translated. `owner` is for the manager to see in `list` whose it is. `exists` while somebody has it,
-  # `notFound` when there is no such function or policy, `unsupported` when it does not look as the policy wants it, `wrongState` while it is draining.
+  # `notFound` when there is no such function or policy, `unsupported` when it does not look as the policy wants it, `wrongState` while it is draining,
+  # `denied` for bridges, and where an IOMMU is demanded and none keeps the function to what it is given.
 
   audit @3 (cursor :UInt32) -> (address :UInt32, mappedPages :UInt32, vectors :UInt32, buffers :UInt32, queues :UInt32, keptPages :UInt32, next :UInt32, wrong :Text);
   # Goes over the books of the first function at or after `cursor` that was ever claimed; `notFound` when there is none. `keptPages` is what is kept
@@ -45,4 +46,9 @@ interface DeviceManager $Capos.kernelHosted {
 
   settle @2 (address :UInt32) -> (settled :Bool);
   # Looks once more at a function that is draining. True when it is free now.
+
+  demandIommu @4 ();
+  # From now on, until the machine is started anew, no function reaches memory but through an IOMMU. One that goes past it, or behind which
+  # interrupts can be forged, does not count (`claim` and `Device.start` answer `denied`). One that is yet to be seen translating for a function
+  # does, until the function's driver says that it does not; what the device is told meanwhile is the kernel's to say.
 }

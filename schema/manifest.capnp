@@ -10,11 +10,21 @@ struct SystemManifest {
   onPanic @3 :PanicAction;
   seed @4 :UInt64;
   # For the lab: makes runs repeatable. 0 otherwise.
+  iommu @5 :Iommu;
 }
 
 enum PanicAction {
   halt @0;
   reboot @1;
+}
+
+enum Iommu {
+  # What keeps devices from memory that they were not given.
+
+  optional @0;
+  # An IOMMU where there is one that was seen to; else the kernel, by translating what drivers write.
+  required @1;
+  # An IOMMU. Where there is none that was seen to, nobody is given a device that reaches memory.
 }
 
 struct Service {

@@ -34,8 +34,8 @@ pub use facts::{
 };
 pub use issue::{Field, Issue, Place};
 pub use model::{
-    Backoff, Budget, Escalate, Export, Follow, Grant, Health, Limit, Manifest, PanicAction, Restart, Service,
-    Source,
+    Backoff, Budget, Escalate, Export, Follow, Grant, Health, Iommu, Limit, Manifest, PanicAction, Restart,
+    Service, Source,
 };
 pub use order::{Cycle, providers, start_order};
 pub use wire::{ManifestError, decode, encode};

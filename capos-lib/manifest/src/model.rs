@@ -16,6 +16,18 @@ pub struct Manifest {
     pub on_panic: PanicAction,
     /// Makes runs repeatable in the lab; 0 otherwise.
     pub seed: u64,
+    /// What keeps devices from memory that they were not given.
+    pub iommu: Iommu,
+}
+
+/// What keeps devices from memory that they were not given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Iommu {
+    /// An IOMMU where there is one that was seen to; else the kernel.
+    #[default]
+    Optional,
+    /// An IOMMU, or nobody is given a device that reaches memory.
+    Required,
 }
 
 /// What the kernel does when it panics.

@@ -18,6 +18,8 @@ pub const CLAIM: u16 = 1;
 pub const SETTLE: u16 = 2;
 /// `audit`: Goes over the books of the first function at or after `cursor` that was ever claimed; `notFound` when there is none.
 pub const AUDIT: u16 = 3;
+/// `demandIommu`: From now on, until the machine is started anew, no function reaches memory but through an IOMMU.
+pub const DEMAND_IOMMU: u16 = 4;
 
 /// `DeviceState`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

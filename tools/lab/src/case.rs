@@ -195,7 +195,7 @@ pub struct System {
     pub uses: Vec<String>,
     /// More services, or changes to those: the form of `system.cue`.
     pub services: BTreeMap<String, serde_json::Value>,
-    /// Other fields of the system: `onPanic`, `seed`.
+    /// Other fields of the system: `onPanic`, `seed`, `iommu`.
     pub with: BTreeMap<String, serde_json::Value>,
     /// The host's checks of the manifest are left out, so that init has to refuse it.
     pub unchecked: bool,

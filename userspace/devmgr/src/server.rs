@@ -101,7 +101,13 @@ impl Server {
 
     /// Why one that was free is not to be had. Somebody has to know: it is not the driver's fault.
     fn why(&self, driver: &str, address: u32, policy: &str, error: CallError) -> Exception {
-        log::warn(format_args!("{driver} can not have function {address:#x} as `{policy}`: {error}"));
+        if error.exception() == Some(ExceptionCode::Denied) {
+            log::error(format_args!(
+                "{driver} can not have function {address:#x}: the manifest demands an IOMMU, and none is known to hold the device"
+            ));
+        } else {
+            log::warn(format_args!("{driver} can not have function {address:#x} as `{policy}`: {error}"));
+        }
         refused(error)
     }
 

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 use rt::generated::{
-    BootPackageClient, EndpointFactoryClient, InterruptControllerClient, IoPortClient, ProcessSpawnerClient,
-    SystemInfoClient, TimerClient,
+    BootPackageClient, DeviceManagerClient, EndpointFactoryClient, InterruptControllerClient, IoPortClient,
+    ProcessSpawnerClient, SystemInfoClient, TimerClient,
 };
 use rt::{Cap, CapId, Env, EnvError, Lent};
 
@@ -13,6 +13,7 @@ pub struct Kernel {
     pub spawner: ProcessSpawnerClient,
     pub system: SystemInfoClient,
     pub timer: TimerClient,
+    pub devices: DeviceManagerClient,
     pub ports: IoPortClient,
     pub lines: InterruptControllerClient,
     endpoints: Cap,
@@ -31,6 +32,7 @@ impl Kernel {
             spawner: env.client("spawner")?,
             system: env.client("system")?,
             timer: env.client("timer")?,
+            devices: env.client("devices")?,
             ports: env.client("io_ports")?,
             lines: env.client("irqs")?,
             endpoints: Cap::from_id(CapId::SELF_ENDPOINTS),

@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+mod demand;
 mod guard;
 mod instances;
 mod keeper;
@@ -21,6 +22,7 @@ mod startup;
 mod state;
 
 use alloc::rc::Rc;
+use capos_manifest::Iommu;
 use kit::service::serve;
 use rt::generated::TimerClient;
 use rt::serve::Receiver;
@@ -55,6 +57,12 @@ async fn start(kernel: kernel::Kernel) -> i64 {
         }
     };
     log::info(format_args!("system `{}`, {} services", plan.manifest.name, plan.manifest.services.len()));
+    if plan.manifest.iommu == Iommu::Required
+        && let Err(error) = demand::iommu(&kernel).await
+    {
+        log::error(format_args!("the manifest demands an IOMMU: {error}; nothing was started"));
+        return idle(&kernel.timer).await;
+    }
     let state = match State::new(kernel, plan).await {
         Ok(state) => Rc::new(state),
         Err(error) => {

@@ -5,14 +5,15 @@ use super::fields::Fields;
 use super::json::Json;
 use super::service;
 use crate::facts::{DEVICE_CLAIM, KERNEL_OBJECTS, SUPERVISOR, SUPERVISOR_EXPORTS};
-use crate::model::{Grant, Manifest, PanicAction, Service, Source};
+use crate::model::{Grant, Iommu, Manifest, PanicAction, Service, Source};
 use crate::suggest::did_you_mean;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-const SYSTEM: &[&str] = &["use", "services", "onPanic", "seed"];
+const SYSTEM: &[&str] = &["use", "services", "onPanic", "seed", "iommu"];
 const ON_PANIC: &[(&str, PanicAction)] = &[("halt", PanicAction::Halt), ("reboot", PanicAction::Reboot)];
+const IOMMU: &[(&str, Iommu)] = &[("optional", Iommu::Optional), ("required", Iommu::Required)];
 /// A system changes fields of a service, and single capabilities, exports and resources; these it replaces.
 const CHANGE_DEPTH: usize = 2;
 
@@ -20,6 +21,7 @@ const CHANGE_DEPTH: usize = 2;
 pub fn choices(field: &str) -> Option<Vec<&'static str>> {
     match field {
         "onPanic" => Some(ON_PANIC.iter().map(|(word, _)| *word).collect()),
+        "iommu" => Some(IOMMU.iter().map(|(word, _)| *word).collect()),
         "restart" => Some(service::RESTART.iter().map(|(word, _)| *word).collect()),
         "follow" => Some(service::FOLLOW.iter().map(|(word, _)| *word).collect()),
         "escalate" => Some(service::ESCALATE.iter().map(|(word, _)| *word).collect()),
@@ -67,7 +69,7 @@ impl Definitions {
         self.compose_at(&["systems", name], name, system)
     }
 
-    /// The manifest of a system of the caller's own, in the same form: `use`, `services`, `onPanic`, `seed`.
+    /// The manifest of a system of the caller's own, in the same form: `use`, `services`, `onPanic`, `seed`, `iommu`.
     pub fn compose(&self, name: &str, system: &Json) -> Result<Manifest, ExportError> {
         self.compose_at(&[], name, system)
     }
@@ -101,6 +103,7 @@ impl Definitions {
             services,
             on_panic: fields.choice("onPanic", ON_PANIC)?.unwrap_or_default(),
             seed: fields.number("seed")?.unwrap_or(0),
+            iommu: fields.choice("iommu", IOMMU)?.unwrap_or_default(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{facts, sound};
 use crate::export::{Definitions, Json, choices};
-use crate::{Budget, PanicAction, PciMatch, Restart, Source, validate};
+use crate::{Budget, Iommu, PanicAction, PciMatch, Restart, Source, validate};
 use alloc::string::{String, ToString};
 
 const EXPORT: &str = r#"{
@@ -35,6 +35,7 @@ const EXPORT: &str = r#"{
       "use": ["serial", "console", "shell"],
       "onPanic": "reboot",
       "seed": 7,
+      "iommu": "required",
       "services": {
         "shell": {"autostart": false, "restart": "always", "args": [], "budget": {"threads": 9}, "caps": {"timer": null}},
         "diag": {"caps": {"console": {"export": {"service": "console", "export": "console"}}}}
@@ -68,6 +69,7 @@ fn a_system_as_defined() {
 fn a_system_with_changes_and_a_service_of_its_own() {
     let manifest = definitions().system("patient").unwrap();
     assert_eq!((manifest.on_panic, manifest.seed), (PanicAction::Reboot, 7));
+    assert_eq!((manifest.iommu, sound().iommu), (Iommu::Required, Iommu::Optional));
     let [serial, console, shell, diag] = manifest.services.as_slice() else { panic!("{manifest:?}") };
     assert_eq!([serial, console], [&sound().services[0], &sound().services[1]]);
     assert_eq!((shell.autostart, shell.restart, shell.args.len()), (false, Restart::Always, 0));
@@ -124,6 +126,7 @@ fn a_service_that_is_used_twice() {
 fn fields_with_a_few_words() {
     assert_eq!(choices("restart").unwrap(), ["never", "onFailure", "always"]);
     assert_eq!(choices("onPanic").unwrap(), ["halt", "reboot"]);
+    assert_eq!(choices("iommu").unwrap(), ["optional", "required"]);
     assert_eq!(choices("budget"), None);
 }
 
@@ -186,6 +189,10 @@ fn words_that_are_no_choice() {
         r#"services.x.restart: "onFailur" is none of never, onFailure, always (did you mean "onFailure"?)"#,
     );
     refused(r#"{"onPanic": "sing"}"#, r#"onPanic: "sing" is none of halt, reboot"#);
+    refused(
+        r#"{"iommu": "require"}"#,
+        r#"iommu: "require" is none of optional, required (did you mean "required"?)"#,
+    );
 }
 
 #[test]

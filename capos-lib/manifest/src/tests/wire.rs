@@ -3,7 +3,7 @@
 use super::{config, export, grant, sound};
 use crate::generated::manifest_capnp as message;
 use crate::{
-    Backoff, Budget, Escalate, Follow, Health, Limit, Manifest, ManifestError, PanicAction, PciMatch,
+    Backoff, Budget, Escalate, Follow, Health, Iommu, Limit, Manifest, ManifestError, PanicAction, PciMatch,
     Restart, Service, Source, decode, encode,
 };
 use alloc::string::ToString;
@@ -237,9 +237,11 @@ proptest! {
         services in prop::collection::vec(a_service(), 0..5),
         seed in any::<u64>(),
         reboot in any::<bool>(),
+        required in any::<bool>(),
     ) {
         let on_panic = if reboot { PanicAction::Reboot } else { PanicAction::Halt };
-        let manifest = Manifest { name, services, seed, on_panic };
+        let iommu = if required { Iommu::Required } else { Iommu::Optional };
+        let manifest = Manifest { name, services, seed, on_panic, iommu };
         prop_assert_eq!(decode(&encode(&manifest)), Ok(manifest));
     }
 

@@ -4,8 +4,8 @@ use super::{MAX_BYTES, MAX_SERVICES, ManifestError, VERSION};
 use crate::device::PciMatch;
 use crate::generated::manifest_capnp as message;
 use crate::model::{
-    Backoff, Budget, Escalate, Export, Follow, Grant, Health, Limit, Manifest, PanicAction, Restart, Service,
-    Source,
+    Backoff, Budget, Escalate, Export, Follow, Grant, Health, Iommu, Limit, Manifest, PanicAction, Restart,
+    Service, Source,
 };
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -58,6 +58,10 @@ fn system(reader: message::system_manifest::Reader<'_>) -> Result<Manifest, Mani
         services: services.iter().map(service).collect::<Result<_, _>>()?,
         on_panic,
         seed: reader.get_seed(),
+        iommu: match reader.get_iommu()? {
+            message::Iommu::Optional => Iommu::Optional,
+            message::Iommu::Required => Iommu::Required,
+        },
     })
 }
 

@@ -3,7 +3,7 @@
 use super::VERSION;
 use crate::device::PciMatch;
 use crate::generated::manifest_capnp as message;
-use crate::model::{Budget, Escalate, Follow, Grant, Manifest, PanicAction, Restart, Service, Source};
+use crate::model::{Budget, Escalate, Follow, Grant, Iommu, Manifest, PanicAction, Restart, Service, Source};
 use alloc::vec::Vec;
 use capnp::message::{Builder, HeapAllocator};
 use capnp::serialize::write_message_to_words;
@@ -21,6 +21,10 @@ pub fn encode(manifest: &Manifest) -> Vec<u8> {
     root.set_on_panic(match manifest.on_panic {
         PanicAction::Halt => message::PanicAction::Halt,
         PanicAction::Reboot => message::PanicAction::Reboot,
+    });
+    root.set_iommu(match manifest.iommu {
+        Iommu::Optional => message::Iommu::Optional,
+        Iommu::Required => message::Iommu::Required,
     });
     let mut services = root.init_services(count(&manifest.services));
     for (n, from) in (0..).zip(&manifest.services) {

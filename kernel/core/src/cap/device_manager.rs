@@ -4,7 +4,7 @@ use super::device::Device;
 use super::{Call, Object, Outcome};
 use crate::device::audit::{self, Findings};
 use crate::device::function::Claim;
-use crate::device::registry;
+use crate::device::{demand, registry};
 use capos_abi::ExceptionCode;
 use capos_ledger::{Backend, Item, Phase};
 use capos_schema::device_manager::{
@@ -100,5 +100,10 @@ impl DeviceManager {
             Ok(settled) => call.reply(&SettleResults { settled }),
             Err(refused) => Outcome::exception(refused),
         }
+    }
+
+    pub(super) fn demand_iommu(&self, _call: &mut Call<'_>) -> Outcome {
+        demand::iommu();
+        Outcome::EMPTY
     }
 }

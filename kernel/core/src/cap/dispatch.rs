@@ -326,6 +326,7 @@ impl Serve for super::device_manager::DeviceManager {
                     self.audit(call, params)
                 })
             }
+            device_manager::DEMAND_IOMMU => with(message, true, |Empty| self.demand_iommu(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

@@ -3,7 +3,7 @@
 use super::buffers::Dma;
 use super::quiet::Quieting;
 use super::windows::Window;
-use super::{Refused, class, history, refusal, teardown, vectors};
+use super::{Refused, class, demand, history, refusal, teardown, vectors};
 use crate::cap::interrupt::Line;
 use alloc::vec::Vec;
 use capos_abi::ExceptionCode;
@@ -95,20 +95,8 @@ impl Function {
         let mut state = self.state.lock();
         state.record.claim(owner).map_err(refusal)?;
         self.open();
-        let looked =
-            class::of(&self.pci, policy).and_then(|class| Ok((Window::all(&self.pci, &class)?, class)));
-        match looked {
-            Ok((windows, class)) => {
-                if !class::obeys_iommu(&class, &windows) {
-                    state.record.bypass();
-                }
-                (state.windows, state.class) = (windows, Some(class));
-            }
-            Err(refused) => {
-                state.record.give_up(true);
-                return Err(refused);
-            }
-        }
+        let looked = self.look(policy, &mut state.record).inspect_err(|_| state.record.give_up(true))?;
+        (state.windows, state.class) = (looked.0, Some(looked.1));
         vectors::prepare(self, &state);
         state.quieting.begin();
         // Whether it is through is asked when it is to start.
@@ -117,12 +105,25 @@ impl Function {
         Ok(state.record.generation())
     }
 
+    /// What it is, and whether it may be somebody's.
+    fn look(&self, policy: &str, record: &mut Record) -> Result<(Vec<Window>, Class), Refused> {
+        let class = class::of(&self.pci, policy)?;
+        let windows = Window::all(&self.pci, &class)?;
+        if !class::obeys_iommu(&class, &windows) {
+            record.bypass();
+        }
+        demand::may_be_claimed(&class, record.backend())?;
+        Ok((windows, class))
+    }
+
     /// It may reach memory from now on, if it is through its reset.
     pub fn start(&self, generation: u32) -> Result<(), Refused> {
         let mut state = self.of(generation)?;
         if state.record.phase() == Phase::Running {
             return Ok(());
         }
+        let class = state.class.as_ref().ok_or(ExceptionCode::Disconnected)?;
+        demand::may_start(class, state.backend())?;
         self.settle_some(&mut state)?;
         state.record.start().map_err(refusal)?;
         change_command(&pci::Access, self.pci.address, 0, command::BUS_MASTER);

@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod buffers;
 pub(crate) mod class;
 pub(crate) mod config;
+pub(crate) mod demand;
 pub(crate) mod function;
 pub(crate) mod history;
 pub(crate) mod memory;

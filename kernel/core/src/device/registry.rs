@@ -42,6 +42,7 @@ pub(crate) fn at_or_after(cursor: u32) -> Option<Ref<Function>> {
 
 #[cfg(test)]
 pub(crate) fn forget_all() {
+    super::demand::forget();
     let functions = core::mem::take(&mut *FUNCTIONS.lock());
     drop(functions);
 }

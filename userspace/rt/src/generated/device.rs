@@ -151,7 +151,8 @@ impl DeviceClient {
         queue_reply(&reply)
     }
 
-    /// It may reach memory from now on. `wrongState` while it is not through its reset: ask again.
+    /// It may reach memory from now on. `wrongState` while it is not through its reset: ask again. `unsupported` for one of which nothing is
+    /// known, unless it is behind an IOMMU that was seen to translate for it; `denied` where an IOMMU is demanded, and none holds this function any more.
     pub async fn start(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, START, &Empty, &[]).await?;
         Ok(empty_results(reply.bytes())?)

@@ -5,10 +5,10 @@
 use alloc::string::String;
 
 use capos_abi::MAX_MESSAGE;
-use capos_schema::{Decode, DecodeError, device_manager as schema};
+use capos_schema::{Decode, DecodeError, Empty, device_manager as schema};
 
 use super::device::DeviceClient;
-use super::{Method, ask, call, call_blocking, plain_results};
+use super::{Method, ask, call, call_blocking, empty_results, plain_results};
 use crate::cap::{Cap, Client, Outgoing};
 use crate::ipc::{CallError, Reply};
 
@@ -45,6 +45,8 @@ const SETTLE: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::SETTLE, caps: 0, bytes: 16 };
 const AUDIT: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::AUDIT, caps: 0, bytes: MAX_MESSAGE };
+const DEMAND_IOMMU: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::DEMAND_IOMMU, caps: 0, bytes: 0 };
 
 impl DeviceManagerClient {
     /// The capability.
@@ -73,7 +75,8 @@ impl DeviceManagerClient {
 
     /// The function, for a driver. `policy` names what the kernel is to know about such devices: which registers may be written, how it is made
     /// quiet, how its descriptors are translated. `owner` is for the manager to see in `list` whose it is. `exists` while somebody has it,
-    /// `notFound` when there is no such function or policy, `unsupported` when it does not look as the policy wants it, `wrongState` while it is draining.
+    /// `notFound` when there is no such function or policy, `unsupported` when it does not look as the policy wants it, `wrongState` while it is draining,
+    /// `denied` for bridges, and where an IOMMU is demanded and none keeps the function to what it is given.
     pub async fn claim(&self, address: u32, policy: &str, owner: u64) -> Result<DeviceClient, CallError> {
         let params = schema::ClaimParams { address, policy, owner };
         let reply = call(&self.cap, CLAIM, &params, &[]).await?;
@@ -114,6 +117,19 @@ impl DeviceManagerClient {
     pub fn audit_blocking(&self, cursor: u32) -> Result<AuditReply, CallError> {
         let params = schema::AuditParams { cursor };
         ask(&self.cap, AUDIT, &params, audit_results)
+    }
+
+    /// From now on, until the machine is started anew, no function reaches memory but through an IOMMU. One that goes past it, or behind which
+    /// interrupts can be forged, does not count (`claim` and `Device.start` answer `denied`). One that is yet to be seen translating for a function
+    /// does, until the function's driver says that it does not; what the device is told meanwhile is the kernel's to say.
+    pub async fn demand_iommu(&self) -> Result<(), CallError> {
+        let reply = call(&self.cap, DEMAND_IOMMU, &Empty, &[]).await?;
+        Ok(empty_results(reply.bytes())?)
+    }
+
+    /// Like `demand_iommu`, but the thread waits for the answer.
+    pub fn demand_iommu_blocking(&self) -> Result<(), CallError> {
+        ask(&self.cap, DEMAND_IOMMU, &Empty, empty_results)
     }
 }
 

@@ -200,6 +200,10 @@ fn a_device_of_which_nothing_is_known_reaches_no_memory() {
     let params = PoolParams { address_bits: 64, buffer_bits: 16 };
     let pool = user.call_for_cap(device, device::INTERFACE_ID, device::POOL, &params);
     assert_eq!(exception(pool), ExceptionCode::Unsupported);
+    // Its driver may write any address to it.
+    let start: Result<Empty, _> = user.call(device, device::INTERFACE_ID, device::START, &Empty);
+    assert_eq!(exception(start), ExceptionCode::Unsupported);
+    assert!(!super::is_master());
 }
 
 #[test]

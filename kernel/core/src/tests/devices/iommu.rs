@@ -1,6 +1,10 @@
 //! Devices behind an IOMMU: what they find, and when their driver may rely on it.
 
-use super::{AT, Driver, World, claim, describe, entry, exception, legacy_driver, plug};
+use super::{
+    AT, Driver, World, claim, describe, entry, exception, is_master, legacy_driver, plug, plug_legacy,
+};
+use crate::cap::Object;
+use crate::cap::device_manager::DeviceManager;
 use crate::device::audit;
 use crate::device::{history, registry};
 use crate::task::end;
@@ -9,7 +13,7 @@ use capos_abi::ExceptionCode;
 use capos_ledger::Event;
 use capos_schema::Empty;
 use capos_schema::device::{self, ProveResults};
-use capos_schema::device_manager::DmaBackend;
+use capos_schema::device_manager::{self, DeviceState, DmaBackend};
 use capos_schema::dma_pool::{self, ProofResults};
 use kernel_hal::fake::iommu;
 
@@ -201,4 +205,47 @@ fn a_device_of_which_nothing_is_known_may_have_memory_behind_an_iommu() {
     let pool = driver.pool();
     let (_, token) = driver.buffer(pool, 1);
     assert!(iommu::reaches(AT, token).is_some());
+}
+
+/// Has a process demand an IOMMU.
+fn demand(world: &World) {
+    let user = world.start("init");
+    let manager = user.hold(Object::DeviceManager(DeviceManager));
+    let demanded: Result<Empty, _> =
+        user.call(manager, device_manager::INTERFACE_ID, device_manager::DEMAND_IOMMU, &Empty);
+    demanded.expect("it can be demanded always");
+}
+
+#[test]
+fn where_an_iommu_is_demanded_and_none_counts_nobody_has_a_device_that_reaches_memory() {
+    let world = World::new();
+    plug();
+    demand(&world);
+    let user = world.start("driver");
+    assert_eq!(exception(claim(&user, "edu")), ExceptionCode::Denied);
+    assert!(!is_master() && entry(&user).state == DeviceState::Free);
+    claim(&user, "plain").expect("it reaches none");
+    // Where interrupts can be forged, and for one that goes past it, it is as if there were none.
+    iommu::install();
+    iommu::let_interrupts_pass();
+    plug();
+    demand(&world);
+    assert_eq!(exception(claim(&user, "edu")), ExceptionCode::Denied);
+    plug_legacy();
+    demand(&world);
+    assert_eq!(exception(claim(&user, "virtio")), ExceptionCode::Denied);
+}
+
+#[test]
+fn an_iommu_that_is_demanded_and_counts_no_more_ends_it() {
+    let world = World::new();
+    let (_, driver) = proven(&world);
+    demand(&world);
+    driver.call(device::START).expect("it was seen");
+    driver.pool();
+    iommu::fall_silent();
+    driver.reset().expect("claimed");
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
+    assert_eq!(exception(driver.call(device::START)), ExceptionCode::Denied);
+    assert!(!is_master());
 }
