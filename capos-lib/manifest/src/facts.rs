@@ -14,6 +14,7 @@ pub const KERNEL_OBJECTS: &[(&str, &str)] = &[
     ("timer", "Timer"),
     ("wall_clock", "WallClock"),
     ("entropy", "EntropySource"),
+    ("entropy_sink", "EntropySink"),
     ("system", "SystemInfo"),
     ("power", "Power"),
     ("inspector", "Inspector"),

@@ -2,6 +2,7 @@
 
 use crate::cap::boot_package::BootPackage;
 use crate::cap::device_manager::DeviceManager;
+use crate::cap::entropy_sink::EntropySink;
 use crate::cap::entropy_source::EntropySource;
 use crate::cap::hardware_audit_log::HardwareAuditLog;
 use crate::cap::inspector::Inspector;
@@ -48,7 +49,7 @@ impl From<CreateError> for BootError {
 }
 
 /// Everything the kernel can do, under the names that init finds it by.
-fn everything() -> [(&'static str, Object); 14] {
+fn everything() -> [(&'static str, Object); 15] {
     [
         ("log", Object::LogSink(LogSink)),
         ("log_reader", Object::LogReader(LogReader)),
@@ -57,6 +58,7 @@ fn everything() -> [(&'static str, Object); 14] {
         ("timer", Object::Timer(Timer)),
         ("wall_clock", Object::WallClock(WallClock)),
         ("entropy", Object::EntropySource(EntropySource)),
+        ("entropy_sink", Object::EntropySink(EntropySink)),
         ("system", Object::SystemInfo(SystemInfo)),
         ("inspector", Object::Inspector(Inspector)),
         ("power", Object::Power(Power)),

@@ -10,8 +10,10 @@ pub const INTERFACE_ID: u64 = 0x8d48c00ba02c8ba9;
 /// Its name in the schema.
 pub const INTERFACE_NAME: &str = "EntropySource";
 
-/// `fill`: At most 1,024 bytes.
+/// `fill`: At most 1,024 bytes: the processor's, hidden under a mask that depends on all that the pool was fed.
 pub const FILL: u16 = 0;
+/// `fed`: How often the pool was fed through `EntropySink`.
+pub const FED: u16 = 1;
 
 /// Parameters of `fill`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -52,5 +54,26 @@ impl<'a> Decode<'a> for FillResults<'a> {
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
         let message = Message::<0, 1>::parse(message)?;
         Ok(FillResults { data: message.bytes(0)? })
+    }
+}
+
+/// Results of `fed`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FedResults {
+    pub times: u64,
+}
+
+impl Encode for FedResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.times], [])
+    }
+}
+
+impl Decode<'_> for FedResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(FedResults { times: message.data[0] })
     }
 }

@@ -16,6 +16,7 @@ pub mod dma_pool;
 pub mod edu;
 pub mod endpoint;
 pub mod endpoint_factory;
+pub mod entropy_sink;
 pub mod entropy_source;
 pub mod hardware_audit_log;
 pub mod inspector;
@@ -62,6 +63,7 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (edu::INTERFACE_NAME, edu::INTERFACE_ID),
     (endpoint::INTERFACE_NAME, endpoint::INTERFACE_ID),
     (endpoint_factory::INTERFACE_NAME, endpoint_factory::INTERFACE_ID),
+    (entropy_sink::INTERFACE_NAME, entropy_sink::INTERFACE_ID),
     (entropy_source::INTERFACE_NAME, entropy_source::INTERFACE_ID),
     (hardware_audit_log::INTERFACE_NAME, hardware_audit_log::INTERFACE_ID),
     (inspector::INTERFACE_NAME, inspector::INTERFACE_ID),

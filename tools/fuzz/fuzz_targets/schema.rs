@@ -2,7 +2,7 @@
 #![no_main]
 
 use capos_schema::{
-    Decode, Empty, Encode, boot_package, byte_stream, console, endpoint, endpoint_factory, entropy_source,
+    Decode, Empty, Encode, boot_package, byte_stream, console, endpoint, endpoint_factory, entropy_sink, entropy_source,
     interrupt, interrupt_controller, io_port, log_reader, log_sink, memory_object, process_handle,
     process_spawner, services, system_info, test_port, thread_control, timer, virtual_memory, wall_clock,
 };
@@ -76,6 +76,7 @@ fn processes(message: &[u8], out: &mut [u8]) {
 }
 
 fn memory(message: &[u8], out: &mut [u8]) {
+    again::<entropy_sink::FeedParams>(message, out);
     again::<entropy_source::FillParams>(message, out);
     again::<entropy_source::FillResults>(message, out);
     again::<memory_object::InfoResults>(message, out);

@@ -2,6 +2,7 @@
 import os
 import subprocess
 
+import entropy
 import gdb
 import kernel
 import memory
@@ -176,6 +177,11 @@ def peek(which, address, count="8"):
         print(f"{first + 8 * at:#018x}  {value:#018x}  {place(value)}")
 
 
+def feed():
+    """Runs until the kernel's pool of randomness is fed, and says what with and whether it is what it has to be afterwards."""
+    entropy.watch(stop_at)
+
+
 def register():
     """Makes all commands known."""
     Capos()
@@ -187,3 +193,4 @@ def register():
     command("bt", bt, "THREAD")
     command("break", stop_at, "PROCESS WHERE [NTH]")
     command("peek", peek, "PROCESS ADDRESS [WORDS]")
+    command("feed", feed, "")

@@ -139,7 +139,8 @@ impl Bench<'_> {
         let mut logs = Logs::create(folder).map_err(|error| error.to_string())?;
         let guest = Guest::start(&args, &wiring)?;
         let mut watch = Watch::new(self.case, guest, &mut logs);
-        watch.setup = wiring.gdb.filter(|_| debugged).map(|port| self.kitchen.debugger(port)).transpose()?;
+        let debugger = wiring.gdb.filter(|_| debugged).map(|port| self.kitchen.debugger(port)).transpose()?;
+        watch.setup = debugger.map(|setup| setup.with("CAPOS_ENTROPY", &entropy::file(&wiring)));
         let early = watch.go();
         let mut reasons = watch.reasons(early);
         if watch.seen.end == Some(End::Refused) {

@@ -6,7 +6,7 @@
 use capos_abi::TransportError;
 use capos_schema::{
     Empty, alarm, boot_package, device, device_manager, device_mmio, device_queue, dma_buffer, dma_pool,
-    endpoint, endpoint_factory, entropy_source, hardware_audit_log, inspector, interrupt,
+    endpoint, endpoint_factory, entropy_sink, entropy_source, hardware_audit_log, inspector, interrupt,
     interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, power, process_debug,
     process_handle, process_spawner, process_watch, signaller, system_info, thread_control, timer,
     virtual_memory, wall_clock,
@@ -75,6 +75,11 @@ pub(crate) fn dispatch(thread: &Ref<Thread>, call: &Queued<'_>, kind: Kind, way:
             serve(thread, &object, cap, call, kind, way)
         }
         Object::EndpointFactory(object) => {
+            let object = object.clone();
+            drop(table);
+            serve(thread, &object, cap, call, kind, way)
+        }
+        Object::EntropySink(object) => {
             let object = object.clone();
             drop(table);
             serve(thread, &object, cap, call, kind, way)
@@ -208,6 +213,7 @@ pub(crate) fn interface_id(object: &Object) -> u64 {
         Object::DmaPool(_) => dma_pool::INTERFACE_ID,
         Object::Endpoint(_) => endpoint::INTERFACE_ID,
         Object::EndpointFactory(_) => endpoint_factory::INTERFACE_ID,
+        Object::EntropySink(_) => entropy_sink::INTERFACE_ID,
         Object::EntropySource(_) => entropy_source::INTERFACE_ID,
         Object::HardwareAuditLog(_) => hardware_audit_log::INTERFACE_ID,
         Object::Inspector(_) => inspector::INTERFACE_ID,
@@ -439,6 +445,19 @@ impl Serve for super::endpoint_factory::EndpointFactory {
     }
 }
 
+impl Serve for super::entropy_sink::EntropySink {
+    #[inline(always)]
+    fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
+        let call = &mut Call::new(thread, buffers);
+        match buffers.kind.method() {
+            entropy_sink::FEED => {
+                with(message, true, |params: entropy_sink::FeedParams| self.feed(call, params))
+            }
+            _ => Outcome::error(TransportError::UnknownMethod),
+        }
+    }
+}
+
 impl Serve for super::entropy_source::EntropySource {
     #[inline(always)]
     fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
@@ -449,6 +468,7 @@ impl Serve for super::entropy_source::EntropySource {
                     self.fill(call, params)
                 })
             }
+            entropy_source::FED => with(message, buffers.answer.len() >= 16, |Empty| self.fed(call)),
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

@@ -15,6 +15,7 @@ pub(crate) mod dma_buffer;
 pub(crate) mod dma_pool;
 pub(crate) mod endpoint;
 pub(crate) mod endpoint_factory;
+pub(crate) mod entropy_sink;
 pub(crate) mod entropy_source;
 pub(crate) mod hardware_audit_log;
 pub(crate) mod inspector;
@@ -76,6 +77,7 @@ pub(crate) enum Object {
     Timer(timer::Timer),
     Alarm(alarm::Alarm),
     WallClock(wall_clock::WallClock),
+    EntropySink(entropy_sink::EntropySink),
     EntropySource(entropy_source::EntropySource),
     SystemInfo(system_info::SystemInfo),
     Power(power::Power),

@@ -13,6 +13,7 @@ mod devices;
 mod direct;
 mod direct_events;
 mod direct_faults;
+mod entropy;
 mod every;
 mod inspector;
 mod ipc;

@@ -48,6 +48,7 @@ impl Session {
         pci::reset();
         iommu::reset();
         device::reset();
+        entropy::fail(None);
         console::reset();
         mem::reset();
         order::forget_all();

@@ -1,6 +1,7 @@
 //! gdb beside a running machine, attached to QEMU's stub.
 
 use std::io;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
 
@@ -13,6 +14,15 @@ pub struct Setup {
     pub args: Vec<String>,
     /// Variables of its environment that the printers read.
     pub variables: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// The same, and a variable that says where a file is.
+    #[must_use]
+    pub fn with(mut self, name: &str, file: &Path) -> Setup {
+        self.variables.push((name.to_owned(), file.display().to_string()));
+        self
+    }
 }
 
 /// gdb at work; ended when dropped.

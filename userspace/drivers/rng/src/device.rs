@@ -1,7 +1,6 @@
 //! Does what the core says, whenever something happened.
 
 use crate::stock::Stock;
-use alloc::rc::Rc;
 use alloc::vec;
 use capos_virtio::rng::{Filled, Rng, wish};
 use capos_virtio::{DeviceFault, Transport};
@@ -96,14 +95,14 @@ impl Device {
 }
 
 /// Waits for the device and drives it until it can not be driven any more.
-pub async fn drive(right: DeviceClaimClient, timer: TimerClient, stock: Rc<Stock>) -> Error {
-    let function = match claim(&right, &timer).await {
+pub async fn drive(right: &DeviceClaimClient, timer: &TimerClient, stock: &Stock) -> Error {
+    let function = match claim(right, timer).await {
         Ok(function) => function,
         Err(error) => return error.into(),
     };
     let mut resets = 0;
     loop {
-        let error = match drive_once(&function, &timer, &stock).await {
+        let error = match drive_once(&function, timer, stock).await {
             Err(error @ Error::Device(_)) if resets < RESETS => error,
             Err(error) => return error,
             Ok(never) => match never {},

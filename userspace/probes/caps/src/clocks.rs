@@ -1,18 +1,22 @@
-//! `Timer`, `WallClock`, `EntropySource`.
+//! `Timer`, `WallClock`, `EntropySource` and who feeds it.
 
 use crate::Setup;
+use alloc::vec::Vec;
 use rt::{CallError, Either, ExceptionCode, TransportError, block_on, select, with_deadline};
 
 const MS: u64 = 1_000_000;
 /// 2020-01-01: before that no clock of a machine that runs us can be right.
 const NEW_YEAR_2020: u64 = 1_577_836_800_000 * MS;
+/// Feeds of a hostile feeder.
+const FLOOD: u64 = 500;
 
 pub fn all(setup: &Setup) -> Result<(), CallError> {
     timer(setup)?;
     canceled(setup)?;
     timed(setup)?;
     wall_clock(setup)?;
-    entropy(setup)
+    entropy(setup)?;
+    hostile_feeder(setup)
 }
 
 fn timer(setup: &Setup) -> Result<(), CallError> {
@@ -80,5 +84,39 @@ fn entropy(setup: &Setup) -> Result<(), CallError> {
     report.equal("the most at once", source.fill_blocking(1024)?.len(), 1024);
     report.fails("more than that", source.fill_blocking(1025), ExceptionCode::InvalidArgument);
     report.equal("none", source.fill_blocking(0)?.len(), 0);
+    Ok(())
+}
+
+/// Feeds what everybody knows, and much of it.
+fn hostile_feeder(setup: &Setup) -> Result<(), CallError> {
+    let (report, source, sink) = (&setup.report, &setup.entropy, &setup.sink);
+    let absent = setup.audit.system().features_blocking()?.contains("rdrand=absent");
+    let before = source.fed_blocking()?;
+    for length in [0, 63, 65] {
+        report.fails(
+            "a feed of another size",
+            sink.feed_blocking(&[0; 65][..length]),
+            ExceptionCode::InvalidArgument,
+        );
+    }
+    report.equal("and it counts for nothing", source.fed_blocking()?, before);
+    let mut seen = Vec::new();
+    for _ in 0..FLOOD {
+        sink.feed_blocking(&[0; 64])?;
+        if !absent {
+            seen.push(source.fill_blocking(32)?);
+        }
+    }
+    report.equal("a feed of zeros counts like another", source.fed_blocking()?, before + FLOOD);
+    if absent {
+        report.fails("fed, but without its source", source.fill_blocking(8), ExceptionCode::Unsupported);
+        return Ok(());
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    report.equal("under a flood of zeros never the same twice", seen.len() as u64, FLOOD);
+    let ones: u32 = seen.iter().flatten().map(|byte| byte.count_ones()).sum();
+    let half = FLOOD as u32 * 32 * 8 / 2;
+    report.check("and half of the bits are ones", ones.abs_diff(half) < half / 25, ones);
     Ok(())
 }

@@ -9,7 +9,9 @@ mod logs;
 mod tables;
 
 use probe::{Audit, Nursery, Report, options};
-use rt::generated::{EntropySourceClient, LogReaderClient, LogSinkClient, WallClockClient};
+use rt::generated::{
+    EntropySinkClient, EntropySourceClient, LogReaderClient, LogSinkClient, WallClockClient,
+};
 use rt::{CallError, Env, EnvError};
 
 rt::main!(run);
@@ -22,6 +24,7 @@ struct Setup {
     log_reader: LogReaderClient,
     wall_clock: WallClockClient,
     entropy: EntropySourceClient,
+    sink: EntropySinkClient,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -49,6 +52,7 @@ fn setup(env: &mut Env) -> Result<Setup, EnvError> {
         log_reader: env.client("log_reader")?,
         wall_clock: env.client("wall_clock")?,
         entropy: env.client("entropy")?,
+        sink: env.client("entropy_sink")?,
     })
 }
 

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use capos_abi::MAX_MESSAGE;
-use capos_schema::{Decode, DecodeError, entropy_source as schema};
+use capos_schema::{Decode, DecodeError, Empty, entropy_source as schema};
 
 use super::{Method, ask, call};
 use crate::cap::{Cap, Client, Outgoing};
@@ -40,6 +40,7 @@ impl From<&EntropySourceClient> for Outgoing {
 
 const FILL: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::FILL, caps: 0, bytes: MAX_MESSAGE };
+const FED: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::FED, caps: 0, bytes: 16 };
 
 impl EntropySourceClient {
     /// The capability.
@@ -52,7 +53,8 @@ impl EntropySourceClient {
         self.cap
     }
 
-    /// At most 1,024 bytes. `unsupported` when the processor has no RDRAND, `deviceFault` when it fails its health check.
+    /// At most 1,024 bytes: the processor's, hidden under a mask that depends on all that the pool was fed. `unsupported` when the processor
+    /// has no RDRAND, `deviceFault` when it fails its health check; no feed makes up for that.
     pub async fn fill(&self, length: u32) -> Result<Vec<u8>, CallError> {
         let params = schema::FillParams { length };
         let reply = call(&self.cap, FILL, &params, &[]).await?;
@@ -64,9 +66,25 @@ impl EntropySourceClient {
         let params = schema::FillParams { length };
         ask(&self.cap, FILL, &params, fill_results)
     }
+
+    /// How often the pool was fed through `EntropySink`.
+    pub async fn fed(&self) -> Result<u64, CallError> {
+        let reply = call(&self.cap, FED, &Empty, &[]).await?;
+        Ok(fed_results(reply.bytes())?)
+    }
+
+    /// Like `fed`, but the thread waits for the answer.
+    pub fn fed_blocking(&self) -> Result<u64, CallError> {
+        ask(&self.cap, FED, &Empty, fed_results)
+    }
 }
 
 fn fill_results(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     let results = schema::FillResults::decode(bytes)?;
     Ok(Vec::from(results.data))
+}
+
+fn fed_results(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let results = schema::FedResults::decode(bytes)?;
+    Ok(results.times)
 }

@@ -64,6 +64,7 @@ fn about(holder: &Process, object: &Object) -> (Kind, u64, u64) {
         | Object::ProcessSpawner(_)
         | Object::Timer(_)
         | Object::WallClock(_)
+        | Object::EntropySink(_)
         | Object::EntropySource(_)
         | Object::SystemInfo(_)
         | Object::Power(_)

@@ -5,6 +5,7 @@ use super::super::{CAPS, MSG, TINY_ELF, User, World, call_sqe, tiny_elf};
 use super::{Case, Scene, endure_all};
 use crate::cap::boot_package::BootPackage;
 use crate::cap::device_manager::DeviceManager;
+use crate::cap::entropy_sink::EntropySink;
 use crate::cap::entropy_source::EntropySource;
 use crate::cap::hardware_audit_log::HardwareAuditLog;
 use crate::cap::inspector::Inspector;
@@ -28,7 +29,7 @@ use capos_schema::log_sink::LogLevel;
 use capos_schema::virtual_memory::Protection;
 use capos_schema::{
     Empty, Encode, alarm, boot_package, device, device_manager, device_mmio, device_queue, dma_buffer,
-    dma_pool, endpoint, endpoint_factory, entropy_source, hardware_audit_log, inspector,
+    dma_pool, endpoint, endpoint_factory, entropy_sink, entropy_source, hardware_audit_log, inspector,
     interrupt_controller, io_port, log_reader, log_sink, memory_object, notification, process_debug,
     process_handle, process_spawner, process_watch, system_info, thread_control, timer, virtual_memory as vm,
 };
@@ -390,6 +391,13 @@ static CASES: &[Case] = &[
     }),
     case("endpoint_factory::CREATE_NOTIFICATION", |world| {
         own(world, CapId::SELF_ENDPOINTS, endpoint_factory::CREATE_NOTIFICATION, &Empty)
+    }),
+    case("entropy_sink::FEED", |world| {
+        let params = entropy_sink::FeedParams { data: &[1; capos_entropy::FEED] };
+        on(world, Object::EntropySink(EntropySink), entropy_sink::FEED, &params)
+    }),
+    case("entropy_source::FED", |world| {
+        on(world, Object::EntropySource(EntropySource), entropy_source::FED, &Empty)
     }),
     case("entropy_source::FILL", |world| {
         let params = entropy_source::FillParams { length: 64 };
