@@ -11,39 +11,26 @@ mod choice;
 mod server;
 mod wanted;
 
+use alloc::format;
 use alloc::rc::Rc;
-use kit::control::Control;
-use kit::service::{self, End};
+use alloc::string::String;
+use kit::service;
 use rt::generated::{DeviceManagerClient, DevicesClient, TimerClient};
-use rt::{Client, Either, Env, EnvError, block_on, log, select};
+use rt::{Client, Env, EnvError};
+use server::Server;
 
 rt::main!(run);
 
-fn run(mut env: Env) -> i64 {
-    match start(&mut env) {
-        Ok(code) => code,
-        Err(error) => {
-            log::error(format_args!("{error}"));
-            1
-        }
-    }
+fn run(env: Env) -> i64 {
+    service::run(env, start)
 }
 
-fn start(env: &mut Env) -> Result<i64, EnvError> {
-    let receiver = service::receiver(env)?;
-    let control = Control::take(env);
+fn start(env: &mut Env) -> Result<(Rc<Server>, impl Future<Output = String> + use<>), EnvError> {
     let kernel = env.client::<DeviceManagerClient>("devices")?;
     let timer = env.client::<TimerClient>("timer")?;
     let wanted = wanted::read(env.args());
     let list_export = env.exports().position(|(_, interface)| interface == DevicesClient::ID);
-    let server = server::Server::new(kernel, timer, wanted, list_export.map(|number| number as u32));
-    let server = Rc::new(server);
-    Ok(block_on(async {
-        match select(server.tend(), service::serve_supervised(receiver, Rc::clone(&server), control)).await {
-            Either::First(error) => log::error(format_args!("devices: {error}")),
-            Either::Second(End::Drained) => return 0,
-            Either::Second(end) => log::error(format_args!("{end}")),
-        }
-        1
-    }))
+    let server = Rc::new(Server::new(kernel, timer, wanted, list_export.map(|number| number as u32)));
+    let tended = Rc::clone(&server);
+    Ok((server, async move { format!("devices: {}", tended.tend().await) }))
 }

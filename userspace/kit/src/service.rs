@@ -7,7 +7,8 @@ use core::cell::Cell;
 use core::fmt;
 use rt::serve::{Event, Receiver, Request};
 use rt::{
-    CallError, Cap, Either, Env, EnvError, Exception, ExceptionCode, Signal, TransportError, select, spawn,
+    CallError, Cap, Either, Env, EnvError, Exception, ExceptionCode, Signal, TransportError, block_on, log,
+    select, spawn,
 };
 
 /// Receives outstanding at a time.
@@ -78,6 +79,34 @@ impl fmt::Display for End {
             End::Failed(error) => write!(f, "receive: {error}"),
         }
     }
+}
+
+/// What a service does that has a life of its own beside what it serves: `start` makes both of what we were given, and then they run until one
+/// of them ends. Work ends only when something is beyond repair; the supervisor starts us again.
+///
+/// Gives the exit code: 0 when another instance serves, else 1, and the log says why.
+pub fn run<H: Handler + 'static, E: fmt::Display, W: Future<Output = E>>(
+    mut env: Env,
+    start: impl FnOnce(&mut Env) -> Result<(Rc<H>, W), EnvError>,
+) -> i64 {
+    let parts = receiver(&mut env).and_then(|receiver| {
+        let control = Control::take(&mut env);
+        start(&mut env).map(|(server, work)| (serve_supervised(receiver, server, control), work))
+    });
+    let (served, work) = match parts {
+        Ok(parts) => parts,
+        Err(error) => return failed(error),
+    };
+    match block_on(select(work, served)) {
+        Either::First(error) => failed(error),
+        Either::Second(End::Drained) => 0,
+        Either::Second(end) => failed(end),
+    }
+}
+
+fn failed(why: impl fmt::Display) -> i64 {
+    log::error(format_args!("{why}"));
+    1
 }
 
 /// Calls that were received and not answered yet.

@@ -11,47 +11,32 @@ mod device;
 mod hardware;
 mod server;
 
+use alloc::format;
 use alloc::rc::Rc;
+use alloc::string::String;
 use device::Device;
-use kit::control::Control;
 use kit::device::claim;
-use kit::service::{self, End};
+use kit::service;
 use rt::generated::{DeviceClaimClient, TimerClient};
-use rt::{Either, Env, EnvError, block_on, log, select};
+use rt::{Env, EnvError};
+use server::Server;
 
 rt::main!(run);
 
-fn run(mut env: Env) -> i64 {
-    match start(&mut env) {
-        Ok(never) => never,
-        Err(error) => {
-            log::error(format_args!("{error}"));
-            1
-        }
-    }
+fn run(env: Env) -> i64 {
+    service::run(env, start)
 }
 
-fn start(env: &mut Env) -> Result<i64, EnvError> {
-    let receiver = service::receiver(env)?;
-    let control = Control::take(env);
+fn start(env: &mut Env) -> Result<(Rc<Server>, impl Future<Output = String> + use<>), EnvError> {
     let right = env.client::<DeviceClaimClient>("device")?;
     let timer = env.client::<TimerClient>("timer")?;
-    let server = Rc::new(server::Server::new());
-    let error = block_on(async {
-        let served = service::serve_supervised(receiver, Rc::clone(&server), control);
-        match select(drive(&right, timer, &server), served).await {
-            Either::First(error) => Some(alloc::format!("device: {error}")),
-            Either::Second(End::Drained) => None,
-            Either::Second(end) => Some(alloc::format!("{end}")),
-        }
-    });
-    let Some(error) = error else { return Ok(0) };
-    log::error(format_args!("{error}"));
-    Ok(1)
+    let server = Rc::new(Server::new());
+    let driven = Rc::clone(&server);
+    Ok((server, async move { format!("device: {}", drive(&right, timer, &driven).await) }))
 }
 
 /// Waits for the device and drives it until it can not be driven any more.
-async fn drive(right: &DeviceClaimClient, timer: TimerClient, server: &server::Server) -> hardware::End {
+async fn drive(right: &DeviceClaimClient, timer: TimerClient, server: &Server) -> hardware::End {
     let up = match claim(right, &timer).await {
         Ok(function) => Device::bring_up(function, timer).await,
         Err(error) => return error.into(),

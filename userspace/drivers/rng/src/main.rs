@@ -12,44 +12,34 @@ mod feed;
 mod stock;
 mod stream;
 
+use alloc::format;
 use alloc::rc::Rc;
-use kit::control::Control;
-use kit::service::{self, End};
+use alloc::string::String;
+use kit::service;
 use rt::generated::{DeviceClaimClient, EntropySinkClient, TimerClient};
-use rt::{Either, Env, EnvError, block_on, log, select};
+use rt::{Either, Env, EnvError, select};
 use stock::Stock;
+use stream::Stream;
 
 rt::main!(run);
 
-fn run(mut env: Env) -> i64 {
-    match start(&mut env) {
-        Ok(never) => never,
-        Err(error) => {
-            log::error(format_args!("{error}"));
-            1
-        }
-    }
+fn run(env: Env) -> i64 {
+    service::run(env, start)
 }
 
-fn start(env: &mut Env) -> Result<i64, EnvError> {
-    let receiver = service::receiver(env)?;
-    let control = Control::take(env);
+/// What is served, and what is done beside that.
+fn start(env: &mut Env) -> Result<(Rc<Stream>, impl Future<Output = String> + use<>), EnvError> {
     let right = env.client::<DeviceClaimClient>("device")?;
     let sink = env.client::<EntropySinkClient>("entropy_sink").ok();
     let timer = env.client::<TimerClient>("timer")?;
     let stock = Rc::new(Stock::new());
-    let stream = Rc::new(stream::Stream::new(Rc::clone(&stock)));
-    let error = block_on(async {
-        let served = service::serve_supervised(receiver, stream, control);
-        let works = select(device::drive(&right, &timer, &stock), feed::feed(sink.as_ref(), &stock, &timer));
-        match select(works, served).await {
-            Either::First(Either::First(error)) => Some(alloc::format!("device: {error}")),
-            Either::First(Either::Second(error)) => Some(alloc::format!("feed: {error}")),
-            Either::Second(End::Drained) => None,
-            Either::Second(end) => Some(alloc::format!("{end}")),
+    let stream = Rc::new(Stream::new(Rc::clone(&stock)));
+    let work = async move {
+        let fed = feed::feed(sink.as_ref(), &stock, &timer);
+        match select(device::drive(&right, &timer, &stock), fed).await {
+            Either::First(error) => format!("device: {error}"),
+            Either::Second(error) => format!("entropy sink: {error}"),
         }
-    });
-    let Some(error) = error else { return Ok(0) };
-    log::error(format_args!("{error}"));
-    Ok(1)
+    };
+    Ok((stream, work))
 }

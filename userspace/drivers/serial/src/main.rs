@@ -12,29 +12,23 @@ mod device;
 mod input;
 mod stream;
 
+use alloc::format;
 use alloc::rc::Rc;
-use kit::control::Control;
+use alloc::string::String;
 use kit::irq::Line;
 use kit::ports::Window;
-use kit::service::{self, End};
+use kit::service;
 use rt::generated::{InterruptClient, IoPortClient, SharedQueueClient, TimerClient};
-use rt::{Client, Either, Env, EnvError, block_on, log, select, spawn};
+use rt::{Client, Env, EnvError, spawn};
+use stream::Stream;
 
 rt::main!(run);
 
-fn run(mut env: Env) -> i64 {
-    match start(&mut env) {
-        Ok(never) => never,
-        Err(error) => {
-            log::error(format_args!("{error}"));
-            1
-        }
-    }
+fn run(env: Env) -> i64 {
+    service::run(env, start)
 }
 
-fn start(env: &mut Env) -> Result<i64, EnvError> {
-    let receiver = service::receiver(env)?;
-    let control = Control::take(env);
+fn start(env: &mut Env) -> Result<(Rc<Stream>, impl Future<Output = String> + use<>), EnvError> {
     let window = Window::new(env.client::<IoPortClient>("ports")?);
     let line = Line::new(env.client::<InterruptClient>("irq")?);
     let timer = env.client::<TimerClient>("timer").ok();
@@ -43,16 +37,6 @@ fn start(env: &mut Env) -> Result<i64, EnvError> {
         spawn(device::watch(Rc::clone(&device), timer));
     }
     let input = env.exports().position(|(_, interface)| interface == SharedQueueClient::ID);
-    let stream = Rc::new(stream::Stream::new(Rc::clone(&device), input.map(|number| number as u32)));
-    // Either ends only when something is beyond repair; the supervisor starts us again.
-    let error = block_on(async {
-        match select(device::run(device, line), service::serve_supervised(receiver, stream, control)).await {
-            Either::First(error) => Some(alloc::format!("device: {error}")),
-            Either::Second(End::Drained) => None,
-            Either::Second(end) => Some(alloc::format!("{end}")),
-        }
-    });
-    let Some(error) = error else { return Ok(0) };
-    log::error(format_args!("{error}"));
-    Ok(1)
+    let stream = Rc::new(Stream::new(Rc::clone(&device), input.map(|number| number as u32)));
+    Ok((stream, async move { format!("device: {}", device::run(device, line).await) }))
 }

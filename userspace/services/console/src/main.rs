@@ -11,45 +11,30 @@ extern crate alloc;
 mod kernel_log;
 mod server;
 
+use alloc::format;
 use alloc::rc::Rc;
-use kit::control::Control;
-use kit::service::{self, End};
+use alloc::string::String;
+use kit::service;
 use rt::generated::{ByteStreamClient, LogReaderClient, SharedQueueClient, TimerClient};
-use rt::{Either, Env, EnvError, block_on, log, select, spawn};
+use rt::{Env, EnvError, spawn};
+use server::Server;
 
 rt::main!(run);
 
-fn run(mut env: Env) -> i64 {
-    match start(&mut env) {
-        Ok(code) => code,
-        Err(error) => {
-            log::error(format_args!("{error}"));
-            1
-        }
-    }
+fn run(env: Env) -> i64 {
+    service::run(env, start)
 }
 
-fn start(env: &mut Env) -> Result<i64, EnvError> {
-    let receiver = service::receiver(env)?;
-    let control = Control::take(env);
+fn start(env: &mut Env) -> Result<(Rc<Server>, impl Future<Output = String> + use<>), EnvError> {
     let line = env.client::<ByteStreamClient>("line")?;
     let input = env.client::<SharedQueueClient>("input")?;
-    let server = Rc::new(server::Server::new(line));
+    let server = Rc::new(Server::new(line));
     if env.args().any(|arg| arg == "--show-log") {
         let reader = env.client::<LogReaderClient>("log_reader")?;
         let timer = env.client::<TimerClient>("timer")?;
         spawn(kernel_log::show(Rc::clone(&server), reader, timer));
     }
     spawn(server::hand_over(Rc::clone(&server)));
-    let error = block_on(async {
-        let serve = service::serve_supervised(receiver, Rc::clone(&server), control);
-        match select(server::pump(server, input), serve).await {
-            Either::First(error) => Some(alloc::format!("line: {error}")),
-            Either::Second(End::Drained) => None,
-            Either::Second(end) => Some(alloc::format!("{end}")),
-        }
-    });
-    let Some(error) = error else { return Ok(0) };
-    log::error(format_args!("{error}"));
-    Ok(1)
+    let pumped = Rc::clone(&server);
+    Ok((server, async move { format!("line: {}", server::pump(pumped, input).await) }))
 }
