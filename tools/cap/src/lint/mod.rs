@@ -7,6 +7,7 @@ pub mod code;
 mod hosts;
 mod layers;
 mod manifests;
+mod pages;
 mod rooms;
 mod schema_docs;
 mod sizes;
@@ -60,7 +61,7 @@ impl fmt::Display for Finding {
 /// A rule's name and check.
 type Rule = (&'static str, fn(&[File]) -> Vec<Finding>);
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     ("imports go down only", layers::check),
     ("manifests inherit from the workspace and have no features", manifests::check),
     ("unsafe stays in its rooms", rooms::check),
@@ -70,6 +71,7 @@ const RULES: [Rule; 10] = [
     ("no machine's paths or hosts", hosts::check),
     ("every interface and method is documented", schema_docs::check),
     ("every clause of the ABI has a check in a probe", clauses::check),
+    ("pages show what is there", pages::check),
     ("generated files say so", sizes::check_generated),
 ];
 
