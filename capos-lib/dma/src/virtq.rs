@@ -100,14 +100,9 @@ pub struct Queue {
     in_flight: u16,
     /// The driver's entries are not looked at any more.
     stopped: bool,
+    /// The descriptor that is wrong and why, until its driver is told.
+    refused: Option<(u16, Reason)>,
     fault: Option<DeviceFault>,
-}
-
-/// A chain that is being copied.
-struct Chain {
-    descriptors: u16,
-    /// A descriptor that the device writes was there.
-    writes: bool,
 }
 
 impl Queue {
@@ -121,6 +116,7 @@ impl Queue {
             collected: 0,
             in_flight: 0,
             stopped: false,
+            refused: None,
             fault: None,
         })
     }
@@ -135,7 +131,7 @@ impl Queue {
     ///
     /// # Errors
     /// The first entry that is wrong. Those before it are published; neither it nor any later one ever is.
-    #[inline]
+    #[inline(never)]
     pub fn publish(
         &mut self,
         shadow: &impl Shadow,
@@ -154,25 +150,23 @@ impl Queue {
             self.stopped = true;
             return Err(refuse(0, Reason::Index(fresh)));
         }
-        let (first, mut next, mut taken, mut refused) = (self.published, self.published, 0, None);
+        let (first, mut next, mut taken) = (self.published, self.published, 0);
         while next != wanted && taken < u32::from(limit) {
             let entry = self.layout.available_entry(next);
             let head = shadow.read16(entry);
-            match self.chain(head, shadow, real, pool) {
-                Ok(descriptors) => taken += u32::from(descriptors),
-                Err((descriptor, reason)) => {
-                    (self.stopped, refused) = (true, Some((descriptor, reason)));
-                    break;
-                }
+            let descriptors = self.chain(head, shadow, real, pool);
+            if descriptors == 0 {
+                break;
             }
             real.write16(entry, head);
+            taken += u32::from(descriptors);
             next = next.wrapping_add(1);
         }
         let count = next.wrapping_sub(first);
         (self.published, self.in_flight) = (next, self.in_flight + count);
         let bell = self.announce(first, shadow, real);
         let before = Published { count, bell, more: !self.stopped && self.published != wanted };
-        match refused {
+        match self.refused.take() {
             None => Ok(before),
             Some((descriptor, reason)) => Err(Refusal { before, descriptor, reason }),
         }
@@ -182,7 +176,7 @@ impl Queue {
     ///
     /// # Errors
     /// What the device did wrong. It keeps all that it has until it is reset.
-    #[inline]
+    #[inline(never)]
     pub fn collect(&mut self, real: &impl Real, pool: &mut Pool) -> Result<u16, DeviceFault> {
         if let Some(fault) = self.fault {
             return Err(fault);
@@ -195,8 +189,12 @@ impl Queue {
         }
         for done in 0..fresh {
             let id = real.read32(self.layout.used_entry(self.collected.wrapping_add(done)));
-            match self.descriptors.get(id as usize).map(|it| it.state) {
-                Some(State::Head) => self.release(id as u16, LONGEST_CHAIN, pool),
+            match self.descriptors.get_mut(id as usize) {
+                Some(known) if known.state == State::Head => {
+                    if let Some(next) = let_go(known, pool) {
+                        self.release(next, LONGEST_CHAIN - 1, pool);
+                    }
+                }
                 None => return Err(self.device_failed(DeviceFault::UnknownId(id), done)),
                 Some(_) => return Err(self.device_failed(DeviceFault::NotInFlight(id), done)),
             }
@@ -214,75 +212,84 @@ impl Queue {
         (self.in_flight, self.stopped) = (0, true);
     }
 
-    /// Checks and copies one chain; gives the number of its descriptors.
+    /// Checks and copies one chain; gives the number of its descriptors, or 0 when it is refused.
     #[inline]
-    fn chain(
-        &mut self,
-        head: u16,
-        shadow: &impl Shadow,
-        real: &impl Real,
-        pool: &mut Pool,
-    ) -> Result<u16, (u16, Reason)> {
-        let mut chain = Chain { descriptors: 0, writes: false };
-        let mut index = head;
-        loop {
-            match self.copy(index, &mut chain, shadow, real, pool) {
-                Ok(Some(next)) => index = next,
-                Ok(None) => return Ok(chain.descriptors),
-                Err(reason) => {
-                    self.release(head, chain.descriptors, pool);
-                    return Err((index, reason));
-                }
-            }
+    fn chain(&mut self, head: u16, shadow: &impl Shadow, real: &impl Real, pool: &mut Pool) -> u16 {
+        match self.copy(head, None, shadow, real, pool) {
+            None => 0,
+            Some(link) if next(link).is_none() => 1,
+            Some(link) => self.rest(head, link, shadow, real, pool),
         }
     }
 
-    /// Checks and copies one descriptor, and gives the next of its chain.
-    #[inline]
+    /// The same, when its first descriptor was copied and has this link.
+    #[inline(never)]
+    fn rest(&mut self, head: u16, link: u32, shadow: &impl Shadow, real: &impl Real, pool: &mut Pool) -> u16 {
+        let (mut before, mut count) = (link, 1);
+        while let Some(index) = next(before) {
+            let copied = match count {
+                LONGEST_CHAIN => self.refuse(index, Reason::TooLong),
+                _ => self.copy(index, Some(before), shadow, real, pool),
+            };
+            let Some(link) = copied else {
+                self.release(head, count, pool);
+                return 0;
+            };
+            (before, count) = (link, count + 1);
+        }
+        count
+    }
+
+    /// Checks and copies one descriptor, behind the one with the link `before` if it is not the first; gives its own link, unless it is refused.
+    #[inline(always)]
     fn copy(
         &mut self,
         index: u16,
-        chain: &mut Chain,
+        before: Option<u32>,
         shadow: &impl Shadow,
         real: &impl Real,
         pool: &mut Pool,
-    ) -> Result<Option<u16>, Reason> {
-        let known = self.descriptors.get_mut(usize::from(index)).ok_or(Reason::NotInTable)?;
+    ) -> Option<u32> {
+        let Some(known) = self.descriptors.get_mut(usize::from(index)) else {
+            return self.refuse(index, Reason::NotInTable);
+        };
         if known.state != State::Free {
-            return Err(Reason::InUse);
+            return self.refuse(index, Reason::InUse);
         }
         let at = u32::from(index) * DESCRIPTOR;
         let [token, rest] = shadow.read_pair(at);
         // Length in the lower half, then flags, then the next descriptor (2.7.5).
         let (length, link) = (rest as u32, (rest >> 32) as u32);
-        let flags = link as u16;
-        if flags & !(flags::NEXT | flags::WRITE) != 0 {
-            return Err(if flags & flags::INDIRECT != 0 { Reason::Indirect } else { Reason::Flags(flags) });
+        if link as u16 & !(flags::NEXT | flags::WRITE) != 0 {
+            return self.refuse(index, unknown_flags(link));
         }
-        let writes = flags & flags::WRITE != 0;
-        if chain.writes && !writes {
-            return Err(Reason::Order);
+        if before.is_some_and(writes) && !writes(link) {
+            return self.refuse(index, Reason::Order);
         }
-        if chain.descriptors == LONGEST_CHAIN {
-            return Err(Reason::TooLong);
-        }
-        let place = pool.pin(token, length.into()).map_err(Reason::Token)?;
-        let state = if chain.descriptors == 0 { State::Head } else { State::Rest };
+        let place = match pool.pin(token, length.into()) {
+            Ok(place) => place,
+            Err(error) => return self.refuse(index, Reason::Token(error)),
+        };
+        let state = if before.is_none() { State::Head } else { State::Rest };
         *known = Descriptor { link, slot: place.slot, state };
-        *chain = Chain { descriptors: chain.descriptors + 1, writes };
         real.write_pair(at, [place.address, rest]);
-        Ok(next(link))
+        Some(link)
+    }
+
+    /// That descriptor is wrong, and nothing more is published.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, index: u16, reason: Reason) -> Option<u32> {
+        (self.stopped, self.refused) = (true, Some((index, reason)));
+        None
     }
 
     /// Lets go of a chain, of which at most so many descriptors are there.
-    #[inline]
     fn release(&mut self, head: u16, most: u16, pool: &mut Pool) {
         let mut index = head;
         for _ in 0..most {
-            let Some(known) = self.descriptors.get_mut(usize::from(index)) else { return };
-            known.state = State::Free;
-            pool.unpin(known.slot);
-            let Some(next) = next(known.link) else { return };
+            let known = self.descriptors.get_mut(usize::from(index));
+            let Some(next) = known.and_then(|known| let_go(known, pool)) else { return };
             index = next;
         }
     }
@@ -315,6 +322,26 @@ impl Queue {
         (self.stopped, self.fault) = (true, Some(fault));
         fault
     }
+}
+
+/// Lets go of a descriptor, and gives the next of its chain.
+#[inline]
+fn let_go(known: &mut Descriptor, pool: &mut Pool) -> Option<u16> {
+    known.state = State::Free;
+    pool.unpin(known.slot);
+    next(known.link)
+}
+
+/// What is wrong with such flags.
+fn unknown_flags(link: u32) -> Reason {
+    let flags = link as u16;
+    if flags & flags::INDIRECT != 0 { Reason::Indirect } else { Reason::Flags(flags) }
+}
+
+/// Whether the device writes to the descriptor with this link.
+#[inline]
+fn writes(link: u32) -> bool {
+    link & u32::from(flags::WRITE) != 0
 }
 
 /// The descriptor behind this one.
