@@ -9,7 +9,7 @@ use crate::x86::panic::report_exception;
 use crate::x86::{apic, debug, iommu, irq, start, time, user, vm};
 use x86_64::registers::control::Cr2;
 
-/// The current thread was interrupted or raised an exception.
+/// The current thread, or the idle CPU, was interrupted; or the thread raised an exception.
 pub(super) extern "sysv64" fn capos_on_user_trap(vector: u64) {
     if vector >= vectors::EXCEPTIONS {
         on_interrupt(vector);
@@ -26,14 +26,9 @@ pub(super) extern "sysv64" fn capos_on_user_trap(vector: u64) {
     (start::handlers().fault)(Fault { vector, error_code, address });
 }
 
-/// Kernel code was interrupted: legal only in the idle loop. Exceptions are bugs of the kernel.
-pub(super) extern "sysv64" fn capos_on_kernel_trap(frame: &Frame) {
-    let idle = local::try_this().is_some_and(|local| local.context.get().is_null());
-    if frame.vector >= vectors::EXCEPTIONS && idle {
-        on_interrupt(frame.vector);
-    } else {
-        report_exception(frame, exception_name(frame.vector));
-    }
+/// Exceptions of kernel code are its bugs, and so are interrupts anywhere but in the idle loop.
+pub(super) extern "sysv64" fn capos_on_kernel_trap(frame: &Frame) -> ! {
+    report_exception(frame, exception_name(frame.vector))
 }
 
 fn on_interrupt(vector: u64) {
