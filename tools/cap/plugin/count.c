@@ -1,9 +1,10 @@
 // A plugin for QEMU's translator (API version 1: QEMU 4.2 to 8.2): counts what a guest does between two marks, exactly.
 //
 // The guest marks by instructions without effect: `xchg bx,bx` where a region starts, `xchg cx,cx` where it stops, `xchg dx,dx`
-// after the last region of a series (userspace/rt/src/time.rs). One line is written per region, per series and at the end, and before a
-// series ends one for each place of code that its regions went through; their reader is tools/cap/src/bench/count.rs. A region is counted on all processors together, for one of them at a time: the machine runs on one
-// host thread.
+// after the last region of a series, `xchg si,si` if a region is to start with the next interrupt (userspace/rt/src/time.rs). One line is
+// written per region, per series and at the end, and before a series ends one for each place of code that its regions went through; their
+// reader is tools/cap/src/bench/count.rs. A region is counted on all processors together, for one of them at a time: the machine runs on
+// one host thread.
 //
 // Arguments: out=FILE, and traps=ADDRESS of the 256 entry stubs of the kernel, 16 bytes each, in the order of the vectors.
 #include <stdbool.h>
@@ -46,7 +47,7 @@ EXPORT int qemu_plugin_version = 1;
 enum { USER, KERNEL, CROSSINGS, CR3, DEVICE, INTERRUPTS, REP, COUNTS };
 enum { STUBS = 256, STUB = 16, EXCEPTIONS = 32, CPUS = 64 };
 static uint64_t count[COUNTS], start[COUNTS], traps;
-static bool counting, was_kernel[CPUS];
+static bool counting, awaiting, was_kernel[CPUS];
 static FILE *out;
 
 // Blocks of code as they were translated, and how often each ran within regions of this series.
@@ -59,6 +60,17 @@ static struct block *blocks;
 static void on_start(unsigned cpu, void *unused) {
   memcpy(start, count, sizeof count);
   counting = true;
+}
+
+static void on_await(unsigned cpu, void *unused) {
+  awaiting = true;
+  counting = false;
+}
+
+// Its own first instruction belongs to the region.
+static void on_interrupt(unsigned cpu, void *unused) {
+  if (awaiting) on_start(cpu, NULL);
+  awaiting = false;
 }
 
 static void tell(const char *what, const uint64_t since[COUNTS]) {
@@ -140,6 +152,7 @@ static on_execution marked(struct code code) {
   case 0xdb: return on_start;
   case 0xc9: return on_stop;
   case 0xd2: return on_series;
+  case 0xf6: return on_await;
   default: return NULL;
   }
 }
@@ -165,11 +178,13 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
   for (size_t n = 0; n < qemu_plugin_tb_n_insns(block); n++) {
     struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(block, n);
     struct code code = opcode(insn);
+    bool interrupt = is_interrupt(qemu_plugin_insn_vaddr(insn));
+    if (interrupt) qemu_plugin_register_vcpu_insn_exec_cb(insn, on_interrupt, NO_REGISTERS, NULL);
     add(insn, kernel ? KERNEL : USER);
     if (code.repeated && is_string(code.bytes[0])) add(insn, REP);
     if (is_port_output(code.bytes[0])) add(insn, DEVICE);
     if (is_cr3_write(code)) add(insn, CR3);
-    if (is_interrupt(qemu_plugin_insn_vaddr(insn))) add(insn, INTERRUPTS);
+    if (interrupt) add(insn, INTERRUPTS);
     qemu_plugin_register_vcpu_mem_cb(insn, on_store, NO_REGISTERS, MEMORY_WRITE, NULL);
     on_execution mark = marked(code);
     if (mark) qemu_plugin_register_vcpu_insn_exec_cb(insn, mark, NO_REGISTERS, NULL);

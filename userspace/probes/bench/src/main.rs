@@ -8,6 +8,7 @@
 extern crate alloc;
 
 mod calls;
+mod devices;
 mod events;
 mod faults;
 mod measure;
@@ -64,6 +65,7 @@ fn setup(env: &mut Env) -> Result<Bench, EnvError> {
         nursery: Nursery::new(env)?,
         audit: Audit::new(env)?,
         series: Cell::new(0),
+        devices: env.client("devices").ok(),
     })
 }
 
@@ -80,5 +82,6 @@ fn all(bench: &Bench) -> Result<(), CallError> {
     queues::all(bench)?;
     primitives::spawn(bench)?;
     primitives::yields(bench)?;
-    memory::all(bench)
+    memory::all(bench)?;
+    devices::all(bench)
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use probe::{Audit, Fields, Nursery, Report};
 use rt::CallError;
+use rt::generated::DeviceManagerClient;
 use rt::time::{Mark, mark, ticks};
 
 /// What measuring needs.
@@ -17,6 +18,8 @@ pub struct Bench {
     pub audit: Audit,
     /// Series of regions measured so far.
     pub series: Cell<u32>,
+    /// Only where there are devices to measure.
+    pub devices: Option<DeviceManagerClient>,
 }
 
 /// What is measured: from its start to its stop, by the processor's clock and by a host that counts.
@@ -54,6 +57,11 @@ impl Cost {
     /// Which series it was.
     pub fn series(self) -> u32 {
         self.series
+    }
+
+    /// The same, but each operation did so many things.
+    pub fn of(self, things: u64) -> Cost {
+        Cost { operations: self.operations * things, ..self }
     }
 
     /// Of one operation.
@@ -99,6 +107,11 @@ impl Bench {
         self.report.event("figure", fields(name, cost.each(), cost));
     }
 
+    /// Reports a figure that a host alone can count: time passes in it without instructions.
+    pub fn tell_counted(&self, name: &str, cost: Cost) {
+        self.report.event("figure", named(name, cost));
+    }
+
     /// Reports by how much `with` costs more than `without`.
     pub fn tell_difference(&self, name: &str, with: Cost, without: Cost) {
         let value = with.each().saturating_sub(without.each());
@@ -123,7 +136,11 @@ impl Bench {
 }
 
 fn fields(name: &str, value: u64, cost: Cost) -> Fields {
-    let fields = Fields::new().text("name", name).value("value", value).text("unit", "instructions");
+    named(name, cost).value("value", value)
+}
+
+fn named(name: &str, cost: Cost) -> Fields {
+    let fields = Fields::new().text("name", name).text("unit", "instructions");
     fields.value("series", cost.series).value("operations", cost.operations)
 }
 

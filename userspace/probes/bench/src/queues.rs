@@ -27,7 +27,7 @@ const BATCH: usize = 32;
 /// Who is woken runs at once: it is above who wakes it.
 const URGENT: u8 = 10;
 /// Below that.
-const PATIENT: u8 = 5;
+pub const PATIENT: u8 = 5;
 
 const ENTRY: [u64; WORDS] = [1, 2, 3, 4, 5, 6, 7, 8];
 
@@ -82,6 +82,36 @@ fn sleeper(
     child.give("own", NotificationClient::ID, own)?.lend("memory", object)?.start()
 }
 
+/// A process above us that waits on its own notification, and tells when it ran.
+pub struct Stamper(ManuallyDrop<Consumer<WORDS, Mapped<WORDS>>>);
+
+impl Stamper {
+    /// One that waits for `own`.
+    pub fn start(
+        bench: &Bench,
+        own: NotificationClient,
+    ) -> Result<(Stamper, ProcessHandleClient), CallError> {
+        let object = object()?;
+        let handle = sleeper(&bench.nursery, own, &object, "--role=stamper")?;
+        bench.audit.pause(2_000_000);
+        let stamps = Consumer::new(Mapped::<WORDS>::map(&object, ENTRIES)?);
+        Ok((Stamper(ManuallyDrop::new(stamps)), handle))
+    }
+
+    /// When it ran, in the order of the times.
+    pub fn stamp(&mut self) -> Option<u64> {
+        let mut out = [0; WORDS];
+        let came = self.0.pop(&mut out).is_ok_and(|popped| popped.is_some());
+        let [stamp, ..] = out;
+        came.then_some(stamp)
+    }
+
+    /// How often it ran since it was asked last.
+    pub fn stamps(&mut self) -> usize {
+        core::iter::from_fn(|| self.stamp()).count()
+    }
+}
+
 /// `notify.signal_to_waiting`: from the signal until a more urgent thread of another process that waits for it runs.
 fn signal_to_waiting(bench: &Bench) -> Result<(), CallError> {
     if !bench.wants("notify.signal_to_waiting") {
@@ -90,24 +120,18 @@ fn signal_to_waiting(bench: &Bench) -> Result<(), CallError> {
     let own = notification()?;
     let signaller = own.mint_blocking(1, 0)?;
     let signal = signaller.cap().id();
-    let object = object()?;
-    let handle = sleeper(&bench.nursery, own, &object, "--role=stamper")?;
-    bench.audit.pause(2_000_000);
-    let mut stamps = ManuallyDrop::new(Consumer::new(Mapped::<WORDS>::map(&object, ENTRIES)?));
+    let (mut stamper, handle) = Stamper::start(bench, own)?;
     // Here the region ends in the other process.
     bare_figure_at(bench, "notify.signal_to_waiting", PATIENT, 1, move |bare| {
         bare.prepare(&bell(signal));
-        let (mut cost, mut out) = (0, [0; WORDS]);
+        let mut cost = 0;
         for _ in 0..ROUNDS {
             mark(Mark::Start);
             let start = ticks();
-            let came = ring_again(bare) && stamps.pop(&mut out).is_ok_and(|popped| popped.is_some());
-            let [stamp, ..] = out;
+            let stamp = if ring_again(bare) { stamper.stamp() } else { None };
             // A signal after which nobody ran has no cost worth reporting.
-            if !came || stamp < start {
-                return 0;
-            }
-            cost += stamp - start;
+            let Some(ticks) = stamp.and_then(|stamp| stamp.checked_sub(start)) else { return 0 };
+            cost += ticks;
         }
         cost / ROUNDS
     })?;
