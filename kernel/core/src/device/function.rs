@@ -209,8 +209,10 @@ impl State {
     pub fn go_on(&mut self) -> Result<bool, Refused> {
         let State { class, windows, quieting, .. } = self;
         let Some(class) = class else { return Ok(true) };
+        let was_through = quieting.is_through(class);
         let quiet = quieting.go_on(class, windows)?;
-        if quiet {
+        // Once: what its driver tells it afterwards counts.
+        if quiet && !was_through {
             class.was_reset();
         }
         Ok(quiet)

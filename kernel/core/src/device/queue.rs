@@ -11,7 +11,7 @@ use capos_abi::{ExceptionCode, PAGE_SIZE};
 use capos_dma::class::{AttachError, Bell, Class, Registers as _};
 use capos_dma::edu::{COMMAND, Engine};
 use capos_dma::pool::Pool;
-use capos_ledger::{Event, Item};
+use capos_ledger::{Event, Item, Phase};
 use kernel_hal::account::Account;
 use kernel_hal::mem::Frames;
 use kernel_hal::sync::Ref;
@@ -195,6 +195,10 @@ impl State {
 
     /// Tells the device of `queue`, its queue number `index` from now on, and takes it. What is not taken is the caller's to drop.
     fn attach(&mut self, index: u16, queue: &mut Option<Queue>) -> Result<(), Refused> {
+        // One that is not through its reset is told of nothing.
+        if matches!(queue, Some(Queue::Ring(_))) && !self.go_on()? {
+            return Err(ExceptionCode::WrongState);
+        }
         let State { class, windows, dma, record, .. } = self;
         let (Some(class), Some(dma)) = (class, dma) else { return Err(ExceptionCode::WrongState) };
         let at = usize::from(index);
@@ -262,6 +266,10 @@ impl Function {
     /// Takes note of what the device is through with, translates what is new, and tells the device.
     pub fn publish(&self, generation: u32, index: u16) -> Result<Done, Refused> {
         let mut state = self.of(generation)?;
+        // Before it may reach memory it is told of none: what it was told of is kept for it once, until it is quiet.
+        if state.record.phase() != Phase::Running {
+            return Err(ExceptionCode::WrongState);
+        }
         let (queue, pool, windows) = state.queue(index)?;
         let (done, fault) = queue.publish(windows, pool);
         if done.proof {

@@ -24,6 +24,11 @@ impl Quieting {
         *self = Quieting::new();
     }
 
+    /// Whether the sequence is at its end.
+    pub fn is_through(&self, class: &Class) -> bool {
+        self.step >= class.quiesce().len()
+    }
+
     /// Goes as far as it can. True when the device is quiet.
     ///
     /// # Errors

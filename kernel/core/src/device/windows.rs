@@ -164,6 +164,10 @@ impl State {
             Action::Write(value) => value,
             Action::Translate { token, span } => self.pin_for_good(token, span)?,
             Action::Ask(value) => {
+                // What it was told before is forgotten when its reset is through.
+                if !self.go_on()? {
+                    return Err(ExceptionCode::WrongState);
+                }
                 let class = self.class.as_mut().ok_or(ExceptionCode::Disconnected)?;
                 match class.guard(bar, offset, value).map_err(|_| ExceptionCode::WrongState)? {
                     Verdict::Write(value) => value,

@@ -207,6 +207,23 @@ fn a_device_of_which_nothing_is_known_reaches_no_memory() {
 }
 
 #[test]
+fn a_device_that_may_not_reach_memory_is_told_of_none() {
+    let world = World::new();
+    let edu = plug();
+    let driver = Driver::new(&world);
+    let pool = driver.pool();
+    let (_, token) = driver.buffer(pool, 1);
+    let params = QueueParams { index: 0, entries: 1 };
+    let queue = driver.user.call_for_cap(driver.device, device::INTERFACE_ID, device::QUEUE, &params);
+    let queue = queue.expect("the only one");
+    describe(&driver, queue, [token, 0x4_0000, 100, 1]);
+    assert_eq!(exception(driver.publish(queue)), ExceptionCode::WrongState);
+    assert_eq!(edu.written(0x80), None);
+    driver.call(device::START).expect("it is quiet");
+    driver.publish(queue).expect("a good one");
+}
+
+#[test]
 fn memory_of_who_has_gone_is_scrubbed_before_the_next_has_it() {
     let world = World::new();
     plug();

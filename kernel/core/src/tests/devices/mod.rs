@@ -138,6 +138,8 @@ pub(super) fn plug_legacy() -> Arc<Legacy> {
 #[derive(Default)]
 pub(super) struct Legacy {
     pub registers: Mutex<Vec<(u64, u64)>>,
+    /// It takes its time for a reset.
+    pub is_slow: Mutex<bool>,
 }
 
 struct Behind(Arc<Legacy>);
@@ -147,6 +149,7 @@ impl Model for Behind {
         match offset {
             // Size of the queue that is selected.
             0x0c => 8,
+            0x12 if *self.0.is_slow.lock().expect("no panics") => 1,
             _ => {
                 let registers = self.0.registers.lock().expect("no panics");
                 registers.iter().rev().find(|(at, _)| *at == offset).map_or(0, |(_, value)| *value)
@@ -218,9 +221,12 @@ impl Driver {
         info.map(|info| info.token)
     }
 
+    /// The queue of a device that may reach memory.
     pub fn queue(&self) -> CapId {
         let params = QueueParams { index: 0, entries: 1 };
-        self.user.call_for_cap(self.device, device::INTERFACE_ID, device::QUEUE, &params).expect("a queue")
+        let queue = self.user.call_for_cap(self.device, device::INTERFACE_ID, device::QUEUE, &params);
+        self.call(device::START).expect("it is quiet");
+        queue.expect("a queue")
     }
 
     pub fn publish(&self, queue: CapId) -> Result<PublishResults, capos_abi::Cqe> {

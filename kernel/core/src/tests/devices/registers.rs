@@ -168,6 +168,50 @@ fn ports_of_a_device_are_as_its_policy_says() {
     assert_eq!(exception(read(0x0c)), ExceptionCode::Disconnected);
 }
 
+/// Writes a register behind ports: features, or the status.
+fn tell(driver: &Driver, ports: capos_abi::CapId, offset: u16, value: u32) -> Result<Empty, capos_abi::Cqe> {
+    let (id, byte) = (io_port::INTERFACE_ID, io_port::Write8Params { offset, value: value as u8 });
+    match offset {
+        0x12 => driver.user.call(ports, id, io_port::WRITE8, &byte),
+        _ => driver.user.call(ports, id, io_port::WRITE32, &io_port::Write32Params { offset, value }),
+    }
+}
+
+#[test]
+fn what_a_driver_and_its_device_agreed_upon_stays_when_it_starts() {
+    let world = World::new();
+    let (driver, ..) = super::legacy_driver(&world);
+    let params = device::PortsParams { bar: 0 };
+    let ports = driver.user.call_for_cap(driver.device, device::INTERFACE_ID, device::PORTS, &params);
+    let ports = ports.expect("its ports");
+    for _ in 0..2 {
+        assert_eq!(exception(tell(&driver, ports, 0x04, 1)), ExceptionCode::WrongState);
+        assert_eq!(exception(tell(&driver, ports, 0x12, 0)), ExceptionCode::WrongState, "it has a queue");
+        driver.call(device::START).expect("it is quiet");
+    }
+}
+
+#[test]
+fn a_device_that_is_not_through_its_reset_is_told_nothing() {
+    let world = World::new();
+    let legacy = super::plug_legacy();
+    *legacy.is_slow.lock().expect("no panics") = true;
+    let user = world.start("driver");
+    let device = super::claim(&user, "virtio").expect("free");
+    let driver = Driver { user, device };
+    driver.pool();
+    let params = device::PortsParams { bar: 0 };
+    let ports = driver.user.call_for_cap(device, device::INTERFACE_ID, device::PORTS, &params);
+    let ports = ports.expect("its ports");
+    let params = device::QueueParams { index: 0, entries: 8 };
+    let queue = || driver.user.call_for_cap(device, device::INTERFACE_ID, device::QUEUE, &params);
+    assert_eq!(exception(queue()), ExceptionCode::WrongState);
+    assert_eq!(exception(tell(&driver, ports, 0x12, 3)), ExceptionCode::WrongState);
+    *legacy.is_slow.lock().expect("no panics") = false;
+    tell(&driver, ports, 0x12, 3).expect("it is quiet");
+    queue().expect("a queue");
+}
+
 #[test]
 fn what_is_older_than_a_reset_is_stale() {
     let world = World::new();
