@@ -1,9 +1,8 @@
 //! The driver of QEMU's `edu`.
 
-use crate::keeper::{Driver, Keeper};
 use alloc::vec;
 use alloc::vec::Vec;
-use probe::Report;
+use probe::{Driver, Keeper, Report};
 use rt::generated::EduClient;
 use rt::{CallError, ExceptionCode, block_on, select};
 

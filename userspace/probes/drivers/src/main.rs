@@ -5,11 +5,9 @@
 extern crate alloc;
 
 mod edu;
-mod keeper;
 mod rng;
 
-use keeper::Keeper;
-use probe::{Fields, Report, number};
+use probe::{Fields, Keeper, Report, number};
 use rt::{CallError, Env, EnvError};
 
 rt::main!(run);

@@ -1,9 +1,8 @@
 //! The driver of virtio's entropy device.
 
-use crate::keeper::{Driver, Keeper};
 use alloc::format;
 use alloc::vec::Vec;
-use probe::{Fields, Report};
+use probe::{Driver, Fields, Keeper, Report};
 use rt::generated::ByteStreamClient;
 use rt::{CallError, block_on, select};
 

@@ -9,11 +9,13 @@ pub mod audit;
 pub mod bare;
 pub mod child;
 pub mod echo;
+pub mod keeper;
 pub mod options;
 pub mod report;
 
 pub use audit::Audit;
 pub use capos_mutate as mutate;
 pub use child::{Limits, Nursery, factory};
+pub use keeper::{Driver, Keeper};
 pub use options::number;
 pub use report::{Fields, Report};

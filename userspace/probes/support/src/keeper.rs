@@ -1,8 +1,8 @@
 //! Who hands devices to drivers.
 
+use crate::{Audit, Limits, Nursery, factory};
 use alloc::string::String;
 use core::cell::RefCell;
-use probe::{Audit, Limits, Nursery, factory};
 use rt::generated::device_claim::{DeviceClaimServer, serve_device_claim};
 use rt::generated::{
     DeviceClaimClient, DeviceClient, DeviceManagerClient, EndpointClient, LogSinkClient, ProcessHandleClient,
@@ -20,19 +20,25 @@ const LIMITS: Limits = Limits { dma_pages: 16, vectors: 1, ..Limits::threads(1) 
 
 /// A driver at work, and its one export.
 pub struct Driver<C> {
+    /// The process.
     pub handle: ProcessHandleClient,
+    /// What it exports.
     pub client: C,
 }
 
 /// The manager of devices, and what drivers are made with.
 pub struct Keeper {
-    nursery: Nursery,
-    devices: DeviceManagerClient,
+    /// Makes processes.
+    pub nursery: Nursery,
+    /// The kernel's ledger.
+    pub devices: DeviceManagerClient,
+    /// Counts, and the clock.
     pub audit: Audit,
     log: LogSinkClient,
 }
 
 impl Keeper {
+    /// From the capabilities granted as `devices`, `log`, and what those of [`Nursery`] and [`Audit`] are.
     pub fn new(env: &mut Env) -> Result<Keeper, EnvError> {
         let nursery = Nursery::new(env)?;
         let (devices, audit, log) = (env.client("devices")?, Audit::new(env)?, env.client("log")?);
@@ -40,8 +46,12 @@ impl Keeper {
     }
 
     /// The first function of this vendor and device.
-    fn find(&self, wanted: (u16, u16)) -> Result<u32, CallError> {
-        let mut cursor = 0;
+    pub fn find(&self, wanted: (u16, u16)) -> Result<u32, CallError> {
+        self.find_after(wanted, 0)
+    }
+
+    /// The first from `cursor` on.
+    pub fn find_after(&self, wanted: (u16, u16), mut cursor: u32) -> Result<u32, CallError> {
         loop {
             let found = self.devices.list_blocking(cursor)?;
             if (found.vendor, found.device) == wanted {
@@ -52,8 +62,12 @@ impl Keeper {
     }
 
     /// The function, as soon as it is free.
-    fn claim(&self, wanted: (u16, u16), policy: &str) -> Result<DeviceClient, CallError> {
-        let address = self.find(wanted)?;
+    pub fn claim(&self, wanted: (u16, u16), policy: &str) -> Result<DeviceClient, CallError> {
+        self.claim_at(self.find(wanted)?, policy)
+    }
+
+    /// The same for the one at this address.
+    pub fn claim_at(&self, address: u32, policy: &str) -> Result<DeviceClient, CallError> {
         for _ in 0..LOOKS {
             match self.devices.claim_blocking(address, policy, 1) {
                 Err(error)
@@ -97,7 +111,11 @@ impl Keeper {
 
     /// Waits until nothing is kept for this device any more; somebody has to ask for that.
     pub fn rest(&self, wanted: (u16, u16)) -> Result<(), CallError> {
-        let address = self.find(wanted)?;
+        self.rest_at(self.find(wanted)?)
+    }
+
+    /// The same for the one at this address.
+    pub fn rest_at(&self, address: u32) -> Result<(), CallError> {
         for _ in 0..LOOKS {
             if self.devices.settle_blocking(address)? {
                 break;

@@ -1,0 +1,86 @@
+//! Drivers that try what they must not: the hostile matrix, row by row.
+//!
+//! A row is a function that says in a word or two what came of it. It is as it has to be, the books are in order, and the
+//! honest driver that gets the device next is served; who watches memory from outside says the rest. Buffers bear marks and carry baits for him.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+mod descriptors;
+mod edu;
+mod ends;
+mod grant;
+mod interrupts;
+mod plain;
+mod registers;
+mod ring;
+mod rings;
+mod stage;
+mod stale;
+mod states;
+
+use alloc::format;
+use core::cell::Cell;
+use probe::options::text;
+use probe::{Fields, Keeper, Report, number};
+use rt::schema::device_manager::DmaBackend;
+use rt::{CallError, Env, EnvError};
+use stage::Stage;
+
+rt::main!(run);
+
+fn run(mut env: Env) -> i64 {
+    let seed = number(&env, "seed", 1);
+    if let Some(part) = text(&env, "part") {
+        return ends::play(part, &mut env, seed);
+    }
+    match set_up(&mut env, seed) {
+        Ok(mut stage) => {
+            let done = all(&mut stage);
+            if let Err(error) = &done {
+                stage.report.check("hostile", false, error);
+            }
+            stage.report.finish(u8::from(done.is_err()))
+        }
+        Err(_) => 2,
+    }
+}
+
+fn set_up(env: &mut Env, seed: u64) -> Result<Stage, EnvError> {
+    Ok(Stage {
+        report: Report::new(env)?,
+        keeper: Keeper::new(env)?,
+        history: env.client("history")?,
+        seed,
+        direct: [false; 2],
+        played: Cell::new(0),
+    })
+}
+
+/// Every row that there is for how the devices reach memory here.
+fn all(stage: &mut Stage) -> Result<(), CallError> {
+    // Once to warm up; then it is known how each reaches memory.
+    stage.serves()?;
+    drop((stage.net()?, stage.another_edu()?));
+    let backends = stage.backends()?;
+    stage.direct = backends.map(|backend| backend == DmaBackend::Direct);
+    let [edu, rng] = backends.map(|backend| format!("{backend:?}"));
+    stage.report.event("hostile.begin", Fields::new().text("edu", &edu).text("rng", &rng));
+    stage.at_rest()?;
+    let before = stage.keeper.audit.counts()?;
+    stage.with_edu(descriptors::ROWS)?;
+    stage.with_edu(registers::ROWS)?;
+    stage.with_edu(states::WITH_EDU)?;
+    stage.with_nothing(states::WITH_NOTHING)?;
+    stage.with_edu(stale::ROWS)?;
+    stage.with_edu(interrupts::ROWS)?;
+    stage.with_rings(rings::ROWS, || Ok(()))?;
+    stage.with_rings(rings::REGISTERS, || stage.rng())?;
+    stage.with_nothing(ends::ROWS)?;
+    stage.with_rings(ends::RINGS, || Ok(()))?;
+    stage.with_nothing(if stage.direct[0] { plain::DIRECT } else { plain::ROWS })?;
+    stage.report.event("hostile.done", Fields::new().value("rows", stage.played.get()));
+    stage.at_rest()?;
+    stage.keeper.audit.report(&stage.report, before);
+    Ok(())
+}
