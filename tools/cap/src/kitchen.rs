@@ -15,6 +15,7 @@ use crate::exec::Failure;
 use crate::house::House;
 use crate::images::{self, Images};
 use crate::package::Package;
+use crate::plugin;
 use crate::systems::Systems;
 
 /// Everything that a list of cases needs, built.
@@ -24,6 +25,8 @@ pub struct Pantry {
     systems: Systems,
     /// Made only where a case boots from one.
     images: Option<Images>,
+    /// Notes stores, for machines with a canary; made only for such, or why it cannot be.
+    watcher: Option<Result<PathBuf, String>>,
 }
 
 impl Pantry {
@@ -32,7 +35,9 @@ impl Pantry {
         let (programs, systems) = build::build(house, Scope::All)?;
         let from_image = cases.iter().any(|case| case.case.machine.boot != Boot::Pvh);
         let images = from_image.then(|| images::of(house)).transpose()?;
-        Ok(Pantry { house: house.clone(), programs, systems, images })
+        let watched = cases.iter().any(|case| case.case.machine.canary);
+        let watcher = watched.then(|| plugin::build(house, "stores")).transpose()?;
+        Ok(Pantry { house: house.clone(), programs, systems, images, watcher })
     }
 
     fn package(&self, case: &Case, name: &str, seed: u64, folder: &Path) -> Result<Media, String> {
@@ -72,6 +77,11 @@ impl Kitchen for Pantry {
             boot if boot.iso() => self.image(boot).map(Media::Cdrom),
             boot => self.image(boot).map(Media::Disk),
         }
+    }
+
+    fn watcher(&self) -> Result<PathBuf, Unready> {
+        let none = || Err("no plugin was made".to_owned());
+        self.watcher.clone().unwrap_or_else(none).map_err(Unready::Skip)
     }
 
     fn debugger(&self, port: u16) -> Result<Setup, String> {

@@ -14,6 +14,7 @@ mod images;
 mod kitchen;
 mod lint;
 mod package;
+mod plugin;
 mod progress;
 mod run;
 mod scaffold;

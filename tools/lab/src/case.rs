@@ -74,6 +74,8 @@ pub struct Machine {
     pub devices: Vec<String>,
     /// Random bytes that the lab knows, for a device with `rng=known`.
     pub entropy: bool,
+    /// Memory lies in a file, and it is noted where processors store: the steps `canary` can tell what devices wrote.
+    pub canary: bool,
 }
 
 impl Default for Machine {
@@ -89,6 +91,7 @@ impl Default for Machine {
             iommu: Iommu::None,
             devices: Vec::new(),
             entropy: false,
+            canary: false,
         }
     }
 }
@@ -235,6 +238,12 @@ pub struct Step {
     pub monitor: Option<Vec<String>>,
     /// Has gdb attach to the machine and carry out these commands; what it says arrives as text, and when it is done it lets go.
     pub gdb: Option<Vec<String>>,
+    /// Looks at all memory from outside, and fails if a device wrote or read where it must not.
+    pub canary: Option<Canary>,
+    /// What the end of the canary must find wrong instead: a case that shows that it sees.
+    pub sees: Option<String>,
+    /// Does with memory what no device may do.
+    pub hand: Option<Hand>,
     /// These steps, `times` times; [`crate::library`] writes them out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
@@ -273,6 +282,28 @@ pub enum Look {
     Pci,
     /// Devices that may do DMA.
     Masters,
+}
+
+/// The two looks of a canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Canary {
+    /// Takes note of all memory.
+    Begin,
+    /// Compares it.
+    End,
+}
+
+/// What the lab's own hand does to memory that nobody uses: of each rule of the canary, what breaks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hand {
+    /// Writes one byte, as a device would.
+    Byte,
+    /// Puts the bait where no grant is.
+    Bait,
+    /// Puts the secret where it was not planted.
+    Secret,
 }
 
 /// Damage to one boot file.

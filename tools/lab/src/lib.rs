@@ -5,10 +5,13 @@
 //! watches it from outside and judges. Nothing is read from the code under test but what it did: events on a port of their own,
 //! bytes on the serial line, and how the machine ended.
 //!
+//! What devices do to memory is seen by the [`canary`].
+//!
 //! The logic is free of IO where it can be: [`matrix`], [`expect`], [`session`], [`judge`] and [`machine::args`] are plain
 //! functions over data; [`run`] and [`runner`] do the rest.
 
 pub mod artefacts;
+pub mod canary;
 pub mod case;
 pub mod clock;
 pub mod expect;

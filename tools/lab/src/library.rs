@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-use crate::case::{Boot, Case, Ends, Kind, Step};
+use crate::case::{Accel, Boot, Canary, Case, Ends, Kind, Step};
 use crate::matrix::{SubCase, expand};
 
 /// All sub-cases below `root` (`<area>/<area>-<name>.toml`), in the order of their names. Every error is reported, with its file.
@@ -90,6 +90,7 @@ fn check(case: &Case) -> Result<(), String> {
     if case.machine.devices.iter().any(|device| device.trim().is_empty()) {
         return Err("devices: an empty one".into());
     }
+    check_canary(case)?;
     check_system(case)?;
     case.session.iter().enumerate().try_for_each(|(at, step)| {
         check_step(step).map_err(|error| format!("step {} of the session: {error}", at + 1))
@@ -104,6 +105,19 @@ fn check(case: &Case) -> Result<(), String> {
         return Err("`twice` needs icount = true and no session: typing is not repeatable".into());
     }
     Ok(())
+}
+
+fn check_canary(case: &Case) -> Result<(), String> {
+    let looks = case.session.iter().flat_map(|step| std::iter::once(step).chain(&step.steps));
+    let used = looks.filter(|step| step.canary.is_some() || step.hand.is_some()).count() > 0;
+    match (used, case.machine.canary) {
+        (true, false) => Err("steps of the canary, but the machine has none".into()),
+        (false, true) => Err("the machine has a canary that nobody looks at".into()),
+        (_, true) if case.machine.accel != Accel::Tcg => {
+            Err("a canary needs accel = \"tcg\": it is the translator that sees stores".into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_system(case: &Case) -> Result<(), String> {
@@ -137,11 +151,13 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.look.is_some(),
         step.monitor.is_some(),
         step.gdb.is_some(),
+        step.canary.is_some(),
+        step.hand.is_some(),
         !step.steps.is_empty(),
     ];
     if verbs.iter().filter(|set| **set).count() != 1 {
         return Err(
-            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, gdb, steps".into()
+            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, gdb, canary, hand, steps".into()
         );
     }
     if step.times.is_some() == step.steps.is_empty() {
@@ -157,7 +173,10 @@ fn check_step(step: &Step) -> Result<(), String> {
     if step.within.is_some() && !waits.contains(&true) {
         return Err("`within` belongs to a step that waits".into());
     }
-    if let Some(pattern) = &step.matches {
+    if step.sees.is_some() && step.canary != Some(Canary::End) {
+        return Err("`sees` belongs to the end of the canary".into());
+    }
+    for pattern in step.matches.iter().chain(&step.sees) {
         Regex::new(pattern).map_err(|error| error.to_string())?;
     }
     Ok(())
@@ -181,6 +200,17 @@ mod tests {
     fn a_reason_to_exist_is_needed() {
         assert!(refusal("why = ' '").contains("why"));
         assert!(refusal("budget = '1s'").contains("why"));
+    }
+
+    #[test]
+    fn a_canary_is_looked_at_and_there() {
+        let looking = "why = 'a'\nends = 'session'\nsession = [{ canary = 'begin' }]";
+        assert!(refusal(looking).contains("has none"));
+        let with = format!("{looking}\n[machine]\ncanary = true");
+        assert!(read("x-y", "x", &with).is_ok());
+        assert!(refusal(&format!("{with}\naccel = 'auto'")).contains("tcg"));
+        assert!(refusal("why = 'a'\n[machine]\ncanary = true").contains("nobody"));
+        assert!(refusal(&with.replace("'begin'", "'begin', sees = 'x'")).contains("sees"));
     }
 
     #[test]

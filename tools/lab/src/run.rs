@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
+use crate::canary::{self, Canary};
 use crate::case::{Case, Ends};
 use crate::expect::Event;
 use crate::judge::{self, End, Mark, Seen};
@@ -17,6 +20,8 @@ use crate::machine::{accel, firmware};
 use crate::matrix::SubCase;
 use crate::session::{Next, Session};
 use crate::{hand, stop};
+
+mod memory;
 
 /// How long the loop sleeps at most, so that Ctrl-C is noticed.
 const TICK: Duration = Duration::from_millis(100);
@@ -36,6 +41,14 @@ pub enum Unready {
 pub trait Kitchen: Sync {
     /// The medium for a sub-case; files made only for it go into `folder`.
     fn media(&self, case: &Case, name: &str, seed: u64, folder: &Path) -> Result<Media, Unready>;
+
+    /// The plugin of a machine with a canary, compiled.
+    ///
+    /// # Errors
+    /// When there is none here.
+    fn watcher(&self) -> Result<PathBuf, Unready> {
+        Err(Unready::Skip("there is no plugin that notes stores".into()))
+    }
 
     /// How gdb attaches to a machine whose stub listens on `port`, with the symbols of what it boots.
     ///
@@ -67,7 +80,8 @@ pub fn run(
     let kvm = accel::choose(case.machine.accel, case.machine.icount).map_err(Unready::Skip)?;
     let firmware = case.machine.boot.uefi().then(firmware::ovmf).transpose().map_err(Unready::Skip)?;
     let media = kitchen.media(case, &sub.name, seed, folder)?;
-    let bench = Bench { case, kitchen, kvm, firmware, media, options };
+    let watcher = case.machine.canary.then(|| kitchen.watcher()).transpose()?;
+    let bench = Bench { case, kitchen, kvm, firmware, media, options, watcher, seed };
     let first = bench.watch(folder).map_err(Unready::Fail)?;
     if case.twice {
         let again = folder.join("again");
@@ -106,6 +120,9 @@ struct Bench<'a> {
     firmware: Option<PathBuf>,
     media: Media,
     options: Options,
+    /// The plugin of the canary.
+    watcher: Option<PathBuf>,
+    seed: u64,
 }
 
 impl Bench<'_> {
@@ -124,7 +141,7 @@ impl Bench<'_> {
         let sockets = Sockets::new().map_err(|error| format!("sockets: {error}"))?;
         let debugged = self.case.session.iter().any(|step| step.gdb.is_some());
         let stub = (self.options.hold || debugged).then(hand::free_port).transpose();
-        let wiring = Wiring {
+        let mut wiring = Wiring {
             role: Role::Attached,
             sockets: sockets.path().to_owned(),
             logs: folder.to_owned(),
@@ -133,14 +150,20 @@ impl Bench<'_> {
             hold: self.options.hold,
             plugin: self.options.plugin.clone(),
         };
+        if let Some(plugin) = &self.watcher {
+            let out = canary::stored_file(&wiring);
+            wiring.plugin = Some(format!("{},out={}", plugin.display(), out.display()));
+        }
         let args = args(&self.case.machine, self.kvm, &self.media, self.firmware.as_deref(), &wiring);
         entropy::provide(&self.case.machine, &wiring)?;
+        canary::provide(&self.case.machine, &wiring)?;
         fs::write(folder.join("qemu.args"), args.join("\n") + "\n").map_err(|error| error.to_string())?;
         let mut logs = Logs::create(folder).map_err(|error| error.to_string())?;
         let guest = Guest::start(&args, &wiring)?;
         let mut watch = Watch::new(self.case, guest, &mut logs);
         let debugger = wiring.gdb.filter(|_| debugged).map(|port| self.kitchen.debugger(port)).transpose()?;
         watch.setup = debugger.map(|setup| setup.with("CAPOS_ENTROPY", &entropy::file(&wiring)));
+        watch.canary = self.case.machine.canary.then(|| Canary::new(&wiring, self.seed)).transpose()?;
         let early = watch.go();
         let mut reasons = watch.reasons(early);
         if watch.seen.end == Some(End::Refused) {
@@ -172,6 +195,8 @@ struct Logs {
     session: File,
     /// What gdb said.
     gdb: File,
+    /// What was seen of memory.
+    canary: File,
 }
 
 impl Logs {
@@ -181,6 +206,7 @@ impl Logs {
             events: File::create(folder.join("events.jsonl"))?,
             session: File::create(folder.join("session.log"))?,
             gdb: File::create(folder.join("gdb.log"))?,
+            canary: File::create(folder.join("canary.log"))?,
         })
     }
 }
@@ -192,6 +218,10 @@ struct Watch<'a> {
     /// How gdb attaches, if the session has it do so.
     setup: Option<Setup>,
     debugger: Option<Debugger>,
+    canary: Option<Canary>,
+    /// Questions to the monitor so far, and the answer to the last one.
+    asked: u64,
+    answer: Option<Result<Value, String>>,
     logs: &'a mut Logs,
     session: Session,
     seen: Seen,
@@ -225,6 +255,9 @@ impl<'a> Watch<'a> {
             guest: Some(guest),
             setup: None,
             debugger: None,
+            canary: None,
+            asked: 0,
+            answer: None,
             logs,
             session: Session::new(case.session.clone()),
             seen: Seen::default(),
@@ -263,8 +296,7 @@ impl<'a> Watch<'a> {
 
     /// Lets the session act; `Some` if it waits for something.
     fn step(&mut self, now: Duration) -> Result<Option<Duration>, String> {
-        let Some(guest) = self.guest.as_mut() else { return Ok(None) };
-        loop {
+        while let Some(guest) = self.guest.as_mut() {
             // As above.
             let _ = self.session.report(now, &mut self.logs.session);
             // A machine that just left is noticed by `listen`; writing to it may fail before that.
@@ -275,6 +307,8 @@ impl<'a> Watch<'a> {
                 Next::Monitor(lines) => {
                     lines.iter().for_each(|line| drop(guest.command(&monitor::line(line))));
                 }
+                Next::Canary(which, sees) => self.look(which, sees.as_deref())?,
+                Next::Hand(hand) => self.break_rule(hand)?,
                 Next::Debug(commands) => {
                     let setup = self.setup.as_ref().ok_or("no stub for gdb")?;
                     self.debugger = Some(Debugger::start(setup, &commands)?);
@@ -284,6 +318,7 @@ impl<'a> Watch<'a> {
                 Next::Failed(reason) => return Err(reason),
             }
         }
+        Ok(None)
     }
 
     fn satisfied(&self) -> bool {
@@ -334,6 +369,10 @@ impl<'a> Watch<'a> {
 
     fn notice(&mut self, line: &str) {
         self.accepted |= line.contains("\"return\"");
+        match monitor::answer(line) {
+            Some((number, answer)) if number == self.asked => self.answer = Some(answer),
+            _ => {}
+        }
         if let Some(text) = monitor::seen(line, self.session.passed()) {
             // Not the machine's own words: they are no part of `serial.log`, nor of what the rules are applied to.
             self.session.hear(text.as_bytes());

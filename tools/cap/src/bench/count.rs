@@ -7,8 +7,9 @@ use std::process::Command;
 use serde::Serialize;
 
 use crate::build::toolchain_file;
-use crate::exec::{self, Context, Failure, ask};
+use crate::exec::{Context, Failure, ask};
 use crate::house::House;
+use crate::plugin;
 
 /// What one operation does, counted on all processors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -55,8 +56,6 @@ impl Beside {
     }
 }
 
-/// The last QEMU with the plugin interface that we use.
-const LAST_QEMU: u64 = 8;
 /// Numbers of a region.
 const COUNTS: usize = 7;
 
@@ -70,17 +69,13 @@ impl Plugin {
     /// Compiles it; `None` where QEMU is too new for it, and figures then stand alone. The kernel must be built: its symbols say where
     /// interrupts arrive.
     pub fn build(house: &House) -> Result<Option<Plugin>, Failure> {
-        let version = ask(Command::new(lab::machine::qemu()).arg("--version"))?;
-        if major(&version).is_none_or(|major| major > LAST_QEMU) {
-            println!("nothing is counted beside the figures: the plugin is for QEMU up to {LAST_QEMU}");
-            return Ok(None);
-        }
-        let folder = house.target().join("bench");
-        fs::create_dir_all(&folder).context(folder.display())?;
-        let library = folder.join("count.so");
-        let mut cc = Command::new("cc");
-        cc.args(["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", "-o"]).arg(&library);
-        exec::run("the counting plugin", cc.arg(house.root.join("tools/cap/plugin/count.c")))?;
+        let library = match plugin::build(house, "count")? {
+            Ok(library) => library,
+            Err(why) => {
+                println!("nothing is counted beside the figures: {why}");
+                return Ok(None);
+            }
+        };
         let kernel = house.boot().join("kernel.elf");
         let symbols = ask(Command::new(toolchain_file("llvm-nm")?).arg(&kernel))?;
         let traps = address(&symbols, "capos_trap_stubs")
@@ -92,11 +87,6 @@ impl Plugin {
     pub fn argument(&self, out: &Path) -> String {
         format!("{},out={},traps=0x{}", self.library.display(), out.display(), self.traps)
     }
-}
-
-/// `QEMU emulator version 7.2.22 (...)` is 7.
-fn major(version: &str) -> Option<u64> {
-    version.split("version ").nth(1)?.split('.').next()?.parse().ok()
 }
 
 fn address(symbols: &str, name: &str) -> Option<String> {
@@ -225,12 +215,6 @@ mod tests {
     fn a_machine_has_a_total() {
         assert_eq!(parse("total 3 4 0 0 5 0 0\n").unwrap().total().unwrap().device_writes, 5.0);
         assert_eq!(parse(TEXT).unwrap().total(), None);
-    }
-
-    #[test]
-    fn versions_of_qemu() {
-        assert_eq!(major("QEMU emulator version 7.2.22 (Debian 1:7.2)\n"), Some(7));
-        assert_eq!(major("something else"), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use regex::Regex;
 use super::state::State;
 use super::{free_port, terminal};
 use crate::artefacts;
+use crate::canary;
 use crate::case::Action;
 use crate::machine::args::{Role, Wiring, args};
 use crate::machine::entropy;
@@ -77,6 +78,7 @@ impl Hand {
                 Unready::Skip(reason) | Unready::Fail(reason) => reason,
             })?;
         entropy::provide(machine, wiring)?;
+        canary::provide(machine, wiring)?;
         let args = args(machine, kvm, &media, firmware.as_deref(), wiring);
         fs::write(self.folder.join("qemu.args"), args.join("\n") + "\n")
             .map_err(|error| error.to_string())?;

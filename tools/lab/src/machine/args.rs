@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::entropy;
+use crate::canary;
 use crate::case::{Iommu, Kind, Machine};
 
 /// What the machine boots from.
@@ -109,8 +110,16 @@ pub fn args(
 ) -> Vec<String> {
     let mut line = Line::default();
     line.add("-nodefaults").add("-no-user-config").pair("-display", "none");
-    line.pair("-machine", chipset(machine.kind)).pair("-accel", accelerator(machine, kvm));
+    let memory = if machine.canary { format!(",memory-backend={}", canary::NAME) } else { String::new() };
+    line.pair("-machine", format!("{}{memory}", chipset(machine.kind)));
+    line.pair("-accel", accelerator(machine, kvm));
     line.pair("-cpu", &machine.cpu).pair("-smp", machine.cpus).pair("-m", format!("{}M", machine.memory));
+    if machine.canary {
+        line.pair(
+            "-object",
+            format!("memory-backend-memfd,id={},size={}M,share=on", canary::NAME, machine.memory),
+        );
+    }
     if machine.icount {
         line.pair("-icount", "shift=0,sleep=off")
             .pair("-rtc", "base=2026-01-01T00:00:00,clock=vm")
@@ -264,6 +273,13 @@ mod tests {
         let line = line(&Machine { devices, entropy: true, ..Machine::default() }, &pvh());
         let object = "-object rng-random,id=known,filename=/tmp/s/entropy -device virtio-rng-pci,rng=known";
         assert!(line.contains(object), "{line}");
+    }
+
+    #[test]
+    fn memory_lies_in_a_file_for_a_canary() {
+        let line = line(&Machine { canary: true, ..Machine::default() }, &pvh());
+        assert!(line.contains("-machine q35,memory-backend=ram "), "{line}");
+        assert!(line.contains("-object memory-backend-memfd,id=ram,size=256M,share=on"), "{line}");
     }
 
     #[test]

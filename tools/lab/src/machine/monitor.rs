@@ -63,6 +63,19 @@ pub fn seen(line: &str, said: &str) -> Option<String> {
     }
 }
 
+/// A command whose answer is told from others by its number.
+pub fn question(name: &str, arguments: &Value, number: u64) -> String {
+    format!("{}\n", json!({ "execute": name, "arguments": arguments, "id": number }))
+}
+
+/// The number of the question that a line answers, and what with.
+pub fn answer(line: &str) -> Option<(u64, Result<Value, String>)> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    let number = value.get("id")?.as_u64()?;
+    let refused = value.pointer("/error/desc").map(|why| Err(why.to_string()));
+    Some((number, refused.or_else(|| value.get("return").cloned().map(Ok))?))
+}
+
 fn command(name: &str) -> String {
     format!("{}\n", json!({ "execute": name }))
 }
@@ -127,6 +140,17 @@ mod tests {
         assert!(seen(r#"{"return": [], "id": "pci"}"#, said).unwrap().contains("only the system"));
         assert_eq!(seen(&answer("else"), ""), None);
         assert_eq!(seen(r#"{"return": {}, "id": "pages"}"#, ""), None);
+    }
+
+    #[test]
+    fn answers_belong_to_questions() {
+        assert!(question("stop", &json!({}), 7).ends_with("\"id\":7}\n"));
+        assert_eq!(answer(r#"{"return": {"a": 1}, "id": 7}"#), Some((7, Ok(json!({ "a": 1 })))));
+        let (number, refusal) =
+            answer(r#"{"id": 8, "error": {"class": "GenericError", "desc": "no"}}"#).unwrap();
+        assert!(number == 8 && refusal.unwrap_err().contains("no"));
+        assert_eq!(answer(r#"{"return": "x", "id": "pages"}"#), None);
+        assert_eq!(answer(r#"{"event": "STOP"}"#), None);
     }
 
     #[test]

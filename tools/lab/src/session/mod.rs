@@ -10,7 +10,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::case::{Action, Look, Step};
+use crate::case::{Action, Canary, Hand, Look, Step};
 use crate::expect::fields_match;
 pub use plain::Plain;
 
@@ -31,6 +31,10 @@ pub enum Next {
     Look(Look),
     /// Tell QEMU's monitor these lines, then ask again.
     Monitor(Vec<String>),
+    /// Stand the machine still, and look at its memory; whether what must be wrong there was found. Feed what is seen, ask again.
+    Canary(Canary, Option<String>),
+    /// Break a rule of the canary, then ask again.
+    Hand(Hand),
     /// Have gdb carry these commands out, feed what it says, ask again.
     Debug(Vec<String>),
     /// Ask again when more bytes have arrived, or at this time (since the start of the run) at the latest.
@@ -120,6 +124,12 @@ impl Session {
         }
         if let Some(lines) = step.monitor {
             return self.advance(Next::Monitor(lines));
+        }
+        if let Some(canary) = step.canary {
+            return self.advance(Next::Canary(canary, step.sees));
+        }
+        if let Some(hand) = step.hand {
+            return self.advance(Next::Hand(hand));
         }
         if let Some(commands) = step.gdb {
             return self.advance(Next::Debug(commands));

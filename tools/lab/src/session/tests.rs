@@ -22,7 +22,7 @@ fn talk(session: &mut Session, mut peer: impl FnMut(&str) -> String) -> Next {
     loop {
         match session.next(now) {
             Next::Send(bytes) => session.feed(peer(&String::from_utf8_lossy(&bytes)).as_bytes()),
-            Next::Do(_) | Next::Look(_) | Next::Monitor(_) => {}
+            Next::Do(_) | Next::Look(_) | Next::Monitor(_) | Next::Canary(..) | Next::Hand(_) => {}
             Next::Wait(until) => now = until,
             end => return end,
         }
@@ -61,6 +61,18 @@ fn the_monitor_is_told_and_not_heard() {
     let mut session = session("session = [{ monitor = ['o/w 0x60 1', 'stop'] }, { expect = 'x' }]");
     assert_eq!(session.next(ZERO), Next::Monitor(vec!["o/w 0x60 1".into(), "stop".into()]));
     assert!(matches!(session.next(ZERO), Next::Wait(_)));
+}
+
+#[test]
+fn memory_is_looked_at_in_order() {
+    let mut session = session(
+        "session = [{ canary = 'begin' }, { hand = 'bait' }, { canary = 'end', sees = 'bait' }, { expect = 'canary: 3' }]",
+    );
+    assert_eq!(session.next(ZERO), Next::Canary(Canary::Begin, None));
+    assert_eq!(session.next(ZERO), Next::Hand(Hand::Bait));
+    assert_eq!(session.next(ZERO), Next::Canary(Canary::End, Some("bait".into())));
+    session.hear(b"canary: 3 pages");
+    assert_eq!(session.next(ZERO), Next::Done);
 }
 
 #[test]
