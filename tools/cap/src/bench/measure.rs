@@ -12,7 +12,7 @@ use lab::run::{self, Options, Unready};
 
 use super::count::{Beside, Plugin, Series};
 use super::split::{Functions, Measure, Part};
-use super::{boot, together};
+use super::{boot, drivers, together};
 use crate::build::toolchain_file;
 use crate::exec::{Context, Failure, ask};
 use crate::house::House;
@@ -45,8 +45,8 @@ impl Measured {
 }
 
 /// The machine on which everything is counted; the anchors were taken on the same.
-const MACHINE: &str = "[machine]\nicount = true\ncpu = 'max,-erms'\n";
-const PROBE: &str = "why = 'figures'\nbudget = '10m'\n[system]\nuse = ['testport', 'probe-bench']\n\
+pub const MACHINE: &str = "[machine]\nicount = true\ncpu = 'max,-erms'\n";
+pub const PROBE: &str = "why = 'figures'\nbudget = '10m'\n[system]\nuse = ['testport', 'probe-bench']\n\
     [system.services.probe-bench.caps.devices]\nkernel = 'devices'\n\
     [system.services.probe-bench.budget]\ndmaPages = 64\nvectors = 4\n";
 /// What it measures devices with.
@@ -64,7 +64,8 @@ const AGREEMENT: f64 = 0.01;
 pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
     let probe = case("bench-probe", &format!("{PROBE}{MACHINE}{DEVICES}"))?;
     let boot = case("bench-boot", &format!("{BOOT}{MACHINE}"))?;
-    let pantry = Pantry::stock(house, &[probe.clone(), boot.clone()])?;
+    let [restart, direct] = drivers::cases()?;
+    let pantry = Pantry::stock(house, &[probe.clone(), boot.clone(), restart, direct])?;
     let folder = house.target().join("bench");
     let mut figures = Vec::new();
     let sizes = ["size.kernel", "size.loader", "size.iso", "size.raw"];
@@ -81,9 +82,10 @@ pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
     if ["boot.*", "boot.shell"].contains(&filter) {
         return Ok(figures);
     }
-    if !filter.starts_with("smp.") {
+    if !["smp.", "driver.", "lines."].iter().any(|group| filter.starts_with(group)) {
         figures.extend(from_probe(house, &probe, &pantry, plugin.as_ref(), &folder.join("probe"))?);
     }
+    figures.extend(drivers::all(house, &pantry, plugin.as_ref(), filter, &folder)?);
     figures.extend(together::all(&pantry, plugin.as_ref(), filter, &folder)?);
     Ok(figures)
 }
@@ -95,7 +97,7 @@ pub fn case(name: &str, text: &str) -> Result<SubCase, Failure> {
 }
 
 /// probe-bench counts by the TSC and reports `figure` events; the plugin counts the same regions.
-fn from_probe(
+pub fn from_probe(
     house: &House,
     case: &SubCase,
     pantry: &Pantry,

@@ -6,6 +6,7 @@
 
 mod boot;
 mod count;
+mod drivers;
 mod known;
 mod measure;
 mod page;

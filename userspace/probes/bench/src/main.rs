@@ -2,7 +2,8 @@
 //!
 //! Meant for one processor under `-icount shift=0`, where a tick of the time stamp counter is an instruction as long as nobody
 //! idles. `--only=PREFIX` measures some, `--samples=N` says how many medians are taken of. `--work=N,N --pairs=N,N --units=N` measure instead
-//! what so many members do at once.
+//! what so many members do at once. Devices are measured where it has `devices`, and instead of all that how long a driver is missed where it
+//! has `services` and `entropy`.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
@@ -15,12 +16,14 @@ mod measure;
 mod memory;
 mod primitives;
 mod queues;
+mod restart;
 mod servers;
 mod smp;
 
 use core::cell::Cell;
 use measure::Bench;
 use probe::{Audit, Nursery, Report, number, options};
+use restart::Restart;
 use rt::{CallError, Env, EnvError};
 
 rt::main!(run);
@@ -41,7 +44,7 @@ fn run(mut env: Env) -> i64 {
         Some("yield-bare") => servers::yield_by_hand(),
         _ => match setup(&mut env) {
             Ok(bench) => {
-                let done = if together(&env) { smp::all(&bench, &env) } else { all(&bench) };
+                let done = measure(&bench, &mut env);
                 if let Err(error) = &done {
                     bench.report.check("bench", false, error);
                 }
@@ -50,6 +53,13 @@ fn run(mut env: Env) -> i64 {
             Err(_) => 2,
         },
     }
+}
+
+fn measure(bench: &Bench, env: &mut Env) -> Result<(), CallError> {
+    if let Some(restart) = Restart::wanted(env) {
+        return restart.measure(bench);
+    }
+    if together(env) { smp::all(bench, env) } else { all(bench) }
 }
 
 /// Whether this is about several processors.
