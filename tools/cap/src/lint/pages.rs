@@ -4,6 +4,7 @@ use super::{File, Finding};
 
 const PAGES: &str = "docs/src/";
 const CASES: &str = "tools/lab/cases/";
+const PROBES: &str = "userspace/probes/";
 /// The header of a column that names lab cases and tests.
 const EVIDENCE: &str = "| shown by |";
 
@@ -63,12 +64,12 @@ fn evidence(page: &File, files: &[File]) -> Vec<Finding> {
     findings
 }
 
-/// A lab case, or a test.
+/// A lab case, a test, or a row of a probe's matrix.
 fn is_there(name: &str, files: &[File]) -> bool {
-    let (case, test) = (format!("/{name}.toml"), format!("fn {name}("));
-    files.iter().any(|file| {
-        file.path.starts_with(CASES) && file.path.ends_with(&case)
-            || file.path.ends_with(".rs") && file.text.contains(&test)
+    let (case, test, row) = (format!("/{name}.toml"), format!("fn {name}("), format!("Row::new(\"{name}\","));
+    files.iter().any(|file| match file.path.ends_with(".rs") {
+        true => file.text.contains(&test) || file.path.starts_with(PROBES) && file.text.contains(&row),
+        false => file.path.starts_with(CASES) && file.path.ends_with(&case),
     })
 }
 
@@ -82,6 +83,7 @@ mod tests {
             ("docs/src/a.md", page),
             ("userspace/a.rs", "fn one() {\n    1\n}\n\nfn two() {}\n"),
             ("tools/lab/cases/devices/devices-silent.toml", "why = \"\""),
+            ("userspace/probes/hostile/src/a.rs", "Row::new(\"stale-token\", stale, \"InvalidArgument\"),"),
         ];
         check(&fixture(&files)).iter().map(ToString::to_string).collect()
     }
@@ -105,10 +107,12 @@ mod tests {
     #[test]
     fn evidence_that_is_there_and_that_is_not() {
         let table = "| try | answer | shown by |\n|---|---|---|\n";
-        assert!(texts(&format!("{table}| a | `b` | `devices-silent`, `two` |\n\n| c | d |\n")).is_empty());
-        let found = texts(&format!("{table}| a | b | `devices-loud`, `one` |\n| c | `two` | d |\n"));
-        let wanted =
-            ["a.md:3: there is no case and no test devices-loud", "a.md:4: no case or test shows this"];
+        assert!(
+            texts(&format!("{table}| a | `b` | `devices-silent`, `two`, `stale-token` |\n\n| c | d |\n"))
+                .is_empty()
+        );
+        let found = texts(&format!("{table}| a | b | `stale-tok`, `one` |\n| c | `two` | d |\n"));
+        let wanted = ["a.md:3: there is no case and no test stale-tok", "a.md:4: no case or test shows this"];
         assert_eq!(found, wanted.map(|text| format!("docs/src/{text}")));
     }
 }
