@@ -1,60 +1,6 @@
 //! What happened to devices: the last so many events, read with cursors by whoever may. A reader that comes late learns how many it missed.
 
-/// What happened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Event {
-    /// Somebody claimed it.
-    Claimed = 0,
-    /// It may reach memory.
-    Started = 1,
-    /// It was reset, and everything taken back.
-    Reset = 2,
-    /// Its owner gave it up, or ended.
-    GivenUp = 3,
-    /// It was not quiet when it was given up.
-    NotQuiet = 4,
-    /// It is quiet now.
-    Settled = 5,
-    /// It is no longer there.
-    Gone = 6,
-    /// It appeared.
-    Came = 7,
-    /// An IOMMU was seen to translate for it.
-    Proven = 8,
-    /// Its driver was refused access to a register.
-    RegisterRefused = 9,
-    /// Its driver wrote a descriptor that names what it may not.
-    DescriptorRefused = 10,
-    /// It completed what it was not given.
-    BadCompletion = 11,
-    /// An IOMMU kept it from memory.
-    Blocked = 12,
-    /// It interrupted too often, and is not heard for a while.
-    Storm = 13,
-    /// An IOMMU does not answer.
-    NoAnswer = 14,
-}
-
-impl Event {
-    /// Every event, in the order of their numbers.
-    pub const ALL: [Event; 15] = [
-        Event::Claimed,
-        Event::Started,
-        Event::Reset,
-        Event::GivenUp,
-        Event::NotQuiet,
-        Event::Settled,
-        Event::Gone,
-        Event::Came,
-        Event::Proven,
-        Event::RegisterRefused,
-        Event::DescriptorRefused,
-        Event::BadCompletion,
-        Event::Blocked,
-        Event::Storm,
-        Event::NoAnswer,
-    ];
-}
+use capos_schema::hardware_audit_log::HardwareEvent;
 
 /// One entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,7 +10,7 @@ pub struct Entry {
     /// Which function: bus << 8 | device << 3 | function.
     pub function: u32,
     /// What happened.
-    pub event: Event,
+    pub event: HardwareEvent,
     /// Which generation of the function it happened to.
     pub generation: u32,
     /// What more there is to say: the id of who claimed it, the offset of a register, the number of a descriptor, a token.
@@ -82,7 +28,8 @@ pub struct Read {
     pub lost: u64,
 }
 
-const NOTHING: Entry = Entry { at_ns: 0, function: 0, event: Event::Claimed, generation: 0, detail: 0 };
+const NOTHING: Entry =
+    Entry { at_ns: 0, function: 0, event: HardwareEvent::Claimed, generation: 0, detail: 0 };
 
 /// The last `ROOM` events.
 pub struct History<const ROOM: usize> {

@@ -15,5 +15,7 @@ mod record;
 mod tests;
 
 pub use books::{Books, Item, Wrong};
-pub use history::{Entry, Event, History, Read};
+/// What may happen to them, as whoever reads the history knows it.
+pub use capos_schema::hardware_audit_log::HardwareEvent as Event;
+pub use history::{Entry, History, Read};
 pub use record::{Backend, Phase, Record, Refusal, Trust};

@@ -8,7 +8,6 @@ use super::io_port::IoPort;
 use super::{Call, Object, Outcome};
 use crate::device::config;
 use crate::device::function::Claim;
-use crate::device::windows::Window;
 use capos_abi::ExceptionCode;
 use capos_schema::device::{
     ConfigParams, ConfigResults, InfoResults, InterruptParams, InterruptResults, PoolParams, PoolResults,
@@ -70,15 +69,10 @@ impl Device {
 
     pub(super) fn window(&self, call: &mut Call<'_>, params: WindowParams) -> Outcome {
         self.is_driven_by(call);
-        let function = self.claim.function();
-        let state = function.lock();
-        let generation = state.record.generation();
-        let found = state.window(params.bar).is_some_and(|window| window.in_memory);
-        drop(state);
-        if !found {
+        let Some((generation, _)) = self.registers(params.bar, true) else {
             return Outcome::exception(ExceptionCode::NotFound);
-        }
-        let window = DeviceMmio::new(function, generation, params.bar);
+        };
+        let window = DeviceMmio::new(self.claim.function(), generation, params.bar);
         call.reply_with_facet(Object::DeviceMmio(window), &WindowResults)
     }
 
@@ -127,14 +121,18 @@ impl Device {
 }
 
 impl Device {
+    /// The generation of a window, and its bytes, if it is one in memory, or one of ports.
+    fn registers(&self, bar: u8, in_memory: bool) -> Option<(u32, u64)> {
+        let state = self.claim.function().lock();
+        let window = state.window(bar).filter(|window| window.in_memory == in_memory)?;
+        Some((state.record.generation(), window.size()))
+    }
+
     pub(super) fn ports(&self, call: &mut Call<'_>, params: PortsParams) -> Outcome {
-        let function = self.claim.function();
-        let state = function.lock();
-        let generation = state.record.generation();
-        let found = state.window(params.bar).filter(|window| !window.in_memory).map(Window::size);
-        drop(state);
-        let Some(length) = found else { return Outcome::exception(ExceptionCode::NotFound) };
-        match IoPort::of_device(function, generation, params.bar, length as u32) {
+        let Some((generation, length)) = self.registers(params.bar, false) else {
+            return Outcome::exception(ExceptionCode::NotFound);
+        };
+        match IoPort::of_device(self.claim.function(), generation, params.bar, length as u32) {
             Ok(ports) => call.reply_with_facet(Object::IoPort(ports), &PortsResults),
             Err(OutOfMemory) => Outcome::exception(ExceptionCode::OutOfMemory),
         }
