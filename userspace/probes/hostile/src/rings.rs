@@ -79,7 +79,7 @@ fn out_of_range(stage: &Stage, (): ()) -> Result<String, CallError> {
 }
 
 fn wrapping(stage: &Stage, (): ()) -> Result<String, CallError> {
-    each_word(stage, &[|_| write(u64::MAX - 7, 64), |token| write(token, u32::MAX), |_| write(u64::MAX, 1)])
+    each_word(stage, &[|_| write(u64::MAX - 7, 64), |token| write(token, 1 << 22), |_| write(u64::MAX, 1)])
 }
 
 fn empty(stage: &Stage, (): ()) -> Result<String, CallError> {
