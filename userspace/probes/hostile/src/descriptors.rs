@@ -135,7 +135,7 @@ fn freed_in_flight(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     edu.bait_device(stage.timer())?;
     let freed = edu.allocate(1)?;
     edu.publish([PLACE, freed.token(), BAIT, TO_MEMORY])?;
-    drop(freed);
+    freed.abandon();
     let pinned = edu.pool.usage_blocking()?.pinned;
     let others: Vec<_> = (0..16).map_while(|_| edu.allocate(1).ok()).collect();
     rest(&edu.window, stage.timer())?;

@@ -19,6 +19,7 @@ pub struct Buffer {
     memory: Region,
     token: u64,
     seed: u64,
+    keeps_mark: bool,
     /// With it the token would be gone.
     _buffer: DmaBufferClient,
 }
@@ -30,7 +31,7 @@ impl Buffer {
         let token = buffer.info_blocking()?.token;
         let size = u64::from(pages) * PAGE;
         let memory = Region::map(&buffer.memory_blocking()?, 0, size, Protection::ReadWrite)?;
-        let it = Buffer { memory, token, seed, _buffer: buffer };
+        let it = Buffer { memory, token, seed, keeps_mark: false, _buffer: buffer };
         it.each_mark(|index| Pattern::Grant.word(seed, index));
         Ok(it)
     }
@@ -95,8 +96,18 @@ impl Buffer {
     }
 }
 
+impl Buffer {
+    /// Gives it up while the device writes there. It stays ours as long as the device has it, and so does the mark.
+    pub fn abandon(mut self) {
+        self.keeps_mark = true;
+    }
+}
+
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.each_mark(|_| 0);
+        if !self.keeps_mark {
+            self.drop_bait();
+            self.each_mark(|_| 0);
+        }
     }
 }

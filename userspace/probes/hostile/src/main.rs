@@ -54,6 +54,7 @@ fn set_up(env: &mut Env, seed: u64) -> Result<Stage, EnvError> {
         seed,
         direct: [false; 2],
         played: Cell::new(0),
+        watch: (number(env, "watched", 0) != 0).then(|| Cell::new(0)),
     })
 }
 
@@ -68,17 +69,23 @@ fn all(stage: &mut Stage) -> Result<(), CallError> {
     stage.report.event("hostile.begin", Fields::new().text("edu", &edu).text("rng", &rng));
     stage.at_rest()?;
     let before = stage.keeper.audit.counts()?;
-    stage.with_edu(descriptors::ROWS)?;
-    stage.with_edu(registers::ROWS)?;
-    stage.with_edu(states::WITH_EDU)?;
-    stage.with_nothing(states::WITH_NOTHING)?;
-    stage.with_edu(stale::ROWS)?;
-    stage.with_edu(interrupts::ROWS)?;
-    stage.with_rings(rings::ROWS, || Ok(()))?;
-    stage.with_rings(rings::REGISTERS, || stage.rng())?;
-    stage.with_nothing(ends::ROWS)?;
-    stage.with_rings(ends::RINGS, || Ok(()))?;
-    stage.with_nothing(if stage.direct[0] { plain::DIRECT } else { plain::ROWS })?;
+    stage.under_watch(["hostile.edu.begin", "hostile.edu.end"], |stage| {
+        stage.with_edu(descriptors::ROWS)?;
+        stage.with_edu(registers::ROWS)?;
+        stage.with_edu(states::WITH_EDU)?;
+        stage.with_nothing(states::WITH_NOTHING)?;
+        stage.with_edu(stale::ROWS)?;
+        stage.with_edu(interrupts::ROWS)
+    })?;
+    stage.under_watch(["hostile.rings.begin", "hostile.rings.end"], |stage| {
+        stage.with_rings(rings::ROWS, || Ok(()))?;
+        stage.with_rings(rings::REGISTERS, || stage.rng())
+    })?;
+    stage.under_watch(["hostile.ends.begin", "hostile.ends.end"], |stage| {
+        stage.with_nothing(ends::ROWS)?;
+        stage.with_rings(ends::RINGS, || Ok(()))?;
+        stage.with_nothing(if stage.direct[0] { plain::DIRECT } else { plain::ROWS })
+    })?;
     stage.report.event("hostile.done", Fields::new().value("rows", stage.played.get()));
     stage.at_rest()?;
     stage.keeper.audit.report(&stage.report, before);

@@ -191,7 +191,7 @@ fn two_queues(stage: &Stage, (): ()) -> Result<String, CallError> {
     }
     net.wait_used(1, 1, stage.timer())?;
     net.publish(1)?;
-    drop(shared);
+    shared.abandon();
     let pinned = net.pool.usage_blocking()?.pinned == 1;
     net.describe(1, 1, Words { token, length: 256, flags: 0, next: 0 });
     net.offer(1, 1, 2);

@@ -17,6 +17,9 @@ use rt::{CallError, Client, ExceptionCode};
 /// What our children may use: drivers with enough of everything.
 const LIMITS: Limits = Limits { dma_pages: 64, vectors: 2, ..Limits::threads(1) };
 
+/// The interrupt line register (PCI 3.0, 6.2.4): nothing looks at it.
+const SIGN: u16 = 0x3c;
+
 /// The probe, and what it holds.
 pub struct Stage {
     pub report: Report,
@@ -27,6 +30,8 @@ pub struct Stage {
     pub direct: [bool; 2],
     /// Rows so far.
     pub played: Cell<u32>,
+    /// How often who watches memory was waited for, if somebody does.
+    pub watch: Option<Cell<u32>>,
 }
 
 type Play<D> = fn(&Stage, D) -> Result<String, CallError>;
@@ -125,6 +130,32 @@ impl Stage {
             let wanted = if direct { row.direct.unwrap_or(row.wanted) } else { row.wanted };
             self.judge(row.name, &found, wanted)?;
             self.played.set(self.played.get() + 1);
+        }
+        Ok(())
+    }
+
+    /// Does it while memory is watched. `events` say that we are ready, and that it is over.
+    pub fn under_watch(
+        &self,
+        events: [&str; 2],
+        play: impl FnOnce(&Stage) -> Result<(), CallError>,
+    ) -> Result<(), CallError> {
+        let [begin, end] = events;
+        self.await_watcher(begin)?;
+        play(self)?;
+        self.at_rest()?;
+        self.await_watcher(end)
+    }
+
+    /// Tells the watcher, and waits for a sign: he counts in a byte of a device's configuration space that nobody else writes.
+    fn await_watcher(&self, event: &str) -> Result<(), CallError> {
+        let Some(count) = &self.watch else { return Ok(()) };
+        count.set(count.get() + 1);
+        let address = self.keeper.find_after(edu::IDS, self.keeper.find(edu::IDS)? + 1)?;
+        let device = self.keeper.claim_at(address, "edu")?;
+        self.report.event(event, Fields::new());
+        while device.config_blocking(SIGN, 1)? != count.get() {
+            self.keeper.audit.pause(1_000_000);
         }
         Ok(())
     }
