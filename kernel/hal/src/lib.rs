@@ -21,6 +21,7 @@ mod lines;
 mod lock;
 pub mod order;
 pub mod own;
+pub mod pci;
 pub mod sync;
 mod types;
 
@@ -45,11 +46,10 @@ mod x86;
 
 #[cfg(not(target_os = "none"))]
 pub use fake::{
-    acpi, boot, console, cpu, device, dma, entropy, iommu, irq, mem, panic, pci, port, power, ring, time,
-    user, vm,
+    acpi, boot, console, cpu, device, dma, entropy, iommu, irq, mem, panic, port, power, ring, time, user, vm,
 };
 #[cfg(target_os = "none")]
 pub use x86::{
-    acpi, boot, console, cpu, device, dma, entropy, iommu, irq, mem, panic, pci, port, power, ring, start,
-    time, user, vm,
+    acpi, boot, console, cpu, device, dma, entropy, iommu, irq, mem, panic, port, power, ring, start, time,
+    user, vm,
 };

@@ -1,7 +1,7 @@
 //! PCI: the functions that a test plugs in; until then a host bridge.
 
 use super::heap::unfailing;
-use crate::types::{PciLine, Width};
+use crate::types::PciLine;
 use capos_pci::model::{Device, Machine};
 use capos_pci::{Address, Config, Function, walk};
 use std::vec::Vec;
@@ -47,37 +47,14 @@ pub fn function(index: usize) -> Option<Function> {
     functions().get(index).copied()
 }
 
-/// The function at `address`.
-pub fn find(address: u32) -> Option<Function> {
-    function_at_or_after(address).filter(|function| function.address.number() == address)
-}
-
 /// The first function at or after `cursor`.
 pub fn function_at_or_after(cursor: u32) -> Option<Function> {
     functions().into_iter().find(|function| function.address.number() >= cursor)
 }
 
-/// Reads configuration space. `None` for what no register is.
-pub fn read(address: u32, register: u16, width: Width) -> Option<u32> {
-    Access.read(Address::new(address)?, register, width.bytes())
-}
-
-/// Writes configuration space, unless that would move the function or what the platform depends on. `None` if it was not written.
-pub fn write(address: u32, register: u16, width: Width, value: u32) -> Option<()> {
-    let (at, bytes) = (Address::new(address)?, width.bytes());
-    may_write(at, register, bytes as u16).then(|| Access.write(at, register, bytes, value))?
-}
-
-/// Has the base address registers of a function say what they say: nothing resets it here.
-pub fn restore_bars(address: u32) {
-    if let Some(function) = find(address) {
-        unfailing(|| function.restore_bars(&MACHINE));
-    }
-}
-
 /// Where the interrupt line of a function arrives.
 pub fn line(address: u32) -> Option<PciLine> {
-    let header = find(address)?.header;
+    let header = crate::pci::find(address)?.header;
     (header.pin != 0 && !matches!(header.line, 0 | 2 | 255)).then_some(PciLine {
         gsi: u32::from(header.line),
         active_low: true,
@@ -85,34 +62,24 @@ pub fn line(address: u32) -> Option<PciLine> {
     })
 }
 
-/// Configuration space, of which nothing can be written that would move a function, or what the platform depends on.
-pub struct Access;
+/// The configuration space of all of them; a write is none of the allocations that are to fail.
+pub struct Raw;
 
-fn may_write(at: Address, register: u16, bytes: u16) -> bool {
-    find(at.number()).is_some_and(|function| function.header.may_write(register, bytes))
-}
-
-impl Config for Access {
+impl Config for Raw {
     fn read32(&self, at: Address, register: u16) -> u32 {
         MACHINE.read32(at, register)
     }
 
     fn write32(&self, at: Address, register: u16, value: u32) {
-        if may_write(at, register, 4) {
-            unfailing(|| MACHINE.write32(at, register, value));
-        }
+        unfailing(|| MACHINE.write32(at, register, value));
     }
 
     fn write16(&self, at: Address, register: u16, value: u16) {
-        if may_write(at, register, 2) {
-            unfailing(|| MACHINE.write16(at, register, value));
-        }
+        unfailing(|| MACHINE.write16(at, register, value));
     }
 
     fn write8(&self, at: Address, register: u16, value: u8) {
-        if may_write(at, register, 1) {
-            unfailing(|| MACHINE.write8(at, register, value));
-        }
+        unfailing(|| MACHINE.write8(at, register, value));
     }
 }
 
@@ -120,6 +87,8 @@ impl Config for Access {
 mod tests {
     use super::*;
     use crate::fake::{Session, irq};
+    use crate::pci::{find, read, write};
+    use crate::types::Width;
     use capos_pci::command;
 
     const HERE: u32 = 0x18;

@@ -5,9 +5,9 @@ use super::apic::io::{self, Pin, Trigger};
 use super::cpu;
 use super::device::Registers;
 use super::iommu::{self, Origin};
-use super::pci;
 use super::traps::vectors;
 use crate::lines::{Lines, Wire};
+use crate::pci;
 use crate::types::{
     IRQ_PLACES, IrqError, IrqInfo, IrqLine, MessageEntry, MessagePlace, PciLine, Width, message,
 };

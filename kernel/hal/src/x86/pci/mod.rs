@@ -2,12 +2,13 @@
 
 mod access;
 
+pub use access::Raw;
+
 use super::acpi;
 use super::boot::requests;
-use crate::types::{PciLine, Width};
-use access::Raw;
+use crate::types::PciLine;
 use alloc::vec::Vec;
-use capos_pci::{Address, Config, Function, Space, walk};
+use capos_pci::{Function, Space, walk};
 use limine::memory_map::{Entry, EntryType};
 use spin::Once;
 
@@ -87,33 +88,10 @@ pub fn function(index: usize) -> Option<Function> {
     functions().get(index).copied()
 }
 
-/// The function at `address` (bus << 8 | device << 3 | function), as it was at boot.
-pub fn find(address: u32) -> Option<Function> {
-    function_at_or_after(address).filter(|function| function.address.number() == address)
-}
-
 /// The first function at or after `cursor`.
 pub fn function_at_or_after(cursor: u32) -> Option<Function> {
     let index = functions().partition_point(|function| function.address.number() < cursor);
     function(index)
-}
-
-/// Reads configuration space. `None` for what no register is.
-pub fn read(address: u32, register: u16, width: Width) -> Option<u32> {
-    Access.read(Address::new(address)?, register, width.bytes())
-}
-
-/// Writes configuration space, unless that would move the function or what the platform depends on. `None` if it was not written.
-pub fn write(address: u32, register: u16, width: Width, value: u32) -> Option<()> {
-    let (at, bytes) = (Address::new(address)?, width.bytes());
-    may_write(at, register, bytes as u16).then(|| Access.write(at, register, bytes, value))?
-}
-
-/// Has the base address registers of a function say what they said at boot: a reset makes it forget.
-pub fn restore_bars(address: u32) {
-    if let Some(function) = find(address) {
-        function.restore_bars(&Raw);
-    }
 }
 
 /// Where the interrupt line of a function arrives. `None` if it has none, or firmware did not wire it.
@@ -122,42 +100,11 @@ pub fn restore_bars(address: u32) {
 /// one arrives and how it signals: on QEMU 5, 9, 10 and 11 are wired one to one, by level and active high (flags 0x0d). Chipsets wire the
 /// same line to an input of its own as well (q35: 16 to 23), about which only AML would tell; that one stays masked.
 pub fn line(address: u32) -> Option<PciLine> {
-    let header = find(address)?.header;
+    let header = crate::pci::find(address)?.header;
     match header.line {
         _ if header.pin == 0 => None,
         // The timer, and the cascade of the old controllers: nothing is wired there. 255 says so.
         0 | 2 | 255 => None,
         irq => Some(acpi::pci_line(irq)),
-    }
-}
-
-/// Configuration space, of which nothing can be written that would move a function, or what the platform depends on.
-pub struct Access;
-
-fn may_write(at: Address, register: u16, bytes: u16) -> bool {
-    find(at.number()).is_some_and(|function| function.header.may_write(register, bytes))
-}
-
-impl Config for Access {
-    fn read32(&self, at: Address, register: u16) -> u32 {
-        Raw.read32(at, register)
-    }
-
-    fn write32(&self, at: Address, register: u16, value: u32) {
-        if may_write(at, register, 4) {
-            Raw.write32(at, register, value);
-        }
-    }
-
-    fn write16(&self, at: Address, register: u16, value: u16) {
-        if may_write(at, register, 2) {
-            Raw.write16(at, register, value);
-        }
-    }
-
-    fn write8(&self, at: Address, register: u16, value: u8) {
-        if may_write(at, register, 1) {
-            Raw.write8(at, register, value);
-        }
     }
 }
