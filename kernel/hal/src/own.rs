@@ -29,6 +29,13 @@ impl<T> Own<T> {
         unsafe { (*self.place()).clone() }
     }
 
+    /// Whether nothing is there.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: this CPU's own place.
+        unsafe { (*self.place()).is_none() }
+    }
+
     /// Puts something there, or nothing, and gives back what was there.
     #[inline]
     pub fn replace(&self, value: Option<Ref<T>>) -> Option<Ref<T>> {

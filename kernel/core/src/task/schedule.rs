@@ -50,7 +50,11 @@ pub(crate) fn take_current() -> Option<Ref<Thread>> {
 pub(crate) fn settle(cpu: &'static Cpu) {
     if cpu.unsettled.load(Ordering::Relaxed) {
         cpu.unsettled.store(false, Ordering::Relaxed);
-        if cpu.rotate.load(Ordering::Relaxed) { end_turn(cpu) } else { decide(cpu) }
+        match cpu.rotate.load(Ordering::Relaxed) {
+            true => end_turn(cpu),
+            false if CURRENT.is_empty() => rest_is_over(cpu),
+            false => decide(cpu),
+        }
     }
 }
 
@@ -66,6 +70,15 @@ fn end_turn(cpu: &'static Cpu) {
         }
     }
     decide(cpu);
+}
+
+/// The same where nobody runs: there is nothing to choose between.
+#[inline(never)]
+fn rest_is_over(cpu: &'static Cpu) {
+    run_next(cpu);
+    if !cpu.handoff.is_empty() {
+        decide(cpu);
+    }
 }
 
 /// Decides until nobody is at hand any more. Who was to stop and arrives here has his debugger made ready, at any point of a decision: nothing
