@@ -22,8 +22,8 @@ interface Device $Capos.kernelHosted {
   # The registers behind base address register `bar`, if it shows memory; `notFound` otherwise.
 
   interrupt @3 (index :UInt16) -> (interrupt :Interrupt);
-  # Its message `index`; of a function without messages its line, for `index` 0. `exists` while somebody has it (another function may use the
-  # same line), `notFound` beyond the last. Counts as one vector.
+  # Its message `index`; of a function without messages its line, for `index` 0. `exists` while somebody has it, `notFound` beyond the last, `unsupported` for
+  # a line of a function that can not be told not to signal. Others may use the same line, and hear nothing of it. Counts as one vector.
 
   pool @4 (addressBits :UInt8, bufferBits :UInt8) -> (pool :DmaPool);
   # The memory that it may reach, which there is one of: `exists` afterwards. It can address `addressBits` bits, and no buffer is larger than

@@ -1,7 +1,7 @@
 //! Base address registers: where a function answers, and in how much space (PCI 3.0, 6.2.5.1).
 
 use crate::address::Address;
-use crate::config::{COMMAND, Config, change_command, command};
+use crate::config::{Config, change_command, command};
 use crate::fault::Fault;
 use crate::header::Header;
 
@@ -78,9 +78,7 @@ pub fn read(config: &impl Config, at: Address, header: &Header) -> Result<Bars, 
     }
     let before = change_command(config, at, command::IO | command::MEMORY, 0);
     let result = read_each(config, at, header.bars(), &mut bars);
-    if before & (command::IO | command::MEMORY) != 0 {
-        config.write16(at, COMMAND, before);
-    }
+    change_command(config, at, 0, before & (command::IO | command::MEMORY));
     result.map(|()| bars)
 }
 

@@ -72,11 +72,16 @@ pub mod command {
 }
 
 /// Changes bits of COMMAND: those of `clear` go, those of `set` come. Gives what it was.
+///
+/// Only bytes that change are written: whether a function may signal by its line is changed in interrupts, and must not bring back bus mastering
+/// that another processor takes away at the same time.
 pub fn change_command(config: &impl Config, at: Address, clear: u16, set: u16) -> u16 {
     let old = config.read16(at, COMMAND);
     let new = old & !clear | set;
-    if new != old {
-        config.write16(at, COMMAND, new);
+    for ((register, old), new) in (COMMAND..).zip(old.to_le_bytes()).zip(new.to_le_bytes()) {
+        if new != old {
+            config.write8(at, register, new);
+        }
     }
     old
 }

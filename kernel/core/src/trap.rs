@@ -1,7 +1,7 @@
 //! What happens to a CPU: the handlers that the machine calls. Each ends by settling who runs.
 
 use crate::cap::interrupt;
-use crate::device::storm;
+use crate::device::{storm, wire};
 use crate::ring::{enter, traced};
 use crate::task::process::{BACKTRACE_MAX, Crash, Status};
 use crate::task::thread::Thread;
@@ -36,8 +36,9 @@ fn kick() {
 fn irq(line: IrqLine) {
     cpu::count(&cpu::here().interrupts);
     let served = order::without_global(|| interrupt::fired(line));
-    if let Some(served) = served {
-        served.end();
+    match served {
+        Some(served) => served.end(),
+        None => wire::fired(line),
     }
     schedule::settle(cpu::here());
 }

@@ -76,6 +76,8 @@ pub struct Registers {
     ports: Option<IoPortClient>,
     /// Base address register and offset of each window that there is.
     places: Vec<(Window, u8, u32)>,
+    /// The device has no messages, and signals by its line.
+    by_line: bool,
 }
 
 impl Registers {
@@ -84,7 +86,8 @@ impl Registers {
         let mut numbers = 0..;
         let bars = [(); BARS].map(|()| device.window_blocking(numbers.next().unwrap_or(0)).ok());
         let config = ConfigSpace(device);
-        let address = Address::new(device.info_blocking()?.address);
+        let info = device.info_blocking()?;
+        let (address, by_line) = (Address::new(info.address), info.messages == 0);
         let (address, header) = address
             .and_then(|address| Some((address, Header::read(&config, address)?)))
             .ok_or(Error::Device(DeviceFault::Gone))?;
@@ -110,7 +113,20 @@ impl Registers {
             true => Some(device.ports_blocking(LEGACY_BAR)?),
             false => None,
         };
-        Ok(Registers { bars, ports, places })
+        Ok(Registers { bars, ports, places, by_line })
+    }
+
+    /// Messages of those that a driver with one queue has a use for.
+    pub fn vectors(&self) -> u16 {
+        u16::from(!self.by_line)
+    }
+
+    /// Has the device let go of its line, if it signals by that, so that it is heard only for what comes from now on (virtio 1.2, 4.1.4.5).
+    pub fn let_go(&self) -> Result<(), Error> {
+        match self.by_line {
+            true => self.read(self.interface().isr()).map(drop),
+            false => Ok(()),
+        }
     }
 
     /// Which interface they are of.

@@ -3,11 +3,12 @@
 use super::binding::Binding;
 use super::notification::Heard;
 use super::{Call, Outcome};
-use crate::device::storm;
+use crate::device::{storm, wire};
 use crate::ipc::ops::{OpId, Ticket, Waiting};
 use crate::task::thread::Thread;
 use capos_abi::{ExceptionCode, TransportError};
 use capos_mem::Resource;
+use capos_pci::Address;
 use capos_schema::interrupt::WaitResults;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel_hal::account::Account;
@@ -28,6 +29,8 @@ struct State {
 /// A line that was claimed.
 pub(crate) struct Line {
     line: IrqLine,
+    /// Others may have it, too: it is a function that is told to signal or not, instead of the line. By which number.
+    shared: Option<u64>,
     state: Lock<State>,
     /// How often in a row it told what somebody had not yet taken note of.
     unheard: AtomicU32,
@@ -75,8 +78,19 @@ pub(crate) fn fired(line: IrqLine) -> Option<Served> {
 const UNHEARD_MAX: u32 = 64;
 
 impl Line {
+    fn new(line: IrqLine, shared: Option<u64>) -> Self {
+        let state = State { count: 0, pending: false, waiter: None, bound: None };
+        let state = Lock::new(LockRank::Meeting, state);
+        Line { line, shared, state, unheard: AtomicU32::new(0), cut: AtomicBool::new(false) }
+    }
+
+    /// One that nobody else has.
+    fn own(line: IrqLine) -> Result<Ref<Line>, ClaimError> {
+        Ok(Ref::try_new(Line::new(line, None)).inspect_err(|_| irq::release(line))?)
+    }
+
     /// Tells who waits, and whom it is bound to, which it gives; and whether it has told too much.
-    fn fire(&self) -> (Option<Ref<Binding>>, bool) {
+    pub fn fire(&self) -> (Option<Ref<Binding>>, bool) {
         let mut state = self.state.lock();
         state.count += 1;
         let (waiter, count) = (state.waiter.take(), state.count);
@@ -109,6 +123,11 @@ impl Line {
         self.line.gsi
     }
 
+    /// Whether it is the line of a function, which others may have, too.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
     /// Whether nobody hears of it any more.
     pub fn is_cut(&self) -> bool {
         self.cut.load(Ordering::Relaxed)
@@ -116,8 +135,7 @@ impl Line {
 
     /// Nobody hears of it any more, and who waits learns it. It is given back.
     pub fn cut(&self) {
-        let gone = place(self.line).and_then(|place| place.lock().take_if(|line| line.line == self.line));
-        irq::release(self.line);
+        let gone = self.release();
         let (waiter, bound) = {
             let mut state = self.state.lock();
             self.cut.store(true, Ordering::Relaxed);
@@ -126,6 +144,26 @@ impl Line {
         drop((gone, bound));
         if let Some(waiter) = waiter {
             waiter.fail(TransportError::Canceled);
+        }
+    }
+
+    /// Gives it back, and what the interrupt handler had of it.
+    fn release(&self) -> Option<Ref<Line>> {
+        if let Some(number) = self.shared {
+            wire::leave(number);
+            return None;
+        }
+        let gone = place(self.line).and_then(|place| place.lock().take_if(|line| line.line == self.line));
+        irq::release(self.line);
+        gone
+    }
+
+    /// It is to be heard, or not.
+    fn set_heard(&self, heard: bool) {
+        match (self.shared, heard) {
+            (Some(number), _) => wire::listen(number, heard),
+            (None, true) => irq::unmask(self.line),
+            (None, false) => irq::mask(self.line),
         }
     }
 
@@ -165,6 +203,8 @@ pub(crate) struct Interrupt {
 /// Why a line was not given out.
 pub(crate) enum ClaimError {
     Line(IrqError),
+    /// The function can not be kept from signalling.
+    Unsupported,
     BudgetExhausted,
     OutOfMemory,
 }
@@ -175,6 +215,7 @@ impl ClaimError {
         match self {
             ClaimError::Line(IrqError::NotFound) => ExceptionCode::NotFound,
             ClaimError::Line(IrqError::Taken) => ExceptionCode::Exists,
+            ClaimError::Unsupported => ExceptionCode::Unsupported,
             ClaimError::BudgetExhausted => ExceptionCode::BudgetExhausted,
             ClaimError::OutOfMemory | ClaimError::Line(IrqError::NoMemory) => ExceptionCode::OutOfMemory,
         }
@@ -192,45 +233,37 @@ const DISCONNECTED: Outcome = Outcome::exception(ExceptionCode::Disconnected);
 impl Interrupt {
     /// Claims an ISA line.
     pub fn isa(number: u8) -> Result<Self, ClaimError> {
-        Self::of(irq::claim_isa(number).map_err(ClaimError::Line)?, None)
+        Self::of(irq::claim_isa(number).map_err(ClaimError::Line).and_then(Line::own)?, None)
     }
 
     /// Claims a message of a device, at the expense of `account`.
     pub fn message(entry: MessageEntry, account: &Ref<Account>) -> Result<Self, ClaimError> {
-        Self::paid(account, || irq::claim_message(entry))
+        Self::paid(account, || irq::claim_message(entry).map_err(ClaimError::Line).and_then(Line::own))
     }
 
-    /// Claims the line of a device, at the expense of `account`.
-    pub fn line_of(line: PciLine, account: &Ref<Account>) -> Result<Self, ClaimError> {
-        Self::paid(account, || irq::claim_line(line))
+    /// Claims the line of a function, at the expense of `account`.
+    pub fn line_of(line: PciLine, function: Address, account: &Ref<Account>) -> Result<Self, ClaimError> {
+        let make = |line: IrqLine, number: u64| Ref::try_new(Line::new(line, Some(number)));
+        Self::paid(account, || wire::join(line, function, make))
     }
 
     fn paid(
         account: &Ref<Account>,
-        claim: impl FnOnce() -> Result<IrqLine, IrqError>,
+        claim: impl FnOnce() -> Result<Ref<Line>, ClaimError>,
     ) -> Result<Self, ClaimError> {
         account.charge(Resource::Vectors, 1).map_err(|_| ClaimError::BudgetExhausted)?;
-        let line = claim().map_err(ClaimError::Line);
-        let line = line.inspect_err(|_| account.refund(Resource::Vectors, 1))?;
+        let line = claim().inspect_err(|_| account.refund(Resource::Vectors, 1))?;
         Self::of(line, Some(account.clone()))
     }
 
-    /// What was claimed and, if somebody is, who was charged for it.
-    fn of(line: IrqLine, account: Option<Ref<Account>>) -> Result<Self, ClaimError> {
-        let state = State { count: 0, pending: false, waiter: None, bound: None };
-        let state = Lock::new(LockRank::Meeting, state);
-        let entry =
-            Ref::try_new(Line { line, state, unheard: AtomicU32::new(0), cut: AtomicBool::new(false) })
-                .inspect_err(|_| {
-                    irq::release(line);
-                    if let Some(account) = &account {
-                        account.refund(Resource::Vectors, 1);
-                    }
-                })?;
-        // It is masked: nothing fires before there is a holder. Without room for that its own drop gives the line back.
-        let holder = Ref::try_new(Holder { line: entry.clone(), account })?;
-        if let Some(place) = place(line) {
-            *place.lock() = Some(entry);
+    /// What was claimed and, if somebody is, who was charged for it. It is masked: nothing fires before there is a holder.
+    fn of(line: Ref<Line>, account: Option<Ref<Account>>) -> Result<Self, ClaimError> {
+        // Without room for it its own drop gives the line back.
+        let holder = Ref::try_new(Holder { line: line.clone(), account })?;
+        if line.shared.is_none()
+            && let Some(place) = place(line.line)
+        {
+            *place.lock() = Some(line);
         }
         Ok(Interrupt { holder })
     }
@@ -264,7 +297,7 @@ impl Interrupt {
         });
         drop(state);
         if outcome == Outcome::PENDING {
-            irq::unmask(line.line);
+            line.set_heard(true);
         }
         outcome
     }
@@ -308,13 +341,13 @@ impl Interrupt {
         }
         state.pending = false;
         drop(state);
-        irq::unmask(self.holder.line.line);
+        self.holder.line.set_heard(true);
         Outcome::EMPTY
     }
 
     pub(super) fn mask(&self, _call: &mut Call<'_>) -> Outcome {
         let line = &self.holder.line;
-        irq::mask(line.line);
+        line.set_heard(false);
         let waiter = line.state.lock().waiter.take();
         if let Some(waiter) = waiter {
             waiter.fail(TransportError::Canceled);

@@ -36,6 +36,7 @@ pub(crate) fn look_at(function: &Function) -> Findings {
     let wrong = differs
         .or_else(|| is_master(function, &state).then_some("master"))
         .or_else(|| has_stray_message(function, &state).then_some("messages"))
+        .or_else(|| has_stray_line(function, &state).then_some("line"))
         .or_else(|| reaches_other_memory(&state).then_some("iommu"));
     drop(state);
     let (mapped, stray) = mappings(function);
@@ -54,6 +55,12 @@ fn reaches_other_memory(state: &State) -> bool {
     let Some(dma) = &state.dma else { return false };
     let shown = dma.translation.pages();
     shown.is_some_and(|pages| pages != dma.shown_pages() as u64 || !dma.shows_all())
+}
+
+/// Whether it may signal by its line, which nobody has.
+fn has_stray_line(function: &Function, state: &State) -> bool {
+    let may_signal = pci::Access.read16(function.pci.address, COMMAND) & command::NO_LINE == 0;
+    function.pci.header.pin != 0 && may_signal && state.lines.iter().all(|line| !line.is_shared())
 }
 
 /// Whether a message is on that nobody has.

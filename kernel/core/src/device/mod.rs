@@ -22,6 +22,7 @@ pub(crate) mod teardown;
 pub(crate) mod translation;
 pub(crate) mod vectors;
 pub(crate) mod windows;
+pub(crate) mod wire;
 
 use capos_abi::ExceptionCode;
 use capos_ledger::Refusal;

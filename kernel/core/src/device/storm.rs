@@ -1,7 +1,7 @@
 //! Interrupts that come faster than anybody takes note of them: such a line is not heard for a while, so that a device costs the processor
 //! no more than some interrupts each [`PAUSE_NS`], whatever it does.
 //!
-//! Lines that are masked until their owner has looked cannot storm; messages can. Nothing is lost: what a message says while it is masked it
+//! Lines that are masked until their owner has looked cannot storm; messages can, and lines that functions share. Nothing is lost: what a message says while it is masked it
 //! says again afterwards (PCI 3.0, 6.8.3.5).
 
 use crate::device::history;
@@ -13,7 +13,7 @@ use kernel_hal::sync::Lock;
 use kernel_hal::{IRQ_PLACES, IrqLine, cpu, irq, time};
 
 /// How long a line is not heard.
-const PAUSE_NS: u64 = 1_000_000;
+pub(crate) const PAUSE_NS: u64 = 1_000_000;
 
 /// Lines that are not heard, and until when. A place has a lock of its own: an interrupt waits for nothing that is done about another.
 static PAUSED: [Lock<Option<Paused>>; IRQ_PLACES] = [const { Lock::new(LockRank::Own, None) }; IRQ_PLACES];
@@ -36,13 +36,25 @@ fn look_at(cpu: usize) -> &'static AtomicU64 {
 /// `line` storms. In its interrupt: allocates nothing.
 #[cold]
 pub(crate) fn begin(line: IrqLine) {
+    pause(line);
+    history::of_line(Event::Storm, line);
+}
+
+/// `line` is not heard for a while. In its interrupt: allocates nothing.
+#[cold]
+pub(crate) fn pause(line: IrqLine) {
     let Some(place) = PAUSED.get(usize::from(line.place)) else { return };
     irq::mask(line);
     let (until, cpu) = (time::now_ns().saturating_add(PAUSE_NS), cpu::id());
     *place.lock() = Some(Paused { line, until, cpu });
     look_at(cpu).fetch_min(until, Ordering::Relaxed);
     timers::ensure_armed(until);
-    history::of_line(Event::Storm, line);
+}
+
+/// Whether `line` is one that is not heard for a while.
+pub(crate) fn is_paused(line: IrqLine) -> bool {
+    let place = PAUSED.get(usize::from(line.place));
+    place.is_some_and(|place| place.lock().is_some_and(|paused| paused.line == line))
 }
 
 /// Lets those be heard again whose time has come. In the timer's interrupt of each processor.

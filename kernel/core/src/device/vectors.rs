@@ -6,7 +6,6 @@ use super::windows::Window;
 use crate::cap::interrupt::{ClaimError, Interrupt, Line};
 use capos_abi::ExceptionCode;
 use capos_ledger::Item;
-use capos_pci::{change_command, command};
 use kernel_hal::account::Account;
 use kernel_hal::sync::Ref;
 use kernel_hal::{MessageEntry, MessagePlace};
@@ -53,7 +52,7 @@ impl Function {
             }
             None => {
                 let line = pci::line(self.address()).ok_or(ExceptionCode::NotFound)?;
-                Interrupt::line_of(line, account)
+                Interrupt::line_of(line, self.pci.address, account)
             }
         };
         let interrupt = interrupt.map_err(ClaimError::code)?;
@@ -83,9 +82,6 @@ impl Function {
         state.lines.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
         state.lines.push(line.clone());
         state.record.books.add(Item::Vectors, 1);
-        if self.pci.msix.is_none() && self.pci.msi.is_none() {
-            change_command(&pci::Access, self.pci.address, command::NO_LINE, 0);
-        }
         Ok(())
     }
 }

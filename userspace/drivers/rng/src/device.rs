@@ -27,6 +27,7 @@ const RESETS: usize = 3;
 /// The device at work.
 struct Device {
     rng: RefCell<Rng<Ring, PIECES>>,
+    registers: Registers,
     queue: Virtqueue,
     buffer: Buffer,
 }
@@ -34,6 +35,7 @@ struct Device {
 /// What comes from a function, and goes with its reset.
 struct Parts {
     rng: Rng<Ring, PIECES>,
+    registers: Registers,
     queue: Virtqueue,
     buffer: Buffer,
     line: Line,
@@ -45,25 +47,25 @@ impl Parts {
         let registers = Registers::find(function)?;
         let pool = function.pool_blocking(ADDRESS_BITS, BUFFER_BITS)?;
         let buffer = Buffer::allocate(&pool, 1)?;
-        let mut transport = Transport::new(registers.interface(), wish(1));
+        let mut transport = Transport::new(registers.interface(), wish(registers.vectors()));
         let queues = bring_up(function, &registers, &mut transport, timer).await?;
         let queue = queues.into_iter().next().ok_or(DeviceFault::NoQueue(0))?;
         let mut pieces = (buffer.token()..).step_by(LENGTH as usize);
         let mut rng = Rng::new([(); PIECES].map(|()| pieces.next().unwrap_or(0)), LENGTH);
         rng.on_reset(queue.ring()?, queue.layout());
-        Ok(Parts { rng, queue, buffer, line })
+        Ok(Parts { rng, registers, queue, buffer, line })
     }
 }
 
 /// Brings the device up, as often as it takes to know how it reaches memory; gives its interrupt, too.
 async fn bring_up_all(function: &DeviceClient, timer: &TimerClient) -> Result<(Device, Line), Error> {
     loop {
-        let Parts { mut rng, queue, buffer, line } = Parts::set_up(function, timer).await?;
+        let Parts { mut rng, registers, queue, buffer, line } = Parts::set_up(function, timer).await?;
         if rng.submit(timer.now_blocking()?) {
             queue.publish()?;
         }
         if is_settled(function, timer, || queue.publish()).await? {
-            return Ok((Device { rng: RefCell::new(rng), queue, buffer }, line));
+            return Ok((Device { rng: RefCell::new(rng), registers, queue, buffer }, line));
         }
     }
 }
@@ -124,6 +126,7 @@ async fn drive_once(
 ) -> Result<Infallible, Error> {
     let (device, mut line) = bring_up_all(function, timer).await?;
     loop {
+        device.registers.let_go()?;
         line.arm().await?;
         if device.turn(stock, timer.now_blocking()?)? {
             wait(&device, timer, stock, &mut line).await?;

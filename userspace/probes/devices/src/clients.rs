@@ -37,7 +37,7 @@ fn one_more(count: &Cell<u64>) -> u64 {
 /// All of them.
 pub struct Clients {
     report: Rc<Report>,
-    entropy: Option<ByteStreamClient>,
+    entropy: Vec<(&'static str, ByteStreamClient)>,
     edu: Option<EduClient>,
     seen: Seen,
     running: Cell<u32>,
@@ -50,7 +50,10 @@ impl Clients {
     pub fn new(env: &mut Env, report: Rc<Report>) -> Self {
         Clients {
             report,
-            entropy: env.client("entropy").ok(),
+            entropy: [("rng", "entropy"), ("rng2", "entropy2")]
+                .into_iter()
+                .filter_map(|(driver, name)| Some((driver, env.client(name).ok()?)))
+                .collect(),
             edu: env.client("edu").ok(),
             seen: Seen::default(),
             running: Cell::new(0),
@@ -61,7 +64,8 @@ impl Clients {
 
     /// The services that have devices.
     pub fn drivers(&self) -> impl Iterator<Item = &'static str> {
-        [self.entropy.as_ref().map(|_| "rng"), self.edu.as_ref().map(|_| "edu")].into_iter().flatten()
+        let entropy = self.entropy.iter().map(|(driver, _)| *driver);
+        entropy.chain(self.edu.as_ref().map(|_| "edu"))
     }
 
     /// One answer of each, however often it takes.
@@ -69,7 +73,9 @@ impl Clients {
         let (answers, wanted) = (self.seen.answers.get(), self.drivers().count() as u64);
         while self.seen.answers.get() < answers + wanted && self.seen.wrong.get() == 0 {
             self.seen.answers.set(answers);
-            self.read().await;
+            for (_, entropy) in &self.entropy {
+                self.read(entropy).await;
+            }
             self.compute(7).await;
         }
         Ok(())
@@ -77,12 +83,12 @@ impl Clients {
 
     /// Has them ask on and on.
     pub fn start(self: Rc<Self>) {
-        for _ in 0..READERS {
+        for reader in 0..READERS as usize * self.entropy.len() {
             let clients = Rc::clone(&self);
             clients.begin();
             spawn(async move {
-                while !clients.stopping.get() && clients.entropy.is_some() {
-                    clients.read().await;
+                while let Some((_, entropy)) = clients.device(reader).filter(|_| !clients.stopping.get()) {
+                    clients.read(entropy).await;
                 }
                 clients.end();
             });
@@ -96,6 +102,11 @@ impl Clients {
             }
             self.end();
         });
+    }
+
+    /// Whom that reader reads from.
+    fn device(&self, reader: usize) -> Option<&(&'static str, ByteStreamClient)> {
+        self.entropy.iter().cycle().nth(reader)
     }
 
     fn begin(&self) {
@@ -123,8 +134,7 @@ impl Clients {
         self.report.event("devices.done", fields.text("why", &why.borrow()));
     }
 
-    async fn read(&self) {
-        let Some(entropy) = &self.entropy else { return };
+    async fn read(&self, entropy: &ByteStreamClient) {
         match entropy.read(READ).await {
             Ok(bytes) => {
                 self.seen.bytes.set(self.seen.bytes.get() + bytes.len() as u64);

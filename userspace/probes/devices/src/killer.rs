@@ -30,7 +30,8 @@ impl Killer {
 
     /// Has another instance take over from this service.
     pub async fn replace(&self, name: &str) -> Result<u32, CallError> {
-        self.services.replace(name, name).await
+        // A second service of a program has its name with a number.
+        self.services.replace(name, name.trim_end_matches(|last: char| last.is_ascii_digit())).await
     }
 
     /// Kills as often as it was told; how often that was.

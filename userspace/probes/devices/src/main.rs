@@ -11,8 +11,9 @@ use alloc::rc::Rc;
 use clients::Clients;
 use killer::Killer;
 use probe::{Fields, Report, number, options};
-use rt::generated::{DevicesClient, ServicesClient, TimerClient};
+use rt::generated::{DevicesClient, HardwareAuditLogClient, ServicesClient, SystemInfoClient, TimerClient};
 use rt::schema::device_manager::DeviceState;
+use rt::schema::hardware_audit_log::HardwareEvent;
 use rt::{CallError, Env, EnvError, ExceptionCode, block_on};
 
 rt::main!(run);
@@ -22,6 +23,10 @@ struct Probe {
     devices: DevicesClient,
     killer: Killer,
     clients: Rc<Clients>,
+    /// To see by which lines they are told.
+    system: Option<SystemInfoClient>,
+    /// To see what became too much.
+    history: Option<HardwareAuditLogClient>,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -47,12 +52,14 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         clients: Rc::new(Clients::new(env, Rc::clone(&report))),
         killer: Killer::new(services, timer, victims.collect(), how),
         devices: env.client("devices")?,
+        system: env.client("system").ok(),
+        history: env.client("hardware_log").ok(),
         report,
     })
 }
 
 async fn all(probe: &Probe) -> Result<(), CallError> {
-    let Probe { report, devices, killer, clients } = probe;
+    let Probe { report, devices, killer, clients, system, history } = probe;
     clients.each_once().await?;
     Rc::clone(clients).start();
     for name in clients.drivers() {
@@ -65,8 +72,41 @@ async fn all(probe: &Probe) -> Result<(), CallError> {
     for name in clients.drivers() {
         report.equal("who drives has its device", has(devices, name)?, true);
     }
-    clients.tell(Fields::new().value("kills", kills));
+    let (lines, interrupts) = system.as_ref().map_or(Ok((0, 0)), by_line)?;
+    let storms = history.as_ref().map_or(Ok(0), storms)?;
+    let fields = Fields::new().value("kills", kills).value("storms", storms);
+    clients.tell(fields.value("lines", lines).value("interrupts", interrupts));
     Ok(())
+}
+
+/// Lines that somebody has, of those that PCI has here, and interrupts that came by them.
+fn by_line(system: &SystemInfoClient) -> Result<(u64, u64), CallError> {
+    const LINES: core::ops::Range<u32> = 5..24;
+    let mut seen = (0, 0);
+    for index in 0.. {
+        match system.irq_blocking(index) {
+            Ok(irq) if LINES.contains(&irq.gsi) => seen = (seen.0 + 1, seen.1 + irq.count),
+            Ok(_) => {}
+            Err(error) if error.exception() == Some(ExceptionCode::NotFound) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(seen)
+}
+
+/// Lines and messages that were not heard for a while, as far as it is remembered.
+fn storms(history: &HardwareAuditLogClient) -> Result<u64, CallError> {
+    let (mut cursor, mut storms) = (0, 0);
+    loop {
+        match history.read_blocking(cursor) {
+            Ok(read) => {
+                cursor = read.next;
+                storms += u64::from(read.event == HardwareEvent::Storm);
+            }
+            Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(storms),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Whether a function is at work for this service.

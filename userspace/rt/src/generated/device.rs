@@ -107,8 +107,8 @@ impl DeviceClient {
         window_reply(&reply)
     }
 
-    /// Its message `index`; of a function without messages its line, for `index` 0. `exists` while somebody has it (another function may use the
-    /// same line), `notFound` beyond the last. Counts as one vector.
+    /// Its message `index`; of a function without messages its line, for `index` 0. `exists` while somebody has it, `notFound` beyond the last, `unsupported` for
+    /// a line of a function that can not be told not to signal. Others may use the same line, and hear nothing of it. Counts as one vector.
     pub async fn interrupt(&self, index: u16) -> Result<InterruptClient, CallError> {
         let params = schema::InterruptParams { index };
         let reply = call(&self.cap, INTERRUPT, &params, &[]).await?;

@@ -17,6 +17,12 @@ fn ask(driver: &Driver, index: u16) -> Result<CapId, capos_abi::Cqe> {
     driver.user.call_for_cap(driver.device, device::INTERFACE_ID, device::INTERRUPT, &params)
 }
 
+fn acknowledge(driver: &Driver, line: CapId) {
+    let done: Result<Empty, _> =
+        driver.user.call(line, interrupt::INTERFACE_ID, interrupt::ACKNOWLEDGE, &Empty);
+    done.expect("claimed");
+}
+
 fn fire(index: u16) -> bool {
     let line = fake::irq::fire(message(AT, index));
     line.into_iter().for_each(|line| (HANDLERS.irq)(line));
@@ -65,7 +71,9 @@ fn a_function_without_a_table_has_one_message_and_one_without_messages_its_line(
     let device = super::claim(&driver.user, "edu").expect("free");
     let driver = Driver { device, ..driver };
     assert!(is_off());
-    ask(&driver, 0).expect("its line");
+    let line = ask(&driver, 0).expect("its line");
+    assert!(is_off());
+    acknowledge(&driver, line);
     assert!(!is_off());
     assert_eq!(exception(ask(&driver, 0)), ExceptionCode::Exists);
     assert!(fake::irq::fire(11).is_some());

@@ -4,6 +4,7 @@ mod claims;
 mod dma;
 mod interrupts;
 mod iommu;
+mod lines;
 mod registers;
 
 pub(super) use dma::describe;
@@ -254,8 +255,13 @@ impl Driver {
 
 /// Claims the device for a process.
 pub(super) fn claim(user: &User, policy: &str) -> Result<CapId, capos_abi::Cqe> {
+    claim_at(user, AT, policy)
+}
+
+/// Claims a function for a process.
+pub(super) fn claim_at(user: &User, address: u32, policy: &str) -> Result<CapId, capos_abi::Cqe> {
     let manager = user.hold(Object::DeviceManager(DeviceManager));
-    let params = ClaimParams { address: AT, policy, owner: OWNER };
+    let params = ClaimParams { address, policy, owner: OWNER };
     let claimed = user.call_for_cap(manager, device_manager::INTERFACE_ID, device_manager::CLAIM, &params);
     let sqe =
         capos_abi::Sqe { op: capos_abi::Op::Release as u8, cap: manager.raw(), ..capos_abi::Sqe::default() };

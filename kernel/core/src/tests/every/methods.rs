@@ -568,6 +568,7 @@ static CASES: &[Case] = &[
         let params = device_manager::SettleParams { address: devices::AT };
         calls(driver.user, manager, device_manager::SETTLE, &params, &[])
     }),
+    case("device_manager::DEMAND_IOMMU", |world| on_manager(world, device_manager::DEMAND_IOMMU, &Empty)),
     case("device::INFO", |world| on_device(world, device::INFO, &Empty)),
     case("device::CONFIG", |world| {
         on_device(world, device::CONFIG, &device::ConfigParams { offset: 0, width: 4 })
