@@ -58,7 +58,8 @@ interface SystemInfo $Capos.kernelHosted {
   # `driver` the id of the process that drives it, 0 for none.
 
   irq @7 (index :UInt32) -> (gsi :UInt32, vector :UInt8, count :UInt64, masked :Bool, owner :Text, cpu :UInt32);
-  # One routed interrupt line, and the processor that it interrupts; `notFound` beyond the last.
+  # One interrupt that somebody has, and the processor that it goes to; `notFound` beyond the last. `owner` is the name of the process that listened
+  # to it last; empty of lines of PCI, which several may have (see `pciFunction`), and when that process has ended.
 
   timers @8 () -> (source :Text);
   # Clock source, its frequency and how it was calibrated, in words.

@@ -24,7 +24,7 @@ pub const MEMORY_RANGE: u16 = 4;
 pub const ACPI_TABLE: u16 = 5;
 /// `pciFunction`: The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none.
 pub const PCI_FUNCTION: u16 = 6;
-/// `irq`: One routed interrupt line, and the processor that it interrupts; `notFound` beyond the last.
+/// `irq`: One interrupt that somebody has, and the processor that it goes to; `notFound` beyond the last.
 pub const IRQ: u16 = 7;
 /// `timers`: Clock source, its frequency and how it was calibrated, in words.
 pub const TIMERS: u16 = 8;

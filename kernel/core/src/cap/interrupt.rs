@@ -10,7 +10,7 @@ use capos_abi::{ExceptionCode, TransportError};
 use capos_mem::Resource;
 use capos_pci::Address;
 use capos_schema::interrupt::WaitResults;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use kernel_hal::account::Account;
 use kernel_hal::irq;
 use kernel_hal::order::LockRank;
@@ -34,6 +34,8 @@ pub(crate) struct Line {
     state: Lock<State>,
     /// How often in a row it told what somebody had not yet taken note of.
     unheard: AtomicU32,
+    /// The process that listened to it last; 0 for none.
+    listener: AtomicU64,
     /// The device that it belongs to was reset or given up: it is nobody's any more. Set with the state locked.
     cut: AtomicBool,
 }
@@ -73,6 +75,18 @@ pub(crate) fn fired(line: IrqLine) -> Option<Served> {
     Some(Served { line, _bound: bound, storms })
 }
 
+/// Who listened last to the line of that number, which nobody shares; 0 for nobody.
+pub(crate) fn listener(number: u32) -> u64 {
+    let listener = |place: &Lock<Option<Ref<Line>>>| {
+        place
+            .lock()
+            .as_ref()
+            .filter(|line| line.number() == number)
+            .map(|line| line.listener.load(Ordering::Relaxed))
+    };
+    LINES.iter().find_map(listener).unwrap_or(0)
+}
+
 /// Messages in a row of which nobody takes note before the line is not heard for a while: a device that tells more than its driver can take in
 /// is not to use up the processor.
 const UNHEARD_MAX: u32 = 64;
@@ -81,7 +95,8 @@ impl Line {
     fn new(line: IrqLine, shared: Option<u64>) -> Self {
         let state = State { count: 0, pending: false, waiter: None, bound: None };
         let state = Lock::new(LockRank::Meeting, state);
-        Line { line, shared, state, unheard: AtomicU32::new(0), cut: AtomicBool::new(false) }
+        let (unheard, listener, cut) = (AtomicU32::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        Line { line, shared, state, unheard, listener, cut }
     }
 
     /// One that nobody else has.
@@ -156,6 +171,10 @@ impl Line {
         let gone = place(self.line).and_then(|place| place.lock().take_if(|line| line.line == self.line));
         irq::release(self.line);
         gone
+    }
+
+    fn note_listener(&self, call: &Call<'_>) {
+        self.listener.store(call.process().id, Ordering::Relaxed);
     }
 
     /// It is to be heard, or not.
@@ -289,6 +308,7 @@ impl Interrupt {
         }
         if state.pending {
             state.pending = false;
+            line.note_listener(call);
             return call.reply(&WaitResults { count: state.count });
         }
         let outcome = call.defer(Waiting::Line(line.clone()), |ticket| {
@@ -297,6 +317,7 @@ impl Interrupt {
         });
         drop(state);
         if outcome == Outcome::PENDING {
+            line.note_listener(call);
             line.set_heard(true);
         }
         outcome
@@ -334,14 +355,16 @@ impl Interrupt {
         drop(gone);
     }
 
-    pub(super) fn acknowledge(&self, _call: &mut Call<'_>) -> Outcome {
-        let mut state = self.holder.line.state.lock();
-        if self.holder.line.is_cut() {
+    pub(super) fn acknowledge(&self, call: &mut Call<'_>) -> Outcome {
+        let line = &self.holder.line;
+        let mut state = line.state.lock();
+        if line.is_cut() {
             return DISCONNECTED;
         }
         state.pending = false;
         drop(state);
-        self.holder.line.set_heard(true);
+        line.note_listener(call);
+        line.set_heard(true);
         Outcome::EMPTY
     }
 

@@ -2,6 +2,7 @@
 
 mod platform;
 
+use super::interrupt;
 use super::long::{self, Job};
 use super::{Call, Outcome};
 use crate::audit::census::{self, Kind};
@@ -75,6 +76,7 @@ impl SystemInfo {
 
     pub(super) fn irq(&self, call: &mut Call<'_>, params: IrqParams) -> Outcome {
         let info = irq::info(params.index as usize);
+        let listener = info.and_then(|it| registry::find(interrupt::listener(it.gsi)));
         or_not_found(
             call,
             info.map(|it| IrqResults {
@@ -82,7 +84,7 @@ impl SystemInfo {
                 vector: it.vector,
                 count: it.count,
                 masked: it.masked,
-                owner: "user",
+                owner: listener.as_deref().map_or("", |process| process.name.as_str()),
                 cpu: it.cpu,
             }),
         )

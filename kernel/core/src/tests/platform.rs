@@ -2,12 +2,14 @@
 
 use super::{REPLY, User, World, devices};
 use crate::cap::Object;
+use crate::cap::interrupt::Interrupt;
 use crate::cap::system_info::SystemInfo;
 use capos_abi::{CapId, ExceptionCode, Op, Sqe};
 use capos_pci::model::Device;
 use capos_schema::device::{self, WindowParams};
+use capos_schema::interrupt;
 use capos_schema::system_info as schema;
-use capos_schema::{Decode, Encode};
+use capos_schema::{Decode, Empty, Encode};
 use kernel_hal::fake::{iommu, pci};
 use kernel_hal::{Access, DmaFault, Reason, Refused};
 use std::string::String;
@@ -90,6 +92,23 @@ fn a_function_tells_who_drives_it() {
     let release = Sqe { op: Op::Release as u8, cap: device.raw(), ..Sqe::default() };
     assert_eq!(user.one(release).result, 0);
     assert_eq!((driver(), window.is_ok()), (Ok(0), true));
+}
+
+#[test]
+fn an_interrupt_tells_who_listened_to_it_last() {
+    let world = World::new();
+    let asker = asker(&world);
+    let driver = world.start("driver");
+    let owner = || {
+        let bytes = ask(&asker, schema::IRQ, &schema::IrqParams { index: 0 }).expect("somebody has one");
+        schema::IrqResults::decode(&bytes).map(|it| (it.gsi, String::from(it.owner))).unwrap()
+    };
+    let line = Interrupt::isa(4).unwrap_or_else(|_| panic!("free"));
+    let line = driver.hold(Object::Interrupt(line));
+    assert_eq!(owner(), (4, String::new()), "it was made for somebody");
+    let acknowledged: Result<Empty, _> =
+        driver.call(line, interrupt::INTERFACE_ID, interrupt::ACKNOWLEDGE, &Empty);
+    assert_eq!((acknowledged, owner()), (Ok(Empty), (4, String::from("driver"))));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::pci::{Function, functions, named};
 use crate::{Trouble, pci_class, shapes};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use capos_text::{Report, Value};
 use rt::generated::SystemInfoClient;
 
@@ -28,19 +29,30 @@ async fn process(system: &SystemInfoClient, id: u64) -> Result<String, Trouble> 
     Ok(found.map_or_else(|| format!("process {id}"), |found| found.name))
 }
 
-/// Who gets an interrupt: of a message the function's driver, of a line what the kernel says.
+/// Whether the function may send this interrupt.
+fn sends(function: &Function, number: u32) -> bool {
+    match number & MESSAGE {
+        0 => function.has_line(number),
+        _ => function.address == number >> 11 & 0xffff,
+    }
+}
+
+/// Who gets an interrupt: drivers of functions, and who listened to a line that is none of PCI.
 async fn owner(
     system: &SystemInfoClient,
     functions: &[Function],
     number: u32,
-    of_line: &str,
+    listener: String,
 ) -> Result<String, Trouble> {
-    let sends = |function: &&Function| number & MESSAGE != 0 && function.address == number >> 11 & 0xffff;
-    match functions.iter().find(sends) {
-        Some(function) if function.driver != 0 => process(system, function.driver).await,
-        Some(_) => Ok(String::new()),
-        None => Ok(String::from(of_line)),
+    let drivers = functions.iter().filter(|function| sends(function, number)).map(|function| function.driver);
+    let mut names = Vec::new();
+    for driver in drivers.filter(|driver| *driver != 0) {
+        let name = process(system, driver).await?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
+    Ok(if names.is_empty() { listener } else { names.join(", ") })
 }
 
 pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
@@ -48,7 +60,7 @@ pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
     let functions = functions(system).await?;
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
-        let owner = owner(system, &functions, line.gsi, &line.owner).await?;
+        let owner = owner(system, &functions, line.gsi, line.owner).await?;
         report.row([
             Value::Text(source(line.gsi)),
             Value::number(line.gsi),
@@ -68,7 +80,7 @@ pub(crate) async fn all(system: &SystemInfoClient) -> Result<Report, Trouble> {
     let functions = functions(system).await?;
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
-        let owner = owner(system, &functions, line.gsi, &line.owner).await?;
+        let owner = owner(system, &functions, line.gsi, line.owner).await?;
         report.row([
             Value::text("interrupt"),
             Value::Text(source(line.gsi)),

@@ -27,6 +27,13 @@ pub(crate) struct Function {
     msix: u16,
 }
 
+impl Function {
+    /// Whether it interrupts by line `gsi`: it has no messages.
+    pub fn has_line(&self, gsi: u32) -> bool {
+        self.gsi == Some(gsi) && self.msi == 0 && self.msix == 0
+    }
+}
+
 /// Every function, in bus order. A cursor that does not advance ends the list.
 pub(crate) async fn functions(system: &SystemInfoClient) -> Result<Vec<Function>, Trouble> {
     let mut found = Vec::new();

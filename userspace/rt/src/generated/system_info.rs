@@ -177,7 +177,8 @@ impl SystemInfoClient {
         ask(&self.cap, PCI_FUNCTION, &params, pci_function_results)
     }
 
-    /// One routed interrupt line, and the processor that it interrupts; `notFound` beyond the last.
+    /// One interrupt that somebody has, and the processor that it goes to; `notFound` beyond the last. `owner` is the name of the process that listened
+    /// to it last; empty of lines of PCI, which several may have (see `pciFunction`), and when that process has ended.
     pub async fn irq(&self, index: u32) -> Result<IrqReply, CallError> {
         let params = schema::IrqParams { index };
         let reply = call(&self.cap, IRQ, &params, &[]).await?;
