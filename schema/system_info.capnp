@@ -100,4 +100,7 @@ interface SystemInfo $Capos.kernelHosted {
   # One IOMMU; `notFound` beyond the last. `state` is `on`, `silent` when it stopped doing what it is told, or why it is not used: then none is.
   # `interrupts` says what was seen at boot. `faults` counts what devices were kept from, `last` is the function that was last (as in `pciFunction`),
   # and `lost` counts how often there were more than could be told.
+
+  auditDevice @18 (cursor :UInt32) -> (address :UInt32, mappedPages :UInt32, vectors :UInt32, buffers :UInt32, queues :UInt32, keptPages :UInt32, next :UInt32, wrong :Text);
+  # What `DeviceManager.audit` tells, for who may look and not claim. On a machine that is not at rest `wrong` may be a change under way.
 }

@@ -46,6 +46,8 @@ pub const PCI_BAR: u16 = 15;
 pub const PCI_CAPABILITY: u16 = 16;
 /// `iommu`: One IOMMU; `notFound` beyond the last.
 pub const IOMMU: u16 = 17;
+/// `auditDevice`: What `DeviceManager.audit` tells, for who may look and not claim.
+pub const AUDIT_DEVICE: u16 = 18;
 
 /// Whether an IOMMU keeps interrupts to those who have them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -1104,6 +1106,73 @@ impl<'a> Decode<'a> for IommuResults<'a> {
             lost: message.data[2],
             last: message.data[3] as u32,
             state: message.text(0)?,
+        })
+    }
+}
+
+/// Parameters of `auditDevice`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AuditDeviceParams {
+    pub cursor: u32,
+}
+
+impl Encode for AuditDeviceParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.cursor)], [])
+    }
+}
+
+impl Decode<'_> for AuditDeviceParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(AuditDeviceParams { cursor: message.data[0] as u32 })
+    }
+}
+
+/// Results of `auditDevice`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AuditDeviceResults<'a> {
+    pub address: u32,
+    pub mapped_pages: u32,
+    pub vectors: u32,
+    pub buffers: u32,
+    pub queues: u32,
+    pub kept_pages: u32,
+    pub next: u32,
+    pub wrong: &'a str,
+}
+
+impl Encode for AuditDeviceResults<'_> {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(
+            out,
+            [
+                u64::from(self.address) | (u64::from(self.mapped_pages) << 32),
+                u64::from(self.vectors) | (u64::from(self.buffers) << 32),
+                u64::from(self.queues) | (u64::from(self.kept_pages) << 32),
+                u64::from(self.next),
+            ],
+            [Pointer::Text(self.wrong)],
+        )
+    }
+}
+
+impl<'a> Decode<'a> for AuditDeviceResults<'a> {
+    #[inline]
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<4, 1>::parse(message)?;
+        Ok(AuditDeviceResults {
+            address: message.data[0] as u32,
+            mapped_pages: (message.data[0] >> 32) as u32,
+            vectors: message.data[1] as u32,
+            buffers: (message.data[1] >> 32) as u32,
+            queues: message.data[2] as u32,
+            kept_pages: (message.data[2] >> 32) as u32,
+            next: message.data[3] as u32,
+            wrong: message.text(0)?,
         })
     }
 }

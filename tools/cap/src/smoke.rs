@@ -34,6 +34,7 @@ pub fn run(house: &House, filter: &str) -> Result<Vec<Outcome>, Failure> {
 pub fn show(house: &House, filter: &str) -> Result<bool, Failure> {
     let outcomes = run(house, filter)?;
     println!("{}", house.short(&house.lab().join("latest")).display());
+    println!("{}", table::audits(&outcomes));
     println!("{}", table::closing(&outcomes));
     Ok(outcomes.iter().all(|outcome| outcome.status != Status::Failed))
 }

@@ -42,6 +42,8 @@ pub struct Outcome {
     pub reason: Option<String>,
     /// With which it can be repeated: `SEED=...`.
     pub seed: u64,
+    /// Why the ledger of devices was not gone over at its end.
+    pub unaudited: Option<String>,
 }
 
 /// What the results were made with.
@@ -123,6 +125,7 @@ impl RunFolder {
             "seconds": outcome.seconds,
             "reason": outcome.reason,
             "seed": outcome.seed,
+            "unaudited": outcome.unaudited,
             "versions": self.versions,
         });
         write_json(&folder.join("result.json"), &result)
@@ -135,6 +138,7 @@ impl RunFolder {
             "passed": count(Status::Passed),
             "failed": count(Status::Failed),
             "skipped": count(Status::Skipped),
+            "unaudited": outcomes.iter().filter(|outcome| outcome.unaudited.is_some()).count(),
             "versions": self.versions,
             "cases": outcomes,
         });
@@ -242,13 +246,14 @@ mod tests {
             seconds: 0.5,
             reason: reason.map(str::to_owned),
             seed: 7,
+            unaudited: reason.map(str::to_owned),
         };
         run.write_summary(&[row(Status::Passed, None), row(Status::Skipped, Some("no OVMF"))]).unwrap();
         let text = fs::read_to_string(run.path().join("summary.json")).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
-            (&value["passed"], &value["failed"], &value["skipped"]),
-            (&json!(1), &json!(0), &json!(1))
+            [&value["passed"], &value["failed"], &value["skipped"], &value["unaudited"]],
+            [&json!(1), &json!(0), &json!(1), &json!(1)]
         );
         assert_eq!(value["cases"][1]["reason"], "no OVMF");
         assert_eq!(value["cases"][0]["status"], "passed");

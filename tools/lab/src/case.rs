@@ -44,6 +44,8 @@ pub struct Case {
     /// The machine must reset and boot again during the session. How often is left open: SeaBIOS resets once more after a reset.
     #[serde(default)]
     pub reboots: bool,
+    /// Why nobody can be asked for the ledger of devices at the end; empty when somebody can.
+    pub unaudited: Option<String>,
     /// Runs the same seed twice and compares what was seen, byte for byte.
     #[serde(default)]
     pub twice: bool,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::case::{Allow, Case, Ends, Rule};
 use crate::expect::Event;
+use crate::ledger;
 
 /// The first line of a panic report, as the kernel prints it on COM1.
 static PANIC: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?m)^.*KERNEL PANIC.*$").ok());
@@ -51,6 +52,7 @@ pub fn failures(case: &Case, seen: &Seen) -> Vec<String> {
     let mut reasons = broken_rules(case, seen);
     reasons.extend(case.expect.iter().filter_map(|expected| expected.check(&seen.events).err()));
     reasons.extend(wrong_end(case, seen));
+    reasons.extend(ledger::failure(case, seen));
     match (seen.reset, case.reboots || case.ends == Ends::Reset) {
         (true, false) => reasons.push("the machine reset".into()),
         (false, true) => reasons.push("the machine did not reset".into()),
@@ -186,8 +188,9 @@ mod tests {
     }
 
     fn seen(events: &[&str], serial: &str) -> Seen {
+        const LEDGER: &str = r#"{"event":"ledger","disorder":0}"#;
         Seen {
-            events: events.iter().map(|line| Event::parse(line).unwrap()).collect(),
+            events: events.iter().chain([&LEDGER]).map(|line| Event::parse(line).unwrap()).collect(),
             serial: serial.into(),
             end: Some(End::Finished(0)),
             ..Seen::default()

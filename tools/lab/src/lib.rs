@@ -18,6 +18,7 @@ pub mod expect;
 pub mod glob;
 pub mod hand;
 pub mod judge;
+pub mod ledger;
 pub mod library;
 pub mod machine;
 pub mod matrix;

@@ -19,7 +19,7 @@ use crate::machine::monitor::{self, Notice};
 use crate::machine::{accel, firmware};
 use crate::matrix::SubCase;
 use crate::session::{Next, Session};
-use crate::{hand, stop};
+use crate::{hand, ledger, stop};
 
 mod memory;
 
@@ -234,6 +234,7 @@ struct Watch<'a> {
     accepted: bool,
     /// Since when a rule is broken.
     broken_at: Option<Instant>,
+    asked_for_ledger: bool,
 }
 
 /// Why the loop ended before the machine did by itself.
@@ -267,6 +268,7 @@ impl<'a> Watch<'a> {
             poweroff: false,
             accepted: false,
             broken_at: None,
+            asked_for_ledger: false,
         }
     }
 
@@ -284,7 +286,16 @@ impl<'a> Watch<'a> {
             }
             let wait = match self.step(now) {
                 Ok(Some(until)) => until.saturating_sub(now),
-                Ok(None) if self.satisfied() => return Early::Satisfied,
+                Ok(None) if self.satisfied() => {
+                    if std::mem::replace(&mut self.asked_for_ledger, true) {
+                        return Early::Satisfied;
+                    }
+                    match ledger::last_steps(self.case, &self.seen.serial) {
+                        Ok(steps) => self.session.add(steps),
+                        Err(reason) => return Early::Failed(reason),
+                    }
+                    continue;
+                }
                 Ok(None) => TICK,
                 Err(reason) => return Early::Failed(reason),
             };

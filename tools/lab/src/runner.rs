@@ -10,7 +10,7 @@ use crate::artefacts::{self, Outcome, RunFolder, Status};
 use crate::matrix::SubCase;
 use crate::run::{self, Kitchen, Options, Unready};
 use crate::table::Table;
-use crate::{clock, stop};
+use crate::{clock, ledger, stop};
 
 /// How to run the lab.
 #[derive(Clone, Debug)]
@@ -102,8 +102,9 @@ fn run_one(case: &SubCase, kitchen: &dyn Kitchen, folder: &RunFolder, plan: &Pla
         Err(Unready::Skip(reason)) => (Status::Skipped, Some(reason)),
         Err(Unready::Fail(reason)) => (Status::Failed, Some(reason)),
     };
-    let mut outcome =
-        Outcome { name: case.name.clone(), status, seconds: start.elapsed().as_secs_f64(), reason, seed };
+    let (name, unaudited) = (case.name.clone(), ledger::unasked(&case.case).map(str::to_owned));
+    let seconds = start.elapsed().as_secs_f64();
+    let mut outcome = Outcome { name, status, seconds, reason, seed, unaudited };
     let written = folder
         .case(&case.name)
         .and_then(|path| folder.write_result(&path, &outcome, clock_start, &case.case.why));

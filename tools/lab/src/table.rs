@@ -1,5 +1,7 @@
 //! What a person sees while cases run: one line per finished case, and on a terminal a last line with those still running.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -93,6 +95,24 @@ fn row(number: usize, total: usize, outcome: &Outcome) -> String {
     line
 }
 
+/// At the end of how many cases the ledger of devices was gone over, and why not at that of others.
+pub fn audits(outcomes: &[Outcome]) -> String {
+    let run = || outcomes.iter().filter(|outcome| outcome.status != Status::Skipped);
+    let mut reasons = BTreeMap::<&str, usize>::new();
+    run()
+        .filter_map(|outcome| outcome.unaudited.as_deref())
+        .for_each(|why| *reasons.entry(why).or_default() += 1);
+    let without: usize = reasons.values().sum();
+    let mut text = format!(
+        "ledger gone over at the end of {}, nobody to ask at that of {without}",
+        run().count() - without
+    );
+    for (why, count) in reasons {
+        let _ = write!(text, "\n  {count:4}  {why}");
+    }
+    text
+}
+
 /// The closing line that machines read.
 pub fn closing(outcomes: &[Outcome]) -> String {
     let count = |status| outcomes.iter().filter(|outcome| outcome.status == status).count();
@@ -109,7 +129,8 @@ mod tests {
     use super::*;
 
     fn outcome(status: Status, reason: Option<&str>) -> Outcome {
-        Outcome { name: "a-b".into(), status, seconds: 1.234, reason: reason.map(str::to_owned), seed: 1 }
+        let (name, reason) = ("a-b".into(), reason.map(str::to_owned));
+        Outcome { name, status, seconds: 1.234, reason, seed: 1, unaudited: None }
     }
 
     #[test]
@@ -129,6 +150,14 @@ mod tests {
             [outcome(Status::Passed, None), outcome(Status::Failed, None), outcome(Status::Passed, None)];
         assert_eq!(closing(&outcomes), "2 passed, 1 failed, 0 skipped");
         assert_eq!(closing(&[]), "0 passed, 0 failed, 0 skipped");
+    }
+
+    #[test]
+    fn who_could_not_be_asked_is_counted_by_reason() {
+        let off = Outcome { unaudited: Some("off".into()), ..outcome(Status::Passed, None) };
+        let skipped = Outcome { unaudited: Some("off".into()), ..outcome(Status::Skipped, Some("why")) };
+        let all = [outcome(Status::Passed, None), off.clone(), off, skipped];
+        assert_eq!(audits(&all), "ledger gone over at the end of 1, nobody to ask at that of 2\n     2  off");
     }
 
     #[test]

@@ -46,13 +46,14 @@ fn verdict(name: &str, text: &str) -> (Status, String) {
     sector.resize(1 << 20, 0);
     let disk = folder.join("disk.raw");
     fs::write(&disk, sector).unwrap();
-    let cases = library::read(name, "x", &format!("why = 'a'\n{text}")).unwrap();
+    let cases = library::read(name, "x", &format!("why = 'a'\n{UNAUDITED}{text}")).unwrap();
     let plan = Plan { capacity: 1, seed: Some(1), options: Options::default() };
     let outcome = run_all(&cases, &BootSector(disk), &folder.join("lab"), &plan).unwrap().remove(0);
     fs::remove_dir_all(folder).unwrap();
     (outcome.status, outcome.reason.unwrap_or_default())
 }
 
+const UNAUDITED: &str = "unaudited = 'a boot sector has no ledger'\n";
 const GREETED: &str = "{ expect = 'ready> ' }";
 
 #[test]

@@ -76,18 +76,17 @@ impl DeviceManager {
     }
 
     pub(super) fn audit(&self, call: &mut Call<'_>, params: AuditParams) -> Outcome {
-        let Some(function) = registry::at_or_after(params.cursor) else {
+        let Some(Findings { address, books, kept_pages, wrong }) = audit::at_or_after(params.cursor) else {
             return Outcome::exception(ExceptionCode::NotFound);
         };
-        let Findings { books, kept_pages, wrong } = audit::look_at(&function);
         call.reply_large(&AuditResults {
-            address: function.address(),
+            address,
             mapped_pages: books.count(Item::MappedPages),
             vectors: books.count(Item::Vectors),
             buffers: books.count(Item::Buffers),
             queues: books.count(Item::Queues),
             kept_pages,
-            next: function.address() + 1,
+            next: address + 1,
             wrong,
         })
     }

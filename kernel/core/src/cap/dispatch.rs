@@ -858,6 +858,11 @@ impl Serve for super::system_info::SystemInfo {
                     self.iommu(call, params)
                 })
             }
+            system_info::AUDIT_DEVICE => {
+                with(message, buffers.answer.len() >= 48, |params: system_info::AuditDeviceParams| {
+                    self.audit_device(call, params)
+                })
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

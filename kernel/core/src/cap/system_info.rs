@@ -9,14 +9,16 @@ use crate::audit::census::{self, Kind};
 use crate::audit::derivation::{Derivation, Walk};
 use crate::task::process::Process;
 use crate::task::{cpu, registry, schedule, timers};
-use crate::{audit, boot};
+use crate::{audit, boot, device};
 use capos_abi::ExceptionCode;
+use capos_ledger::Item;
 use capos_mem::Resource;
 use capos_schema::Encode;
 use capos_schema::system_info::{
-    AuditProcessParams, AuditProcessResults, AuditResults, BootResults, CapabilityParams, CapabilityResults,
-    CpuParams, CpuResults, DerivationResults, FeaturesResults, IrqParams, IrqResults, MemoryRangeParams,
-    MemoryRangeResults, ProcessParams, ProcessResults, ProcessState, SystemResults, TimersResults,
+    AuditDeviceParams, AuditDeviceResults, AuditProcessParams, AuditProcessResults, AuditResults,
+    BootResults, CapabilityParams, CapabilityResults, CpuParams, CpuResults, DerivationResults,
+    FeaturesResults, IrqParams, IrqResults, MemoryRangeParams, MemoryRangeResults, ProcessParams,
+    ProcessResults, ProcessState, SystemResults, TimersResults,
 };
 use core::sync::atomic::Ordering;
 use kernel_hal::sync::Ref;
@@ -125,6 +127,20 @@ impl SystemInfo {
             orphaned_pages: found.orphaned_pages,
             own_entries: account.own(Resource::EndpointEntries),
             wrong: found.wrong().as_str(),
+        })
+    }
+
+    pub(super) fn audit_device(&self, call: &mut Call<'_>, params: AuditDeviceParams) -> Outcome {
+        let Some(found) = device::audit::at_or_after(params.cursor) else { return NOT_FOUND };
+        call.reply_large(&AuditDeviceResults {
+            address: found.address,
+            mapped_pages: found.books.count(Item::MappedPages),
+            vectors: found.books.count(Item::Vectors),
+            buffers: found.books.count(Item::Buffers),
+            queues: found.books.count(Item::Queues),
+            kept_pages: found.kept_pages,
+            next: found.address + 1,
+            wrong: found.wrong,
         })
     }
 

@@ -9,13 +9,19 @@ use capos_ledger::{Books, Item, Phase};
 use capos_pci::{COMMAND, Config, command};
 use kernel_hal::{Width, message, pci};
 
-/// What was found.
+/// What was found of a function.
 pub(crate) struct Findings {
+    pub address: u32,
     pub books: Books,
     /// Pages that are kept for a device that is not quiet.
     pub kept_pages: u32,
     /// What does not agree; empty when all does.
     pub wrong: &'static str,
+}
+
+/// Goes over the books of the first function at or after `cursor` that was ever claimed.
+pub(crate) fn at_or_after(cursor: u32) -> Option<Findings> {
+    super::registry::at_or_after(cursor).map(|function| look_at(&function))
 }
 
 /// Goes over the books of one function. On a machine that is not at rest it may find a change under way.
@@ -41,7 +47,12 @@ pub(crate) fn look_at(function: &Function) -> Findings {
     drop(state);
     let (mapped, stray) = mappings(function);
     books.add(Item::MappedPages, mapped);
-    Findings { books, kept_pages, wrong: wrong.or(stray.then_some("mappings")).unwrap_or("") }
+    Findings {
+        address: function.address(),
+        books,
+        kept_pages,
+        wrong: wrong.or(stray.then_some("mappings")).unwrap_or(""),
+    }
 }
 
 /// Whether it may reach memory against the ledger, or may not.

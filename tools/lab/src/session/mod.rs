@@ -83,6 +83,11 @@ impl Session {
         }
     }
 
+    /// More steps behind the others.
+    pub fn add(&mut self, steps: Vec<Step>) {
+        self.steps.extend(steps);
+    }
+
     /// Takes note of an event of the test port.
     pub fn note(&mut self, event: &str) {
         self.events.insert(event.to_owned());

@@ -1,6 +1,7 @@
 //! The kernel's books: what each process has, what the kernel holds for all, and whether everything is where it belongs.
 
 use crate::machine::{LIMIT, item};
+use crate::pci::named;
 use crate::{Trouble, shapes};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -36,16 +37,49 @@ pub(crate) async fn all(system: &SystemInfoClient) -> Result<Vec<Report>, Troubl
             _ => break,
         }
     }
+    let devices = devices(system).await?;
     let slots: u64 = interfaces.values().sum();
     let objects = [kernel.processes, kernel.threads, kernel.endpoints, kernel.facets, kernel.notifications];
-    let others = [kernel.alarms, pending, slots, kernel.heap_bytes, disorder];
+    let others =
+        [kernel.alarms, pending, slots, kernel.heap_bytes, disorder, devices.number, devices.disorder];
     let totals = shapes::AUDIT.of_one(objects.into_iter().chain(others).map(Value::number));
     let mut report = shapes::AUDIT_INTERFACE.report();
     for (interface, number) in interfaces {
         let name = interface_name(interface).map_or_else(|| format!("{interface:#x}"), String::from);
         report.row([Value::Text(name), Value::number(number)]);
     }
-    Ok(alloc::vec![totals, processes, report])
+    Ok(alloc::vec![totals, processes, devices.report, report])
+}
+
+/// How often a function is looked at whose books disagree: its driver may be in the middle of something.
+const LOOKS: usize = 5;
+
+/// The ledger of functions.
+struct Devices {
+    report: Report,
+    number: u64,
+    disorder: u64,
+}
+
+async fn devices(system: &SystemInfoClient) -> Result<Devices, Trouble> {
+    let mut found = Devices { report: shapes::AUDIT_DEVICE.report(), number: 0, disorder: 0 };
+    let mut cursor = 0;
+    while !found.report.is_full() {
+        let Some(mut books) = item(system.audit_device(cursor).await)? else { break };
+        for _ in 1..LOOKS {
+            match item(system.audit_device(books.address).await)? {
+                Some(again) if !books.wrong.is_empty() => books = again,
+                _ => break,
+            }
+        }
+        found.number += 1;
+        found.disorder += u64::from(!books.wrong.is_empty());
+        let numbers = [books.mapped_pages, books.vectors, books.buffers, books.queues, books.kept_pages];
+        let row = [Value::Text(named(books.address))].into_iter().chain(numbers.map(Value::number));
+        found.report.row(row.chain([Value::text(verdict(&books.wrong))]));
+        cursor = books.next;
+    }
+    Ok(found)
 }
 
 fn verdict(wrong: &str) -> &str {

@@ -73,6 +73,8 @@ pub(crate) const AUDIT: Shape = shape(
         ("slots", Left),
         ("heap_bytes", Left),
         ("disorder", Left),
+        ("devices", Left),
+        ("device_disorder", Left),
     ],
 );
 pub(crate) const AUDIT_PROCESS: Shape = shape(
@@ -93,6 +95,18 @@ pub(crate) const AUDIT_PROCESS: Shape = shape(
         ("orphaned", Right),
         ("books", Left),
         ("name", Left),
+    ],
+);
+pub(crate) const AUDIT_DEVICE: Shape = shape(
+    "audit_device",
+    &[
+        ("address", Left),
+        ("mapped", Right),
+        ("vectors", Right),
+        ("buffers", Right),
+        ("queues", Right),
+        ("kept", Right),
+        ("books", Left),
     ],
 );
 pub(crate) const AUDIT_INTERFACE: Shape =

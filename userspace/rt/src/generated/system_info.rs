@@ -73,6 +73,8 @@ const PCI_CAPABILITY: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::PCI_CAPABILITY, caps: 0, bytes: MAX_MESSAGE };
 const IOMMU: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::IOMMU, caps: 0, bytes: MAX_MESSAGE };
+const AUDIT_DEVICE: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::AUDIT_DEVICE, caps: 0, bytes: MAX_MESSAGE };
 
 impl SystemInfoClient {
     /// The capability.
@@ -329,6 +331,19 @@ impl SystemInfoClient {
     pub fn iommu_blocking(&self, index: u32) -> Result<IommuReply, CallError> {
         let params = schema::IommuParams { index };
         ask(&self.cap, IOMMU, &params, iommu_results)
+    }
+
+    /// What `DeviceManager.audit` tells, for who may look and not claim. On a machine that is not at rest `wrong` may be a change under way.
+    pub async fn audit_device(&self, cursor: u32) -> Result<AuditDeviceReply, CallError> {
+        let params = schema::AuditDeviceParams { cursor };
+        let reply = call(&self.cap, AUDIT_DEVICE, &params, &[]).await?;
+        Ok(audit_device_results(reply.bytes())?)
+    }
+
+    /// Like `audit_device`, but the thread waits for the answer.
+    pub fn audit_device_blocking(&self, cursor: u32) -> Result<AuditDeviceReply, CallError> {
+        let params = schema::AuditDeviceParams { cursor };
+        ask(&self.cap, AUDIT_DEVICE, &params, audit_device_results)
     }
 }
 
@@ -604,5 +619,32 @@ fn iommu_results(bytes: &[u8]) -> Result<IommuReply, DecodeError> {
         lost: results.lost,
         last: results.last,
         state: String::from(results.state),
+    })
+}
+
+/// What `auditDevice` answers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct AuditDeviceReply {
+    pub address: u32,
+    pub mapped_pages: u32,
+    pub vectors: u32,
+    pub buffers: u32,
+    pub queues: u32,
+    pub kept_pages: u32,
+    pub next: u32,
+    pub wrong: String,
+}
+
+fn audit_device_results(bytes: &[u8]) -> Result<AuditDeviceReply, DecodeError> {
+    let results = schema::AuditDeviceResults::decode(bytes)?;
+    Ok(AuditDeviceReply {
+        address: results.address,
+        mapped_pages: results.mapped_pages,
+        vectors: results.vectors,
+        buffers: results.buffers,
+        queues: results.queues,
+        kept_pages: results.kept_pages,
+        next: results.next,
+        wrong: String::from(results.wrong),
     })
 }
