@@ -1,12 +1,23 @@
 //! Transfers that name what they may not, on the device for teaching.
 
 use crate::edu::{Edu, PLACE, TO_DEVICE, TO_MEMORY, rest};
-use crate::grant::{BAIT, PAGE};
-use crate::stage::{Row, Stage, all_said};
+use crate::grant::{BAIT, Buffer, PAGE};
+use crate::stage::{Row, Stage, all_said, said};
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use rt::CallError;
+use core::sync::atomic::{AtomicBool, Ordering};
+use kit::device::start;
+use rt::region::Region;
+use rt::schema::virtual_memory::Protection;
+use rt::{CallError, block_on};
+
+/// A place that is no token, and how often it is tried to have the device write there. Each time may take a tenth of a second.
+const BAD: u64 = 0x10_0000;
+const RACES: u32 = 10;
+/// The priority of who writes it.
+const WRITER: u8 = 9;
 
 pub const ROWS: &[Row<Edu>] = &[
     Row::new("stale-token", stale_token, "InvalidArgument"),
@@ -22,58 +33,70 @@ pub const ROWS: &[Row<Edu>] = &[
     Row::new("token-of-another", token_of_another, "InvalidArgument"),
     Row::new("changed-after-publish", changed_after_publish, "First"),
     Row::new("freed-in-flight", freed_in_flight, "Pinned Untouched"),
+    Row::new("more-bits-than-there-are", more_bits_than_there_are, "Same"),
+    Row::new("changed-meanwhile", changed_meanwhile, "Either"),
     Row::new("secrets-of-before", secrets_of_before, "Clear"),
 ];
 
-/// Both ways.
-fn publish_both(edu: &Edu, token: u64, count: u64) -> [Result<(), CallError>; 2] {
-    edu.buffer.take_bait();
-    [edu.publish([token, PLACE, count, TO_DEVICE]), edu.publish([PLACE, token, count, TO_MEMORY])]
+/// Both ways, to the end if it is not refused: then the device's bait is where it should not be, or what it read from there in our own buffer.
+fn try_both(stage: &Stage, edu: &Edu, token: u64, count: u64) -> [Result<(), CallError>; 2] {
+    let written = edu.transfer(stage.timer(), [PLACE, token, count, TO_MEMORY]);
+    let read = edu.transfer(stage.timer(), [token, PLACE, count, TO_DEVICE]);
+    if read.is_ok() {
+        // It says by itself what it came to.
+        let _ = edu.transfer(stage.timer(), [PLACE, edu.buffer.token(), BAIT, TO_MEMORY]);
+    }
+    [written, read]
 }
 
-fn publish_all(edu: &Edu, all: &[(u64, u64)]) -> String {
-    let tried: Vec<_> = all.iter().flat_map(|(token, count)| publish_both(edu, *token, *count)).collect();
+fn try_all(stage: &Stage, edu: &Edu, all: &[(u64, u64)]) -> String {
+    let tried: Vec<_> = all.iter().flat_map(|(token, count)| try_both(stage, edu, *token, *count)).collect();
     all_said(tried)
 }
 
-fn stale_token(_: &Stage, edu: Edu) -> Result<String, CallError> {
+fn stale_token(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     let token = edu.allocate(1)?.token();
-    Ok(publish_all(&edu, &[(token, 64), (token + 8, 1)]))
+    Ok(try_all(stage, &edu, &[(token, 64), (token + 8, 1)]))
 }
 
 /// Its memory may be that of the next buffer, its token is not.
-fn token_after_reuse(_: &Stage, edu: Edu) -> Result<String, CallError> {
+fn token_after_reuse(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     let token = edu.allocate(1)?.token();
     let _next: Vec<_> = (0..8).map_while(|_| edu.allocate(1).ok()).collect();
-    Ok(publish_all(&edu, &[(token, 64)]))
+    Ok(try_all(stage, &edu, &[(token, 64)]))
 }
 
-fn out_of_range(_: &Stage, edu: Edu) -> Result<String, CallError> {
+fn out_of_range(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     let token = edu.buffer.token();
-    Ok(publish_all(&edu, &[(token + PAGE - 8, 16), (token + PAGE, 8), (token + 4090, 7), (token - 1, 8)]))
+    Ok(try_all(
+        stage,
+        &edu,
+        &[(token + PAGE, 64), (token + PAGE - 32, 64), (token + 4090, 7), (token - 1, 8)],
+    ))
 }
 
-fn wrapping_length(_: &Stage, edu: Edu) -> Result<String, CallError> {
+fn wrapping_length(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     let token = edu.buffer.token();
-    Ok(publish_all(
+    Ok(try_all(
+        stage,
         &edu,
         &[(u64::MAX - 7, 16), (token, u64::MAX), (token, 1 << 32), (token, u64::MAX - token + 1), (token, 0)],
     ))
 }
 
 /// The device drops all but 28 bits of an address: what is beyond them would be something else.
-fn address_bits(_: &Stage, edu: Edu) -> Result<String, CallError> {
+fn address_bits(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     let token = edu.buffer.token();
-    Ok(publish_all(&edu, &[(token | 1 << 28, 64), (token | 1 << 32, 64), (token | 1 << 63, 64)]))
+    Ok(try_all(stage, &edu, &[(token | 1 << 28, 64), (token | 1 << 32, 64), (token | 1 << 63, 64)]))
 }
 
-fn physical_address(_: &Stage, edu: Edu) -> Result<String, CallError> {
+fn physical_address(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     // Tokens are multiples of 64 KiB from there on; these are none that was given.
-    Ok(publish_all(&edu, &[(0, 64), (0x1000, 64), (0x7c00, 64), (0xf_f000, 64), (0x0f00_0000, 64)]))
+    Ok(try_all(stage, &edu, &[(0, 64), (0x1000, 64), (0x7c00, 64), (0xf_f000, 64), (0x0f00_0000, 64)]))
 }
 
-fn interrupt_range(_: &Stage, edu: Edu) -> Result<String, CallError> {
-    Ok(publish_all(&edu, &[(0xfee0_0000, 4), (0xfee0_1000, 4), (0xfeef_fffc, 4), (0x0ee0_0000, 4)]))
+fn interrupt_range(stage: &Stage, edu: Edu) -> Result<String, CallError> {
+    Ok(try_all(stage, &edu, &[(0xfee0_0000, 4), (0xfee0_1000, 4), (0xfeef_fffc, 4), (0x0ee0_0000, 4)]))
 }
 
 fn both_sides(_: &Stage, edu: Edu) -> Result<String, CallError> {
@@ -110,7 +133,7 @@ fn token_of_another(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     if theirs.len() < 4 {
         return Ok(String::from("Poor"));
     }
-    let found = publish_all(&edu, &theirs);
+    let found = try_all(stage, &edu, &theirs);
     drop((buffers, other));
     stage.keeper.rest_at(address)?;
     Ok(found)
@@ -137,14 +160,58 @@ fn freed_in_flight(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     edu.publish([PLACE, freed.token(), BAIT, TO_MEMORY])?;
     freed.abandon();
     let pinned = edu.pool.usage_blocking()?.pinned;
-    let others: Vec<_> = (0..16).map_while(|_| edu.allocate(1).ok()).collect();
+    let others: Vec<_> = (0..16).map_while(|_| Buffer::unmarked(&edu.pool, 1, edu.seed).ok()).collect();
     rest(&edu.window, stage.timer())?;
     let touched = others.iter().any(|buffer| !buffer.is_clear());
+    // As they are: nobody erases what is not to be there.
+    others.into_iter().for_each(Buffer::abandon);
     Ok(format!(
         "{} {}",
         if pinned == 1 { "Pinned" } else { "Free" },
-        if touched || others.len() < 16 { "Touched" } else { "Untouched" }
+        if touched { "Touched" } else { "Untouched" }
     ))
+}
+
+/// It says that its device takes all addresses. Memory is where the device finds it, all the same.
+fn more_bits_than_there_are(stage: &Stage, edu: Edu) -> Result<String, CallError> {
+    edu.device.reset_blocking()?;
+    let (pool, window) = (edu.device.pool_blocking(64, 16)?, edu.device.window_blocking(0)?);
+    let buffer = Buffer::allocate(&pool, 16, stage.seed)?;
+    let queue = edu.device.queue_blocking(0, 1)?;
+    let size = u64::from(queue.info_blocking()?.submission_size);
+    let descriptor = Arc::new(Region::map(&queue.submission_blocking()?, 0, size, Protection::ReadWrite)?);
+    let edu = Edu { window, pool, queue, descriptor, buffer, ..edu };
+    block_on(start(&edu.device, stage.timer()))?;
+    edu.bait_device(stage.timer())?;
+    edu.transfer(stage.timer(), [PLACE, edu.buffer.token(), BAIT, TO_MEMORY])?;
+    Ok(String::from(if edu.buffer.has_bait() { "Same" } else { "Elsewhere" }))
+}
+
+/// Another thread writes the descriptor while the kernel looks at it: with our token, and with what is none.
+fn changed_meanwhile(stage: &Stage, edu: Edu) -> Result<String, CallError> {
+    edu.bait_device(stage.timer())?;
+    let (descriptor, over) = (Arc::clone(&edu.descriptor), Arc::new(AtomicBool::new(false)));
+    let (good, seen) = (edu.buffer.token(), Arc::clone(&over));
+    let writer = rt::threads::spawn(WRITER, move || {
+        while !seen.load(Ordering::Relaxed) {
+            descriptor.store(8, BAD);
+            descriptor.store(8, good);
+            descriptor.store(16, u64::MAX);
+            descriptor.store(16, BAIT);
+        }
+    })?;
+    let mut words = Vec::new();
+    for _ in 0..RACES {
+        edu.describe([PLACE, good, BAIT, TO_MEMORY]);
+        words.push(said(edu.queue.publish_blocking()));
+        if words.last().is_some_and(|word| word == "Done") {
+            rest(&edu.window, stage.timer())?;
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    writer.join()?;
+    let known = |word: &String| word == "Done" || word == "InvalidArgument";
+    Ok(String::from(if words.iter().all(known) { "Either" } else { "Neither" }))
 }
 
 /// What the one before us had in its memory.

@@ -27,13 +27,18 @@ pub struct Buffer {
 impl Buffer {
     /// Zeroed pages of the pool, and the mark.
     pub fn allocate(pool: &DmaPoolClient, pages: u32, seed: u64) -> Result<Buffer, CallError> {
+        let it = Buffer::unmarked(pool, pages, seed)?;
+        it.each_mark(|index| Pattern::Grant.word(seed, index));
+        Ok(it)
+    }
+
+    /// Those that no device is ever told of: what it writes there it should not.
+    pub fn unmarked(pool: &DmaPoolClient, pages: u32, seed: u64) -> Result<Buffer, CallError> {
         let buffer = pool.allocate_blocking(pages)?;
         let token = buffer.info_blocking()?.token;
         let size = u64::from(pages) * PAGE;
         let memory = Region::map(&buffer.memory_blocking()?, 0, size, Protection::ReadWrite)?;
-        let it = Buffer { memory, token, seed, keeps_mark: false, _buffer: buffer };
-        it.each_mark(|index| Pattern::Grant.word(seed, index));
-        Ok(it)
+        Ok(Buffer { memory, token, seed, keeps_mark: false, _buffer: buffer })
     }
 
     /// What to write where an address belongs.
@@ -105,9 +110,13 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if !self.keeps_mark {
+        if self.keeps_mark {
+            return;
+        }
+        self.each_mark(|_| 0);
+        // What is not to be here stays for the watcher to see.
+        if !self.has_secret() {
             self.drop_bait();
-            self.each_mark(|_| 0);
         }
     }
 }

@@ -70,6 +70,8 @@ fn all(stage: &mut Stage) -> Result<(), CallError> {
     stage.at_rest()?;
     let before = stage.keeper.audit.counts()?;
     stage.under_watch(["hostile.edu.begin", "hostile.edu.end"], |stage| {
+        // It stays in the device from driver to driver.
+        stage.edu()?.bait_device(stage.timer())?;
         stage.with_edu(descriptors::ROWS)?;
         stage.with_edu(registers::ROWS)?;
         stage.with_edu(states::WITH_EDU)?;
