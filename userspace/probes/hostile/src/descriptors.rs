@@ -66,13 +66,20 @@ fn token_after_reuse(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     Ok(try_all(stage, &edu, &[(token, 64)]))
 }
 
+/// What lies around the buffer stays as it is until all rows are through: nobody clears it.
 fn out_of_range(stage: &Stage, edu: Edu) -> Result<String, CallError> {
-    let token = edu.buffer.token();
-    Ok(try_all(
+    let around = || (0..8).map_while(|_| Buffer::unmarked(&edu.pool, 1, edu.seed).ok());
+    let mut others: Vec<_> = around().collect();
+    let buffer = edu.allocate(1)?;
+    others.extend(around());
+    let token = buffer.token();
+    let found = try_all(
         stage,
         &edu,
-        &[(token + PAGE, 64), (token + PAGE - 32, 64), (token + 4090, 7), (token - 1, 8)],
-    ))
+        &[(token + PAGE, 64), (token - BAIT, 64), (token + PAGE - 32, 64), (token + 4090, 7), (token - 1, 8)],
+    );
+    stage.keep(others);
+    Ok(found)
 }
 
 fn wrapping_length(stage: &Stage, edu: Edu) -> Result<String, CallError> {

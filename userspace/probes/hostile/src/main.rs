@@ -20,7 +20,7 @@ mod stale;
 mod states;
 
 use alloc::format;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use probe::options::text;
 use probe::{Fields, Keeper, Report, number};
 use rt::schema::device_manager::DmaBackend;
@@ -54,6 +54,7 @@ fn set_up(env: &mut Env, seed: u64) -> Result<Stage, EnvError> {
         seed,
         direct: [false; 2],
         played: Cell::new(0),
+        kept: RefCell::default(),
         watch: (number(env, "watched", 0) != 0).then(|| Cell::new(0)),
     })
 }

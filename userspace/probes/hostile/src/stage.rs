@@ -1,11 +1,12 @@
 //! Where rows are played, and who judges them.
 
 use crate::edu::{self, Edu};
+use crate::grant::Buffer;
 use crate::ring;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use probe::{Fields, Keeper, Limits, Report};
 use rt::generated::{
     ByteStreamClient, DeviceClient, EduClient, HardwareAuditLogClient, ProcessHandleClient, TimerClient,
@@ -30,6 +31,8 @@ pub struct Stage {
     pub direct: [bool; 2],
     /// Rows so far.
     pub played: Cell<u32>,
+    /// Memory that nobody is to clear yet.
+    pub kept: RefCell<Vec<Buffer>>,
     /// How often who watches memory was waited for, if somebody does.
     pub watch: Option<Cell<u32>>,
 }
@@ -144,7 +147,14 @@ impl Stage {
         self.await_watcher(begin)?;
         play(self)?;
         self.at_rest()?;
-        self.await_watcher(end)
+        self.await_watcher(end)?;
+        self.kept.take();
+        Ok(())
+    }
+
+    /// Keeps memory as it is until the watcher has seen it.
+    pub fn keep(&self, memory: Vec<Buffer>) {
+        self.kept.borrow_mut().extend(memory);
     }
 
     /// Tells the watcher, and waits for a sign: he counts in a byte of a device's configuration space that nobody else writes.
