@@ -21,6 +21,9 @@ pub const DIRECT: &[Row<()>] =
 const PLACES: [u64; 8] =
     [0x7000, 0x10_0000, 0x20_0000, 0x100_0000, 0x400_0000, 0xfff_f000, 0xfee0_0000, 0x2_0000];
 
+/// One that nobody uses: there the watcher has hidden something.
+const UNUSED: u64 = 0x600_0000;
+
 /// The device copies, whatever it is told.
 fn copy(stage: &Stage, window: &DeviceMmioClient, words: [u64; 4]) -> Result<(), CallError> {
     for (register, word) in ENGINE.into_iter().zip(words) {
@@ -46,7 +49,7 @@ fn without_iommu(stage: &Stage, (): ()) -> Result<String, CallError> {
         copy(stage, &window, [PLACE, place, BAIT, TO_MEMORY])?;
     }
     // What it did not read it does not have; the next looks into it.
-    copy(stage, &window, [PLACES[1], PLACE, BAIT, TO_DEVICE])?;
+    copy(stage, &window, [UNUSED, PLACE, BAIT, TO_DEVICE])?;
     drop((window, device));
     let edu = stage.edu()?;
     edu.transfer(stage.timer(), [PLACE, edu.buffer.token(), BAIT, TO_MEMORY])?;
@@ -87,7 +90,7 @@ fn reads(stage: &Stage, (): ()) -> Result<String, CallError> {
     let window = device.window_blocking(0)?;
     block_on(kit::device::start(&device, stage.timer()))?;
     let mut found = "Nothing";
-    for place in PLACES {
+    for place in PLACES.into_iter().chain([UNUSED]) {
         ours.drop_bait();
         copy(stage, &window, [ours.token(), PLACE, BAIT, TO_DEVICE])?;
         copy(stage, &window, [place, PLACE, BAIT, TO_DEVICE])?;

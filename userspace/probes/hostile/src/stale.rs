@@ -1,12 +1,12 @@
 //! What came from a generation of a function, after it.
 
-use crate::edu::{Edu, INTERRUPT, PLACE, RAISE, TO_DEVICE, TO_MEMORY, rest};
-use crate::grant::BAIT;
+use crate::edu::{ADDRESS_BITS, BUFFER_BITS, Edu, INTERRUPT, PLACE, RAISE, TO_DEVICE, TO_MEMORY, rest};
+use crate::grant::{BAIT, Buffer};
 use crate::stage::{Row, Stage, all_said, said};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use rt::generated::{DmaBufferClient, InterruptClient};
+use rt::generated::{DeviceClient, DmaBufferClient, InterruptClient};
 use rt::{CallError, Either, block_on, select};
 
 pub const ROWS: &[Row<Edu>] = &[
@@ -92,35 +92,36 @@ fn wait_over_reset(_: &Stage, edu: Edu) -> Result<String, CallError> {
     })
 }
 
-/// Begins a write to memory, which is taken back by `take`. When it would have been through, no memory of the next driver has it.
+/// Begins a write to memory, which is taken back by `take`. When it would have been through, none of the next driver's memory has it.
 fn write_in_flight(
     stage: &Stage,
     edu: Edu,
-    take: impl FnOnce(&Stage, Edu) -> Result<Edu, CallError>,
+    take: impl FnOnce(&Stage, Edu) -> Result<DeviceClient, CallError>,
 ) -> Result<String, CallError> {
     edu.bait_device(stage.timer())?;
     edu.publish([PLACE, edu.buffer.token(), BAIT, TO_MEMORY | INTERRUPT])?;
     let again = take(stage, edu)?;
-    let others: Vec<_> = (0..32).map_while(|_| again.allocate(1).ok()).collect();
+    let pool = again.pool_blocking(ADDRESS_BITS, BUFFER_BITS)?;
+    let others: Vec<_> = (0..32).map_while(|_| Buffer::unmarked(&pool, 1, stage.seed).ok()).collect();
     stage.keeper.audit.pause(LATER_NS);
     let touched = others.iter().any(|buffer| !buffer.is_clear());
-    Ok(String::from(if touched || others.len() < 32 { "Touched" } else { "Untouched" }))
+    let found = if touched || others.len() < 32 { "Touched" } else { "Untouched" };
+    stage.keep(others);
+    Ok(String::from(found))
 }
 
 fn write_at_reset(stage: &Stage, edu: Edu) -> Result<String, CallError> {
-    write_in_flight(stage, edu, |stage, edu| {
+    write_in_flight(stage, edu, |_, edu| {
         edu.device.reset_blocking()?;
-        let Edu { device, buffer, .. } = edu;
-        // Our mapping of it as well.
-        drop(buffer);
-        Edu::idle(device, stage.seed)
+        let Edu { device, .. } = edu;
+        Ok(device)
     })
 }
 
 fn write_at_release(stage: &Stage, edu: Edu) -> Result<String, CallError> {
     write_in_flight(stage, edu, |stage, edu| {
         drop(edu);
-        stage.edu()
+        stage.edu_device("edu")
     })
 }
 
