@@ -8,10 +8,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
-use kit::device::start;
-use rt::region::Region;
-use rt::schema::virtual_memory::Protection;
-use rt::{CallError, block_on};
+use rt::CallError;
 
 /// A place that is no token, and how often it is tried to have the device write there. Each time may take a tenth of a second.
 const BAD: u64 = 0x10_0000;
@@ -33,7 +30,6 @@ pub const ROWS: &[Row<Edu>] = &[
     Row::new("token-of-another", token_of_another, "InvalidArgument"),
     Row::new("changed-after-publish", changed_after_publish, "First"),
     Row::new("freed-in-flight", freed_in_flight, "Pinned Untouched"),
-    Row::new("more-bits-than-there-are", more_bits_than_there_are, "Same"),
     Row::new("changed-meanwhile", changed_meanwhile, "Either"),
     Row::new("secrets-of-before", secrets_of_before, "Clear"),
 ];
@@ -177,21 +173,6 @@ fn freed_in_flight(stage: &Stage, edu: Edu) -> Result<String, CallError> {
         if pinned == 1 { "Pinned" } else { "Free" },
         if touched { "Touched" } else { "Untouched" }
     ))
-}
-
-/// It says that its device takes all addresses. Memory is where the device finds it, all the same.
-fn more_bits_than_there_are(stage: &Stage, edu: Edu) -> Result<String, CallError> {
-    edu.device.reset_blocking()?;
-    let (pool, window) = (edu.device.pool_blocking(64, 16)?, edu.device.window_blocking(0)?);
-    let buffer = Buffer::allocate(&pool, 16, stage.seed)?;
-    let queue = edu.device.queue_blocking(0, 1)?;
-    let size = u64::from(queue.info_blocking()?.submission_size);
-    let descriptor = Arc::new(Region::map(&queue.submission_blocking()?, 0, size, Protection::ReadWrite)?);
-    let edu = Edu { window, pool, queue, descriptor, buffer, ..edu };
-    block_on(start(&edu.device, stage.timer()))?;
-    edu.bait_device(stage.timer())?;
-    edu.transfer(stage.timer(), [PLACE, edu.buffer.token(), BAIT, TO_MEMORY])?;
-    Ok(String::from(if edu.buffer.has_bait() { "Same" } else { "Elsewhere" }))
 }
 
 /// Another thread writes the descriptor while the kernel looks at it: with our token, and with what is none.

@@ -12,6 +12,7 @@ mod ends;
 mod grant;
 mod interrupts;
 mod plain;
+mod ports;
 mod registers;
 mod ring;
 mod rings;
@@ -63,7 +64,7 @@ fn set_up(env: &mut Env, seed: u64) -> Result<Stage, EnvError> {
 fn all(stage: &mut Stage) -> Result<(), CallError> {
     // Once to warm up; then it is known how each reaches memory.
     stage.serves()?;
-    drop((stage.net()?, stage.another_edu()?));
+    drop((stage.net()?, stage.old()?, stage.another_edu()?));
     let backends = stage.backends()?;
     stage.direct = backends.map(|backend| backend == DmaBackend::Direct);
     let [edu, rng] = backends.map(|backend| format!("{backend:?}"));
@@ -82,7 +83,8 @@ fn all(stage: &mut Stage) -> Result<(), CallError> {
     })?;
     stage.under_watch(["hostile.rings.begin", "hostile.rings.end"], |stage| {
         stage.with_rings(rings::ROWS, || Ok(()))?;
-        stage.with_rings(rings::REGISTERS, || stage.rng())
+        stage.with_rings(rings::REGISTERS, || stage.rng())?;
+        stage.with_ports(ports::ROWS)
     })?;
     stage.under_watch(["hostile.ends.begin", "hostile.ends.end"], |stage| {
         stage.with_nothing(ends::ROWS)?;

@@ -12,9 +12,10 @@ use rt::generated::{DeviceClient, DmaPoolClient, TimerClient};
 use rt::schema::device_manager::DmaBackend;
 use rt::{CallError, ExceptionCode, block_on};
 
-/// Vendor and device: random bytes, and a network.
+/// Vendor and device: random bytes, a network, and random bytes behind ports.
 pub const IDS: (u16, u16) = (0x1af4, 0x1044);
 pub const NET: (u16, u16) = (0x1af4, 0x1041);
+pub const OLD: (u16, u16) = (0x1af4, 0x1005);
 /// Descriptors of a ring.
 pub const SIZE: u16 = 8;
 /// Flags of a descriptor.
@@ -156,6 +157,11 @@ impl Stage {
     /// The device for random bytes, set up.
     pub fn rng(&self) -> Result<Virtio, CallError> {
         Virtio::of(self.keeper.claim(IDS, "virtio")?, false, self.timer(), self.seed)
+    }
+
+    /// The old one, set up.
+    pub fn old(&self) -> Result<Virtio, CallError> {
+        Virtio::of(self.keeper.claim(OLD, "virtio")?, false, self.timer(), self.seed)
     }
 
     /// The network, with two queues.

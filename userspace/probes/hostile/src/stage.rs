@@ -2,7 +2,7 @@
 
 use crate::edu::{self, Edu};
 use crate::grant::Buffer;
-use crate::ring;
+use crate::ring::{self, Virtio};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -113,6 +113,11 @@ impl Stage {
         self.each(rows, self.direct[0], || Ok(()))
     }
 
+    /// Plays rows with a device behind ports, for which the kernel translates everywhere.
+    pub fn with_ports(&self, rows: &[Row<Virtio>]) -> Result<(), CallError> {
+        self.each(rows, false, || self.old())
+    }
+
     /// Plays rows about rings, with what `set_up` makes for each.
     pub fn with_rings<D>(
         &self,
@@ -174,7 +179,8 @@ impl Stage {
     pub fn at_rest(&self) -> Result<(), CallError> {
         self.keeper.rest(edu::IDS)?;
         self.keeper.rest(ring::IDS)?;
-        self.keeper.rest(ring::NET)
+        self.keeper.rest(ring::NET)?;
+        self.keeper.rest(ring::OLD)
     }
 
     /// Whether a row was as it has to be, nothing is wrong with the books afterwards, and an honest driver is served.
