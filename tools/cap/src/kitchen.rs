@@ -22,6 +22,8 @@ use crate::systems::Systems;
 pub struct Pantry {
     house: House,
     programs: Programs,
+    /// Those of them that ship.
+    shipped: Programs,
     systems: Systems,
     /// Made only where a case boots from one.
     images: Option<Images>,
@@ -33,17 +35,19 @@ impl Pantry {
     /// Builds what `cases` boot from.
     pub fn stock(house: &House, cases: &[SubCase]) -> Result<Pantry, Failure> {
         let (programs, systems) = build::build(house, Scope::All)?;
+        let shipped = build::programs(house, Scope::Shipped)?;
         let from_image = cases.iter().any(|case| case.case.machine.boot != Boot::Pvh);
         let images = from_image.then(|| images::of(house)).transpose()?;
         let watched = cases.iter().any(|case| case.case.machine.canary);
         let watcher = watched.then(|| plugin::build(house, "stores")).transpose()?;
-        Ok(Pantry { house: house.clone(), programs, systems, images, watcher })
+        Ok(Pantry { house: house.clone(), programs, shipped, systems, images, watcher })
     }
 
     fn package(&self, case: &Case, name: &str, seed: u64, folder: &Path) -> Result<Media, String> {
         let manifest = self.systems.manifest_of_case(&case.system, name, seed, case.machine.memory)?;
+        let programs = if case.system.shipped { &self.shipped } else { &self.programs };
         let mut package =
-            Package::new(&self.house, &self.programs, manifest).map_err(|failure| failure.to_string())?;
+            Package::new(&self.house, programs, manifest).map_err(|failure| failure.to_string())?;
         package.damage(&case.fault)?;
         let bytes = package.bytes().map_err(|failure| failure.to_string())?;
         let path = folder.join("package.cpio");

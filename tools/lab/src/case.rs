@@ -202,6 +202,8 @@ pub struct System {
     pub services: BTreeMap<String, serde_json::Value>,
     /// Other fields of the system: `onPanic`, `seed`, `iommu`.
     pub with: BTreeMap<String, serde_json::Value>,
+    /// With the programs that ship only, as images are: without the lab's probes.
+    pub shipped: bool,
     /// The host's checks of the manifest are left out, so that init has to refuse it.
     pub unchecked: bool,
     /// Appended to the kernel's command line (PVH only).

@@ -52,8 +52,7 @@ pub const PROBE: &str = "why = 'figures'\nbudget = '10m'\n[system]\nuse = ['test
 /// What it measures devices with.
 const DEVICES: &str = "devices = ['e1000e,addr=5', 'virtio-net-pci,addr=6,disable-legacy=on', \
     'virtio-rng-pci,addr=7,disable-legacy=on,max-bytes=1024,period=2']\n";
-const BOOT: &str =
-    "why = 'figures'\nends = 'session'\nsession = [{ expect = '> ' }]\n[system]\nname = 'default'\n";
+const BOOT: &str = "why = 'figures'\nends = 'session'\nsession = [{ expect = '> ' }]\n[system]\nname = 'default'\nshipped = true\n";
 
 /// Instructions of marking a region and reading the clock.
 const MARKING: f64 = 12.0;
