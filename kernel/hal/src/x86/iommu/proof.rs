@@ -1,6 +1,6 @@
 //! Whether interrupts are kept to those who have them, tried once at boot.
 //!
-//! A unit that says so may not do it: QEMU's of Intel's kind, up to 9.1, passes interrupts of the old format even while its status says that it
+//! A unit that says so may not do it: QEMU's of Intel's kind, up to 10.0, passes interrupts of the old format even while its status says that it
 //! does not. Then a device that may write where interrupts are can raise any of them at any processor, whatever its tables map. So the old timer raises
 //! its line: by an entry of the unit, which must arrive, or nothing is known; and by the word of the I/O APIC alone, which must not.
 //! None is taken here. They wait until the processor takes interrupts, and are dismissed then (traps/dispatch.rs).
