@@ -677,6 +677,12 @@ static CASES: &[Case] = &[
     case("system_info::AUDIT_PROCESS", |world| {
         on_system(world, system_info::AUDIT_PROCESS, &system_info::AuditProcessParams { cursor: 0 })
     }),
+    case("system_info::AUDIT_DEVICE", |world| {
+        let driver = driver(world);
+        let system = driver.user.hold(Object::SystemInfo(SystemInfo));
+        let params = system_info::AuditDeviceParams { cursor: devices::AT };
+        calls(driver.user, system, system_info::AUDIT_DEVICE, &params, &[])
+    }),
     case("system_info::CAPABILITY", |world| {
         let params = system_info::CapabilityParams { process: 0, slot: 0 };
         let mut scene = on_system(world, system_info::CAPABILITY, &params);
