@@ -2,19 +2,11 @@
 
 use crate::edu::{Edu, PLACE, TO_DEVICE, TO_MEMORY, rest};
 use crate::grant::{BAIT, Buffer, PAGE};
-use crate::stage::{Row, Stage, all_said, said};
+use crate::stage::{Row, Stage, all_said};
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, Ordering};
 use rt::CallError;
-
-/// A place that is no token, and how often it is tried to have the device write there. Each time may take a tenth of a second.
-const BAD: u64 = 0x10_0000;
-const RACES: u32 = 10;
-/// The priority of who writes it.
-const WRITER: u8 = 9;
 
 pub const ROWS: &[Row<Edu>] = &[
     Row::new("stale-token", stale_token, "InvalidArgument"),
@@ -30,7 +22,6 @@ pub const ROWS: &[Row<Edu>] = &[
     Row::new("token-of-another", token_of_another, "InvalidArgument"),
     Row::new("changed-after-publish", changed_after_publish, "First"),
     Row::new("freed-in-flight", freed_in_flight, "Pinned Untouched"),
-    Row::new("changed-meanwhile", changed_meanwhile, "Either"),
     Row::new("secrets-of-before", secrets_of_before, "Clear"),
 ];
 
@@ -173,33 +164,6 @@ fn freed_in_flight(stage: &Stage, edu: Edu) -> Result<String, CallError> {
         if pinned == 1 { "Pinned" } else { "Free" },
         if touched { "Touched" } else { "Untouched" }
     ))
-}
-
-/// Another thread writes the descriptor while the kernel looks at it: with our token, and with what is none.
-fn changed_meanwhile(stage: &Stage, edu: Edu) -> Result<String, CallError> {
-    edu.bait_device(stage.timer())?;
-    let (descriptor, over) = (Arc::clone(&edu.descriptor), Arc::new(AtomicBool::new(false)));
-    let (good, seen) = (edu.buffer.token(), Arc::clone(&over));
-    let writer = rt::threads::spawn(WRITER, move || {
-        while !seen.load(Ordering::Relaxed) {
-            descriptor.store(8, BAD);
-            descriptor.store(8, good);
-            descriptor.store(16, u64::MAX);
-            descriptor.store(16, BAIT);
-        }
-    })?;
-    let mut words = Vec::new();
-    for _ in 0..RACES {
-        edu.describe([PLACE, good, BAIT, TO_MEMORY]);
-        words.push(said(edu.queue.publish_blocking()));
-        if words.last().is_some_and(|word| word == "Done") {
-            rest(&edu.window, stage.timer())?;
-        }
-    }
-    over.store(true, Ordering::Relaxed);
-    writer.join()?;
-    let known = |word: &String| word == "Done" || word == "InvalidArgument";
-    Ok(String::from(if words.iter().all(known) { "Either" } else { "Neither" }))
 }
 
 /// What the one before us had in its memory.

@@ -1,7 +1,6 @@
 //! The device for teaching in the hands of a driver that knows no shame.
 
 use crate::grant::{BAIT, Buffer};
-use alloc::sync::Arc;
 use kit::device::start;
 use rt::generated::{DeviceClient, DeviceMmioClient, DeviceQueueClient, DmaPoolClient, TimerClient};
 use rt::region::Region;
@@ -37,7 +36,7 @@ pub struct Edu {
     pub pool: DmaPoolClient,
     pub queue: DeviceQueueClient,
     /// Where a transfer is described.
-    pub descriptor: Arc<Region>,
+    pub descriptor: Region,
     /// One page.
     pub buffer: Buffer,
     pub seed: u64,
@@ -59,7 +58,6 @@ impl Edu {
         let queue = device.queue_blocking(0, 1)?;
         let size = u64::from(queue.info_blocking()?.submission_size);
         let descriptor = Region::map(&queue.submission_blocking()?, 0, size, Protection::ReadWrite)?;
-        let descriptor = Arc::new(descriptor);
         Ok(Edu { device, window, pool, queue, descriptor, buffer, seed })
     }
 

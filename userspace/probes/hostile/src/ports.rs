@@ -14,6 +14,7 @@ pub const ROWS: &[Row<Virtio>] = &[
     Row::new("ports-features-after-start", features, "WrongState"),
     Row::new("ports-reset-behind-the-kernel", reset, "WrongState"),
     Row::new("ports-after-reset", after_reset, "Disconnected"),
+    Row::new("completion-after-reset", completion, "Still"),
     Row::new("ports-ring-physical-address", physical, "InvalidArgument"),
 ];
 
@@ -24,6 +25,10 @@ const NOTIFY: u16 = 16;
 const STATUS: u16 = 18;
 /// Ports that it has.
 const PORTS: u16 = 32;
+
+/// Bytes that the device gives at a time, and longer than it takes for the next.
+const CHUNK: u64 = 64;
+const LATER_NS: u64 = 300_000_000;
 
 /// Where the queue lies: a page number, to be neither written nor read.
 fn queue_address(_: &Stage, device: Virtio) -> Result<String, CallError> {
@@ -75,6 +80,28 @@ fn after_reset(_: &Stage, device: Virtio) -> Result<String, CallError> {
     let ports = device.device.ports_blocking(0)?;
     device.device.reset_blocking()?;
     Ok(all_said([ports.read8_blocking(STATUS).map(drop), ports.write8_blocking(STATUS, 1)]))
+}
+
+/// This device takes its time (`period`): the second chain would be through after the reset.
+fn completion(stage: &Stage, device: Virtio) -> Result<String, CallError> {
+    let token = device.buffer.token();
+    for index in 0..2 {
+        let words =
+            Words { token: token + u64::from(index) * CHUNK, length: CHUNK as u32, flags: WRITE, next: 0 };
+        device.describe(0, index, words);
+        device.offer(0, index, index + 1);
+    }
+    device.publish(0)?;
+    let first = device.wait_used(0, 1, stage.timer())?;
+    device.device.reset_blocking()?;
+    stage.keeper.audit.pause(LATER_NS);
+    // Our mappings of the old ring and the old buffer.
+    let still = device.used(0) == 1 && (CHUNK..2 * CHUNK).step_by(8).all(|at| device.buffer.word(at) == 0);
+    Ok(String::from(match (first, still) {
+        (true, true) => "Still",
+        (true, false) => "Completed",
+        (false, _) => "Idle",
+    }))
 }
 
 fn physical(_: &Stage, device: Virtio) -> Result<String, CallError> {

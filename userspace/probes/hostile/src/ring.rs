@@ -138,7 +138,7 @@ impl Virtio {
     }
 
     /// How many chains the device is through with.
-    fn used(&self, queue: usize) -> u16 {
+    pub fn used(&self, queue: usize) -> u16 {
         self.queues.get(queue).map_or(0, |(_, ring)| ring.read16(layout().used_index()))
     }
 }
