@@ -30,7 +30,8 @@ interface Device $Capos.kernelHosted {
   # 1 << `bufferBits` bytes. `unsupported` without an IOMMU if the policy does not say how its descriptors are translated.
 
   queue @5 (index :UInt16, entries :UInt16) -> (queue :DeviceQueue);
-  # Makes queue `index` of so many entries and tells the device where it is. Its memory is paid as `pool`'s, which has to be there.
+  # Makes queue `index` of so many entries and tells the device where it is. Its memory is paid as `pool`'s, which has to be there. `wrongState`
+  # while the device is not through its reset.
 
   start @6 () -> ();
   # It may reach memory from now on. `wrongState` while it is not through its reset: ask again. `unsupported` for one of which nothing is

@@ -137,7 +137,8 @@ impl DeviceClient {
         pool_reply(&reply)
     }
 
-    /// Makes queue `index` of so many entries and tells the device where it is. Its memory is paid as `pool`'s, which has to be there.
+    /// Makes queue `index` of so many entries and tells the device where it is. Its memory is paid as `pool`'s, which has to be there. `wrongState`
+    /// while the device is not through its reset.
     pub async fn queue(&self, index: u16, entries: u16) -> Result<DeviceQueueClient, CallError> {
         let params = schema::QueueParams { index, entries };
         let reply = call(&self.cap, QUEUE, &params, &[]).await?;

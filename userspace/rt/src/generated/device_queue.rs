@@ -95,7 +95,7 @@ impl DeviceQueueClient {
     /// Looks at what the driver has written since the last time, translates it, and tells the device; says whether there was more than one call does.
     /// `invalidArgument` when some descriptor names what it may not: that one is not published, and the queue takes no more until
     /// the device was reset. `deviceFault` when the device has completed what it was not given. `unsupported` for
-    /// a direct one.
+    /// a direct one. `wrongState` before the device may reach memory.
     pub async fn publish(&self) -> Result<schema::PublishResults, CallError> {
         let reply = call(&self.cap, PUBLISH, &Empty, &[]).await?;
         Ok(plain_results(reply.bytes())?)
