@@ -51,4 +51,8 @@ interface DeviceManager $Capos.kernelHosted {
   # From now on, until the machine is started anew, no function reaches memory but through an IOMMU. One that goes past it, or behind which
   # interrupts can be forged, does not count (`claim` and `Device.start` answer `denied`). One that is yet to be seen translating for a function
   # does, until the function's driver says that it does not; what the device is told meanwhile is the kernel's to say.
+
+  attend @5 (cursor :UInt32) -> (changed :Bool, next :UInt32);
+  # Looks at the first slot of PCI Express where devices come and go, whose port is at or after `cursor`, and does the next step of what is
+  # under way there; `notFound` when there is none. `changed` when functions came or went. To be called again and again, ten times in a second.
 }

@@ -142,13 +142,16 @@ impl Express {
         })
     }
 
-    /// Changes bits of the slot's control register.
-    pub fn change_slot(&self, config: &impl Config, at: Address, clear: u16, set: u16) -> bool {
-        if self.slot.is_some() {
-            let control = config.read16(at, self.register + SLOT_CONTROL);
-            config.write16(at, self.register + SLOT_CONTROL, control & !clear | set);
+    /// Switches the power of the slot, and its indicator, if there is a slot. No interrupts: who wants to know looks.
+    pub fn power_slot(&self, config: &impl Config, at: Address, on: bool) {
+        if self.slot.is_none() {
+            return;
         }
-        self.slot.is_some()
+        let quiet = slot_control::ON_BUTTON | slot_control::ON_CHANGE | slot_control::INTERRUPTS;
+        let power = slot_control::INDICATOR | slot_control::POWER_OFF;
+        let set = if on { slot_control::INDICATOR_ON } else { power };
+        let control = config.read16(at, self.register + SLOT_CONTROL);
+        config.write16(at, self.register + SLOT_CONTROL, control & !(quiet | power) | set);
     }
 }
 
@@ -166,15 +169,17 @@ impl Slot {
 }
 
 /// Bits of a slot's control register (7.5.3.10).
-pub mod slot_control {
+mod slot_control {
     /// Interrupt when the button is pressed.
     pub const ON_BUTTON: u16 = 1;
     /// Interrupt when something came or went.
     pub const ON_CHANGE: u16 = 1 << 3;
     /// Interrupts of the slot at all.
     pub const INTERRUPTS: u16 = 1 << 5;
-    /// The power indicator: off.
-    pub const INDICATOR_OFF: u16 = 0b11 << 8;
+    /// The power indicator, all bits of which mean off.
+    pub const INDICATOR: u16 = 0b11 << 8;
+    /// It is on.
+    pub const INDICATOR_ON: u16 = 0b01 << 8;
     /// The power is off.
     pub const POWER_OFF: u16 = 1 << 10;
 }

@@ -15,6 +15,10 @@ pub enum Fault {
     Overlap(u8, u8),
     /// A base address register that overlaps what belongs to others.
     Taken(u8),
+    /// A base address register for which there is no room where its bus is, of what was plugged in.
+    NoRoom(u8),
+    /// What was plugged in does not answer where it was told to.
+    Deaf,
     /// It decodes places that base address registers do not tell (enhanced allocation; PCI Express 5.0, 7.8.5).
     Elsewhere,
     /// A capability that reaches beyond configuration space.
@@ -33,6 +37,8 @@ impl fmt::Display for Fault {
             Fault::Misplaced(bar) => write!(f, "firmware put BAR {bar} where it cannot be"),
             Fault::Overlap(one, other) => write!(f, "firmware had BARs {one} and {other} overlap"),
             Fault::Taken(bar) => write!(f, "firmware put BAR {bar} where something else is"),
+            Fault::NoRoom(bar) => write!(f, "there is no room behind its bridge for BAR {bar}"),
+            Fault::Deaf => f.write_str("the device does not answer where it was told to"),
             Fault::Elsewhere => f.write_str("the device answers where its BARs do not say"),
             Fault::Truncated(id) => {
                 write!(f, "the device's capability {id:#04x} reaches beyond configuration space")

@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::bar::{self, Bar, Bars, Space};
 use crate::capability::{self, Extended, extended_id, id};
 use crate::config::{Config, change_command, command};
-use crate::express::Express;
+use crate::express::{Express, Slot};
 use crate::fault::Fault;
 use crate::header::Header;
 use crate::message::{Msi, MsiX};
@@ -59,6 +59,12 @@ impl Function {
             function.ats = capability::extended(config, address).find(is_ats).map(|found| found.register);
         }
         Some(function)
+    }
+
+    /// The slot behind it, if things come and go there while the machine runs.
+    pub fn hot_slot(&self) -> Option<Slot> {
+        let slot = self.express?.slot?;
+        (slot.hot_plug && self.header.buses.is_some()).then_some(slot)
     }
 
     /// Writes down what is wrong if one of its base address registers reaches into memory from `first` to `last`.

@@ -44,6 +44,13 @@ pub struct Buses {
     pub subordinate: u8,
 }
 
+impl Buses {
+    /// Whether a function is on one of them.
+    pub fn holds(&self, at: Address) -> bool {
+        (self.secondary..=self.subordinate).contains(&at.bus())
+    }
+}
+
 impl Header {
     /// `None` where there is no function.
     pub fn read(config: &impl Config, at: Address) -> Option<Header> {

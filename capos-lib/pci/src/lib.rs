@@ -21,7 +21,9 @@ mod header;
 mod message;
 #[cfg(not(any(target_os = "none", capos)))]
 pub mod model;
+mod plug;
 mod power;
+mod seat;
 #[cfg(test)]
 mod tests;
 pub mod virtio;
@@ -30,10 +32,12 @@ mod walk;
 pub use address::Address;
 pub use bar::{Bar, Bars, Space};
 pub use config::{COMMAND, Config, change_command, command};
-pub use express::{Express, Port, Slot, SlotState, slot_control};
+pub use express::{Express, Port, Slot, SlotState};
 pub use fault::Fault;
 pub use function::Function;
 pub use header::{Buses, Header};
 pub use message::{Msi, MsiX};
+pub use plug::{Windows, arrive};
 pub use power::PowerManagement;
+pub use seat::{Act, Seat, Seen};
 pub use walk::walk;

@@ -5,6 +5,7 @@ mod capabilities;
 mod headers;
 mod hostile;
 mod messages;
+mod plugging;
 mod virtio;
 mod walks;
 mod words;

@@ -8,7 +8,7 @@ use crate::fake::pci as machine;
 #[cfg(target_os = "none")]
 use crate::x86::pci as machine;
 
-pub use machine::{count, function, function_at_or_after, line};
+pub use machine::{arrive, count, depart, function, function_at_or_after, line};
 
 /// The function at `address` (bus << 8 | device << 3 | function).
 pub fn find(address: u32) -> Option<Function> {
@@ -24,6 +24,16 @@ pub fn read(address: u32, register: u16, width: Width) -> Option<u32> {
 pub fn write(address: u32, register: u16, width: Width, value: u32) -> Option<()> {
     let (at, bytes) = (Address::new(address)?, width.bytes());
     may_write(at, register, bytes as u16).then(|| Access.write(at, register, bytes, value))?
+}
+
+/// Whether something answers in the slot of a port.
+pub fn answers(port: u32) -> bool {
+    bus_behind(port).is_some_and(|bus| Access.read16(Address::device_of(bus, 0), 0) != u16::MAX)
+}
+
+/// The bus directly behind a bridge.
+pub(crate) fn bus_behind(port: u32) -> Option<u8> {
+    Some(find(port)?.header.buses?.secondary)
 }
 
 /// Has the base address registers of a function say what they said when it was found: a reset makes it forget.

@@ -14,7 +14,7 @@ pub const INTERFACE_NAME: &str = "Device";
 
 /// `info`: What it is.
 pub const INFO: u16 = 0;
-/// `config`: 1, 2 or 4 bytes of its configuration space.
+/// `config`: 1, 2 or 4 bytes of its configuration space; `disconnected` when it is gone.
 pub const CONFIG: u16 = 1;
 /// `window`: The registers behind base address register `bar`, if it shows memory; `notFound` otherwise.
 pub const WINDOW: u16 = 2;

@@ -20,6 +20,8 @@ pub const SETTLE: u16 = 2;
 pub const AUDIT: u16 = 3;
 /// `demandIommu`: From now on, until the machine is started anew, no function reaches memory but through an IOMMU.
 pub const DEMAND_IOMMU: u16 = 4;
+/// `attend`: Looks at the first slot of PCI Express where devices come and go, whose port is at or after `cursor`, and does the next step of what is under way there; `notFound` when there is none.
+pub const ATTEND: u16 = 5;
 
 /// `DeviceState`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -357,5 +359,48 @@ impl<'a> Decode<'a> for AuditResults<'a> {
             next: message.data[3] as u32,
             wrong: message.text(0)?,
         })
+    }
+}
+
+/// Parameters of `attend`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AttendParams {
+    pub cursor: u32,
+}
+
+impl Encode for AttendParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.cursor)], [])
+    }
+}
+
+impl Decode<'_> for AttendParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(AttendParams { cursor: message.data[0] as u32 })
+    }
+}
+
+/// Results of `attend`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AttendResults {
+    pub changed: bool,
+    pub next: u32,
+}
+
+impl Encode for AttendResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.changed) | (u64::from(self.next) << 32)], [])
+    }
+}
+
+impl Decode<'_> for AttendResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(AttendResults { changed: message.data[0] & 1 != 0, next: (message.data[0] >> 32) as u32 })
     }
 }

@@ -5,7 +5,7 @@
 #![no_main]
 
 use capos_pci::model::{Device, Machine};
-use capos_pci::{Address, Config, Function, capability, virtio, walk};
+use capos_pci::{Address, Config, Function, Windows, arrive, capability, virtio, walk};
 use libfuzzer_sys::fuzz_target;
 use std::cell::Cell;
 
@@ -48,6 +48,10 @@ fuzz_target!(|input: &[u8]| {
         let _ = function.msi.map(|it| it.set(&machine, at, u64::from(u32::MAX), 0x41));
         function.msix.into_iter().for_each(|it| it.enable(&machine, at, true, true));
         let _ = function.express.map(|it| (it.slot_state(&machine, at, true), it.reset(&machine, at)));
+        if let Some(buses) = function.header.buses {
+            // As if it had just been plugged in behind this bridge.
+            arrive(&machine, buses.secondary, &Windows::read(&machine, at), |function| check(&function));
+        }
         function.power.into_iter().for_each(|it| it.set_state(&machine, at, 3));
         machine.writes();
     }

@@ -74,6 +74,9 @@ pub struct Machine {
     pub iommu: Iommu,
     /// Further devices: arguments of QEMU's `-device`.
     pub devices: Vec<String>,
+    /// Slots of PCI Express report what comes and goes, for the steps `monitor` with `device_add` and `device_del`. Only with `q35`, which else tells
+    /// by ACPI.
+    pub hot_plug: bool,
     /// Random bytes that the lab knows, for a device with `rng=known`.
     pub entropy: bool,
     /// Memory lies in a file, and it is noted where processors store: the steps `canary` can tell what devices wrote.
@@ -92,6 +95,7 @@ impl Default for Machine {
             icount: false,
             iommu: Iommu::None,
             devices: Vec::new(),
+            hot_plug: false,
             entropy: false,
             canary: false,
         }

@@ -17,6 +17,9 @@ use rt::{CallContext, CallError, Either, Exception, ExceptionCode, Outgoing, Req
 const FIRST_NS: u64 = 1_000_000;
 const LONGEST_NS: u64 = 1_000_000_000;
 
+/// Nanoseconds between looks at the slots where devices come and go.
+const ATTEND_NS: u64 = 100_000_000;
+
 /// The server.
 pub struct Server {
     kernel: DeviceManagerClient,
@@ -147,8 +150,45 @@ impl Server {
         Ok(done)
     }
 
-    /// Looks after functions that nobody has any more, until they are free. Ends when that can not be done any more.
+    /// Looks at every slot. True when there is one.
+    fn attend(&self) -> Result<bool, Exception> {
+        let (mut cursor, mut changed) = (0, false);
+        loop {
+            match self.kernel.attend_blocking(cursor) {
+                Ok(slot) => (cursor, changed) = (slot.next, changed | slot.changed),
+                Err(error) if error.exception() == Some(ExceptionCode::NotFound) => break,
+                Err(error) => return Err(refused(error)),
+            }
+        }
+        if changed {
+            self.changed.notify();
+        }
+        Ok(cursor > 0)
+    }
+
+    /// Has devices come and go, as long as there are slots for that. Ends when that can not be done any more.
+    async fn watch(&self) -> Exception {
+        loop {
+            match self.attend() {
+                Ok(true) => {}
+                Ok(false) => core::future::pending().await,
+                Err(error) => return error,
+            }
+            if let Err(error) = self.sleep(ATTEND_NS).await {
+                return error;
+            }
+        }
+    }
+
+    /// Looks after what comes, goes and was given back. Ends when that can not be done any more.
     pub async fn tend(&self) -> Exception {
+        match select(self.settle(), self.watch()).await {
+            Either::First(error) | Either::Second(error) => error,
+        }
+    }
+
+    /// Looks after functions that nobody has any more, until they are free. Ends when that can not be done any more.
+    async fn settle(&self) -> Exception {
         let mut pauses = Pauses(FIRST_NS);
         loop {
             let leaving = self.leaving.wait();

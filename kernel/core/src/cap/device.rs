@@ -9,6 +9,7 @@ use super::{Call, Object, Outcome};
 use crate::device::config;
 use crate::device::function::Claim;
 use capos_abi::ExceptionCode;
+use capos_ledger::Phase;
 use capos_schema::device::{
     ConfigParams, ConfigResults, InfoResults, InterruptParams, InterruptResults, PoolParams, PoolResults,
     PortsParams, PortsResults, ProveResults, QueueParams, QueueResults, ResetResults, WindowParams,
@@ -61,6 +62,10 @@ impl Device {
     }
 
     pub(super) fn config(&self, call: &mut Call<'_>, params: ConfigParams) -> Outcome {
+        // Where it was there may be another one by now.
+        if self.claim.function().lock().record.phase() == Phase::Gone {
+            return Outcome::exception(ExceptionCode::Disconnected);
+        }
         match config::read(self.claim.function(), params.offset, params.width) {
             Some(value) => call.reply(&ConfigResults { value }),
             None => Outcome::exception(ExceptionCode::InvalidArgument),

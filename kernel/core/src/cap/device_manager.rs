@@ -4,12 +4,12 @@ use super::device::Device;
 use super::{Call, Object, Outcome};
 use crate::device::audit::{self, Findings};
 use crate::device::function::Claim;
-use crate::device::{demand, registry};
+use crate::device::{demand, registry, slots};
 use capos_abi::ExceptionCode;
 use capos_ledger::{Backend, Item, Phase};
 use capos_schema::device_manager::{
-    AuditParams, AuditResults, ClaimParams, ClaimResults, DeviceState, DmaBackend, ListParams, ListResults,
-    SettleParams, SettleResults,
+    AttendParams, AttendResults, AuditParams, AuditResults, ClaimParams, ClaimResults, DeviceState,
+    DmaBackend, ListParams, ListResults, SettleParams, SettleResults,
 };
 use kernel_hal::pci;
 
@@ -104,5 +104,15 @@ impl DeviceManager {
     pub(super) fn demand_iommu(&self, _call: &mut Call<'_>) -> Outcome {
         demand::iommu();
         Outcome::EMPTY
+    }
+
+    pub(super) fn attend(&self, call: &mut Call<'_>, params: AttendParams) -> Outcome {
+        let Some(port) = slots::at_or_after(params.cursor) else {
+            return Outcome::exception(ExceptionCode::NotFound);
+        };
+        match port.step() {
+            Ok(changed) => call.reply(&AttendResults { changed, next: port.address.number() + 1 }),
+            Err(refused) => Outcome::exception(refused),
+        }
     }
 }

@@ -333,6 +333,11 @@ impl Serve for super::device_manager::DeviceManager {
                 })
             }
             device_manager::DEMAND_IOMMU => with(message, true, |Empty| self.demand_iommu(call)),
+            device_manager::ATTEND => {
+                with(message, buffers.answer.len() >= 16, |params: device_manager::AttendParams| {
+                    self.attend(call, params)
+                })
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

@@ -180,6 +180,36 @@ impl Function {
         Ok(generation)
     }
 
+    /// It is no longer there, or is about to go: everything is taken back, and whoever has it has nothing any more.
+    pub fn vanish(&self) {
+        let mut state = self.state.lock();
+        if state.record.phase() == Phase::Gone {
+            return;
+        }
+        let taken = teardown::quiesce(self, &mut state);
+        state.driver = 0;
+        state.record.vanish();
+        self.note(Event::Gone, &state, 0);
+        drop(state);
+        taken.give_back();
+    }
+
+    /// Whether something is kept for the device. Looks once more whether it still has to be.
+    pub fn is_kept(&self) -> bool {
+        let mut state = self.state.lock();
+        let kept = if state.kept.is_some() && state.go_on() == Ok(true) { state.kept.take() } else { None };
+        let is_kept = state.kept.is_some();
+        drop(state);
+        drop(kept);
+        is_kept
+    }
+
+    /// It can not write any more: what was kept for it is not.
+    pub fn forget(&self) {
+        let kept = self.state.lock().kept.take();
+        drop(kept);
+    }
+
     /// Its owner has given it up, or has ended.
     fn give_up(&self) {
         let mut state = self.state.lock();

@@ -17,6 +17,7 @@ pub(crate) mod queue;
 pub(crate) mod quiet;
 pub(crate) mod registry;
 mod ring;
+pub(crate) mod slots;
 pub(crate) mod storm;
 pub(crate) mod teardown;
 pub(crate) mod translation;

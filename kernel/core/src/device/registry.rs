@@ -4,6 +4,7 @@ use super::Refused;
 use super::function::Function;
 use alloc::vec::Vec;
 use capos_abi::ExceptionCode;
+use capos_pci::Buses;
 use kernel_hal::order::LockRank;
 use kernel_hal::pci;
 use kernel_hal::sync::{Lock, Ref};
@@ -40,8 +41,21 @@ pub(crate) fn at_or_after(cursor: u32) -> Option<Ref<Function>> {
     after.min_by_key(|function| function.address()).cloned()
 }
 
+/// What is behind a bridge is no longer there. Who still has something of it has it for nothing.
+pub(super) fn forget_behind(buses: Buses) {
+    let mut functions = FUNCTIONS.lock();
+    while let Some(at) = functions.iter().position(|function| buses.holds(function.pci.address)) {
+        let gone = functions.swap_remove(at);
+        drop(functions);
+        // With nothing locked: it may be the last reference.
+        drop(gone);
+        functions = FUNCTIONS.lock();
+    }
+}
+
 #[cfg(test)]
 pub(crate) fn forget_all() {
+    super::slots::forget_all();
     super::demand::forget();
     let functions = core::mem::take(&mut *FUNCTIONS.lock());
     drop(functions);

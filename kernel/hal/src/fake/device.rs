@@ -22,6 +22,11 @@ pub fn put(base: u64, model: Box<dyn Model>) {
     MODELS.lock().expect("no model panics").push((base, model));
 }
 
+/// Takes away what is behind the registers at `base`.
+pub fn remove(base: u64) {
+    MODELS.lock().expect("no model panics").retain(|(at, _)| *at != base);
+}
+
 pub(super) fn reset() {
     MODELS.lock().expect("no model panics").clear();
 }

@@ -3,7 +3,7 @@
 use super::heap::unfailing;
 use crate::types::PciLine;
 use capos_pci::model::{Device, Machine};
-use capos_pci::{Address, Config, Function, walk};
+use capos_pci::{Address, Config, Function, Windows, walk};
 use std::vec::Vec;
 
 static MACHINE: Machine = Machine::new();
@@ -51,6 +51,18 @@ pub fn function(index: usize) -> Option<Function> {
 pub fn function_at_or_after(cursor: u32) -> Option<Function> {
     functions().into_iter().find(|function| function.address.number() >= cursor)
 }
+
+/// Gives what a test plugged in behind a port its place. How many functions there are.
+pub fn arrive(port: u32) -> usize {
+    let mut count = 0;
+    if let Some((at, bus)) = Address::new(port).zip(crate::pci::bus_behind(port)) {
+        capos_pci::arrive(&Raw, bus, &Windows::read(&Raw, at), |_| count += 1);
+    }
+    count
+}
+
+/// What was behind a port is no longer there: a test has taken it out.
+pub fn depart(_port: u32) {}
 
 /// Where the interrupt line of a function arrives.
 pub fn line(address: u32) -> Option<PciLine> {

@@ -21,7 +21,7 @@ impl PortRange {
             return Err(PortError::Reserved);
         }
         // Those of PCI are the ledger's: some tell a device where to write.
-        if pci::ports().any(|device| overlap(device, ports)) {
+        if pci::decodes(ports.0, ports.1) {
             return Err(PortError::Reserved);
         }
         Ok(PortRange { base, length })

@@ -125,6 +125,9 @@ pub fn args(
             .pair("-rtc", "base=2026-01-01T00:00:00,clock=vm")
             .pair("-seed", 1);
     }
+    if machine.hot_plug {
+        line.pair("-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off");
+    }
     // Before all devices, which take it as they find it.
     if let Some(iommu) = iommu(machine.iommu) {
         line.pair("-device", iommu);
@@ -273,6 +276,13 @@ mod tests {
         let line = line(&Machine { devices, entropy: true, ..Machine::default() }, &pvh());
         let object = "-object rng-random,id=known,filename=/tmp/s/entropy -device virtio-rng-pci,rng=known";
         assert!(line.contains(object), "{line}");
+    }
+
+    #[test]
+    fn slots_report_by_themselves_where_things_come_and_go() {
+        assert!(!line(&Machine::default(), &pvh()).contains("hotplug"));
+        let line = line(&Machine { hot_plug: true, ..Machine::default() }, &pvh());
+        assert!(line.contains("-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"));
     }
 
     #[test]

@@ -34,12 +34,17 @@ impl Killer {
         self.services.replace(name, name.trim_end_matches(|last: char| last.is_ascii_digit())).await
     }
 
+    /// Lets time pass.
+    pub async fn pause(&self, ns: u64) -> Result<(), CallError> {
+        self.timer.sleep_until(self.timer.now().await?.saturating_add(ns)).await
+    }
+
     /// Kills as often as it was told; how often that was.
     pub async fn all(&self) -> Result<u64, CallError> {
         let mut done = 0;
         while done < self.kills {
             let pause = 1_000_000 * u64::from(self.rng.borrow_mut().below(self.life_ms));
-            self.timer.sleep_until(self.timer.now().await?.saturating_add(pause)).await?;
+            self.pause(pause).await?;
             let Some(name) = self.rng.borrow_mut().pick(&self.victims) else { break };
             match self.services.kill(name).await {
                 Ok(()) => done += 1,

@@ -23,6 +23,8 @@ struct Probe {
     devices: DevicesClient,
     killer: Killer,
     clients: Rc<Clients>,
+    /// How often the lab pulls the device out of its slot before anybody is killed.
+    unplugs: u64,
     /// To see by which lines they are told.
     system: Option<SystemInfoClient>,
     /// To see what became too much.
@@ -51,6 +53,7 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
     Ok(Probe {
         clients: Rc::new(Clients::new(env, Rc::clone(&report))),
         killer: Killer::new(services, timer, victims.collect(), how),
+        unplugs: number(env, "unplugs", 0),
         devices: env.client("devices")?,
         system: env.client("system").ok(),
         history: env.client("hardware_log").ok(),
@@ -59,11 +62,14 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
 }
 
 async fn all(probe: &Probe) -> Result<(), CallError> {
-    let Probe { report, devices, killer, clients, system, history } = probe;
+    let Probe { report, devices, killer, clients, system, history, .. } = probe;
     clients.each_once().await?;
     Rc::clone(clients).start();
     for name in clients.drivers() {
         report.works("another instance takes the device over", killer.replace(name).await);
+    }
+    for _ in 0..probe.unplugs {
+        be_unplugged(devices, killer).await?;
     }
     let kills = killer.all().await?;
     clients.stop().await;
@@ -76,6 +82,17 @@ async fn all(probe: &Probe) -> Result<(), CallError> {
     let storms = history.as_ref().map_or(Ok(0), storms)?;
     let fields = Fields::new().value("kills", kills).value("storms", storms);
     clients.tell(fields.value("lines", lines).value("interrupts", interrupts));
+    Ok(())
+}
+
+/// Waits until the device is at work, and then until it is not there.
+async fn be_unplugged(devices: &DevicesClient, killer: &Killer) -> Result<(), CallError> {
+    const EVERY_NS: u64 = 10_000_000;
+    for there in [true, false] {
+        while has(devices, "rng")? != there {
+            killer.pause(EVERY_NS).await?;
+        }
+    }
     Ok(())
 }
 

@@ -47,6 +47,8 @@ const AUDIT: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::AUDIT, caps: 0, bytes: MAX_MESSAGE };
 const DEMAND_IOMMU: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::DEMAND_IOMMU, caps: 0, bytes: 0 };
+const ATTEND: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::ATTEND, caps: 0, bytes: 16 };
 
 impl DeviceManagerClient {
     /// The capability.
@@ -130,6 +132,20 @@ impl DeviceManagerClient {
     /// Like `demand_iommu`, but the thread waits for the answer.
     pub fn demand_iommu_blocking(&self) -> Result<(), CallError> {
         ask(&self.cap, DEMAND_IOMMU, &Empty, empty_results)
+    }
+
+    /// Looks at the first slot of PCI Express where devices come and go, whose port is at or after `cursor`, and does the next step of what is
+    /// under way there; `notFound` when there is none. `changed` when functions came or went. To be called again and again, ten times in a second.
+    pub async fn attend(&self, cursor: u32) -> Result<schema::AttendResults, CallError> {
+        let params = schema::AttendParams { cursor };
+        let reply = call(&self.cap, ATTEND, &params, &[]).await?;
+        Ok(plain_results(reply.bytes())?)
+    }
+
+    /// Like `attend`, but the thread waits for the answer.
+    pub fn attend_blocking(&self, cursor: u32) -> Result<schema::AttendResults, CallError> {
+        let params = schema::AttendParams { cursor };
+        ask(&self.cap, ATTEND, &params, plain_results)
     }
 }
 

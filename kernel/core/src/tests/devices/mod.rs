@@ -6,8 +6,10 @@ mod interrupts;
 mod iommu;
 mod lines;
 mod registers;
+mod slots;
 
 pub(super) use dma::describe;
+pub(super) use slots::empty_slot;
 
 use super::{User, World};
 use crate::cap::Object;

@@ -569,6 +569,11 @@ static CASES: &[Case] = &[
         calls(driver.user, manager, device_manager::SETTLE, &params, &[])
     }),
     case("device_manager::DEMAND_IOMMU", |world| on_manager(world, device_manager::DEMAND_IOMMU, &Empty)),
+    case("device_manager::ATTEND", |world| {
+        devices::empty_slot();
+        let params = device_manager::AttendParams { cursor: 0 };
+        on(world, Object::DeviceManager(DeviceManager), device_manager::ATTEND, &params)
+    }),
     case("device::INFO", |world| on_device(world, device::INFO, &Empty)),
     case("device::CONFIG", |world| {
         on_device(world, device::CONFIG, &device::ConfigParams { offset: 0, width: 4 })

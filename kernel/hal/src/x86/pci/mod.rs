@@ -1,4 +1,4 @@
-//! PCI: which functions the machine has, as they were at boot, and a way to their configuration space.
+//! PCI: which functions the machine has, as they were when they were found, and a way to their configuration space.
 
 mod access;
 
@@ -6,32 +6,90 @@ pub use access::Raw;
 
 use super::acpi;
 use super::boot::requests;
+use crate::order::LockRank;
+use crate::sync::Lock;
 use crate::types::PciLine;
 use alloc::vec::Vec;
-use capos_pci::{Function, Space, walk};
+use capos_pci::{Address, Bar, Function, Space, Windows, walk};
+use core::ops::RangeInclusive;
 use limine::memory_map::{Entry, EntryType};
 use spin::Once;
 
-/// In the order of their addresses.
-static FUNCTIONS: Once<Vec<Function>> = Once::new();
+/// In the order of their addresses. What was plugged in or out since the boot is there, or is not.
+static FUNCTIONS: Lock<Vec<Function>> = Lock::new(LockRank::Device, Vec::new());
+/// What ports let through to their slots, where that is nothing else.
+static SLOTS: Once<Vec<(Address, Windows)>> = Once::new();
 
 /// Finds all functions, and takes from devices what they can do by themselves. On the boot CPU, while the loader's memory map is still
 /// there. Nothing in the boot relies on DMA: what the loader read is in memory.
 pub(super) fn init() {
-    FUNCTIONS.call_once(|| {
-        let mut found = Vec::new();
-        walk(&Raw, |at, _| {
-            access::open(at);
-            if let Some(function) = Function::read(&Raw, at)
-                && found.try_reserve(1).is_ok()
-            {
-                found.push(function);
-            }
-        });
-        found.iter().for_each(|function| function.quiet(&Raw));
-        keep_apart(&mut found);
-        found
+    let mut found = Vec::new();
+    walk(&Raw, |at, _| {
+        access::open(at);
+        if let Some(function) = Function::read(&Raw, at)
+            && found.try_reserve(1).is_ok()
+        {
+            found.push(function);
+        }
     });
+    found.iter().for_each(|function| function.quiet(&Raw));
+    keep_apart(&mut found);
+    SLOTS.call_once(|| slots(&found));
+    found.sort_unstable_by_key(|function| function.address);
+    *FUNCTIONS.lock() = found;
+}
+
+/// Ports with slots where things come and go, and what they let through. A window that reaches into memory is none.
+fn slots(functions: &[Function]) -> Vec<(Address, Windows)> {
+    let mut slots = Vec::new();
+    for function in functions.iter().filter(|function| function.hot_slot().is_some()) {
+        let mut windows = Windows::read(&Raw, function.address);
+        for window in [&mut windows.memory, &mut windows.prefetchable] {
+            if window.as_ref().is_some_and(reaches_memory) {
+                *window = None;
+            }
+        }
+        if slots.try_reserve(1).is_ok() {
+            slots.push((function.address, windows));
+        }
+    }
+    slots
+}
+
+fn reaches_memory(window: &RangeInclusive<u64>) -> bool {
+    let meets = |first: u64, last: u64| first <= *window.end() && *window.start() <= last;
+    let memory = requests::MEMORY_MAP.get_response().map_or(&[][..], |map| map.entries());
+    let last = |entry: &Entry| entry.base.saturating_add(entry.length.saturating_sub(1));
+    let mut reaches = memory.iter().any(|entry| is_memory(entry) && meets(entry.base, last(entry)));
+    acpi::for_each_own(&mut |first, last| reaches |= meets(first, last));
+    reaches
+}
+
+/// Finds what was plugged into the slot of a port, gives it its place, and takes from it what it can do by itself. How many functions came.
+pub fn arrive(port: u32) -> usize {
+    let slot = SLOTS.get().and_then(|slots| slots.iter().find(|(at, _)| at.number() == port));
+    let Some(((_, windows), bus)) = slot.zip(crate::pci::bus_behind(port)) else { return 0 };
+    let mut count = 0;
+    capos_pci::arrive(&Raw, bus, windows, |mut function| {
+        access::open(function.address);
+        let mut functions = FUNCTIONS.lock();
+        for other in functions.iter_mut() {
+            function.keep_off_function(other);
+        }
+        let place = functions.partition_point(|other| other.address < function.address);
+        let known = functions.get(place).is_some_and(|other| other.address == function.address);
+        if !known && functions.try_reserve(1).is_ok() {
+            functions.insert(place, function);
+            count += 1;
+        }
+    });
+    count
+}
+
+/// What was behind a port is no longer there.
+pub fn depart(port: u32) {
+    let Some(buses) = crate::pci::find(port).and_then(|port| port.header.buses) else { return };
+    FUNCTIONS.lock().retain(|function| !buses.holds(function.address));
 }
 
 /// Whoever gets the registers of a device must get nothing else: neither memory nor what the kernel or another device has there.
@@ -64,34 +122,32 @@ fn is_memory(entry: &Entry) -> bool {
     .contains(&entry.entry_type)
 }
 
-fn functions() -> &'static [Function] {
-    FUNCTIONS.get().map_or(&[], |functions| functions)
-}
-
-/// Ports that functions decode, ends included.
-pub(super) fn ports() -> impl Iterator<Item = (u16, u16)> {
-    let bars = functions().iter().flat_map(|function| function.bars.iter().flatten());
-    bars.filter(|bar| bar.space == Space::Io && bar.is_placed()).filter_map(|bar| {
-        let first = u16::try_from(bar.base).ok()?;
-        let last = u16::try_from(bar.size - 1).ok()?;
-        Some((first, first.saturating_add(last)))
-    })
+/// Whether a function decodes any of the ports from `first` to `last`.
+pub(super) fn decodes(first: u16, last: u16) -> bool {
+    let decodes = |bar: &Bar| {
+        bar.space == Space::Io
+            && bar.is_placed()
+            && bar.base <= u64::from(last)
+            && u64::from(first) <= bar.last()
+    };
+    FUNCTIONS.lock().iter().any(|function| function.bars.iter().flatten().any(decodes))
 }
 
 /// How many functions there are.
 pub fn count() -> usize {
-    functions().len()
+    FUNCTIONS.lock().len()
 }
 
-/// Function number `index`, as it was at boot.
+/// Function number `index`, as it was when it was found.
 pub fn function(index: usize) -> Option<Function> {
-    functions().get(index).copied()
+    FUNCTIONS.lock().get(index).copied()
 }
 
 /// The first function at or after `cursor`.
 pub fn function_at_or_after(cursor: u32) -> Option<Function> {
-    let index = functions().partition_point(|function| function.address.number() < cursor);
-    function(index)
+    let functions = FUNCTIONS.lock();
+    let index = functions.partition_point(|function| function.address.number() < cursor);
+    functions.get(index).copied()
 }
 
 /// Where the interrupt line of a function arrives. `None` if it has none, or firmware did not wire it.
