@@ -26,6 +26,9 @@ use rules::{PAGE, Page, Patterns, Report, Rules};
 /// The lab plants the secret in so many pages at most: all that nobody has used, on a machine of 256 MiB.
 const PLANTED_MAX: usize = 65_536;
 
+/// So near to a page that was loaded, an empty one may belong to the same file.
+const NEAR: u64 = 64;
+
 /// Whom the lab asks about the machine: QEMU's monitor.
 pub trait Monitor {
     /// Has a command of the machine protocol carried out; its answer.
@@ -168,24 +171,27 @@ impl Canary {
         Ok((0..).zip(bytes).filter(|(_, byte)| *byte != 0).map(|(page, _)| page).collect())
     }
 
-    /// The secret stands in pages that no processor has ever stored to and that hold nothing.
+    /// The secret stands in pages that no processor has ever stored to and that hold nothing, far from what was loaded without a processor:
+    /// files have empty pages, too.
     fn plant(&mut self) -> io::Result<()> {
         self.used.extend(self.stored_pages()?);
-        let stride = self.ram.pages().div_ceil(PLANTED_MAX);
+        let stride = self.ram.pages().div_ceil(PLANTED_MAX) as u64;
         let (empty, secret) = ([0; PAGE], self.patterns.secret_page());
-        self.planted.clear();
-        for number in (0..self.ram.pages() as u64).step_by(stride) {
-            if self.used.contains(&number) {
-                continue;
+        let (mut loaded, mut unused) = (BTreeSet::new(), Vec::new());
+        self.ram.each(|number, page| {
+            let is_unused = *page == empty || *page == secret;
+            match self.used.contains(&number) {
+                false if is_unused => unused.push(number),
+                false => _ = loaded.insert(number),
+                true => {}
             }
-            let page = self.ram.page_at(number)?;
-            if page == empty {
-                self.ram.write_at(&secret, number * PAGE as u64)?;
-            }
-            if page == empty || page == secret {
-                self.planted.insert(number);
-            }
+        })?;
+        let is_near = |page: u64| loaded.range(page.saturating_sub(NEAR)..=page + NEAR).next().is_some();
+        unused.retain(|page| page.is_multiple_of(stride) && !is_near(*page));
+        for page in &unused {
+            self.ram.write_at(&secret, page * PAGE as u64)?;
         }
+        self.planted = unused.into_iter().collect();
         Ok(())
     }
 

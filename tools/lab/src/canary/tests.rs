@@ -170,6 +170,18 @@ fn the_secret_in_a_grant_is_seen_even_where_it_stood_before() {
 }
 
 #[test]
+fn what_was_loaded_before_keeps_its_empty_pages() {
+    let mut bench = Bench::new("loaded");
+    bench.device(100, &[1; 16], 0);
+    bench.begin();
+    let planted = |page: &u64| bench.canary.planted.contains(page);
+    assert!(!(36..=164).any(|page| planted(&page)) && planted(&35) && planted(&165));
+    assert_eq!(bench.canary.ram.page_at(101).unwrap(), [0; PAGE]);
+    bench.begin();
+    assert!(bench.canary.planted.contains(&165), "what is planted is nothing that was loaded");
+}
+
+#[test]
 fn a_page_that_the_kernel_is_about_to_clear_is_no_escape() {
     let mut bench = Bench::new("clear");
     bench.begin();
