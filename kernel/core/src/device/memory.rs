@@ -11,59 +11,43 @@ use kernel_hal::dma::{self, DmaMemory};
 use kernel_hal::mem::Frames;
 use kernel_hal::sync::Ref;
 
-/// Some contiguous pages, which count as DMA pages of who asked for them.
-pub(crate) struct Memory {
-    memory: DmaMemory,
-    account: Ref<Account>,
-}
+/// Some contiguous pages. They count as DMA pages of who asked for them as long as anybody has them: a driver has its buffers' memory, too.
+pub(crate) struct Memory(DmaMemory);
 
 impl Memory {
     /// So many zeroed pages below `1 << address_bits`.
     pub fn new(pages: usize, address_bits: u32, account: &Ref<Account>) -> Result<Memory, Refused> {
-        account.charge(Resource::DmaPages, pages as u64).map_err(|_| ExceptionCode::BudgetExhausted)?;
-        match DmaMemory::new(pages, address_bits, account) {
-            Ok(memory) => Ok(Memory { memory, account: account.clone() }),
-            Err(error) => {
-                account.refund(Resource::DmaPages, pages as u64);
-                Err(memory(error))
-            }
-        }
+        DmaMemory::new(pages, address_bits, account).map(Memory).map_err(memory)
     }
 
     /// The pages, for mapping.
     pub fn frames(&self) -> &Ref<Frames> {
-        self.memory.frames()
+        self.0.frames()
     }
 
     /// Where a device finds it that nothing translates for.
     pub fn physical(&self) -> u64 {
-        self.memory.address()
+        self.0.address()
     }
 
     /// How many pages.
     pub fn pages(&self) -> usize {
-        self.memory.length() / PAGE_SIZE
+        self.0.length() / PAGE_SIZE
     }
 }
 
 impl Memory {
     /// Eight bytes at an offset that is a multiple of that; `None` outside.
     pub fn word(&self, offset: usize) -> Option<u64> {
-        self.memory.load64(offset).ok()
+        self.0.load64(offset).ok()
     }
 
     /// Writes the same eight bytes everywhere.
     pub fn fill(&self, word: u64) {
-        for offset in (0..self.memory.length()).step_by(size_of::<u64>()) {
+        for offset in (0..self.0.length()).step_by(size_of::<u64>()) {
             // Inside, see the loop.
-            let _ = self.memory.store64(offset, word);
+            let _ = self.0.store64(offset, word);
         }
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        self.account.refund(Resource::DmaPages, self.pages() as u64);
     }
 }
 
@@ -92,44 +76,44 @@ impl Drop for Notes {
 impl Shadow for Memory {
     #[inline]
     fn read16(&self, offset: u32) -> u16 {
-        self.memory.load16(offset as usize).unwrap_or(0)
+        self.0.load16(offset as usize).unwrap_or(0)
     }
 
     #[inline]
     fn read64(&self, offset: u32) -> u64 {
-        self.memory.load64(offset as usize).unwrap_or(0)
+        self.0.load64(offset as usize).unwrap_or(0)
     }
 
     #[inline]
     fn read_pair(&self, offset: u32) -> [u64; 2] {
-        self.memory.load_pair(offset as usize).unwrap_or([0, 0])
+        self.0.load_pair(offset as usize).unwrap_or([0, 0])
     }
 }
 
 impl Real for Memory {
     #[inline]
     fn read16(&self, offset: u32) -> u16 {
-        self.memory.load16(offset as usize).unwrap_or(0)
+        self.0.load16(offset as usize).unwrap_or(0)
     }
 
     #[inline]
     fn read32(&self, offset: u32) -> u32 {
-        self.memory.load32(offset as usize).unwrap_or(0)
+        self.0.load32(offset as usize).unwrap_or(0)
     }
 
     #[inline]
     fn write16(&self, offset: u32, value: u16) {
-        let _ = self.memory.store16(offset as usize, value);
+        let _ = self.0.store16(offset as usize, value);
     }
 
     #[inline]
     fn write64(&self, offset: u32, value: u64) {
-        let _ = self.memory.store64(offset as usize, value);
+        let _ = self.0.store64(offset as usize, value);
     }
 
     #[inline]
     fn write_pair(&self, offset: u32, pair: [u64; 2]) {
-        let _ = self.memory.store_pair(offset as usize, pair);
+        let _ = self.0.store_pair(offset as usize, pair);
     }
 
     #[inline]

@@ -16,12 +16,12 @@ pub struct DmaMemory {
 static NEXT: AtomicU64 = AtomicU64::new(1 << 24);
 
 impl DmaMemory {
-    /// So many zeroed pages, charged to `budget`. There is no memory below 16 MiB.
+    /// So many zeroed pages, charged to `budget` as memory and as DMA pages. There is no memory below 16 MiB.
     pub fn new(pages: usize, address_bits: u32, budget: &Ref<Account>) -> Result<DmaMemory, MemError> {
         if address_bits < 24 {
             return Err(MemError::OutOfMemory);
         }
-        let frames = Frames::contiguous(pages, budget)?;
+        let frames = Frames::for_device(pages, budget)?;
         let length = (pages * capos_abi::PAGE_SIZE) as u64;
         Ok(DmaMemory { frames, address: NEXT.fetch_add(length, Ordering::Relaxed) })
     }

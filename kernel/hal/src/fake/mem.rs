@@ -49,6 +49,7 @@ pub struct Frames {
     pages: usize,
     budget: Option<Ref<Account>>,
     is_device: bool,
+    is_dma: bool,
     label: Label,
     machine: u64,
 }
@@ -66,22 +67,35 @@ impl Frames {
 
     /// `pages` zeroed pages charged to `budget`.
     pub fn zeroed(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
+        Ok(Ref::try_new(Self::charged(pages, budget)?)?)
+    }
+
+    fn charged(pages: usize, budget: &Ref<Account>) -> Result<Frames, MemError> {
         let charge = u64::try_from(pages).map_err(|_| MemError::OutOfMemory)?;
         budget.charge(Resource::MemoryPages, charge).map_err(|_| MemError::BudgetExhausted)?;
         match Self::allocate(pages) {
-            Some(start) => Ok(Ref::try_new(Frames {
+            Some(start) => Ok(Frames {
                 start,
                 pages,
                 budget: Some(budget.clone()),
                 is_device: false,
+                is_dma: false,
                 label: Label::new(),
                 machine: MACHINE.load(SeqCst),
-            })?),
+            }),
             None => {
                 budget.refund(Resource::MemoryPages, charge);
                 Err(MemError::OutOfMemory)
             }
         }
+    }
+
+    /// Like [`Frames::zeroed`], which count as DMA pages as long as anybody has them.
+    pub(super) fn for_device(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
+        let mut frames = Self::charged(pages, budget)?;
+        budget.charge(Resource::DmaPages, pages as u64).map_err(|_| MemError::BudgetExhausted)?;
+        frames.is_dma = true;
+        Ok(Ref::try_new(frames)?)
     }
 
     /// Like [`Frames::zeroed`], physically contiguous.
@@ -98,6 +112,7 @@ impl Frames {
             pages,
             budget: None,
             is_device: false,
+            is_dma: false,
             label: Label::new(),
             machine: MACHINE.load(SeqCst),
         };
@@ -113,6 +128,7 @@ impl Frames {
             pages,
             budget: None,
             is_device: true,
+            is_dma: false,
             label: Label::new(),
             machine: MACHINE.load(SeqCst),
         };
@@ -203,6 +219,9 @@ impl Drop for Frames {
         }
         if let Some(budget) = &self.budget {
             budget.refund(Resource::MemoryPages, self.pages as u64);
+            if self.is_dma {
+                budget.refund(Resource::DmaPages, self.pages as u64);
+            }
         }
     }
 }

@@ -21,9 +21,9 @@ unsafe impl Send for DmaMemory {}
 unsafe impl Sync for DmaMemory {}
 
 impl DmaMemory {
-    /// So many zeroed pages below `1 << address_bits`, charged to `budget`.
+    /// So many zeroed pages below `1 << address_bits`, charged to `budget` as memory and as DMA pages.
     pub fn new(pages: usize, address_bits: u32, budget: &Ref<Account>) -> Result<DmaMemory, MemError> {
-        let frames = Frames::contiguous_below(pages, address_bits, budget)?;
+        let frames = Frames::for_device(pages, address_bits, budget)?;
         let (address, pages) = frames.locate(0).ok_or(MemError::OutOfMemory)?;
         let start = NonNull::new(phys::pointer(address)).ok_or(MemError::OutOfMemory)?;
         Ok(DmaMemory { frames, start, address, length: pages * super::paging::PAGE as usize })

@@ -245,3 +245,21 @@ fn memory_of_who_has_gone_is_scrubbed_before_the_next_has_it() {
     let (buffer, _) = second.buffer(pool, 16);
     assert_eq!(second.bytes(buffer, 8), [0; 8]);
 }
+
+#[test]
+fn who_has_the_memory_of_a_buffer_pays_for_it_when_the_buffer_has_gone() {
+    let world = World::new();
+    plug();
+    let driver = Driver::new(&world);
+    let account = driver.user.process().account.clone();
+    let pool = driver.pool();
+    let (buffer, _) = driver.buffer(pool, 2);
+    let memory = driver
+        .user
+        .call_for_cap(buffer, dma_buffer::INTERFACE_ID, dma_buffer::MEMORY, &Empty)
+        .expect("its own");
+    driver.release(buffer);
+    assert_eq!(account.used(Resource::DmaPages), 2);
+    driver.release(memory);
+    assert_eq!((account.used(Resource::DmaPages), driver.usage(pool)), (0, (0, 0, 0)));
+}

@@ -52,6 +52,8 @@ const BATCH: usize = 32;
 enum Owner {
     /// Frames of the allocator, paid by an account.
     Account(Ref<Account>),
+    /// The same, and they count as DMA pages too.
+    Dma(Ref<Account>),
     /// A boot module: stays for ever, read-only.
     Boot,
     /// Registers of a device: no memory at all, and only to be mapped.
@@ -92,20 +94,21 @@ impl Frames {
         Self::allocate(pages, budget, |frames, pages| frames.take_run(pages))
     }
 
-    /// Like [`Frames::contiguous`], with physical addresses below `1 << address_bits`.
-    pub(super) fn contiguous_below(
+    /// Like [`Frames::contiguous`], with physical addresses below `1 << address_bits`. As long as anybody has them they count as DMA pages.
+    pub(super) fn for_device(
         pages: usize,
         address_bits: u32,
         budget: &Ref<Account>,
     ) -> Result<Ref<Frames>, MemError> {
-        let frames = Self::contiguous(pages, budget)?;
-        // The allocator gave the lowest that there are.
-        let end = frames.locate(0).map_or(u64::MAX, |(address, pages)| address + pages as u64 * PAGE);
-        if end > 1u64.checked_shl(address_bits).unwrap_or(u64::MAX) {
-            Err(MemError::OutOfMemory)
-        } else {
-            Ok(frames)
-        }
+        Self::allocate(pages, budget, |frames, pages| {
+            frames.take_run(pages)?;
+            budget.charge(Resource::DmaPages, pages as u64).map_err(|_| MemError::BudgetExhausted)?;
+            frames.owner = Owner::Dma(budget.clone());
+            // The allocator gave the lowest that there are.
+            let end = frames.locate(0).map_or(u64::MAX, |(address, pages)| address + pages as u64 * PAGE);
+            let is_below = end <= 1u64.checked_shl(address_bits).unwrap_or(u64::MAX);
+            is_below.then_some(()).ok_or(MemError::OutOfMemory)
+        })
     }
 
     fn allocate(
@@ -133,7 +136,7 @@ impl Frames {
         if outcome.is_err() || pages == 0 {
             // What was taken goes back by dropping; the rest of the charge has no frames to stand for.
             budget.refund(Resource::MemoryPages, (pages - frames.pages) as u64);
-            return Err(MemError::OutOfMemory);
+            return Err(outcome.err().unwrap_or(MemError::OutOfMemory));
         }
         frames.each_extent(|address, pages| phys::zero(address, pages as u64));
         Ok(frames)
@@ -399,7 +402,11 @@ impl Frames {
     /// Gives some of the frames back, as nobody else has them: as many as `left` allows for, of which each piece of memory takes up one and
     /// each [`LARGE_PAGES`] of it another. False when there are more.
     pub fn give_back_some(&mut self, left: &mut u32) -> bool {
-        let Owner::Account(account) = &self.owner else { return true };
+        let (account, is_dma) = match &self.owner {
+            Owner::Account(account) => (account, false),
+            Owner::Dma(account) => (account, true),
+            Owner::Boot | Owner::Device => return true,
+        };
         while let Some(last) = self.extents.last() {
             if *left == 0 {
                 return false;
@@ -408,6 +415,9 @@ impl Frames {
             let (address, pages) = (last.address + (page - last.page) as u64 * PAGE, self.pages - page);
             free(address, pages);
             account.refund(Resource::MemoryPages, pages as u64);
+            if is_dma {
+                account.refund(Resource::DmaPages, pages as u64);
+            }
             if page == last.page {
                 self.extents.pop();
             }
