@@ -48,9 +48,9 @@ interface DeviceManager $Capos.kernelHosted {
   # Looks once more at a function that is draining. True when it is free now.
 
   demandIommu @4 ();
-  # From now on, until the machine is started anew, no function reaches memory but through an IOMMU. One that goes past it, or behind which
-  # interrupts can be forged, does not count (`claim` and `Device.start` answer `denied`). One that is yet to be seen translating for a function
-  # does, until the function's driver says that it does not; what the device is told meanwhile is the kernel's to say.
+  # From now on, until the machine is started anew, no function reaches memory but through an IOMMU. For one that goes past it `claim` and
+  # `Device.start` answer `denied`. An IOMMU that is yet to be seen translating for a function counts, until the function's driver says that it
+  # does not; what the device is told meanwhile is the kernel's to say.
 
   attend @5 (cursor :UInt32) -> (changed :Bool, next :UInt32);
   # Looks at the first slot of PCI Express where devices come and go, whose port is at or after `cursor`, and does the next step of what is

@@ -40,7 +40,7 @@ pub enum Trust {
 /// How what a driver writes becomes what the device reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Backend {
-    /// The kernel translates descriptors to physical addresses.
+    /// The kernel translates descriptors to physical addresses. An IOMMU that there is shows the device nothing else.
     Bounce,
     /// The kernel translates descriptors to addresses that an IOMMU is to translate.
     Unproven,
@@ -71,14 +71,17 @@ pub struct Record {
     generation: u32,
     owner: u64,
     trust: Trust,
+    /// Whether its driver may name addresses once the IOMMU was seen to translate.
+    may_be_direct: bool,
     backend: Backend,
     /// What came from it, in this generation.
     pub books: Books,
 }
 
 impl Record {
-    /// A function that nobody has. `trust` says whether there is an IOMMU for it.
-    pub const fn new(trust: Trust) -> Self {
+    /// A function that nobody has. `trust` says whether there is an IOMMU for it, `may_be_direct` whether its driver may name addresses once that
+    /// was seen to translate: else the kernel goes on with it, and the IOMMU shows the device nothing else.
+    pub const fn new(trust: Trust, may_be_direct: bool) -> Self {
         Record {
             phase: Phase::Free,
             // As the firmware left it, it may do anything once it may reach memory.
@@ -86,6 +89,7 @@ impl Record {
             generation: 0,
             owner: 0,
             trust,
+            may_be_direct,
             backend: Backend::Bounce,
             books: Books::new(),
         }
@@ -138,9 +142,9 @@ impl Record {
         self.quiet = false;
         self.books = Books::new();
         self.backend = match self.trust {
-            Trust::Nothing => Backend::Bounce,
             Trust::Unproven => Backend::Unproven,
-            Trust::Proven => Backend::Direct,
+            Trust::Proven if self.may_be_direct => Backend::Direct,
+            Trust::Nothing | Trust::Proven => Backend::Bounce,
         };
     }
 
@@ -221,6 +225,11 @@ impl Record {
     pub fn bypass(&mut self) {
         self.distrust();
         self.backend = Backend::Bounce;
+    }
+
+    /// Whether an IOMMU keeps it to what it was given, as far as that was looked at.
+    pub fn is_held(&self) -> bool {
+        self.backend != Backend::Bounce || self.trust == Trust::Proven
     }
 
     /// Whether an IOMMU was seen to translate for it.

@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 #[test]
 fn a_function_may_reach_memory_only_when_it_was_claimed_and_seen_to_be_quiet() {
-    let mut record = Record::new(Trust::Nothing);
+    let mut record = Record::new(Trust::Nothing, true);
     assert_eq!(record.start(), Err(Refusal::NotClaimed));
     assert_eq!(record.claim(7), Ok(()));
     assert_eq!((record.phase(), record.owner(), record.start()), (Phase::Claimed, 7, Err(Refusal::NotQuiet)));
@@ -15,7 +15,7 @@ fn a_function_may_reach_memory_only_when_it_was_claimed_and_seen_to_be_quiet() {
 
 #[test]
 fn a_reset_makes_everything_older_stale_and_needs_quiet_anew() {
-    let mut record = Record::new(Trust::Nothing);
+    let mut record = Record::new(Trust::Nothing, true);
     record.claim(7).unwrap();
     record.settled();
     record.start().unwrap();
@@ -29,7 +29,7 @@ fn a_reset_makes_everything_older_stale_and_needs_quiet_anew() {
 
 #[test]
 fn what_was_given_up_and_is_not_quiet_is_nobodys_until_it_is() {
-    let mut record = Record::new(Trust::Nothing);
+    let mut record = Record::new(Trust::Nothing, true);
     record.claim(7).unwrap();
     let old = record.generation();
     record.give_up(false);
@@ -47,7 +47,7 @@ fn what_was_given_up_and_is_not_quiet_is_nobodys_until_it_is() {
 
 #[test]
 fn what_is_gone_stays_gone() {
-    let mut record = Record::new(Trust::Proven);
+    let mut record = Record::new(Trust::Proven, true);
     record.claim(7).unwrap();
     let old = record.generation();
     record.vanish();
@@ -65,7 +65,7 @@ fn what_is_gone_stays_gone() {
 
 #[test]
 fn a_proof_counts_from_the_next_generation_on() {
-    let mut record = Record::new(Trust::Unproven);
+    let mut record = Record::new(Trust::Unproven, true);
     record.claim(7).unwrap();
     assert_eq!(record.backend(), Backend::Unproven);
     record.proven();
@@ -80,12 +80,28 @@ fn a_proof_counts_from_the_next_generation_on() {
     assert_eq!(record.backend(), Backend::Direct);
     record.reset().unwrap();
     assert_eq!(record.backend(), Backend::Bounce);
-    let mut other = Record::new(Trust::Unproven);
+    let mut other = Record::new(Trust::Unproven, true);
     other.claim(7).unwrap();
     other.bypass();
     assert_eq!(other.backend(), Backend::Bounce);
     record.proven();
-    assert_eq!((record.trust(), Record::new(Trust::Nothing).backend()), (Trust::Nothing, Backend::Bounce));
+    assert_eq!(
+        (record.trust(), Record::new(Trust::Nothing, true).backend()),
+        (Trust::Nothing, Backend::Bounce)
+    );
+}
+
+#[test]
+fn where_no_driver_may_name_addresses_a_proof_leaves_the_kernel_at_it() {
+    let mut record = Record::new(Trust::Unproven, false);
+    record.claim(7).unwrap();
+    assert_eq!((record.backend(), record.is_held()), (Backend::Unproven, true));
+    record.proven();
+    record.reset().unwrap();
+    assert_eq!((record.backend(), record.is_held()), (Backend::Bounce, true));
+    record.distrust();
+    record.reset().unwrap();
+    assert_eq!((record.backend(), record.is_held()), (Backend::Bounce, false));
 }
 
 #[test]
@@ -117,7 +133,7 @@ proptest! {
     /// Whatever is done, a function reaches memory only while somebody has it, and never with an older generation's things.
     #[test]
     fn only_who_has_it_runs_it(steps in prop::collection::vec((any::<u8>(), any::<bool>()), 0..100)) {
-        let mut record = Record::new(Trust::Unproven);
+        let mut record = Record::new(Trust::Unproven, true);
         let mut old = Vec::new();
         for (step, flag) in steps {
             let before = record.generation();

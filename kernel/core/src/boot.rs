@@ -16,6 +16,7 @@ use crate::cap::system_info::SystemInfo;
 use crate::cap::timer::Timer;
 use crate::cap::wall_clock::WallClock;
 use crate::cap::{Object, interface_id};
+use crate::device::demand;
 use crate::log;
 use crate::task::create::{self, CreateError, Limits, Payer};
 use crate::task::process::{Name, Process};
@@ -79,6 +80,13 @@ pub(crate) fn start() -> Result<(), BootError> {
     }
     if option("nmi") == Some("panic") {
         panic::report_nmi();
+    }
+    let trusted = option("interrupts") == Some("trusted");
+    demand::trust_interrupts(trusted);
+    if trusted {
+        log::info(format_args!(
+            "interrupts of devices behind an IOMMU are trusted, as the command line says"
+        ));
     }
     let check = option("locks") == Some("check");
     order::decide(check);

@@ -4,7 +4,6 @@ use crate::kernel::Kernel;
 use alloc::format;
 use alloc::string::String;
 use rt::generated::SystemInfoClient;
-use rt::schema::system_info::IommuInterrupts;
 use rt::{CallError, ExceptionCode, log};
 
 /// Has the kernel keep devices from memory but through an IOMMU, before anybody can have one, and says what that means on this machine.
@@ -31,15 +30,6 @@ async fn missing(system: &SystemInfoClient) -> Result<Option<String>, CallError>
         };
         if unit.state != "on" {
             return Ok(Some(format!("that of this machine is not used ({})", unit.state)));
-        }
-        match unit.interrupts {
-            IommuInterrupts::Proven => {}
-            IommuInterrupts::Forgeable => {
-                return Ok(Some(String::from("a device can forge interrupts past that of this machine")));
-            }
-            IommuInterrupts::Unproven => {
-                return Ok(Some(String::from("that of this machine was not seen to keep interrupts off")));
-            }
         }
     }
     Ok(None)

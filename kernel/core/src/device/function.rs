@@ -12,7 +12,7 @@ use capos_ledger::{Backend, Event, Phase, Record, Trust};
 use capos_pci::{change_command, command};
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
-use kernel_hal::{IommuInterrupts, iommu, pci};
+use kernel_hal::{iommu, pci};
 
 /// Registers that are mapped in some process.
 pub(crate) struct Mapping {
@@ -46,12 +46,10 @@ pub(crate) struct Function {
 impl Function {
     /// One that nobody has.
     pub fn new(pci: capos_pci::Function) -> Self {
-        // One behind which interrupts can be forged keeps devices from memory, but nobody may name addresses to them.
-        let served = iommu::serves(pci.address.number()) && iommu::interrupts() == IommuInterrupts::Proven;
-        let trust = if served { Trust::Unproven } else { Trust::Nothing };
+        let trust = if iommu::serves(pci.address.number()) { Trust::Unproven } else { Trust::Nothing };
         let state = State {
             driver: 0,
-            record: Record::new(trust),
+            record: Record::new(trust, demand::drivers_may_name_addresses()),
             class: None,
             windows: Vec::new(),
             mappings: Vec::new(),
@@ -112,7 +110,7 @@ impl Function {
         if !class::obeys_iommu(&class, &windows) {
             record.bypass();
         }
-        demand::may_be_claimed(&class, record.backend())?;
+        demand::may_be_claimed(&class, record)?;
         Ok((windows, class))
     }
 
@@ -123,7 +121,7 @@ impl Function {
             return Ok(());
         }
         let class = state.class.as_ref().ok_or(ExceptionCode::Disconnected)?;
-        demand::may_start(class, state.backend())?;
+        demand::may_start(class, &state.record)?;
         self.settle_some(&mut state)?;
         state.record.start().map_err(refusal)?;
         change_command(&pci::Access, self.pci.address, 0, command::BUS_MASTER);

@@ -14,7 +14,6 @@ type Page = (u32, u64, u64, usize, bool);
 
 struct Unit {
     present: bool,
-    forgeable: bool,
     answers: bool,
     attached: Vec<u32>,
     pages: Vec<Page>,
@@ -25,7 +24,6 @@ struct Unit {
 
 static UNIT: Mutex<Unit> = Mutex::new(Unit {
     present: false,
-    forgeable: false,
     answers: true,
     attached: Vec::new(),
     pages: Vec::new(),
@@ -42,7 +40,6 @@ pub(super) fn reset() {
     with(|unit| {
         *unit = Unit {
             present: false,
-            forgeable: false,
             answers: true,
             attached: Vec::new(),
             pages: Vec::new(),
@@ -56,16 +53,6 @@ pub(super) fn reset() {
 /// From now on there is one.
 pub fn install() {
     with(|unit| unit.present = true);
-}
-
-/// From now on interrupts can be forged behind it.
-pub fn let_interrupts_pass() {
-    with(|unit| unit.forgeable = true);
-}
-
-/// Whether interrupts are kept to those who have them.
-pub fn interrupts() -> IommuInterrupts {
-    if with(|unit| unit.forgeable) { IommuInterrupts::Forgeable } else { IommuInterrupts::Proven }
 }
 
 /// From now on it does not do what it is told.
@@ -102,7 +89,7 @@ pub fn info(index: usize) -> Option<IommuInfo> {
         (unit.present && index == 0).then_some(IommuInfo {
             kind: IommuKind::Intel,
             unusable: None,
-            interrupts: if unit.forgeable { IommuInterrupts::Forgeable } else { IommuInterrupts::Proven },
+            interrupts: IommuInterrupts::Proven,
             bits: 39,
             answers: unit.answers,
             faults: unit.count,

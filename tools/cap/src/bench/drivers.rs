@@ -65,8 +65,9 @@ fn restart() -> Result<SubCase, Failure> {
 }
 
 fn direct() -> Result<SubCase, Failure> {
+    let trusted = PROBE.replace("[system]\n", "[system]\ncommand_line = 'interrupts=trusted'\n");
     let only = "[system.services.probe-bench]\nargs = ['--only=dma.publish']\n";
-    case("bench-direct", &format!("{PROBE}{only}{MACHINE}{DIRECT}"))
+    case("bench-direct", &format!("{trusted}{only}{MACHINE}{DIRECT}"))
 }
 
 /// Lines of the sources in a folder, apart from tests and what is empty.

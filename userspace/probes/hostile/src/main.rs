@@ -53,6 +53,7 @@ fn set_up(env: &mut Env, seed: u64) -> Result<Stage, EnvError> {
         keeper: Keeper::new(env)?,
         history: env.client("history")?,
         seed,
+        left_out: text(env, "leave-out").filter(|name| !name.is_empty()),
         direct: [false; 2],
         played: Cell::new(0),
         kept: RefCell::default(),

@@ -70,7 +70,9 @@ fn writes(stage: &Stage, (): ()) -> Result<String, CallError> {
     // The same numbers as ours are theirs in their domain.
     let theirs: Vec<_> = (0..4).map_while(|_| other.allocate(1).ok()).collect();
     let last = theirs.last().map_or(0, |buffer| buffer.token());
-    for place in PLACES.into_iter().chain([last]) {
+    // Who leaves the one row out where an IOMMU does nothing about it, leaves it out here.
+    let all = PLACES.into_iter().filter(|place| stage.left_out.is_none() || *place != 0xfee0_0000);
+    for place in all.chain([last]) {
         copy(stage, &window, [PLACE, place, BAIT, TO_MEMORY])?;
     }
     let reached = theirs.iter().any(|buffer| !buffer.is_clear());

@@ -27,6 +27,8 @@ pub struct Stage {
     pub keeper: Keeper,
     pub history: HardwareAuditLogClient,
     pub seed: u64,
+    /// A row that this machine does not survive.
+    pub left_out: Option<&'static str>,
     /// Whether drivers of `edu` and of virtio devices name addresses themselves, behind an IOMMU that was seen to translate.
     pub direct: [bool; 2],
     /// Rows so far.
@@ -133,7 +135,7 @@ impl Stage {
         direct: bool,
         set_up: impl Fn() -> Result<D, CallError>,
     ) -> Result<(), CallError> {
-        for row in rows {
+        for row in rows.iter().filter(|row| self.left_out != Some(row.name)) {
             let found = (row.play)(self, set_up()?)?;
             let wanted = if direct { row.direct.unwrap_or(row.wanted) } else { row.wanted };
             self.judge(row.name, &found, wanted)?;

@@ -121,9 +121,9 @@ impl DeviceManagerClient {
         ask(&self.cap, AUDIT, &params, audit_results)
     }
 
-    /// From now on, until the machine is started anew, no function reaches memory but through an IOMMU. One that goes past it, or behind which
-    /// interrupts can be forged, does not count (`claim` and `Device.start` answer `denied`). One that is yet to be seen translating for a function
-    /// does, until the function's driver says that it does not; what the device is told meanwhile is the kernel's to say.
+    /// From now on, until the machine is started anew, no function reaches memory but through an IOMMU. For one that goes past it `claim` and
+    /// `Device.start` answer `denied`. An IOMMU that is yet to be seen translating for a function counts, until the function's driver says that it
+    /// does not; what the device is told meanwhile is the kernel's to say.
     pub async fn demand_iommu(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, DEMAND_IOMMU, &Empty, &[]).await?;
         Ok(empty_results(reply.bytes())?)

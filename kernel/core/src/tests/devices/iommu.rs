@@ -6,6 +6,7 @@ use super::{
 use crate::cap::Object;
 use crate::cap::device_manager::DeviceManager;
 use crate::device::audit;
+use crate::device::demand;
 use crate::device::{history, registry};
 use crate::task::end;
 use crate::task::process::Status;
@@ -33,8 +34,14 @@ impl Driver {
 
 /// A driver whose device was seen to go through the IOMMU.
 fn proven(world: &World) -> (std::sync::Arc<super::Edu>, Driver) {
+    seen(world, true)
+}
+
+/// The same; whether somebody answers for interrupts.
+fn seen(world: &World, trusted: bool) -> (std::sync::Arc<super::Edu>, Driver) {
     iommu::install();
     let edu = plug();
+    demand::trust_interrupts(trusted);
     let driver = Driver::new(world);
     let pool = driver.pool();
     driver.proof(pool).expect("there is something to be proven");
@@ -133,12 +140,9 @@ fn a_device_that_says_that_it_goes_past_the_iommu_is_believed() {
 }
 
 #[test]
-fn where_interrupts_can_be_forged_no_driver_names_addresses_to_its_device() {
+fn where_nobody_answers_for_interrupts_no_driver_names_addresses_to_its_device() {
     let world = World::new();
-    iommu::install();
-    iommu::let_interrupts_pass();
-    let edu = plug();
-    let driver = Driver::new(&world);
+    let (edu, driver) = seen(&world, false);
     assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
     let pool = driver.pool();
     let (buffer, token) = driver.buffer(pool, 2);
@@ -225,15 +229,24 @@ fn where_an_iommu_is_demanded_and_none_counts_nobody_has_a_device_that_reaches_m
     assert_eq!(exception(claim(&user, "edu")), ExceptionCode::Denied);
     assert!(!is_master() && entry(&user).state == DeviceState::Free);
     claim(&user, "plain").expect("it reaches none");
-    // Where interrupts can be forged, and for one that goes past it, it is as if there were none.
+    // For one that goes past it, it is as if there were none.
     iommu::install();
-    iommu::let_interrupts_pass();
-    plug();
-    demand(&world);
-    assert_eq!(exception(claim(&user, "edu")), ExceptionCode::Denied);
     plug_legacy();
     demand(&world);
     assert_eq!(exception(claim(&user, "virtio")), ExceptionCode::Denied);
+}
+
+#[test]
+fn what_an_iommu_holds_counts_also_where_the_kernel_goes_on_translating() {
+    let world = World::new();
+    let (_, driver) = seen(&world, false);
+    demand(&world);
+    driver.call(device::START).expect("it was seen");
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
+    iommu::fall_silent();
+    driver.pool();
+    driver.reset().expect("claimed");
+    assert_eq!(exception(driver.call(device::START)), ExceptionCode::Denied);
 }
 
 #[test]

@@ -156,7 +156,7 @@ pub fn info(index: usize) -> Option<IommuInfo> {
 }
 
 /// Whether interrupts are kept to those who have them, as far as that could be tried.
-pub fn interrupts() -> IommuInterrupts {
+fn interrupts() -> IommuInterrupts {
     INTERRUPTS.get().copied().unwrap_or(IommuInterrupts::Unproven)
 }
 
