@@ -58,6 +58,8 @@ pub enum VmError {
     NotFound,
     /// The memory may not be mapped in that way.
     Denied,
+    /// What it was to be mapped by is over.
+    Withdrawn,
     /// The machine has no memory left.
     OutOfMemory,
     /// The budget has none left.

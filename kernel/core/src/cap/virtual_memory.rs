@@ -150,6 +150,7 @@ pub(crate) fn exception(error: VmError) -> ExceptionCode {
         VmError::Exists => ExceptionCode::Exists,
         VmError::NotFound => ExceptionCode::NotFound,
         VmError::Denied => ExceptionCode::Denied,
+        VmError::Withdrawn => ExceptionCode::Disconnected,
         VmError::OutOfMemory => ExceptionCode::OutOfMemory,
         VmError::BudgetExhausted => ExceptionCode::BudgetExhausted,
     }

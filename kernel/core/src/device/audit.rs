@@ -106,7 +106,7 @@ fn mappings(function: &Function) -> (u32, bool) {
 }
 
 fn has_lease(function: &Function, lease: u64) -> bool {
-    function.lock().mappings.iter().any(|mapping| mapping.lease == lease)
+    function.lock().mappings.iter().any(|mapping| mapping.lease.number() == lease)
 }
 
 fn anybody_has(lease: u64) -> bool {

@@ -10,6 +10,7 @@ use capos_abi::ExceptionCode;
 use capos_dma::class::Class;
 use capos_ledger::{Backend, Event, Phase, Record, Trust};
 use capos_pci::{change_command, command};
+use kernel_hal::lease::Lease;
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
 use kernel_hal::{iommu, pci};
@@ -17,8 +18,8 @@ use kernel_hal::{iommu, pci};
 /// Registers that are mapped in some process.
 pub(crate) struct Mapping {
     pub process: u64,
-    /// The number of the lease that they hang by.
-    pub lease: u64,
+    /// What they hang by.
+    pub lease: Ref<Lease>,
 }
 
 /// What is known of a function, and what came from it.

@@ -37,6 +37,8 @@ pub(super) fn quiesce(function: &Function, state: &mut State) -> Taken {
         state.record.distrust();
         function.note(Event::NoAnswer, state, 0);
     }
+    // Who was promised registers and has not mapped them yet is refused: nobody maps what is somebody else's by then.
+    state.mappings.iter().for_each(|mapping| mapping.lease.end());
     let mut kept = state.kept.take();
     if quiet {
         dma.iter_mut().chain(&mut kept).for_each(Dma::abandon);
@@ -81,7 +83,7 @@ impl Taken {
         for mapping in &self.mappings {
             // Who is not in the registry has been taken apart.
             if let Some(process) = registry::find(mapping.process) {
-                while process.space.withdraw(mapping.lease) {}
+                while process.space.withdraw(mapping.lease.number()) {}
             }
         }
         self.lines.iter().for_each(|line| line.cut());

@@ -13,8 +13,16 @@ use capos_ledger::Event;
 use capos_pci::{Bar, Function as Pci, Space};
 use core::ops::Range;
 use kernel_hal::device::Registers;
+use kernel_hal::lease::Lease;
 use kernel_hal::sync::Ref;
 use kernel_hal::{MemError, PagesError, Protection, Width, mem::Frames};
+
+/// Registers that are about to be mapped.
+pub(crate) struct Lent {
+    pub frames: Ref<Frames>,
+    /// What they hang by, until they are taken back.
+    pub lease: Ref<Lease>,
+}
 
 /// Pieces of one function's registers that are mapped at a time.
 const MAPPINGS_MAX: usize = 64;
@@ -234,27 +242,34 @@ impl Function {
     ) -> Result<u64, Refused> {
         let pages = whole_pages(size).ok_or(ExceptionCode::InvalidArgument)?;
         self.prune_mappings(generation)?;
-        let lease = Ref::try_new(leases::of_registers()).map_err(|_| ExceptionCode::OutOfMemory)?;
-        let frames = {
-            let mut state = self.of(generation)?;
-            let way = backend(state.backend());
-            let window = state.window(bar).ok_or(ExceptionCode::NotFound)?;
-            let frames = window.pages(way, offset, pages, writable)?;
-            state.mappings.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
-            let mapping = Mapping { process: process.id, lease: lease.number() };
-            state.mappings.push(mapping);
-            frames
-        };
-        let number = lease.number();
+        let lent = self.lend(generation, bar, (offset, pages), writable, process.id)?;
         let protection = if writable { Protection::ReadWrite } else { Protection::Read };
-        let mapped = process.space.map(&frames, 0, pages, protection, writable, Some(lease));
-        // It may have been taken back meanwhile: then what was mapped too late goes at once.
-        let stale = self.of(generation).is_err();
-        if stale || mapped.is_err() {
-            while process.space.withdraw(number) {}
-            self.forget_mapping(generation, number);
-        }
-        if stale { Err(ExceptionCode::Disconnected) } else { mapped.map_err(virtual_memory::exception) }
+        // It may have been taken back meanwhile: then its lease is over, and nothing is mapped by it.
+        let mapped =
+            process.space.map(&lent.frames, 0, pages, protection, writable, Some(lent.lease.clone()));
+        mapped.map_err(|error| {
+            self.forget_mapping(generation, lent.lease.number());
+            virtual_memory::exception(error)
+        })
+    }
+
+    /// Promises process number `process` pages of registers, and writes it down.
+    pub fn lend(
+        &self,
+        generation: u32,
+        bar: u8,
+        (offset, pages): (u64, usize),
+        writable: bool,
+        process: u64,
+    ) -> Result<Lent, Refused> {
+        let lease = Ref::try_new(leases::of_registers()).map_err(|_| ExceptionCode::OutOfMemory)?;
+        let mut state = self.of(generation)?;
+        let way = backend(state.backend());
+        let window = state.window(bar).ok_or(ExceptionCode::NotFound)?;
+        let frames = window.pages(way, offset, pages, writable)?;
+        state.mappings.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
+        state.mappings.push(Mapping { process, lease: lease.clone() });
+        Ok(Lent { frames, lease })
     }
 
     /// Forgets those that their processes have taken out themselves, when there are many.
@@ -266,7 +281,7 @@ impl Function {
                 return Ok(());
             }
             for (place, mapping) in known.iter_mut().zip(&state.mappings) {
-                *place = (mapping.process, mapping.lease);
+                *place = (mapping.process, mapping.lease.number());
             }
         }
         // With nothing locked: the memory of the processes is looked at.
@@ -278,13 +293,13 @@ impl Function {
         };
         let gone = known.map(|mapping| if is_there(&mapping) { 0 } else { mapping.1 });
         let mut state = self.of(generation)?;
-        state.mappings.retain(|mapping| !gone.contains(&mapping.lease));
+        state.mappings.retain(|mapping| !gone.contains(&mapping.lease.number()));
         if state.mappings.len() < MAPPINGS_MAX { Ok(()) } else { Err(ExceptionCode::BudgetExhausted) }
     }
 
     fn forget_mapping(&self, generation: u32, lease: u64) {
         if let Ok(mut state) = self.of(generation) {
-            state.mappings.retain(|mapping| mapping.lease != lease);
+            state.mappings.retain(|mapping| mapping.lease.number() != lease);
         }
     }
 

@@ -74,9 +74,11 @@ impl From<VmError> for CreateError {
         match error {
             VmError::OutOfMemory => CreateError::OutOfMemory,
             VmError::BudgetExhausted => CreateError::BudgetExhausted,
-            VmError::InvalidArgument | VmError::Exists | VmError::NotFound | VmError::Denied => {
-                CreateError::InvalidArgument
-            }
+            VmError::InvalidArgument
+            | VmError::Exists
+            | VmError::NotFound
+            | VmError::Denied
+            | VmError::Withdrawn => CreateError::InvalidArgument,
         }
     }
 }

@@ -118,6 +118,9 @@ impl AddressSpace {
     ) -> Result<u64, VmError> {
         Self::inside(frames, first, pages)?;
         Self::allowed(frames, protection, writable)?;
+        if lease.as_ref().is_some_and(|lease| lease.is_over()) {
+            return Err(VmError::Withdrawn);
+        }
         let start = self.pick(pages)?;
         self.insert(
             (start, pages),

@@ -1,10 +1,13 @@
 //! Registers: by calls, in batches, and mapped.
 
 use super::{Driver, World, exception, plug};
+use crate::device::registry;
+use crate::device::windows::Lent;
 use capos_abi::ExceptionCode;
 use capos_schema::device_mmio::{self, BatchParams, InfoResults, MapParams, MapResults};
 use capos_schema::{Decode, Empty};
 use capos_schema::{device, io_port};
+use kernel_hal::{Protection, VmError};
 use std::vec::Vec;
 
 fn access(offset: u32, width: u8, write: Option<u64>) -> [u8; 16] {
@@ -130,6 +133,33 @@ fn pages_are_mapped_only_if_all_in_them_may_be_had_and_until_a_reset() {
     let refused: Result<MapResults, _> =
         driver.user.call(window, device_mmio::INTERFACE_ID, device_mmio::MAP, &params);
     assert_eq!(exception(refused), ExceptionCode::Denied);
+}
+
+#[test]
+fn registers_that_were_promised_before_they_were_taken_back_are_not_mapped_afterwards() {
+    let world = World::new();
+    super::plug();
+    let user = world.start("driver");
+    let device = super::claim(&user, "plain").expect("free");
+    let driver = Driver { user, device };
+    let function = registry::find(super::AT).expect("memory");
+    let generation = function.lock().record.generation();
+    let id = driver.user.process().id;
+    let lend = || function.lend(generation, 0, (0, 1), true, id);
+    let (early, late) = (lend().expect("its own"), lend().expect("its own"));
+    let space = &driver.user.process().space;
+    let before = space.mapped_pages();
+    let map =
+        |lent: &Lent| space.map(&lent.frames, 0, 1, Protection::ReadWrite, true, Some(lent.lease.clone()));
+    map(&early).expect("nobody took it back");
+    // Another one has the device when the second page is to be mapped.
+    driver.release(device);
+    let next = world.start("next");
+    super::claim(&next, "plain").expect("free");
+    assert_eq!(space.mapped_pages(), before, "what was there is taken away");
+    assert_eq!(map(&late), Err(VmError::Withdrawn));
+    assert_eq!(map(&early), Err(VmError::Withdrawn));
+    assert_eq!(space.mapped_pages(), before);
 }
 
 #[test]

@@ -243,6 +243,9 @@ impl AddressSpace {
         inside(frames, first, pages)?;
         let object = Memory { lease, ..Memory::facet(frames, writable, protection)? };
         let inner = &mut *self.inner.lock();
+        if object.lease.as_ref().is_some_and(|lease| lease.is_over()) {
+            return Err(VmError::Withdrawn);
+        }
         inner.can_grow()?;
         let placement = inner.regions.placement(pages, first)?;
         let backing = Backing { object, first };
