@@ -1,0 +1,151 @@
+//! Stands in for those rooms of the real machine that `x86/iommu` asks, so that what that room tells a unit is tested on the host: memory is the
+//! host's, and behind the window to registers is a unit that writes down what it is told.
+
+mod iommu;
+mod unit;
+
+/// Time goes on whenever somebody looks.
+pub mod time {
+    use core::cell::Cell;
+    use std::thread_local;
+
+    thread_local! {
+        static NOW: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// A millisecond later than the last time.
+    pub fn now_ns() -> u64 {
+        NOW.replace(NOW.get() + 1_000_000)
+    }
+}
+
+/// Processors: their ids are their numbers.
+pub mod cpu {
+    /// The id of a processor.
+    pub fn apic_id(cpu: usize) -> u32 {
+        u32::try_from(cpu).expect("few processors")
+    }
+}
+
+/// Vectors that the room knows.
+pub mod traps {
+    /// As on the machine.
+    pub mod vectors {
+        /// Faults.
+        pub const IOMMU: u8 = 0xf3;
+    }
+}
+
+/// Windows to registers.
+pub mod paging {
+    /// Bytes of a page.
+    pub const PAGE: u64 = 4096;
+
+    /// All windows show the one unit that the test's thread has.
+    pub mod mmio {
+        use crate::x86::unit;
+
+        /// Its registers.
+        #[derive(Clone, Copy)]
+        pub struct Window;
+
+        impl Window {
+            /// Reads 32 bits.
+            pub fn read32(&self, register: usize) -> u32 {
+                unit::read(register) as u32
+            }
+
+            /// Reads 64 bits.
+            pub fn read64(&self, register: usize) -> u64 {
+                unit::read(register)
+            }
+
+            /// Writes 32 bits.
+            pub fn write32(&self, register: usize, value: u32) {
+                unit::write(register, u64::from(value));
+            }
+
+            /// Writes 64 bits.
+            pub fn write64(&self, register: usize, value: u64) {
+                unit::write(register, value);
+            }
+        }
+
+        /// A window.
+        pub fn map(_address: u64, _length: usize) -> Window {
+            Window
+        }
+    }
+}
+
+/// Memory: physical addresses are the host's.
+pub mod mem {
+    use super::paging::PAGE;
+
+    /// What a device is given: pieces that are not side by side.
+    pub struct Frames(pub alloc::vec::Vec<u64>);
+
+    impl Frames {
+        /// Never registers.
+        pub fn is_device(&self) -> bool {
+            false
+        }
+
+        /// Never a boot module.
+        pub fn is_read_only(&self) -> bool {
+            false
+        }
+
+        /// How many pages.
+        pub fn pages(&self) -> usize {
+            self.0.len()
+        }
+
+        /// Where a page is, and how many follow.
+        pub fn locate(&self, page: usize) -> Option<(u64, usize)> {
+            Some((*self.0.get(page)?, 1))
+        }
+    }
+
+    /// Frames.
+    pub mod phys {
+        use super::PAGE;
+        use core::ptr;
+        use std::alloc::{Layout, alloc_zeroed};
+
+        /// Where memory is.
+        pub fn pointer(address: u64) -> *mut u8 {
+            ptr::with_exposed_provenance_mut(usize::try_from(address).expect("64 bits"))
+        }
+
+        /// A page of zeroes. Units may remember it: it is never given back.
+        pub fn kernel_frame() -> Option<u64> {
+            kernel_run(1)
+        }
+
+        /// Stays.
+        pub fn give_back_kernel_frame(_frame: u64) {}
+
+        /// Pages side by side.
+        pub fn kernel_run(pages: usize) -> Option<u64> {
+            let layout = Layout::from_size_align(pages * PAGE as usize, PAGE as usize).ok()?;
+            // SAFETY: the layout is not of size zero.
+            let start = unsafe { alloc_zeroed(layout) };
+            (!start.is_null()).then(|| start.expose_provenance() as u64)
+        }
+
+        /// They are made of zeroes.
+        pub fn zero(_address: u64, _pages: u64) {}
+    }
+
+    /// Frames for tables.
+    pub mod cache {
+        /// One.
+        pub fn take() -> Option<u64> {
+            super::phys::kernel_frame()
+        }
+
+        /// Stays.
+        pub fn give_back(_frame: u64) {}
+    }
+}
