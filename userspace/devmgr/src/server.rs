@@ -3,8 +3,11 @@
 use crate::choice::{self, Choice};
 use crate::wanted::AllWanted;
 use alloc::collections::BTreeSet;
+use alloc::format;
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
+use capos_pci::Address;
 use core::cell::RefCell;
 use kit::service::{Handler, export_of};
 use rt::generated::device_claim::{DeviceClaimServer, serve_device_claim};
@@ -104,12 +107,13 @@ impl Server {
 
     /// Why one that was free is not to be had. Somebody has to know: it is not the driver's fault.
     fn why(&self, driver: &str, address: u32, policy: &str, error: CallError) -> Exception {
+        let place = Address::new(address).map_or_else(String::new, |address| format!("{address}"));
         if error.exception() == Some(ExceptionCode::Denied) {
             log::error(format_args!(
-                "{driver} can not have function {address:#x}: the manifest demands an IOMMU, and none is known to hold the device"
+                "{driver} cannot have {place}: the manifest demands an IOMMU, and none is known to hold the device"
             ));
         } else {
-            log::warn(format_args!("{driver} can not have function {address:#x} as `{policy}`: {error}"));
+            log::warn(format_args!("{driver} cannot have {place} as `{policy}`: {error}"));
         }
         refused(error)
     }

@@ -132,10 +132,13 @@ impl Hand {
         let pattern = Regex::new(pattern).map_err(|error| error.to_string())?;
         let log = state.logs.join("serial.log");
         let from = if line.is_some() { fs::read(&log).map_or(0, |bytes| bytes.len()) } else { 0 };
-        // Held until the answer is seen: the port takes one client at a time.
-        let _serial = line.map(|line| type_line(&state, line)).transpose()?;
+        // Held until the answer is seen: the port takes one client at a time. And read, or it would take no more of the machine's.
+        let mut serial = line.map(|line| type_line(&state, line)).transpose()?;
         let start = Instant::now();
         loop {
+            if let Some(serial) = &mut serial {
+                drain(serial);
+            }
             let bytes = fs::read(&log).unwrap_or_default();
             let mut text = String::new();
             Plain::default().push(bytes.get(from..).unwrap_or_default(), &mut text);
@@ -208,7 +211,14 @@ fn type_line(state: &State, line: &str) -> Result<UnixStream, String> {
     let failed = |error: io::Error| format!("serial port: {error}");
     let mut serial = UnixStream::connect(state.sockets.join("serial")).map_err(failed)?;
     serial.write_all(format!("{line}\r").as_bytes()).map_err(failed)?;
+    serial.set_nonblocking(true).map_err(failed)?;
     Ok(serial)
+}
+
+/// Takes what has come; the log has it, too.
+fn drain(serial: &mut impl Read) {
+    let mut buffer = [0; 4096];
+    while matches!(serial.read(&mut buffer), Ok(1..)) {}
 }
 
 /// One command over a connection of its own: greeting, capabilities, command, answer.
@@ -225,4 +235,22 @@ fn tell_monitor(state: &State, command: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_answers_at_length_is_not_kept_from_it() {
+        let (mut ours, mut machines) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let machine = thread::spawn(move || machines.write_all(&[b'x'; 1 << 20]));
+        let start = Instant::now();
+        while !machine.is_finished() && start.elapsed() < Duration::from_secs(20) {
+            drain(&mut ours);
+        }
+        assert!(machine.is_finished());
+        machine.join().unwrap().unwrap();
+    }
 }

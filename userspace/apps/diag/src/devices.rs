@@ -23,6 +23,11 @@ fn source(number: u32) -> String {
     }
 }
 
+/// The global interrupt that a line is; a message is none.
+fn gsi(number: u32) -> Value {
+    if number & MESSAGE == 0 { Value::number(number) } else { Value::text("") }
+}
+
 /// The name of a process; its number if it has ended meanwhile.
 async fn process(system: &SystemInfoClient, id: u64) -> Result<String, Trouble> {
     let found = item(system.process(id).await)?.filter(|found| found.id == id);
@@ -63,7 +68,7 @@ pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
         let owner = owner(system, &functions, line.gsi, line.owner).await?;
         report.row([
             Value::Text(source(line.gsi)),
-            Value::number(line.gsi),
+            gsi(line.gsi),
             Value::number(line.vector),
             Value::number(line.count),
             Value::Flag(line.masked),

@@ -10,8 +10,10 @@ use rt::schema::system_info::{IommuInterrupts, IommuKind};
 
 pub(crate) async fn all(system: &SystemInfoClient) -> Result<Report, Trouble> {
     let mut report = shapes::IOMMU.report();
+    let mut found = false;
     for index in 0..LIMIT {
         let Some(unit) = item(system.iommu(index).await)? else { break };
+        found = true;
         let last = if unit.faults > 0 { named(unit.last) } else { String::new() };
         report.row([
             Value::number(index),
@@ -22,6 +24,18 @@ pub(crate) async fn all(system: &SystemInfoClient) -> Result<Report, Trouble> {
             Value::number(unit.faults),
             Value::number(unit.lost),
             Value::Text(last),
+        ]);
+    }
+    if !found {
+        report.row([
+            Value::number(0),
+            Value::text("none"),
+            Value::text("absent: the kernel translates for devices"),
+            Value::text(""),
+            Value::number(0),
+            Value::number(0),
+            Value::number(0),
+            Value::text(""),
         ]);
     }
     Ok(report)

@@ -243,8 +243,8 @@ fn what_an_iommu_holds_counts_also_where_the_kernel_goes_on_translating() {
     demand(&world);
     driver.call(device::START).expect("it was seen");
     assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
-    iommu::fall_silent();
     driver.pool();
+    iommu::fall_silent();
     driver.reset().expect("claimed");
     assert_eq!(exception(driver.call(device::START)), ExceptionCode::Denied);
 }
