@@ -62,6 +62,8 @@ pub struct Ring {
     pub base: u64,
     /// What the device writes, where that is a ring of its own: completions. Else 0.
     pub completions: u64,
+    /// They are addresses that an IOMMU has to translate.
+    pub translated: bool,
 }
 
 /// How to make a device look at a queue.
@@ -104,6 +106,8 @@ pub enum AttachError {
     BadSize(u16),
     /// Driver: it has one already.
     Attached,
+    /// Driver: it has not accepted that an IOMMU translates, so the device would go past it.
+    PastIommu,
     /// The ring lies where the device cannot have it.
     OutOfReach,
     /// Device: what it says about its doorbell is nonsense.
@@ -191,6 +195,15 @@ impl Class {
         }
     }
 
+    /// Whether they do as the driver and the device agreed: a device whose driver does not accept ACCESS_PLATFORM may go on without (virtio 1.2, 6.1).
+    fn agreed_to_iommu(&self) -> bool {
+        match self {
+            Class::Modern(it) => it.control.features & virtio::ACCESS_PLATFORM != 0,
+            Class::Legacy(_) => false,
+            Class::Nvme(_) | Class::Edu | Class::Plain => true,
+        }
+    }
+
     /// Gives a queue to the device. Registers by which queues are selected are others afterwards than the driver left them.
     pub fn attach(
         &mut self,
@@ -198,6 +211,9 @@ impl Class {
         queue: u16,
         ring: Ring,
     ) -> Result<Bell, AttachError> {
+        if ring.translated && !self.agreed_to_iommu() {
+            return Err(AttachError::PastIommu);
+        }
         match self {
             Class::Modern(it) => it.attach(registers, queue, ring),
             Class::Legacy(it) => it.attach(registers, queue, ring),
@@ -236,6 +252,9 @@ impl fmt::Display for AttachError {
             Self::NoSuchQueue => f.write_str("the device has no such queue"),
             Self::BadSize(size) => write!(f, "the device has queues of {size} entries"),
             Self::Attached => f.write_str("the device has that queue already"),
+            Self::PastIommu => {
+                f.write_str("the driver has not accepted ACCESS_PLATFORM, and an IOMMU translates")
+            }
             Self::OutOfReach => f.write_str("the ring lies where the device cannot have it"),
             Self::BadBell => f.write_str("the device's doorbell lies outside of its window"),
             Self::NoQueues => f.write_str("devices of this class have no queues"),

@@ -237,7 +237,7 @@ impl<C: virtio::Class> Kernel<C> {
         let direct = self.backend == Backend::Direct;
         let shadow = if direct { real } else { self.ram.allocate(layout.used())? };
         let base = if direct { address } else { real };
-        let ring = class::Ring { size: layout.size(), base, completions: 0 };
+        let ring = class::Ring { size: layout.size(), base, completions: 0, translated: false };
         let bell = self.class.attach(&mut Reached(&mut self.device), number, ring);
         let bell = bell.map_err(|error| self.refused.push(error.to_string())).ok()?;
         let descriptors = vec![virtq::Descriptor::default(); layout.size().into()];

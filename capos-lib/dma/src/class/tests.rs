@@ -42,7 +42,7 @@ fn nvme() -> Class {
     Class::Nvme(Box::new(Controller::new(7 | 2 << 24).unwrap()))
 }
 
-const RING: Ring = Ring { size: 8, base: 0x1_2345_6000, completions: 0x1_2345_8000 };
+const RING: Ring = Ring { size: 8, base: 0x1_2345_6000, completions: 0x1_2345_8000, translated: false };
 
 fn write(class: &Class, bar: u8, offset: u64, width: u8, value: u64) -> Result<Action, AccessError> {
     class.table(bar, 4 * PAGE).unwrap().check_write(Backend::Bounce, offset, width, value)
@@ -193,6 +193,28 @@ fn a_modern_queue_that_cannot_be_attached() {
     assert_eq!(attach(0, RING, &[(4, 0x1e, 1024)]), Err(AttachError::BadBell), "behind its region");
     assert_eq!(attach(0, Ring { base: u64::MAX - 0x80, ..RING }, &[]), Err(AttachError::OutOfReach));
     assert_eq!(modern().attach(&mut Fake::default(), 0, RING), Err(AttachError::NotNow), "no features yet");
+}
+
+#[test]
+fn a_ring_that_an_iommu_translates_is_only_for_who_accepted_that() {
+    let ring = Ring { translated: true, ..RING };
+    let attach = |accepted| {
+        let (mut class, mut registers) = (modern(), ready().1);
+        class.guard(4, 0x08, 1).unwrap();
+        class.guard(4, 0x0c, accepted).unwrap();
+        class.guard(4, 0x14, 8).unwrap();
+        let answer = class.attach(&mut registers, 0, ring);
+        assert_eq!(registers.written.is_empty(), answer.is_err(), "the device is told of nothing");
+        answer
+    };
+    assert_eq!((attach(1), attach(0)), (Err(AttachError::PastIommu), Err(AttachError::PastIommu)));
+    assert!(attach(3).is_ok() && nvme().attach(&mut Fake::default(), 0, ring).is_ok());
+    let mut legacy = Class::Legacy(Legacy::new(true));
+    assert_eq!(
+        legacy.attach(&mut Fake::with(&[(0, 0x0c, 8)]), 3, ring),
+        Err(AttachError::PastIommu),
+        "0.9 has no such feature"
+    );
 }
 
 #[test]

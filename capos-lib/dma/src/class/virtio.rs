@@ -30,13 +30,16 @@ pub mod status {
 /// EVENT_IDX (6).
 pub const EVENT_INDEX: u64 = 1 << 29;
 
+/// ACCESS_PLATFORM (6): the device's addresses go through the IOMMU that there is.
+pub const ACCESS_PLATFORM: u64 = 1 << 33;
+
 /// Features that belong to rings and transports (6): all from 24 to 49. The other ones are the device's own.
 const OF_RINGS: u64 = (1 << 50) - (1 << 24);
 
 /// Those of them under which a ring is still what `virtq` copies and reads: NOTIFY_ON_EMPTY and ANY_LAYOUT of 0.9, EVENT_IDX, VERSION_1,
 /// ACCESS_PLATFORM, ORDER_PLATFORM. Not so INDIRECT_DESC, RING_PACKED, IN_ORDER (chains end without saying so), NOTIFICATION_DATA,
 /// RING_RESET.
-const KNOWN: u64 = 1 << 24 | 1 << 27 | EVENT_INDEX | 1 << 32 | 1 << 33 | 1 << 36;
+const KNOWN: u64 = 1 << 24 | 1 << 27 | EVENT_INDEX | 1 << 32 | ACCESS_PLATFORM | 1 << 36;
 
 /// What the driver and its device agreed upon since the last reset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

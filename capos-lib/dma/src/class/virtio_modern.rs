@@ -1,6 +1,6 @@
 //! virtio 1 over PCI (1.2, 4.1): windows are where the function's capabilities say.
 
-use super::virtio::Control;
+use super::virtio::{ACCESS_PLATFORM, Control};
 use super::{AttachError, Bell, GuardError, Named, Register, Registers, Ring, Step, Verdict, named};
 use crate::virtq::Layout;
 use crate::window::{Access, Table, TableError, Widths};
@@ -28,9 +28,6 @@ pub struct Modern {
     /// What was agreed upon.
     pub control: Control,
 }
-
-/// ACCESS_PLATFORM (6), in the word that it is in.
-const ACCESS_PLATFORM: u64 = 1 << (33 - 32);
 
 /// Offsets within the common configuration (4.1.4.3).
 mod common {
@@ -129,7 +126,7 @@ impl Modern {
     /// Features from 32 on are in the second word (4.1.4.3).
     pub(super) fn offers_access_platform(&self, registers: &mut impl Registers) -> bool {
         registers.write(self.common(common::DEVICE_FEATURE_SELECT, 4), 1);
-        registers.read(self.common(common::DEVICE_FEATURE, 4)) & ACCESS_PLATFORM != 0
+        registers.read(self.common(common::DEVICE_FEATURE, 4)) << 32 & ACCESS_PLATFORM != 0
     }
 
     pub(super) fn quiesce(&self) -> &[Step] {

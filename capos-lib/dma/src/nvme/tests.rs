@@ -55,7 +55,7 @@ fn bench(id: u16, size: u16) -> Bench {
     let mut controller = Controller::new(0x3ff).unwrap();
     controller.identified(1, Some(9));
     for id in 0..2 {
-        let ring = Ring { size, base: 0x5000_0000, completions: 0x5001_0000 };
+        let ring = Ring { size, base: 0x5000_0000, completions: 0x5001_0000, translated: false };
         controller.attach(&mut NoRegisters, id, ring).unwrap();
     }
     Bench {

@@ -175,7 +175,7 @@ impl Pair {
 
     fn ring(&self) -> Ring {
         let completions = self.base + u64::from(self.layout.completions());
-        Ring { size: self.layout.size(), base: self.base, completions }
+        Ring { size: self.layout.size(), base: self.base, completions, translated: false }
     }
 
     /// The driver writes a command.

@@ -177,6 +177,7 @@ pub(super) fn refused(error: AttachError) -> Refused {
         AttachError::NoSuchQueue => ExceptionCode::NotFound,
         AttachError::BadSize(_) => ExceptionCode::InvalidArgument,
         AttachError::Attached => ExceptionCode::Exists,
+        AttachError::PastIommu => ExceptionCode::Denied,
         AttachError::OutOfReach => ExceptionCode::OutOfMemory,
         AttachError::BadBell => ExceptionCode::DeviceFault,
         AttachError::NoQueues => ExceptionCode::Unsupported,

@@ -94,7 +94,8 @@ impl Ring {
         (pool, translation): (&mut Pool, &mut Translation),
     ) -> Result<(), Refused> {
         let base = self.place(pool, translation)?;
-        let ring = class::Ring { size: self.layout.size(), base, completions: 0 };
+        let translated = self.decoy.is_some() || self.copied.is_none();
+        let ring = class::Ring { size: self.layout.size(), base, completions: 0, translated };
         match class.attach(&mut Reach(windows), index, ring) {
             Ok(bell) => {
                 self.bell = bell;

@@ -14,12 +14,17 @@ use capos_schema::memory_object::{self, ReadParams, WriteParams};
 
 /// Writes a descriptor into the queue's memory as its driver would.
 pub(crate) fn describe(driver: &Driver, queue: CapId, words: [u64; 4]) {
+    submit(driver, queue, 0, &words);
+}
+
+/// The same, anywhere in it.
+pub(super) fn submit(driver: &Driver, queue: CapId, offset: u64, words: &[u64]) {
     let memory = driver
         .user
         .call_for_cap(queue, device_queue::INTERFACE_ID, device_queue::SUBMISSION, &Empty)
         .expect("the driver's part");
     let data: std::vec::Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    let params = WriteParams { offset: 0, data: &data };
+    let params = WriteParams { offset, data: &data };
     let written: Result<Empty, _> =
         driver.user.call(memory, memory_object::INTERFACE_ID, memory_object::WRITE, &params);
     written.expect("it is the driver's");

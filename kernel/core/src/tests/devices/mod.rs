@@ -5,6 +5,7 @@ mod dma;
 mod interrupts;
 mod iommu;
 mod lines;
+mod modern;
 mod registers;
 mod slots;
 
@@ -202,7 +203,11 @@ impl Driver {
     }
 
     pub fn window(&self) -> CapId {
-        let params = WindowParams { bar: 0 };
+        self.window_of(0)
+    }
+
+    pub fn window_of(&self, bar: u8) -> CapId {
+        let params = WindowParams { bar };
         self.user.call_for_cap(self.device, device::INTERFACE_ID, device::WINDOW, &params).expect("a window")
     }
 
