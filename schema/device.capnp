@@ -46,7 +46,7 @@ interface Device $Capos.kernelHosted {
 
   distrust @9 () -> ();
   # The device does not do anything while its backend is `unproven`: perhaps its addresses do not go through the IOMMU. From the next reset on the
-  # backend is `bounce`.
+  # backend is `bounce`, until it is given up: who claims it next begins anew.
 
   reset @7 () -> (generation :UInt32);
   # Makes it quiet and takes everything back that came from it, as when it is given up; it stays claimed.

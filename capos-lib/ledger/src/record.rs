@@ -73,6 +73,8 @@ pub struct Record {
     trust: Trust,
     /// Whether its driver may name addresses once the IOMMU was seen to translate.
     may_be_direct: bool,
+    /// Who has it goes on without the IOMMU: so said its driver, or the device. It says nothing about who has it next.
+    goes_without: bool,
     backend: Backend,
     /// What came from it, in this generation.
     pub books: Books,
@@ -90,6 +92,7 @@ impl Record {
             owner: 0,
             trust,
             may_be_direct,
+            goes_without: false,
             backend: Backend::Bounce,
             books: Books::new(),
         }
@@ -141,7 +144,7 @@ impl Record {
         self.generation = self.generation.wrapping_add(1).max(1);
         self.quiet = false;
         self.books = Books::new();
-        self.backend = match self.trust {
+        self.backend = match self.trust() {
             Trust::Unproven => Backend::Unproven,
             Trust::Proven if self.may_be_direct => Backend::Direct,
             Trust::Nothing | Trust::Proven => Backend::Bounce,
@@ -187,6 +190,7 @@ impl Record {
     /// Everything that came from it was taken back, and nobody has it any more.
     pub fn give_up(&mut self, quiet: bool) {
         self.owner = 0;
+        self.goes_without = false;
         if self.phase != Phase::Gone {
             self.begin_generation();
             self.quiet = quiet;
@@ -211,17 +215,22 @@ impl Record {
 
     /// The kernel has seen a write of the device come through the IOMMU.
     pub fn proven(&mut self) {
-        if self.trust == Trust::Unproven {
+        if self.trust() == Trust::Unproven {
             self.trust = Trust::Proven;
         }
     }
 
-    /// The IOMMU is no longer what it was thought to be, or does not translate for this function: from the next generation on the kernel does.
-    pub fn distrust(&mut self) {
+    /// The IOMMU is no longer what it was thought to be: from the next generation on the kernel translates, whoever has the function.
+    pub fn lose_iommu(&mut self) {
         self.trust = Trust::Nothing;
     }
 
-    /// Its addresses do not go through the IOMMU, as it says itself. Before anything came from it.
+    /// Its driver says that the IOMMU does not translate for it: from the next generation on the kernel does, until it is given up.
+    pub fn distrust(&mut self) {
+        self.goes_without = true;
+    }
+
+    /// Its addresses do not go through the IOMMU, as it says itself. Before anything came from it, and until it is given up.
     pub fn bypass(&mut self) {
         self.distrust();
         self.backend = Backend::Bounce;
@@ -229,11 +238,11 @@ impl Record {
 
     /// Whether an IOMMU keeps it to what it was given, as far as that was looked at.
     pub fn is_held(&self) -> bool {
-        self.backend != Backend::Bounce || self.trust == Trust::Proven
+        self.backend != Backend::Bounce || self.trust() == Trust::Proven
     }
 
-    /// Whether an IOMMU was seen to translate for it.
+    /// Whether an IOMMU was seen to translate for it, as far as who has it goes by that.
     pub fn trust(&self) -> Trust {
-        self.trust
+        if self.goes_without { Trust::Nothing } else { self.trust }
     }
 }

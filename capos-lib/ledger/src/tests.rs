@@ -84,11 +84,41 @@ fn a_proof_counts_from_the_next_generation_on() {
     other.claim(7).unwrap();
     other.bypass();
     assert_eq!(other.backend(), Backend::Bounce);
+    assert_eq!(Record::new(Trust::Nothing, true).backend(), Backend::Bounce);
+}
+
+#[test]
+fn who_goes_on_without_an_iommu_says_nothing_about_who_is_next() {
+    let mut record = Record::new(Trust::Unproven, true);
+    record.claim(7).unwrap();
+    record.distrust();
     record.proven();
+    record.reset().unwrap();
     assert_eq!(
-        (record.trust(), Record::new(Trust::Nothing, true).backend()),
-        (Trust::Nothing, Backend::Bounce)
+        (record.backend(), record.trust(), record.is_held()),
+        (Backend::Bounce, Trust::Nothing, false)
     );
+    record.give_up(true);
+    record.claim(8).unwrap();
+    assert_eq!((record.backend(), record.is_held()), (Backend::Unproven, true));
+    // The device is asked at each claim, before its driver has it.
+    record.bypass();
+    assert_eq!((record.backend(), record.is_held()), (Backend::Bounce, false));
+    record.give_up(false);
+    record.settled();
+    record.claim(9).unwrap();
+    record.proven();
+    record.reset().unwrap();
+    assert_eq!(record.backend(), Backend::Direct);
+    record.distrust();
+    record.give_up(true);
+    record.claim(10).unwrap();
+    assert_eq!(record.backend(), Backend::Direct, "it was seen");
+    // But an IOMMU that is none any more is one for nobody.
+    record.lose_iommu();
+    record.give_up(true);
+    record.claim(11).unwrap();
+    assert_eq!((record.backend(), record.is_held()), (Backend::Bounce, false));
 }
 
 #[test]

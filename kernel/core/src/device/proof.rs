@@ -76,7 +76,7 @@ impl Function {
         }
     }
 
-    /// Its driver says that it does not: nobody relies on it. The function stays behind the IOMMU all the same.
+    /// Its driver says that it does not, and goes on without. The function stays behind the IOMMU all the same.
     pub fn distrust(&self, generation: u32) -> Result<(), Refused> {
         let mut state = self.of(generation)?;
         if state.backend() == Backend::Unproven {

@@ -34,7 +34,7 @@ pub(super) fn quiesce(function: &Function, state: &mut State) -> Taken {
     let mut dma = state.dma.take();
     if dma.as_mut().is_some_and(|dma| !dma.translation.block()) {
         // What it may remember stays for ever, and nobody relies on it again.
-        state.record.distrust();
+        state.record.lose_iommu();
         function.note(Event::NoAnswer, state, 0);
     }
     // Who was promised registers and has not mapped them yet is refused: nobody maps what is somebody else's by then.

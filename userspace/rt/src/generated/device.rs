@@ -188,7 +188,7 @@ impl DeviceClient {
     }
 
     /// The device does not do anything while its backend is `unproven`: perhaps its addresses do not go through the IOMMU. From the next reset on the
-    /// backend is `bounce`.
+    /// backend is `bounce`, until it is given up: who claims it next begins anew.
     pub async fn distrust(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, DISTRUST, &Empty, &[]).await?;
         Ok(empty_results(reply.bytes())?)

@@ -262,3 +262,20 @@ fn an_iommu_that_is_demanded_and_counts_no_more_ends_it() {
     assert_eq!(exception(driver.call(device::START)), ExceptionCode::Denied);
     assert!(!is_master());
 }
+
+#[test]
+fn a_driver_that_gives_up_on_a_proof_takes_the_device_from_nobody_after_it() {
+    let world = World::new();
+    iommu::install();
+    plug();
+    demand(&world);
+    let driver = Driver::new(&world);
+    driver.pool();
+    driver.call(device::DISTRUST).expect("claimed");
+    driver.reset().expect("claimed");
+    assert_eq!(exception(driver.call(device::START)), ExceptionCode::Denied);
+    driver.release(driver.device);
+    let next = Driver::new(&world);
+    assert_eq!(entry(&next.user).backend, DmaBackend::Unproven);
+    next.call(device::START).expect("an IOMMU holds it");
+}
