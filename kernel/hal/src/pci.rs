@@ -1,7 +1,8 @@
 //! PCI as the kernel has it: which functions there are, and their configuration space.
 
 use crate::types::Width;
-use capos_pci::{Address, Config, Function};
+use alloc::vec::Vec;
+use capos_pci::{Address, Config, Function, walk};
 
 #[cfg(not(target_os = "none"))]
 use crate::fake::pci as machine;
@@ -40,6 +41,42 @@ pub(crate) fn bus_behind(port: u32) -> Option<u8> {
 pub fn restore_bars(address: u32) {
     if let Some(function) = find(address) {
         function.restore_bars(&machine::Raw);
+    }
+}
+
+/// Every function, in the order of their addresses; `open` is shown each address before it is read. `taken` tells the memory, by first and last
+/// byte, that no device may have.
+pub(crate) fn survey(
+    config: &impl Config,
+    open: impl Fn(Address),
+    taken: impl Fn(&mut dyn FnMut(u64, u64)),
+) -> Vec<Function> {
+    let mut found = Vec::new();
+    walk(config, |at, _| {
+        open(at);
+        if let Some(function) = Function::read(config, at)
+            && found.try_reserve(1).is_ok()
+        {
+            found.push(function);
+        }
+    });
+    keep_apart(&mut found, taken);
+    found.sort_unstable_by_key(|function| function.address);
+    found
+}
+
+/// Whoever gets the registers of a device must get nothing else: neither memory nor what the kernel or another device has there.
+fn keep_apart(functions: &mut [Function], taken: impl Fn(&mut dyn FnMut(u64, u64))) {
+    for function in functions.iter_mut() {
+        taken(&mut |first, last| function.keep_off(first, last));
+    }
+    for index in 1..functions.len() {
+        let (before, rest) = functions.split_at_mut(index);
+        let Some(function) = rest.first_mut() else { return };
+        for other in before {
+            function.keep_off_function(other);
+            other.keep_off_function(function);
+        }
     }
 }
 

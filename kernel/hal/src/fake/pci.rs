@@ -3,19 +3,28 @@
 use super::heap::unfailing;
 use crate::types::PciLine;
 use capos_pci::model::{Device, Machine};
-use capos_pci::{Address, Config, Function, Windows, walk};
+use capos_pci::{Address, Config, Function, Windows};
+use std::sync::Mutex;
 use std::vec::Vec;
 
 static MACHINE: Machine = Machine::new();
+/// The memory of the machine, by first and last byte.
+static MEMORY: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
 
 pub(super) fn reset() {
     MACHINE.clear();
+    MEMORY.lock().expect("nobody panics with it").clear();
     plug(0, Device::new(0x8086, 0x1237, 0x06_0000));
 }
 
 /// Plugs a function in at `address` (bus << 8 | device << 3 | function), for tests.
 pub fn plug(address: u32, device: Device) {
     unfailing(|| MACHINE.plug(address, device));
+}
+
+/// There is memory from `first` to `last`, for tests.
+pub fn put_memory(first: u64, last: u64) {
+    unfailing(|| MEMORY.lock().expect("nobody panics with it").push((first, last)));
 }
 
 /// Takes a function out, for tests: from then on nothing answers.
@@ -31,9 +40,11 @@ pub fn with<R>(address: u32, work: impl FnOnce(&mut Device) -> R) -> Option<R> {
 /// Every function, read anew: a test plugs them in when it likes.
 fn functions() -> Vec<Function> {
     unfailing(|| {
-        let mut found = Vec::new();
-        walk(&MACHINE, |at, _| found.extend(Function::read(&MACHINE, at)));
-        found
+        let memory = MEMORY.lock().expect("nobody panics with it");
+        let taken = |taken: &mut dyn FnMut(u64, u64)| {
+            memory.iter().for_each(|(first, last)| taken(*first, *last));
+        };
+        crate::pci::survey(&MACHINE, |_| {}, taken)
     })
 }
 

@@ -1,6 +1,6 @@
 //! Who has a function, and what happens when it is given up.
 
-use super::{AT, Driver, OWNER, World, claim, entry, exception, is_master, plug};
+use super::{AT, Driver, OWNER, World, claim, claim_at, entry, exception, is_master, plug};
 use crate::cap::Object;
 use crate::cap::device_manager::DeviceManager;
 use crate::device::{history, registry};
@@ -9,6 +9,7 @@ use crate::task::process::Status;
 use capos_abi::ExceptionCode;
 use capos_ledger::Event;
 use capos_mem::Resource;
+use capos_pci::model::Device as Plugged;
 use capos_schema::Empty;
 use capos_schema::device::{self, ConfigParams, ConfigResults, InfoResults};
 use capos_schema::device_manager::{self, ClaimParams, DeviceState, SettleParams, SettleResults};
@@ -240,4 +241,29 @@ fn there_is_one_record_for_each_function() {
     let two = registry::find(AT).expect("memory");
     assert!(kernel_hal::sync::Ref::ptr_eq(&one, &two));
     let _ = user;
+}
+
+#[test]
+fn registers_that_are_memory_or_somebody_elses_are_nobodys() {
+    let world = World::new();
+    let user = world.start("driver");
+    let claim_anew = |address| {
+        registry::forget_all();
+        claim_at(&user, address, "plain").map(|_| ())
+    };
+    plug();
+    claim_anew(AT).expect("there is nothing else");
+    // Another device at its last register, found before it or after: neither is to be had.
+    for other in [AT - 8, AT + 8] {
+        let beside = Plugged::new(0x1234, 0x11e8, 0x00_ff00).bar(0, super::MESSAGES, 4096, 0);
+        pci::plug(other, beside);
+        for address in [AT, other] {
+            assert_eq!(exception(claim_anew(address)), ExceptionCode::DeviceFault);
+        }
+        pci::unplug(other);
+        claim_anew(AT).expect("alone");
+    }
+    // Memory where the last byte of one is.
+    pci::put_memory(super::MESSAGES + 4095, super::MESSAGES + 4096);
+    assert_eq!(exception(claim_anew(AT)), ExceptionCode::DeviceFault);
 }

@@ -10,7 +10,7 @@ use crate::order::LockRank;
 use crate::sync::Lock;
 use crate::types::PciLine;
 use alloc::vec::Vec;
-use capos_pci::{Address, Bar, Function, Space, Windows, walk};
+use capos_pci::{Address, Bar, Function, Space, Windows};
 use core::ops::RangeInclusive;
 use limine::memory_map::{Entry, EntryType};
 use spin::Once;
@@ -23,19 +23,9 @@ static SLOTS: Once<Vec<(Address, Windows)>> = Once::new();
 /// Finds all functions, and takes from devices what they can do by themselves. On the boot CPU, while the loader's memory map is still
 /// there. Nothing in the boot relies on DMA: what the loader read is in memory.
 pub(super) fn init() {
-    let mut found = Vec::new();
-    walk(&Raw, |at, _| {
-        access::open(at);
-        if let Some(function) = Function::read(&Raw, at)
-            && found.try_reserve(1).is_ok()
-        {
-            found.push(function);
-        }
-    });
+    let found = crate::pci::survey(&Raw, access::open, for_each_taken);
     found.iter().for_each(|function| function.quiet(&Raw));
-    keep_apart(&mut found);
     SLOTS.call_once(|| slots(&found));
-    found.sort_unstable_by_key(|function| function.address);
     *FUNCTIONS.lock() = found;
 }
 
@@ -58,10 +48,8 @@ fn slots(functions: &[Function]) -> Vec<(Address, Windows)> {
 
 fn reaches_memory(window: &RangeInclusive<u64>) -> bool {
     let meets = |first: u64, last: u64| first <= *window.end() && *window.start() <= last;
-    let memory = requests::MEMORY_MAP.get_response().map_or(&[][..], |map| map.entries());
-    let last = |entry: &Entry| entry.base.saturating_add(entry.length.saturating_sub(1));
-    let mut reaches = memory.iter().any(|entry| is_memory(entry) && meets(entry.base, last(entry)));
-    acpi::for_each_own(&mut |first, last| reaches |= meets(first, last));
+    let mut reaches = false;
+    for_each_taken(&mut |first, last| reaches |= meets(first, last));
     reaches
 }
 
@@ -92,23 +80,13 @@ pub fn depart(port: u32) {
     FUNCTIONS.lock().retain(|function| !buses.holds(function.address));
 }
 
-/// Whoever gets the registers of a device must get nothing else: neither memory nor what the kernel or another device has there.
-fn keep_apart(functions: &mut [Function]) {
+/// Memory, and what the kernel has, by first and last byte.
+fn for_each_taken(taken: &mut dyn FnMut(u64, u64)) {
     let memory = requests::MEMORY_MAP.get_response().map_or(&[][..], |map| map.entries());
-    for function in functions.iter_mut() {
-        for entry in memory.iter().filter(|entry| is_memory(entry)) {
-            function.keep_off(entry.base, entry.base.saturating_add(entry.length.saturating_sub(1)));
-        }
-        acpi::for_each_own(&mut |first, last| function.keep_off(first, last));
+    for entry in memory.iter().filter(|entry| is_memory(entry)) {
+        taken(entry.base, entry.base.saturating_add(entry.length.saturating_sub(1)));
     }
-    for index in 1..functions.len() {
-        let (before, rest) = functions.split_at_mut(index);
-        let Some(function) = rest.first_mut() else { return };
-        for other in before {
-            function.keep_off_function(other);
-            other.keep_off_function(function);
-        }
-    }
+    acpi::for_each_own(taken);
 }
 
 fn is_memory(entry: &Entry) -> bool {
