@@ -19,18 +19,19 @@ mod unit;
 mod words;
 
 use super::mem::{Frames, phys};
+use super::message::Message;
 use super::unit::{self as fake, IOVA, Model, SOURCE, Told, VECTOR};
 use crate::account::Account;
+use crate::device::Registers;
 use crate::order::LockRank;
 use crate::sync::{Lock, Ref};
-use crate::types::IommuError;
+use crate::types::{IommuError, MessageEntry, MessagePlace};
 use alloc::vec::Vec;
-use capos_iommu::Interrupt;
 use capos_iommu::{amd as amd_vi, intel as vt_d};
 use capos_mem::{RESOURCES, Resource};
 use core::cell::Cell;
 use domain::Domain;
-use interrupts::Origin;
+pub(super) use interrupts::Origin;
 use std::boxed::Box;
 use std::thread_local;
 
@@ -136,10 +137,13 @@ fn what_was_there_for_a_moment_is_told() {
 
 #[test]
 fn interrupts_that_come_and_go_are_told() {
-    let interrupt = Interrupt { vector: VECTOR, destination: 0, level: false };
     for model in MODELS {
         let (_domain, _account) = start(model);
         let origin = ORIGIN.get().expect("just made");
+        let registers = Registers::in_memory(0xdead_0000_0000, 4096).expect("nothing is there");
+        let place = MessagePlace::Table { table: registers, offset: 0 };
+        let entry = MessageEntry { function: SOURCE.into(), entry: 0, place };
+        let message = Message { entry, vector: VECTOR, origin: Some(origin) };
         let expected = |raises| {
             let commands = match model {
                 Model::Amd => [amd_vi::Command::Device(SOURCE), amd_vi::Command::Interrupts(SOURCE)]
@@ -149,9 +153,11 @@ fn interrupts_that_come_and_go_are_told() {
             };
             commands.into_iter().map(|command| Told { command, reaches: false, raises }).collect::<Vec<_>>()
         };
-        origin.set_message(interrupt);
+        message.set_masked(true);
+        assert_eq!(fake::told(), [], "{model:?}: that is the function's own");
+        message.set_target(0);
         assert_eq!(fake::told(), expected(true), "{model:?}");
-        origin.clear(VECTOR);
+        message.withdraw();
         assert_eq!(fake::told(), expected(false), "{model:?}");
     }
 }

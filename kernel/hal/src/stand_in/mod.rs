@@ -1,7 +1,9 @@
-//! Stands in for those rooms of the real machine that `x86/iommu` asks, so that what that room tells a unit is tested on the host: memory is the
+//! Stands in for those rooms of the real machine that `x86/iommu` and messages ask, so that what these tell a unit is tested on the host: memory is the
 //! host's, and behind the window to registers is a unit that writes down what it is told.
 
 mod iommu;
+#[path = "../x86/message.rs"]
+mod message;
 mod unit;
 
 /// Time goes on whenever somebody looks.

@@ -3,16 +3,11 @@
 use super::acpi;
 use super::apic::io::{self, Pin, Trigger};
 use super::cpu;
-use super::device::Registers;
 use super::iommu::{self, Origin};
+use super::message::Message;
 use super::traps::vectors;
 use crate::lines::{Lines, Wire};
-use crate::pci;
-use crate::types::{
-    IRQ_PLACES, IrqError, IrqInfo, IrqLine, MessageEntry, MessagePlace, PciLine, Width, message,
-};
-use capos_iommu::Interrupt;
-use capos_pci::Address;
+use crate::types::{IRQ_PLACES, IrqError, IrqInfo, IrqLine, MessageEntry, PciLine, message};
 
 static LINES: Lines<Source> = Lines::new();
 
@@ -50,11 +45,7 @@ impl Wire for Source {
     fn withdraw(&self) {
         match self {
             Source::Line(pin) => pin.withdraw(),
-            Source::Message(message) => {
-                if let Some(origin) = message.origin {
-                    origin.clear(message.vector);
-                }
-            }
+            Source::Message(message) => message.withdraw(),
         }
     }
 
@@ -68,68 +59,6 @@ impl Source {
         match self {
             Source::Line(pin) => pin.origin(),
             Source::Message(message) => message.origin,
-        }
-    }
-}
-
-struct Message {
-    entry: MessageEntry,
-    vector: u8,
-    /// Who the function is to an IOMMU, if its interrupts go through one.
-    origin: Option<Origin>,
-}
-
-impl Message {
-    const ADDRESS: u64 = 0;
-    const ADDRESS_HIGH: u64 = 4;
-    const DATA: u64 = 8;
-    const CONTROL: u64 = 12;
-    const MASKED: u64 = 1;
-    /// Where messages to processors go (Intel SDM vol. 3, 10.11.1); fixed delivery to one, by physical id.
-    const PROCESSORS: u32 = 0xfee0_0000;
-
-    fn set_masked(&self, masked: bool) {
-        match &self.entry.place {
-            MessagePlace::Table { table, offset } => {
-                self.write(table, offset + Self::CONTROL, if masked { Self::MASKED as u32 } else { 0 });
-            }
-            // One that cannot be masked is switched off: what it would tell meanwhile is lost, so its driver looks when it is on again.
-            MessagePlace::Configuration(msi) => {
-                if let Some(at) = Address::new(self.entry.function)
-                    && !(msi.is_enabled(&pci::Access, at) && msi.set_masked(&pci::Access, at, masked))
-                {
-                    msi.enable(&pci::Access, at, !masked);
-                }
-            }
-        }
-    }
-
-    fn write(&self, table: &Registers, register: u64, value: u32) {
-        // Outside of the window there is no such entry, and nothing to tell.
-        let _ = table.write(register + u64::from(self.entry.entry) * 16, Width::Four, u64::from(value));
-    }
-
-    /// It is masked.
-    fn set_target(&self, target: u32) {
-        let interrupt = Interrupt { vector: self.vector, destination: target, level: false };
-        let (address, data) = match self.origin {
-            None => (Self::PROCESSORS | target << 12, u32::from(self.vector)),
-            Some(origin) => {
-                let message = origin.set_message(interrupt);
-                (message.address, message.data)
-            }
-        };
-        match &self.entry.place {
-            MessagePlace::Table { table, offset } => {
-                self.write(table, offset + Self::ADDRESS, address);
-                self.write(table, offset + Self::ADDRESS_HIGH, 0);
-                self.write(table, offset + Self::DATA, data);
-            }
-            MessagePlace::Configuration(msi) => {
-                if let Some(at) = Address::new(self.entry.function) {
-                    msi.set(&pci::Access, at, u64::from(address), data as u16);
-                }
-            }
         }
     }
 }

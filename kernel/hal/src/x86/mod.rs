@@ -12,6 +12,7 @@ pub mod entropy;
 pub mod iommu;
 pub mod irq;
 pub mod mem;
+mod message;
 pub mod order;
 mod paging;
 pub mod panic;
