@@ -148,13 +148,6 @@ impl Dma {
         !self.queues.is_empty()
     }
 
-    /// The device was reset and has nothing any more.
-    pub fn abandon(&mut self) {
-        for queue in self.queues.iter_mut().flatten() {
-            queue.abandon(&mut self.pool);
-        }
-    }
-
     /// Buffers, their pages and those of rings, and how many of the buffers the device has.
     pub fn usage(&self) -> (u32, u32, u32) {
         let (mut buffers, mut pinned) = (0, 0);

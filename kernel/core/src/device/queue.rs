@@ -117,14 +117,6 @@ impl Queue {
         }
     }
 
-    /// The device was reset, and has nothing any more.
-    pub fn abandon(&mut self, pool: &mut Pool) {
-        match self {
-            Queue::Ring(ring) => ring.abandon(pool),
-            Queue::Engine(engine, _) => engine.abandon(pool),
-        }
-    }
-
     fn shape(&self) -> Shape {
         match self {
             Queue::Ring(ring) => ring.shape(),

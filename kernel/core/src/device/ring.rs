@@ -173,13 +173,6 @@ impl Ring {
         }
     }
 
-    /// The device was reset.
-    pub fn abandon(&mut self, pool: &mut Pool) {
-        if let Some(copied) = &mut self.copied {
-            copied.policy.abandon(pool);
-        }
-    }
-
     /// Takes note of what the device is through with, translates what is new, and tells the device.
     #[inline]
     pub fn publish(&mut self, windows: &[Window], pool: &mut Pool) -> (Done, Option<Fault>) {

@@ -26,36 +26,30 @@ pub(crate) struct Taken {
 }
 
 /// Begins to make the device quiet, and takes everything from the function.
-pub(super) fn quiesce(function: &Function, state: &mut State) -> Taken {
+pub(crate) fn quiesce(function: &Function, state: &mut State) -> Taken {
     state.quieting.begin();
     // A device that does not answer is not quiet: that is all that matters here.
     let quiet = state.go_on().unwrap_or(false);
     silence(function);
-    let mut dma = state.dma.take();
-    if dma.as_mut().is_some_and(|dma| !dma.translation.block()) {
+    let mut now = state.dma.take();
+    if now.as_mut().is_some_and(|dma| !dma.translation.block()) {
         // What it may remember stays for ever, and nobody relies on it again.
         state.record.lose_iommu();
         function.note(Event::NoAnswer, state, 0);
     }
     // Who was promised registers and has not mapped them yet is refused: nobody maps what is somebody else's by then.
     state.mappings.iter().for_each(|mapping| mapping.lease.end());
-    let mut kept = state.kept.take();
-    if quiet {
-        dma.iter_mut().chain(&mut kept).for_each(Dma::abandon);
-    } else {
-        state.kept = merge(kept.take(), dma.take());
+    let mut memory = [state.kept.take(), now];
+    if !quiet {
+        // What it had first it may still write. Since then it was given nothing: one that is not quiet may not reach memory.
+        state.kept = memory.iter_mut().find_map(Option::take);
     }
     Taken {
         mappings: core::mem::take(&mut state.mappings),
         lines: core::mem::take(&mut state.lines),
-        _memory: [dma, kept],
+        _memory: memory,
         quiet,
     }
-}
-
-/// What is kept for a device is kept until it is quiet, however often it is given up until then. It is never given anything in between.
-fn merge(before: Option<Dma>, now: Option<Dma>) -> Option<Dma> {
-    before.or(now)
 }
 
 /// No more transfers and no more interrupts.

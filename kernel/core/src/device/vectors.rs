@@ -76,7 +76,7 @@ impl Function {
     }
 
     /// From now on it is taken back with everything else.
-    fn book(&self, generation: u32, line: &Ref<Line>) -> Result<(), ExceptionCode> {
+    pub(crate) fn book(&self, generation: u32, line: &Ref<Line>) -> Result<(), ExceptionCode> {
         let mut state = self.of(generation)?;
         state.prune_lines();
         state.lines.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;

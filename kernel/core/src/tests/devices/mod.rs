@@ -8,6 +8,7 @@ mod lines;
 mod modern;
 mod registers;
 mod slots;
+mod teardown;
 
 pub(super) use dma::describe;
 pub(super) use slots::empty_slot;
@@ -102,12 +103,16 @@ pub(super) fn plug() -> Arc<Edu> {
     edu
 }
 
-/// The device's table of messages, as somebody else than the kernel changes it.
+/// The device's table of messages, of which there are the masks; somebody else than the kernel may change them.
 pub(super) struct Table(Arc<Mutex<[u64; COUNT as usize]>>);
 
 impl Table {
     pub fn unmask(&self, index: usize) {
         self.0.lock().expect("no panics")[index] = 0;
+    }
+
+    pub fn is_masked(&self, index: usize) -> bool {
+        self.0.lock().expect("no panics")[index] & 1 != 0
     }
 }
 
@@ -117,7 +122,12 @@ impl Model for Table {
         self.0.lock().expect("no panics").get(index).copied().unwrap_or(0)
     }
 
-    fn write(&mut self, _offset: u64, _width: Width, _value: u64) {}
+    fn write(&mut self, offset: u64, _width: Width, value: u64) {
+        let mut words = self.0.lock().expect("no panics");
+        if let Some(word) = words.get_mut((offset / 16) as usize).filter(|_| offset % 16 == 12) {
+            *word = value;
+        }
+    }
 }
 
 /// Puts a table behind the device's messages, all of which are masked.
