@@ -77,6 +77,12 @@ impl Msi {
         config.read16(at, self.register + CONTROL) & Self::ENABLE != 0
     }
 
+    /// Whether it would send its first message: it is on, and not masked.
+    pub fn sends(&self, config: &impl Config, at: Address) -> bool {
+        let masked = self.maskable && config.read32(at, self.mask()) & 1 != 0;
+        self.is_enabled(config, at) && !masked
+    }
+
     fn mask(&self) -> u16 {
         self.register + if self.wide { 16 } else { 12 }
     }

@@ -4,10 +4,12 @@ use super::buffers::Dma;
 use super::function::{Function, State};
 use super::vectors::MASK;
 use super::windows::Window;
+use crate::cap::interrupt::Line;
 use crate::task::registry;
 use capos_ledger::{Books, Item, Phase};
 use capos_pci::{COMMAND, Config, command};
-use kernel_hal::{Width, message, pci};
+use kernel_hal::sync::Ref;
+use kernel_hal::{Width, iommu, irq, message, message_source, pci};
 
 /// What was found of a function.
 pub(crate) struct Findings {
@@ -43,8 +45,11 @@ pub(crate) fn look_at(function: &Function) -> Findings {
         .or_else(|| is_master(function, &state).then_some("master"))
         .or_else(|| has_stray_message(function, &state).then_some("messages"))
         .or_else(|| has_stray_line(function, &state).then_some("line"))
+        .or_else(|| has_other_vectors(function, &state).then_some("routes"))
         .or_else(|| reaches_other_memory(&state).then_some("iommu"));
+    let has_domain = state.has_domain();
     drop(state);
+    let wrong = wrong.or_else(|| is_attached(function, has_domain).then_some("domain"));
     let (mapped, stray) = mappings(function);
     books.add(Item::MappedPages, mapped);
     Findings {
@@ -68,6 +73,43 @@ fn reaches_other_memory(state: &State) -> bool {
     shown.is_some_and(|pages| pages != dma.shown_pages() as u64 || !dma.shows_all())
 }
 
+impl State {
+    fn has_domain(&self) -> bool {
+        self.dma.as_ref().is_some_and(|dma| dma.translation.pages().is_some())
+    }
+}
+
+/// Whether the IOMMU lets it reach memory against the ledger, or does not.
+fn is_attached(function: &Function, has_domain: bool) -> bool {
+    let address = function.address();
+    match (has_domain, iommu::is_attached(address)) {
+        (true, attached) => !attached,
+        (false, attached) => attached && !another_has_its_domain(address),
+    }
+}
+
+/// Whether the domain is that of another function that is the same one to the IOMMU.
+fn another_has_its_domain(address: u32) -> bool {
+    let mut cursor = 0;
+    while let Some(other) = super::registry::at_or_after(cursor) {
+        let is_it = other.address() != address && iommu::are_one(address, other.address());
+        if is_it && other.lock().has_domain() {
+            return true;
+        }
+        cursor = other.address() + 1;
+    }
+    false
+}
+
+/// Whether the vector table has other interrupts of it than the ledger.
+fn has_other_vectors(function: &Function, state: &State) -> bool {
+    let table = || (0..).map_while(irq::info);
+    let is_there = |line: &Ref<Line>| table().any(|it| it.gsi == line.number());
+    let is_its = |number: u32| message_source(number).is_some_and(|it| it.0 == function.address());
+    let has = |number: u32| state.lines.iter().any(|line| line.number() == number);
+    !state.lines.iter().all(is_there) || table().any(|it| is_its(it.gsi) && !has(it.gsi))
+}
+
 /// Whether it may signal by its line, which nobody has.
 fn has_stray_line(function: &Function, state: &State) -> bool {
     let may_signal = pci::Access.read16(function.pci.address, COMMAND) & command::NO_LINE == 0;
@@ -76,6 +118,12 @@ fn has_stray_line(function: &Function, state: &State) -> bool {
 
 /// Whether a message is on that nobody has.
 fn has_stray_message(function: &Function, state: &State) -> bool {
+    let (msi, owned) = (function.pci.msi, state.lines.iter().any(|line| !line.is_shared()));
+    if msi.is_some_and(|msi| msi.sends(&pci::Access, function.pci.address))
+        && (function.pci.msix.is_some() || !owned)
+    {
+        return true;
+    }
     let Some(msix) = function.pci.msix.filter(|msix| msix.is_enabled(&pci::Access, function.pci.address))
     else {
         return false;

@@ -104,6 +104,26 @@ pub fn serves(_function: u32) -> bool {
     state() == IommuState::On
 }
 
+/// Whether a function reaches memory, by the unit itself.
+pub fn is_attached(function: u32) -> bool {
+    with(|unit| unit.attached.contains(&function))
+}
+
+/// Whether two functions are one to it: here each is itself.
+pub fn are_one(one: u32, other: u32) -> bool {
+    one == other
+}
+
+/// Lets a function reach memory or not, whoever has a domain for it.
+pub fn set_attached(function: u32, attached: bool) {
+    with(|unit| {
+        unit.attached.retain(|other| *other != function);
+        if attached {
+            unit.attached.push(function);
+        }
+    });
+}
+
 /// Hands over what it kept devices from and nobody has read, the oldest first.
 pub fn take_faults(work: &mut dyn FnMut(DmaFault)) {
     let faults = with(|unit| core::mem::take(&mut unit.faults));

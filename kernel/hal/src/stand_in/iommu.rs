@@ -178,3 +178,15 @@ fn what_a_silent_unit_may_remember_stays() {
         assert_eq!((Ref::count(&taken), Ref::count(&left)), (2, 2), "{model:?}: memory stays");
     }
 }
+
+#[test]
+fn of_functions_that_are_one_to_the_unit_one_is_attached() {
+    for model in MODELS {
+        let (mut one, account) = start(model);
+        let mut other = Domain::new(u32::from(SOURCE) + 1, 48, &account).expect("there is a unit");
+        one.attach().expect("it answers");
+        assert_eq!(other.attach(), Err(IommuError::Taken), "{model:?}");
+        one.detach().expect("it answers");
+        other.attach().expect("it is free");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::super::bindings::Waiter;
 use super::{AT, COUNT, Driver, World, exception, plug};
+use crate::device::{audit, registry};
 use crate::trap::HANDLERS;
 use capos_abi::{CapId, ExceptionCode, TransferSlot};
 use capos_mem::Resource;
@@ -140,4 +141,43 @@ fn a_storm_is_not_heard_for_a_while_and_what_came_then_is_told_afterwards() {
     assert!(!is_masked());
     fire(0);
     assert_eq!(waiter.bits(), 1);
+}
+
+fn wrong() -> &'static str {
+    audit::look_at(&registry::find(AT).expect("memory")).wrong
+}
+
+#[test]
+fn the_audit_sees_what_the_vector_table_has_beside_the_ledger() {
+    let world = World::new();
+    plug();
+    let driver = Driver::new(&world);
+    let kept = ask(&driver, 0).expect("a message");
+    assert_eq!(wrong(), "");
+    // A vector of which the ledger knows is gone.
+    fake::irq::release(fake::irq::claimed(message(AT, 0)).expect("it has one"));
+    assert_eq!(wrong(), "routes");
+    driver.release(kept);
+    assert_eq!(wrong(), "");
+    // One of which it does not know is there.
+    let registers = kernel_hal::device::Registers::in_memory(super::MESSAGES, 4096).expect("host memory");
+    let place = kernel_hal::MessagePlace::Table { table: registers, offset: 0 };
+    let entry = kernel_hal::MessageEntry { function: AT, entry: 1, place };
+    fake::irq::claim_message(entry).expect("nobody has it");
+    assert_eq!(wrong(), "routes");
+}
+
+#[test]
+fn the_audit_sees_a_message_of_configuration_space_that_nobody_has() {
+    let world = World::new();
+    registry::forget_all();
+    pci::plug(AT, Plugged::new(0x1234, 0x11e8, 0).bar(0, super::BASE, super::SIZE, 0).capability(5, &[0; 8]));
+    let driver = Driver::new(&world);
+    let msi = registry::find(AT).expect("memory").pci.msi.expect("plugged in with it");
+    let at = capos_pci::Address::new(AT).expect("in range");
+    assert_eq!(wrong(), "");
+    msi.enable(&kernel_hal::pci::Access, at, true);
+    assert_eq!(wrong(), "messages");
+    ask(&driver, 0).expect("its message");
+    assert_eq!(wrong(), "");
 }

@@ -279,3 +279,22 @@ fn a_driver_that_gives_up_on_a_proof_takes_the_device_from_nobody_after_it() {
     assert_eq!(entry(&next.user).backend, DmaBackend::Unproven);
     next.call(device::START).expect("an IOMMU holds it");
 }
+
+#[test]
+fn the_audit_sees_an_attachment_that_the_ledger_has_not() {
+    let world = World::new();
+    iommu::install();
+    plug();
+    let driver = Driver::new(&world);
+    assert_eq!(wrong(), "");
+    iommu::set_attached(AT, true);
+    assert_eq!(wrong(), "domain");
+    iommu::set_attached(AT, false);
+    driver.pool();
+    assert_eq!(wrong(), "");
+    iommu::set_attached(AT, false);
+    assert_eq!(wrong(), "domain");
+    iommu::set_attached(AT, true);
+    driver.reset().expect("claimed");
+    assert_eq!(wrong(), "");
+}

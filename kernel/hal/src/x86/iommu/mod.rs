@@ -165,6 +165,18 @@ pub fn serves(function: u32) -> bool {
     origin(function).is_some()
 }
 
+/// Whether the tables of the unit that serves a function let it reach memory: for audits.
+pub fn is_attached(function: u32) -> bool {
+    origin(function).is_some_and(|origin| origin.unit.lock().is_attached(origin.source))
+}
+
+/// Whether two functions are one to the unit that serves them, as those behind a bridge that signs for them.
+pub fn are_one(one: u32, other: u32) -> bool {
+    origin(one)
+        .zip(origin(other))
+        .is_some_and(|(one, other)| core::ptr::eq(one.unit, other.unit) && one.source == other.source)
+}
+
 /// A unit interrupted: takes over what it recorded. When there is no room it is kept from interrupting until somebody has read.
 pub(super) fn on_fault() {
     running().iter().for_each(|it| collect(&it.unit));
