@@ -49,7 +49,7 @@ pub(crate) fn look_at(function: &Function) -> Findings {
         .or_else(|| reaches_other_memory(&state).then_some("iommu"));
     let has_domain = state.has_domain();
     drop(state);
-    let wrong = wrong.or_else(|| is_attached(function, has_domain).then_some("domain"));
+    let wrong = wrong.or_else(|| is_attached_otherwise(function, has_domain).then_some("domain"));
     let (mapped, stray) = mappings(function);
     books.add(Item::MappedPages, mapped);
     Findings {
@@ -80,7 +80,7 @@ impl State {
 }
 
 /// Whether the IOMMU lets it reach memory against the ledger, or does not.
-fn is_attached(function: &Function, has_domain: bool) -> bool {
+fn is_attached_otherwise(function: &Function, has_domain: bool) -> bool {
     let address = function.address();
     match (has_domain, iommu::is_attached(address)) {
         (true, attached) => !attached,
@@ -90,15 +90,8 @@ fn is_attached(function: &Function, has_domain: bool) -> bool {
 
 /// Whether the domain is that of another function that is the same one to the IOMMU.
 fn another_has_its_domain(address: u32) -> bool {
-    let mut cursor = 0;
-    while let Some(other) = super::registry::at_or_after(cursor) {
-        let is_it = other.address() != address && iommu::are_one(address, other.address());
-        if is_it && other.lock().has_domain() {
-            return true;
-        }
-        cursor = other.address() + 1;
-    }
-    false
+    let is_one = |other: &Function| other.address() != address && iommu::are_one(address, other.address());
+    super::registry::from(0).any(|other| is_one(&other) && other.lock().has_domain())
 }
 
 /// Whether the vector table has other interrupts of it than the ledger.
@@ -158,12 +151,5 @@ fn has_lease(function: &Function, lease: u64) -> bool {
 }
 
 fn anybody_has(lease: u64) -> bool {
-    let mut cursor = 0;
-    while let Some(function) = super::registry::at_or_after(cursor) {
-        if has_lease(&function, lease) {
-            return true;
-        }
-        cursor = function.address() + 1;
-    }
-    false
+    super::registry::from(0).any(|function| has_lease(&function, lease))
 }

@@ -41,6 +41,16 @@ pub(crate) fn at_or_after(cursor: u32) -> Option<Ref<Function>> {
     after.min_by_key(|function| function.address()).cloned()
 }
 
+/// Those from `cursor` on that were ever asked for, in order.
+pub(super) fn from(cursor: u32) -> impl Iterator<Item = Ref<Function>> {
+    let mut cursor = cursor;
+    core::iter::from_fn(move || {
+        let function = at_or_after(cursor)?;
+        cursor = function.address() + 1;
+        Some(function)
+    })
+}
+
 /// What is behind a bridge is no longer there. Who still has something of it has it for nothing.
 pub(super) fn forget_behind(buses: Buses) {
     let mut functions = FUNCTIONS.lock();

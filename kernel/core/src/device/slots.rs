@@ -87,12 +87,8 @@ impl Port {
 
     /// What was ever claimed behind it.
     fn functions(&self) -> impl Iterator<Item = Ref<Function>> {
-        let (buses, mut cursor) = (self.buses, u32::from(self.buses.secondary) << 8);
-        core::iter::from_fn(move || {
-            let function = registry::at_or_after(cursor).filter(|it| buses.holds(it.pci.address))?;
-            cursor = function.address() + 1;
-            Some(function)
-        })
+        let buses = self.buses;
+        registry::from(u32::from(buses.secondary) << 8).take_while(move |it| buses.holds(it.pci.address))
     }
 
     fn each_address(&self, mut work: impl FnMut(u32)) {

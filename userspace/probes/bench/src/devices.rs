@@ -12,6 +12,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use kit::device::is_settled;
 use kit::dma::Buffer;
 use kit::virtio::{Error, Registers, Ring, Virtqueue, bring_up};
+use probe::keeper::find;
 use rt::generated::{DeviceClient, DeviceManagerClient, InterruptClient};
 use rt::time::{Mark, mark};
 use rt::{CallError, block_on};
@@ -63,14 +64,8 @@ fn claim(
     wanted: (u16, u16),
     policy: &str,
 ) -> Result<Option<DeviceClient>, CallError> {
-    let mut cursor = 0;
-    while let Ok(found) = manager.list_blocking(cursor) {
-        if (found.vendor, found.device) == wanted {
-            return manager.claim_blocking(found.address, policy, 1).map(Some);
-        }
-        cursor = found.next;
-    }
-    Ok(None)
+    let Ok(address) = find(manager, wanted, 0) else { return Ok(None) };
+    manager.claim_blocking(address, policy, 1).map(Some)
 }
 
 /// `mmio.write_brokered`: a register written by the kernel; `mmio.write_mapped`: by the driver itself.

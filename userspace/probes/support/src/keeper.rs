@@ -51,14 +51,8 @@ impl Keeper {
     }
 
     /// The first from `cursor` on.
-    pub fn find_after(&self, wanted: (u16, u16), mut cursor: u32) -> Result<u32, CallError> {
-        loop {
-            let found = self.devices.list_blocking(cursor)?;
-            if (found.vendor, found.device) == wanted {
-                return Ok(found.address);
-            }
-            cursor = found.next;
-        }
+    pub fn find_after(&self, wanted: (u16, u16), cursor: u32) -> Result<u32, CallError> {
+        find(&self.devices, wanted, cursor)
     }
 
     /// The function, as soon as it is free.
@@ -136,6 +130,17 @@ impl Keeper {
             wrong.push_str(&found.wrong);
             cursor = found.next;
         }
+    }
+}
+
+/// The first function of this vendor and device from `cursor` on.
+pub fn find(devices: &DeviceManagerClient, wanted: (u16, u16), mut cursor: u32) -> Result<u32, CallError> {
+    loop {
+        let found = devices.list_blocking(cursor)?;
+        if (found.vendor, found.device) == wanted {
+            return Ok(found.address);
+        }
+        cursor = found.next;
     }
 }
 

@@ -13,6 +13,7 @@ use kernel_hal::Width;
 use kernel_hal::fake::device::{Model, put};
 use kernel_hal::fake::{self, pci};
 use std::boxed::Box;
+use std::sync::Arc;
 
 /// A port, and function 0 of what is in its slot.
 const PORT: u32 = 0x20;
@@ -116,6 +117,19 @@ fn drive(world: &World) -> Driver {
     Driver { user, device }
 }
 
+/// A device that was plugged in, and its driver, which has started it.
+fn at_work(world: &World) -> (Manager, Arc<super::Edu>, Driver) {
+    empty_slot();
+    let manager = Manager::new(world);
+    manager.look();
+    manager.plug();
+    let edu = Arc::new(super::Edu::default());
+    put(BASE, Box::new(super::Front(edu.clone())));
+    let driver = drive(world);
+    driver.call(device::START).expect("it is quiet");
+    (manager, edu, driver)
+}
+
 #[test]
 fn what_is_plugged_in_has_a_place_and_can_be_claimed() {
     let world = World::new();
@@ -137,14 +151,7 @@ fn what_is_plugged_in_has_a_place_and_can_be_claimed() {
 #[test]
 fn who_has_what_is_asked_to_go_has_nothing_any_more_and_then_it_has_no_power() {
     let world = World::new();
-    empty_slot();
-    let manager = Manager::new(&world);
-    manager.look();
-    manager.plug();
-    let edu: std::sync::Arc<super::Edu> = super::Edu::default().into();
-    put(BASE, Box::new(super::Front(edu.clone())));
-    let driver = drive(&world);
-    driver.call(device::START).expect("it is quiet");
+    let (manager, edu, driver) = at_work(&world);
     let pool = driver.pool();
     let (buffer, token) = driver.buffer(pool, 1);
     let queue = driver.queue();
@@ -199,14 +206,7 @@ fn who_has_what_is_asked_to_go_has_nothing_any_more_and_then_it_has_no_power() {
 #[test]
 fn memory_of_one_that_never_becomes_quiet_goes_after_its_power() {
     let world = World::new();
-    empty_slot();
-    let manager = Manager::new(&world);
-    manager.look();
-    manager.plug();
-    let edu: std::sync::Arc<super::Edu> = super::Edu::default().into();
-    put(BASE, Box::new(super::Front(edu.clone())));
-    let driver = drive(&world);
-    driver.call(device::START).expect("it is quiet");
+    let (manager, edu, driver) = at_work(&world);
     let pool = driver.pool();
     driver.buffer(pool, 4);
     *edu.runs.lock().expect("no panics") = true;
@@ -222,14 +222,7 @@ fn memory_of_one_that_never_becomes_quiet_goes_after_its_power() {
 #[test]
 fn what_is_pulled_out_is_taken_back_all_the_same() {
     let world = World::new();
-    empty_slot();
-    let manager = Manager::new(&world);
-    manager.look();
-    manager.plug();
-    let edu: std::sync::Arc<super::Edu> = super::Edu::default().into();
-    put(BASE, Box::new(super::Front(edu)));
-    let driver = drive(&world);
-    driver.call(device::START).expect("it is quiet");
+    let (manager, _, driver) = at_work(&world);
     let pool = driver.pool();
     driver.buffer(pool, 4);
     let window = driver.window();
