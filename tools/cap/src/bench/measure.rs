@@ -81,12 +81,18 @@ pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
     if ["boot.*", "boot.shell"].contains(&filter) {
         return Ok(figures);
     }
-    if !["smp.", "driver.", "lines."].iter().any(|group| filter.starts_with(group)) {
+    if wants_probe(filter) {
         figures.extend(from_probe(house, &probe, &pantry, plugin.as_ref(), &folder.join("probe"))?);
     }
     figures.extend(drivers::all(house, &pantry, plugin.as_ref(), filter, &folder)?);
     figures.extend(together::all(&pantry, plugin.as_ref(), filter, &folder)?);
     Ok(figures)
+}
+
+/// Whether some part of the filter may mean what probe-bench measures.
+fn wants_probe(filter: &str) -> bool {
+    let is_other = |part: &str| ["smp.", "driver.", "lines."].iter().any(|group| part.starts_with(group));
+    filter.split(',').any(|part| !is_other(part))
 }
 
 /// One machine and what runs on it.
@@ -208,6 +214,12 @@ mod tests {
             let machine = case("bench-case", &format!("{text}{MACHINE}")).unwrap().case.machine;
             assert!(machine.icount && machine.cpu == "max,-erms");
         }
+    }
+
+    #[test]
+    fn each_part_of_a_filter_counts() {
+        assert!(wants_probe("*") && wants_probe("ipc.*") && wants_probe("driver.*,dma.*"));
+        assert!(!wants_probe("smp.*") && !wants_probe("lines.*,driver.restart"));
     }
 
     #[test]
