@@ -10,6 +10,7 @@ extern crate alloc;
 mod acpi;
 mod audit;
 mod devices;
+mod hardware;
 mod iommu;
 mod logs;
 mod machine;
@@ -22,7 +23,9 @@ pub use trouble::Trouble;
 
 use alloc::string::String;
 use capos_text::{Report, Value};
-use rt::generated::{LogReaderClient, PowerClient, SystemInfoClient, WallClockClient};
+use rt::generated::{
+    HardwareAuditLogClient, LogReaderClient, PowerClient, SystemInfoClient, WallClockClient,
+};
 
 /// What the commands ask. Each may be missing.
 #[derive(Clone, Copy, Default)]
@@ -33,6 +36,8 @@ pub struct Sources<'a> {
     pub wall_clock: Option<&'a WallClockClient>,
     /// The log.
     pub log_reader: Option<&'a LogReaderClient>,
+    /// What happened to devices.
+    pub hardware_log: Option<&'a HardwareAuditLogClient>,
     /// Reboot and halt.
     pub power: Option<&'a PowerClient>,
 }
@@ -44,7 +49,7 @@ impl<'a> Sources<'a> {
 }
 
 /// Every command and what it tells.
-pub const COMMANDS: [(&str, &str); 15] = [
+pub const COMMANDS: [(&str, &str); 16] = [
     ("help", "what can be asked"),
     ("status", "the whole at a glance"),
     ("cpu", "processors and their counters"),
@@ -56,11 +61,15 @@ pub const COMMANDS: [(&str, &str); 15] = [
     ("irq", "interrupts by line and by message"),
     ("timers", "clock sources"),
     ("devices", "PCI functions and lines by what they are"),
+    ("hardware", "what happened to devices last: hardware [COUNT]"),
     ("logs", "last log records: logs [COUNT]"),
     ("reboot", "reset the machine"),
     ("halt", "turn the machine off"),
     ("exit", "leave the diagnostics, as Ctrl-D does"),
 ];
+
+/// Which of them take a count.
+const COUNTED: [&str; 2] = ["hardware", "logs"];
 
 /// What leaves the prompt.
 pub const EXIT: [&str; 2] = ["exit", "quit"];
@@ -91,7 +100,7 @@ async fn report(
     command: &str,
     argument: Option<&str>,
 ) -> Result<alloc::vec::Vec<Report>, Trouble> {
-    if let (Some(argument), true) = (argument, command != "logs") {
+    if let (Some(argument), true) = (argument, !COUNTED.contains(&command)) {
         return Err(Trouble::Surplus(String::from(argument)));
     }
     Ok(match command {
@@ -106,6 +115,9 @@ async fn report(
         "irq" => alloc::vec![devices::irq(sources.system()?).await?],
         "timers" => alloc::vec![machine::timers(sources.system()?).await?],
         "devices" => alloc::vec![devices::all(sources.system()?).await?],
+        "hardware" => {
+            hardware::last(sources.hardware_log.ok_or(Trouble::Missing("hardware_log"))?, argument).await?
+        }
         "logs" => {
             alloc::vec![
                 logs::last(sources.log_reader.ok_or(Trouble::Missing("log_reader"))?, argument).await?

@@ -23,11 +23,13 @@ pub fn level_name(level: LogLevel) -> &'static str {
     }
 }
 
+/// How many records were asked for.
+pub(crate) fn count_of(word: Option<&str>) -> Result<usize, Trouble> {
+    word.map_or(Ok(USUAL), |word| word.parse().map_err(|_| Trouble::NoNumber(String::from(word))))
+}
+
 pub(crate) async fn last(reader: &LogReaderClient, count: Option<&str>) -> Result<Report, Trouble> {
-    let count = match count {
-        Some(word) => word.parse().map_err(|_| Trouble::NoNumber(String::from(word)))?,
-        None => USUAL,
-    };
+    let count = count_of(count)?;
     let mut records = VecDeque::new();
     let mut cursor = 0;
     for _ in 0..LOOKED_AT {

@@ -5,7 +5,9 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use diag::{EXIT, Sources, answer};
-use rt::generated::{ConsoleClient, LogReaderClient, PowerClient, SystemInfoClient, WallClockClient};
+use rt::generated::{
+    ConsoleClient, HardwareAuditLogClient, LogReaderClient, PowerClient, SystemInfoClient, WallClockClient,
+};
 use rt::{CallError, Env, ExceptionCode, block_on, log};
 
 rt::main!(run);
@@ -29,11 +31,13 @@ fn run(mut env: Env) -> i64 {
     let system = env.client::<SystemInfoClient>("system").ok();
     let wall_clock = env.client::<WallClockClient>("wall_clock").ok();
     let log_reader = env.client::<LogReaderClient>("log_reader").ok();
+    let hardware_log = env.client::<HardwareAuditLogClient>("hardware_log").ok();
     let power = env.client::<PowerClient>("power").ok();
     let sources = Sources {
         system: system.as_ref(),
         wall_clock: wall_clock.as_ref(),
         log_reader: log_reader.as_ref(),
+        hardware_log: hardware_log.as_ref(),
         power: power.as_ref(),
     };
     let words: Vec<&str> = env.args().collect();

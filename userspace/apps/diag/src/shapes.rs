@@ -164,6 +164,19 @@ pub(crate) const IRQ: Shape = shape(
 pub(crate) const TIMERS: Shape = shape("timers", &[("fact", Left), ("value", Left)]);
 pub(crate) const DEVICE: Shape =
     shape("device", &[("bus", Left), ("address", Left), ("id", Left), ("what", Left), ("state", Left)]);
+pub(crate) const HARDWARE: Shape = shape(
+    "hardware",
+    &[
+        ("cursor", Right),
+        ("time", Right),
+        ("function", Left),
+        ("generation", Right),
+        ("event", Left),
+        ("detail", Left),
+    ],
+);
+pub(crate) const HARDWARE_LOG: Shape =
+    shape("hardware_log", &[("events", Left), ("lost", Left), ("shown", Left)]);
 pub(crate) const LOG: Shape =
     shape("log", &[("time", Right), ("process", Right), ("level", Left), ("text", Left)]);
 
@@ -171,7 +184,7 @@ pub(crate) const LOG: Shape =
 mod tests {
     use super::*;
 
-    const ALL: [Shape; 20] = [
+    const ALL: [Shape; 22] = [
         HELP,
         STATUS,
         CPU,
@@ -191,6 +204,8 @@ mod tests {
         IRQ,
         TIMERS,
         DEVICE,
+        HARDWARE,
+        HARDWARE_LOG,
         LOG,
     ];
 

@@ -20,7 +20,9 @@ use capos_words::closest;
 use diag::Sources;
 pub use graph::names;
 pub use help::COMMANDS;
-use rt::generated::{LogReaderClient, PowerClient, SystemInfoClient, WallClockClient};
+use rt::generated::{
+    HardwareAuditLogClient, LogReaderClient, PowerClient, SystemInfoClient, WallClockClient,
+};
 
 /// Runs one command.
 pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<String, Trouble> {
@@ -85,11 +87,13 @@ async fn diagnose(session: &Session, words: &[String]) -> String {
     let system = session.client::<SystemInfoClient>("system");
     let wall_clock = session.client::<WallClockClient>("wall_clock");
     let log_reader = session.client::<LogReaderClient>("log_reader");
+    let hardware_log = session.client::<HardwareAuditLogClient>("hardware_log");
     let power = session.client::<PowerClient>("power");
     let sources = Sources {
         system: system.as_deref(),
         wall_clock: wall_clock.as_deref(),
         log_reader: log_reader.as_deref(),
+        hardware_log: hardware_log.as_deref(),
         power: power.as_deref(),
     };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
