@@ -1,5 +1,7 @@
 @0xa11c0de0f00d000e;
 using Capos = import "capos.capnp";
+using import "device_manager.capnp".DeviceState;
+using import "device_manager.capnp".DmaBackend;
 
 enum ProcessState {
   created @0;
@@ -51,11 +53,12 @@ interface SystemInfo $Capos.kernelHosted {
   acpiTable @5 (index :UInt32) -> (length :UInt32, revision :UInt8, signature :Text);
   # One ACPI table; `notFound` beyond the last, `unsupported` on a machine without ACPI.
 
-  pciFunction @6 (cursor :UInt32) -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, header :UInt8, interruptLine :UInt8, next :UInt32, interruptPin :UInt8, routed :Bool, gsi :UInt32, secondary :UInt8, subordinate :UInt8, msi :UInt16, msix :UInt16, command :UInt16, wrong :Text, driver :UInt64);
+  pciFunction @6 (cursor :UInt32) -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, header :UInt8, interruptLine :UInt8, next :UInt32, interruptPin :UInt8, routed :Bool, gsi :UInt32, secondary :UInt8, subordinate :UInt8, msi :UInt16, msix :UInt16, command :UInt16, wrong :Text, driver :UInt64, state :DeviceState, backend :DmaBackend, guarded :Bool, bridge :Bool);
   # The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none. `gsi` is where its
   # interrupt line arrives, if it is `routed`. `secondary` and `subordinate` are the first and last bus behind a bridge, 0 of others. `msi` and `msix`
   # count the messages it can signal by, `command` is what it is allowed now, `wrong` why nobody is to drive it, empty when all is well, and
-  # `driver` the id of the process that drives it, 0 for none.
+  # `driver` the id of the process that drives it, 0 for none. `state` and `backend` are as in `DeviceManager.list`, and it is `guarded` while an IOMMU
+  # shows it nothing but what it was given. Of a `bridge` nobody can have anything.
 
   irq @7 (index :UInt32) -> (gsi :UInt32, vector :UInt8, count :UInt64, masked :Bool, owner :Text, cpu :UInt32);
   # One interrupt that somebody has, and the processor that it goes to; `notFound` beyond the last. `owner` is the name of the process that listened

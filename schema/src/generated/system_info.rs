@@ -2,6 +2,8 @@
 //!
 //! What this machine is and what it is doing. Read-only. Holds no addresses.
 
+use super::device_manager::DeviceState;
+use super::device_manager::DmaBackend;
 use crate::error::{DecodeError, EncodeError};
 use crate::wire::{Decode, Encode, Message, Pointer, write};
 
@@ -527,6 +529,10 @@ pub struct PciFunctionResults<'a> {
     pub command: u16,
     pub wrong: &'a str,
     pub driver: u64,
+    pub state: DeviceState,
+    pub backend: DmaBackend,
+    pub guarded: bool,
+    pub bridge: bool,
 }
 
 impl Encode for PciFunctionResults<'_> {
@@ -540,7 +546,9 @@ impl Encode for PciFunctionResults<'_> {
                     | (u64::from(self.header) << 32)
                     | (u64::from(self.interrupt_line) << 40)
                     | (u64::from(self.interrupt_pin) << 48)
-                    | (u64::from(self.routed) << 56),
+                    | (u64::from(self.routed) << 56)
+                    | (u64::from(self.guarded) << 57)
+                    | (u64::from(self.bridge) << 58),
                 u64::from(self.next) | (u64::from(self.gsi) << 32),
                 u64::from(self.secondary)
                     | (u64::from(self.subordinate) << 8)
@@ -548,6 +556,7 @@ impl Encode for PciFunctionResults<'_> {
                     | (u64::from(self.msix) << 32)
                     | (u64::from(self.command) << 48),
                 self.driver,
+                u64::from(self.state.to_wire()) | (u64::from(self.backend.to_wire()) << 16),
             ],
             [Pointer::Text(self.wrong)],
         )
@@ -557,7 +566,7 @@ impl Encode for PciFunctionResults<'_> {
 impl<'a> Decode<'a> for PciFunctionResults<'a> {
     #[inline]
     fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
-        let message = Message::<5, 1>::parse(message)?;
+        let message = Message::<6, 1>::parse(message)?;
         Ok(PciFunctionResults {
             address: message.data[0] as u32,
             vendor: (message.data[0] >> 32) as u16,
@@ -576,6 +585,10 @@ impl<'a> Decode<'a> for PciFunctionResults<'a> {
             command: (message.data[3] >> 48) as u16,
             wrong: message.text(0)?,
             driver: message.data[4],
+            state: DeviceState::from_wire(message.data[5] as u16)?,
+            backend: DmaBackend::from_wire((message.data[5] >> 16) as u16)?,
+            guarded: (message.data[1] >> 57) & 1 != 0,
+            bridge: (message.data[1] >> 58) & 1 != 0,
         })
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn backend(backend: Backend) -> DmaBackend {
     }
 }
 
-fn state(phase: Phase) -> DeviceState {
+/// The same of who has it.
+pub(super) fn state(phase: Phase) -> DeviceState {
     match phase {
         Phase::Free => DeviceState::Free,
         Phase::Claimed => DeviceState::Claimed,

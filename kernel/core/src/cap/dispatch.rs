@@ -818,7 +818,7 @@ impl Serve for super::system_info::SystemInfo {
                 })
             }
             system_info::PCI_FUNCTION => {
-                with(message, buffers.answer.len() >= 56, |params: system_info::PciFunctionParams| {
+                with(message, buffers.answer.len() >= 64, |params: system_info::PciFunctionParams| {
                     self.pci_function(call, params)
                 })
             }

@@ -74,7 +74,8 @@ fn reaches_other_memory(state: &State) -> bool {
 }
 
 impl State {
-    fn has_domain(&self) -> bool {
+    /// Whether an IOMMU shows it something, and nothing else.
+    pub fn has_domain(&self) -> bool {
         self.dma.as_ref().is_some_and(|dma| dma.translation.pages().is_some())
     }
 }

@@ -7,6 +7,7 @@ use crate::cap::system_info::SystemInfo;
 use capos_abi::{CapId, ExceptionCode, Op, Sqe};
 use capos_pci::model::Device;
 use capos_schema::device::{self, WindowParams};
+use capos_schema::device_manager::{DeviceState, DmaBackend};
 use capos_schema::interrupt;
 use capos_schema::system_info as schema;
 use capos_schema::{Decode, Empty, Encode};
@@ -92,6 +93,30 @@ fn a_function_tells_who_drives_it() {
     let release = Sqe { op: Op::Release as u8, cap: device.raw(), ..Sqe::default() };
     assert_eq!(user.one(release).result, 0);
     assert_eq!((driver(), window.is_ok()), (Ok(0), true));
+}
+
+/// Which way a device reaches memory is told as the ledger has it, and whether an IOMMU keeps it to that.
+#[test]
+fn a_function_tells_how_it_reaches_memory() {
+    for with_iommu in [false, true] {
+        let world = World::new();
+        let asker = asker(&world);
+        if with_iommu {
+            iommu::install();
+        }
+        devices::plug();
+        let way = || {
+            let bytes = function(&asker, devices::AT);
+            schema::PciFunctionResults::decode(&bytes).map(|it| (it.state, it.backend, it.guarded)).unwrap()
+        };
+        assert_eq!(way(), (DeviceState::Free, DmaBackend::Bounce, false), "nobody asked for it yet");
+        let driver = devices::Driver::new(&world);
+        let backend = if with_iommu { DmaBackend::Unproven } else { DmaBackend::Bounce };
+        assert_eq!(way(), (DeviceState::Claimed, backend, false));
+        driver.pool();
+        driver.queue();
+        assert_eq!(way(), (DeviceState::Running, backend, with_iommu));
+    }
 }
 
 #[test]

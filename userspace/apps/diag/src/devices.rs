@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use capos_text::{Report, Value};
 use rt::generated::SystemInfoClient;
+use rt::schema::device_manager::{DeviceState, DmaBackend};
 
 /// In a PCI function's command register: it may begin transfers of its own.
 const BUS_MASTER: u16 = 1 << 2;
@@ -79,50 +80,116 @@ pub(crate) async fn irq(system: &SystemInfoClient) -> Result<Report, Trouble> {
     Ok(report)
 }
 
-/// Interrupts, then functions, by what they are and who has them.
+/// Lines, then functions, by what they are and who has them.
 pub(crate) async fn all(system: &SystemInfoClient) -> Result<Report, Trouble> {
     let mut report = shapes::DEVICE.report();
     let functions = functions(system).await?;
+    let mut interrupts = Vec::new();
     for index in 0..LIMIT {
         let Some(line) = item(system.irq(index).await)? else { break };
+        interrupts.push((line.gsi, line.count));
+        // Messages are their functions'.
+        if line.gsi & MESSAGE != 0 {
+            continue;
+        }
         let owner = owner(system, &functions, line.gsi, line.owner).await?;
         report.row([
-            Value::text("interrupt"),
-            Value::Text(source(line.gsi)),
-            Value::Text(format!("{} so far", line.count)),
-            Value::text(if line.masked { "masked" } else { "awaited" }),
-            Value::Text(driven(owner)),
+            Value::text("line"),
+            Value::Text(format!("{}", line.gsi)),
+            Value::text(""),
+            Value::text("interrupt line"),
+            Value::Text(if owner.is_empty() { String::from("nobody's") } else { driven(&owner) }),
+            Value::text(""),
+            Value::number(line.count),
         ]);
     }
     for function in functions {
-        let state = match function.wrong {
-            wrong if !wrong.is_empty() => wrong,
-            _ if function.driver != 0 => driven(process(system, function.driver).await?),
-            _ if function.command & BUS_MASTER != 0 => String::from("lets requests pass"),
-            _ => String::from("quiet"),
+        let sent = interrupts.iter().filter(|(number, _)| sends(&function, *number));
+        let count = sent.fold(0u64, |sum, (_, count)| sum.saturating_add(*count));
+        let driver = match function.driver {
+            0 => String::new(),
+            driver => process(system, driver).await?,
         };
         report.row([
             Value::text("pci"),
             Value::Text(named(function.address)),
             Value::Text(format!("{:04x}:{:04x}", function.vendor, function.device)),
             Value::text(pci_class::name(function.class)),
-            Value::Text(state),
+            Value::Text(state(&function, &driver)),
+            Value::text(way(&function)),
+            Value::number(count),
         ]);
     }
     Ok(report)
 }
 
-fn driven(owner: String) -> String {
-    if owner.is_empty() { String::from("nobody's") } else { format!("driven by {owner}") }
+fn driven(by: &str) -> String {
+    format!("driven by {by}")
+}
+
+/// Who has it, or why nobody has.
+fn state(function: &Function, driver: &str) -> String {
+    let lets_pass = function.command & BUS_MASTER != 0;
+    let words = match function.state {
+        _ if !function.wrong.is_empty() => &function.wrong,
+        DeviceState::Draining => "taken back, and not quiet yet",
+        _ if !driver.is_empty() => return driven(driver),
+        DeviceState::Claimed | DeviceState::Running => "claimed",
+        _ if function.bridge && lets_pass => "lets requests pass",
+        _ if function.bridge => "the platform's",
+        _ if lets_pass => "not quiet",
+        _ => "quiet",
+    };
+    String::from(words)
+}
+
+/// How it reaches memory, if it may.
+fn way(function: &Function) -> &'static str {
+    match (function.state, function.backend, function.guarded) {
+        (DeviceState::Running, DmaBackend::Bounce, false) => "bounce",
+        (DeviceState::Running, DmaBackend::Bounce, true) => "bounce behind IOMMU",
+        (DeviceState::Running, DmaBackend::Unproven, _) => "unproven",
+        (DeviceState::Running, DmaBackend::Direct, _) => "direct",
+        _ => "",
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::source;
+    use super::{source, state, way};
+    use crate::pci::Function;
+    use alloc::string::String;
+    use rt::schema::device_manager::{DeviceState, DmaBackend};
 
     #[test]
     fn interrupts_come_from_lines_and_functions() {
         assert_eq!(source(4), "line 4");
         assert_eq!(source(1 << 31 | 0x0213 << 11 | 7), "02:02.3 message 7");
+    }
+
+    #[test]
+    fn what_nobody_drives_is_quiet_and_bridges_are_not() {
+        let free = Function::at(8);
+        assert_eq!(state(&free, ""), "quiet");
+        assert_eq!(state(&Function { command: 4, ..Function::at(8) }, ""), "not quiet");
+        assert_eq!(state(&Function { bridge: true, ..Function::at(8) }, ""), "the platform's");
+        assert_eq!(
+            state(&Function { bridge: true, command: 4, ..Function::at(8) }, ""),
+            "lets requests pass"
+        );
+        let draining = Function { state: DeviceState::Draining, ..Function::at(8) };
+        assert_eq!(state(&draining, ""), "taken back, and not quiet yet");
+        let wrong = Function { wrong: String::from("the device's BAR 0"), ..draining };
+        assert_eq!((state(&wrong, ""), way(&wrong)), ("the device's BAR 0".into(), ""));
+    }
+
+    #[test]
+    fn the_way_to_memory_is_told_of_who_has_one() {
+        let has = |state, backend, guarded| way(&Function { state, backend, guarded, ..Function::at(8) });
+        assert_eq!(has(DeviceState::Claimed, DmaBackend::Bounce, false), "");
+        assert_eq!(has(DeviceState::Running, DmaBackend::Bounce, false), "bounce");
+        assert_eq!(has(DeviceState::Running, DmaBackend::Bounce, true), "bounce behind IOMMU");
+        assert_eq!(has(DeviceState::Running, DmaBackend::Unproven, true), "unproven");
+        assert_eq!(has(DeviceState::Running, DmaBackend::Direct, true), "direct");
     }
 }

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use capos_text::{Report, Value};
 use rt::generated::SystemInfoClient;
+use rt::schema::device_manager::{DeviceState, DmaBackend};
 
 /// A function, kept beyond the next question.
 pub(crate) struct Function {
@@ -18,13 +19,19 @@ pub(crate) struct Function {
     pub wrong: String,
     /// The process that has claimed it, 0 for none.
     pub driver: u64,
-    header: u8,
-    line: u8,
-    gsi: Option<u32>,
+    pub state: DeviceState,
+    pub backend: DmaBackend,
+    /// An IOMMU shows it nothing but what it was given.
+    pub guarded: bool,
+    /// Nobody can have it.
+    pub bridge: bool,
+    pub header: u8,
+    pub line: u8,
+    pub gsi: Option<u32>,
     /// First and last bus behind it.
-    buses: Option<(u8, u8)>,
-    msi: u16,
-    msix: u16,
+    pub buses: Option<(u8, u8)>,
+    pub msi: u16,
+    pub msix: u16,
 }
 
 impl Function {
@@ -49,6 +56,10 @@ pub(crate) async fn functions(system: &SystemInfoClient) -> Result<Vec<Function>
             command: function.command,
             wrong: function.wrong,
             driver: function.driver,
+            state: function.state,
+            backend: function.backend,
+            guarded: function.guarded,
+            bridge: function.bridge,
             header: function.header,
             line: function.interrupt_line,
             gsi: function.routed.then_some(function.gsi),
@@ -145,26 +156,36 @@ async fn add_abilities(system: &SystemInfoClient, address: u32, report: &mut Rep
 
 #[cfg(test)]
 mod tests {
-    use super::{Function, bridge_to, named};
+    use super::{DeviceState, DmaBackend, Function, bridge_to, named};
     use alloc::string::String;
 
-    fn function(address: u32, buses: Option<(u8, u8)>) -> Function {
-        let (gsi, wrong) = (None, String::new());
-        Function {
-            address,
-            vendor: 1,
-            device: 2,
-            class: 3,
-            command: 0,
-            wrong,
-            driver: 0,
-            header: 0,
-            line: 0,
-            gsi,
-            buses,
-            msi: 0,
-            msix: 0,
+    impl Function {
+        /// One that nobody has.
+        pub(crate) fn at(address: u32) -> Function {
+            Function {
+                address,
+                vendor: 1,
+                device: 2,
+                class: 3,
+                command: 0,
+                wrong: String::new(),
+                driver: 0,
+                state: DeviceState::Free,
+                backend: DmaBackend::Bounce,
+                guarded: false,
+                bridge: false,
+                header: 0,
+                line: 0,
+                gsi: None,
+                buses: None,
+                msi: 0,
+                msix: 0,
+            }
         }
+    }
+
+    fn function(address: u32, buses: Option<(u8, u8)>) -> Function {
+        Function { buses, ..Function::at(address) }
     }
 
     #[test]

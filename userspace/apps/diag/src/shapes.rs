@@ -162,8 +162,18 @@ pub(crate) const IRQ: Shape = shape(
     ],
 );
 pub(crate) const TIMERS: Shape = shape("timers", &[("fact", Left), ("value", Left)]);
-pub(crate) const DEVICE: Shape =
-    shape("device", &[("bus", Left), ("address", Left), ("id", Left), ("what", Left), ("state", Left)]);
+pub(crate) const DEVICE: Shape = shape(
+    "device",
+    &[
+        ("bus", Left),
+        ("address", Left),
+        ("id", Left),
+        ("what", Left),
+        ("state", Left),
+        ("dma", Left),
+        ("interrupts", Right),
+    ],
+);
 pub(crate) const HARDWARE: Shape = shape(
     "hardware",
     &[

@@ -5,6 +5,7 @@
 use alloc::string::String;
 
 use capos_abi::MAX_MESSAGE;
+use capos_schema::device_manager::{DeviceState, DmaBackend};
 use capos_schema::system_info::{IommuInterrupts, IommuKind, ProcessState};
 use capos_schema::{Decode, DecodeError, Empty, system_info as schema};
 
@@ -166,7 +167,8 @@ impl SystemInfoClient {
     /// The first PCI function at or after `cursor` (bus << 8 | device << 3 | function); `notFound` when there is none. `gsi` is where its
     /// interrupt line arrives, if it is `routed`. `secondary` and `subordinate` are the first and last bus behind a bridge, 0 of others. `msi` and `msix`
     /// count the messages it can signal by, `command` is what it is allowed now, `wrong` why nobody is to drive it, empty when all is well, and
-    /// `driver` the id of the process that drives it, 0 for none.
+    /// `driver` the id of the process that drives it, 0 for none. `state` and `backend` are as in `DeviceManager.list`, and it is `guarded` while an IOMMU
+    /// shows it nothing but what it was given. Of a `bridge` nobody can have anything.
     pub async fn pci_function(&self, cursor: u32) -> Result<PciFunctionReply, CallError> {
         let params = schema::PciFunctionParams { cursor };
         let reply = call(&self.cap, PCI_FUNCTION, &params, &[]).await?;
@@ -461,6 +463,10 @@ pub struct PciFunctionReply {
     pub command: u16,
     pub wrong: String,
     pub driver: u64,
+    pub state: DeviceState,
+    pub backend: DmaBackend,
+    pub guarded: bool,
+    pub bridge: bool,
 }
 
 fn pci_function_results(bytes: &[u8]) -> Result<PciFunctionReply, DecodeError> {
@@ -483,6 +489,10 @@ fn pci_function_results(bytes: &[u8]) -> Result<PciFunctionReply, DecodeError> {
         command: results.command,
         wrong: String::from(results.wrong),
         driver: results.driver,
+        state: results.state,
+        backend: results.backend,
+        guarded: results.guarded,
+        bridge: results.bridge,
     })
 }
 

@@ -2,9 +2,11 @@
 
 use super::{NOT_FOUND, SystemInfo, or_not_found};
 use crate::boot::Words;
+use crate::cap::device_manager::{backend, state};
 use crate::cap::{Call, Outcome};
 use crate::device::registry;
 use capos_abi::ExceptionCode;
+use capos_ledger::{Backend, Phase};
 use capos_pci::capability::{extended, list};
 use capos_pci::{Address, COMMAND, Config, Function};
 use capos_schema::system_info::{
@@ -115,6 +117,11 @@ impl SystemInfo {
 fn describe<'w>(function: &Function, wrong: &'w str) -> PciFunctionResults<'w> {
     let (at, header): (Address, _) = (function.address, &function.header);
     let line = pci::line(at.number());
+    let known = registry::known(at.number());
+    let (phase, way, guarded, driver) = known.map_or((Phase::Free, Backend::Bounce, false, 0), |known| {
+        let it = known.lock();
+        (it.record.phase(), it.backend(), it.has_domain(), it.driver)
+    });
     PciFunctionResults {
         address: at.number(),
         vendor: header.vendor,
@@ -132,6 +139,10 @@ fn describe<'w>(function: &Function, wrong: &'w str) -> PciFunctionResults<'w> {
         msix: function.msix.map_or(0, |msix| msix.vectors),
         command: pci::Access.read16(at, COMMAND),
         wrong,
-        driver: registry::known(at.number()).map_or(0, |known| known.lock().driver),
+        driver,
+        state: state(phase),
+        backend: backend(way),
+        guarded,
+        bridge: header.is_platform(),
     }
 }
