@@ -20,8 +20,8 @@ pub struct Buffer {
     token: u64,
     seed: u64,
     keeps_mark: bool,
-    /// With it the token would be gone.
-    _buffer: DmaBufferClient,
+    /// With it the token is gone.
+    named: Option<DmaBufferClient>,
 }
 
 impl Buffer {
@@ -38,7 +38,7 @@ impl Buffer {
         let token = buffer.info_blocking()?.token;
         let size = u64::from(pages) * PAGE;
         let memory = Region::map(&buffer.memory_blocking()?, 0, size, Protection::ReadWrite)?;
-        Ok(Buffer { memory, token, seed, keeps_mark: false, _buffer: buffer })
+        Ok(Buffer { memory, token, seed, keeps_mark: false, named: Some(buffer) })
     }
 
     /// What to write where an address belongs.
@@ -102,6 +102,11 @@ impl Buffer {
 }
 
 impl Buffer {
+    /// Gives the token up; the memory is ours as long as it is mapped.
+    pub fn free(&mut self) {
+        self.named = None;
+    }
+
     /// Gives it up while the device writes there. It stays ours as long as the device has it, and so does the mark.
     pub fn abandon(mut self) {
         self.keeps_mark = true;

@@ -9,6 +9,7 @@ extern crate alloc;
 mod descriptors;
 mod edu;
 mod ends;
+mod forge;
 mod grant;
 mod interrupts;
 mod plain;
@@ -52,6 +53,7 @@ fn set_up(env: &mut Env, seed: u64) -> Result<Stage, EnvError> {
         report: Report::new(env)?,
         keeper: Keeper::new(env)?,
         history: env.client("history")?,
+        line: env.client("line")?,
         seed,
         left_out: text(env, "leave-out").filter(|name| !name.is_empty()),
         direct: [false; 2],
@@ -80,7 +82,8 @@ fn all(stage: &mut Stage) -> Result<(), CallError> {
         stage.with_edu(states::WITH_EDU)?;
         stage.with_nothing(states::WITH_NOTHING)?;
         stage.with_edu(stale::ROWS)?;
-        stage.with_edu(interrupts::ROWS)
+        stage.with_edu(interrupts::ROWS)?;
+        stage.with_edu(forge::ROWS)
     })?;
     stage.under_watch(["hostile.rings.begin", "hostile.rings.end"], |stage| {
         stage.with_rings(rings::ROWS, || Ok(()))?;

@@ -2,6 +2,7 @@
 //! without one it does not get anywhere.
 
 use crate::edu::{ENGINE, PLACE, TO_DEVICE, TO_MEMORY, rest};
+use crate::forge;
 use crate::grant::{BAIT, Buffer};
 use crate::stage::{Row, Stage, said};
 use alloc::format;
@@ -10,12 +11,17 @@ use alloc::vec::Vec;
 use rt::generated::{DeviceClient, DeviceMmioClient};
 use rt::{CallError, block_on};
 
-pub const ROWS: &[Row<()>] =
-    &[Row::new("unknown-class-without-iommu", without_iommu, "Unsupported Unsupported Clear")];
+pub const ROWS: &[Row<()>] = &[
+    Row::new("unknown-class-without-iommu", without_iommu, "Unsupported Unsupported Clear"),
+    Row::new("unknown-class-forges-interrupts", forge::without_iommu, "Unsupported Silent"),
+];
 
 /// Where no device is proven to be behind an IOMMU, or where one is.
-pub const DIRECT: &[Row<()>] =
-    &[Row::new("any-address-written", writes, "Served"), Row::new("any-address-read", reads, "Nothing")];
+pub const DIRECT: &[Row<()>] = &[
+    Row::new("any-address-written", writes, "Served"),
+    Row::new("any-address-read", reads, "Nothing"),
+    Row::new("any-address-after-free", after_free, "Served Untouched Unread"),
+];
 
 /// Places that are somebody's: firmware, kernel, programs, the range of interrupts, what tokens of others look like.
 const PLACES: [u64; 8] =
@@ -24,8 +30,35 @@ const PLACES: [u64; 8] =
 /// One that nobody uses: there the watcher has hidden something.
 const UNUSED: u64 = 0x600_0000;
 
+/// The device knows where our memory was, and a unit that translates may remember it. We still have it, and see.
+fn after_free(stage: &Stage, (): ()) -> Result<String, CallError> {
+    let device = baited(stage)?;
+    let pool = device.pool_blocking(28, 16)?;
+    let (mut freed, other) =
+        (Buffer::allocate(&pool, 1, stage.seed)?, Buffer::allocate(&pool, 1, stage.seed)?);
+    let (window, token) = (device.window_blocking(0)?, freed.token());
+    block_on(kit::device::start(&device, stage.timer()))?;
+    copy(stage, &window, [PLACE, token, BAIT, TO_MEMORY])?;
+    let served = freed.has_bait();
+    freed.drop_bait();
+    freed.free();
+    copy(stage, &window, [PLACE, token, BAIT, TO_MEMORY])?;
+    let untouched = freed.is_clear();
+    // And what is there now.
+    copy(stage, &window, [other.token(), PLACE, BAIT, TO_DEVICE])?;
+    freed.take_bait();
+    copy(stage, &window, [token, PLACE, BAIT, TO_DEVICE])?;
+    copy(stage, &window, [PLACE, other.token(), BAIT, TO_MEMORY])?;
+    Ok(format!(
+        "{} {} {}",
+        if served { "Served" } else { "Idle" },
+        if untouched { "Untouched" } else { "Touched" },
+        if other.is_clear() { "Unread" } else { "Read" }
+    ))
+}
+
 /// The device copies, whatever it is told.
-fn copy(stage: &Stage, window: &DeviceMmioClient, words: [u64; 4]) -> Result<(), CallError> {
+pub fn copy(stage: &Stage, window: &DeviceMmioClient, words: [u64; 4]) -> Result<(), CallError> {
     for (register, word) in ENGINE.into_iter().zip(words) {
         window.write_blocking(register, 8, word)?;
     }

@@ -13,6 +13,8 @@ use rt::CallError;
 
 pub const ROWS: &[Row<()>] = &[
     Row::new("ring-stale-token", stale, "InvalidArgument").direct("Done"),
+    Row::new("ring-same-again-after-free", same_again, "Written InvalidArgument Untouched")
+        .direct("Written Done Untouched"),
     Row::new("ring-out-of-range", out_of_range, "InvalidArgument").direct("Done"),
     Row::new("ring-wrapping-length", wrapping, "InvalidArgument").direct("Done Broken"),
     Row::new("ring-empty", empty, "InvalidArgument").direct("Silent"),
@@ -72,6 +74,29 @@ fn stale(stage: &Stage, (): ()) -> Result<String, CallError> {
         drop(gone);
         rng.try_one(write(token, 64))
     })
+}
+
+/// What the device wrote to once it could still find, if an IOMMU remembered. The memory is still ours, so we see it.
+fn same_again(stage: &Stage, (): ()) -> Result<String, CallError> {
+    let rng = stage.rng()?;
+    let mut freed = Buffer::allocate(&rng.pool, 1, rng.seed)?;
+    let words = write(freed.token(), 64);
+    rng.try_one(words)?;
+    let written = rng.wait_used(0, 1, stage.timer())? && !freed.is_clear();
+    // Where the kernel translates it takes note that the device is through.
+    rng.publish(0)?;
+    freed.put_words(0, [0; 8]);
+    freed.free();
+    // With this call the kernel has heard of it.
+    rng.pool.usage_blocking()?;
+    rng.describe(0, 1, words);
+    rng.offer(0, 1, 2);
+    let again = match rng.publish(0) {
+        Ok(()) if !rng.wait_used(0, 2, stage.timer())? => String::from("Silent"),
+        published => said(published),
+    };
+    let touched = if freed.is_clear() { "Untouched" } else { "Touched" };
+    Ok(format!("{} {again} {touched}", if written { "Written" } else { "Idle" }))
 }
 
 fn out_of_range(stage: &Stage, (): ()) -> Result<String, CallError> {

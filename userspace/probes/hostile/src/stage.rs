@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use probe::{Fields, Keeper, Limits, Report};
 use rt::generated::{
-    ByteStreamClient, DeviceClient, EduClient, HardwareAuditLogClient, ProcessHandleClient, TimerClient,
+    ByteStreamClient, DeviceClient, EduClient, HardwareAuditLogClient, InterruptClient, ProcessHandleClient,
+    TimerClient,
 };
 use rt::schema::device_manager::{DeviceState, DmaBackend};
 use rt::schema::hardware_audit_log::HardwareEvent;
@@ -26,6 +27,8 @@ pub struct Stage {
     pub report: Report,
     pub keeper: Keeper,
     pub history: HardwareAuditLogClient,
+    /// A line of the I/O APIC, which nothing raises.
+    pub line: InterruptClient,
     pub seed: u64,
     /// A row that this machine does not survive.
     pub left_out: Option<&'static str>,

@@ -21,6 +21,7 @@ pub const WITH_EDU: &[Row<Edu>] = &[
     Row::new("start-before-quiet", start_before_quiet, "WrongState"),
     Row::new("publish-before-quiet", publish_before_quiet, "WrongState"),
     Row::new("budget-of-memory", budget, "BudgetExhausted"),
+    Row::new("budget-as-long-as-held", held, "BudgetExhausted BudgetExhausted Done"),
 ];
 
 pub const WITH_NOTHING: &[Row<()>] = &[
@@ -100,6 +101,22 @@ fn budget(_: &Stage, edu: Edu) -> Result<String, CallError> {
             Err(error) => return Ok(said::<()>(Err(error))),
         }
     }
+}
+
+/// Memory is paid for until it is neither a buffer nor mapped, and then there is room again.
+fn held(_: &Stage, edu: Edu) -> Result<String, CallError> {
+    let mut buffers = Vec::new();
+    let full = loop {
+        match edu.allocate(16) {
+            Ok(buffer) => buffers.push(buffer),
+            Err(error) => break said::<()>(Err(error)),
+        }
+    };
+    let Some(mut last) = buffers.pop() else { return Ok(full) };
+    last.free();
+    let mapped = said(edu.allocate(16));
+    drop(last);
+    Ok(format!("{full} {mapped} {}", said(edu.allocate(16))))
 }
 
 fn bridge(stage: &Stage, (): ()) -> Result<String, CallError> {
