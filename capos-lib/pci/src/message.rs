@@ -58,6 +58,13 @@ impl Msi {
         true
     }
 
+    /// Where the device sends its first message to, and what.
+    pub fn content(&self, config: &impl Config, at: Address) -> (u64, u16) {
+        let low = u64::from(config.read32(at, self.register + 4));
+        let high = if self.wide { u64::from(config.read32(at, self.register + 8)) } else { 0 };
+        (high << 32 | low, config.read16(at, self.register + if self.wide { 12 } else { 8 }))
+    }
+
     /// Masks or unmasks the first message. `false` if the device cannot.
     pub fn set_masked(&self, config: &impl Config, at: Address, masked: bool) -> bool {
         if self.maskable {

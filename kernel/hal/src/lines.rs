@@ -16,6 +16,8 @@ pub(crate) trait Wire {
     fn set_masked(&self, masked: bool);
     /// Has its interrupts go to that processor, or to another one if they cannot; gives the one. The line is masked.
     fn aim(&self, cpu: usize) -> usize;
+    /// Whether everything says what it was told: to go to `cpu`, as [`Wire::aim`] gave it, and whether it is masked.
+    fn is_as_told(&self, cpu: usize, masked: bool) -> bool;
     /// Nobody has it any more. It is masked.
     fn withdraw(&self);
     /// Whether it is told once, as by a message: it need not be masked when it fires, as nothing is told again before something has
@@ -147,6 +149,12 @@ impl<W: Wire> Lines<W> {
         self.places.iter().enumerate().filter_map(|(at, place)| info(at, place)).nth(index)
     }
 
+    /// Whether line `gsi` is claimed, and is as it was told.
+    pub fn is_as_told(&self, gsi: u32) -> bool {
+        let is_it = |claim: &Claim<W>| claim.gsi == gsi && claim.wire.is_as_told(claim.cpu, claim.masked);
+        self.places.iter().any(|place| place.lock().claim.as_ref().is_some_and(is_it))
+    }
+
     /// Has `work` done with the place of a line, if it is claimed by who means it.
     fn with(&self, line: IrqLine, work: impl FnOnce(&mut Place<W>)) {
         let at = usize::from(line.place);
@@ -182,6 +190,10 @@ mod tests {
         fn aim(&self, cpu: usize) -> usize {
             SAID.with_borrow_mut(|said| said.push(format!("{} to {cpu}", self.0)));
             cpu.min(2)
+        }
+
+        fn is_as_told(&self, cpu: usize, masked: bool) -> bool {
+            (cpu, masked) == (0, true)
         }
 
         fn withdraw(&self) {

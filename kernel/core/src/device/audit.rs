@@ -4,11 +4,9 @@ use super::buffers::Dma;
 use super::function::{Function, State};
 use super::vectors::MASK;
 use super::windows::Window;
-use crate::cap::interrupt::Line;
 use crate::task::registry;
 use capos_ledger::{Books, Item, Phase};
 use capos_pci::{COMMAND, Config, command};
-use kernel_hal::sync::Ref;
 use kernel_hal::{Width, iommu, irq, message, message_source, pci};
 
 /// What was found of a function.
@@ -95,13 +93,13 @@ fn another_has_its_domain(address: u32) -> bool {
     super::registry::from(0).any(|other| is_one(&other) && other.lock().has_domain())
 }
 
-/// Whether the vector table has other interrupts of it than the ledger.
+/// Whether the vector table has other interrupts of it than the ledger, or what one goes through says something else than it was told.
 fn has_other_vectors(function: &Function, state: &State) -> bool {
     let table = || (0..).map_while(irq::info);
-    let is_there = |line: &Ref<Line>| table().any(|it| it.gsi == line.number());
     let is_its = |number: u32| message_source(number).is_some_and(|it| it.0 == function.address());
     let has = |number: u32| state.lines.iter().any(|line| line.number() == number);
-    !state.lines.iter().all(is_there) || table().any(|it| is_its(it.gsi) && !has(it.gsi))
+    !state.lines.iter().all(|line| irq::is_as_told(line.number()))
+        || table().any(|it| is_its(it.gsi) && !has(it.gsi))
 }
 
 /// Whether it may signal by its line, which nobody has.

@@ -1,30 +1,60 @@
 //! Interrupt lines 0 to 15, fired by the test through the handler.
 
 use super::cpu;
+use super::message::Message;
 use crate::lines::{Lines, Wire};
 use crate::types::{IrqError, IrqInfo, IrqLine, MessageEntry, PciLine, message};
 
-struct Source {
-    is_message: bool,
+enum Source {
+    Line,
+    Message(Message),
+}
+
+/// The id of a processor's controller: its number.
+fn id(cpu: usize) -> u32 {
+    u32::try_from(cpu).expect("few processors")
 }
 
 impl Wire for Source {
-    fn set_masked(&self, _masked: bool) {}
+    fn set_masked(&self, masked: bool) {
+        if let Source::Message(message) = self {
+            message.set_masked(masked);
+        }
+    }
 
     fn aim(&self, cpu: usize) -> usize {
+        if let Source::Message(message) = self {
+            message.set_target(id(cpu));
+        }
         cpu
     }
 
-    fn withdraw(&self) {}
+    fn is_as_told(&self, cpu: usize, masked: bool) -> bool {
+        match self {
+            Source::Line => true,
+            Source::Message(message) => message.is_as_told(id(cpu), masked),
+        }
+    }
+
+    fn withdraw(&self) {
+        if let Source::Message(message) = self {
+            message.withdraw();
+        }
+    }
 
     fn tells_once(&self) -> bool {
-        self.is_message
+        matches!(self, Source::Message(_))
     }
 }
 
 /// Takes a message of a function, masked. Tests fire it by its number, [`message`].
 pub fn claim_message(entry: MessageEntry) -> Result<IrqLine, IrqError> {
-    LINES.claim(message(entry.function, entry.entry), cpu::id(), |_| Source { is_message: true })
+    LINES.claim(message(entry.function, entry.entry), cpu::id(), |place| {
+        let vector = u8::try_from(place).expect("few places");
+        let message = Message { entry, vector, origin: None };
+        message.set_masked(true);
+        Source::Message(message)
+    })
 }
 
 const LINES_MAX: u8 = 16;
@@ -41,7 +71,7 @@ pub fn claim_isa(irq: u8) -> Result<IrqLine, IrqError> {
     if irq >= LINES_MAX {
         return Err(IrqError::NotFound);
     }
-    LINES.claim(u32::from(irq), cpu::id(), |_| Source { is_message: false })
+    LINES.claim(u32::from(irq), cpu::id(), |_| Source::Line)
 }
 
 /// Takes the line that functions of PCI signal by, masked.
@@ -70,6 +100,11 @@ pub fn unmask(line: IrqLine) {
 /// Line number `index` of those claimed.
 pub fn info(index: usize) -> Option<IrqInfo> {
     LINES.info(index, 0)
+}
+
+/// Whether line `gsi` is claimed, and all that it goes through is as it was told.
+pub fn is_as_told(gsi: u32) -> bool {
+    LINES.is_as_told(gsi)
 }
 
 /// Line `gsi` as somebody has claimed it, for tests.

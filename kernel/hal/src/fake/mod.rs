@@ -14,6 +14,12 @@ mod heap;
 pub mod iommu;
 pub mod irq;
 pub mod mem;
+#[path = "../x86/message.rs"]
+#[cfg_attr(
+    all(test, not(loom)),
+    expect(clippy::duplicate_mod, reason = "tests of this crate have its own units, too")
+)]
+mod message;
 pub mod order;
 pub mod panic;
 pub mod pci;

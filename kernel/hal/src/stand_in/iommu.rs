@@ -8,7 +8,6 @@ mod domain;
 #[path = "../x86/iommu/intel.rs"]
 mod intel;
 #[path = "../x86/iommu/interrupts.rs"]
-#[expect(dead_code, reason = "lines are not tried here")]
 mod interrupts;
 #[path = "../x86/iommu/tables.rs"]
 mod tables;
@@ -36,7 +35,7 @@ use std::boxed::Box;
 use std::thread_local;
 
 /// All that are told different things.
-const MODELS: [Model; 3] = [Model::Intel, Model::Caching, Model::Amd];
+pub(super) const MODELS: [Model; 3] = [Model::Intel, Model::Caching, Model::Amd];
 /// The first domain's number.
 const NUMBER: u16 = 1;
 
@@ -44,13 +43,18 @@ thread_local! {
     static ORIGIN: Cell<Option<Origin>> = const { Cell::new(None) };
 }
 
-/// Who a function is: for `Domain`.
-fn origin(_function: u32) -> Option<Origin> {
+/// Who everything is: for `Domain`, and for lines and messages.
+pub(super) fn origin(_function: u32) -> Option<Origin> {
     ORIGIN.get()
 }
 
+/// Nothing goes through a unit.
+pub(super) fn remove() {
+    ORIGIN.set(None);
+}
+
 /// Switches on a unit, and makes a domain behind it.
-fn start(model: Model) -> (Domain, Ref<Account>) {
+pub(super) fn start(model: Model) -> (Domain, Ref<Account>) {
     fake::install(model);
     let mut kind = match model {
         Model::Amd => unit::Kind::Amd(amd::Amd::find(0).expect("it has all that it needs")),

@@ -1,10 +1,32 @@
 //! Stands in for those rooms of the real machine that `x86/iommu` and messages ask, so that what these tell a unit is tested on the host: memory is the
 //! host's, and behind the window to registers is a unit that writes down what it is told.
 
+mod controller;
 mod iommu;
+#[path = "../x86/irq.rs"]
+#[expect(dead_code, reason = "no interrupt fires here")]
+mod irq;
 #[path = "../x86/message.rs"]
 mod message;
+mod routes;
 mod unit;
+
+/// The I/O interrupt controllers.
+#[path = "../x86/apic"]
+pub mod apic {
+    #[expect(dead_code, reason = "nothing is tried as at boot")]
+    pub mod io;
+}
+
+/// Firmware, which has moved no line.
+pub mod acpi {
+    use super::apic::io::Trigger;
+
+    /// None has a route of its own.
+    pub fn isa_route(_irq: u8) -> Option<(u32, Trigger)> {
+        None
+    }
+}
 
 /// Time goes on whenever somebody looks.
 pub mod time {
@@ -23,6 +45,11 @@ pub mod time {
 
 /// Processors: their ids are their numbers.
 pub mod cpu {
+    /// Which one this is.
+    pub fn id() -> usize {
+        0
+    }
+
     /// The id of a processor.
     pub fn apic_id(cpu: usize) -> u32 {
         u32::try_from(cpu).expect("few processors")
@@ -33,6 +60,10 @@ pub mod cpu {
 pub mod traps {
     /// As on the machine.
     pub mod vectors {
+        /// The first of lines.
+        pub const IRQ: u8 = 0x30;
+        /// One past the last of them.
+        pub const IRQ_END: u8 = 0xf0;
         /// Faults.
         pub const IOMMU: u8 = 0xf3;
     }
@@ -43,18 +74,21 @@ pub mod paging {
     /// Bytes of a page.
     pub const PAGE: u64 = 4096;
 
-    /// All windows show the one unit that the test's thread has.
+    /// All windows show the one unit that the test's thread has, but for its interrupt controller's.
     pub mod mmio {
-        use crate::x86::unit;
+        use crate::x86::{controller, unit};
 
-        /// Its registers.
+        /// Registers.
         #[derive(Clone, Copy)]
-        pub struct Window;
+        pub struct Window(u64);
 
         impl Window {
             /// Reads 32 bits.
             pub fn read32(&self, register: usize) -> u32 {
-                unit::read(register) as u32
+                match self.0 {
+                    controller::AT => controller::read(register),
+                    _ => unit::read(register) as u32,
+                }
             }
 
             /// Reads 64 bits.
@@ -64,7 +98,10 @@ pub mod paging {
 
             /// Writes 32 bits.
             pub fn write32(&self, register: usize, value: u32) {
-                unit::write(register, u64::from(value));
+                match self.0 {
+                    controller::AT => controller::write(register, value),
+                    _ => unit::write(register, u64::from(value)),
+                }
             }
 
             /// Writes 64 bits.
@@ -74,8 +111,8 @@ pub mod paging {
         }
 
         /// A window.
-        pub fn map(_address: u64, _length: usize) -> Window {
-            Window
+        pub fn map(address: u64, _length: usize) -> Window {
+            Window(address)
         }
     }
 }

@@ -74,6 +74,18 @@ pub fn told() -> Vec<Told> {
     with(|state| mem::take(&mut state.told))
 }
 
+/// Whether the device raises a vector.
+pub fn raises(vector: u8) -> bool {
+    with(|state| state.raises(vector))
+}
+
+/// Has the entry of a vector lead to another one, or back.
+pub fn divert(vector: u8) {
+    let (at, bit) = with(|state| state.interrupt(vector)).expect("it has one");
+    // SAFETY: as for reading words; nobody else changes it meanwhile.
+    unsafe { phys::pointer(at).cast::<u64>().write_volatile(word(at) ^ 1 << (bit + 16)) };
+}
+
 /// Reads a register.
 pub fn read(register: usize) -> u64 {
     with(|state| state.register(register))
@@ -129,7 +141,7 @@ impl State {
                     phys::pointer(address).cast::<u64>().write_volatile(value)
                 },
                 None => {
-                    let (reaches, raises) = (self.reaches().is_some(), self.raises());
+                    let (reaches, raises) = (self.reaches().is_some(), self.raises(VECTOR));
                     self.told.push(Told { command, reaches, raises });
                 }
             }
@@ -161,18 +173,18 @@ impl State {
         Some(())
     }
 
-    fn raises(&self) -> bool {
-        let vector = u64::from(VECTOR);
-        match self.model {
-            Model::Amd => {
-                let table = word(self.device() + 16) & ADDRESS;
-                table != 0 && word(table + vector / 2 * 8) >> (vector % 2 * 32) & 1 != 0
-            }
-            _ => {
-                let table = self.register(intel::register::INTERRUPT_TABLE) & ADDRESS;
-                table != 0 && word(table + vector * 16) & 1 != 0
-            }
-        }
+    /// Where the entry of a vector is, and at which bit it begins. `None` as long as there are none.
+    fn interrupt(&self, vector: u8) -> Option<(u64, u64)> {
+        let vector = u64::from(vector);
+        let (table, at, bit) = match self.model {
+            Model::Amd => (word(self.device() + 16) & ADDRESS, vector / 2 * 8, vector % 2 * 32),
+            _ => (self.register(intel::register::INTERRUPT_TABLE) & ADDRESS, vector * 16, 0),
+        };
+        (table != 0).then_some((table + at, bit))
+    }
+
+    fn raises(&self, vector: u8) -> bool {
+        self.interrupt(vector).is_some_and(|(at, bit)| word(at) >> bit & 1 != 0)
     }
 
     fn device(&self) -> u64 {

@@ -42,6 +42,13 @@ impl Wire for Source {
         reached
     }
 
+    fn is_as_told(&self, cpu: usize, masked: bool) -> bool {
+        match self {
+            Source::Line(pin) => pin.is_as_told(cpu::apic_id(cpu), masked),
+            Source::Message(message) => message.is_as_told(cpu::apic_id(cpu), masked),
+        }
+    }
+
     fn withdraw(&self) {
         match self {
             Source::Line(pin) => pin.withdraw(),
@@ -117,6 +124,11 @@ pub fn unmask(line: IrqLine) {
 /// Line number `index` of those claimed.
 pub fn info(index: usize) -> Option<IrqInfo> {
     LINES.info(index, vectors::IRQ)
+}
+
+/// Whether line `gsi` is claimed, and all that it goes through is as it was told: for audits.
+pub fn is_as_told(gsi: u32) -> bool {
+    LINES.is_as_told(gsi)
 }
 
 /// A line fired: masks it and says which. `None` when it was released meanwhile.

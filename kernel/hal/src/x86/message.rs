@@ -48,14 +48,10 @@ impl Message {
 
     /// Has it go to the CPU with controller `target`. It is masked.
     pub fn set_target(&self, target: u32) {
-        let interrupt = Interrupt { vector: self.vector, destination: target, level: false };
-        let (address, data) = match self.origin {
-            None => (Self::PROCESSORS | target << 12, u32::from(self.vector)),
-            Some(origin) => {
-                let message = origin.set_message(interrupt);
-                (message.address, message.data)
-            }
-        };
+        if let Some(origin) = self.origin {
+            origin.set(self.interrupt(target));
+        }
+        let (address, data) = self.content(target);
         match &self.entry.place {
             MessagePlace::Table { table, offset } => {
                 self.write(table, offset + Self::ADDRESS, address);
@@ -68,6 +64,41 @@ impl Message {
                 }
             }
         }
+    }
+
+    /// What it raises at the CPU with controller `target`.
+    fn interrupt(&self, target: u32) -> Interrupt {
+        Interrupt { vector: self.vector, destination: target, level: false }
+    }
+
+    /// Address and data by which it does.
+    fn content(&self, target: u32) -> (u32, u32) {
+        match self.origin {
+            None => (Self::PROCESSORS | target << 12, u32::from(self.vector)),
+            Some(origin) => {
+                let message = origin.message(self.vector);
+                (message.address, message.data)
+            }
+        }
+    }
+
+    /// Whether the device has it as it was told, and the unit that it goes through: for audits.
+    pub fn is_as_told(&self, target: u32, masked: bool) -> bool {
+        let (address, data) = self.content(target);
+        let device = match &self.entry.place {
+            MessagePlace::Table { table, offset } => {
+                let at = offset + u64::from(self.entry.entry) * 16;
+                let read = |register| table.read(at + register, Width::Four).ok();
+                let told = [(Self::ADDRESS, address), (Self::ADDRESS_HIGH, 0), (Self::DATA, data)];
+                told.iter().all(|(register, value)| read(*register) == Some(u64::from(*value)))
+                    && read(Self::CONTROL).is_some_and(|word| (word & Self::MASKED != 0) == masked)
+            }
+            MessagePlace::Configuration(msi) => Address::new(self.entry.function).is_some_and(|at| {
+                msi.content(&pci::Access, at) == (u64::from(address), data as u16)
+                    && msi.sends(&pci::Access, at) != masked
+            }),
+        };
+        device && self.origin.is_none_or(|origin| origin.has(self.interrupt(target)))
     }
 
     /// Nobody has it any more. It is masked.

@@ -217,15 +217,21 @@ fn the_audit_compares_the_ledger_with_what_is_found() {
     pci::with(AT, |device| device.put(4, &[6]));
     assert_eq!(wrong(), "master");
     pci::with(AT, |device| device.put(4, &[2]));
-    // A message is on that nobody has: as no model is behind the table, all read as masked but what is put there.
+    // A message is on that nobody has.
     let registers = super::table();
     assert_eq!(wrong(), "");
-    registers.unmask(1);
+    registers.flip(1, 3, 1);
     assert_eq!(wrong(), "messages");
     let params = device::InterruptParams { index: 1 };
     let asked = driver.user.call_for_cap(driver.device, device::INTERFACE_ID, device::INTERRUPT, &params);
     asked.expect("a message");
     assert_eq!(wrong(), "");
+    // It goes elsewhere, or says something else, or is on though its driver does not listen.
+    for (word, bits) in [(0, 1 << 12), (1, 1), (2, 1), (3, 1)] {
+        registers.flip(1, word, bits);
+        assert_eq!(wrong(), "routes", "{word}");
+        registers.flip(1, word, bits);
+    }
     let function = registry::find(AT).expect("memory");
     function.lock().record.books.add(capos_ledger::Item::Buffers, 1);
     assert_eq!(wrong(), "buffers");

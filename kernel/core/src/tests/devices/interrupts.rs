@@ -180,4 +180,8 @@ fn the_audit_sees_a_message_of_configuration_space_that_nobody_has() {
     assert_eq!(wrong(), "messages");
     ask(&driver, 0).expect("its message");
     assert_eq!(wrong(), "");
+    // Another vector.
+    let data = msi.register + 8;
+    pci::with(AT, |device| device.put(data.into(), &[0xee])).expect("plugged in");
+    assert_eq!(wrong(), "routes");
 }

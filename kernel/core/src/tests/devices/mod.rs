@@ -26,7 +26,7 @@ use capos_schema::device_queue::{self, PublishResults};
 use capos_schema::dma_pool::{self, AllocateParams};
 use capos_schema::{Empty, dma_buffer};
 use kernel_hal::Width;
-use kernel_hal::fake::device::{Model, put};
+use kernel_hal::fake::device::{Model, put, remove};
 use kernel_hal::fake::pci;
 use std::boxed::Box;
 use std::sync::Arc;
@@ -100,39 +100,41 @@ pub(super) fn plug() -> Arc<Edu> {
     pci::plug(AT, device);
     let edu = Arc::new(Edu::default());
     put(BASE, Box::new(Front(edu.clone())));
+    table();
     edu
 }
 
-/// The device's table of messages, of which there are the masks; somebody else than the kernel may change them.
-pub(super) struct Table(Arc<Mutex<[u64; COUNT as usize]>>);
+/// The device's table of messages; somebody else than the kernel may change it.
+pub(super) struct Table(Arc<Mutex<[u64; 4 * COUNT as usize]>>);
 
 impl Table {
-    pub fn unmask(&self, index: usize) {
-        self.0.lock().expect("no panics")[index] = 0;
+    /// Changes bits of one of a message's words: address, its upper half, data, mask.
+    pub fn flip(&self, index: usize, word: usize, bits: u64) {
+        self.0.lock().expect("no panics")[4 * index + word] ^= bits;
     }
 
     pub fn is_masked(&self, index: usize) -> bool {
-        self.0.lock().expect("no panics")[index] & 1 != 0
+        self.0.lock().expect("no panics")[4 * index + 3] & 1 != 0
     }
 }
 
 impl Model for Table {
     fn read(&mut self, offset: u64, _width: Width) -> u64 {
-        let index = (offset / 16) as usize;
-        self.0.lock().expect("no panics").get(index).copied().unwrap_or(0)
+        self.0.lock().expect("no panics").get(offset as usize / 4).copied().unwrap_or(u64::MAX)
     }
 
     fn write(&mut self, offset: u64, _width: Width, value: u64) {
         let mut words = self.0.lock().expect("no panics");
-        if let Some(word) = words.get_mut((offset / 16) as usize).filter(|_| offset % 16 == 12) {
+        if let Some(word) = words.get_mut(offset as usize / 4) {
             *word = value;
         }
     }
 }
 
-/// Puts a table behind the device's messages, all of which are masked.
+/// Puts a new table behind the device's messages, all of which are masked.
 pub(super) fn table() -> Table {
-    let words = Arc::new(Mutex::new([1; COUNT as usize]));
+    let words = Arc::new(Mutex::new(core::array::from_fn(|word| u64::from(word % 4 == 3))));
+    remove(MESSAGES);
     put(MESSAGES, Box::new(Table(words.clone())));
     Table(words)
 }

@@ -79,7 +79,7 @@ fn no_message_of_before_is_sent_afterwards() {
     plug();
     let messages = table();
     let driver = Driver::new(&world);
-    messages.unmask(1);
+    messages.flip(1, 3, 1);
     driver.reset().expect("claimed");
     assert!(signals(MSIX) && messages.is_masked(1), "nobody has asked for it");
     driver.release(driver.device);

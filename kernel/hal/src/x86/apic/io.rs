@@ -12,6 +12,8 @@ const VERSION: u32 = 1;
 const REDIRECTION: u32 = 0x10;
 const MASKED: u32 = 1 << 16;
 const LEVEL: u32 = 1 << 15;
+/// What the controller says in an entry: whether it is about to deliver, and whether the processor is through with what it delivered (3.2.4).
+const STATUS: u32 = 1 << 12 | 1 << 14;
 const ACTIVE_LOW: u32 = 1 << 13;
 
 /// How a line signals.
@@ -121,6 +123,10 @@ impl Pin {
         }
     }
 
+    fn read(&self, register: u32) -> Option<u32> {
+        self.controller.lock().as_ref().map(|controller| controller.read(register))
+    }
+
     /// Routes it to `vector`, masked.
     pub fn routed(self, trigger: Trigger, vector: u8) -> Pin {
         let polarity = if trigger.active_low { ACTIVE_LOW } else { 0 };
@@ -137,16 +143,35 @@ impl Pin {
 
     /// Has its interrupts go to the CPU with controller `target`. It is masked.
     pub fn set_target(&self, target: u32) {
-        let upper = match self.origin {
-            None => target << 24,
-            Some(origin) => {
-                let [vector, ..] = self.entry.to_le_bytes();
-                let level = self.entry & LEVEL != 0;
-                let [_, upper] = origin.set_line(Interrupt { vector, destination: target, level });
-                upper
-            }
-        };
-        self.write(self.register + 1, upper);
+        if let Some(origin) = self.origin {
+            origin.set(self.interrupt(target));
+        }
+        self.write(self.register + 1, self.upper(target));
+    }
+
+    fn vector(&self) -> u8 {
+        let [vector, ..] = self.entry.to_le_bytes();
+        vector
+    }
+
+    fn interrupt(&self, target: u32) -> Interrupt {
+        Interrupt { vector: self.vector(), destination: target, level: self.entry & LEVEL != 0 }
+    }
+
+    /// The upper word of its entry.
+    fn upper(&self, target: u32) -> u32 {
+        self.origin.map_or(target << 24, |origin| {
+            let [_, upper] = origin.line(self.vector());
+            upper
+        })
+    }
+
+    /// Whether its controller has it as it was told, and the unit that it goes through: for audits.
+    pub fn is_as_told(&self, target: u32, masked: bool) -> bool {
+        let lower = if masked { self.entry | MASKED } else { self.entry };
+        self.read(self.register).is_some_and(|word| word & !STATUS == lower)
+            && self.read(self.register + 1) == Some(self.upper(target))
+            && self.origin.is_none_or(|origin| origin.has(self.interrupt(target)))
     }
 
     /// Has it raise `vector` at the CPU with controller `target` by its own word, as without an IOMMU. It is masked.
@@ -161,9 +186,8 @@ impl Pin {
 
     /// Nobody has it any more. It is masked.
     pub fn withdraw(&self) {
-        let [vector, ..] = self.entry.to_le_bytes();
         if let Some(origin) = self.origin {
-            origin.clear(vector);
+            origin.clear(self.vector());
         }
     }
 }

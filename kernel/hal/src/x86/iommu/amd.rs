@@ -156,11 +156,16 @@ impl Amd {
         interrupt: Option<Interrupt>,
     ) -> Result<(), Silent> {
         let table = self.interrupts(source).ok_or(Silent)?;
-        // Two entries in a word.
-        let (at, shift) = (usize::from(vector) / 2, u32::from(vector) % 2 * 32);
+        let (at, shift) = place(vector);
         let entry = u64::from(interrupt.map_or(0, amd::interrupt_entry));
         table.write(at, table.read(at) & !(0xffff_ffff << shift) | entry << shift);
         self.submit(&[Command::Device(source), Command::Interrupts(source)])
+    }
+
+    pub fn has_interrupt(&self, source: u16, interrupt: Interrupt) -> bool {
+        let (at, shift) = place(interrupt.vector);
+        let entry = self.interrupts(source).map(|table| table.read(at) >> shift & 0xffff_ffff);
+        entry == Some(u64::from(amd::interrupt_entry(interrupt)))
     }
 
     /// Hands over what is recorded until `sink` takes no more. True when something was not recorded.
@@ -193,4 +198,9 @@ impl Amd {
         self.window.write64(register::EVENT_TAIL, 0);
         self.window.write64(register::CONTROL, on);
     }
+}
+
+/// The word of an interrupt's entry, and where it is there: two are in a word.
+fn place(vector: u8) -> (usize, u32) {
+    (usize::from(vector) / 2, u32::from(vector) % 2 * 32)
 }

@@ -189,6 +189,12 @@ impl Intel {
         self.submit(&[Command::Interrupt(vector)])
     }
 
+    pub fn has_interrupt(&self, source: u16, interrupt: Interrupt) -> bool {
+        let at = usize::from(interrupt.vector) * ENTRY;
+        let entry = intel::interrupt_entry(interrupt, source, self.extended_ids);
+        [self.interrupts.read(at), self.interrupts.read(at + 1)] == entry
+    }
+
     /// Clears what firmware left, and has faults interrupt the boot processor. That message is the unit's own and not remapped (5.1.6).
     fn start_faults(&mut self) {
         (0..self.can.fault_records).for_each(|n| self.free_record(n));

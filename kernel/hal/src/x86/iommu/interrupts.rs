@@ -31,20 +31,23 @@ impl Origin {
     }
 
     /// Has it raise `interrupt`, and nobody else. If the unit does not do what it is told, the entry says nothing of use to anybody.
-    fn set(&self, interrupt: Interrupt) {
+    pub fn set(&self, interrupt: Interrupt) {
         let _ = self.unit.lock().set_interrupt(self.source, interrupt.vector, Some(interrupt));
     }
 
-    /// Has its message be `interrupt`; gives the message.
-    pub fn set_message(&self, interrupt: Interrupt) -> Message {
-        self.set(interrupt);
-        self.unit.lock().message(interrupt.vector)
+    /// Whether the unit has it so: for audits.
+    pub fn has(&self, interrupt: Interrupt) -> bool {
+        self.unit.lock().has_interrupt(self.source, interrupt)
     }
 
-    /// Has a line of it, which is an I/O APIC, raise `interrupt`; gives what its entry has.
-    pub fn set_line(&self, interrupt: Interrupt) -> [u32; 2] {
-        self.set(interrupt);
-        self.unit.lock().io_apic_entry(interrupt.vector)
+    /// The message that raises `vector`.
+    pub fn message(&self, vector: u8) -> Message {
+        self.unit.lock().message(vector)
+    }
+
+    /// What the entry of a line of it has, which is an I/O APIC, so that it raises `vector`.
+    pub fn line(&self, vector: u8) -> [u32; 2] {
+        self.unit.lock().io_apic_entry(vector)
     }
 
     /// The interrupt is nobody's.

@@ -189,6 +189,14 @@ impl Unit {
         })
     }
 
+    /// Whether the entry is that interrupt, for `source`.
+    pub fn has_interrupt(&self, source: u16, interrupt: Interrupt) -> bool {
+        match &self.kind {
+            Kind::Intel(intel) => intel.has_interrupt(source, interrupt),
+            Kind::Amd(amd) => amd.has_interrupt(source, interrupt),
+        }
+    }
+
     /// The message that raises entry `vector`.
     pub fn message(&self, vector: u8) -> Message {
         match &self.kind {
