@@ -86,6 +86,9 @@ pub enum Reason {
     Token(TokenError),
 }
 
+/// The descriptor that is wrong, and why.
+type Wrong = (u16, Reason);
+
 /// The kernel's side of one queue, for one life of the device.
 pub struct Queue {
     layout: Layout,
@@ -100,8 +103,6 @@ pub struct Queue {
     in_flight: u16,
     /// The driver's entries are not looked at any more.
     stopped: bool,
-    /// The descriptor that is wrong and why, until its driver is told.
-    refused: Option<(u16, Reason)>,
     fault: Option<DeviceFault>,
 }
 
@@ -116,7 +117,6 @@ impl Queue {
             collected: 0,
             in_flight: 0,
             stopped: false,
-            refused: None,
             fault: None,
         })
     }
@@ -150,26 +150,17 @@ impl Queue {
             self.stopped = true;
             return Err(refuse(0, Reason::Index(fresh)));
         }
-        let (first, mut next, mut taken) = (self.published, self.published, 0);
-        while next != wanted && taken < u32::from(limit) {
-            let entry = self.layout.available_entry(next);
-            let head = shadow.read16(entry);
-            let descriptors = self.chain(head, shadow, real, pool);
-            if descriptors == 0 {
-                break;
-            }
-            real.write16(entry, head);
-            taken += u32::from(descriptors);
-            next = next.wrapping_add(1);
-        }
-        let count = next.wrapping_sub(first);
-        (self.published, self.in_flight) = (next, self.in_flight + count);
+        let first = self.published;
+        let copied = self.chains(wanted, limit, shadow, real, pool);
+        let count = self.published.wrapping_sub(first);
+        self.in_flight += count;
         let bell = self.announce(first, shadow, real);
-        let before = Published { count, bell, more: !self.stopped && self.published != wanted };
-        match self.refused.take() {
-            None => Ok(before),
-            Some((descriptor, reason)) => Err(Refusal { before, descriptor, reason }),
-        }
+        let more = copied.is_ok() && self.published != wanted;
+        let before = Published { count, bell, more };
+        copied.map(|()| before).map_err(|(descriptor, reason)| {
+            self.stopped = true;
+            Refusal { before, descriptor, reason }
+        })
     }
 
     /// Takes back what the device is through with, and gives how many chains that were.
@@ -185,21 +176,22 @@ impl Queue {
         real.fence(Ordering::Acquire);
         let fresh = index.wrapping_sub(self.collected);
         if fresh > self.in_flight {
-            return Err(self.device_failed(DeviceFault::Index(fresh), 0));
+            return Err(self.device_failed(DeviceFault::Index(fresh)));
         }
-        for done in 0..fresh {
-            let id = real.read32(self.layout.used_entry(self.collected.wrapping_add(done)));
+        while self.collected != index {
+            let id = real.read32(self.layout.used_entry(self.collected));
             match self.descriptors.get_mut(id as usize) {
                 Some(known) if known.state == State::Head => {
                     if let Some(next) = let_go(known, pool) {
                         self.release(next, LONGEST_CHAIN - 1, pool);
                     }
                 }
-                None => return Err(self.device_failed(DeviceFault::UnknownId(id), done)),
-                Some(_) => return Err(self.device_failed(DeviceFault::NotInFlight(id), done)),
+                None => return Err(self.device_failed(DeviceFault::UnknownId(id))),
+                Some(_) => return Err(self.device_failed(DeviceFault::NotInFlight(id))),
             }
+            self.collected = self.collected.wrapping_add(1);
+            self.in_flight -= 1;
         }
-        (self.collected, self.in_flight) = (index, self.in_flight - fresh);
         Ok(fresh)
     }
 
@@ -212,35 +204,54 @@ impl Queue {
         (self.in_flight, self.stopped) = (0, true);
     }
 
-    /// Checks and copies one chain; gives the number of its descriptors, or 0 when it is refused.
-    #[inline]
-    fn chain(&mut self, head: u16, shadow: &impl Shadow, real: &impl Real, pool: &mut Pool) -> u16 {
-        match self.copy(head, None, shadow, real, pool) {
-            None => 0,
-            Some(link) if next(link).is_none() => 1,
-            Some(link) => self.rest(head, link, shadow, real, pool),
+    /// Checks and copies the chains before the index `wanted`, until `limit` descriptors are reached.
+    #[inline(always)]
+    fn chains(
+        &mut self,
+        wanted: u16,
+        limit: u16,
+        shadow: &impl Shadow,
+        real: &impl Real,
+        pool: &mut Pool,
+    ) -> Result<(), Wrong> {
+        let (layout, mut taken) = (self.layout, 0);
+        while self.published != wanted && taken < limit {
+            let entry = layout.available_entry(self.published);
+            let head = shadow.read16(entry);
+            let link = self.copy(head, None, shadow, real, pool)?;
+            taken += 1;
+            if follows(link) {
+                taken += self.rest(head, link, shadow, real, pool)?;
+            }
+            real.write16(entry, head);
+            self.published = self.published.wrapping_add(1);
         }
+        Ok(())
     }
 
-    /// The same, when its first descriptor was copied and has this link.
+    /// Checks and copies a chain whose first descriptor was copied and has this link; gives how many came behind it.
     #[inline(never)]
-    fn rest(&mut self, head: u16, link: u32, shadow: &impl Shadow, real: &impl Real, pool: &mut Pool) -> u16 {
-        let (mut before, mut count) = (link, 1);
+    fn rest(
+        &mut self,
+        head: u16,
+        link: u32,
+        shadow: &impl Shadow,
+        real: &impl Real,
+        pool: &mut Pool,
+    ) -> Result<u16, Wrong> {
+        let (mut before, mut more) = (link, 0);
         while let Some(index) = next(before) {
-            let copied = match count {
-                LONGEST_CHAIN => self.refuse(index, Reason::TooLong),
+            let copied = match more + 1 {
+                LONGEST_CHAIN => Err(wrong(index, Reason::TooLong)),
                 _ => self.copy(index, Some(before), shadow, real, pool),
             };
-            let Some(link) = copied else {
-                self.release(head, count, pool);
-                return 0;
-            };
-            (before, count) = (link, count + 1);
+            before = copied.inspect_err(|_| self.release(head, more + 1, pool))?;
+            more += 1;
         }
-        count
+        Ok(more)
     }
 
-    /// Checks and copies one descriptor, behind the one with the link `before` if it is not the first; gives its own link, unless it is refused.
+    /// Checks and copies one descriptor, behind the one with the link `before` if it is not the first; gives its own link.
     #[inline(always)]
     fn copy(
         &mut self,
@@ -249,39 +260,28 @@ impl Queue {
         shadow: &impl Shadow,
         real: &impl Real,
         pool: &mut Pool,
-    ) -> Option<u32> {
+    ) -> Result<u32, Wrong> {
         let Some(known) = self.descriptors.get_mut(usize::from(index)) else {
-            return self.refuse(index, Reason::NotInTable);
+            return Err(wrong(index, Reason::NotInTable));
         };
         if known.state != State::Free {
-            return self.refuse(index, Reason::InUse);
+            return Err(wrong(index, Reason::InUse));
         }
         let at = u32::from(index) * DESCRIPTOR;
         let [token, rest] = shadow.read_pair(at);
         // Length in the lower half, then flags, then the next descriptor (2.7.5).
         let (length, link) = (rest as u32, (rest >> 32) as u32);
         if link as u16 & !(flags::NEXT | flags::WRITE) != 0 {
-            return self.refuse(index, unknown_flags(link));
+            return Err(wrong(index, unknown_flags(link)));
         }
         if before.is_some_and(writes) && !writes(link) {
-            return self.refuse(index, Reason::Order);
+            return Err(wrong(index, Reason::Order));
         }
-        let place = match pool.pin(token, length.into()) {
-            Ok(place) => place,
-            Err(error) => return self.refuse(index, Reason::Token(error)),
-        };
+        let place = pool.pin(token, length.into()).map_err(|error| wrong(index, Reason::Token(error)))?;
         let state = if before.is_none() { State::Head } else { State::Rest };
         *known = Descriptor { link, slot: place.slot, state };
         real.write_pair(at, [place.address, rest]);
-        Some(link)
-    }
-
-    /// That descriptor is wrong, and nothing more is published.
-    #[cold]
-    #[inline(never)]
-    fn refuse(&mut self, index: u16, reason: Reason) -> Option<u32> {
-        (self.stopped, self.refused) = (true, Some((index, reason)));
-        None
+        Ok(link)
     }
 
     /// Lets go of a chain, of which at most so many descriptors are there.
@@ -315,10 +315,9 @@ impl Queue {
         real.read16(layout.used()) & NO_NOTIFY == 0
     }
 
-    /// The device did that after so many chains that were right.
+    /// The device did that.
     #[cold]
-    fn device_failed(&mut self, fault: DeviceFault, done: u16) -> DeviceFault {
-        self.in_flight -= done;
+    fn device_failed(&mut self, fault: DeviceFault) -> DeviceFault {
         (self.stopped, self.fault) = (true, Some(fault));
         fault
     }
@@ -332,7 +331,16 @@ fn let_go(known: &mut Descriptor, pool: &mut Pool) -> Option<u16> {
     next(known.link)
 }
 
+/// That is wrong with that descriptor.
+#[cold]
+#[inline(never)]
+fn wrong(index: u16, reason: Reason) -> Wrong {
+    (index, reason)
+}
+
 /// What is wrong with such flags.
+#[cold]
+#[inline(never)]
 fn unknown_flags(link: u32) -> Reason {
     let flags = link as u16;
     if flags & flags::INDIRECT != 0 { Reason::Indirect } else { Reason::Flags(flags) }
@@ -344,10 +352,16 @@ fn writes(link: u32) -> bool {
     link & u32::from(flags::WRITE) != 0
 }
 
+/// Whether there is one behind the descriptor with this link.
+#[inline]
+fn follows(link: u32) -> bool {
+    link & u32::from(flags::NEXT) != 0
+}
+
 /// The descriptor behind this one.
 #[inline]
 fn next(link: u32) -> Option<u16> {
-    (link & u32::from(flags::NEXT) != 0).then_some((link >> 16) as u16)
+    follows(link).then_some((link >> 16) as u16)
 }
 
 impl fmt::Display for Reason {

@@ -68,15 +68,15 @@ impl DmaMemory {
         self.load(offset).map(u64::from_le_bytes)
     }
 
-    /// Two words of eight bytes, one after the other.
+    /// Two words of eight bytes, one after the other, at a multiple of sixteen.
     pub fn load_pair(&self, offset: usize) -> Result<[u64; 2], OutOfRange> {
-        Ok([self.load64(offset)?, self.load64(offset + 8)?])
+        let both = self.load(offset).map(u128::from_le_bytes)?;
+        Ok([both as u64, (both >> 64) as u64])
     }
 
-    /// Changes two words of eight bytes.
+    /// Changes two words of eight bytes at a multiple of sixteen.
     pub fn store_pair(&self, offset: usize, [first, second]: [u64; 2]) -> Result<(), OutOfRange> {
-        self.store64(offset, first)?;
-        self.store64(offset + 8, second)
+        self.store(offset, &(u128::from(second) << 64 | u128::from(first)).to_le_bytes())
     }
 
     /// Changes two bytes.

@@ -1,11 +1,14 @@
 //! Memory that devices read and write: one contiguous run of frames, where the device can reach it.
 
 use super::mem::{Frames, phys};
+use super::paging;
 use crate::account::Account;
 use crate::sync::Ref;
 use crate::types::{MemError, OutOfRange};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{Ordering, fence};
+
+const PAGE: usize = paging::PAGE as usize;
 
 /// Some such memory, as the kernel sees it. Whoever else has it mapped, and the device, may change it at any time.
 pub struct DmaMemory {
@@ -26,7 +29,7 @@ impl DmaMemory {
         let frames = Frames::for_device(pages, address_bits, budget)?;
         let (address, pages) = frames.locate(0).ok_or(MemError::OutOfMemory)?;
         let start = NonNull::new(phys::pointer(address)).ok_or(MemError::OutOfMemory)?;
-        Ok(DmaMemory { frames, start, address, length: pages * super::paging::PAGE as usize })
+        Ok(DmaMemory { frames, start, address, length: pages * PAGE })
     }
 
     /// The pages, for mapping.
@@ -46,8 +49,9 @@ impl DmaMemory {
 
     #[inline]
     fn at<T>(&self, offset: usize) -> Result<*mut T, OutOfRange> {
-        let inside = offset.checked_add(size_of::<T>()).is_some_and(|end| end <= self.length);
-        if !inside || !offset.is_multiple_of(align_of::<T>()) {
+        const { assert!(PAGE.is_multiple_of(size_of::<T>()) && size_of::<T>().is_multiple_of(align_of::<T>())) };
+        // The run is whole pages, which are whole such places: who begins at one of them and inside ends inside.
+        if offset >= self.length || !offset.is_multiple_of(size_of::<T>()) {
             return Err(OutOfRange);
         }
         // SAFETY: inside the run, see above.
@@ -84,7 +88,7 @@ impl DmaMemory {
         self.load(offset)
     }
 
-    /// Two words of eight bytes, one after the other.
+    /// Two words of eight bytes, one after the other, at a multiple of sixteen.
     #[inline]
     pub fn load_pair(&self, offset: usize) -> Result<[u64; 2], OutOfRange> {
         let at = self.at::<[u64; 2]>(offset)?.cast::<u64>();
@@ -92,7 +96,7 @@ impl DmaMemory {
         Ok(unsafe { [ptr::read_volatile(at), ptr::read_volatile(at.add(1))] })
     }
 
-    /// Changes two words of eight bytes.
+    /// Changes two words of eight bytes at a multiple of sixteen.
     #[inline]
     pub fn store_pair(&self, offset: usize, [first, second]: [u64; 2]) -> Result<(), OutOfRange> {
         let at = self.at::<[u64; 2]>(offset)?.cast::<u64>();
