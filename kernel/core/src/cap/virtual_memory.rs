@@ -81,9 +81,6 @@ impl VirtualMemory {
             Err(outcome) => return outcome,
         };
         let protection = protection(params.protection);
-        if protection == Protection::ReadWrite && !object.writable() {
-            return Outcome::exception(ExceptionCode::Denied);
-        }
         let first = if params.offset == 0 { Some(0) } else { whole_pages(params.offset) };
         let (Some(pages), Some(first)) = (whole_pages(params.size), first) else { return INVALID };
         let Some((frames, first)) = object.locate(first, pages) else { return INVALID };
@@ -91,7 +88,7 @@ impl VirtualMemory {
             Ok(lease) => lease,
             Err(error) => return Outcome::error(transfer::refusal(error)),
         };
-        // The mapping remembers whether it came from a read-only facet, or `protect` could widen it.
+        // What is not writable is refused there, and the mapping remembers it: else `protect` could widen it.
         match self.space.map(frames, first, pages, protection, object.writable(), lease.clone()) {
             Ok(address) => {
                 if lease.is_some_and(|lease| leases::is_revoked(&lease)) {
