@@ -18,6 +18,8 @@ enum ServiceHealth {
   well @1;
   late @2;
   # It was asked and has not answered yet.
+  waits @3;
+  # It was well when it was asked last, and waited for a device.
 }
 
 interface Services {

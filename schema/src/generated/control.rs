@@ -13,7 +13,7 @@ pub const INTERFACE_NAME: &str = "Control";
 
 /// `ready`: Answered when the service is ready to serve.
 pub const READY: u16 = 0;
-/// `ping`: Answered as long as the service is well.
+/// `ping`: Answered as long as the service is well, with the same.
 pub const PING: u16 = 1;
 /// `drain`: Another instance serves from now on: take no more calls, answer those that were received, and end.
 pub const DRAIN: u16 = 2;
@@ -38,6 +38,48 @@ impl Decode<'_> for ReadyParams {
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let message = Message::<1, 0>::parse(message)?;
         Ok(ReadyParams { epoch: message.data[0] as u32 })
+    }
+}
+
+/// Results of `ready`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ReadyResults {
+    pub waits: bool,
+}
+
+impl Encode for ReadyResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.waits)], [])
+    }
+}
+
+impl Decode<'_> for ReadyResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(ReadyResults { waits: message.data[0] & 1 != 0 })
+    }
+}
+
+/// Results of `ping`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PingResults {
+    pub waits: bool,
+}
+
+impl Encode for PingResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.waits)], [])
+    }
+}
+
+impl Decode<'_> for PingResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(PingResults { waits: message.data[0] & 1 != 0 })
     }
 }
 

@@ -38,11 +38,14 @@ pub enum ServiceHealth {
     Well = 1,
     /// It was asked and has not answered yet.
     Late = 2,
+    /// It was well when it was asked last, and waited for a device.
+    Waits = 3,
 }
 
 impl ServiceHealth {
     /// All of them.
-    pub const ALL: [ServiceHealth; 3] = [ServiceHealth::Unasked, ServiceHealth::Well, ServiceHealth::Late];
+    pub const ALL: [ServiceHealth; 4] =
+        [ServiceHealth::Unasked, ServiceHealth::Well, ServiceHealth::Late, ServiceHealth::Waits];
 
     /// The number on the wire.
     #[inline]
@@ -57,6 +60,7 @@ impl ServiceHealth {
             0 => Ok(ServiceHealth::Unasked),
             1 => Ok(ServiceHealth::Well),
             2 => Ok(ServiceHealth::Late),
+            3 => Ok(ServiceHealth::Waits),
             _ => Err(DecodeError::UnknownEnumerant(raw)),
         }
     }
@@ -67,6 +71,7 @@ impl ServiceHealth {
             ServiceHealth::Unasked => "unasked",
             ServiceHealth::Well => "well",
             ServiceHealth::Late => "late",
+            ServiceHealth::Waits => "waits",
         }
     }
 }

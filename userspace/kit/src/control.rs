@@ -1,5 +1,6 @@
 //! How a service hears from its supervisor (schema/control.capnp).
 
+use crate::device::is_waiting;
 use crate::service::Handler;
 use alloc::rc::Rc;
 use rt::generated::control::{ControlServer, serve_control};
@@ -40,12 +41,12 @@ struct Server<H> {
 }
 
 impl<H: Handler + 'static> ControlServer for Server<H> {
-    async fn ready(&self, _cx: &CallContext, epoch: u32) -> Result<(), Exception> {
-        Rc::clone(&self.handler).ready(epoch).await
+    async fn ready(&self, _cx: &CallContext, epoch: u32) -> Result<bool, Exception> {
+        Rc::clone(&self.handler).ready(epoch).await.map(|()| is_waiting())
     }
 
-    async fn ping(&self, _cx: &CallContext) -> Result<(), Exception> {
-        self.handler.well()
+    async fn ping(&self, _cx: &CallContext) -> Result<bool, Exception> {
+        self.handler.well().map(|()| is_waiting())
     }
 
     async fn drain(&self, _cx: &CallContext) -> Result<(), Exception> {

@@ -1,8 +1,11 @@
 //! What drivers of all devices do before they can rely on them.
 
+use core::fmt;
+use core::panic::Location;
+use core::sync::atomic::{AtomicU32, Ordering};
 use rt::generated::{DeviceClaimClient, DeviceClient, TimerClient};
 use rt::schema::device_manager::DmaBackend;
-use rt::{CallError, ExceptionCode, TransportError};
+use rt::{CallError, ExceptionCode, TransportError, log};
 
 /// How often it is looked whether a device does something by the IOMMU, and the time between: half a second in all.
 const PROOF_LOOKS: u32 = 250;
@@ -11,16 +14,97 @@ const PROOF_EVERY_NS: u64 = 2_000_000;
 /// Time until who hands devices out is asked again after it has ended, nanoseconds.
 const AGAIN_NS: u64 = 20_000_000;
 
+/// A call that was refused, and where it was made: of all that can be refused, people want to know which it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// Why.
+    pub error: CallError,
+    at: &'static Location<'static>,
+}
+
+impl From<CallError> for Refused {
+    #[track_caller]
+    fn from(error: CallError) -> Self {
+        Refused { error, at: Location::caller() }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}:{})", self.error, self.at.file(), self.at.line())
+    }
+}
+
+/// Claims of this process for which there is no device yet.
+static WAITING: AtomicU32 = AtomicU32::new(0);
+
+/// Whether this process waits for a device: its supervisor is told (see `Control.ping`).
+pub fn is_waiting() -> bool {
+    WAITING.load(Ordering::Relaxed) > 0
+}
+
+/// One of them, until it is dropped.
+struct Waiting;
+
+impl Waiting {
+    fn new() -> Waiting {
+        WAITING.fetch_add(1, Ordering::Relaxed);
+        Waiting
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Has `drive` drive the device that the manifest describes, and when that is gone the next one that is like it: between them the driver waits, and goes
+/// on answering. Gives what `drive` ended with on a device that is still there.
+pub async fn each<E: From<CallError>>(
+    right: &DeviceClaimClient,
+    timer: &TimerClient,
+    drive: impl AsyncFn(&DeviceClient) -> E,
+) -> E {
+    loop {
+        let function = match claim(right, timer).await {
+            Ok(function) => function,
+            Err(error) => return E::from(error),
+        };
+        let end = drive(&function).await;
+        if !is_gone(&function) {
+            return end;
+        }
+        log::info(format_args!("the device is gone; the next one is waited for"));
+    }
+}
+
+/// Whether it was unplugged.
+fn is_gone(device: &DeviceClient) -> bool {
+    device.config_blocking(0, 4).is_err_and(|error| is_disconnected(&error))
+}
+
 /// The device that the manifest describes, as soon as there is one, which may be never. So a driver answers its supervisor and its clients meanwhile.
 pub async fn claim(right: &DeviceClaimClient, timer: &TimerClient) -> Result<DeviceClient, CallError> {
+    let mut waiting = None;
     loop {
-        match right.claim(true).await {
+        match right.claim(waiting.is_some()).await {
+            Err(error) if waiting.is_none() && is_none_yet(&error) => {
+                waiting = Some(Waiting::new());
+                continue;
+            }
             // It has ended over our call; its successor knows nothing of it.
             Err(error) if is_disconnected(&error) => {}
             other => return other,
         }
         timer.sleep_until(timer.now_blocking()?.saturating_add(AGAIN_NS)).await?;
     }
+}
+
+/// Whether there may be a device later.
+fn is_none_yet(error: &CallError) -> bool {
+    let codes = [ExceptionCode::NotFound, ExceptionCode::Exists, ExceptionCode::WrongState];
+    error.exception().is_some_and(|code| codes.contains(&code))
 }
 
 fn is_disconnected(error: &CallError) -> bool {

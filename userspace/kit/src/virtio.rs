@@ -2,7 +2,7 @@
 //!
 //! `capos-virtio` decides; here is what it asks for. The registers are the kernel's to write, one call each: that is for setting up.
 
-use crate::device::start;
+use crate::device::{Refused, start};
 use alloc::vec::Vec;
 use capos_pci::virtio::{Block, blocks};
 use capos_pci::{Address, Bar, Config, Header, Space};
@@ -28,7 +28,7 @@ const LEGACY_BAR: u8 = 0;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Error {
     /// The kernel refuses something.
-    Call(CallError),
+    Call(Refused),
     /// The device is none.
     Device(DeviceFault),
     /// It has no such registers.
@@ -38,7 +38,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Call(error) => error.fmt(f),
+            Error::Call(refused) => refused.fmt(f),
             Error::Device(fault) => fault.fmt(f),
             Error::NoRegisters(window) => write!(f, "the device has no {window:?} registers"),
         }
@@ -46,8 +46,9 @@ impl fmt::Display for Error {
 }
 
 impl From<CallError> for Error {
+    #[track_caller]
     fn from(error: CallError) -> Self {
-        Error::Call(error)
+        Error::Call(Refused::from(error))
     }
 }
 

@@ -6,6 +6,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_manifest::Service;
 use capos_restart::{Found, Memory, Spec, Supervision};
+use core::cell::Cell;
 use rt::generated::KeeperClient;
 use rt::{CallError, ExceptionCode, log};
 
@@ -56,7 +57,13 @@ async fn next(
     };
     Ok(Some((
         found.epoch,
-        Known { process: found.process, program: found.program, handle: found.handle, control },
+        Known {
+            process: found.process,
+            program: found.program,
+            handle: found.handle,
+            control,
+            waits: Cell::new(false),
+        },
     )))
 }
 

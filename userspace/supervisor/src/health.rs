@@ -14,7 +14,10 @@ pub async fn ask_ready(state: Rc<State>, service: usize, epoch: u32) {
     let Some(known) = state.known((service, epoch)) else { return };
     let Some(control) = &known.control else { return };
     match control.ready(epoch).await {
-        Ok(()) => state.event(|machine, now| machine.ready(service, epoch, now)),
+        Ok(waits) => {
+            known.waits.set(waits);
+            state.event(|machine, now| machine.ready(service, epoch, now));
+        }
         Err(CallError::Exception(exception)) => {
             log::error(format_args!("{} is not ready: {exception}", state.name(service)));
             state.event(|machine, _| machine.unwell(service, epoch));
@@ -28,7 +31,10 @@ pub async fn ping(state: Rc<State>, service: usize, epoch: u32) {
     let Some(known) = state.known((service, epoch)) else { return };
     let Some(control) = &known.control else { return };
     match control.ping().await {
-        Ok(()) => state.event(|machine, now| machine.well(service, epoch, now)),
+        Ok(waits) => {
+            known.waits.set(waits);
+            state.event(|machine, now| machine.well(service, epoch, now));
+        }
         Err(CallError::Exception(exception)) => {
             log::error(format_args!("{} is not well: {exception}", state.name(service)));
             state.event(|machine, _| machine.unwell(service, epoch));

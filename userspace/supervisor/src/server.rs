@@ -127,6 +127,7 @@ impl ServicesServer for Server {
         let view = self.view(number)?;
         let known = self.state.known((number, view.epoch));
         let up = matches!(view.state, Where::Starting | Where::Running);
+        let waits = known.as_ref().is_some_and(|known| known.waits.get());
         Ok(ListReply {
             next,
             state: state_of(&view),
@@ -137,6 +138,7 @@ impl ServicesServer for Server {
             restarts: view.restarts,
             health: match view.late {
                 None => ServiceHealth::Unasked,
+                Some(false) if waits => ServiceHealth::Waits,
                 Some(false) => ServiceHealth::Well,
                 Some(true) => ServiceHealth::Late,
             },

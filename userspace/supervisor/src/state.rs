@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use capos_manifest::Service;
 use capos_restart::{Action, Supervision};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use rt::generated::{ControlClient, KeeperClient, MemoryObjectClient, ProcessHandleClient, TimerClient};
 use rt::{Env, EnvError, Signal};
 
@@ -39,6 +39,8 @@ pub struct Known {
     pub handle: ProcessHandleClient,
     /// How to speak to it, if it promised to answer.
     pub control: Option<ControlClient>,
+    /// It waited for a device when it answered last.
+    pub waits: Cell<bool>,
 }
 
 /// A service and which of its instances.

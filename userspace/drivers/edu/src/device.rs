@@ -14,27 +14,25 @@ use rt::{Either, Signal, Turn, select};
 /// The device, and who waits for it.
 pub struct Device {
     hardware: Hardware,
-    timer: TimerClient,
+    timer: Rc<TimerClient>,
     turn: Turn,
     /// There is a job.
     work: Signal,
     /// The device rests.
     rests: Signal,
-    /// While it is claimed it is ours.
-    _function: DeviceClient,
 }
 
 impl Device {
     /// Sets the device up, as often as it takes to know how it reaches memory; gives its interrupt, too.
-    pub async fn bring_up(function: DeviceClient, timer: TimerClient) -> Result<(Device, Line), End> {
+    pub async fn bring_up(function: &DeviceClient, timer: Rc<TimerClient>) -> Result<(Device, Line), End> {
         loop {
-            let (hardware, mut line) = Hardware::set_up(&function, &timer).await?;
+            let (hardware, mut line) = Hardware::set_up(function, &timer).await?;
             if function.info_blocking()?.backend == DmaBackend::Unproven {
                 hardware.show(&timer, &mut line).await?;
             }
-            if is_settled(&function, &timer, || Ok::<(), End>(())).await? {
+            if is_settled(function, &timer, || Ok::<(), End>(())).await? {
                 let (turn, work, rests) = (Turn::new(), Signal::new(), Signal::new());
-                return Ok((Device { hardware, timer, turn, work, rests, _function: function }, line));
+                return Ok((Device { hardware, timer, turn, work, rests }, line));
             }
         }
     }
@@ -82,9 +80,9 @@ impl Device {
 }
 
 /// Drives the device until it can not be driven any more.
-pub async fn run(device: Rc<Device>, mut line: Line) -> End {
+pub async fn run(device: &Device, mut line: Line) -> End {
     loop {
-        if let Err(end) = step(&device, &mut line).await {
+        if let Err(end) = step(device, &mut line).await {
             return end;
         }
     }

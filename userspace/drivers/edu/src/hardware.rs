@@ -3,7 +3,7 @@
 use capos_edu::{Copy, DeviceFault, Edu, Job, Outcome, Step, Transfer};
 use core::cell::RefCell;
 use core::fmt;
-use kit::device::start;
+use kit::device::{Refused, start};
 use kit::dma::Buffer;
 use kit::irq::Line;
 use rt::generated::{DeviceClient, DeviceMmioClient, DeviceQueueClient, DmaPoolClient, TimerClient};
@@ -33,7 +33,7 @@ pub struct Hardware {
 /// Why the driver ends.
 pub enum End {
     /// The kernel refuses something.
-    Call(CallError),
+    Call(Refused),
     /// The device is no device.
     Device(DeviceFault),
     /// The kernel says that a transfer runs, the device that none does.
@@ -43,7 +43,7 @@ pub enum End {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            End::Call(error) => error.fmt(f),
+            End::Call(refused) => refused.fmt(f),
             End::Device(fault) => fault.fmt(f),
             End::Busy => f.write_str("a transfer runs that nobody knows of"),
         }
@@ -51,8 +51,9 @@ impl fmt::Display for End {
 }
 
 impl From<CallError> for End {
+    #[track_caller]
     fn from(error: CallError) -> Self {
-        End::Call(error)
+        End::Call(Refused::from(error))
     }
 }
 

@@ -15,9 +15,10 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use device::Device;
-use kit::device::claim;
+use hardware::End;
+use kit::device::each;
 use kit::service;
-use rt::generated::{DeviceClaimClient, TimerClient};
+use rt::generated::{DeviceClaimClient, DeviceClient, TimerClient};
 use rt::{Env, EnvError};
 use server::Server;
 
@@ -29,23 +30,25 @@ fn run(env: Env) -> i64 {
 
 fn start(env: &mut Env) -> Result<(Rc<Server>, impl Future<Output = String> + use<>), EnvError> {
     let right = env.client::<DeviceClaimClient>("device")?;
-    let timer = env.client::<TimerClient>("timer")?;
+    let timer = Rc::new(env.client::<TimerClient>("timer")?);
     let server = Rc::new(Server::new());
     let driven = Rc::clone(&server);
-    Ok((server, async move { format!("device: {}", drive(&right, timer, &driven).await) }))
+    let work = async move {
+        let drive = async |function: &DeviceClient| drive(function, &timer, &driven).await;
+        format!("device: {}", each(&right, &timer, drive).await)
+    };
+    Ok((server, work))
 }
 
-/// Waits for the device and drives it until it can not be driven any more.
-async fn drive(right: &DeviceClaimClient, timer: TimerClient, server: &Server) -> hardware::End {
-    let up = match claim(right, &timer).await {
-        Ok(function) => Device::bring_up(function, timer).await,
-        Err(error) => return error.into(),
-    };
-    match up {
+/// Drives a device until it can not be driven any more.
+async fn drive(function: &DeviceClient, timer: &Rc<TimerClient>, server: &Server) -> End {
+    match Device::bring_up(function, Rc::clone(timer)).await {
         Ok((device, line)) => {
             let device = Rc::new(device);
             server.has(Rc::clone(&device));
-            device::run(device, line).await
+            let end = device::run(&device, line).await;
+            server.has_none();
+            end
         }
         Err(end) => end,
     }

@@ -6,7 +6,7 @@ use capos_virtio::rng::{Filled, Rng, wish};
 use capos_virtio::{DeviceFault, Transport};
 use core::cell::RefCell;
 use core::convert::Infallible;
-use kit::device::{claim, is_settled};
+use kit::device::{each, is_settled};
 use kit::dma::Buffer;
 use kit::irq::Line;
 use kit::virtio::{Error, Registers, Ring, Virtqueue, bring_up};
@@ -96,15 +96,21 @@ impl Device {
     }
 }
 
-/// Waits for the device and drives it until it can not be driven any more.
+/// Waits for a device and drives it, and the next one when it is gone, until one can not be driven any more.
 pub async fn drive(right: &DeviceClaimClient, timer: &TimerClient, stock: &Stock) -> Error {
-    let function = match claim(right, timer).await {
-        Ok(function) => function,
-        Err(error) => return error.into(),
-    };
+    each(right, timer, async |function: &DeviceClient| {
+        let end = drive_one(function, timer, stock).await;
+        stock.clear();
+        end
+    })
+    .await
+}
+
+/// Drives a device until it can not be driven any more.
+async fn drive_one(function: &DeviceClient, timer: &TimerClient, stock: &Stock) -> Error {
     let mut resets = 0;
     loop {
-        let error = match drive_once(&function, timer, stock).await {
+        let error = match drive_once(function, timer, stock).await {
             Err(error @ Error::Device(_)) if resets < RESETS => error,
             Err(error) => return error,
             Ok(never) => match never {},
@@ -112,7 +118,7 @@ pub async fn drive(right: &DeviceClaimClient, timer: &TimerClient, stock: &Stock
         log::warn(format_args!("device: {error}; it is reset"));
         resets += 1;
         if let Err(error) = function.reset_blocking() {
-            return error.into();
+            return Error::from(error);
         }
         stock.clear();
     }

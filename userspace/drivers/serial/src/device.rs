@@ -5,6 +5,7 @@ use capos_uart::register::{Register, ier};
 use capos_uart::{DeviceFault, FIFO, RECEIVE_ROOM, Step, Uart};
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use kit::device::Refused;
 use kit::irq::Line;
 use kit::ports::Window;
 use rt::generated::TimerClient;
@@ -30,7 +31,7 @@ pub struct Device {
 /// Why the driver ends.
 pub enum End {
     /// The kernel refuses ports or interrupt.
-    Call(CallError),
+    Call(Refused),
     /// The device is no device.
     Device(DeviceFault),
 }
@@ -38,7 +39,7 @@ pub enum End {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            End::Call(error) => error.fmt(f),
+            End::Call(refused) => refused.fmt(f),
             End::Device(DeviceFault::Absent) => f.write_str("no 16550 answers at these ports"),
             End::Device(DeviceFault::TransmitStuck) => f.write_str("the transmitter is stuck"),
         }
@@ -46,8 +47,9 @@ impl fmt::Display for End {
 }
 
 impl From<CallError> for End {
+    #[track_caller]
     fn from(error: CallError) -> Self {
-        End::Call(error)
+        End::Call(Refused::from(error))
     }
 }
 
@@ -111,7 +113,7 @@ fn bearable(register: Register, value: u8, waiting: usize) -> u8 {
 pub async fn run(device: Rc<Device>, mut line: Line) -> End {
     loop {
         if let Err(error) = line.arm().await {
-            return End::Call(error);
+            return End::from(error);
         }
         if let Err(end) = device.settle() {
             return end;
@@ -119,7 +121,7 @@ pub async fn run(device: Rc<Device>, mut line: Line) -> End {
         let work = device.work.wait();
         match select(line.fired(), work).await {
             Either::First(Ok(_)) => device.uart.borrow_mut().interrupt(),
-            Either::First(Err(error)) => return End::Call(error),
+            Either::First(Err(error)) => return End::from(error),
             Either::Second(()) => device.uart.borrow_mut().look(),
         }
     }

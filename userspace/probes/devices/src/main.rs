@@ -73,7 +73,8 @@ async fn all(probe: &Probe) -> Result<(), CallError> {
     }
     match history {
         Some(history) => be_unplugged(probe.unplugs, history, killer).await?,
-        None => report.equal("who waits for devices to go sees the history", probe.unplugs, 0),
+        None if probe.unplugs > 0 => report.check("who waits for devices to go sees the history", false, ""),
+        None => {}
     }
     if probe.forever {
         clients.each_once().await?;

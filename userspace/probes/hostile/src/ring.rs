@@ -49,7 +49,7 @@ pub struct Virtio {
 /// What the kernel says of it; what the device says has no name here.
 fn call_error(error: Error) -> CallError {
     match error {
-        Error::Call(error) => error,
+        Error::Call(refused) => refused.error,
         _ => CallError::Exception(ExceptionCode::DeviceFault.into()),
     }
 }

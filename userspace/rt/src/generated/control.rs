@@ -4,7 +4,7 @@
 //! the supervisor can call. So a service can answer well, badly or not at all, but it can neither flood anybody nor speak for another.
 
 use capos_abi::ExceptionCode;
-use capos_schema::{Decode, Empty, Encode, control as schema};
+use capos_schema::{Decode, DecodeError, Empty, Encode, control as schema};
 
 use super::{Method, ask, call, call_blocking, empty_results};
 use crate::cap::{Cap, Client, Outgoing};
@@ -38,8 +38,8 @@ impl From<&ControlClient> for Outgoing {
     }
 }
 
-const READY: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::READY, caps: 0, bytes: 0 };
-const PING: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PING, caps: 0, bytes: 0 };
+const READY: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::READY, caps: 0, bytes: 16 };
+const PING: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PING, caps: 0, bytes: 16 };
 const DRAIN: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::DRAIN, caps: 0, bytes: 0 };
 const GIVE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::GIVE, caps: 0, bytes: 0 };
 
@@ -54,28 +54,29 @@ impl ControlClient {
         self.cap
     }
 
-    /// Answered when the service is ready to serve. `epoch` counts the instances of the service; it is this one's.
-    pub async fn ready(&self, epoch: u32) -> Result<(), CallError> {
+    /// Answered when the service is ready to serve. `epoch` counts the instances of the service; it is this one's. `waits` says that it waits for
+    /// a device, perhaps for ever, and its clients with it.
+    pub async fn ready(&self, epoch: u32) -> Result<bool, CallError> {
         let params = schema::ReadyParams { epoch };
         let reply = call(&self.cap, READY, &params, &[]).await?;
-        Ok(empty_results(reply.bytes())?)
+        Ok(ready_results(reply.bytes())?)
     }
 
     /// Like `ready`, but the thread waits for the answer.
-    pub fn ready_blocking(&self, epoch: u32) -> Result<(), CallError> {
+    pub fn ready_blocking(&self, epoch: u32) -> Result<bool, CallError> {
         let params = schema::ReadyParams { epoch };
-        ask(&self.cap, READY, &params, empty_results)
+        ask(&self.cap, READY, &params, ready_results)
     }
 
-    /// Answered as long as the service is well. An exception says that it is not.
-    pub async fn ping(&self) -> Result<(), CallError> {
+    /// Answered as long as the service is well, with the same. An exception says that it is not.
+    pub async fn ping(&self) -> Result<bool, CallError> {
         let reply = call(&self.cap, PING, &Empty, &[]).await?;
-        Ok(empty_results(reply.bytes())?)
+        Ok(ping_results(reply.bytes())?)
     }
 
     /// Like `ping`, but the thread waits for the answer.
-    pub fn ping_blocking(&self) -> Result<(), CallError> {
-        ask(&self.cap, PING, &Empty, empty_results)
+    pub fn ping_blocking(&self) -> Result<bool, CallError> {
+        ask(&self.cap, PING, &Empty, ping_results)
     }
 
     /// Another instance serves from now on: take no more calls, answer those that were received, and end.
@@ -119,14 +120,25 @@ impl ControlClient {
     }
 }
 
+fn ready_results(bytes: &[u8]) -> Result<bool, DecodeError> {
+    let results = schema::ReadyResults::decode(bytes)?;
+    Ok(results.waits)
+}
+
+fn ping_results(bytes: &[u8]) -> Result<bool, DecodeError> {
+    let results = schema::PingResults::decode(bytes)?;
+    Ok(results.waits)
+}
+
 /// What serves `Control`: one method per method of the interface.
 #[allow(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
 pub trait ControlServer {
-    /// Answered when the service is ready to serve. `epoch` counts the instances of the service; it is this one's.
-    async fn ready(&self, cx: &CallContext, epoch: u32) -> Result<(), Exception>;
+    /// Answered when the service is ready to serve. `epoch` counts the instances of the service; it is this one's. `waits` says that it waits for
+    /// a device, perhaps for ever, and its clients with it.
+    async fn ready(&self, cx: &CallContext, epoch: u32) -> Result<bool, Exception>;
 
-    /// Answered as long as the service is well. An exception says that it is not.
-    async fn ping(&self, cx: &CallContext) -> Result<(), Exception>;
+    /// Answered as long as the service is well, with the same. An exception says that it is not.
+    async fn ping(&self, cx: &CallContext) -> Result<bool, Exception>;
 
     /// Another instance serves from now on: take no more calls, answer those that were received, and end.
     async fn drain(&self, cx: &CallContext) -> Result<(), Exception>;
@@ -140,11 +152,11 @@ pub trait ControlServer {
 pub async fn serve_control(server: &impl ControlServer, request: Request) {
     match request.method() {
         schema::READY => match ready(server, &request).await {
-            Ok(()) => request.reply(|out| Empty.encode(out), &[]),
+            Ok(waits) => request.reply(|out| schema::ReadyResults { waits }.encode(out), &[]),
             Err(exception) => request.fail(exception),
         },
         schema::PING => match ping(server, &request).await {
-            Ok(()) => request.reply(|out| Empty.encode(out), &[]),
+            Ok(waits) => request.reply(|out| schema::PingResults { waits }.encode(out), &[]),
             Err(exception) => request.fail(exception),
         },
         schema::DRAIN => match drain(server, &request).await {
@@ -159,12 +171,12 @@ pub async fn serve_control(server: &impl ControlServer, request: Request) {
     }
 }
 
-async fn ready(server: &impl ControlServer, request: &Request) -> Result<(), Exception> {
+async fn ready(server: &impl ControlServer, request: &Request) -> Result<bool, Exception> {
     let params = schema::ReadyParams::decode(request.bytes())?;
     server.ready(&request.context(), params.epoch).await
 }
 
-async fn ping(server: &impl ControlServer, request: &Request) -> Result<(), Exception> {
+async fn ping(server: &impl ControlServer, request: &Request) -> Result<bool, Exception> {
     Empty::decode(request.bytes())?;
     server.ping(&request.context()).await
 }

@@ -51,6 +51,7 @@ pub async fn list(session: &Session) -> Result<String, Trouble> {
             ServiceHealth::Unasked => "-",
             ServiceHealth::Well => "well",
             ServiceHealth::Late => "late",
+            ServiceHealth::Waits => "waits for a device",
         };
         let up_to = |text: String| if is_up { text } else { String::new() };
         table.row([
