@@ -101,6 +101,23 @@ pub struct RunOptions {
     /// Memory
     #[arg(long, default_value = "512M")]
     pub memory: String,
+    /// A device more, in QEMU's words: virtio-rng-pci; as often as there are such
+    #[arg(long)]
+    pub device: Vec<String>,
+    /// What stands between devices and memory
+    #[arg(long, default_value = "none")]
+    pub iommu: Iommu,
+}
+
+/// IOMMUs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Iommu {
+    /// Nothing
+    None,
+    /// VT-d
+    Intel,
+    /// AMD-Vi
+    Amd,
 }
 
 /// Kinds of new crates.

@@ -3,10 +3,11 @@
 use std::process::Command;
 
 use lab::case::parse_mebibytes;
+use lab::machine::args::iommu;
 use lab::machine::{firmware, kvm, qemu};
 
 use crate::build::{self, Programs, Scope};
-use crate::command_line::RunOptions;
+use crate::command_line::{Iommu, RunOptions};
 use crate::exec::{Context, Failure};
 use crate::house::House;
 use crate::systems::Systems;
@@ -21,19 +22,8 @@ pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
     let systems = Systems::load(house, &programs)?;
     let way_out = systems.way_out(&options.system)?;
     let mut command = Command::new(qemu());
-    command.args(["-nodefaults", "-no-user-config", "-display", "none", "-serial", "mon:stdio"]);
-    command.args([
-        "-machine",
-        "q35",
-        "-cpu",
-        "max",
-        "-smp",
-        &options.cpus.to_string(),
-        "-m",
-        &format!("{memory}M"),
-    ]);
     // KVM only where a probe guest really ran: the device node can exist and not work.
-    command.args(["-accel", if kvm::works().is_ok() { "kvm" } else { "tcg" }]);
+    command.args(hardware(options, memory, kvm::works().is_ok()));
     if options.uefi {
         command.arg("-bios").arg(firmware::ovmf().map_err(Failure::new)?);
     }
@@ -41,6 +31,27 @@ pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
     eprintln!("{}", hint(way_out));
     let status = command.status().context(qemu())?;
     Ok(status.success())
+}
+
+/// The machine, without what it boots from.
+fn hardware(options: &RunOptions, memory: u32, kvm: bool) -> Vec<String> {
+    let iommu = iommu(match options.iommu {
+        Iommu::None => lab::case::Iommu::None,
+        Iommu::Intel => lab::case::Iommu::Intel,
+        Iommu::Amd => lab::case::Iommu::Amd,
+    });
+    // KVM's own I/O APIC knows nothing of an IOMMU.
+    let machine = if kvm && iommu.is_some() { "q35,kernel-irqchip=split" } else { "q35" };
+    let (accel, cpus, memory) =
+        (if kvm { "kvm" } else { "tcg" }, options.cpus.to_string(), format!("{memory}M"));
+    let mut line: Vec<&str> =
+        vec!["-nodefaults", "-no-user-config", "-display", "none", "-serial", "mon:stdio"];
+    line.extend(["-machine", machine, "-cpu", "max", "-smp", &cpus, "-m", &memory, "-accel", accel]);
+    // Devices come and go by slots of PCI Express, not by AML (decision 0028).
+    line.extend(["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]);
+    let devices = options.device.iter().map(String::as_str);
+    line.extend(iommu.into_iter().chain(devices).flat_map(|device| ["-device", device]));
+    line.into_iter().map(String::from).collect()
 }
 
 /// Below this firmware says nothing, and nor can we: with a little more the loader says what it lacks.
@@ -90,7 +101,31 @@ fn medium(
 
 #[cfg(test)]
 mod tests {
-    use super::{hint, memory};
+    use super::{hardware, hint, memory};
+    use crate::command_line::{CommandLine, Verb};
+    use clap::Parser;
+
+    fn line(typed: &str, kvm: bool) -> String {
+        let words = ["cap", "run"].into_iter().chain(typed.split_whitespace());
+        let Verb::Run(options) = CommandLine::parse_from(words).verb else { panic!() };
+        hardware(&options, 512, kvm).join(" ")
+    }
+
+    #[test]
+    fn devices_come_after_the_iommu_that_is_to_hold_them() {
+        let line = line("--device edu --device virtio-rng-pci,addr=5 --iommu amd", false);
+        assert!(line.contains("-machine q35 "), "{line}");
+        assert!(
+            line.ends_with("-device amd-iommu,intremap=on -device edu -device virtio-rng-pci,addr=5"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn kvm_leaves_interrupts_to_the_iommu() {
+        assert!(line("--iommu intel", true).contains("-machine q35,kernel-irqchip=split "));
+        assert!(line("", true).contains("-machine q35 "));
+    }
 
     #[test]
     fn memory_is_a_size_with_which_a_machine_says_something() {

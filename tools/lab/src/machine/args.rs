@@ -154,7 +154,8 @@ fn chipset(kind: Kind) -> &'static str {
     }
 }
 
-fn iommu(iommu: Iommu) -> Option<&'static str> {
+/// It as a device of QEMU; it has to come before all others.
+pub fn iommu(iommu: Iommu) -> Option<&'static str> {
     Some(match iommu {
         Iommu::None => return None,
         Iommu::Intel => "intel-iommu,intremap=on,aw-bits=48",

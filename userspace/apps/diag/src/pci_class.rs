@@ -21,6 +21,7 @@ pub(crate) fn name(code: u32) -> &'static str {
         (0x0c, 0x03) => "USB controller",
         (0x0c, 0x05) => "SMBus controller",
         (0x0c, _) => "serial bus controller",
+        (0x00, _) => "unclassified device",
         (0xff, _) => "unassigned class",
         _ => "device",
     }
