@@ -10,7 +10,7 @@ use crate::exec::{Context, Failure};
 use crate::house::House;
 
 /// What is said before gdb has the word.
-const GREETING: &str = "`help capos` lists what there is: ps, threads, caps, ring, symbols, bt, break, peek, feed, deaths; `quit` lets the machine go on";
+const GREETING: &str = "`help capos` lists what there is: ps, threads, caps, ring, symbols, bt, break, peek, feed; `quit` lets the machine go on";
 
 /// What gdb needs for a machine whose stub listens on `port` of this host.
 pub fn setup(house: &House, port: u16) -> Result<Setup, Failure> {

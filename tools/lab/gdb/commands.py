@@ -2,7 +2,6 @@
 import os
 import subprocess
 
-import deaths
 import entropy
 import gdb
 import kernel
@@ -183,14 +182,6 @@ def feed():
     entropy.watch(stop_at)
 
 
-def die(name, client, answered, count):
-    """Kills a driver at COUNT points of its executed code; its CLIENT comes to the function ANSWERED after each, by the next instance."""
-    found = function(program(client), answered)
-    if found is None:
-        raise gdb.GdbError(f"{client} has no function `{answered}`")
-    deaths.watch(name, program(name), client, int(found[1:], 16), number(count))
-
-
 def register():
     """Makes all commands known."""
     Capos()
@@ -203,4 +194,3 @@ def register():
     command("break", stop_at, "PROCESS WHERE [NTH]")
     command("peek", peek, "PROCESS ADDRESS [WORDS]")
     command("feed", feed, "")
-    command("deaths", die, "DRIVER CLIENT ANSWERED COUNT")

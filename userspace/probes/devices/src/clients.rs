@@ -34,12 +34,6 @@ fn one_more(count: &Cell<u64>) -> u64 {
     count.get()
 }
 
-/// A right answer. Whoever watches from outside sees that we come here.
-#[inline(never)]
-fn answered(count: &Cell<u64>) -> u64 {
-    one_more(count)
-}
-
 /// All of them.
 pub struct Clients {
     report: Rc<Report>,
@@ -144,7 +138,7 @@ impl Clients {
         match entropy.read(READ).await {
             Ok(bytes) => {
                 self.seen.bytes.set(self.seen.bytes.get() + bytes.len() as u64);
-                let answer = answered(&self.seen.answers);
+                let answer = one_more(&self.seen.answers);
                 // What follows one another in the device's file does so in one answer.
                 let wanted = answer.is_multiple_of(ONE_OF) && self.seen.samples.get() < SAMPLES;
                 if let (Some(sample), true) = (bytes.first_chunk::<SAMPLE>(), wanted) {
@@ -162,7 +156,7 @@ impl Clients {
         let number = number % 24;
         match edu.factorial(number).await {
             Ok(found) if found == (1..=number).fold(1, u32::wrapping_mul) => {
-                answered(&self.seen.answers);
+                one_more(&self.seen.answers);
             }
             Ok(found) => self.is_wrong(format!("{number}! is not {found}")),
             Err(error) => self.failed("factorial", &error),

@@ -25,8 +25,6 @@ struct Probe {
     clients: Rc<Clients>,
     /// How often the lab pulls the device out of its slot before anybody is killed.
     unplugs: u64,
-    /// The clients ask on until the machine is turned off, and others kill.
-    forever: bool,
     /// To see by which lines they are told.
     system: Option<SystemInfoClient>,
     /// To see what became too much, and what went.
@@ -57,7 +55,6 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         killer: Killer::new(services, timer, victims.collect(), how),
         unplugs: number(env, "unplugs", 0),
         devices: env.client("devices")?,
-        forever: env.args().any(|arg| arg == "--forever"),
         system: env.client("system").ok(),
         history: env.client("hardware_log").ok(),
         report,
@@ -75,11 +72,6 @@ async fn all(probe: &Probe) -> Result<(), CallError> {
         Some(history) => be_unplugged(probe.unplugs, history, killer).await?,
         None if probe.unplugs > 0 => report.check("who waits for devices to go sees the history", false, ""),
         None => {}
-    }
-    if probe.forever {
-        clients.each_once().await?;
-        report.event("devices.serving", Fields::new());
-        core::future::pending::<()>().await;
     }
     let kills = killer.all().await?;
     clients.stop().await;

@@ -19,9 +19,6 @@ use rt::{CallError, Client, ExceptionCode};
 /// What our children may use: drivers with enough of everything.
 const LIMITS: Limits = Limits { dma_pages: 64, vectors: 2, ..Limits::threads(1) };
 
-/// The interrupt line register (PCI 3.0, 6.2.4): nothing looks at it.
-const SIGN: u16 = 0x3c;
-
 /// The probe, and what it holds.
 pub struct Stage {
     pub report: Report,
@@ -167,17 +164,12 @@ impl Stage {
         self.kept.borrow_mut().extend(memory);
     }
 
-    /// Tells the watcher, and waits for a sign: he counts in a byte of a device's configuration space that nobody else writes.
+    /// Tells the watcher, and waits until he has looked.
     fn await_watcher(&self, event: &str) -> Result<(), CallError> {
         let Some(count) = &self.watch else { return Ok(()) };
         count.set(count.get() + 1);
         let address = self.keeper.find_after(edu::IDS, self.keeper.find(edu::IDS)? + 1)?;
-        let device = self.keeper.claim_at(address, "edu")?;
-        self.report.event(event, Fields::new());
-        while device.config_blocking(SIGN, 1)? != count.get() {
-            self.keeper.audit.pause(1_000_000);
-        }
-        Ok(())
+        self.keeper.await_watcher(&self.report, event, address, count.get())
     }
 
     /// Waits until nothing is kept for any device.

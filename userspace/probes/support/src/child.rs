@@ -159,6 +159,11 @@ impl Child {
         self.give(name, C::ID, client)
     }
 
+    /// The process.
+    pub fn handle(&self) -> &ProcessHandleClient {
+        &self.handle
+    }
+
     /// Lets it run.
     pub fn start(self) -> Result<ProcessHandleClient, CallError> {
         self.handle.start_blocking(self.block.get(..self.used).unwrap_or_default())?;

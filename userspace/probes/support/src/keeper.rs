@@ -1,6 +1,7 @@
 //! Who hands devices to drivers.
 
-use crate::{Audit, Limits, Nursery, factory};
+use crate::child::Child;
+use crate::{Audit, Fields, Limits, Nursery, Report, factory};
 use alloc::string::String;
 use core::cell::RefCell;
 use rt::generated::device_claim::{DeviceClaimServer, serve_device_claim};
@@ -15,6 +16,9 @@ use rt::{CallContext, CallError, Cap, Client, Env, EnvError, Exception, Exceptio
 const PAUSE_NS: u64 = 5_000_000;
 const LOOKS: u32 = 400;
 
+/// The interrupt line register (PCI 3.0, 6.2.4): nothing looks at it.
+const SIGN: u16 = 0x3c;
+
 /// What a driver may use.
 const LIMITS: Limits = Limits { dma_pages: 16, vectors: 1, ..Limits::threads(1) };
 
@@ -24,6 +28,29 @@ pub struct Driver<C> {
     pub handle: ProcessHandleClient,
     /// What it exports.
     pub client: C,
+}
+
+/// A driver that does not run yet, and the device that it is to have.
+pub struct Unborn<C> {
+    child: Child,
+    claims: EndpointClient,
+    device: DeviceClient,
+    client: C,
+}
+
+impl<C> Unborn<C> {
+    /// The process, which has done nothing so far.
+    pub fn handle(&self) -> &ProcessHandleClient {
+        self.child.handle()
+    }
+
+    /// Lets it run, and hands it the device when it asks for one, unless it ends before.
+    pub async fn start(self) -> Result<Driver<C>, CallError> {
+        let Unborn { child, claims, device, client } = self;
+        let handle = child.start()?;
+        hand_over(claims, device).await?;
+        Ok(Driver { handle, client })
+    }
 }
 
 /// The manager of devices, and what drivers are made with.
@@ -62,19 +89,25 @@ impl Keeper {
 
     /// The same for the one at this address.
     pub fn claim_at(&self, address: u32, policy: &str) -> Result<DeviceClient, CallError> {
+        block_on(self.claim_when_free(address, policy))
+    }
+
+    /// The same, while others have their turn.
+    pub async fn claim_when_free(&self, address: u32, policy: &str) -> Result<DeviceClient, CallError> {
+        let timer = self.audit.timer();
         for _ in 0..LOOKS {
-            match self.devices.claim_blocking(address, policy, 1) {
+            match self.devices.claim(address, policy, 1).await {
                 Err(error)
                     if [Some(ExceptionCode::WrongState), Some(ExceptionCode::Exists)]
                         .contains(&error.exception()) =>
                 {
-                    self.devices.settle_blocking(address)?;
+                    self.devices.settle(address).await?;
                 }
                 other => return other,
             }
-            self.audit.pause(PAUSE_NS);
+            timer.sleep_until(timer.now_blocking()?.saturating_add(PAUSE_NS)).await?;
         }
-        self.devices.claim_blocking(address, policy, 1)
+        self.devices.claim(address, policy, 1).await
     }
 
     /// Starts a driver with its device.
@@ -84,18 +117,37 @@ impl Keeper {
         wanted: (u16, u16),
         policy: &str,
     ) -> Result<Driver<C>, CallError> {
+        block_on(self.unborn(program, self.claim(wanted, policy)?)?.start())
+    }
+
+    /// Makes a driver for this device.
+    pub fn unborn<C: Client>(&self, program: &str, device: DeviceClient) -> Result<Unborn<C>, CallError> {
         let endpoint = factory().create_blocking(8)?;
         let facet: Cap = endpoint.mint_blocking(1, C::ID)?;
-        let device = self.claim(wanted, policy)?;
         let child = self.nursery.child(&self.nursery.program(program)?, &LIMITS, program)?;
         let child = child.lend("timer", self.audit.timer())?.lend("log", &self.log)?;
         let child = child.give("serve", EndpointClient::ID, endpoint)?;
         let claims = factory().create_blocking(1)?;
-        let right: Cap = claims.mint_blocking(0, DeviceClaimClient::ID)?;
+        let right: Cap = claims.mint_blocking(1, DeviceClaimClient::ID)?;
         let child = child.give("device", DeviceClaimClient::ID, right)?;
-        let handle = child.start()?;
-        block_on(hand_over(claims, device))?;
-        Ok(Driver { handle, client: C::from(facet) })
+        Ok(Unborn { child, claims, device, client: C::from(facet) })
+    }
+
+    /// Tells who watches memory from outside, and waits until he has looked `count` times: he counts in a byte of the configuration space
+    /// of the device for teaching at this address, which nobody else writes. It is free.
+    pub fn await_watcher(
+        &self,
+        report: &Report,
+        event: &str,
+        address: u32,
+        count: u32,
+    ) -> Result<(), CallError> {
+        let device = self.claim_at(address, "edu")?;
+        report.event(event, Fields::new());
+        while device.config_blocking(SIGN, 1)? != count {
+            self.audit.pause(1_000_000);
+        }
+        Ok(())
     }
 
     /// How it reaches memory.
@@ -144,16 +196,14 @@ pub fn find(devices: &DeviceManagerClient, wanted: (u16, u16), mut cursor: u32) 
     }
 }
 
-/// Answers a driver's one claim, in place of the device manager.
+/// Answers a driver's one claim, in place of the device manager. A driver that has ended makes none.
 async fn hand_over(claims: EndpointClient, device: DeviceClient) -> Result<(), CallError> {
     let mut receiver = Receiver::new(claims.into_cap(), 1);
     let once = Once(RefCell::new(Some(device)));
-    loop {
-        if let Event::Call(request) = receiver.next().await? {
-            serve_device_claim(&once, request).await;
-            return Ok(());
-        }
+    if let Event::Call(request) = receiver.next().await? {
+        serve_device_claim(&once, request).await;
     }
+    Ok(())
 }
 
 struct Once(RefCell<Option<DeviceClient>>);

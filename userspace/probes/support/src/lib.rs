@@ -16,6 +16,6 @@ pub mod report;
 pub use audit::Audit;
 pub use capos_mutate as mutate;
 pub use child::{Limits, Nursery, factory};
-pub use keeper::{Driver, Keeper};
+pub use keeper::{Driver, Keeper, Unborn};
 pub use options::number;
 pub use report::{Fields, Report};
