@@ -42,8 +42,9 @@ interface DeviceManager $Capos.kernelHosted {
   # Goes over the books of the first function at or after `cursor` that was ever claimed; `notFound` when there is none. `keptPages` is what is kept
   # for a device that is not quiet. `wrong` names what does not agree with what is found: `vectors buffers queues` (the ledger's counts), `master` (it may reach
   # memory, or may not, against the ledger), `messages` (one is on that nobody has), `line` (it may signal by its line, which nobody has),
-  # `routes` (the vector table has other interrupts of it, or what one goes
-  # through, entry or IOMMU, says something else than it was told), `domain` (the IOMMU lets it reach memory against the ledger, or does not), `mappings` (registers are mapped that it has not), `iommu` (the
+  # `routes` (the vector table has other interrupts of it, or what one goes through, entry or IOMMU, says something else than it was told),
+  # `domain` (the IOMMU lets it reach memory against the ledger, or does not), `mappings` (registers are mapped that were not given out there, or so, or memory is
+  # that only the device and the kernel have), `tables` (some process's page tables show other than what it has mapped), `iommu` (the
   # device finds other memory than it was given).
 
   settle @2 (address :UInt32) -> (settled :Bool);

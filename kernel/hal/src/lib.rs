@@ -34,9 +34,10 @@ mod models;
 pub use capos_iommu::{Access, Fault as Refused, Reason};
 pub use types::{
     BootInfo, BootModule, DmaFault, EntropyError, Fault, Handlers, IRQ_PLACES, IommuError, IommuInfo,
-    IommuInterrupts, IommuKind, IommuState, IrqError, IrqInfo, IrqLine, MemError, MemoryRange, MessageEntry,
-    MessagePlace, OutOfRange, PagesError, PanicAction, PciLine, Place, PortError, Protection, Registers,
-    SpaceUsage, Start, SyscallHandler, TableInfo, VmError, Width, flags, message, message_source,
+    IommuInterrupts, IommuKind, IommuState, IrqError, IrqInfo, IrqLine, MappedRegisters, MemError,
+    MemoryRange, MessageEntry, MessagePlace, OutOfRange, PagesError, PanicAction, PciLine, Place, PortError,
+    Protection, Registers, SpaceUsage, Start, SyscallHandler, TableInfo, VmError, Width, flags, message,
+    message_source,
 };
 
 #[cfg(not(target_os = "none"))]

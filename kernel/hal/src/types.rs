@@ -270,6 +270,19 @@ pub struct MessageEntry {
     pub place: MessagePlace,
 }
 
+/// Registers of a device that an address space shows in one piece.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MappedRegisters {
+    /// The number of the lease; 0 for none.
+    pub lease: u64,
+    /// Where the device answers there.
+    pub address: u64,
+    /// How many pages.
+    pub pages: usize,
+    /// Whether they may be made writable.
+    pub writable: bool,
+}
+
 /// Where the address and data of a message are.
 pub enum MessagePlace {
     /// In an entry of a table (PCI Express 6.0, 7.7.2), which begins at `offset` of these registers.

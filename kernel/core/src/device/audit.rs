@@ -4,10 +4,14 @@ use super::buffers::Dma;
 use super::function::{Function, State};
 use super::vectors::MASK;
 use super::windows::Window;
+use crate::task::process::Process;
 use crate::task::registry;
+use capos_abi::PAGE_SIZE;
 use capos_ledger::{Books, Item, Phase};
 use capos_pci::{COMMAND, Config, command};
-use kernel_hal::{Width, iommu, irq, message, message_source, pci};
+use kernel_hal::mem::Frames;
+use kernel_hal::sync::Ref;
+use kernel_hal::{MappedRegisters, Width, iommu, irq, message, message_source, pci};
 
 /// What was found of a function.
 pub(crate) struct Findings {
@@ -26,9 +30,13 @@ pub(crate) fn at_or_after(cursor: u32) -> Option<Findings> {
 
 /// Goes over the books of one function. On a machine that is not at rest it may find a change under way.
 pub(crate) fn look_at(function: &Function) -> Findings {
+    let (mapped, stray) = mappings(function);
+    let open = is_open(function);
     let mut state = function.lock();
     state.prune_lines();
     let mut books = Books::new();
+    books.add(Item::MappedPages, mapped);
+    books.add(Item::DmaPages, state.usage().1);
     books.add(Item::Vectors, state.lines.len() as u32);
     books.add(Item::Buffers, state.dma.as_ref().map_or(0, |dma| dma.named() as u32));
     books.add(Item::Queues, state.dma.as_ref().map_or(0, |dma| dma.queues.iter().flatten().count() as u32));
@@ -44,18 +52,14 @@ pub(crate) fn look_at(function: &Function) -> Findings {
         .or_else(|| has_stray_message(function, &state).then_some("messages"))
         .or_else(|| has_stray_line(function, &state).then_some("line"))
         .or_else(|| has_other_vectors(function, &state).then_some("routes"))
-        .or_else(|| reaches_other_memory(&state).then_some("iommu"));
+        .or_else(|| reaches_other_memory(&state).then_some("iommu"))
+        .or_else(|| (stray || open).then_some("mappings"));
     let has_domain = state.has_domain();
     drop(state);
-    let wrong = wrong.or_else(|| is_attached_otherwise(function, has_domain).then_some("domain"));
-    let (mapped, stray) = mappings(function);
-    books.add(Item::MappedPages, mapped);
-    Findings {
-        address: function.address(),
-        books,
-        kept_pages,
-        wrong: wrong.or(stray.then_some("mappings")).unwrap_or(""),
-    }
+    let wrong = wrong
+        .or_else(|| is_attached_otherwise(function, has_domain).then_some("domain"))
+        .or_else(|| processes().any(|it| !it.space.has_right_tables()).then_some("tables"));
+    Findings { address: function.address(), books, kept_pages, wrong: wrong.unwrap_or("") }
 }
 
 /// Whether it may reach memory against the ledger, or may not.
@@ -128,27 +132,55 @@ fn has_stray_message(function: &Function, state: &State) -> bool {
     })
 }
 
-/// Pages of its registers that are mapped, and whether some are mapped by a lease that no function has.
+/// All processes.
+fn processes() -> impl Iterator<Item = Ref<Process>> {
+    let mut cursor = 0;
+    core::iter::from_fn(move || {
+        let process = registry::at_or_after(cursor)?;
+        cursor = process.id + 1;
+        Some(process)
+    })
+}
+
+/// Pages of its registers that are mapped, and whether registers are mapped somewhere that nobody gave out there.
 fn mappings(function: &Function) -> (u32, bool) {
     let (mut mapped, mut stray) = (0, false);
-    let mut cursor = 0;
-    while let Some(process) = registry::at_or_after(cursor) {
-        for (lease, pages) in (0..).map_while(|index| process.space.registers(index)) {
-            if has_lease(function, lease) {
-                mapped += pages as u32;
+    for process in processes() {
+        for found in (0..).map_while(|index| process.space.registers(index)) {
+            if has_lent(function, process.id, &found) {
+                mapped += found.pages as u32;
             } else {
-                stray |= !anybody_has(lease);
+                stray |= !super::registry::from(0).any(|it| has_lent(&it, process.id, &found));
             }
         }
-        cursor = process.id + 1;
     }
     (mapped, stray)
 }
 
-fn has_lease(function: &Function, lease: u64) -> bool {
-    function.lock().mappings.iter().any(|mapping| mapping.lease.number() == lease)
+/// Whether registers that a process has were given to it by this function: there, so many, and so protected.
+fn has_lent(function: &Function, process: u64, found: &MappedRegisters) -> bool {
+    let bytes = |pages: usize| (pages * PAGE_SIZE) as u64;
+    function.lock().mappings.iter().any(|lent| {
+        let bar = function.pci.bars.get(usize::from(lent.bar)).copied().flatten();
+        let first = bar.map_or(0, |bar| bar.base.saturating_add(lent.offset));
+        (lent.lease.number(), lent.process) == (found.lease, process)
+            && first <= found.address
+            && found.address.saturating_add(bytes(found.pages)) <= first.saturating_add(bytes(lent.pages))
+            && (lent.writable || !found.writable)
+    })
 }
 
-fn anybody_has(lease: u64) -> bool {
-    super::registry::from(0).any(|function| has_lease(&function, lease))
+/// Whether some process has memory that is the device's and the kernel's alone. With nothing locked.
+fn is_open(function: &Function) -> bool {
+    (0..).map_while(|index| closed(function, index)).any(|(frames, from)| {
+        let allowed = |first: usize, writable: bool| first >= from && !writable;
+        processes().any(|it| it.space.shows_other(&frames, allowed))
+    })
+}
+
+/// Number `index` of such memory, and from which page on its driver may read it.
+fn closed(function: &Function, index: usize) -> Option<(Ref<Frames>, usize)> {
+    let state = function.lock();
+    let closed = [&state.dma, &state.kept].into_iter().flatten().flat_map(Dma::closed);
+    closed.map(|(memory, from)| (memory.frames().clone(), from)).nth(index)
 }

@@ -138,6 +138,12 @@ impl Dma {
         memory + rings + usize::from(self.proof.is_some())
     }
 
+    /// Memory of which nobody but the kernel and the device gets anything, unless pages from some page on, to be read.
+    pub fn closed(&self) -> impl Iterator<Item = (&Memory, usize)> {
+        let rings = self.queues.iter().flatten().flat_map(Queue::closed);
+        rings.chain(self.proof.iter().flat_map(Proof::closed))
+    }
+
     /// What the device is through with since it was removed. One at a time, to be dropped with nothing locked.
     fn reclaim(&mut self) -> Option<Memory> {
         self.pool.reclaim().and_then(|slot| self.take(slot))
@@ -238,8 +244,10 @@ impl Function {
 
     fn insert(&self, generation: u32, memory: &mut Option<Memory>) -> Result<u64, Refused> {
         let mut state = self.of(generation)?;
+        let pages = memory.as_ref().map_or(0, Memory::pages);
         let token = state.dma()?.insert(memory)?;
         state.record.books.add(Item::Buffers, 1);
+        state.record.books.add(Item::DmaPages, pages as u32);
         Ok(token)
     }
 
@@ -259,7 +267,7 @@ impl Function {
                 Removal::Pinned(_) => None,
             };
             state.record.books.take(Item::Buffers, 1);
-            taken
+            state.note_taken(taken)
         });
         drop(taken);
     }
@@ -268,7 +276,14 @@ impl Function {
 impl State {
     /// Takes what the device is through with, once, to be dropped with nothing locked.
     pub(super) fn reclaim(&mut self) -> Option<Memory> {
-        self.dma.as_mut().and_then(Dma::reclaim)
+        let taken = self.dma.as_mut().and_then(Dma::reclaim);
+        self.note_taken(taken)
+    }
+
+    /// The device has that memory no more.
+    fn note_taken(&mut self, taken: Option<Memory>) -> Option<Memory> {
+        self.record.books.take(Item::DmaPages, taken.as_ref().map_or(0, Memory::pages) as u32);
+        taken
     }
 }
 

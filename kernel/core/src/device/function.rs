@@ -20,6 +20,12 @@ pub(crate) struct Mapping {
     pub process: u64,
     /// What they hang by.
     pub lease: Ref<Lease>,
+    pub bar: u8,
+    /// Where they begin there.
+    pub offset: u64,
+    pub pages: usize,
+    /// Whether they may be written.
+    pub writable: bool,
 }
 
 /// What is known of a function, and what came from it.

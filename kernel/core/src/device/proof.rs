@@ -8,7 +8,7 @@ use super::buffers::Dma;
 use super::function::{Function, State};
 use super::memory::Memory;
 use capos_abi::{ExceptionCode, PAGE_SIZE};
-use capos_ledger::{Backend, Event, Trust};
+use capos_ledger::{Backend, Event, Item, Trust};
 use kernel_hal::account::Account;
 use kernel_hal::sync::Ref;
 
@@ -19,10 +19,15 @@ const UNTOUCHED: u64 = 0x5ea1_ed5e_a1ed_5ea1;
 pub(crate) struct Proof {
     token: u64,
     pub memory: Memory,
-    _decoy: Memory,
+    decoy: Memory,
 }
 
 impl Proof {
+    /// Nobody gets any of it.
+    pub fn closed(&self) -> impl Iterator<Item = (&Memory, usize)> {
+        [&self.memory, &self.decoy].into_iter().map(|memory| (memory, memory.pages()))
+    }
+
     fn was_touched(&self) -> bool {
         (0..PAGE_SIZE).step_by(8).any(|offset| self.memory.word(offset) != Some(UNTOUCHED))
     }
@@ -101,7 +106,9 @@ impl State {
         });
         match entered {
             Ok(token) => {
-                dma.proof = Some(Proof { token, memory, _decoy: decoy });
+                dma.proof = Some(Proof { token, memory, decoy });
+                let pages = dma.proof_pages() as u32;
+                self.record.books.add(Item::DmaPages, pages);
                 Ok(token)
             }
             Err(refused) => {

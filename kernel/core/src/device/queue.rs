@@ -117,6 +117,12 @@ impl Queue {
         }
     }
 
+    /// Memory of it that its driver does not get, but for pages from some page on, to be read.
+    pub fn closed(&self) -> impl Iterator<Item = (&Memory, usize)> {
+        let ring = if let Queue::Ring(ring) = self { Some(ring) } else { None };
+        ring.into_iter().flat_map(Ring::closed)
+    }
+
     fn shape(&self) -> Shape {
         match self {
             Queue::Ring(ring) => ring.shape(),
@@ -209,7 +215,9 @@ impl State {
         if let Some(place) = dma.queues.get_mut(at) {
             core::mem::swap(place, queue);
         }
+        let pages = dma.queues.get(at).and_then(Option::as_ref).map_or(0, Queue::pages);
         record.books.add(Item::Queues, 1);
+        record.books.add(Item::DmaPages, pages as u32);
         Ok(())
     }
 }

@@ -151,6 +151,12 @@ impl Ring {
         (self.real.frames().clone(), first, self.real.pages() - first)
     }
 
+    /// Memory of it that its driver does not get, but for pages from some page on, to be read: what the device writes.
+    pub fn closed(&self) -> impl Iterator<Item = (&Memory, usize)> {
+        let real = self.copied.as_ref().map(|_| (&self.real, driver_pages(self.layout)));
+        real.into_iter().chain(self.decoy.as_ref().map(|decoy| (decoy, decoy.pages())))
+    }
+
     /// Pages that it takes.
     pub fn pages(&self) -> usize {
         let shadow = self.copied.as_ref().map_or(0, |copied| copied.shadow.pages());

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use capos_abi::ExceptionCode;
 use capos_dma::class::{Class, Register, Registers as ClassRegisters, Verdict};
 use capos_dma::window::{AccessError, Action, Backend, Mapping as Allowed, Table};
-use capos_ledger::Event;
+use capos_ledger::{Event, Item};
 use capos_pci::{Bar, Function as Pci, Space};
 use core::ops::Range;
 use kernel_hal::device::Registers;
@@ -198,6 +198,20 @@ impl State {
     }
 }
 
+impl State {
+    /// Forgets mappings but those by such leases.
+    fn keep_mappings(&mut self, keep: impl Fn(u64) -> bool) {
+        let State { mappings, record, .. } = self;
+        mappings.retain(|mapping| {
+            let keeps = keep(mapping.lease.number());
+            if !keeps {
+                record.books.take(Item::MappedPages, mapping.pages as u32);
+            }
+            keeps
+        });
+    }
+}
+
 impl Function {
     /// What a register says.
     pub fn read(&self, generation: u32, bar: u8, offset: u64, width: Width) -> Result<u64, Refused> {
@@ -268,7 +282,8 @@ impl Function {
         let window = state.window(bar).ok_or(ExceptionCode::NotFound)?;
         let frames = window.pages(way, offset, pages, writable)?;
         state.mappings.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
-        state.mappings.push(Mapping { process, lease: lease.clone() });
+        state.mappings.push(Mapping { process, lease: lease.clone(), bar, offset, pages, writable });
+        state.record.books.add(Item::MappedPages, pages as u32);
         Ok(Lent { frames, lease })
     }
 
@@ -288,18 +303,18 @@ impl Function {
         let is_there = |(process, lease): &(u64, u64)| {
             let process = registry::find(*process);
             process.is_some_and(|process| {
-                (0..).map_while(|index| process.space.registers(index)).any(|(held, _)| held == *lease)
+                (0..).map_while(|index| process.space.registers(index)).any(|found| found.lease == *lease)
             })
         };
         let gone = known.map(|mapping| if is_there(&mapping) { 0 } else { mapping.1 });
         let mut state = self.of(generation)?;
-        state.mappings.retain(|mapping| !gone.contains(&mapping.lease.number()));
+        state.keep_mappings(|lease| !gone.contains(&lease));
         if state.mappings.len() < MAPPINGS_MAX { Ok(()) } else { Err(ExceptionCode::BudgetExhausted) }
     }
 
     fn forget_mapping(&self, generation: u32, lease: u64) {
         if let Ok(mut state) = self.of(generation) {
-            state.mappings.retain(|mapping| mapping.lease.number() != lease);
+            state.keep_mappings(|other| other != lease);
         }
     }
 

@@ -95,6 +95,6 @@ impl Registers {
         if !whole || end.is_none_or(|end| end > self.length) {
             return Err(PagesError::Range);
         }
-        Frames::of_device(pages).map_err(PagesError::Memory)
+        Frames::of_device(self.base + offset, pages).map_err(PagesError::Memory)
     }
 }

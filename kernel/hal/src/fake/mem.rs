@@ -48,7 +48,8 @@ pub struct Frames {
     start: NonNull<u8>,
     pages: usize,
     budget: Option<Ref<Account>>,
-    is_device: bool,
+    /// Where the registers are that it stands for.
+    registers: Option<u64>,
     is_dma: bool,
     label: Label,
     machine: u64,
@@ -78,7 +79,7 @@ impl Frames {
                 start,
                 pages,
                 budget: Some(budget.clone()),
-                is_device: false,
+                registers: None,
                 is_dma: false,
                 label: Label::new(),
                 machine: MACHINE.load(SeqCst),
@@ -111,7 +112,7 @@ impl Frames {
             start,
             pages,
             budget: None,
-            is_device: false,
+            registers: None,
             is_dma: false,
             label: Label::new(),
             machine: MACHINE.load(SeqCst),
@@ -120,14 +121,14 @@ impl Frames {
         Ref::try_new(frames).expect("host memory")
     }
 
-    /// Pages that stand for registers of a device.
-    pub(super) fn of_device(pages: usize) -> Result<Ref<Frames>, MemError> {
+    /// Pages that stand for registers of a device, at that address.
+    pub(super) fn of_device(address: u64, pages: usize) -> Result<Ref<Frames>, MemError> {
         let start = Self::allocate(pages).ok_or(MemError::OutOfMemory)?;
         let frames = Frames {
             start,
             pages,
             budget: None,
-            is_device: true,
+            registers: Some(address),
             is_dma: false,
             label: Label::new(),
             machine: MACHINE.load(SeqCst),
@@ -156,12 +157,17 @@ impl Frames {
 
     /// Whether nobody may write: boot modules.
     pub fn is_read_only(&self) -> bool {
-        self.budget.is_none() && !self.is_device
+        self.budget.is_none() && !self.is_device()
     }
 
     /// Whether it is registers of a device.
     pub fn is_device(&self) -> bool {
-        self.is_device
+        self.registers.is_some()
+    }
+
+    /// Where they are, if it is.
+    pub(super) fn registers(&self) -> Option<u64> {
+        self.registers
     }
 
     /// Copies bytes out.
@@ -190,7 +196,7 @@ impl Frames {
 
     fn check(&self, offset: usize, len: usize) -> Result<(), OutOfRange> {
         let end = offset.checked_add(len).ok_or(OutOfRange)?;
-        if end <= self.pages * PAGE_SIZE && !self.is_device { Ok(()) } else { Err(OutOfRange) }
+        if end <= self.pages * PAGE_SIZE && !self.is_device() { Ok(()) } else { Err(OutOfRange) }
     }
 
     /// Gives the frames back, as nobody else has them, if `left` allows for anything at all. False when it does not.

@@ -8,10 +8,10 @@ use crate::account::Account;
 use crate::lease::Lease;
 use crate::order::LockRank;
 use crate::sync::{Lock, Ref};
-use crate::types::{Protection, SpaceUsage, VmError};
+use crate::types::{MappedRegisters, Protection, SpaceUsage, VmError};
 use alloc::collections::BTreeMap;
 use capos_abi::{PAGE_SIZE, layout};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 #[derive(Clone)]
 struct Page {
@@ -34,6 +34,8 @@ impl Page {
 pub struct AddressSpace {
     pages: Lock<BTreeMap<u64, Page>>,
     next: AtomicU64,
+    /// Its tables would be wrong, if it had any.
+    damaged: AtomicBool,
     budget: Ref<Account>,
 }
 
@@ -45,6 +47,7 @@ impl AddressSpace {
         let space = AddressSpace {
             pages: Lock::new(LockRank::Space, BTreeMap::new()),
             next: AtomicU64::new(layout::DYNAMIC_BASE),
+            damaged: AtomicBool::new(false),
             budget: budget.clone(),
         };
         Ok(Ref::try_new(space)?)
@@ -216,12 +219,35 @@ impl AddressSpace {
         true
     }
 
-    /// Number `index` of what is mapped of devices' registers: the number of the lease, and how many pages.
-    pub fn registers(&self, index: usize) -> Option<(u64, usize)> {
+    /// Number `index` of what is mapped of devices' registers.
+    pub fn registers(&self, index: usize) -> Option<MappedRegisters> {
         let pages = self.pages.lock();
-        let is_device = |page: &&Page| page.backing.as_ref().is_some_and(|(frames, _)| frames.is_device());
-        let page = pages.values().filter(is_device).nth(index)?;
-        Some((page.lease.as_ref().map_or(0, |lease| lease.number()), 1))
+        let found = pages.values().filter_map(|page| {
+            let (frames, at) = page.backing.as_ref()?;
+            let lease = page.lease.as_ref().map_or(0, |lease| lease.number());
+            let address = frames.registers()? + *at as u64 * PAGE;
+            Some(MappedRegisters { lease, address, pages: 1, writable: page.writable })
+        });
+        found.into_iter().nth(index)
+    }
+
+    /// Whether some of `frames` is mapped that `allowed` does not allow: it is given the first page, and whether it may be made writable.
+    pub fn shows_other(&self, frames: &Frames, allowed: impl Fn(usize, bool) -> bool) -> bool {
+        let is_other = |page: &Page| {
+            let backing = page.backing.as_ref().filter(|(backing, _)| backing.label() == frames.label());
+            backing.is_some_and(|(_, first)| !allowed(*first, page.writable))
+        };
+        self.pages.lock().values().any(is_other)
+    }
+
+    /// Whether processors find what is mapped: here as long as no test says that they do not.
+    pub fn has_right_tables(&self) -> bool {
+        !self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// From now on they do not, or do again.
+    pub fn damage(&self, damaged: bool) {
+        self.damaged.store(damaged, Ordering::Relaxed);
     }
 
     /// How many regions there are: here each page is one.

@@ -72,7 +72,7 @@ pub(super) fn start(model: Model) -> (Domain, Ref<Account>) {
 /// Some pages.
 fn frames(pages: usize) -> Ref<Frames> {
     let pages = (0..pages).map(|_| phys::kernel_frame().expect("host memory")).collect();
-    Ref::try_new(Frames(pages)).expect("host memory")
+    Ref::try_new(Frames(pages, false)).expect("host memory")
 }
 
 /// A unit is to forget the domain.

@@ -10,6 +10,7 @@ mod irq;
 mod message;
 mod routes;
 mod unit;
+mod vm;
 
 /// The I/O interrupt controllers.
 #[path = "../x86/apic"]
@@ -69,10 +70,22 @@ pub mod traps {
     }
 }
 
-/// Windows to registers.
+/// Page tables, and windows to registers.
+#[path = "../x86/paging"]
 pub mod paging {
-    /// Bytes of a page.
-    pub const PAGE: u64 = 4096;
+    #[expect(dead_code, reason = "the kernel's own tables are not tried here")]
+    mod format;
+
+    pub use format::{KERNEL_HALF, PAGE, Table, bits, index, span, table};
+
+    /// The kernel's tables, of which there are none.
+    pub mod kernel {
+        /// Nothing.
+        ///
+        /// # Safety
+        /// None is needed.
+        pub unsafe fn share_kernel_half(_top: u64) {}
+    }
 
     /// All windows show the one unit that the test's thread has, but for its interrupt controller's.
     pub mod mmio {
@@ -121,13 +134,13 @@ pub mod paging {
 pub mod mem {
     use super::paging::PAGE;
 
-    /// What a device is given: pieces that are not side by side.
-    pub struct Frames(pub alloc::vec::Vec<u64>);
+    /// What a device is given, or an address space shows: pages in pieces, and whether they are registers.
+    pub struct Frames(pub alloc::vec::Vec<u64>, pub bool);
 
     impl Frames {
-        /// Never registers.
+        /// Whether they are registers.
         pub fn is_device(&self) -> bool {
-            false
+            self.1
         }
 
         /// Never a boot module.
@@ -140,9 +153,12 @@ pub mod mem {
             self.0.len()
         }
 
-        /// Where a page is, and how many follow.
+        /// Where a page is, and how many are side by side from there on.
         pub fn locate(&self, page: usize) -> Option<(u64, usize)> {
-            Some((*self.0.get(page)?, 1))
+            let rest = self.0.get(page..)?;
+            let first = *rest.first()?;
+            let follows = |(n, address): &(u64, &u64)| **address == first + n * PAGE;
+            Some((first, (0..).zip(rest).take_while(follows).count()))
         }
     }
 

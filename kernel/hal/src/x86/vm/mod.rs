@@ -2,6 +2,7 @@
 //!
 //! The kernel never uses a user address to reach memory; [`AddressSpace::peek`] looks the region up and reads the frames.
 
+mod audit;
 pub(crate) mod flush;
 mod remains;
 mod tables;
@@ -389,17 +390,6 @@ impl AddressSpace {
             }
         };
         inner.tables.release_some(&self.account, left) && remains.release_some(left)
-    }
-
-    /// Number `index` of what is mapped of devices' registers: the number of the lease, and how many pages.
-    pub fn registers(&self, index: usize) -> Option<(u64, usize)> {
-        let inner = self.inner.lock();
-        let mapped = inner.regions.iter().filter_map(|region| {
-            let memory = &region.backing.as_ref()?.object;
-            let lease = memory.lease.as_ref().map_or(0, |lease| lease.number());
-            memory.frames.is_device().then_some((lease, region.pages))
-        });
-        mapped.into_iter().nth(index)
     }
 
     /// How many regions there are, reserved ones included.

@@ -5,12 +5,15 @@
 //! without looking at it. What covers a whole 2 MiB and lies in 2 MiB of memory that begin where those do is one large page. Each
 //! large page has a table in reserve, so that a part of it can be taken out or protected differently without any memory.
 
+#[path = "tables/check.rs"]
+mod check;
+
 use super::Memory;
 use super::window::{Piece, pieces};
 use crate::account::Account;
 use crate::sync::Ref;
 use crate::types::VmError;
-use crate::x86::mem::{cache, phys};
+use crate::x86::mem::{Frames, cache, phys};
 use crate::x86::paging::kernel::share_kernel_half;
 use crate::x86::paging::{KERNEL_HALF, PAGE, Table, bits, index, span, table};
 use alloc::vec::Vec;
@@ -76,6 +79,11 @@ fn leaf(pa: u64, protection: Protection) -> u64 {
         Protection::ReadWrite => user | bits::WRITABLE | bits::NO_EXECUTE,
         Protection::ReadExecute => user,
     }
+}
+
+/// The bits that keep what devices have out of caches.
+fn caching(frames: &Frames) -> u64 {
+    if frames.is_device() { bits::UNCACHED | bits::WRITE_THROUGH } else { 0 }
 }
 
 /// The entry that names the table at `pa`, of which `used` entries are used. User pages decide for themselves what is allowed.
@@ -301,8 +309,7 @@ impl Tables {
 
     fn fill_small(&mut self, second: Slot, piece: &Piece, protection: Protection, backing: &Backing<Memory>) {
         self.split(second);
-        let caching =
-            if backing.object.frames.is_device() { bits::UNCACHED | bits::WRITE_THROUGH } else { 0 };
+        let caching = caching(&backing.object.frames);
         let mut run = (0, 0);
         let mut added = 0;
         for (n, slot) in slots(second, piece).iter().enumerate() {
