@@ -12,9 +12,11 @@ use crate::house::House;
 const MANIFEST: &str = include_str!("../templates/Cargo.toml.in");
 const APP: &str = include_str!("../templates/app.rs.in");
 const SERVICE: &str = include_str!("../templates/service.rs.in");
+const DRIVER: &str = include_str!("../templates/driver.rs.in");
 const PROBE: &str = include_str!("../templates/probe.rs.in");
 const APP_CASE: &str = include_str!("../templates/app-case.toml.in");
 const SERVICE_CASE: &str = include_str!("../templates/service-case.toml.in");
+const DRIVER_CASE: &str = include_str!("../templates/driver-case.toml.in");
 const PROBE_CASE: &str = include_str!("../templates/probe-case.toml.in");
 const SERVICE_CUE: &str = include_str!("../templates/service.cue.in");
 const DRIVER_CUE: &str = include_str!("../templates/driver.cue.in");
@@ -81,7 +83,8 @@ impl<'a> Plan<'a> {
     /// Its lab case is called after what it shows.
     fn case(&self) -> String {
         let shows = match self.kind {
-            Kind::Driver | Kind::Service => "serves",
+            Kind::Driver => "drives",
+            Kind::Service => "serves",
             Kind::App => "runs",
             Kind::Probe => "seen",
         };
@@ -91,7 +94,8 @@ impl<'a> Plan<'a> {
     fn files(&self) -> Vec<(PathBuf, String)> {
         let crate_folder = PathBuf::from("userspace").join(self.folder()).join(self.name);
         let (source, case) = match self.kind {
-            Kind::Driver | Kind::Service => (SERVICE, SERVICE_CASE),
+            Kind::Driver => (DRIVER, DRIVER_CASE),
+            Kind::Service => (SERVICE, SERVICE_CASE),
             Kind::App => (APP, APP_CASE),
             Kind::Probe => (PROBE, PROBE_CASE),
         };
@@ -139,6 +143,8 @@ impl<'a> Plan<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+    use std::process::Command;
 
     #[test]
     fn names() {
@@ -178,6 +184,49 @@ mod tests {
         }
         let probe: toml::Table = Plan::new(Kind::Probe, "thing").files()[0].1.parse().unwrap();
         assert_eq!(probe["package"]["name"].as_str(), Some("probe-thing"));
+    }
+
+    /// A workspace of new crates, with everything else where it is in ours.
+    fn workspace_of(plans: &[Plan<'_>], root: &Path, folder: &Path) {
+        let mut manifest: toml::Table = WORKSPACE.parse().unwrap();
+        let workspace = manifest["workspace"].as_table_mut().unwrap();
+        workspace.remove("exclude");
+        let members = plans.iter().map(|plan| format!("userspace/{}/{}", plan.folder(), plan.name).into());
+        workspace["members"] = toml::Value::Array(members.collect());
+        for (_, dependency) in workspace["dependencies"].as_table_mut().unwrap() {
+            if let Some(path) = dependency.get_mut("path") {
+                *path = root.join(path.as_str().unwrap()).display().to_string().into();
+            }
+        }
+        manifest.remove("profile");
+        let files = plans.iter().flat_map(Plan::files);
+        for (path, text) in files.chain([("Cargo.toml".into(), manifest.to_string())]) {
+            let path = folder.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    }
+
+    #[test]
+    fn scaffolded_crates_compile_without_a_warning() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+        let folder = root.join("target/scaffolded");
+        let names = KINDS.map(|kind| format!("new-{}", format!("{kind:?}").to_lowercase()));
+        let plans: Vec<Plan<'_>> =
+            KINDS.into_iter().zip(&names).map(|(kind, name)| Plan::new(kind, name)).collect();
+        workspace_of(&plans, &root, &folder);
+        for line in [&["clippy", "--quiet", "--offline", "--", "--deny=warnings"][..], &["fmt", "--check"]] {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(line).current_dir(&folder).env("CARGO_TARGET_DIR", folder.join("target"));
+            let done = cargo.output().unwrap();
+            assert!(
+                done.status.success(),
+                "{}{}",
+                String::from_utf8_lossy(&done.stdout),
+                String::from_utf8_lossy(&done.stderr)
+            );
+        }
     }
 
     #[test]
