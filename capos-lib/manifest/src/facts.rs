@@ -69,6 +69,9 @@ pub const POLICIES: &[&str] = &["virtio", "edu", "plain"];
 /// The policy of devices that reach no memory.
 pub(crate) const PLAIN: &str = "plain";
 
+/// Interrupts of devices that the kernel has for all together (kernel/hal has the same number; a test in tools/cap compares both).
+pub const VECTORS: u32 = 192;
+
 /// What is there. On the host, what will be.
 #[derive(Clone, Debug)]
 pub struct Facts {

@@ -30,7 +30,7 @@ pub use check::{STARTUP_MAX, validate};
 pub use device::{PciFunction, PciMatch};
 pub use facts::{
     DEVMGR, DEVMGR_CLAIMS, Facts, INIT, KERNEL_OBJECTS, MOST_WAITS, POLICIES, RESERVED_PORTS, SUPERVISOR,
-    SUPERVISOR_EXPORTS, SUPERVISOR_PAGES,
+    SUPERVISOR_EXPORTS, SUPERVISOR_PAGES, VECTORS,
 };
 pub use issue::{Field, Issue, Place};
 pub use model::{

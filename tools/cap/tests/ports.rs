@@ -1,9 +1,9 @@
-//! The ports that the manifest's checks refuse are those that the kernel keeps: two lists, since the manifest must not depend on the
-//! kernel, and the kernel's is inside of its hal.
+//! The ports that the manifest's checks refuse are those that the kernel keeps, and interrupts end where the kernel's do: both are said twice, since
+//! the manifest must not depend on the kernel, and the kernel's words are inside of its hal.
 
 use std::collections::BTreeSet;
 
-use capos_manifest::RESERVED_PORTS;
+use capos_manifest::{RESERVED_PORTS, VECTORS};
 
 const KERNEL: &str = include_str!("../../../kernel/hal/src/pure/ports.rs");
 
@@ -20,4 +20,10 @@ fn manifest_and_kernel_reserve_the_same_ports() {
     let kernel = of_kernel();
     assert!(kernel.contains(&(0x0cf8, 0x0cff)) && kernel.len() == 11, "{kernel:x?}");
     assert_eq!(RESERVED_PORTS.into_iter().collect::<BTreeSet<_>>(), kernel);
+}
+
+#[test]
+fn manifest_and_kernel_have_as_many_interrupts() {
+    let types = include_str!("../../../kernel/hal/src/types.rs");
+    assert!(types.contains(&format!("pub const IRQ_PLACES: usize = {VECTORS};")));
 }

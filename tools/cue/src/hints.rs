@@ -1,5 +1,6 @@
 //! What a CUE evaluator's errors leave out: the words that would have been right.
 
+use capos_manifest::POLICIES;
 use capos_manifest::export::choices;
 use capos_manifest::suggest::did_you_mean;
 
@@ -32,8 +33,23 @@ fn hint(line: &str, labels: &Labels) -> Option<String> {
                 .unwrap_or_else(|| format!("known are {}", known.join(", ")));
             Some(format!("there is no field `{field}`; {meant}"))
         }
-        None => wrong_choice(line),
+        None => wrong_choice(line).or_else(|| no_list(line)).or_else(|| left_out(line)),
     }
+}
+
+/// `a.pci: conflicting values [...#Device] and {...} (mismatched types list and struct):`
+fn no_list(line: &str) -> Option<String> {
+    let (path, text) = line.split_once(": ")?;
+    let field = path.rsplit('.').next().filter(|_| text.contains("mismatched types list and struct"))?;
+    Some(format!("`{path}` is a list, also of one: {field}: [{{...}}]"))
+}
+
+/// `a.policy: incomplete value string`
+fn left_out(line: &str) -> Option<String> {
+    let (path, text) = line.split_once(": ")?;
+    let (place, field) = path.rsplit_once('.').filter(|_| text.starts_with("incomplete value"))?;
+    let known = if field == "policy" { format!(", one of {}", POLICIES.join(", ")) } else { String::new() };
+    Some(format!("`{place}` does not say its {field}{known}"))
 }
 
 /// `a.b: conflicting values 1 and 2:`, `a.b: incompatible list lengths (3 and 4)`: an overlay adds, and changes nothing.
@@ -41,7 +57,10 @@ fn said_twice(line: &str, labels: &Labels) -> Option<String> {
     let (path, text) = line.split_once(": ")?;
     let text = text.trim_end_matches(':');
     let values = text.strip_prefix("conflicting values ").and_then(|values| values.split_once(" and "));
-    // A type in place of a value is a mistake of another kind, and says so itself.
+    // A type in place of a value is a mistake of another kind, and says so itself, and so is a value of another type.
+    if text.contains("mismatched types") {
+        return None;
+    }
     let is_type = |value: &str| value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     let twice = match values {
         Some((one, other)) => {
@@ -121,9 +140,27 @@ mod tests {
     }
 
     #[test]
+    fn one_device_is_a_list_too() {
+        let values = "conflicting values [...#Device] and {policy:\"virtio\",vendor:6900}";
+        hinted(
+            &format!("services.x.caps.y.pci: {values} (mismatched types list and struct):"),
+            "`services.x.caps.y.pci` is a list, also of one: pci: [{...}]",
+        );
+    }
+
+    #[test]
+    fn what_was_left_out_is_named() {
+        let known = super::POLICIES.join(", ");
+        let hint = format!("`services.x.caps.y.pci.0` does not say its policy, one of {known}");
+        hinted("services.x.caps.y.pci.0.policy: incomplete value string", &hint);
+    }
+
+    #[test]
     fn what_is_clear_stays_as_it_is() {
         let errors =
             "services.serial.budget.memoryPages: conflicting values \"x\" and int:\n    ./system.cue:2:40";
+        assert_eq!(with_hints(errors, SOURCE), errors);
+        let errors = "services.x: conflicting values \"x\" and int & >=0 (mismatched types string and int):";
         assert_eq!(with_hints(errors, SOURCE), errors);
     }
 }

@@ -1,7 +1,7 @@
 //! Budgets: enough to start with, and not more than there is.
 
 use super::Issues;
-use crate::facts::{Facts, SUPERVISOR_PAGES};
+use crate::facts::{Facts, SUPERVISOR_PAGES, VECTORS};
 use crate::issue::Field;
 use crate::model::{Manifest, Service};
 use alloc::format;
@@ -34,6 +34,10 @@ pub(super) fn check(service: &Service, issues: &mut Issues) {
             "cpuPercent",
             format!("{} is more than 64 processors, the most that are used", budget.cpu_percent),
         );
+    }
+    if budget.dma_pages > budget.memory_pages {
+        let (pages, most) = (budget.dma_pages, budget.memory_pages);
+        wrong("dmaPages", format!("{pages} pages, but they count as memory, of which it has {most} pages"));
     }
     let needed = slots(service);
     if budget.cap_slots as usize > MAX_CAP_SLOTS {
@@ -72,6 +76,23 @@ pub(super) fn check_memory(manifest: &Manifest, facts: &Facts, issues: &mut Issu
             issues.add(service, Field::Budget, "memoryPages", message);
         } else if service.autostart {
             given += pages;
+        }
+    }
+}
+
+/// Interrupts are given from what the kernel has, so those of services that run together must fit together.
+pub(super) fn check_vectors(manifest: &Manifest, issues: &mut Issues) {
+    let mut left = VECTORS;
+    for service in &manifest.services {
+        let (vectors, most) = (service.budget.vectors, if service.autostart { left } else { VECTORS });
+        if vectors > most {
+            let message = match most {
+                VECTORS => format!("{vectors} interrupts; the kernel has {VECTORS}"),
+                _ => format!("{vectors} interrupts; of {VECTORS}, the services before it leave {most}"),
+            };
+            issues.add(service, Field::Budget, "vectors", message);
+        } else if service.autostart {
+            left -= vectors;
         }
     }
 }

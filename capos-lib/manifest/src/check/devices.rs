@@ -19,7 +19,7 @@ pub(super) fn check(manifest: &Manifest, service: &Service, issues: &mut Issues)
     for grant in &service.caps {
         let Source::Pci(matches) = &grant.source else { continue };
         if matches.is_empty() {
-            issues.add(service, Field::Caps, &grant.name, String::from("it is like no device"));
+            issues.add(service, Field::Caps, &grant.name, String::from("an empty list is like no device"));
         }
         for wanted in matches {
             if let Some(message) = impossible(wanted) {

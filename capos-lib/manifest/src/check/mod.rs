@@ -32,6 +32,7 @@ pub fn validate(manifest: &Manifest, facts: &Facts) -> Vec<Issue> {
     }
     supervision::check_count(manifest, &mut issues);
     budgets::check_memory(manifest, facts, &mut issues);
+    budgets::check_vectors(manifest, &mut issues);
     hardware::check(manifest, &mut issues);
     cycles(manifest, &mut issues);
     issues.list

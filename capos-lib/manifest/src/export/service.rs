@@ -4,6 +4,7 @@ use super::error::ExportError;
 use super::fields::Fields;
 use super::json::Json;
 use crate::device::{PciMatch, parse_address};
+use crate::facts::POLICIES;
 use crate::model::{
     Backoff, Budget, Escalate, Export, Follow, Grant, Health, Limit, Restart, Service, Source,
 };
@@ -114,7 +115,11 @@ fn source(fields: &Fields<'_>, kind: &str) -> Result<Source, ExportError> {
     match kind {
         "kernel" => Ok(Source::Kernel(String::from(fields.text("kernel")?.unwrap_or_default()))),
         "irq" => Ok(Source::Irq(fields.number("irq")?.unwrap_or_default())),
-        "pci" => fields.objects("pci")?.iter().map(pci).collect::<Result<_, _>>().map(Source::Pci),
+        "pci" => {
+            let hint = || Some(String::from("a list, also of one device: pci: [{...}]"));
+            let devices = fields.objects("pci").map_err(|error| error.hint(hint()))?;
+            devices.iter().map(pci).collect::<Result<_, _>>().map(Source::Pci)
+        }
         "export" => {
             let of = part(fields, "export", &["service", "export"])?;
             Ok(Source::Export { service: needed_text(&of, "service")?, export: needed_text(&of, "export")? })
@@ -133,7 +138,10 @@ fn pci(fields: &Fields<'_>) -> Result<PciMatch, ExportError> {
         parse_address(text).ok_or_else(|| ExportError::new(&fields.path("address"), message()))
     });
     Ok(PciMatch {
-        policy: needed_text(fields, "policy")?,
+        policy: needed_text(fields, "policy").map_err(|error| {
+            let hint = alloc::format!("what the kernel is to know about it: {}", POLICIES.join(", "));
+            error.hint(Some(hint))
+        })?,
         vendor: fields.number("vendor")?,
         device: fields.number("device")?,
         class: fields.number("class")?,

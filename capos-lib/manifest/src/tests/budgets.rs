@@ -1,7 +1,7 @@
 //! Budgets that are too small to start with, or larger than the machine.
 
 use super::{facts, issue, issues, kernel, sound};
-use crate::{Budget, Facts, Field, SUPERVISOR_PAGES, validate};
+use crate::{Budget, Facts, Field, SUPERVISOR_PAGES, VECTORS, validate};
 use alloc::string::ToString;
 
 #[test]
@@ -87,6 +87,35 @@ fn services_that_run_together_must_fit_together() {
     let found = validate(&manifest, &facts());
     assert_eq!(found.len(), 1);
     assert!(found[0].to_string().contains("the services before it leave 13 MiB"), "{}", found[0]);
+    manifest.services[0].autostart = false;
+    assert_eq!(validate(&manifest, &facts()), []);
+}
+
+#[test]
+fn pages_of_devices_are_memory() {
+    let more = |pages| {
+        move |manifest: &mut crate::Manifest| {
+            let budget = &mut manifest.services[0].budget;
+            (budget.memory_pages, budget.dma_pages) = (600, pages);
+        }
+    };
+    assert_eq!(issues(more(600)), []);
+    let (text, _, entry) = issue(more(601));
+    assert!(text.contains("601 pages, but they count as memory, of which it has 600 pages"), "{text}");
+    assert_eq!(entry, "dmaPages");
+}
+
+#[test]
+fn interrupts_end_where_the_kernels_do() {
+    assert_eq!(issues(|manifest| manifest.services[0].budget.vectors = VECTORS), []);
+    let (text, _, entry) = issue(|manifest| manifest.services[0].budget.vectors = VECTORS + 1);
+    assert!(text.contains("193 interrupts; the kernel has 192"), "{text}");
+    assert_eq!(entry, "vectors");
+    let mut manifest = sound();
+    (manifest.services[0].budget.vectors, manifest.services[1].budget.vectors) = (100, 93);
+    let found = validate(&manifest, &facts());
+    assert_eq!(found.len(), 1);
+    assert!(found[0].to_string().ends_with("93 interrupts; of 192, the services before it leave 92"));
     manifest.services[0].autostart = false;
     assert_eq!(validate(&manifest, &facts()), []);
 }

@@ -242,8 +242,12 @@ fn devices_are_described() {
     assert_eq!(grant.source, Source::Pci([first, second].into()));
     let of =
         |text: &str| alloc::format!(r#"{{"services": {{"x": {{"caps": {{"y": {{"pci": {text}}}}}}}}}}}"#);
-    refused(&of("4"), "services.x.caps.y.pci: a list of objects should be here, not a number");
-    refused(&of("[{}]"), "services.x.caps.y.pci: policy is missing");
+    refused(
+        &of("{\"policy\": \"edu\"}"),
+        "services.x.caps.y.pci: a list of objects should be here, not an object (a list, also of one device: pci: [{...}])",
+    );
+    let knows = alloc::format!("what the kernel is to know about it: {}", crate::POLICIES.join(", "));
+    refused(&of("[{}]"), &alloc::format!("services.x.caps.y.pci: policy is missing ({knows})"));
     refused(
         &of(r#"[{"policy": "edu", "address": "5"}]"#),
         r#"services.x.caps.y.pci.address: "5" is no address like "00:05.0""#,

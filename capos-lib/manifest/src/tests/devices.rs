@@ -92,7 +92,7 @@ fn a_device_is_described() {
         with_devices(manifest);
         manifest.services[3].caps[0].source = Source::Pci(Vec::new());
     });
-    assert!(text.ends_with("it is like no device"), "{text}");
+    assert!(text.ends_with("an empty list is like no device"), "{text}");
     let (text, ..) = issue(|manifest| {
         with_devices(manifest);
         manifest.services[3].caps[0].interface = "Device".to_string();
