@@ -176,22 +176,23 @@ impl Queue {
         real.fence(Ordering::Acquire);
         let fresh = index.wrapping_sub(self.collected);
         if fresh > self.in_flight {
-            return Err(self.device_failed(DeviceFault::Index(fresh)));
+            return Err(self.device_failed(DeviceFault::Index(fresh), self.collected));
         }
-        while self.collected != index {
-            let id = real.read32(self.layout.used_entry(self.collected));
+        let (layout, mut next) = (self.layout, self.collected);
+        while next != index {
+            let id = real.read32(layout.used_entry(next));
             match self.descriptors.get_mut(id as usize) {
                 Some(known) if known.state == State::Head => {
                     if let Some(next) = let_go(known, pool) {
                         self.release(next, LONGEST_CHAIN - 1, pool);
                     }
                 }
-                None => return Err(self.device_failed(DeviceFault::UnknownId(id))),
-                Some(_) => return Err(self.device_failed(DeviceFault::NotInFlight(id))),
+                None => return Err(self.device_failed(DeviceFault::UnknownId(id), next)),
+                Some(_) => return Err(self.device_failed(DeviceFault::NotInFlight(id), next)),
             }
-            self.collected = self.collected.wrapping_add(1);
-            self.in_flight -= 1;
+            next = next.wrapping_add(1);
         }
+        (self.collected, self.in_flight) = (index, self.in_flight - fresh);
         Ok(fresh)
     }
 
@@ -315,9 +316,10 @@ impl Queue {
         real.read16(layout.used()) & NO_NOTIFY == 0
     }
 
-    /// The device did that.
+    /// The device did that at used index `at`; what it gave back before was right.
     #[cold]
-    fn device_failed(&mut self, fault: DeviceFault) -> DeviceFault {
+    fn device_failed(&mut self, fault: DeviceFault, at: u16) -> DeviceFault {
+        self.in_flight -= at.wrapping_sub(self.collected);
         (self.stopped, self.fault) = (true, Some(fault));
         fault
     }
