@@ -79,6 +79,8 @@ pub struct Machine {
     pub hot_plug: bool,
     /// Random bytes that the lab knows, for a device with `rng=known`.
     pub entropy: bool,
+    /// The same bytes as a disk, for a device with `drive=known`; what is written there is thrown away.
+    pub disk: bool,
     /// Memory lies in a file, and it is noted where processors store: the steps `canary` can tell what devices wrote.
     pub canary: bool,
 }
@@ -97,6 +99,7 @@ impl Default for Machine {
             devices: Vec::new(),
             hot_plug: false,
             entropy: false,
+            disk: false,
             canary: false,
         }
     }

@@ -127,7 +127,10 @@ fn rule_holds(rule: &str, limit: &Value, found: Option<&Value>) -> bool {
         "at_least" => numbers().is_some_and(|(found, limit)| found >= limit),
         "at_most" => numbers().is_some_and(|(found, limit)| found <= limit),
         "present" => limit.as_bool() == Some(found.is_some()),
-        "known" => limit.as_bool() == found.and_then(Value::as_str).map(entropy::is_known),
+        "known" => match (limit.as_u64(), found.and_then(Value::as_str)) {
+            (Some(offset), Some(text)) => entropy::is_known_at(text, offset),
+            (_, text) => limit.as_bool() == text.map(entropy::is_known),
+        },
         "not" => !found.is_some_and(|found| equal(limit, found)),
         "match" => match (limit.as_str().map(Regex::new), found) {
             (Some(Ok(pattern)), Some(Value::String(text))) => pattern.is_match(text),

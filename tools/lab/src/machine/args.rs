@@ -140,6 +140,10 @@ pub fn args(
     if machine.entropy {
         line.pair("-object", format!("rng-random,id=known,filename={}", entropy::file(wiring).display()));
     }
+    if machine.disk {
+        let file = entropy::file(wiring);
+        line.pair("-drive", format!("if=none,id=known,format=raw,snapshot=on,file={}", file.display()));
+    }
     for device in &machine.devices {
         line.pair("-device", device);
     }

@@ -15,9 +15,9 @@ pub fn file(wiring: &Wiring) -> PathBuf {
     wiring.sockets.join("entropy")
 }
 
-/// Writes them, if the machine has a device for them.
+/// Writes them, if the machine has a device for them, or a disk of them.
 pub fn provide(machine: &Machine, wiring: &Wiring) -> Result<(), String> {
-    match machine.entropy {
+    match machine.entropy || machine.disk {
         true => fs::write(file(wiring), known()).map_err(|error| format!("random bytes: {error}")),
         false => Ok(()),
     }
@@ -40,11 +40,20 @@ fn known() -> &'static [u8] {
 
 /// Whether a text is such bytes, in hexadecimal: 16 or more that follow one another.
 pub fn is_known(text: &str) -> bool {
+    bytes(text).is_some_and(|bytes| known().windows(bytes.len()).any(|window| window == bytes))
+}
+
+/// The same, and they begin there.
+pub fn is_known_at(text: &str, offset: u64) -> bool {
+    let from = usize::try_from(offset).ok().and_then(|offset| known().get(offset..));
+    bytes(text).zip(from).is_some_and(|(bytes, from)| from.starts_with(&bytes))
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
-    let Some(digits) = digits.filter(|digits| digits.len() >= 32) else { return false };
+    let digits = digits.filter(|digits| digits.len() >= 32)?;
     let (pairs, rest) = digits.as_chunks::<2>();
-    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| (high << 4 | low) as u8).collect();
-    rest.is_empty() && known().windows(bytes.len()).any(|window| window == bytes)
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| (high << 4 | low) as u8).collect())
 }
 
 #[cfg(test)]
@@ -59,6 +68,8 @@ mod tests {
     fn what_is_in_the_file_is_known_and_nothing_else() {
         let bytes = &known()[12_345..12_377];
         assert!(is_known(&hex(bytes)));
+        assert!(is_known_at(&hex(bytes), 12_345) && !is_known_at(&hex(bytes), 12_346));
+        assert!(!is_known_at(&hex(bytes), u64::MAX) && !is_known_at("", 0));
         assert!(is_known(&hex(&known()[BYTES - 16..])));
         let mut others = bytes.to_vec();
         others[20] ^= 1;
