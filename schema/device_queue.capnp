@@ -6,9 +6,10 @@ interface DeviceQueue $Capos.kernelHosted {
   # A ring of descriptors that a driver writes and a device reads, and one of completions that the device writes. Unless it is
   # `direct`, the device has its own, which nobody but the kernel writes.
 
-  info @0 () -> (entries :UInt32, submissionSize :UInt32, completionSize :UInt32, direct :Bool, bellBar :UInt8, bellWidth :UInt8, bellOffset :UInt64, bellValue :UInt64);
+  info @0 () -> (entries :UInt32, submissionSize :UInt32, completionSize :UInt32, direct :Bool, bellBar :UInt8, bellWidth :UInt8, bellOffset :UInt64, bellValue :UInt64, token :UInt64);
   # How many descriptors it has, and how many bytes each part takes. If it is `direct` the device reads what the driver writes, and is told of it by
   # a write of `bellValue` to that register, of `bellWidth` bytes, in the window `bellBar`.
+  # `token` is where its memory begins for the device, for commands that say where a queue lies; 0 where the kernel writes that.
 
   submission @1 () -> (memory :MemoryObject);
   # Where the driver writes descriptors.

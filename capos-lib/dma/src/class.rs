@@ -4,7 +4,6 @@
 use crate::edu;
 use crate::nvme::Controller;
 use crate::window::{Access, Backend, Range, Table, TableError, Widths};
-use alloc::boxed::Box;
 use core::fmt;
 
 pub mod virtio;
@@ -124,7 +123,7 @@ pub enum Class {
     /// virtio 0.9, by I/O ports.
     Legacy(Legacy),
     /// NVM Express.
-    Nvme(Box<Controller>),
+    Nvme(Controller),
     /// QEMU's device for teaching.
     Edu,
     /// Unknown. It may have DMA only with [`Backend::Direct`].

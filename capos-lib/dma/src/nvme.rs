@@ -17,7 +17,7 @@ mod controller;
 mod prp;
 mod queue;
 
-pub use controller::Controller;
+pub use controller::{Controller, ControllerError};
 pub use queue::{Command, DeviceFault, Published, Queue, Reason, Refusal};
 
 use crate::pool::PAGE;

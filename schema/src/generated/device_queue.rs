@@ -31,6 +31,7 @@ pub struct InfoResults {
     pub bell_width: u8,
     pub bell_offset: u64,
     pub bell_value: u64,
+    pub token: u64,
 }
 
 impl Encode for InfoResults {
@@ -46,6 +47,7 @@ impl Encode for InfoResults {
                     | (u64::from(self.bell_width) << 48),
                 self.bell_offset,
                 self.bell_value,
+                self.token,
             ],
             [],
         )
@@ -55,7 +57,7 @@ impl Encode for InfoResults {
 impl Decode<'_> for InfoResults {
     #[inline]
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
-        let message = Message::<4, 0>::parse(message)?;
+        let message = Message::<5, 0>::parse(message)?;
         Ok(InfoResults {
             entries: message.data[0] as u32,
             submission_size: (message.data[0] >> 32) as u32,
@@ -65,6 +67,7 @@ impl Decode<'_> for InfoResults {
             bell_width: (message.data[1] >> 48) as u8,
             bell_offset: message.data[2],
             bell_value: message.data[3],
+            token: message.data[4],
         })
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use capos_dma::class::{Class, Legacy, Modern, Region};
+use capos_dma::nvme::Controller;
 use capos_dma::window::{Access, Range, Widths};
 use capos_manifest::RESERVED_PORTS;
 
 const VIRTIO: &str = include_str!("../../../docs/src/provenance/virtio-rng.md");
 const EDU: &str = include_str!("../../../docs/src/provenance/edu.md");
+const NVME: &str = include_str!("../../../docs/src/provenance/nvme.md");
 const SERIAL: &str = include_str!("../../../docs/src/provenance/serial.md");
 const PCI: &str = include_str!("../../../docs/src/provenance/pci.md");
 const IO_APIC: &str = include_str!("../../../docs/src/provenance/io-apic.md");
@@ -77,6 +79,9 @@ fn drivers_may_do_to_registers_what_the_pages_say() {
     compare(VIRTIO, "Device configuration", &modern, 4, 0x1000);
     compare(VIRTIO, "Legacy interface", &Class::Legacy(Legacy::new(true)), 0, 0x218);
     compare(EDU, "BAR 0", &Class::Edu, 0, 0x10_0000);
+    // The NVM command set, doorbells of four bytes.
+    let nvme = Class::Nvme(Controller::new(1 << 37).unwrap());
+    compare(NVME, "BAR 0", &nvme, 0, 0x4000);
 }
 
 /// Numbers that `code` gives names: `NAME ... = 0x..` with this in between.

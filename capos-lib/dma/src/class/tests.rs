@@ -1,5 +1,6 @@
 use super::virtio::is_admitted;
 use super::*;
+use crate::nvme::ControllerError;
 use crate::pool::PAGE;
 use crate::window::{AccessError, Action, Mapping};
 use alloc::vec::Vec;
@@ -39,7 +40,7 @@ fn modern() -> Class {
 
 fn nvme() -> Class {
     // 8 queue entries at most, 1 s, doorbells of 4 bytes.
-    Class::Nvme(Box::new(Controller::new(7 | 2 << 24).unwrap()))
+    Class::Nvme(Controller::new(7 | 2 << 24 | 1 << 37).unwrap())
 }
 
 const RING: Ring = Ring { size: 8, base: 0x1_2345_6000, completions: 0x1_2345_8000, translated: false };
@@ -270,7 +271,9 @@ fn a_controller_is_enabled_as_the_translator_expects_it() {
     assert_eq!(class.attach(&mut registers, 3, Ring { base: 0x800, ..RING }), Err(AttachError::OutOfReach));
     class.was_reset();
     assert_eq!(class.guard(0, 0x14, 1), Err(GuardError::NotNow));
-    assert!(Controller::new(1 << 48).is_none(), "pages of 8192 bytes at least");
+    let refused = |capabilities| Controller::new(capabilities).map(drop);
+    assert_eq!(refused(1 << 48 | 1 << 37), Err(ControllerError::PageSize), "8192 bytes at least");
+    assert_eq!(refused(7), Err(ControllerError::CommandSet), "it has none that is known");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use crate::class::{AttachError, Bell, GuardError, Named, Register, Registers, Ring, Step, Verdict, named};
 use crate::pool::PAGE;
 use crate::window::{Access, Table, TableError, Widths};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// Queues that a controller has here at most, the admin queue among them.
 pub const MOST_QUEUES: usize = 16;
@@ -16,6 +18,9 @@ const ADMIN_SIZES: Register = Register { bar: 0, offset: 0x24, width: 4 };
 const ADMIN_SUBMISSIONS: u64 = 0x28;
 const ADMIN_COMPLETIONS: u64 = 0x30;
 const DOORBELLS: u64 = 0x1000;
+
+/// Capabilities: it has the NVM command set.
+const NVM_COMMANDS: u64 = 1 << 37;
 
 /// Bits of the configuration that are the driver's: enable, and the notification of a shutdown.
 const ENABLE: u64 = 1;
@@ -46,17 +51,41 @@ pub struct Controller {
     most: u32,
     quiesce: [Step; 2],
     enabled: bool,
-    queues: [Option<Made>; MOST_QUEUES],
-    namespaces: [Option<Namespace>; MOST_NAMESPACES],
+    queues: Box<[Option<Made>]>,
+    namespaces: Box<[Option<Namespace>]>,
+}
+
+/// Why there is no such controller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ControllerError {
+    /// Pages of 4096 bytes are too small for the device.
+    PageSize,
+    /// Its commands are not those of NVM.
+    CommandSet,
+    /// No memory for what is to be known of it.
+    OutOfMemory,
+}
+
+/// Room for so many, of which none is there.
+fn room<T: Clone>(count: usize) -> Result<Box<[Option<T>]>, ControllerError> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(count).map_err(|_| ControllerError::OutOfMemory)?;
+    list.resize(count, None);
+    Ok(list.into_boxed_slice())
 }
 
 impl Controller {
-    /// From the capabilities register, which lies at 0; none when pages of 4096 bytes are too small for the device.
-    pub fn new(capabilities: u64) -> Option<Controller> {
-        let smallest_page = capabilities >> 48 & 15;
-        // 3.1.1: the longest time from one state to the other, in units of 500 ms.
+    /// From the capabilities register, which lies at 0 (3.1.1).
+    pub fn new(capabilities: u64) -> Result<Controller, ControllerError> {
+        if capabilities >> 48 & 15 != 0 {
+            return Err(ControllerError::PageSize);
+        }
+        if capabilities & NVM_COMMANDS == 0 {
+            return Err(ControllerError::CommandSet);
+        }
+        // The longest time from one state to the other, in units of 500 ms.
         let limit = (capabilities >> 24 & 255).max(1) * 500_000_000;
-        (smallest_page == 0).then_some(Controller {
+        Ok(Controller {
             stride: 4 << (capabilities >> 32 & 15),
             most: (capabilities & 0xffff) as u32 + 1,
             quiesce: [
@@ -64,8 +93,8 @@ impl Controller {
                 Step::Await { register: STATUS, mask: 1, value: 0, limit },
             ],
             enabled: false,
-            queues: [None; MOST_QUEUES],
-            namespaces: [None; MOST_NAMESPACES],
+            queues: room(MOST_QUEUES)?,
+            namespaces: room(MOST_NAMESPACES)?,
         })
     }
 
@@ -112,8 +141,8 @@ impl Controller {
 
     pub(crate) fn was_reset(&mut self) {
         self.enabled = false;
-        self.queues = [None; MOST_QUEUES];
-        self.namespaces = [None; MOST_NAMESPACES];
+        self.queues.fill(None);
+        self.namespaces.fill(None);
     }
 
     /// The admin queue is told to the device; the others the driver creates by commands, in the ring that they get here.

@@ -52,7 +52,7 @@ fn bench(id: u16, size: u16) -> Bench {
     let mut memory = Memory::new(8);
     memory.insert(4);
     memory.insert(1);
-    let mut controller = Controller::new(0x3ff).unwrap();
+    let mut controller = Controller::new(0x3ff | 1 << 37).unwrap();
     controller.identified(1, Some(9));
     for id in 0..2 {
         let ring = Ring { size, base: 0x5000_0000, completions: 0x5001_0000, translated: false };

@@ -205,7 +205,7 @@ impl Pair {
 
 impl World {
     fn new(layout: Layout) -> World {
-        let mut controller = Controller::new(0x3ff).expect("pages of 4096 bytes");
+        let mut controller = Controller::new(0x3ff | 1 << 37).expect("pages of 4096 bytes");
         let pairs = [Pair::new(0, layout), Pair::new(1, layout)];
         for pair in &pairs {
             controller.attach(&mut NoRegisters, pair.id, pair.ring()).expect("it is new");

@@ -40,6 +40,7 @@ impl DeviceQueue {
                     bell_width: register.map_or(0, |register| register.width),
                     bell_offset: register.map_or(0, |register| register.offset),
                     bell_value: value.unwrap_or(0),
+                    token: shape.token,
                 })
             }
             Err(refused) => Outcome::exception(refused),

@@ -377,7 +377,7 @@ impl Serve for super::device_queue::DeviceQueue {
     fn serve(&self, thread: &Ref<Thread>, buffers: &Buffers, message: &[u8]) -> Outcome {
         let call = &mut Call::new(thread, buffers);
         match buffers.kind.method() {
-            device_queue::INFO => with(message, buffers.answer.len() >= 40, |Empty| self.info(call)),
+            device_queue::INFO => with(message, buffers.answer.len() >= 48, |Empty| self.info(call)),
             device_queue::SUBMISSION => {
                 with(message, buffers.answer.len() >= 16, |Empty| self.submission(call))
             }

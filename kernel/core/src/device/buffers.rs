@@ -10,6 +10,7 @@ use super::windows::backend;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use capos_abi::ExceptionCode;
+use capos_dma::nvme::Buffers;
 use capos_dma::pool::{InsertError, Removal};
 use capos_dma::{Addresses, Pool, Slot, Space};
 use capos_ledger::{Backend, Item};
@@ -28,7 +29,7 @@ const SHIFT_MAX: u8 = 21;
 pub(crate) struct Dma {
     pub pool: Pool,
     /// The buffers' memory, by their slots; what was removed is there until the device is through with it.
-    memory: Vec<Option<Held>>,
+    pub(super) memory: Vec<Option<Held>>,
     pub translation: Translation,
     pub proof: Option<Proof>,
     pub queues: Vec<Option<Queue>>,
@@ -39,9 +40,19 @@ pub(crate) struct Dma {
 }
 
 /// Memory that has a token, or had one.
-struct Held {
+pub(super) struct Held {
     token: u64,
     memory: Memory,
+}
+
+/// All of it, by its slots.
+pub(super) struct Named<'a>(pub &'a [Option<Held>]);
+
+impl Buffers for Named<'_> {
+    fn read64(&self, slot: u16, offset: u64) -> u64 {
+        let held = self.0.get(usize::from(slot)).and_then(Option::as_ref);
+        held.and_then(|held| held.memory.word(offset as usize)).unwrap_or(0)
+    }
 }
 
 /// `length` of something, made by `each`.

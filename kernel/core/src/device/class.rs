@@ -1,12 +1,17 @@
 //! Which class a function is of: what the manager names, and the function looks like.
 
 use super::Refused;
-use super::windows::{Reach, Window};
+use super::windows::{self, Reach, Window};
 use capos_abi::ExceptionCode;
 use capos_dma::class::{Class, Legacy, Modern, Region, virtio as policy};
+use capos_dma::nvme::{Controller, ControllerError};
 use capos_pci::virtio::{self, Block, Virtio};
 use capos_pci::{Function, Space};
-use kernel_hal::pci;
+use kernel_hal::device::Registers;
+use kernel_hal::{Width, pci};
+
+/// What an NVMe controller says of itself (NVMe 1.4, 2.1.5: class code).
+const NVME: u32 = 0x01_0802;
 
 /// The device for teaching.
 const EDU: (u16, u16) = (0x1234, 0x11e8);
@@ -23,8 +28,9 @@ pub(super) fn of(function: &Function, policy: &str) -> Result<Class, Refused> {
     match policy {
         "virtio" => virtio_of(function),
         "edu" if (header.vendor, header.device) == EDU => Ok(Class::Edu),
+        "nvme" if header.class == NVME => nvme(function),
         "plain" => Ok(Class::Plain),
-        "edu" => Err(ExceptionCode::Unsupported),
+        "edu" | "nvme" => Err(ExceptionCode::Unsupported),
         _ => Err(ExceptionCode::NotFound),
     }
 }
@@ -45,6 +51,18 @@ fn virtio_of(function: &Function) -> Result<Class, Refused> {
     }
     let ports = function.bars.iter().flatten().find(|bar| bar.index == 0 && bar.space == Space::Io);
     ports.map(|_| Class::Legacy(Legacy::new(function.msix.is_some()))).ok_or(ExceptionCode::Unsupported)
+}
+
+/// By what its capabilities register says (NVMe 1.4, 3.1.1), in halves, as controllers may have it.
+fn nvme(function: &Function) -> Result<Class, Refused> {
+    let bar = function.bars.iter().flatten().find(|bar| bar.index == 0 && bar.is_memory() && bar.is_placed());
+    let bar = bar.ok_or(ExceptionCode::Unsupported)?;
+    let registers = Registers::in_memory(bar.base, bar.size).map_err(windows::memory)?;
+    let half = |offset| registers.read(offset, Width::Four).map_err(|_| ExceptionCode::DeviceFault);
+    Controller::new(half(0)? | half(4)? << 32).map(Class::Nvme).map_err(|error| match error {
+        ControllerError::PageSize | ControllerError::CommandSet => ExceptionCode::Unsupported,
+        ControllerError::OutOfMemory => ExceptionCode::OutOfMemory,
+    })
 }
 
 /// Whether an IOMMU is to translate for the function, as far as it says itself.

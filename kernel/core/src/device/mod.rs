@@ -7,11 +7,13 @@
 pub(crate) mod audit;
 pub(crate) mod buffers;
 pub(crate) mod class;
+mod commands;
 pub(crate) mod config;
 pub(crate) mod demand;
 pub(crate) mod function;
 pub(crate) mod history;
 pub(crate) mod memory;
+mod placed;
 pub(crate) mod proof;
 pub(crate) mod queue;
 pub(crate) mod quiet;

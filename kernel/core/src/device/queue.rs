@@ -1,8 +1,10 @@
 //! Queues of a device: what its driver writes, and what the device reads.
 
-use super::buffers::Dma;
+use super::buffers::{Dma, Named};
+use super::commands::Commands;
 use super::function::{Function, State};
 use super::memory::Memory;
+use super::placed::Way;
 use super::ring::{Ring, Wish, has_events};
 use super::translation::Translation;
 use super::windows::{Reach, Window};
@@ -23,6 +25,8 @@ const QUEUES_MAX: u16 = 64;
 pub(crate) enum Queue {
     /// A ring of the kernel's for the device, and one that its driver writes.
     Ring(Ring),
+    /// The same of commands.
+    Commands(Commands),
     /// Registers, and one descriptor that its driver writes.
     Engine(Engine, Memory),
 }
@@ -31,6 +35,7 @@ pub(crate) enum Queue {
 #[derive(Clone, Copy)]
 enum Kind {
     Ring { events: bool },
+    Commands,
     Engine,
 }
 
@@ -40,7 +45,8 @@ impl Kind {
         match class {
             Class::Modern(_) | Class::Legacy(_) => Ok(Kind::Ring { events: has_events(class) }),
             Class::Edu => Ok(Kind::Engine),
-            Class::Nvme(_) | Class::Plain => Err(ExceptionCode::Unsupported),
+            Class::Nvme(_) => Ok(Kind::Commands),
+            Class::Plain => Err(ExceptionCode::Unsupported),
         }
     }
 }
@@ -52,6 +58,8 @@ pub(crate) struct Shape {
     pub completion: usize,
     /// How the driver tells the device of new descriptors; `None` when the kernel does.
     pub bell: Option<Bell>,
+    /// Where the device finds it, if that is for the driver to say.
+    pub token: u64,
 }
 
 /// What was done.
@@ -75,11 +83,12 @@ pub(crate) enum Fault {
 }
 
 impl Queue {
-    /// For so many descriptors; nothing of it is the device's yet.
-    fn new(kind: Kind, wish: Wish, account: &Ref<Account>) -> Result<Queue, Refused> {
+    /// Number `index`, for so many descriptors; nothing of it is the device's yet.
+    fn new(kind: Kind, index: u16, entries: u16, way: Way, account: &Ref<Account>) -> Result<Queue, Refused> {
         match kind {
-            Kind::Ring { events } => Ring::new(Wish { events, ..wish }, account).map(Queue::Ring),
-            Kind::Engine if wish.entries == 1 => {
+            Kind::Ring { events } => Ring::new(Wish { entries, events, way }, account).map(Queue::Ring),
+            Kind::Commands => Commands::new(index, entries, way, account).map(Queue::Commands),
+            Kind::Engine if entries == 1 => {
                 Ok(Queue::Engine(Engine::default(), Memory::new(1, u64::BITS, account)?))
             }
             Kind::Engine => Err(ExceptionCode::InvalidArgument),
@@ -96,6 +105,7 @@ impl Queue {
     ) -> Result<(), Refused> {
         match self {
             Queue::Ring(ring) => ring.attach(class, windows, index, memory),
+            Queue::Commands(commands) => commands.attach(class, windows, index, memory),
             Queue::Engine(..) if index == 0 => Ok(()),
             Queue::Engine(..) => Err(ExceptionCode::NotFound),
         }
@@ -105,6 +115,7 @@ impl Queue {
     pub fn pages(&self) -> usize {
         match self {
             Queue::Ring(ring) => ring.pages(),
+            Queue::Commands(commands) => commands.pages(),
             Queue::Engine(_, shadow) => shadow.pages(),
         }
     }
@@ -113,37 +124,40 @@ impl Queue {
     pub fn shown_pages(&self) -> usize {
         match self {
             Queue::Ring(ring) => ring.shown_pages(),
+            Queue::Commands(commands) => commands.shown_pages(),
             Queue::Engine(..) => 0,
         }
     }
 
     /// Memory of it that its driver does not get, but for pages from some page on, to be read.
     pub fn closed(&self) -> impl Iterator<Item = (&Memory, usize)> {
-        let ring = if let Queue::Ring(ring) = self { Some(ring) } else { None };
-        ring.into_iter().flat_map(Ring::closed)
+        let placed = match self {
+            Queue::Ring(ring) => Some(ring.placed()),
+            Queue::Commands(commands) => Some(commands.placed()),
+            Queue::Engine(..) => None,
+        };
+        placed.into_iter().flat_map(|(placed, first)| placed.closed(first))
     }
 
     fn shape(&self) -> Shape {
         match self {
             Queue::Ring(ring) => ring.shape(),
-            Queue::Engine(_, shadow) => {
-                Shape { entries: 1, submission: shadow.pages() * PAGE_SIZE, completion: 0, bell: None }
-            }
+            Queue::Commands(commands) => commands.shape(),
+            Queue::Engine(_, shadow) => Shape {
+                entries: 1,
+                submission: shadow.pages() * PAGE_SIZE,
+                completion: 0,
+                bell: None,
+                token: 0,
+            },
         }
     }
 
     fn submission(&self) -> (Ref<Frames>, usize) {
         match self {
             Queue::Ring(ring) => ring.submission(),
+            Queue::Commands(commands) => commands.submission(),
             Queue::Engine(_, shadow) => (shadow.frames().clone(), shadow.pages()),
-        }
-    }
-
-    #[inline]
-    fn publish(&mut self, windows: &[Window], pool: &mut Pool) -> (Done, Option<Fault>) {
-        match self {
-            Queue::Ring(ring) => ring.publish(windows, pool),
-            Queue::Engine(engine, shadow) => transfer(engine, shadow, windows, pool),
         }
     }
 }
@@ -183,19 +197,28 @@ pub(super) fn refused(error: AttachError) -> Refused {
 }
 
 impl State {
-    /// The queue, the pool that its descriptors name, and the registers.
+    fn queue(&self, index: u16) -> Result<&Queue, Refused> {
+        let dma = self.dma.as_ref().ok_or(ExceptionCode::WrongState)?;
+        dma.queues.get(usize::from(index)).and_then(Option::as_ref).ok_or(ExceptionCode::NotFound)
+    }
+
+    /// With the pool that its descriptors name, and the registers.
     #[inline]
-    fn queue(&mut self, index: u16) -> Result<(&mut Queue, &mut Pool, &[Window]), Refused> {
-        let State { dma, windows, .. } = self;
-        let Dma { queues, pool, .. } = dma.as_mut().ok_or(ExceptionCode::WrongState)?;
+    fn publish(&mut self, index: u16) -> Result<(Done, Option<Fault>), Refused> {
+        let State { dma, windows, class, .. } = self;
+        let Dma { queues, pool, memory, .. } = dma.as_mut().ok_or(ExceptionCode::WrongState)?;
         let queue = queues.get_mut(usize::from(index)).and_then(Option::as_mut);
-        queue.map(|queue| (queue, pool, &windows[..])).ok_or(ExceptionCode::NotFound)
+        Ok(match queue.ok_or(ExceptionCode::NotFound)? {
+            Queue::Ring(ring) => ring.publish(windows, pool),
+            Queue::Commands(commands) => commands.publish(class.as_mut(), windows, pool, &Named(memory)),
+            Queue::Engine(engine, shadow) => transfer(engine, shadow, windows, pool),
+        })
     }
 
     /// Tells the device of `queue`, its queue number `index` from now on, and takes it. What is not taken is the caller's to drop.
     fn attach(&mut self, index: u16, queue: &mut Option<Queue>) -> Result<(), Refused> {
         // One that is not through its reset is told of nothing.
-        if matches!(queue, Some(Queue::Ring(_))) && !self.go_on()? {
+        if matches!(queue, Some(Queue::Ring(_) | Queue::Commands(_))) && !self.go_on()? {
             return Err(ExceptionCode::WrongState);
         }
         let State { class, windows, dma, record, .. } = self;
@@ -228,16 +251,15 @@ impl Function {
         if index >= QUEUES_MAX {
             return Err(ExceptionCode::NotFound);
         }
-        let (wish, account, kind) = {
+        let (way, account, kind) = {
             let mut state = self.of(generation)?;
             let kind = Kind::of(state.class.as_ref().ok_or(ExceptionCode::Disconnected)?)?;
             let dma = state.dma()?;
             let (unproven, direct) = (dma.translation.is_unproven(), dma.translation.is_direct());
-            let wish = Wish { entries, events: false, bits: dma.space.bits, unproven, direct };
-            (wish, dma.account.clone(), kind)
+            (Way { bits: dma.space.bits, unproven, direct }, dma.account.clone(), kind)
         };
         // Clearing it takes its time, for which nobody waits.
-        let mut queue = Some(Queue::new(kind, wish, &account)?);
+        let mut queue = Some(Queue::new(kind, index, entries, way, &account)?);
         let attached = self.of(generation)?.attach(index, &mut queue);
         // What was not taken goes with nothing locked.
         drop(queue);
@@ -246,20 +268,19 @@ impl Function {
 
     /// What a queue is like.
     pub fn shape(&self, generation: u32, index: u16) -> Result<Shape, Refused> {
-        self.of(generation)?.queue(index).map(|(queue, ..)| queue.shape())
+        self.of(generation)?.queue(index).map(Queue::shape)
     }
 
     /// Where its driver writes: the memory, and how many pages of it from the first on.
     pub fn submission(&self, generation: u32, index: u16) -> Result<(Ref<Frames>, usize), Refused> {
-        self.of(generation)?.queue(index).map(|(queue, ..)| queue.submission())
+        self.of(generation)?.queue(index).map(Queue::submission)
     }
 
     /// What the device writes: the memory, and the first page and how many pages of it that is.
     pub fn completion(&self, generation: u32, index: u16) -> Result<(Ref<Frames>, usize, usize), Refused> {
-        let mut state = self.of(generation)?;
-        let (queue, ..) = state.queue(index)?;
-        match queue {
+        match self.of(generation)?.queue(index)? {
             Queue::Ring(ring) => Ok(ring.completion()),
+            Queue::Commands(commands) => Ok(commands.completion()),
             Queue::Engine(..) => Err(ExceptionCode::NotFound),
         }
     }
@@ -271,8 +292,7 @@ impl Function {
         if state.record.phase() != Phase::Running {
             return Err(ExceptionCode::WrongState);
         }
-        let (queue, pool, windows) = state.queue(index)?;
-        let (done, fault) = queue.publish(windows, pool);
+        let (done, fault) = state.publish(index)?;
         if done.proof {
             self.proven(&mut state);
         }

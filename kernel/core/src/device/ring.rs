@@ -4,6 +4,7 @@
 use super::Refused;
 use super::buffers::boxed;
 use super::memory::{Memory, Notes};
+use super::placed::{Placed, Way};
 use super::queue::{Done, Fault, Shape};
 use super::translation::Translation;
 use super::windows::{Reach, Window};
@@ -22,12 +23,10 @@ const BATCH: u16 = 64;
 pub(crate) struct Ring {
     layout: Layout,
     /// What the device has: descriptors, available ring and used ring.
-    real: Memory,
+    placed: Placed,
     bell: Bell,
     /// What its driver has, and how that becomes the real one; nothing when it has the real one.
     copied: Option<Copied>,
-    /// Where the device is told that the real one is, if it is to be seen whether it finds it by the IOMMU.
-    decoy: Option<Memory>,
 }
 
 struct Copied {
@@ -63,26 +62,19 @@ impl Copied {
 pub(crate) struct Wish {
     pub entries: u16,
     pub events: bool,
-    /// Bits of the device's addresses.
-    pub bits: u32,
-    /// It is not known yet whether the IOMMU translates.
-    pub unproven: bool,
-    /// The driver's is the device's.
-    pub direct: bool,
+    pub way: Way,
 }
 
 impl Ring {
     /// Nothing of it is the device's yet.
     pub fn new(wish: Wish, account: &Ref<Account>) -> Result<Ring, Refused> {
-        let Wish { entries, events, bits, unproven, direct } = wish;
+        let Wish { entries, events, way } = wish;
         let layout = Layout::new(entries).ok_or(ExceptionCode::InvalidArgument)?;
-        let pages = layout.bytes() as usize / PAGE_SIZE;
-        let real = Memory::new(pages, bits, account)?;
-        let decoy = unproven.then(|| Memory::new(pages, bits, account)).transpose()?;
-        let copied = (!direct).then(|| Copied::new(layout, events, account)).transpose()?;
+        let placed = Placed::new(layout.bytes() as usize / PAGE_SIZE, way, account)?;
+        let copied = (!way.direct).then(|| Copied::new(layout, events, account)).transpose()?;
         // There is none before the device was told of the ring.
         let bell = Bell { register: Register { bar: u8::MAX, offset: 0, width: 1 }, value: 0 };
-        Ok(Ring { layout, real, bell, copied, decoy })
+        Ok(Ring { layout, placed, bell, copied })
     }
 
     /// Tells the device where it is.
@@ -93,8 +85,8 @@ impl Ring {
         index: u16,
         (pool, translation): (&mut Pool, &mut Translation),
     ) -> Result<(), Refused> {
-        let base = self.place(pool, translation)?;
-        let translated = self.decoy.is_some() || self.copied.is_none();
+        let base = self.placed.show(pool, translation)?;
+        let translated = self.placed.is_translated();
         let ring = class::Ring { size: self.layout.size(), base, completions: 0, translated };
         match class.attach(&mut Reach(windows), index, ring) {
             Ok(bell) => {
@@ -102,70 +94,38 @@ impl Ring {
                 Ok(())
             }
             Err(error) => {
-                self.displace(base, pool, translation);
+                self.placed.hide(base, pool, translation);
                 Err(super::queue::refused(error))
             }
         }
     }
 
-    /// Where the device finds it.
-    fn place(&self, pool: &mut Pool, translation: &mut Translation) -> Result<u64, Refused> {
-        if let Some(decoy) = &self.decoy {
-            translation.show_instead(decoy, &self.real)?;
-            return Ok(decoy.physical());
-        }
-        if self.copied.is_some() {
-            translation.show(0, &self.real)?;
-            return Ok(self.real.physical());
-        }
-        // It has a token as buffers have: a driver that names it there spoils nothing but its own.
-        let token = pool.insert(self.real.pages() as u64, self.real.physical());
-        let token = token.map_err(|_| ExceptionCode::InvalidArgument)?;
-        translation.show(token, &self.real).inspect_err(|_| {
-            let _ = pool.remove(token);
-        })?;
-        Ok(token)
-    }
-
-    /// The device was not told of it after all.
-    fn displace(&self, base: u64, pool: &mut Pool, translation: &mut Translation) {
-        match &self.decoy {
-            Some(decoy) => translation.hide_instead(decoy),
-            // If the IOMMU does not say so it keeps the frames for ever.
-            None => drop(translation.hide(base, &self.real)),
-        }
-        if self.copied.is_none() {
-            let _ = pool.remove(base);
-        }
-    }
-
     /// What its driver writes.
     pub fn submission(&self) -> (Ref<Frames>, usize) {
-        let memory = self.copied.as_ref().map_or(&self.real, |copied| &copied.shadow);
+        let memory = self.copied.as_ref().map_or(&self.placed.real, |copied| &copied.shadow);
         (memory.frames().clone(), driver_pages(self.layout))
     }
 
     /// What the device writes: the memory, and the first page and how many pages of it that is.
     pub fn completion(&self) -> (Ref<Frames>, usize, usize) {
         let first = driver_pages(self.layout);
-        (self.real.frames().clone(), first, self.real.pages() - first)
+        (self.placed.real.frames().clone(), first, self.placed.real.pages() - first)
     }
 
-    /// Memory of it that its driver does not get, but for pages from some page on, to be read: what the device writes.
-    pub fn closed(&self) -> impl Iterator<Item = (&Memory, usize)> {
-        let real = self.copied.as_ref().map(|_| (&self.real, driver_pages(self.layout)));
-        real.into_iter().chain(self.decoy.as_ref().map(|decoy| (decoy, decoy.pages())))
+    /// What the device has of it, and the first page that its driver may read.
+    pub fn placed(&self) -> (&Placed, usize) {
+        (&self.placed, driver_pages(self.layout))
     }
 
     /// Pages that it takes.
     pub fn pages(&self) -> usize {
         let shadow = self.copied.as_ref().map_or(0, |copied| copied.shadow.pages());
-        self.real.pages() + shadow + self.decoy.as_ref().map_or(0, Memory::pages)
+        self.placed.pages() + shadow
     }
 
     /// Of these, what the device finds by an IOMMU, where there is one.
     pub fn shown_pages(&self) -> usize {
-        self.real.pages()
+        self.placed.real.pages()
     }
 
     /// What its driver is told.
@@ -176,19 +136,21 @@ impl Ring {
             submission: driver_pages(self.layout) * PAGE_SIZE,
             completion: completion * PAGE_SIZE,
             bell: self.copied.is_none().then_some(self.bell),
+            token: 0,
         }
     }
 
     /// Takes note of what the device is through with, translates what is new, and tells the device.
     #[inline]
     pub fn publish(&mut self, windows: &[Window], pool: &mut Pool) -> (Done, Option<Fault>) {
-        let Ring { copied: Some(Copied { policy, shadow, .. }), real, bell, decoy, .. } = self else {
+        let Ring { copied: Some(Copied { policy, shadow, .. }), placed, bell, .. } = self else {
             return (Done::default(), Some(Fault::NotNeeded));
         };
-        let Ok(completed) = policy.collect(&*real, pool) else {
+        let real = &placed.real;
+        let Ok(completed) = policy.collect(real, pool) else {
             return (Done::default(), Some(Fault::Device));
         };
-        let (published, fault) = match policy.publish(&*shadow, &*real, pool, BATCH) {
+        let (published, fault) = match policy.publish(&*shadow, real, pool, BATCH) {
             Ok(published) => (published, None),
             Err(refusal) => (refusal.before, Some(Fault::Driver(u64::from(refusal.descriptor)))),
         };
@@ -200,7 +162,7 @@ impl Ring {
             completed: u32::from(completed),
             more: published.more,
             // It has read and written what it finds only by the IOMMU.
-            proof: completed > 0 && decoy.is_some(),
+            proof: completed > 0 && placed.is_proof(),
         };
         (done, fault)
     }

@@ -37,7 +37,7 @@ impl From<&DeviceQueueClient> for Outgoing {
     }
 }
 
-const INFO: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::INFO, caps: 0, bytes: 40 };
+const INFO: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::INFO, caps: 0, bytes: 48 };
 const SUBMISSION: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::SUBMISSION, caps: 1, bytes: 16 };
 const COMPLETION: Method =
@@ -58,6 +58,7 @@ impl DeviceQueueClient {
 
     /// How many descriptors it has, and how many bytes each part takes. If it is `direct` the device reads what the driver writes, and is told of it by
     /// a write of `bellValue` to that register, of `bellWidth` bytes, in the window `bellBar`.
+    /// `token` is where its memory begins for the device, for commands that say where a queue lies; 0 where the kernel writes that.
     pub async fn info(&self) -> Result<schema::InfoResults, CallError> {
         let reply = call(&self.cap, INFO, &Empty, &[]).await?;
         Ok(plain_results(reply.bytes())?)

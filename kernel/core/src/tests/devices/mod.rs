@@ -7,6 +7,7 @@ mod interrupts;
 mod iommu;
 mod lines;
 mod modern;
+mod nvme;
 mod registers;
 mod slots;
 mod teardown;

@@ -1,0 +1,94 @@
+//! The memory of a ring, and where the device finds it.
+
+use super::Refused;
+use super::memory::Memory;
+use super::translation::Translation;
+use capos_abi::ExceptionCode;
+use capos_dma::pool::Pool;
+use kernel_hal::account::Account;
+use kernel_hal::sync::Ref;
+
+/// How the device comes to it.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    /// Bits of the device's addresses.
+    pub bits: u32,
+    /// It is not known yet whether the IOMMU translates.
+    pub unproven: bool,
+    /// The driver's is the device's.
+    pub direct: bool,
+}
+
+/// What the device has of a ring.
+pub(crate) struct Placed {
+    pub real: Memory,
+    /// Where the device is told that the real one is, if it is to be seen whether it finds it by the IOMMU.
+    decoy: Option<Memory>,
+    direct: bool,
+}
+
+impl Placed {
+    /// Nothing of it is the device's yet.
+    pub fn new(pages: usize, way: Way, account: &Ref<Account>) -> Result<Placed, Refused> {
+        let real = Memory::new(pages, way.bits, account)?;
+        let decoy = way.unproven.then(|| Memory::new(pages, way.bits, account)).transpose()?;
+        Ok(Placed { real, decoy, direct: way.direct })
+    }
+
+    /// What it is for the device, unless it is the driver's: then it has a token, which is known when it is shown.
+    pub fn address(&self) -> u64 {
+        self.decoy.as_ref().unwrap_or(&self.real).physical()
+    }
+
+    /// Shows it to the device; the address that the device is to be told.
+    pub fn show(&self, pool: &mut Pool, translation: &mut Translation) -> Result<u64, Refused> {
+        if let Some(decoy) = &self.decoy {
+            translation.show_instead(decoy, &self.real)?;
+            return Ok(self.address());
+        }
+        if !self.direct {
+            translation.show(0, &self.real)?;
+            return Ok(self.address());
+        }
+        // It has a token as buffers have: a driver that names it there spoils nothing but its own.
+        let token = pool.insert(self.real.pages() as u64, self.real.physical());
+        let token = token.map_err(|_| ExceptionCode::InvalidArgument)?;
+        translation.show(token, &self.real).inspect_err(|_| {
+            let _ = pool.remove(token);
+        })?;
+        Ok(token)
+    }
+
+    /// The device was not told of it after all.
+    pub fn hide(&self, base: u64, pool: &mut Pool, translation: &mut Translation) {
+        match &self.decoy {
+            Some(decoy) => translation.hide_instead(decoy),
+            // If the IOMMU does not say so it keeps the frames for ever.
+            None => drop(translation.hide(base, &self.real)),
+        }
+        if self.direct {
+            let _ = pool.remove(base);
+        }
+    }
+
+    /// Whether only an IOMMU leads there: what the device did there shows that it translates.
+    pub fn is_proof(&self) -> bool {
+        self.decoy.is_some()
+    }
+
+    /// Whether the device comes to it by an IOMMU that translates.
+    pub fn is_translated(&self) -> bool {
+        self.direct || self.is_proof()
+    }
+
+    /// Memory of it that its driver does not get, but for pages from some page on, to be read: what the device writes, from `first` on.
+    pub fn closed(&self, first: usize) -> impl Iterator<Item = (&Memory, usize)> {
+        let real = (!self.direct).then_some((&self.real, first));
+        real.into_iter().chain(self.decoy.as_ref().map(|decoy| (decoy, decoy.pages())))
+    }
+
+    /// Pages that it takes.
+    pub fn pages(&self) -> usize {
+        self.real.pages() + self.decoy.as_ref().map_or(0, Memory::pages)
+    }
+}
