@@ -1,0 +1,220 @@
+//! What a driver of a controller must not try, and what comes of it.
+//!
+//! Where the kernel translates it refuses. Where the queues are the driver's the device does what it is told, and the IOMMU keeps it from all
+//! that was not granted: what lies there is as it was.
+
+use crate::controller::{CONFIGURATION, IDENTIFY, IDS, NAMESPACE, Nvme, PAGE, READ, SECTOR, transfer};
+use crate::pair::{Command, Pair};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use probe::{Fields, Keeper, Report};
+use rt::CallError;
+use rt::region::Region;
+use rt::schema::virtual_memory::Protection;
+
+type Play = fn(&mut Nvme<'_>) -> Result<String, CallError>;
+
+/// What is tried, what comes of it where the kernel translates, and where drivers name addresses.
+const ROWS: &[(&str, Play, &str, &str)] = &[
+    ("nvme-queue-addresses", queue_addresses, "Denied", "Denied"),
+    ("nvme-memory-buffers", memory_buffers, "Denied", "Denied"),
+    ("nvme-doorbell", doorbell, "Denied", "Done"),
+    ("nvme-beyond-the-doorbells", beyond, "Denied", "Denied"),
+    ("nvme-disabled-by-register", disable, "WrongState", "WrongState"),
+    ("nvme-enabled-without-queue", enable, "WrongState", "WrongState"),
+    ("nvme-pointer", pointer, "InvalidArgument", "Answered"),
+    ("nvme-list", list, "InvalidArgument", "Answered"),
+    ("nvme-list-entry", list_entry, "InvalidArgument", "Answered"),
+    (
+        "nvme-same-again-after-free",
+        same_again,
+        "Written InvalidArgument Untouched",
+        "Written Answered Untouched",
+    ),
+    ("nvme-answer-elsewhere", answer_elsewhere, "Answered Here", "Answered Nowhere"),
+    ("nvme-queue-elsewhere", queue_elsewhere, "Here", "Nowhere"),
+    ("nvme-queue-too-large", queue_too_large, "InvalidArgument", "Answered"),
+];
+
+/// Where somebody's memory is, whatever the machine.
+const SOMEBODYS: u64 = 0x10_0000;
+
+/// Plays them, each with the controller set up anew. How many there are.
+pub fn play(report: &Report, keeper: &Keeper) -> Result<usize, CallError> {
+    for (name, play, bounce, direct) in ROWS {
+        let mut nvme = Nvme::of(keeper.claim(IDS, "nvme")?, keeper.audit.timer())?;
+        let wanted = if nvme.admin.is_direct() { direct } else { bounce };
+        let found = play(&mut nvme)?;
+        drop(nvme);
+        keeper.rest(IDS)?;
+        let wrong = keeper.wrong()?;
+        report
+            .event("nvme.row", Fields::new().text("name", name).text("found", &found).text("audit", &wrong));
+        let ok = found == *wanted && wrong.is_empty();
+        report.check(name, ok, format_args!("{found}, wanted {wanted}; {wrong}"));
+    }
+    Ok(ROWS.len())
+}
+
+fn said<T>(result: Result<T, CallError>) -> String {
+    match result {
+        Ok(_) => String::from("Done"),
+        Err(CallError::Exception(exception)) => format!("{:?}", exception.code()),
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+/// What all calls say: one word if they agree.
+fn all_said<T>(results: impl IntoIterator<Item = Result<T, CallError>>) -> String {
+    let mut words: Vec<String> = results.into_iter().map(said).collect();
+    words.dedup();
+    words.join(" ")
+}
+
+/// AQA, ASQ and ACQ: another's memory, a token of our own, and back what is there.
+fn queue_addresses(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let token = nvme.buffer(1)?.token();
+    let mut tried = Vec::new();
+    for (offset, width) in [(0x24, 4), (0x28, 8), (0x28, 4), (0x2c, 4), (0x30, 8), (0x30, 4), (0x34, 4)] {
+        tried.extend([SOMEBODYS, token, 0].map(|value| nvme.window.write_blocking(offset, width, value)));
+        if offset > 0x24 {
+            tried.push(nvme.window.read_blocking(offset, width).map(drop));
+        }
+    }
+    Ok(all_said(tried))
+}
+
+/// Memory of the controller that would be mapped where somebody's is: CMBMSC, PMRCTL, PMRMSC; and BPMBL, a boot partition's target.
+fn memory_buffers(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let all = [(0x50, 8), (0x50, 4), (0x54, 4), (0xe04, 4), (0xe14, 4), (0xe18, 4), (0x44, 4), (0x48, 8)];
+    Ok(all_said(all.map(|(offset, width)| nvme.window.write_blocking(offset, width, SOMEBODYS | 3))))
+}
+
+fn doorbell(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    Ok(all_said([0x1000, 0x1004].map(|offset| nvme.window.write_blocking(offset, 4, 0))))
+}
+
+/// Where QEMU has the table of messages; and pages that are not the driver's.
+fn beyond(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let mut tried: Vec<_> =
+        [0x2000, 0x2004, 0x200c, 0x3000].map(|offset| nvme.window.write_blocking(offset, 4, 0)).into();
+    tried.push(nvme.window.map_blocking(0, PAGE as u32, true).map(drop));
+    tried.push(nvme.window.map_blocking(0x2000, PAGE as u32, true).map(drop));
+    Ok(all_said(tried))
+}
+
+/// The device would forget its queues, and the kernel would not know.
+fn disable(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    Ok(said(nvme.window.write_blocking(CONFIGURATION, 4, 0)))
+}
+
+/// Queue 0 would lie where it was before the reset.
+fn enable(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    nvme.device.reset_blocking()?;
+    let window = nvme.device.window_blocking(0)?;
+    Ok(said(window.write_blocking(CONFIGURATION, 4, 1)))
+}
+
+/// What became of a command.
+fn fate(nvme: &Nvme<'_>, pair: &mut Pair, command: Command) -> Result<String, CallError> {
+    match pair.submit(command) {
+        Ok(()) if pair.wait(nvme.timer)?.is_some() => Ok(String::from("Answered")),
+        Ok(()) => Ok(String::from("Silent")),
+        refused => Ok(said(refused)),
+    }
+}
+
+/// Each with a queue of its own, as one that was refused something takes no more. In the second page of memory there is a list.
+fn each(nvme: &mut Nvme<'_>, commands: &[fn(u64) -> Command], list: &[u64]) -> Result<String, CallError> {
+    let mut found = Vec::new();
+    for command in commands {
+        let buffer = nvme.buffer(2)?;
+        let entries: Vec<u8> = list.iter().flat_map(|entry| entry.to_le_bytes()).collect();
+        buffer.write(PAGE, &entries);
+        let mut pair = nvme.open()?;
+        found.push(fate(nvme, &mut pair, command(buffer.token()))?);
+        begin_anew(nvme)?;
+    }
+    found.dedup();
+    Ok(found.join(" "))
+}
+
+/// All of it, after a reset.
+fn begin_anew(nvme: &mut Nvme<'_>) -> Result<(), CallError> {
+    nvme.device.reset_blocking()?;
+    nvme.set_up()
+}
+
+fn pointer(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let all: &[fn(u64) -> Command] = &[
+        |_| transfer(READ, 0, 1, [SOMEBODYS, 0]),
+        |token| transfer(READ, 0, 1, [token + (1 << 20), 0]),
+        |token| transfer(READ, 0, 16, [token + PAGE, token + 2 * PAGE]),
+        |_| transfer(READ, 0, 1, [u64::MAX << 12, 0]),
+    ];
+    each(nvme, all, &[])
+}
+
+/// The list lies in somebody's memory, or behind the buffer.
+fn list(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let all: &[fn(u64) -> Command] = &[
+        |token| transfer(READ, 0, 24, [token, SOMEBODYS]),
+        |token| transfer(READ, 0, 24, [token, token + 2 * PAGE]),
+    ];
+    each(nvme, all, &[])
+}
+
+/// The list is our own, and one of its pointers is not.
+fn list_entry(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    each(nvme, &[|token| transfer(READ, 0, 24, [token, token + PAGE])], &[SOMEBODYS, SOMEBODYS + PAGE])
+}
+
+/// Memory that was freed, and is still ours to look at: the device could find it if an IOMMU remembered.
+fn same_again(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let named = nvme.pool.allocate_blocking(1)?;
+    let token = named.info_blocking()?.token;
+    let memory = Region::map(&named.memory_blocking()?, 0, PAGE, Protection::ReadWrite)?;
+    let mut pair = nvme.open()?;
+    let again = transfer(READ, 0, 1, [token, 0]);
+    let first = fate(nvme, &mut pair, again)?;
+    let written = first == "Answered" && memory.load(0) != Some(0);
+    (0..SECTOR).step_by(8).for_each(|at| {
+        memory.store(at, 0);
+    });
+    drop(named);
+    // With this call the kernel has heard of it.
+    nvme.pool.usage_blocking()?;
+    let second = fate(nvme, &mut pair, again)?;
+    let touched = (0..SECTOR).step_by(8).any(|at| memory.load(at) != Some(0));
+    Ok(format!(
+        "{} {second} {}",
+        if written { "Written" } else { "Idle" },
+        if touched { "Touched" } else { "Untouched" }
+    ))
+}
+
+/// The answer comes to where answers come to, or the IOMMU keeps it off.
+fn answer_elsewhere(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let done = nvme.ask([IDENTIFY, 0, 0, SOMEBODYS, 0, 1, 0, 0]).map(|_| "Answered")?;
+    let place = if nvme.text(4, 20).is_empty() { "Nowhere" } else { "Here" };
+    Ok(format!("{done} {place}"))
+}
+
+/// Queues that are to lie in somebody's memory lie in their own, or the device finds none.
+fn queue_elsewhere(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    nvme.identify(0, NAMESPACE)?;
+    let mut pair = Pair::new(&nvme.device, &nvme.window, 1)?;
+    nvme.create(&pair, [SOMEBODYS, SOMEBODYS + PAGE, 0])?;
+    let buffer = nvme.buffer(1)?;
+    let found = fate(nvme, &mut pair, transfer(READ, 0, 1, [buffer.token(), 0]))?;
+    Ok(String::from(if found == "Answered" { "Here" } else { "Nowhere" }))
+}
+
+/// The device would write completions behind the ring.
+fn queue_too_large(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let pair = Pair::new(&nvme.device, &nvme.window, 1)?;
+    let [_, completions, _] = pair.places();
+    let create = [5, 0, 0, completions, 0, 1 | (2 * pair.size() - 1) << 16 | 1 << 32, 0, 0];
+    Ok(nvme.ask(create).map_or_else(|error| said::<()>(Err(error)), |_| String::from("Answered")))
+}
