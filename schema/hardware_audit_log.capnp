@@ -32,6 +32,8 @@ enum HardwareEvent {
   # It interrupted too often, and was not heard for a while: which of its messages. `generation` counts the claims of the vector.
   noAnswer @14;
   # An IOMMU does not answer.
+  faultsLost @15;
+  # An IOMMU kept some device from memory and had no room to say which: how often that was seen. `function` is none.
 }
 
 interface HardwareAuditLog $Capos.kernelHosted {

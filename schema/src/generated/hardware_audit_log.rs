@@ -50,11 +50,13 @@ pub enum HardwareEvent {
     Storm = 13,
     /// An IOMMU does not answer.
     NoAnswer = 14,
+    /// An IOMMU kept some device from memory and had no room to say which: how often that was seen. `function` is none.
+    FaultsLost = 15,
 }
 
 impl HardwareEvent {
     /// All of them.
-    pub const ALL: [HardwareEvent; 15] = [
+    pub const ALL: [HardwareEvent; 16] = [
         HardwareEvent::Claimed,
         HardwareEvent::Started,
         HardwareEvent::Reset,
@@ -70,6 +72,7 @@ impl HardwareEvent {
         HardwareEvent::Blocked,
         HardwareEvent::Storm,
         HardwareEvent::NoAnswer,
+        HardwareEvent::FaultsLost,
     ];
 
     /// The number on the wire.
@@ -97,6 +100,7 @@ impl HardwareEvent {
             12 => Ok(HardwareEvent::Blocked),
             13 => Ok(HardwareEvent::Storm),
             14 => Ok(HardwareEvent::NoAnswer),
+            15 => Ok(HardwareEvent::FaultsLost),
             _ => Err(DecodeError::UnknownEnumerant(raw)),
         }
     }
@@ -119,6 +123,7 @@ impl HardwareEvent {
             HardwareEvent::Blocked => "blocked",
             HardwareEvent::Storm => "storm",
             HardwareEvent::NoAnswer => "noAnswer",
+            HardwareEvent::FaultsLost => "faultsLost",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What happened to devices: the hardware audit log.
 
 use capos_ledger::{Entry, Event, History, Read};
+use core::sync::atomic::{AtomicU64, Ordering};
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::Lock;
 use kernel_hal::{DmaFault, IrqLine, iommu, message_source, time};
@@ -9,6 +10,9 @@ use kernel_hal::{DmaFault, IrqLine, iommu, message_source, time};
 const ROOM: usize = 512;
 
 static HISTORY: Lock<History<ROOM>> = Lock::new(LockRank::Device, History::new());
+
+/// How often units lost something, as far as that is written down.
+static LOST: AtomicU64 = AtomicU64::new(0);
 
 /// Something happened to generation `generation` of a function.
 pub(crate) fn add(event: Event, function: u32, generation: u32, detail: u64) {
@@ -31,6 +35,17 @@ fn collect() {
         let entry = Entry { at_ns: when_ns, function, event: Event::Blocked, generation: 0, detail };
         HISTORY.lock().add(entry);
     });
+    // What was lost was lost in the unit, before anybody could read it.
+    let lost = (0..).map_while(iommu::info).map(|unit| unit.lost).sum();
+    let before = LOST.fetch_max(lost, Ordering::Relaxed);
+    if lost > before {
+        add(Event::FaultsLost, u32::MAX, 0, lost - before);
+    }
+}
+
+#[cfg(test)]
+pub(super) fn forget() {
+    LOST.store(0, Ordering::Relaxed);
 }
 
 /// How many there ever were.

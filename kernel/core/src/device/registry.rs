@@ -67,6 +67,7 @@ pub(super) fn forget_behind(buses: Buses) {
 pub(crate) fn forget_all() {
     super::slots::forget_all();
     super::demand::forget();
+    super::history::forget();
     let functions = core::mem::take(&mut *FUNCTIONS.lock());
     drop(functions);
 }

@@ -42,6 +42,7 @@ struct Unit {
     pages: Vec<Page>,
     faults: VecDeque<DmaFault>,
     count: u64,
+    lost: u64,
     last: u16,
 }
 
@@ -52,6 +53,7 @@ static UNIT: Mutex<Unit> = Mutex::new(Unit {
     pages: Vec::new(),
     faults: VecDeque::new(),
     count: 0,
+    lost: 0,
     last: 0,
 });
 
@@ -68,6 +70,7 @@ pub(super) fn reset() {
             pages: Vec::new(),
             faults: VecDeque::new(),
             count: 0,
+            lost: 0,
             last: 0,
         }
     });
@@ -90,6 +93,11 @@ pub fn report(fault: DmaFault) {
         unit.last = fault.what.source;
         unit.faults.push_back(fault);
     });
+}
+
+/// It kept a device from something, and could not say so.
+pub fn lose() {
+    with(|unit| unit.lost += 1);
 }
 
 /// What `function` reaches at `iova`: the frames' label, which page of them, and whether it may write.
@@ -116,7 +124,7 @@ pub fn info(index: usize) -> Option<IommuInfo> {
             bits: 39,
             answers: unit.answers,
             faults: unit.count,
-            lost: 0,
+            lost: unit.lost,
             last: unit.last,
         })
     })

@@ -46,7 +46,7 @@ pub(crate) async fn last(log: &HardwareAuditLogClient, count: Option<&str>) -> R
     Ok(alloc::vec![report, known])
 }
 
-/// Of no function are interrupts by line.
+/// Of no function are interrupts by line, and what IOMMUs lost.
 fn function(event: &ReadResults) -> String {
     if event.function > u16::MAX.into() { String::new() } else { named(event.function) }
 }
@@ -60,6 +60,7 @@ fn detail(event: &ReadResults) -> String {
         HardwareEvent::DescriptorRefused => format!("queue {high}, descriptor {low}"),
         HardwareEvent::BadCompletion => format!("queue {high}"),
         HardwareEvent::Blocked => format!("at {:#x}", event.detail),
+        HardwareEvent::FaultsLost => format!("{} times", event.detail),
         HardwareEvent::Storm if event.function > u16::MAX.into() => format!("line {}", event.detail),
         HardwareEvent::Storm => format!("message {}", event.detail),
         _ if event.detail == 0 => String::new(),
@@ -85,6 +86,7 @@ mod tests {
         assert_eq!(refused, ("00:05.0".into(), "window 2, offset 0x14".into()));
         assert_eq!(shown(HardwareEvent::DescriptorRefused, 0x28, 1 << 32 | 7).1, "queue 1, descriptor 7");
         assert_eq!(shown(HardwareEvent::Storm, u32::MAX, 11), ("".into(), "line 11".into()));
+        assert_eq!(shown(HardwareEvent::FaultsLost, u32::MAX, 3), ("".into(), "3 times".into()));
         assert_eq!(shown(HardwareEvent::Started, 0x28, 0).1, "");
     }
 }

@@ -12,6 +12,7 @@ use crate::task::end;
 use crate::task::process::Status;
 use capos_abi::ExceptionCode;
 use capos_ledger::Event;
+use capos_mem::Resource;
 use capos_schema::Empty;
 use capos_schema::device::{self, ProveResults};
 use capos_schema::device_manager::{self, DeviceState, DmaBackend};
@@ -197,6 +198,52 @@ fn an_iommu_that_does_not_answer_is_not_relied_on_again() {
     let first = history::read(cursor).expect("something happened");
     assert_eq!((first.entry.event, first.entry.function), (Event::NoAnswer, AT));
     assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
+}
+
+#[test]
+fn what_a_silent_iommu_may_still_show_stays_and_the_audit_says_so() {
+    let world = World::new();
+    let (_, driver) = proven(&world);
+    let account = driver.user.process().account.clone();
+    let pool = driver.pool();
+    let (_, token) = driver.buffer(pool, 2);
+    driver.queue();
+    let shown = iommu::reaches(AT, token).expect("given");
+    assert_eq!((wrong(), is_master()), ("", true));
+    iommu::fall_silent();
+    driver.release(driver.device);
+    assert_eq!((is_master(), wrong()), (false, "domain"));
+    assert_eq!(iommu::reaches(AT, token), Some(shown), "nobody can say that the device does not find it");
+    assert_eq!(account.used(Resource::DmaPages), 2, "so it is nobody else's, and is paid for");
+    // Who has the function next gets no memory for it, as the unit would have to be told of it.
+    let next = world.start("next");
+    let device = claim(&next, "edu").expect("it is quiet");
+    let next = Driver { user: next, device };
+    let params = device::PoolParams { address_bits: 64, buffer_bits: 16 };
+    let pool = next.user.call_for_cap(device, device::INTERFACE_ID, device::POOL, &params);
+    assert_eq!(exception(pool), ExceptionCode::Unsupported);
+    assert_eq!((entry(&next.user).backend, wrong()), (DmaBackend::Bounce, "domain"));
+    // Who demands one gets no function at all.
+    next.release(device);
+    demand(&world);
+    assert_eq!(exception(claim(&next.user, "edu")), ExceptionCode::Denied);
+}
+
+#[test]
+fn what_a_unit_blocked_and_could_not_say_is_said_to_be_lost() {
+    let _world = World::new();
+    iommu::install();
+    plug();
+    let cursor = history::end();
+    assert!(history::read(cursor).is_none());
+    for lost in [1, 2] {
+        (0..lost).for_each(|_| iommu::lose());
+        let cursor = history::end() - 1;
+        let found = history::read(cursor).expect("something happened");
+        let said = (found.entry.event, found.entry.function, found.entry.detail);
+        assert_eq!(said, (Event::FaultsLost, u32::MAX, lost));
+        assert!(history::read(found.next).is_none(), "once");
+    }
 }
 
 #[test]
