@@ -3,7 +3,7 @@ using Capos = import "capos.capnp";
 
 interface DeviceMmio $Capos.kernelHosted {
   # Registers of a device. What may be done with which, the device's policy says: `denied` otherwise, and `invalidArgument` for what is not
-  # aligned or outside.
+  # aligned or outside. Behind the first 2 MiB they can only be mapped: `unsupported` otherwise.
 
   info @0 () -> (size :UInt64);
   # Bytes.

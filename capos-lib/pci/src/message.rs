@@ -151,9 +151,9 @@ impl MsiX {
         u64::from(self.vectors).div_ceil(64) * 8
     }
 
-    /// Offset of a message's entry in the table's base address register.
+    /// Where a message's entry is in the table.
     pub fn entry(&self, vector: u16) -> Option<u64> {
-        (vector < self.vectors).then(|| self.table.1 + Self::ENTRY * u64::from(vector))
+        (vector < self.vectors).then(|| Self::ENTRY * u64::from(vector))
     }
 
     /// Has the device signal by these messages, or not; and masks all of them together, or leaves it to their entries.

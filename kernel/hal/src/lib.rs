@@ -36,8 +36,8 @@ pub use types::{
     BootInfo, BootModule, DmaFault, EntropyError, Fault, Handlers, IRQ_PLACES, IommuError, IommuInfo,
     IommuInterrupts, IommuKind, IommuState, IrqError, IrqInfo, IrqLine, MappedRegisters, MemError,
     MemoryRange, MessageEntry, MessagePlace, OutOfRange, PagesError, PanicAction, PciLine, Place, PortError,
-    Protection, Registers, SpaceUsage, Start, SyscallHandler, TableInfo, VmError, Width, flags, message,
-    message_source,
+    Protection, Registers, SpaceUsage, Start, SyscallHandler, TableInfo, VmError, WINDOW_MAX, Width, flags,
+    message, message_source,
 };
 
 #[cfg(not(target_os = "none"))]

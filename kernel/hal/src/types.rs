@@ -283,15 +283,14 @@ pub struct MappedRegisters {
     pub writable: bool,
 }
 
+/// Most bytes of a range of registers that the kernel reads and writes itself. Devices have frame buffers behind their registers, which whoever wants
+/// them has mapped.
+pub const WINDOW_MAX: u64 = 2 << 20;
+
 /// Where the address and data of a message are.
 pub enum MessagePlace {
-    /// In an entry of a table (PCI Express 6.0, 7.7.2), which begins at `offset` of these registers.
-    Table {
-        /// The registers that the table lies in.
-        table: DeviceRegisters,
-        /// Where the table begins there.
-        offset: u64,
-    },
+    /// In an entry of this table (PCI Express 6.0, 7.7.2).
+    Table(DeviceRegisters),
     /// In configuration space: the function has one message only.
     Configuration(Msi),
 }

@@ -3,7 +3,6 @@
 use super::buffers::Dma;
 use super::function::{Function, State};
 use super::vectors::MASK;
-use super::windows::Window;
 use crate::task::process::Process;
 use crate::task::registry;
 use capos_abi::PAGE_SIZE;
@@ -124,7 +123,7 @@ fn has_stray_message(function: &Function, state: &State) -> bool {
     else {
         return false;
     };
-    let Some(table) = state.window(msix.table.0).map(Window::registers) else { return false };
+    let Some(table) = state.messages else { return false };
     (0..msix.vectors).any(|index| {
         let word = msix.entry(index).and_then(|entry| table.read(entry + MASK, Width::Four).ok());
         let number = message(function.address(), index);

@@ -8,7 +8,7 @@ use capos_dma::nvme::{Controller, ControllerError};
 use capos_pci::virtio::{self, Block, Virtio};
 use capos_pci::{Function, Space};
 use kernel_hal::device::Registers;
-use kernel_hal::{Width, pci};
+use kernel_hal::{WINDOW_MAX, Width, pci};
 
 /// What an NVMe controller says of itself (NVMe 1.4, 2.1.5: class code).
 const NVME: u32 = 0x01_0802;
@@ -89,6 +89,11 @@ fn modern(function: &Function) -> Result<Option<Modern>, Refused> {
             Block::Device => 3,
             Block::Window | Block::Shared | Block::Other(_) => continue,
         };
+        // The kernel comes no further.
+        let length = length.min(WINDOW_MAX.saturating_sub(offset));
+        if length == 0 {
+            return Err(ExceptionCode::Unsupported);
+        }
         regions[place].get_or_insert(Region { bar, offset, length });
     }
     let [Some(common), Some(notify), Some(isr), device] = regions else { return Ok(None) };

@@ -10,6 +10,7 @@ use capos_abi::ExceptionCode;
 use capos_dma::class::Class;
 use capos_ledger::{Backend, Event, Phase, Record, Trust};
 use capos_pci::{change_command, command};
+use kernel_hal::device::Registers;
 use kernel_hal::lease::Lease;
 use kernel_hal::order::LockRank;
 use kernel_hal::sync::{Guard, Lock, OutOfMemory, Ref};
@@ -36,12 +37,21 @@ pub(crate) struct State {
     /// Its class as its owner's manager named it; `None` while nobody has it.
     pub class: Option<Class>,
     pub windows: Vec<Window>,
+    /// Its table of messages.
+    pub messages: Option<Registers>,
     pub mappings: Vec<Mapping>,
     pub lines: Vec<Ref<Line>>,
     pub dma: Option<Dma>,
     /// What the device may still write, though it was taken back: until it is quiet.
     pub kept: Option<Dma>,
     pub quieting: Quieting,
+}
+
+/// What was found of a function that somebody claims.
+struct Looked {
+    windows: Vec<Window>,
+    messages: Option<Registers>,
+    class: Class,
 }
 
 /// One function.
@@ -59,6 +69,7 @@ impl Function {
             record: Record::new(trust, demand::drivers_may_name_addresses()),
             class: None,
             windows: Vec::new(),
+            messages: None,
             mappings: Vec::new(),
             lines: Vec::new(),
             dma: None,
@@ -101,7 +112,7 @@ impl Function {
         state.record.claim(owner).map_err(refusal)?;
         self.open();
         let looked = self.look(policy, &mut state.record).inspect_err(|_| state.record.give_up(true))?;
-        (state.windows, state.class) = (looked.0, Some(looked.1));
+        (state.windows, state.messages, state.class) = (looked.windows, looked.messages, Some(looked.class));
         vectors::prepare(self, &state);
         state.quieting.begin();
         // Whether it is through is asked when it is to start.
@@ -111,14 +122,14 @@ impl Function {
     }
 
     /// What it is, and whether it may be somebody's.
-    fn look(&self, policy: &str, record: &mut Record) -> Result<(Vec<Window>, Class), Refused> {
+    fn look(&self, policy: &str, record: &mut Record) -> Result<Looked, Refused> {
         let class = class::of(&self.pci, policy)?;
         let windows = Window::all(&self.pci, &class)?;
         if !class::obeys_iommu(&class, &windows) {
             record.bypass();
         }
         demand::may_be_claimed(&class, record)?;
-        Ok((windows, class))
+        Ok(Looked { windows, messages: vectors::table(&self.pci)?, class })
     }
 
     /// It may reach memory from now on, if it is through its reset.

@@ -2,11 +2,13 @@
 
 use super::function::Function;
 use super::function::State;
-use super::windows::Window;
+use super::windows;
 use crate::cap::interrupt::{ClaimError, Interrupt, Line};
 use capos_abi::ExceptionCode;
 use capos_ledger::Item;
+use capos_pci::{Bar, Function as Pci};
 use kernel_hal::account::Account;
+use kernel_hal::device::Registers;
 use kernel_hal::sync::Ref;
 use kernel_hal::{MessageEntry, MessagePlace};
 use kernel_hal::{Width, pci};
@@ -23,14 +25,25 @@ impl State {
     }
 }
 
+/// The function's table of messages, wherever it lies behind its base address register. `None` without one that can be reached.
+pub(super) fn table(function: &Pci) -> Result<Option<Registers>, ExceptionCode> {
+    let Some(msix) = &function.msix else { return Ok(None) };
+    let (bar, offset) = msix.table;
+    let bar = function.bars.get(usize::from(bar)).copied().flatten();
+    // It is inside: that was looked at when the function was read.
+    let base = bar.filter(Bar::is_placed).and_then(|bar| bar.base.checked_add(offset));
+    let table = base.map(|base| Registers::in_memory(base, msix.table_bytes()));
+    table.transpose().map_err(windows::memory)
+}
+
 /// Has the function signal by messages, all of which are masked one by one until somebody asks for them.
 pub(super) fn prepare(function: &Function, state: &State) {
     let Some(msix) = &function.pci.msix else { return };
-    let Some(table) = state.window(msix.table.0).map(Window::registers) else { return };
+    let Some(table) = state.messages else { return };
     let (config, at) = (pci::Access, function.pci.address);
     msix.enable(&config, at, true, true);
     for entry in (0..msix.vectors).filter_map(|index| msix.entry(index)) {
-        // The last word of an entry; a table is inside of its window.
+        // The last word of an entry.
         let _ = table.write(entry + MASK, Width::Four, 1);
     }
     msix.enable(&config, at, true, false);
@@ -65,9 +78,8 @@ impl Function {
         let state = self.of(generation)?;
         if let Some(msix) = self.pci.msix {
             msix.entry(index).ok_or(ExceptionCode::NotFound)?;
-            let (bar, offset) = msix.table;
-            let table = state.window(bar).map(Window::registers).ok_or(ExceptionCode::DeviceFault)?;
-            return Ok(Some(MessagePlace::Table { table, offset }));
+            let table = state.messages.ok_or(ExceptionCode::DeviceFault)?;
+            return Ok(Some(MessagePlace::Table(table)));
         }
         if index > 0 {
             return Err(ExceptionCode::NotFound);

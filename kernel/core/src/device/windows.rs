@@ -15,7 +15,7 @@ use core::ops::Range;
 use kernel_hal::device::Registers;
 use kernel_hal::lease::Lease;
 use kernel_hal::sync::Ref;
-use kernel_hal::{MemError, PagesError, Protection, Width, mem::Frames};
+use kernel_hal::{MemError, PagesError, Protection, WINDOW_MAX, Width, mem::Frames};
 
 /// Registers that are about to be mapped.
 pub(crate) struct Lent {
@@ -83,7 +83,14 @@ impl Window {
         if self.is_hidden(offset, width) {
             return Err(ExceptionCode::Denied);
         }
-        self.table.check_read(offset, width.bytes() as u8).map_err(refused)
+        self.table.check_read(offset, width.bytes() as u8).map_err(refused)?;
+        self.reach(offset, width)
+    }
+
+    /// What is behind the kernel's own way to the registers is to be had by mapping only.
+    fn reach(&self, offset: u64, width: Width) -> Result<(), Refused> {
+        let end = offset.saturating_add(width.bytes());
+        if end > WINDOW_MAX { Err(ExceptionCode::Unsupported) } else { Ok(()) }
     }
 
     /// What to do when it writes there.
@@ -91,7 +98,8 @@ impl Window {
         if self.is_hidden(offset, width) {
             return Err(ExceptionCode::Denied);
         }
-        self.table.check_write(backend, offset, width.bytes() as u8, value).map_err(refused)
+        let action = self.table.check_write(backend, offset, width.bytes() as u8, value).map_err(refused)?;
+        self.reach(offset, width).map(|()| action)
     }
 
     /// Pages of it to be mapped, if the driver may have all of each.

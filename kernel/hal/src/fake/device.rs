@@ -2,7 +2,7 @@
 
 use super::mem::Frames;
 use crate::sync::Ref;
-use crate::types::{MemError, OutOfRange, PagesError, Width};
+use crate::types::{MemError, OutOfRange, PagesError, WINDOW_MAX, Width};
 use std::boxed::Box;
 use std::sync::Mutex;
 use std::vec::Vec;
@@ -62,7 +62,7 @@ impl Registers {
         work: impl FnOnce(&mut dyn Model) -> u64,
     ) -> Result<u64, OutOfRange> {
         let end = offset.checked_add(width.bytes()).ok_or(OutOfRange)?;
-        if end > self.length || !offset.is_multiple_of(width.bytes()) {
+        if end > self.length.min(WINDOW_MAX) || !offset.is_multiple_of(width.bytes()) {
             return Err(OutOfRange);
         }
         super::heap::unfailing(|| {

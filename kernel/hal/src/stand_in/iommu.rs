@@ -145,7 +145,7 @@ fn interrupts_that_come_and_go_are_told() {
         let (_domain, _account) = start(model);
         let origin = ORIGIN.get().expect("just made");
         let registers = Registers::in_memory(0xdead_0000_0000, 4096).expect("nothing is there");
-        let place = MessagePlace::Table { table: registers, offset: 0 };
+        let place = MessagePlace::Table(registers);
         let entry = MessageEntry { function: SOURCE.into(), entry: 0, place };
         let message = Message { entry, vector: VECTOR, origin: Some(origin) };
         let expected = |raises| {

@@ -76,7 +76,7 @@ fn messages_in_a_table() {
     for (entry, way) in (0..MESSAGES).zip(WAYS) {
         go_through(way);
         let registers = Registers::in_memory(TABLE, 4096).expect("host memory");
-        let place = MessagePlace::Table { table: registers, offset: 0 };
+        let place = MessagePlace::Table(registers);
         let line = irq::claim_message(MessageEntry { function: SOURCE.into(), entry, place }).expect("free");
         let first = usize::from(entry) * 4;
         for masked in [true, false] {

@@ -5,13 +5,9 @@ use super::paging::PAGE;
 use super::paging::mmio::{self, Window};
 use crate::order::LockRank;
 use crate::sync::{Lock, Ref};
-use crate::types::{MemError, OutOfRange, PagesError, Width};
+use crate::types::{MemError, OutOfRange, PagesError, WINDOW_MAX, Width};
 use alloc::vec::Vec;
 use x86_64::instructions::port::Port;
-
-/// Most bytes of a range that the kernel reads and writes itself. Devices have frame buffers behind their registers, which whoever wants
-/// them has mapped.
-const WINDOW_MAX: u64 = 2 << 20;
 
 /// Windows are for ever, so a range that is claimed again gets the one that it had.
 static WINDOWS: Lock<Vec<Known>> = Lock::new(LockRank::List, Vec::new());

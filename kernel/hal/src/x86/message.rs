@@ -27,8 +27,8 @@ impl Message {
     /// Masks or unmasks it.
     pub fn set_masked(&self, masked: bool) {
         match &self.entry.place {
-            MessagePlace::Table { table, offset } => {
-                self.write(table, offset + Self::CONTROL, if masked { Self::MASKED as u32 } else { 0 });
+            MessagePlace::Table(table) => {
+                self.write(table, Self::CONTROL, if masked { Self::MASKED as u32 } else { 0 });
             }
             // One that cannot be masked is switched off: what it would tell meanwhile is lost, so its driver looks when it is on again.
             MessagePlace::Configuration(msi) => {
@@ -42,7 +42,7 @@ impl Message {
     }
 
     fn write(&self, table: &Registers, register: u64, value: u32) {
-        // Outside of the window there is no such entry, and nothing to tell.
+        // Outside of the table there is no such entry, and nothing to tell.
         let _ = table.write(register + u64::from(self.entry.entry) * 16, Width::Four, u64::from(value));
     }
 
@@ -53,10 +53,10 @@ impl Message {
         }
         let (address, data) = self.content(target);
         match &self.entry.place {
-            MessagePlace::Table { table, offset } => {
-                self.write(table, offset + Self::ADDRESS, address);
-                self.write(table, offset + Self::ADDRESS_HIGH, 0);
-                self.write(table, offset + Self::DATA, data);
+            MessagePlace::Table(table) => {
+                self.write(table, Self::ADDRESS, address);
+                self.write(table, Self::ADDRESS_HIGH, 0);
+                self.write(table, Self::DATA, data);
             }
             MessagePlace::Configuration(msi) => {
                 if let Some(at) = Address::new(self.entry.function) {
@@ -86,8 +86,8 @@ impl Message {
     pub fn is_as_told(&self, target: u32, masked: bool) -> bool {
         let (address, data) = self.content(target);
         let device = match &self.entry.place {
-            MessagePlace::Table { table, offset } => {
-                let at = offset + u64::from(self.entry.entry) * 16;
+            MessagePlace::Table(table) => {
+                let at = u64::from(self.entry.entry) * 16;
                 let read = |register| table.read(at + register, Width::Four).ok();
                 let told = [(Self::ADDRESS, address), (Self::ADDRESS_HIGH, 0), (Self::DATA, data)];
                 told.iter().all(|(register, value)| read(*register) == Some(u64::from(*value)))

@@ -143,6 +143,44 @@ fn a_storm_is_not_heard_for_a_while_and_what_came_then_is_told_afterwards() {
     assert_eq!(waiter.bits(), 1);
 }
 
+#[test]
+fn a_table_of_messages_may_lie_anywhere_behind_its_register() {
+    const BASE: u64 = 0xfd00_0000;
+    const TABLE: u32 = 5 << 20;
+    let world = World::new();
+    registry::forget_all();
+    let mut capability = [0; 10];
+    capability[0] = COUNT as u8 - 1;
+    capability[2..6].copy_from_slice(&(TABLE | 1).to_le_bytes());
+    capability[6..].copy_from_slice(&((TABLE + 0x1000) | 1).to_le_bytes());
+    let device = Plugged::new(0x1234, 0x11e8, 0x00_ff00)
+        .bar(0, super::BASE, super::SIZE, 0)
+        .bar(1, BASE, 8 << 20, 0)
+        .capability(0x11, &capability);
+    pci::plug(AT, device);
+    let table = super::table_at(BASE + u64::from(TABLE));
+    table.flip(1, 3, 1);
+    let user = world.start("driver");
+    let device = super::claim(&user, "plain").expect("free");
+    let driver = Driver { user, device };
+    assert!(table.is_masked(1), "until somebody asks for it");
+    let line = ask(&driver, 1).expect("a message");
+    assert_eq!((wrong(), table.word(1, 0) & 0xfff0_0000), ("", 0xfee0_0000));
+    acknowledge(&driver, line);
+    assert!(!table.is_masked(1) && wrong().is_empty());
+    table.flip(2, 3, 1);
+    assert_eq!(wrong(), "messages");
+    // It is the kernel's there, too; and what else is so far away can be had by mapping only.
+    let window = driver.window_of(1);
+    assert_eq!(exception(driver.read(window, TABLE, 4)), ExceptionCode::Denied);
+    assert_eq!(exception(driver.write(window, TABLE + 8, 4, 0x31)), ExceptionCode::Denied);
+    for offset in [2 << 20, TABLE - 4] {
+        assert_eq!(exception(driver.read(window, offset, 4)), ExceptionCode::Unsupported);
+        assert_eq!(exception(driver.write(window, offset, 4, 1)), ExceptionCode::Unsupported);
+    }
+    driver.read(window, (2 << 20) - 4, 4).expect("the last of those that are near");
+}
+
 fn wrong() -> &'static str {
     audit::look_at(&registry::find(AT).expect("memory")).wrong
 }
@@ -161,7 +199,7 @@ fn the_audit_sees_what_the_vector_table_has_beside_the_ledger() {
     assert_eq!(wrong(), "");
     // One of which it does not know is there.
     let registers = kernel_hal::device::Registers::in_memory(super::MESSAGES, 4096).expect("host memory");
-    let place = kernel_hal::MessagePlace::Table { table: registers, offset: 0 };
+    let place = kernel_hal::MessagePlace::Table(registers);
     let entry = kernel_hal::MessageEntry { function: AT, entry: 1, place };
     fake::irq::claim_message(entry).expect("nobody has it");
     assert_eq!(wrong(), "routes");

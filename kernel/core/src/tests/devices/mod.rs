@@ -115,8 +115,12 @@ impl Table {
         self.0.lock().expect("no panics")[4 * index + word] ^= bits;
     }
 
+    pub fn word(&self, index: usize, word: usize) -> u64 {
+        self.0.lock().expect("no panics")[4 * index + word]
+    }
+
     pub fn is_masked(&self, index: usize) -> bool {
-        self.0.lock().expect("no panics")[4 * index + 3] & 1 != 0
+        self.word(index, 3) & 1 != 0
     }
 }
 
@@ -135,9 +139,14 @@ impl Model for Table {
 
 /// Puts a new table behind the device's messages, all of which are masked.
 pub(super) fn table() -> Table {
+    table_at(MESSAGES)
+}
+
+/// The same, anywhere.
+pub(super) fn table_at(base: u64) -> Table {
     let words = Arc::new(Mutex::new(core::array::from_fn(|word| u64::from(word % 4 == 3))));
-    remove(MESSAGES);
-    put(MESSAGES, Box::new(Table(words.clone())));
+    remove(base);
+    put(base, Box::new(Table(words.clone())));
     Table(words)
 }
 

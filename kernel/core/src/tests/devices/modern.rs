@@ -120,3 +120,27 @@ fn a_ring_that_an_iommu_translates_is_only_for_who_accepted_that_and_is_the_proo
     assert_eq!((entry(&driver.user).backend, wrong()), (DmaBackend::Direct, ""));
     driver.queue_with(3).1.expect("both agree");
 }
+
+#[test]
+fn a_device_whose_registers_the_kernel_does_not_reach_is_refused() {
+    let world = World::new();
+    registry::forget_all();
+    let far = |kind: u8| {
+        let mut block = block(kind, 0);
+        // 4 MiB.
+        block[8] = 0x40;
+        block
+    };
+    let user = world.start("driver");
+    for (blocks, refused) in [
+        ([far(1), block(2, 3), block(3, 1)], ExceptionCode::Unsupported),
+        ([block(1, 0), far(2), block(3, 1)], ExceptionCode::Unsupported),
+        ([block(1, 0), block(2, 3), far(3)], ExceptionCode::Unsupported),
+    ] {
+        registry::forget_all();
+        let device = Plugged::new(0x1af4, 0x1044, 0x00_ff00).bar(4, 0xfd00_0000, 8 << 20, 0);
+        let device = blocks.iter().fold(device, |device, block| device.capability(9, block));
+        pci::plug(AT, device);
+        assert_eq!(exception(claim(&user, "virtio")), refused);
+    }
+}
