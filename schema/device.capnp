@@ -31,7 +31,7 @@ interface Device $Capos.kernelHosted {
 
   queue @5 (index :UInt16, entries :UInt16) -> (queue :DeviceQueue);
   # Makes queue `index` of so many entries and tells the device where it is. Its memory is paid as `pool`'s, which has to be there. `wrongState`
-  # while the device is not through its reset; `denied` where an IOMMU is to translate, and a virtio driver has not accepted ACCESS_PLATFORM.
+  # while the device is not through its reset; `invalidArgument` when its ring is larger than a buffer of the pool may be; `denied` where an IOMMU is to translate, and a virtio driver has not accepted ACCESS_PLATFORM.
 
   start @6 () -> ();
   # It may reach memory from now on. `wrongState` while it is not through its reset: ask again. `unsupported` for one of which nothing is

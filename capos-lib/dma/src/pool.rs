@@ -170,8 +170,7 @@ impl Pool {
 
     /// Adds a buffer of whole pages that lie behind each other from `physical`, and gives its token.
     pub fn insert(&mut self, pages: u64, physical: u64) -> Result<u64, InsertError> {
-        let length = pages.checked_mul(PAGE).filter(|length| *length > 0 && *length <= 1 << self.space.shift);
-        let length = length.ok_or(InsertError::BadLength)?;
+        let length = self.length(pages).ok_or(InsertError::BadLength)?;
         // The longest buffer has less than 4 GiB.
         let (room, pages) = (length as u32, pages as u32);
         if self.addresses == Addresses::Physical {
@@ -314,6 +313,16 @@ impl Pool {
         }
         self.wrapped = true;
         beyond(self.numbers.start)
+    }
+
+    /// Bytes of so many pages, if a buffer may have so many.
+    fn length(&self, pages: u64) -> Option<u64> {
+        pages.checked_mul(PAGE).filter(|length| *length > 0 && *length <= 1 << self.space.shift)
+    }
+
+    /// Whether a buffer may have so many pages.
+    pub fn takes(&self, pages: u64) -> bool {
+        self.length(pages).is_some()
     }
 
     /// Numbers whose addresses meet those of interrupts.

@@ -71,6 +71,7 @@ fn a_device_is_told_no_address_that_it_cannot_have() {
     let mut pool = edu();
     assert_eq!(pool.insert(0, 0), Err(InsertError::BadLength));
     assert_eq!(pool.insert(5, 0), Err(InsertError::BadLength), "more than 16 KiB");
+    assert_eq!([0, 1, 4, 5].map(|pages| pool.takes(pages)), [false, true, true, false]);
     assert_eq!(pool.insert(u64::MAX, 0), Err(InsertError::BadLength));
     assert_eq!(pool.insert(1, 1 << 28), Err(InsertError::OutOfReach), "it would arrive at 0");
     assert_eq!(pool.insert(2, (1 << 28) - PAGE), Err(InsertError::OutOfReach));

@@ -42,6 +42,10 @@ impl Placed {
 
     /// Shows it to the device; the address that the device is to be told.
     pub fn show(&self, pool: &mut Pool, translation: &mut Translation) -> Result<u64, Refused> {
+        // A driver that gets along without an IOMMU does so with one: there it is a buffer.
+        if !pool.takes(self.real.pages() as u64) {
+            return Err(ExceptionCode::InvalidArgument);
+        }
         if let Some(decoy) = &self.decoy {
             translation.show_instead(decoy, &self.real)?;
             return Ok(self.address());

@@ -17,7 +17,7 @@ use rt::{Either, log, select};
 const PIECES: usize = 4;
 const LENGTH: u32 = 256;
 
-/// Bits of an address that the device takes, and of the largest buffer: the queue is one too, behind an IOMMU, of two pages.
+/// Bits of an address that the device takes, and of the largest buffer: the queue has to fit in one, too, and has two pages.
 const ADDRESS_BITS: u8 = 64;
 const BUFFER_BITS: u8 = 13;
 

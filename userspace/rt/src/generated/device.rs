@@ -138,7 +138,7 @@ impl DeviceClient {
     }
 
     /// Makes queue `index` of so many entries and tells the device where it is. Its memory is paid as `pool`'s, which has to be there. `wrongState`
-    /// while the device is not through its reset; `denied` where an IOMMU is to translate, and a virtio driver has not accepted ACCESS_PLATFORM.
+    /// while the device is not through its reset; `invalidArgument` when its ring is larger than a buffer of the pool may be; `denied` where an IOMMU is to translate, and a virtio driver has not accepted ACCESS_PLATFORM.
     pub async fn queue(&self, index: u16, entries: u16) -> Result<DeviceQueueClient, CallError> {
         let params = schema::QueueParams { index, entries };
         let reply = call(&self.cap, QUEUE, &params, &[]).await?;

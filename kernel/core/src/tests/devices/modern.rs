@@ -6,7 +6,7 @@ use crate::device::{audit, registry};
 use capos_abi::{CapId, Cqe, ExceptionCode, PAGE_SIZE};
 use capos_pci::model::Device as Plugged;
 use capos_schema::Empty;
-use capos_schema::device::{self, ProveResults, QueueParams};
+use capos_schema::device::{self, PoolParams, ProveResults, QueueParams};
 use capos_schema::device_manager::DmaBackend;
 use kernel_hal::Width;
 use kernel_hal::fake::device::{Model, put};
@@ -60,12 +60,19 @@ fn plug() {
 impl Driver {
     /// Begins anew, accepts these features from 32 on, and asks for a pool and the queue.
     fn queue_with(&self, accepted: u64) -> (CapId, Result<CapId, Cqe>) {
+        self.queue_in(16, accepted)
+    }
+
+    /// The same in a pool of such buffers.
+    fn queue_in(&self, buffer_bits: u8, accepted: u64) -> (CapId, Result<CapId, Cqe>) {
         self.reset().expect("claimed");
         let window = self.window_of(4);
         for (offset, width, value) in [(8, 4, 1), (0xc, 4, accepted), (STATUS as u32, 1, 8)] {
             self.write(window, offset, width, value).expect("it may");
         }
-        let pool = self.pool();
+        let params = PoolParams { address_bits: 64, buffer_bits };
+        let pool = self.user.call_for_cap(self.device, device::INTERFACE_ID, device::POOL, &params);
+        let pool = pool.expect("a pool");
         let params = QueueParams { index: 0, entries: 8 };
         (pool, self.user.call_for_cap(self.device, device::INTERFACE_ID, device::QUEUE, &params))
     }
@@ -142,5 +149,23 @@ fn a_device_whose_registers_the_kernel_does_not_reach_is_refused() {
         let device = blocks.iter().fold(device, |device, block| device.capability(9, block));
         pci::plug(AT, device);
         assert_eq!(exception(claim(&user, "virtio")), refused);
+    }
+}
+
+/// Behind an IOMMU the ring is a buffer of the pool. A driver finds out where there is none, too.
+#[test]
+fn a_ring_is_no_larger_than_a_buffer_on_any_backend() {
+    for with_iommu in [false, true] {
+        let world = World::new();
+        if with_iommu {
+            iommu::install();
+        }
+        plug();
+        let user = world.start("driver");
+        let device = claim(&user, "virtio").expect("free");
+        let driver = Driver { user, device };
+        assert_eq!(exception(driver.queue_in(12, 3).1), ExceptionCode::InvalidArgument, "it has two pages");
+        driver.queue_in(13, 3).1.expect("a page for each part");
+        assert_eq!(wrong(), "");
     }
 }
