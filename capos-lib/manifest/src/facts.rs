@@ -63,8 +63,8 @@ pub const DEVMGR: &str = "devmgr";
 pub const DEVMGR_CLAIMS: &str = "claims";
 pub(crate) const DEVICE_CLAIM: &str = "DeviceClaim";
 
-/// What the kernel knows about classes of devices, by name.
-pub const POLICIES: &[&str] = &["virtio", "edu", "plain"];
+/// What the kernel knows about classes of devices, by name (a test in tools/cap compares with the kernel's).
+pub const POLICIES: &[&str] = &["virtio", "edu", "nvme", "plain"];
 
 /// The policy of devices that reach no memory.
 pub(crate) const PLAIN: &str = "plain";

@@ -1,9 +1,9 @@
-//! The ports that the manifest's checks refuse are those that the kernel keeps, and interrupts end where the kernel's do: both are said twice, since
-//! the manifest must not depend on the kernel, and the kernel's words are inside of its hal.
+//! The ports that the manifest's checks refuse are those that the kernel keeps, interrupts end where the kernel's do, and it knows the same classes of
+//! devices: all of this is said twice, since the manifest must not depend on the kernel.
 
 use std::collections::BTreeSet;
 
-use capos_manifest::{RESERVED_PORTS, VECTORS};
+use capos_manifest::{POLICIES, RESERVED_PORTS, VECTORS};
 
 const KERNEL: &str = include_str!("../../../kernel/hal/src/pure/ports.rs");
 
@@ -26,4 +26,12 @@ fn manifest_and_kernel_reserve_the_same_ports() {
 fn manifest_and_kernel_have_as_many_interrupts() {
     let types = include_str!("../../../kernel/hal/src/types.rs");
     assert!(types.contains(&format!("pub const IRQ_PLACES: usize = {VECTORS};")));
+}
+
+#[test]
+fn manifest_and_kernel_know_the_same_classes_of_devices() {
+    let code = include_str!("../../../kernel/core/src/device/class.rs");
+    let arms = code.split("match policy {").nth(1).unwrap().split("_ =>").next().unwrap();
+    let kernel: BTreeSet<&str> = arms.split('"').skip(1).step_by(2).collect();
+    assert_eq!(kernel, POLICIES.iter().copied().collect());
 }
