@@ -255,6 +255,8 @@ pub struct Step {
     pub sees: Option<String>,
     /// Does with memory what no device may do.
     pub hand: Option<Hand>,
+    /// Does in the place of a virtio device what that does not do.
+    pub device: Option<Misdeed>,
     /// These steps, `times` times; [`crate::library`] writes them out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
@@ -315,6 +317,28 @@ pub enum Hand {
     Bait,
     /// Puts the secret where it was not planted.
     Secret,
+}
+
+/// What the lab does in the place of a virtio device, as soon as that has used all that its driver gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Misdeed {
+    /// Nothing: the device is through.
+    Nothing,
+    /// Its last completion names a descriptor that there is not.
+    UnknownId,
+    /// It names one that the device was not given.
+    NotGiven,
+    /// It names that of the one before.
+    Twice,
+    /// It says more bytes than the buffer has.
+    TooLong,
+    /// The index of its completions is too large by more than the queue has entries.
+    Jump,
+    /// It is too small by as much.
+    Back,
+    /// It writes to the buffers that it gave back.
+    Late,
 }
 
 /// Damage to one boot file.

@@ -109,7 +109,9 @@ fn check(case: &Case) -> Result<(), String> {
 
 fn check_canary(case: &Case) -> Result<(), String> {
     let looks = case.session.iter().flat_map(|step| std::iter::once(step).chain(&step.steps));
-    let used = looks.filter(|step| step.canary.is_some() || step.hand.is_some()).count() > 0;
+    let used =
+        looks.filter(|step| step.canary.is_some() || step.hand.is_some() || step.device.is_some()).count()
+            > 0;
     let debugged = case.session.iter().any(|step| step.gdb.is_some());
     match (used, case.machine.canary) {
         // QEMU 7.2 gives up when a plugin is there and a breakpoint is met.
@@ -156,11 +158,12 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.gdb.is_some(),
         step.canary.is_some(),
         step.hand.is_some(),
+        step.device.is_some(),
         !step.steps.is_empty(),
     ];
     if verbs.iter().filter(|set| **set).count() != 1 {
         return Err(
-            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, gdb, canary, hand, steps".into()
+            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, gdb, canary, hand, device, steps".into()
         );
     }
     if step.times.is_some() == step.steps.is_empty() {

@@ -320,6 +320,7 @@ impl<'a> Watch<'a> {
                 }
                 Next::Canary(which, sees) => self.look(which, sees.as_deref())?,
                 Next::Hand(hand) => self.break_rule(hand)?,
+                Next::Device(misdeed) => self.misbehave(misdeed)?,
                 Next::Debug(commands) => {
                     let setup = self.setup.as_ref().ok_or("no stub for gdb")?;
                     self.debugger = Some(Debugger::start(setup, &commands)?);

@@ -21,12 +21,13 @@ const LEVELS: u64 = 6;
 /// Entries of a queue of commands of one page.
 const COMMANDS: u64 = 256;
 
-/// A queue of a virtio device: the addresses that it has for its descriptors and its used ring, and how many entries these have.
+/// A queue of a virtio device: the addresses that it has for its descriptors and its rings, and how many entries these have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Queue {
+pub(super) struct Queue {
     descriptors: u64,
-    used: u64,
-    entries: u64,
+    pub available: u64,
+    pub used: u64,
+    pub entries: u64,
 }
 
 /// Pages that devices may write now.
@@ -44,7 +45,7 @@ pub fn written(monitor: &mut dyn Monitor, ram: &Ram) -> Result<BTreeSet<u64>, St
 
 impl Queue {
     /// What its descriptors let the device write, those that it is through with included (virtio 1.2, 2.7.5).
-    fn buffers(self, unit: &Unit, ram: &Ram) -> Vec<(u64, u64)> {
+    pub fn buffers(self, unit: &Unit, ram: &Ram) -> Vec<(u64, u64)> {
         const WRITE: u64 = 2;
         let of = |table: u64| {
             (0..self.entries).filter_map(move |entry| {
@@ -58,7 +59,7 @@ impl Queue {
 }
 
 /// The queues of all virtio devices.
-fn queues(monitor: &mut dyn Monitor) -> Result<Vec<Queue>, String> {
+pub(super) fn queues(monitor: &mut dyn Monitor) -> Result<Vec<Queue>, String> {
     let devices = monitor.ask("x-query-virtio", json!({}))?;
     let paths = devices.as_array().into_iter().flatten().filter_map(|device| device.get("path"));
     let mut found = Vec::new();
@@ -68,9 +69,10 @@ fn queues(monitor: &mut dyn Monitor) -> Result<Vec<Queue>, String> {
             let wanted = json!({ "path": path, "queue": queue });
             let Ok(status) = monitor.ask("x-query-virtio-queue-status", wanted) else { break };
             let number = |name: &str| status.get(name).and_then(Value::as_u64).unwrap_or(0);
-            let [descriptors, used, entries] = ["vring-desc", "vring-used", "vring-num"].map(number);
+            let [descriptors, available, used, entries] =
+                ["vring-desc", "vring-avail", "vring-used", "vring-num"].map(number);
             if used != 0 {
-                found.push(Queue { descriptors, used, entries });
+                found.push(Queue { descriptors, available, used, entries });
             }
         }
     }
@@ -79,7 +81,7 @@ fn queues(monitor: &mut dyn Monitor) -> Result<Vec<Queue>, String> {
 
 /// The IOMMU, with what its registers say.
 #[derive(Debug, PartialEq, Eq)]
-enum Unit {
+pub(super) enum Unit {
     None,
     /// Root table and queue of commands (VT-d 11.4.5, 11.4.9.6).
     Intel {
@@ -95,7 +97,7 @@ enum Unit {
 }
 
 impl Unit {
-    fn find(monitor: &mut dyn Monitor) -> Result<Unit, String> {
+    pub fn find(monitor: &mut dyn Monitor) -> Result<Unit, String> {
         let tree = monitor.line("info qtree")?;
         if tree.contains("dev: intel-iommu") {
             return Ok(Unit::Intel {
@@ -142,7 +144,7 @@ impl Unit {
     }
 
     /// Where in the file of RAM an address leads that devices use: by the tables of whichever function has it. Without any, it is where it says.
-    fn places(&self, ram: &Ram, address: u64) -> Vec<u64> {
+    pub fn places(&self, ram: &Ram, address: u64) -> Vec<u64> {
         let walked: BTreeSet<u64> =
             self.roots(ram).into_iter().filter_map(|root| root.walk(ram, address)).collect();
         match walked.is_empty() {

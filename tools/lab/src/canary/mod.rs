@@ -6,6 +6,7 @@
 
 mod devices;
 mod hand;
+mod misdeeds;
 mod ram;
 mod rules;
 
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::case::{Hand, Machine};
+use crate::case::{Hand, Machine, Misdeed};
 use crate::machine::args::Wiring;
 pub use ram::NAME;
 use ram::Ram;
@@ -163,6 +164,20 @@ impl Canary {
         }
         self.spoilt.push(page);
         hand::break_rule(hand, page, &self.ram, &self.stored, &self.patterns).map_err(text)
+    }
+
+    /// Does in the place of a virtio device what that does not do, as soon as it is through with what it has; what was done. The machine
+    /// stands still.
+    ///
+    /// # Errors
+    /// When there is no such device, or more than one.
+    pub fn misbehave(
+        &mut self,
+        misdeed: Misdeed,
+        monitor: &mut dyn Monitor,
+    ) -> Result<Option<String>, String> {
+        self.ram.learn(&monitor.line("info mtree -f")?)?;
+        misdeeds::commit(misdeed, monitor, &self.ram)
     }
 
     fn stored_pages(&self) -> io::Result<BTreeSet<u64>> {

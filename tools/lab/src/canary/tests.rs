@@ -24,9 +24,9 @@ impl Monitor for Fake {
             ("x-query-virtio", ..) => {
                 Ok(json!([{ "path": "/machine/peripheral-anon/device[0]/virtio-backend" }]))
             }
-            ("x-query-virtio-queue-status", _, Some(0)) => {
-                Ok(json!({ "vring-desc": 0x6000, "vring-used": 0x9000, "vring-num": 8 }))
-            }
+            ("x-query-virtio-queue-status", _, Some(0)) => Ok(
+                json!({ "vring-desc": 0x6000, "vring-avail": 0x7000, "vring-used": 0x9000, "vring-num": 8 }),
+            ),
             _ => Err(format!("{command} {arguments}")),
         }
     }
@@ -239,4 +239,52 @@ fn many_wrongs_are_counted_and_some_named() {
     let report = bench.end();
     assert_eq!(report.wrong, 20);
     assert!(report.text().contains("and 10 more") && report.text().contains("20 wrong"));
+}
+
+/// Two completions, of which the lab changes something; what stands there then: the index, and the last two.
+fn after(misdeed: Misdeed) -> (u16, [(u32, u32); 2]) {
+    let mut bench = Bench::new("misdeed");
+    bench.device(7, &[0, 0, 2, 0], 0);
+    bench.device(9, &[0, 0, 2, 0, 3, 0, 0, 0, 64, 0, 0, 0, 1, 0, 0, 0, 65, 0, 0, 0], 0);
+    assert!(bench.canary.misbehave(misdeed, &mut Fake).unwrap().is_some());
+    let page = bench.canary.ram.page_at(9).unwrap();
+    let number = |at: usize| u32::from_le_bytes(*page[at..].first_chunk().unwrap());
+    ((number(0) >> 16) as u16, [4, 12].map(|at| (number(at), number(at + 4))))
+}
+
+#[test]
+fn each_misdeed_is_that_one_and_no_other() {
+    let first = (3, 64);
+    assert_eq!(after(Misdeed::Nothing), (2, [first, (1, 65)]));
+    assert_eq!(after(Misdeed::UnknownId), (2, [first, (8, 65)]));
+    assert_eq!(after(Misdeed::NotGiven), (2, [first, (7, 65)]));
+    assert_eq!(after(Misdeed::Twice), (2, [first, (3, 65)]));
+    assert_eq!(after(Misdeed::TooLong), (2, [first, (1, 1 << 20)]));
+    assert_eq!(after(Misdeed::Jump), (11, [first, (1, 65)]));
+    assert_eq!(after(Misdeed::Back), (65_529, [first, (1, 65)]));
+}
+
+#[test]
+fn what_is_written_late_is_what_the_device_may_write_and_nothing_else() {
+    let mut bench = Bench::new("late");
+    for page in [7, 9] {
+        bench.device(page, &[0, 0, 1, 0], 0);
+    }
+    for (at, flags) in [(0u64, 2u64), (16, 0)] {
+        bench.device(6, &(0xc_0000 + 0x100 * at).to_le_bytes(), at as usize);
+        bench.device(6, &(flags << 32 | 16).to_le_bytes(), at as usize + 8);
+    }
+    bench.canary.misbehave(Misdeed::Late, &mut Fake).unwrap();
+    let page = bench.canary.ram.page_at(0xc0).unwrap();
+    assert!(page[..16] == [0xff; 16] && page[16..] == [0; PAGE - 16]);
+    assert_eq!(bench.canary.ram.page_at(0xc1).unwrap(), [0; PAGE]);
+}
+
+#[test]
+fn a_device_that_is_not_through_is_waited_for() {
+    let mut bench = Bench::new("through");
+    assert_eq!(bench.canary.misbehave(Misdeed::Jump, &mut Fake), Ok(None), "it was given nothing");
+    bench.device(7, &[0, 0, 2, 0], 0);
+    bench.device(9, &[0, 0, 1, 0], 0);
+    assert_eq!(bench.canary.misbehave(Misdeed::Jump, &mut Fake), Ok(None));
 }

@@ -7,8 +7,8 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use super::{TICK, Watch};
-use crate::canary::Monitor;
-use crate::case::{Canary, Hand};
+use crate::canary::{self, Monitor};
+use crate::case::{Canary, Hand, Misdeed};
 use crate::machine::monitor;
 
 /// How long QEMU may take for an answer: with many processors on a busy host stopping takes its time.
@@ -17,17 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 impl Watch<'_> {
     /// One look of the canary. The end fails if something is wrong, or if `sees` is not.
     pub(super) fn look(&mut self, which: Canary, sees: Option<&str>) -> Result<(), String> {
-        let mut canary = self.canary.take().ok_or("the machine has no canary")?;
-        self.guest.as_ref().map_or(Ok(()), |guest| canary.attach(guest.id()))?;
-        let seen = self.while_it_stands_still(|watch| match which {
+        let (text, wrong) = self.with_canary(|canary, watch| match which {
             Canary::Begin => canary.begin(watch).map(|text| (text, String::new())),
             Canary::End => canary.end().map(|report| (report.text(), report.wrong())),
-        });
-        self.canary = Some(canary);
-        let (text, wrong) = seen?;
-        // A disk that is full shows when the record is read.
-        let _ = self.logs.canary.write_all(text.as_bytes());
-        self.session.hear(text.as_bytes());
+        })?;
+        self.tell(&text);
         verdict(&wrong, sees).map_err(|reason| format!("{}: {reason}", self.session.place()))
     }
 
@@ -36,15 +30,42 @@ impl Watch<'_> {
         self.canary.as_mut().ok_or("the machine has no canary")?.hand(hand)
     }
 
-    fn while_it_stands_still<T>(
+    /// Does that in the place of a device. What it takes may be on its way to the device, or from there.
+    pub(super) fn misbehave(&mut self, misdeed: Misdeed) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let done = self.with_canary(|canary, watch| canary.misbehave(misdeed, watch));
+            if let Some(text) = done.map_err(|reason| format!("{}: {reason}", self.session.place()))? {
+                self.tell(&text);
+                return Ok(());
+            }
+            if !self.listen(TICK) {
+                return Err("the machine left before the device was through".into());
+            }
+        }
+        Err(format!("{}: the device does not use what it has", self.session.place()))
+    }
+
+    /// Has it do something while the machine stands still.
+    fn with_canary<T>(
         &mut self,
-        what: impl FnOnce(&mut Self) -> Result<T, String>,
+        what: impl FnOnce(&mut canary::Canary, &mut Self) -> Result<T, String>,
     ) -> Result<T, String> {
+        let mut canary = self.canary.take().ok_or("the machine has no canary")?;
+        self.guest.as_ref().map_or(Ok(()), |guest| canary.attach(guest.id()))?;
         // Answered when all processors stand, and devices have been told.
         self.ask("stop", json!({}))?;
-        let done = what(self);
+        let done = what(&mut canary, self);
         self.ask("cont", json!({}))?;
+        self.canary = Some(canary);
         done
+    }
+
+    /// For the record, and for the session.
+    fn tell(&mut self, text: &str) {
+        // A disk that is full shows when the record is read.
+        let _ = self.logs.canary.write_all(text.as_bytes());
+        self.session.hear(text.as_bytes());
     }
 }
 

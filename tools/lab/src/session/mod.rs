@@ -10,7 +10,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::case::{Action, Canary, Hand, Look, Step};
+use crate::case::{Action, Canary, Hand, Look, Misdeed, Step};
 use crate::expect::fields_match;
 pub use plain::Plain;
 
@@ -35,6 +35,8 @@ pub enum Next {
     Canary(Canary, Option<String>),
     /// Break a rule of the canary, then ask again.
     Hand(Hand),
+    /// Do that in the place of a device, feed what was done, ask again.
+    Device(Misdeed),
     /// Have gdb carry these commands out, feed what it says, ask again.
     Debug(Vec<String>),
     /// Ask again when more bytes have arrived, or at this time (since the start of the run) at the latest.
@@ -135,6 +137,9 @@ impl Session {
         }
         if let Some(hand) = step.hand {
             return self.advance(Next::Hand(hand));
+        }
+        if let Some(misdeed) = step.device {
+            return self.advance(Next::Device(misdeed));
         }
         if let Some(commands) = step.gdb {
             return self.advance(Next::Debug(commands));

@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+mod answers;
 mod descriptors;
 mod edu;
 mod ends;
@@ -55,6 +56,7 @@ fn set_up(env: &mut Env, seed: u64) -> Result<Stage, EnvError> {
         history: env.client("history")?,
         line: env.client("line")?,
         seed,
+        answers: number(env, "answers", 0) != 0,
         left_out: text(env, "leave-out").filter(|name| !name.is_empty()),
         direct: [false; 2],
         played: Cell::new(0),
@@ -74,6 +76,26 @@ fn all(stage: &mut Stage) -> Result<(), CallError> {
     stage.report.event("hostile.begin", Fields::new().text("edu", &edu).text("rng", &rng));
     stage.at_rest()?;
     let before = stage.keeper.audit.counts()?;
+    match stage.answers {
+        true => answers(stage)?,
+        false => drivers(stage)?,
+    }
+    stage.report.event("hostile.done", Fields::new().value("rows", stage.played.get()));
+    stage.at_rest()?;
+    stage.keeper.audit.report(&stage.report, before);
+    Ok(())
+}
+
+/// What a device does that is broken.
+fn answers(stage: &Stage) -> Result<(), CallError> {
+    stage.under_watch(["hostile.answers.begin", "hostile.answers.end"], |stage| {
+        stage.with_rings(answers::PUBLISHED, || stage.rng())?;
+        stage.with_rings(answers::DRIVEN, || Ok(()))
+    })
+}
+
+/// What drivers do.
+fn drivers(stage: &Stage) -> Result<(), CallError> {
     stage.under_watch(["hostile.edu.begin", "hostile.edu.end"], |stage| {
         // It stays in the device from driver to driver.
         stage.edu()?.bait_device(stage.timer())?;
@@ -94,9 +116,5 @@ fn all(stage: &mut Stage) -> Result<(), CallError> {
         stage.with_nothing(ends::ROWS)?;
         stage.with_rings(ends::RINGS, || Ok(()))?;
         stage.with_nothing(if stage.direct[0] { plain::DIRECT } else { plain::ROWS })
-    })?;
-    stage.report.event("hostile.done", Fields::new().value("rows", stage.played.get()));
-    stage.at_rest()?;
-    stage.keeper.audit.report(&stage.report, before);
-    Ok(())
+    })
 }

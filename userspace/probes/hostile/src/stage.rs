@@ -27,6 +27,8 @@ pub struct Stage {
     /// A line of the I/O APIC, which nothing raises.
     pub line: InterruptClient,
     pub seed: u64,
+    /// The rows are about what the device answers, and not about what drivers do.
+    pub answers: bool,
     /// A row that this machine does not survive.
     pub left_out: Option<&'static str>,
     /// Whether drivers of `edu` and of virtio devices name addresses themselves, behind an IOMMU that was seen to translate.
@@ -165,7 +167,7 @@ impl Stage {
     }
 
     /// Tells the watcher, and waits until he has looked.
-    fn await_watcher(&self, event: &str) -> Result<(), CallError> {
+    pub fn await_watcher(&self, event: &str) -> Result<(), CallError> {
         let Some(count) = &self.watch else { return Ok(()) };
         count.set(count.get() + 1);
         let address = self.keeper.find_after(edu::IDS, self.keeper.find(edu::IDS)? + 1)?;
