@@ -43,7 +43,8 @@ const REGISTERS: [Named; 10] = [
     (0x00, 4, Widths::FOUR, Access::ReadOnly),  // identification
     (0x04, 4, Widths::FOUR, Access::ReadWrite), // liveness
     (0x08, 4, Widths::FOUR, Access::ReadWrite), // factorial
-    (STATUS.offset, 4, Widths::FOUR, Access::ReadWrite),
+    // Whether the end of a factorial interrupts is the driver's; whether one is being computed is the device's.
+    (STATUS.offset, 4, Widths::FOUR, Access::Masked { writable: 0x80, fixed: 0 }),
     (0x24, 4, Widths::FOUR, Access::ReadOnly),  // interrupt status
     (0x60, 4, Widths::FOUR, Access::ReadWrite), // raise an interrupt
     (ACKNOWLEDGE.offset, 4, Widths::FOUR, Access::ReadWrite),

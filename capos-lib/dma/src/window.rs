@@ -54,8 +54,9 @@ pub enum Access {
         /// The others.
         fixed: u64,
     },
-    /// Write a token, of eight bytes. The device is given the address of as many bytes as `span`, which stay pinned until it is reset.
-    /// What is there is never read: it is an address.
+    /// Write a token, of eight bytes, with the direct backend. The device is given the address of as many bytes as `span`, which stay pinned until it
+    /// is reset. With the other only the kernel writes there: the device might use what it was told by somebody else before it is told anew, and
+    /// go on where the span ends. What is there is never read: it is an address.
     AddressToken {
         /// Bytes from there that the device may use.
         span: u64,
@@ -109,6 +110,8 @@ pub enum AccessError {
     Forbidden,
     /// Doorbells are the kernel's with this backend.
     KernelsDoorbell,
+    /// So are addresses.
+    KernelsAddress,
 }
 
 /// What to do for a write.
@@ -215,7 +218,10 @@ impl Table {
             Access::Masked { writable, fixed } => {
                 Ok(Action::Write(value & writable | fixed & !writable & bits))
             }
-            Access::AddressToken { span } => Ok(Action::Translate { token: value, span }),
+            Access::AddressToken { span } if backend == Backend::Direct => {
+                Ok(Action::Translate { token: value, span })
+            }
+            Access::AddressToken { .. } => Err(AccessError::KernelsAddress),
             Access::Doorbell if backend == Backend::Direct => Ok(Action::Write(value)),
             Access::Doorbell => Err(AccessError::KernelsDoorbell),
             Access::Guarded => Ok(Action::Ask(value)),

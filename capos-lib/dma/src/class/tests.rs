@@ -61,9 +61,11 @@ fn where_queues_lie_is_the_kernels() {
     for (class, bar, registers) in all {
         let table = class.table(bar, 4 * PAGE).unwrap();
         for (offset, width) in registers.iter().flat_map(|at| [1, 2, 4, 8].map(|width| (*at, width))) {
-            for backend in [Backend::Bounce, Backend::Direct] {
-                assert!(table.check_write(backend, offset, width, 1).is_err(), "{offset:#x}");
-            }
+            assert!(table.check_write(Backend::Bounce, offset, width, 1).is_err(), "{offset:#x}");
+            // A driver that names addresses names those of queue 0, too, by a token of memory that is its own.
+            let is_own = matches!(class, Class::Nvme(_)) && [0x28, 0x30].contains(&offset) && width == 8;
+            let wanted = if is_own { Some(Action::Translate { token: 1, span: PAGE }) } else { None };
+            assert_eq!(table.check_write(Backend::Direct, offset, width, 1).ok(), wanted, "{offset:#x}");
         }
         assert_eq!(table.mapping(Backend::Direct, 0, &[]), Mapping::No, "nor by mapping it");
     }

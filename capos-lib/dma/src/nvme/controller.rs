@@ -107,14 +107,17 @@ impl Controller {
         // Whole pages, so that they can be mapped where they are the driver's.
         let doorbells = (2 * MOST_QUEUES as u64 * self.stride).next_multiple_of(PAGE);
         let doorbells = doorbells.min(length.saturating_sub(DOORBELLS));
-        let ranges: [Named; 8] = [
+        // Where queue 0 lies is for the driver to say where it names addresses: a page of it stays, and the IOMMU knows the rest.
+        let address = Access::AddressToken { span: PAGE };
+        let ranges: [Named; 9] = [
             (0x00, 8, Widths::FOUR_OR_EIGHT, Access::ReadOnly), // CAP
             (0x08, 4, Widths::FOUR, Access::ReadOnly),          // VS
             (0x0c, 8, Widths::FOUR, Access::ReadWrite),         // INTMS, INTMC
             (CONFIGURATION.offset, 4, Widths::FOUR, Access::Guarded),
             (STATUS.offset, 4, Widths::FOUR, Access::ReadOnly),
             (ADMIN_SIZES.offset, 4, Widths::FOUR, Access::ReadOnly),
-            (ADMIN_SUBMISSIONS, 16, Widths::ANY, Access::Forbidden),
+            (ADMIN_SUBMISSIONS, 8, Widths::EIGHT, address),
+            (ADMIN_COMPLETIONS, 8, Widths::EIGHT, address),
             (DOORBELLS, doorbells, Widths::FOUR, Access::Doorbell),
         ];
         named(length, if bar == 0 { &ranges } else { &[] })

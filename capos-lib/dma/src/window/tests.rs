@@ -86,7 +86,9 @@ fn writes() {
     assert_eq!(write(8, 8, 1), Err(AccessError::Straddles));
     assert_eq!(write(12, 4, 0xaaaa_aaaa), Ok(Action::Write(0x1122_aa44)));
     assert_eq!(write(0x10, 8, 1), Err(AccessError::Forbidden));
-    assert_eq!(write(0x20, 8, u64::MAX), Ok(Action::Translate { token: u64::MAX, span: 512 }));
+    assert_eq!(write(0x20, 8, u64::MAX), Err(AccessError::KernelsAddress));
+    let direct = table.check_write(Backend::Direct, 0x20, 8, u64::MAX);
+    assert_eq!(direct, Ok(Action::Translate { token: u64::MAX, span: 512 }));
     assert_eq!(write(0x20, 4, 1), Err(AccessError::BadWidth), "not half an address");
     assert_eq!(write(0x30, 1, 0x1ff), Ok(Action::Ask(0xff)));
     assert_eq!(write(0x38, 8, 0), Err(AccessError::Forbidden));

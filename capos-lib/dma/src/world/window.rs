@@ -84,7 +84,9 @@ fn access(table: &Table, policy: &[Option<Range>], input: &mut Input<'_>) {
             Some(Access::Masked { writable, fixed }) => {
                 Some(Action::Write((value & writable | fixed & !writable) & all))
             }
-            Some(Access::AddressToken { span }) => Some(Action::Translate { token: value & all, span }),
+            Some(Access::AddressToken { span }) if backend == Backend::Direct => {
+                Some(Action::Translate { token: value & all, span })
+            }
             Some(Access::Doorbell) if backend == Backend::Direct => Some(Action::Write(value & all)),
             Some(Access::Guarded) => Some(Action::Ask(value & all)),
             _ => None,

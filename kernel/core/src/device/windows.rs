@@ -138,9 +138,10 @@ pub(super) fn memory(error: MemError) -> Refused {
 
 fn refused(error: AccessError) -> Refused {
     match error {
-        AccessError::Forbidden | AccessError::KernelsDoorbell | AccessError::Straddles => {
-            ExceptionCode::Denied
-        }
+        AccessError::Forbidden
+        | AccessError::KernelsDoorbell
+        | AccessError::KernelsAddress
+        | AccessError::Straddles => ExceptionCode::Denied,
         AccessError::OutOfWindow | AccessError::Misaligned | AccessError::BadWidth => {
             ExceptionCode::InvalidArgument
         }

@@ -17,7 +17,9 @@ type Play = fn(&mut Nvme<'_>) -> Result<String, CallError>;
 
 /// What is tried, what comes of it where the kernel translates, and where drivers name addresses.
 const ROWS: &[(&str, Play, &str, &str)] = &[
-    ("nvme-queue-addresses", queue_addresses, "Denied", "Denied"),
+    ("nvme-queue-addresses", queue_addresses, "Denied", "InvalidArgument"),
+    ("nvme-queue-sizes", queue_sizes, "Denied", "Denied"),
+    ("nvme-own-queue", own_queue, "Denied", "Done Pinned"),
     ("nvme-memory-buffers", memory_buffers, "Denied", "Denied"),
     ("nvme-doorbell", doorbell, "Denied", "Done"),
     ("nvme-beyond-the-doorbells", beyond, "Denied", "Denied"),
@@ -36,6 +38,9 @@ const ROWS: &[(&str, Play, &str, &str)] = &[
     ("nvme-queue-elsewhere", queue_elsewhere, "Here", "Nowhere"),
     ("nvme-queue-too-large", queue_too_large, "InvalidArgument", "Answered"),
 ];
+
+/// ASQ and ACQ.
+const QUEUE_ADDRESSES: [u32; 2] = [0x28, 0x30];
 
 /// Where somebody's memory is, whatever the machine.
 const SOMEBODYS: u64 = 0x10_0000;
@@ -72,17 +77,31 @@ fn all_said<T>(results: impl IntoIterator<Item = Result<T, CallError>>) -> Strin
     words.join(" ")
 }
 
-/// AQA, ASQ and ACQ: another's memory, a token of our own, and back what is there.
+/// ASQ and ACQ: somebody's memory, interrupts, a token that was freed, beyond a buffer.
 fn queue_addresses(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
-    let token = nvme.buffer(1)?.token();
-    let mut tried = Vec::new();
-    for (offset, width) in [(0x24, 4), (0x28, 8), (0x28, 4), (0x2c, 4), (0x30, 8), (0x30, 4), (0x34, 4)] {
-        tried.extend([SOMEBODYS, token, 0].map(|value| nvme.window.write_blocking(offset, width, value)));
-        if offset > 0x24 {
-            tried.push(nvme.window.read_blocking(offset, width).map(drop));
-        }
-    }
+    let (buffer, freed) = (nvme.buffer(1)?, nvme.buffer(1)?.token());
+    let forged = [SOMEBODYS, 0xfee0_0000, freed, buffer.token() + PAGE / 2, 0, u64::MAX - PAGE];
+    let all = forged.iter().flat_map(|token| QUEUE_ADDRESSES.map(|offset| (offset, *token)));
+    Ok(all_said(all.map(|(offset, token)| nvme.window.write_blocking(offset, 8, token))))
+}
+
+/// AQA, and what is where addresses are.
+fn queue_sizes(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let mut tried = Vec::from([nvme.window.write_blocking(0x24, 4, 0xfff_0fff)]);
+    tried.extend(QUEUE_ADDRESSES.map(|offset| nvme.window.read_blocking(offset, 8).map(drop)));
     Ok(all_said(tried))
+}
+
+/// Memory of our own for queue 0: where drivers name addresses, and it stays as long as the device may read it.
+fn own_queue(nvme: &mut Nvme<'_>) -> Result<String, CallError> {
+    let buffer = nvme.buffer(1)?;
+    let written = nvme.window.write_blocking(QUEUE_ADDRESSES[0], 8, buffer.token());
+    if written.is_err() {
+        return Ok(said(written));
+    }
+    drop(buffer);
+    let pinned = nvme.pool.usage_blocking()?.pinned;
+    Ok(String::from(if pinned == 1 { "Done Pinned" } else { "Done Free" }))
 }
 
 /// Memory of the controller that would be mapped where somebody's is: CMBMSC, PMRCTL, PMRMSC; and BPMBL, a boot partition's target.

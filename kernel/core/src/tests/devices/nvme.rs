@@ -229,7 +229,6 @@ fn registers_of_a_controller_are_its_drivers_as_far_as_they_name_nothing() {
         (CSTS, 4),
         (0x24, 4),
         (ASQ, 8),
-        (ASQ, 4),
         (ACQ, 8),
         (0x38, 4),
         (0x44, 4),
@@ -244,8 +243,8 @@ fn registers_of_a_controller_are_its_drivers_as_far_as_they_name_nothing() {
         let written = driver.write(window, offset, width, 1);
         assert_eq!(exception(written), ExceptionCode::Denied, "{offset:#x}");
     }
-    for offset in [ASQ, ACQ, 0x38, 0x50, BELLS] {
-        assert_eq!(exception(driver.read(window, offset, 4)), ExceptionCode::Denied, "{offset:#x}");
+    for (offset, width) in [(ASQ, 8), (ACQ, 8), (0x38, 4), (0x50, 8), (BELLS, 4)] {
+        assert_eq!(exception(driver.read(window, offset, width)), ExceptionCode::Denied, "{offset:#x}");
     }
 }
 
@@ -354,7 +353,7 @@ fn behind_an_iommu_the_first_completion_is_the_proof_and_then_the_queues_are_the
     assert_eq!(driver.publish(admin).expect("nothing new").completed, 1);
     assert_eq!((driver.reset().is_ok(), entry(&driver.user).backend), (true, DmaBackend::Direct));
     let window = driver.window();
-    driver.pool();
+    let pool = driver.pool();
     let admin = driver.nvme_queue(0).expect("an admin queue");
     let other = driver.nvme_queue(1).expect("another");
     driver.call(device::START).expect("it is quiet");
@@ -368,7 +367,18 @@ fn behind_an_iommu_the_first_completion_is_the_proof_and_then_the_queues_are_the
     }
     driver.write(window, BELLS, 4, 1).expect("its own doorbell");
     assert_eq!(exception(driver.publish(admin)), ExceptionCode::Unsupported);
-    assert_eq!(exception(driver.write(window, ASQ, 8, first.token)), ExceptionCode::Denied);
+    // Where queue 0 lies is a token of its own memory, which stays until a reset.
+    let (buffer, token) = driver.buffer(pool, 1);
+    driver.write(window, ASQ, 8, token).expect("its own memory");
+    assert_eq!(nvme.said(ASQ), token);
+    driver.release(buffer);
+    assert!(driver.pinned(pool) == 1 && iommu::reaches(AT, token).is_some());
+    let beyond = first.token + u64::from(first.submission_size + first.completion_size);
+    for forged in [token, beyond, 0x10_0000, 0, u64::MAX - 7] {
+        assert_eq!(exception(driver.write(window, ASQ, 8, forged)), ExceptionCode::InvalidArgument);
+    }
+    assert_eq!(exception(driver.write(window, ASQ, 4, first.token)), ExceptionCode::InvalidArgument);
+    assert_eq!(nvme.said(ASQ), token, "nothing else was told");
     assert_eq!(wrong(), "");
 }
 

@@ -46,6 +46,8 @@ fn the_policy_says_what_may_be_written() {
     assert_eq!(driver.read(window, 0, 4).expect("identification"), 0x0100_00ed);
     driver.write(window, 0x08, 4, 5).expect("a factorial");
     assert_eq!(edu.written(0x08), Some(5));
+    driver.write(window, 0x20, 4, u64::from(u32::MAX)).expect("one bit of it is the driver's");
+    assert_eq!(edu.written(0x20), Some(0x80));
     // Read-only, addresses, nothing at all.
     for (offset, width) in [(0x00, 4), (0x80, 8), (0x88, 8), (0x98, 8), (0x200, 4), (0x4_0000, 4)] {
         let denied = driver.write(window, offset, width, 0x1000);
