@@ -15,28 +15,43 @@ use rt::schema::virtual_memory::Protection;
 
 type Play = fn(&mut Nvme<'_>) -> Result<String, CallError>;
 
-/// What is tried, what comes of it where the kernel translates, and where drivers name addresses.
-const ROWS: &[(&str, Play, &str, &str)] = &[
-    ("nvme-queue-addresses", queue_addresses, "Denied", "InvalidArgument"),
-    ("nvme-queue-sizes", queue_sizes, "Denied", "Denied"),
-    ("nvme-own-queue", own_queue, "Denied", "Done Pinned"),
-    ("nvme-memory-buffers", memory_buffers, "Denied", "Denied"),
-    ("nvme-doorbell", doorbell, "Denied", "Done"),
-    ("nvme-beyond-the-doorbells", beyond, "Denied", "Denied"),
-    ("nvme-disabled-by-register", disable, "WrongState", "WrongState"),
-    ("nvme-enabled-without-queue", enable, "WrongState", "WrongState"),
-    ("nvme-pointer", pointer, "InvalidArgument", "Answered"),
-    ("nvme-list", list, "InvalidArgument", "Answered"),
-    ("nvme-list-entry", list_entry, "InvalidArgument", "Answered"),
-    (
-        "nvme-same-again-after-free",
-        same_again,
-        "Written InvalidArgument Untouched",
-        "Written Answered Untouched",
-    ),
-    ("nvme-answer-elsewhere", answer_elsewhere, "Answered Here", "Answered Nowhere"),
-    ("nvme-queue-elsewhere", queue_elsewhere, "Here", "Nowhere"),
-    ("nvme-queue-too-large", queue_too_large, "InvalidArgument", "Answered"),
+/// One misdeed: what comes of it where the kernel translates, and where drivers name addresses.
+struct Row {
+    name: &'static str,
+    play: Play,
+    bounce: &'static str,
+    direct: &'static str,
+}
+
+impl Row {
+    /// One that comes to the same.
+    const fn new(name: &'static str, play: Play, wanted: &'static str) -> Row {
+        Row { name, play, bounce: wanted, direct: wanted }
+    }
+
+    /// That is what it comes to where drivers name addresses.
+    const fn direct(self, wanted: &'static str) -> Row {
+        Row { direct: wanted, ..self }
+    }
+}
+
+const ROWS: &[Row] = &[
+    Row::new("nvme-queue-addresses", queue_addresses, "Denied").direct("InvalidArgument"),
+    Row::new("nvme-queue-sizes", queue_sizes, "Denied"),
+    Row::new("nvme-own-queue", own_queue, "Denied").direct("Done Pinned"),
+    Row::new("nvme-memory-buffers", memory_buffers, "Denied"),
+    Row::new("nvme-doorbell", doorbell, "Denied").direct("Done"),
+    Row::new("nvme-beyond-the-doorbells", beyond, "Denied"),
+    Row::new("nvme-disabled-by-register", disable, "WrongState"),
+    Row::new("nvme-enabled-without-queue", enable, "WrongState"),
+    Row::new("nvme-pointer", pointer, "InvalidArgument").direct("Answered"),
+    Row::new("nvme-list", list, "InvalidArgument").direct("Answered"),
+    Row::new("nvme-list-entry", list_entry, "InvalidArgument").direct("Answered"),
+    Row::new("nvme-same-again-after-free", same_again, "Written InvalidArgument Untouched")
+        .direct("Written Answered Untouched"),
+    Row::new("nvme-answer-elsewhere", answer_elsewhere, "Answered Here").direct("Answered Nowhere"),
+    Row::new("nvme-queue-elsewhere", queue_elsewhere, "Here").direct("Nowhere"),
+    Row::new("nvme-queue-too-large", queue_too_large, "InvalidArgument").direct("Answered"),
 ];
 
 /// ASQ and ACQ.
@@ -47,7 +62,7 @@ const SOMEBODYS: u64 = 0x10_0000;
 
 /// Plays them, each with the controller set up anew. How many there are.
 pub fn play(report: &Report, keeper: &Keeper) -> Result<usize, CallError> {
-    for (name, play, bounce, direct) in ROWS {
+    for Row { name, play, bounce, direct } in ROWS {
         let mut nvme = Nvme::of(keeper.claim(IDS, "nvme")?, keeper.audit.timer())?;
         let wanted = if nvme.admin.is_direct() { direct } else { bounce };
         let found = play(&mut nvme)?;
