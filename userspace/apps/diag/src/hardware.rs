@@ -63,7 +63,6 @@ fn detail(event: &ReadResults) -> String {
         HardwareEvent::FaultsLost => format!("{} times", event.detail),
         HardwareEvent::Storm if event.function > u16::MAX.into() => format!("line {}", event.detail),
         HardwareEvent::Storm => format!("message {}", event.detail),
-        HardwareEvent::FaultsLost => format!("{} times", event.detail),
         _ if event.detail == 0 => String::new(),
         _ => format!("{:#x}", event.detail),
     }
@@ -87,7 +86,6 @@ mod tests {
         assert_eq!(refused, ("00:05.0".into(), "window 2, offset 0x14".into()));
         assert_eq!(shown(HardwareEvent::DescriptorRefused, 0x28, 1 << 32 | 7).1, "queue 1, descriptor 7");
         assert_eq!(shown(HardwareEvent::Storm, u32::MAX, 11), ("".into(), "line 11".into()));
-        assert_eq!(shown(HardwareEvent::FaultsLost, u32::MAX, 3), ("".into(), "3 times".into()));
         assert_eq!(shown(HardwareEvent::FaultsLost, u32::MAX, 3), ("".into(), "3 times".into()));
         assert_eq!(shown(HardwareEvent::Started, 0x28, 0).1, "");
     }
