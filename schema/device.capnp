@@ -15,7 +15,8 @@ interface Device $Capos.kernelHosted {
   # What it is. `messages` is how many message interrupts it has, `line` whether it has an interrupt line.
 
   config @1 (offset :UInt16, width :UInt8) -> (value :UInt32);
-  # 1, 2 or 4 bytes of its configuration space; `disconnected` when it is gone. Addresses in there (base addresses, those of messages) read as 0. `invalidArgument` for what is not
+  # 1, 2 or 4 bytes of its configuration space; `disconnected` when it is gone. Whatever might be an address (base addresses,
+  # messages, virtual functions, capabilities that nobody knows) reads as 0. `invalidArgument` for what is not
   # aligned or outside. Nobody but the kernel writes there.
 
   window @2 (bar :UInt8) -> (window :DeviceMmio);

@@ -7,8 +7,10 @@ const STATUS: u16 = 0x06;
 const HAS_LIST: u16 = 1 << 4;
 const POINTER: u16 = 0x34;
 /// Where the first list may begin, and both end.
-const FIRST: u16 = 0x40;
+pub(crate) const FIRST: u16 = 0x40;
 const END: u16 = 0x100;
+/// The second list is behind the first.
+pub(crate) const EXTENDED_FIRST: u16 = END;
 const EXTENDED_END: u16 = 0x1000;
 
 /// Ids of the first list.
@@ -29,8 +31,22 @@ pub mod id {
 
 /// Ids of the second list, which begins at 0x100.
 pub mod extended_id {
+    /// What went wrong.
+    pub const ERRORS: u16 = 0x0001;
+    /// The device's serial number.
+    pub const SERIAL: u16 = 0x0003;
+    /// Who may send requests where, past the root.
+    pub const ACCESS_CONTROL: u16 = 0x000d;
+    /// Functions without devices.
+    pub const ROUTING: u16 = 0x000e;
     /// Address translation services: a device that has translated by itself.
     pub const ATS: u16 = 0x000f;
+    /// Virtual functions of this one.
+    pub const VIRTUAL_FUNCTIONS: u16 = 0x0010;
+    /// Base address registers that can be larger.
+    pub const RESIZABLE: u16 = 0x0015;
+    /// How long the device can wait.
+    pub const LATENCY: u16 = 0x0018;
 }
 
 /// Something that a function can do.
@@ -58,6 +74,13 @@ pub struct Extended {
     pub version: u8,
     /// Where its registers begin.
     pub register: u16,
+}
+
+impl Extended {
+    /// Whether so many bytes of it are in configuration space: what is behind is another function's.
+    pub(crate) fn fits(&self, length: u16) -> bool {
+        self.register + length <= EXTENDED_END
+    }
 }
 
 /// Registers that were come to already: a list that leads back to itself ends there.

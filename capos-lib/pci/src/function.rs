@@ -30,6 +30,10 @@ pub struct Function {
     pub power: Option<PowerManagement>,
     /// Where its registers of address translation services are.
     pub ats: Option<u16>,
+    /// Where it says how many virtual functions it has.
+    pub virtual_functions: Option<u16>,
+    /// Where it is told which requests go past the root.
+    pub access_control: Option<u16>,
     /// The first thing that is wrong with it. Nobody should drive it.
     pub fault: Option<Fault>,
 }
@@ -48,6 +52,8 @@ impl Function {
             express: None,
             power: None,
             ats: None,
+            virtual_functions: None,
+            access_control: None,
             fault: bars.err(),
         };
         for found in capability::list(config, address) {
@@ -55,10 +61,22 @@ impl Function {
             function.fault = function.fault.or(result.err());
         }
         if function.express.is_some() {
-            let is_ats = |found: &Extended| found.id == extended_id::ATS;
-            function.ats = capability::extended(config, address).find(is_ats).map(|found| found.register);
+            capability::extended(config, address).for_each(|found| function.note_extended(found));
         }
         Some(function)
+    }
+
+    /// Of several with one id the first counts.
+    fn note_extended(&mut self, found: Extended) {
+        let place = match found.id {
+            extended_id::ATS => &mut self.ats,
+            extended_id::VIRTUAL_FUNCTIONS => &mut self.virtual_functions,
+            extended_id::ACCESS_CONTROL => &mut self.access_control,
+            _ => return,
+        };
+        if place.is_none() && found.fits(CONTROLS) {
+            *place = Some(found.register);
+        }
     }
 
     /// The slot behind it, if things come and go there while the machine runs.
@@ -110,11 +128,15 @@ impl Function {
         Ok(())
     }
 
-    /// Takes from a device what it can do by itself, whatever firmware left: transfers, its interrupt line, and translating addresses
-    /// by itself. Not from what the platform depends on; and a bridge is to let pass what devices behind it will be allowed.
+    /// Takes from a device what it can do by itself, whatever firmware left: transfers, its interrupt line, translating addresses
+    /// by itself, and virtual functions. Not from what the platform depends on; and a bridge is to let pass what devices behind it will be
+    /// allowed. Requests are to go by the root, where an IOMMU sees them, as far as a device or a bridge can be told so.
     pub fn quiet(&self, config: &impl Config) {
         if self.header.buses.is_some() {
             change_command(config, self.address, 0, command::BUS_MASTER);
+        }
+        if self.header.buses.is_some() || !self.header.is_platform() {
+            self.send_by_root(config);
         }
         if self.header.is_platform() {
             return;
@@ -124,9 +146,34 @@ impl Function {
             let control = config.read16(self.address, register + ATS_CONTROL);
             config.write16(self.address, register + ATS_CONTROL, control & !ATS_ENABLE);
         }
+        if let Some(register) = self.virtual_functions {
+            let control = config.read16(self.address, register + VIRTUAL_CONTROL);
+            config.write16(self.address, register + VIRTUAL_CONTROL, control & !VIRTUAL_ENABLE);
+        }
+    }
+
+    fn send_by_root(&self, config: &impl Config) {
+        if let Some(register) = self.access_control {
+            let can = config.read16(self.address, register + ACCESS_CAPABILITY);
+            let control = config.read16(self.address, register + ACCESS_CONTROL);
+            config.write16(self.address, register + ACCESS_CONTROL, control & !PAST_ROOT | can & BY_ROOT);
+        }
     }
 }
+
+/// Bytes of an extended capability within which what is written here lies.
+const CONTROLS: u16 = 12;
 
 /// Registers of address translation services (PCI Express 5.0, 10.5.1).
 const ATS_CONTROL: u16 = 6;
 const ATS_ENABLE: u16 = 1 << 15;
+/// Registers of virtual functions (9.3.3): that they are there, and that they answer.
+const VIRTUAL_CONTROL: u16 = 8;
+const VIRTUAL_ENABLE: u16 = 1 | 1 << 3;
+/// Registers of access control (7.7.8).
+const ACCESS_CAPABILITY: u16 = 4;
+const ACCESS_CONTROL: u16 = 6;
+/// Who sends is who it says it is; what is said to be translated is not let through; requests to others, and answers, go up to the root.
+const BY_ROOT: u16 = 0b1_1111;
+/// Some requests do not.
+const PAST_ROOT: u16 = 1 << 5 | 1 << 6;

@@ -7,8 +7,8 @@ const NONE: u16 = 0xffff;
 const MULTIFUNCTION: u8 = 1 << 7;
 /// Base address registers of an endpoint, and that of its expansion ROM.
 const FIRST_BAR: u16 = 0x10;
-const LAST_BAR: u16 = 0x28;
-const ROM: u16 = 0x30;
+pub(crate) const LAST_BAR: u16 = 0x28;
+pub(crate) const ROM: u16 = 0x30;
 /// What every layout has before its own registers.
 const CAPABILITIES: u16 = 0x40;
 

@@ -24,6 +24,7 @@ pub mod model;
 mod plug;
 mod power;
 mod seat;
+mod shown;
 #[cfg(test)]
 mod tests;
 pub mod virtio;

@@ -6,6 +6,7 @@ mod headers;
 mod hostile;
 mod messages;
 mod plugging;
+mod shown;
 mod virtio;
 mod walks;
 mod words;

@@ -69,6 +69,36 @@ fn a_device_that_translates_by_itself_stops() {
 }
 
 #[test]
+fn virtual_functions_are_no_more_and_requests_go_by_the_root() {
+    // Access control that can do all, of which firmware has some on; virtual functions, of which there are some.
+    let mut body = std::vec![0x0d, 0, 0x01, 0x11, 0x7f, 0, 0x61, 0, 0, 0, 0, 0];
+    body.resize(0x10, 0);
+    body.extend([0x10, 0, 1, 0, 0, 0, 0, 0, 0x09, 0]);
+    let device = |place: usize| {
+        let mut device = endpoint().capability(0x10, &[0; 0x3a]).extended(&body);
+        device.allow(0x106, &[0xff, 0xff]);
+        device.allow(place + 8, &[0xff, 0xff]);
+        device
+    };
+    let machine = with(device(0x110));
+    let function = Function::read(&machine, here()).unwrap();
+    assert_eq!((function.access_control, function.virtual_functions), (Some(0x100), Some(0x110)));
+    function.quiet(&machine);
+    let (access, virtuals) = machine.with(HERE, |device| (device.get(0x104), device.get(0x118))).unwrap();
+    assert_eq!((access, virtuals), (0x001f_007f, 0));
+    // One that is not all there is none: behind it is another function.
+    let mut cut = endpoint().capability(0x10, &[0; 0x3a]).extended(&[0, 0, 0x81, 0xff]);
+    cut.put(0xff8, &[0x10, 0, 1, 0]);
+    assert_eq!(read(cut).virtual_functions, None);
+    let mut bridge =
+        Device::new(1, 2, 0x06_0400).bridge(1, 1).capability(0x10, &[0x41; 0x3a]).extended(&body);
+    bridge.allow(0x106, &[0xff, 0xff]);
+    let machine = with(bridge);
+    Function::read(&machine, here()).unwrap().quiet(&machine);
+    assert_eq!(machine.with(HERE, |device| device.get(0x104)), Some(0x001f_007f));
+}
+
+#[test]
 fn what_may_be_written_moves_nothing() {
     let device = header(endpoint());
     let writes = [(0x04, 2), (0x0c, 4), (0x28, 4), (0x2c, 4), (0x34, 4), (0x3c, 1), (0x44, 2), (0x100, 4)];

@@ -66,6 +66,10 @@ proptest! {
             blocks(&machine, here(), &function.header, &function.bars).for_each(drop);
             // Of what is written nothing is beyond COMMAND and the base address registers.
             prop_assert!(machine.writes().iter().all(|write| write.1 == 4 || (0x10..0x28).contains(&write.1)));
+            prop_assert!(!function.shows(&machine, 0x10));
+            for register in (0..0x200).step_by(4) {
+                function.shows(&machine, register);
+            }
             function.quiet(&machine);
         }
     }

@@ -79,7 +79,8 @@ impl DeviceClient {
         ask(&self.cap, INFO, &Empty, plain_results)
     }
 
-    /// 1, 2 or 4 bytes of its configuration space; `disconnected` when it is gone. Addresses in there (base addresses, those of messages) read as 0. `invalidArgument` for what is not
+    /// 1, 2 or 4 bytes of its configuration space; `disconnected` when it is gone. Whatever might be an address (base addresses,
+    /// messages, virtual functions, capabilities that nobody knows) reads as 0. `invalidArgument` for what is not
     /// aligned or outside. Nobody but the kernel writes there.
     pub async fn config(&self, offset: u16, width: u8) -> Result<u32, CallError> {
         let params = schema::ConfigParams { offset, width };

@@ -188,6 +188,27 @@ fn nobody_sees_addresses_in_configuration_space() {
     for offset in (0x10..0x28).step_by(4) {
         assert_eq!(config(offset, 4).expect("hidden"), 0);
     }
+    // Where the table of messages is within its register, and nothing behind that.
+    assert_eq!((config(0x44, 4).expect("within"), config(0x4c, 4).expect("hidden")), (1, 0));
+    // Virtual functions: how many, but not where. Another capability: nothing of it.
+    let mut extended = [0x10, 0, 1, 0x14].to_vec();
+    extended.resize(0x40, 0xee);
+    extended.extend([0x12, 0, 1, 0, 0xee, 0xee, 0xee, 0xee]);
+    let device = Plugged::new(0x1234, 0x11e8, 0).bar(0, super::BASE, super::SIZE, 0);
+    registry::forget_all();
+    pci::plug(AT, device.capability(0x10, &[0; 0x3a]).extended(&extended));
+    let driver = Driver::new(&world);
+    let config = |offset, width| {
+        let params = ConfigParams { offset, width };
+        let results: Result<ConfigResults, _> =
+            driver.user.call(driver.device, device::INTERFACE_ID, device::CONFIG, &params);
+        results.map(|it| it.value)
+    };
+    assert_eq!(config(0x10c, 2).expect("how many"), 0xeeee);
+    for offset in (0x124..0x140).step_by(4).chain([0x144]) {
+        assert_eq!(config(offset, 4).expect("hidden"), 0, "{offset:#x}");
+        assert_eq!(config(offset + 3, 1).expect("hidden"), 0, "{offset:#x}");
+    }
     for (offset, width) in [(1, 2), (2, 4), (4096, 1), (0, 3), (0, 8), (u16::MAX, 1)] {
         assert_eq!(exception(config(offset, width)), ExceptionCode::InvalidArgument);
     }
