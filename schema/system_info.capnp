@@ -58,7 +58,7 @@ interface SystemInfo $Capos.kernelHosted {
   # interrupt line arrives, if it is `routed`. `secondary` and `subordinate` are the first and last bus behind a bridge, 0 of others. `msi` and `msix`
   # count the messages it can signal by, `command` is what it is allowed now, `wrong` why nobody is to drive it, empty when all is well, and
   # `driver` the id of the process that drives it, 0 for none. `state` and `backend` are as in `DeviceManager.list`, and it is `guarded` while an IOMMU
-  # shows it nothing but what it was given. Of a `bridge` nobody can have anything.
+  # that was seen to translate for it shows it nothing but what it was given. Of a `bridge` nobody can have anything.
 
   irq @7 (index :UInt32) -> (gsi :UInt32, vector :UInt8, count :UInt64, masked :Bool, owner :Text, cpu :UInt32);
   # One interrupt that somebody has, and the processor that it goes to; `notFound` beyond the last. `owner` is the name of the process that listened

@@ -22,6 +22,8 @@ pub enum Value {
     Span(u64),
     /// A number that people read in hexadecimal, with at least so many digits.
     Hex(u64, usize),
+    /// There is none; people see nothing, programs `null`.
+    Nothing,
 }
 
 impl Value {
@@ -44,6 +46,7 @@ impl Value {
             Value::Pages(pages) => units::pages(*pages),
             Value::Span(ns) => units::duration(*ns),
             Value::Hex(number, digits) => format!("{number:0digits$x}"),
+            Value::Nothing => String::new(),
         }
     }
 
@@ -52,6 +55,7 @@ impl Value {
             Value::Text(text) => object.text(name, text),
             Value::Number(number) => object.number(name, *number),
             Value::Flag(flag) => object.flag(name, *flag),
+            Value::Nothing => object.raw(name, "null"),
             Value::Pages(number) | Value::Span(number) | Value::Hex(number, _) => {
                 object.number(name, *number)
             }

@@ -126,3 +126,11 @@ fn reports_are_bounded_and_say_so() {
     assert!(report.table().ends_with("... and 5 more\n"));
     assert!(report.json().ends_with("{\"kind\":\"left_out\",\"rows\":5}\n"));
 }
+
+#[test]
+fn what_there_is_not_is_null_for_programs() {
+    let mut report = Report::new("line", &[("gsi", Align::Right), ("name", Align::Left)]);
+    report.row([Value::Nothing, Value::text("x")]);
+    assert_eq!(report.table(), "GSI  NAME\n     x\n");
+    assert_eq!(report.json(), "{\"kind\":\"line\",\"gsi\":null,\"name\":\"x\"}\n");
+}

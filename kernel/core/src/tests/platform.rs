@@ -95,27 +95,40 @@ fn a_function_tells_who_drives_it() {
     assert_eq!((driver(), window.is_ok()), (Ok(0), true));
 }
 
-/// Which way a device reaches memory is told as the ledger has it, and whether an IOMMU keeps it to that.
+/// Which way a device reaches memory is told as the ledger has it, and whether an IOMMU was seen to keep it to that.
 #[test]
 fn a_function_tells_how_it_reaches_memory() {
-    for with_iommu in [false, true] {
+    fn way(asker: &(User, CapId)) -> (DeviceState, DmaBackend, bool) {
+        let bytes = function(asker, devices::AT);
+        schema::PciFunctionResults::decode(&bytes).map(|it| (it.state, it.backend, it.guarded)).unwrap()
+    }
+    for (with_iommu, backend) in [(false, DmaBackend::Bounce), (true, DmaBackend::Unproven)] {
         let world = World::new();
         let asker = asker(&world);
         if with_iommu {
             iommu::install();
         }
         devices::plug();
-        let way = || {
-            let bytes = function(&asker, devices::AT);
-            schema::PciFunctionResults::decode(&bytes).map(|it| (it.state, it.backend, it.guarded)).unwrap()
-        };
-        assert_eq!(way(), (DeviceState::Free, DmaBackend::Bounce, false), "nobody asked for it yet");
+        assert_eq!(way(&asker), (DeviceState::Free, DmaBackend::Bounce, false), "nobody asked for it yet");
         let driver = devices::Driver::new(&world);
-        let backend = if with_iommu { DmaBackend::Unproven } else { DmaBackend::Bounce };
-        assert_eq!(way(), (DeviceState::Claimed, backend, false));
+        assert_eq!(way(&asker), (DeviceState::Claimed, backend, false));
         driver.pool();
         driver.queue();
-        assert_eq!(way(), (DeviceState::Running, backend, with_iommu));
+        assert_eq!(way(&asker), (DeviceState::Running, backend, false));
+        // What an IOMMU shows a device that goes past it holds nobody.
+        driver.call(device::DISTRUST).expect("it has it");
+        driver.reset().expect("it has it");
+        driver.pool();
+        driver.queue();
+        assert_eq!(way(&asker), (DeviceState::Running, DmaBackend::Bounce, false));
+    }
+    for (trusted, backend) in [(false, DmaBackend::Bounce), (true, DmaBackend::Direct)] {
+        let world = World::new();
+        let asker = asker(&world);
+        let (_edu, driver) = devices::iommu::seen(&world, trusted);
+        driver.pool();
+        driver.queue();
+        assert_eq!(way(&asker), (DeviceState::Running, backend, true));
     }
 }
 

@@ -26,7 +26,7 @@ fn source(number: u32) -> String {
 
 /// The global interrupt that a line is; a message is none.
 fn gsi(number: u32) -> Value {
-    if number & MESSAGE == 0 { Value::number(number) } else { Value::text("") }
+    if number & MESSAGE == 0 { Value::number(number) } else { Value::Nothing }
 }
 
 /// The name of a process; its number if it has ended meanwhile.

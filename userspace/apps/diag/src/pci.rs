@@ -103,7 +103,7 @@ pub(crate) async fn all(system: &SystemInfoClient) -> Result<Vec<Report>, Troubl
                 function.buses.map_or_else(String::new, |(first, last)| format!("{first:02x}-{last:02x}")),
             ),
             Value::number(function.line),
-            Value::Text(function.gsi.map_or_else(String::new, |gsi| format!("{gsi}"))),
+            function.gsi.map_or(Value::Nothing, Value::number),
             Value::number(function.msi),
             Value::number(function.msix),
             Value::Text(function.wrong.clone()),

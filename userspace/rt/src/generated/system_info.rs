@@ -168,7 +168,7 @@ impl SystemInfoClient {
     /// interrupt line arrives, if it is `routed`. `secondary` and `subordinate` are the first and last bus behind a bridge, 0 of others. `msi` and `msix`
     /// count the messages it can signal by, `command` is what it is allowed now, `wrong` why nobody is to drive it, empty when all is well, and
     /// `driver` the id of the process that drives it, 0 for none. `state` and `backend` are as in `DeviceManager.list`, and it is `guarded` while an IOMMU
-    /// shows it nothing but what it was given. Of a `bridge` nobody can have anything.
+    /// that was seen to translate for it shows it nothing but what it was given. Of a `bridge` nobody can have anything.
     pub async fn pci_function(&self, cursor: u32) -> Result<PciFunctionReply, CallError> {
         let params = schema::PciFunctionParams { cursor };
         let reply = call(&self.cap, PCI_FUNCTION, &params, &[]).await?;

@@ -6,7 +6,7 @@ use crate::cap::device_manager::{backend, state};
 use crate::cap::{Call, Outcome};
 use crate::device::registry;
 use capos_abi::ExceptionCode;
-use capos_ledger::{Backend, Phase};
+use capos_ledger::{Backend, Phase, Trust};
 use capos_pci::capability::{extended, list};
 use capos_pci::{Address, COMMAND, Config, Function};
 use capos_schema::system_info::{
@@ -120,7 +120,8 @@ fn describe<'w>(function: &Function, wrong: &'w str) -> PciFunctionResults<'w> {
     let known = registry::known(at.number());
     let (phase, way, guarded, driver) = known.map_or((Phase::Free, Backend::Bounce, false, 0), |known| {
         let it = known.lock();
-        (it.record.phase(), it.backend(), it.has_domain(), it.driver)
+        let guarded = it.has_domain() && it.record.trust() == Trust::Proven;
+        (it.record.phase(), it.backend(), guarded, it.driver)
     });
     PciFunctionResults {
         address: at.number(),

@@ -39,7 +39,7 @@ fn proven(world: &World) -> (std::sync::Arc<super::Edu>, Driver) {
 }
 
 /// The same; whether somebody answers for interrupts.
-fn seen(world: &World, trusted: bool) -> (std::sync::Arc<super::Edu>, Driver) {
+pub(in crate::tests) fn seen(world: &World, trusted: bool) -> (std::sync::Arc<super::Edu>, Driver) {
     iommu::install();
     let edu = plug();
     demand::trust_interrupts(trusted);

@@ -4,7 +4,7 @@ mod audit;
 mod claims;
 mod dma;
 mod interrupts;
-mod iommu;
+pub(super) mod iommu;
 mod lines;
 mod modern;
 mod nvme;
