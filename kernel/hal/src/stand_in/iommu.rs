@@ -12,7 +12,7 @@ mod interrupts;
 #[path = "../x86/iommu/tables.rs"]
 mod tables;
 #[path = "../x86/iommu/unit.rs"]
-#[expect(dead_code, reason = "faults are not tried here")]
+#[expect(dead_code, reason = "interrupts of faults are not tried here")]
 mod unit;
 #[path = "../x86/iommu/words.rs"]
 mod words;
@@ -180,6 +180,24 @@ fn what_a_silent_unit_may_remember_stays() {
         drop(it);
         assert_eq!(account.used(Resource::MemoryPages), paid, "{model:?}: tables stay and are paid for");
         assert_eq!((Ref::count(&taken), Ref::count(&left)), (2, 2), "{model:?}: memory stays");
+    }
+}
+
+#[test]
+fn what_a_unit_had_no_room_for_is_counted_once_and_it_goes_on() {
+    for model in MODELS {
+        let (_domain, _account) = start(model);
+        let unit = ORIGIN.get().expect("just made").unit;
+        let lost = || {
+            let mut unit = unit.lock();
+            unit.read_faults(&mut |_| true);
+            unit.lost
+        };
+        assert_eq!(lost(), 0, "{model:?}");
+        for times in 1..3 {
+            fake::overflow();
+            assert_eq!((lost(), lost()), (times, times), "{model:?}");
+        }
     }
 }
 

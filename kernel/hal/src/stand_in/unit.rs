@@ -86,6 +86,14 @@ pub fn divert(vector: u8) {
     unsafe { phys::pointer(at).cast::<u64>().write_volatile(word(at) ^ 1 << (bit + 16)) };
 }
 
+/// It keeps the device from something, and has no room to say so.
+pub fn overflow() {
+    with(|state| {
+        let (register, bit) = state.overflow();
+        *state.registers.entry(register).or_default() |= bit;
+    });
+}
+
 /// Reads a register.
 pub fn read(register: usize) -> u64 {
     with(|state| state.register(register))
@@ -94,6 +102,11 @@ pub fn read(register: usize) -> u64 {
 /// Writes a register.
 pub fn write(register: usize, value: u64) {
     with(|state| {
+        if register == state.overflow().0 {
+            // Cleared by writing ones.
+            *state.registers.entry(register).or_default() &= !value;
+            return;
+        }
         state.registers.insert(register, value);
         match (state.model, register) {
             (Model::Amd, amd::register::CONTROL) => {
@@ -121,6 +134,14 @@ fn word(address: u64) -> u64 {
 }
 
 impl State {
+    /// Where it says that it had no room, and how.
+    fn overflow(&self) -> (usize, u64) {
+        match self.model {
+            Model::Amd => (amd::register::STATUS, amd::register::status::OVERFLOW),
+            _ => (intel::register::FAULT_STATUS, intel::register::fault::OVERFLOW.into()),
+        }
+    }
+
     fn register(&self, register: usize) -> u64 {
         self.registers.get(&register).copied().unwrap_or(0)
     }

@@ -4,6 +4,7 @@ use super::{Driver, World, exception, plug};
 use crate::device::registry;
 use crate::device::windows::Lent;
 use capos_abi::ExceptionCode;
+use capos_ledger::Item;
 use capos_schema::device_mmio::{self, BatchParams, InfoResults, MapParams, MapResults};
 use capos_schema::{Decode, Empty};
 use capos_schema::{device, io_port};
@@ -123,6 +124,12 @@ fn pages_are_mapped_only_if_all_in_them_may_be_had_and_until_a_reset() {
     }
     let kept = core::iter::from_fn(|| map(window, 0, 4096, false).ok()).take(100).count();
     assert_eq!(kept, 63, "and no more at a time than it can remember");
+    let function = registry::find(super::AT).expect("memory");
+    assert_eq!(
+        function.lock().record.books.count(Item::MappedPages),
+        65,
+        "what is there, two of which are in one"
+    );
     driver.reset().expect("claimed");
     assert_eq!(space.mapped_pages(), before, "they are taken away");
     assert_eq!(exception(map(window, 0, 4096, true)), ExceptionCode::Disconnected);
