@@ -183,11 +183,16 @@ fn read(id: u64, prp: [u64; 2], sectors: u64) -> [u64; 8] {
 fn firmware_leaves_a_controller_at_work_and_its_driver_begins_anew() {
     let world = World::new();
     let nvme = plug();
+    nvme.is_slow(true);
     let user = world.start("driver");
     let device = claim(&user, "nvme").expect("free");
     let driver = Driver { user, device };
     assert_eq!(nvme.said(CC) & 1, 0, "it was told to stop");
     let (window, _) = (driver.window(), driver.pool());
+    assert_eq!(exception(driver.nvme_queue(0)), ExceptionCode::WrongState, "it is still at work");
+    assert_eq!(exception(driver.call(device::START)), ExceptionCode::WrongState);
+    assert_eq!(nvme.address(ASQ), 0x7f00_0000);
+    nvme.is_slow(false);
     assert_eq!(exception(driver.write(window, CC, 4, 1)), ExceptionCode::WrongState, "with those of before");
     assert_eq!(nvme.said(CC) & 1, 0);
     let queue = driver.nvme_queue(0).expect("an admin queue");
