@@ -339,6 +339,8 @@ pub enum Misdeed {
     Back,
     /// It writes to the buffers that it gave back.
     Late,
+    /// It would write to what it was told before it was taken from its driver, and reaches none of it where an IOMMU is.
+    Gone,
 }
 
 /// Damage to one boot file.

@@ -143,6 +143,12 @@ impl Unit {
         pages.flat_map(|page| self.places(ram, page)).map(|place| place / PAGE).collect()
     }
 
+    /// Whether an address leads somewhere by the tables of any function. Without a unit nobody can say.
+    pub fn leads(&self, ram: &Ram, address: u64) -> Option<bool> {
+        let leads = || self.roots(ram).into_iter().any(|root| root.walk(ram, address).is_some());
+        (*self != Unit::None).then(leads)
+    }
+
     /// Where in the file of RAM an address leads that devices use: by the tables of whichever function has it. Without any, it is where it says.
     pub fn places(&self, ram: &Ram, address: u64) -> Vec<u64> {
         let walked: BTreeSet<u64> =
@@ -228,7 +234,7 @@ fn register(monitor: &mut dyn Monitor, address: u64) -> Result<u64, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fs::{self, File};
 
     use super::*;
@@ -246,7 +252,7 @@ mod tests {
     }
 
     /// Function 5 reaches 0x9000 at 0x40_0000_1000, and 2 MiB at 0x4000_0000.
-    fn intel(name: &str) -> Ram {
+    pub fn intel(name: &str) -> Ram {
         ram(
             name,
             &[
@@ -271,6 +277,9 @@ mod tests {
         assert_eq!(unit.places(&ram, 0x4000_7123), [0x7123]);
         assert_eq!(unit.places(&ram, 0x8000), [0x8000], "of no function: a device that goes past it");
         assert!(unit.places(&ram, 0x40_0000_2000).is_empty());
+        let leads = [0x40_0000_1008, 0x40_0000_2000, 0x8000].map(|address| unit.leads(&ram, address));
+        assert_eq!(leads, [Some(true), Some(false), Some(false)]);
+        assert_eq!(Unit::None.leads(&ram, 0x8000), None);
     }
 
     #[test]

@@ -11,8 +11,12 @@ use crate::case::Misdeed;
 /// More than any buffer has.
 const TOO_LONG: u32 = 1 << 20;
 
-/// What was done, if the device is through with what it had.
-pub fn commit(misdeed: Misdeed, monitor: &mut dyn Monitor, ram: &Ram) -> Result<Option<String>, String> {
+/// What was done, if the device is through with what it had; and, of what it had been told, where that is.
+pub fn commit(
+    misdeed: Misdeed,
+    monitor: &mut dyn Monitor,
+    ram: &Ram,
+) -> Result<Option<(String, Vec<u64>)>, String> {
     let unit = Unit::find(monitor)?;
     let found = queues(monitor)?;
     let [queue] = found[..] else { return Err(format!("{} queues are in use, and not one", found.len())) };
@@ -32,8 +36,28 @@ pub fn commit(misdeed: Misdeed, monitor: &mut dyn Monitor, ram: &Ram) -> Result<
         Misdeed::Jump => ring.move_by(ring.size() as u16 + 1)?,
         Misdeed::Back => ring.move_by(0u16.wrapping_sub(ring.size() as u16 + 1))?,
         Misdeed::Late => ring.write_late()?,
+        Misdeed::Gone => return Err("it is not gone: a queue is in use".into()),
     };
-    Ok(Some(format!("device: {done}, after {used} completions\n")))
+    let buffers = queue.buffers(&unit, ram).into_iter().map(|(address, _)| address);
+    let told = [queue.used, queue.available].into_iter().chain(buffers).collect();
+    Ok(Some((format!("device: {done}, after {used} completions\n"), told)))
+}
+
+/// What the device was told once leads nowhere any more, whoever says it.
+pub fn gone(told: &[u64], monitor: &mut dyn Monitor, ram: &Ram) -> Result<String, String> {
+    if !queues(monitor)?.is_empty() {
+        return Err("a queue is in use".into());
+    }
+    let unit = Unit::find(monitor)?;
+    let mut nowhere = 0;
+    for address in told {
+        match unit.leads(ram, *address) {
+            Some(true) => return Err(format!("{address:#x} still leads to memory")),
+            Some(false) => nowhere += 1,
+            None => {}
+        }
+    }
+    Ok(format!("device: {nowhere} of {} addresses lead nowhere\n", told.len()))
 }
 
 /// Memory, as a device finds it.
@@ -120,5 +144,36 @@ impl Ring<'_> {
         } else {
             Ok(format!("{words} words of its buffers are others"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::devices::tests::intel;
+    use super::*;
+
+    /// A machine with Intel's unit, whose root table is at 0x1000, and without a queue.
+    struct Fake;
+
+    impl Monitor for Fake {
+        fn ask(&mut self, command: &str, arguments: Value) -> Result<Value, String> {
+            match (command, arguments["command-line"].as_str()) {
+                ("x-query-virtio", _) => Ok(json!([])),
+                ("human-monitor-command", Some("info qtree")) => Ok(json!("dev: intel-iommu\n")),
+                ("human-monitor-command", Some(_)) => Ok(json!("fed90020: 0x0000000000001000\n")),
+                _ => Err(command.into()),
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_device_that_is_gone_still_reaches_is_seen() {
+        let ram = intel("gone");
+        let nowhere = gone(&[0x40_0000_2000, 0x8000], &mut Fake, &ram);
+        assert_eq!(nowhere.as_deref(), Ok("device: 2 of 2 addresses lead nowhere\n"));
+        let still = gone(&[0x8000, 0x40_0000_1008], &mut Fake, &ram);
+        assert!(still.unwrap_err().contains("0x4000001008 still leads"));
     }
 }

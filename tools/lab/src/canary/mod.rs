@@ -76,6 +76,8 @@ pub struct Canary {
     planted: BTreeSet<u64>,
     /// Pages to which the lab's own hand wrote.
     spoilt: Vec<u64>,
+    /// What the device that misbehaved last had been told.
+    told: Vec<u64>,
     /// What devices may write beside grants; nothing when nothing has begun.
     named: Option<BTreeSet<u64>>,
 }
@@ -95,6 +97,7 @@ impl Canary {
             used: BTreeSet::new(),
             planted: BTreeSet::new(),
             spoilt: Vec::new(),
+            told: Vec::new(),
             named: None,
         })
     }
@@ -170,14 +173,21 @@ impl Canary {
     /// stands still.
     ///
     /// # Errors
-    /// When there is no such device, or more than one.
+    /// When there is no such device, or more than one; or one that is to be gone still reaches what it was told.
     pub fn misbehave(
         &mut self,
         misdeed: Misdeed,
         monitor: &mut dyn Monitor,
     ) -> Result<Option<String>, String> {
         self.ram.learn(&monitor.line("info mtree -f")?)?;
-        misdeeds::commit(misdeed, monitor, &self.ram)
+        if misdeed == Misdeed::Gone {
+            return misdeeds::gone(&self.told, monitor, &self.ram).map(Some);
+        }
+        let done = misdeeds::commit(misdeed, monitor, &self.ram)?;
+        Ok(done.map(|(text, told)| {
+            self.told = told;
+            text
+        }))
     }
 
     fn stored_pages(&self) -> io::Result<BTreeSet<u64>> {

@@ -288,3 +288,9 @@ fn a_device_that_is_not_through_is_waited_for() {
     bench.device(9, &[0, 0, 1, 0], 0);
     assert_eq!(bench.canary.misbehave(Misdeed::Jump, &mut Fake), Ok(None));
 }
+
+#[test]
+fn a_device_that_is_to_be_gone_has_no_queue() {
+    let mut bench = Bench::new("gone");
+    assert!(bench.canary.misbehave(Misdeed::Gone, &mut Fake).unwrap_err().contains("in use"));
+}

@@ -97,7 +97,7 @@ async fn stop_hungry(debug: &ProcessDebugClient, timer: &TimerClient) -> Result<
     debug.wait().await.map(drop)
 }
 
-/// What the device writes to buffers that the driver has looked at already harms nobody.
+/// What the device writes to buffers that the driver has looked at already harms nobody. Nor may it reach them when the driver has ended.
 fn late(stage: &Stage, (): ()) -> Result<String, CallError> {
     let (since, driver) = (stage.history.end_blocking()?, start(stage)?);
     let debug = driver.handle.debug_blocking()?;
@@ -112,6 +112,8 @@ fn late(stage: &Stage, (): ()) -> Result<String, CallError> {
         show(stage, &driver.client.read_blocking(MOST)?);
     }
     driver.handle.kill_blocking()?;
+    stage.at_rest()?;
+    stage.await_watcher("driver.gone")?;
     stage.happened(HardwareEvent::Reset, since).map(|resets| format!("{resets}"))
 }
 
