@@ -39,12 +39,13 @@ impl Killer {
         self.timer.sleep_until(self.timer.now().await?.saturating_add(ns)).await
     }
 
-    /// Kills as often as it was told; how often that was.
-    pub async fn all(&self) -> Result<u64, CallError> {
+    /// Kills as often as it was told; how often that was. Somebody else `looks` before each.
+    pub async fn all(&self, looks: impl Fn() -> Result<(), CallError>) -> Result<u64, CallError> {
         let mut done = 0;
         while done < self.kills {
             let pause = 1_000_000 * u64::from(self.rng.borrow_mut().below(self.life_ms));
             self.pause(pause).await?;
+            looks()?;
             let Some(name) = self.rng.borrow_mut().pick(&self.victims) else { break };
             match self.services.kill(name).await {
                 Ok(()) => done += 1,

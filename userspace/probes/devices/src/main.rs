@@ -5,13 +5,15 @@
 extern crate alloc;
 
 mod clients;
+mod heard;
 mod killer;
 
 use alloc::rc::Rc;
 use clients::Clients;
+use heard::Heard;
 use killer::Killer;
 use probe::{Fields, Report, number, options};
-use rt::generated::{DevicesClient, HardwareAuditLogClient, ServicesClient, SystemInfoClient, TimerClient};
+use rt::generated::{DevicesClient, HardwareAuditLogClient, ServicesClient, TimerClient};
 use rt::schema::device_manager::DeviceState;
 use rt::schema::hardware_audit_log::HardwareEvent;
 use rt::{CallError, Env, EnvError, ExceptionCode, block_on};
@@ -25,8 +27,8 @@ struct Probe {
     clients: Rc<Clients>,
     /// How often the lab pulls the device out of its slot before anybody is killed.
     unplugs: u64,
-    /// To see by which lines they are told.
-    system: Option<SystemInfoClient>,
+    /// By which lines they are told.
+    heard: Heard,
     /// To see what became too much, and what went.
     history: Option<HardwareAuditLogClient>,
 }
@@ -55,14 +57,14 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         killer: Killer::new(services, timer, victims.collect(), how),
         unplugs: number(env, "unplugs", 0),
         devices: env.client("devices")?,
-        system: env.client("system").ok(),
+        heard: Heard::new(env.client("system").ok()),
         history: env.client("hardware_log").ok(),
         report,
     })
 }
 
 async fn all(probe: &Probe) -> Result<(), CallError> {
-    let Probe { report, devices, killer, clients, system, history, .. } = probe;
+    let Probe { report, devices, killer, clients, heard, history, .. } = probe;
     clients.each_once().await?;
     Rc::clone(clients).start();
     for name in clients.drivers() {
@@ -73,14 +75,14 @@ async fn all(probe: &Probe) -> Result<(), CallError> {
         None if probe.unplugs > 0 => report.check("who waits for devices to go sees the history", false, ""),
         None => {}
     }
-    let kills = killer.all().await?;
+    let kills = killer.all(|| heard.look().map(drop)).await?;
     clients.stop().await;
     // Whoever was killed last is started again, and gets its device.
     clients.each_once().await?;
     for name in clients.drivers() {
         report.equal("who drives has its device", has(devices, name)?, true);
     }
-    let (lines, interrupts) = system.as_ref().map_or(Ok((0, 0)), by_line)?;
+    let (lines, interrupts) = heard.look()?;
     let storms = history.as_ref().map_or(Ok(0), |history| count(history, HardwareEvent::Storm))?;
     let fields = Fields::new().value("kills", kills).value("storms", storms);
     clients.tell(fields.value("lines", lines).value("interrupts", interrupts));
@@ -99,21 +101,6 @@ async fn be_unplugged(
         killer.pause(EVERY_NS).await?;
     }
     Ok(())
-}
-
-/// Lines that somebody has, of those that PCI has here, and interrupts that came by them.
-fn by_line(system: &SystemInfoClient) -> Result<(u64, u64), CallError> {
-    const LINES: core::ops::Range<u32> = 5..24;
-    let mut seen = (0, 0);
-    for index in 0.. {
-        match system.irq_blocking(index) {
-            Ok(irq) if LINES.contains(&irq.gsi) => seen = (seen.0 + 1, seen.1 + irq.count),
-            Ok(_) => {}
-            Err(error) if error.exception() == Some(ExceptionCode::NotFound) => break,
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(seen)
 }
 
 /// How often that happened to a device, as far as it is remembered.
