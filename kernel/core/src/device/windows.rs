@@ -74,32 +74,31 @@ impl Window {
         self.registers
     }
 
-    fn is_hidden(&self, offset: u64, width: Width) -> bool {
-        self.hidden.iter().any(|it| it.start < offset.saturating_add(width.bytes()) && offset < it.end)
-    }
-
     /// Whether the driver may read there.
     pub fn may_read(&self, offset: u64, width: Width) -> Result<(), Refused> {
-        if self.is_hidden(offset, width) {
-            return Err(ExceptionCode::Denied);
-        }
-        self.table.check_read(offset, width.bytes() as u8).map_err(refused)?;
-        self.reach(offset, width)
+        self.is_for_drivers(offset, width)?;
+        self.table.check_read(offset, width.bytes() as u8).map_err(refused)
     }
 
-    /// What is behind the kernel's own way to the registers is to be had by mapping only.
-    fn reach(&self, offset: u64, width: Width) -> Result<(), Refused> {
+    /// Whether a driver may have anything there by way of the kernel, which reaches the first [`WINDOW_MAX`] bytes: what is behind is to be had by
+    /// mapping only.
+    fn is_for_drivers(&self, offset: u64, width: Width) -> Result<(), Refused> {
         let end = offset.saturating_add(width.bytes());
-        if end > WINDOW_MAX { Err(ExceptionCode::Unsupported) } else { Ok(()) }
+        if self.hidden.iter().any(|it| it.start < end && offset < it.end) {
+            return Err(ExceptionCode::Denied);
+        }
+        if end > WINDOW_MAX { Err(self.beyond(end)) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn beyond(&self, end: u64) -> Refused {
+        if end > self.size() { ExceptionCode::InvalidArgument } else { ExceptionCode::Unsupported }
     }
 
     /// What to do when it writes there.
     pub fn action(&self, backend: Backend, offset: u64, width: Width, value: u64) -> Result<Action, Refused> {
-        if self.is_hidden(offset, width) {
-            return Err(ExceptionCode::Denied);
-        }
-        let action = self.table.check_write(backend, offset, width.bytes() as u8, value).map_err(refused)?;
-        self.reach(offset, width).map(|()| action)
+        self.is_for_drivers(offset, width)?;
+        self.table.check_write(backend, offset, width.bytes() as u8, value).map_err(refused)
     }
 
     /// Pages of it to be mapped, if the driver may have all of each.
