@@ -251,6 +251,12 @@ mod tests {
         }
     }
 
+    /// The chapter says that `services` shows a driver that waits for its device: that is what the supervisor's questions bring.
+    #[test]
+    fn drivers_are_asked_how_they_are() {
+        assert!(Plan::new(Kind::Driver, "thing").cue().unwrap().contains("\thealth:  #Patient\n"));
+    }
+
     /// Pasted at the end, the lines define the service at the place where it is looked for.
     #[test]
     fn the_lines_for_system_cue_can_be_appended() {
