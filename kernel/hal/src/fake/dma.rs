@@ -12,17 +12,30 @@ pub struct DmaMemory {
     address: u64,
 }
 
+/// There is no memory below: 16 MiB.
+const FIRST: u64 = 1 << 24;
+
 /// Where there is no memory yet.
-static NEXT: AtomicU64 = AtomicU64::new(1 << 24);
+static NEXT: AtomicU64 = AtomicU64::new(FIRST);
+
+pub(super) fn reset() {
+    NEXT.store(FIRST, Ordering::Relaxed);
+}
+
+/// From now on all memory below `1 << address_bits` is somebody's.
+pub fn fill(address_bits: u32) {
+    NEXT.fetch_max(1 << address_bits, Ordering::Relaxed);
+}
 
 impl DmaMemory {
-    /// So many zeroed pages, charged to `budget` as memory and as DMA pages. There is no memory below 16 MiB.
+    /// So many zeroed pages, charged to `budget` as memory and as DMA pages, below `1 << address_bits`.
     pub fn new(pages: usize, address_bits: u32, budget: &Ref<Account>) -> Result<DmaMemory, MemError> {
-        if address_bits < 24 {
+        let length = (pages * capos_abi::PAGE_SIZE) as u64;
+        let end = NEXT.load(Ordering::Relaxed) + length;
+        if 1u64.checked_shl(address_bits).is_some_and(|most| end > most) {
             return Err(MemError::OutOfMemory);
         }
         let frames = Frames::for_device(pages, budget)?;
-        let length = (pages * capos_abi::PAGE_SIZE) as u64;
         Ok(DmaMemory { frames, address: NEXT.fetch_add(length, Ordering::Relaxed) })
     }
 

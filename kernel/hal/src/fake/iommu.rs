@@ -155,6 +155,16 @@ pub fn set_attached(function: u32, attached: bool) {
     });
 }
 
+/// Has a function find at `iova` a page of which its domain knows nothing.
+pub fn show(function: u32, iova: u64) {
+    with(|unit| unit.pages.push((function, iova, 0, 0, true)));
+}
+
+/// Has a function find nothing at `iova` any more, whatever its domain has there.
+pub fn hide(function: u32, iova: u64) {
+    with(|unit| unit.pages.retain(|page| (page.0, page.1) != (function, iova)));
+}
+
 /// Hands over what it kept devices from and nobody has read, the oldest first.
 pub fn take_faults(work: &mut dyn FnMut(DmaFault)) {
     let faults = with(|unit| core::mem::take(&mut unit.faults));

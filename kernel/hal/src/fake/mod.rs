@@ -54,6 +54,7 @@ impl Session {
         pci::reset();
         iommu::reset();
         device::reset();
+        dma::reset();
         entropy::fail(None);
         console::reset();
         mem::reset();

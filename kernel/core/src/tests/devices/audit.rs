@@ -1,8 +1,9 @@
 //! That the audit sees what is given out beside the books, and mapped beside the ledger.
 
-use super::{AT, BASE, Driver, MESSAGES, World, claim, plug};
+use super::{AT, BASE, Driver, MESSAGES, World, claim, describe, plug};
 use crate::device::{audit, registry};
 use capos_ledger::Item;
+use capos_schema::device;
 use kernel_hal::Protection;
 use kernel_hal::device::Registers;
 use kernel_hal::fake::iommu;
@@ -106,13 +107,13 @@ fn memory_that_is_the_devices_and_the_kernels_alone() {
     // What the device proves itself by.
     driver.release(driver.device);
     iommu::install();
-    plug();
+    let edu = plug();
     let driver = Driver { device: claim(&driver.user, "edu").expect("free"), ..driver };
     driver.pool();
     let function = registry::find(AT).expect("memory");
     let generation = function.lock().record.generation();
     let account = driver.user.process().account.clone();
-    function.proof(generation, &account).expect("there is something to be proven");
+    let (token, _) = function.proof(generation, &account).expect("there is something to be proven");
     assert_eq!(wrong(), "");
     let closed: std::vec::Vec<_> = {
         let state = function.lock();
@@ -120,9 +121,21 @@ fn memory_that_is_the_devices_and_the_kernels_alone() {
         dma.closed().map(|(memory, _)| memory.frames().clone()).collect()
     };
     assert_eq!(closed.len(), 2, "and its decoy");
-    for memory in closed {
-        assert_eq!(with_page(&driver, &memory, 0, false, None), "mappings");
+    for memory in &closed {
+        assert_eq!(with_page(&driver, memory, 0, false, None), "mappings");
     }
+    // It is kept for a device that goes on after its reset, and is as closed as before.
+    let queue = driver.queue();
+    describe(&driver, queue, [0x4_0000, token, 64, 3]);
+    driver.publish(queue).expect("a good one");
+    driver.reset().expect("claimed");
+    assert!(function.is_kept() && wrong().is_empty());
+    for memory in &closed {
+        assert_eq!(with_page(&driver, memory, 0, false, None), "mappings");
+    }
+    edu.finish();
+    driver.call(device::START).expect("it is quiet");
+    assert!(!function.is_kept() && wrong().is_empty());
 }
 
 #[test]

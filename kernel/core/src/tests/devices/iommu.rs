@@ -14,18 +14,12 @@ use capos_abi::ExceptionCode;
 use capos_ledger::Event;
 use capos_mem::Resource;
 use capos_schema::Empty;
-use capos_schema::device::{self, ProveResults};
+use capos_schema::device;
 use capos_schema::device_manager::{self, DeviceState, DmaBackend};
 use capos_schema::dma_pool::{self, ProofResults};
-use kernel_hal::fake::iommu;
+use kernel_hal::fake::{self, iommu};
 
 impl Driver {
-    fn prove(&self) -> bool {
-        let results: Result<ProveResults, _> =
-            self.user.call(self.device, device::INTERFACE_ID, device::PROVE, &Empty);
-        results.expect("claimed").proven
-    }
-
     fn proof(&self, pool: capos_abi::CapId) -> Result<u64, capos_abi::Cqe> {
         let results: Result<ProofResults, _> =
             self.user.call(pool, dma_pool::INTERFACE_ID, dma_pool::PROOF, &Empty);
@@ -47,7 +41,7 @@ pub(in crate::tests) fn seen(world: &World, trusted: bool) -> (std::sync::Arc<su
     let pool = driver.pool();
     driver.proof(pool).expect("there is something to be proven");
     write_by_device();
-    assert!(driver.prove());
+    assert!(driver.is_proven());
     driver.reset().expect("claimed");
     (edu, driver)
 }
@@ -76,7 +70,7 @@ fn nobody_relies_on_an_iommu_before_it_was_seen_to_translate() {
     let queue = driver.queue();
     let proof = driver.proof(pool).expect("there is something to be proven");
     assert_eq!(driver.proof(pool).expect("the same"), proof);
-    assert!(!driver.prove() && wrong().is_empty());
+    assert!(!driver.is_proven() && wrong().is_empty());
     // A buffer is where it lies, whether the IOMMU is asked or not.
     describe(&driver, queue, [token, 0x4_0000, 64, 1]);
     driver.publish(queue).expect("a good one");
@@ -89,15 +83,15 @@ fn nobody_relies_on_an_iommu_before_it_was_seen_to_translate() {
     let target = edu.written(0x88).expect("told");
     let sealed = iommu::reaches(AT, target).expect("the IOMMU has it there");
     assert!(sealed.0 != found.0 && target != source);
-    assert!(!driver.prove(), "nothing was written");
+    assert!(!driver.is_proven(), "nothing was written");
     write_by_device();
-    assert!(driver.prove());
+    assert!(driver.is_proven());
     // It counts from the next generation on.
     assert_eq!(entry(&driver.user).backend, DmaBackend::Unproven);
     edu.finish();
     driver.reset().expect("claimed");
     assert_eq!(entry(&driver.user).backend, DmaBackend::Direct);
-    assert!(driver.prove());
+    assert!(driver.is_proven());
     let pool = driver.pool();
     assert_eq!(exception(driver.proof(pool)), ExceptionCode::Unsupported);
 }
@@ -130,6 +124,40 @@ fn behind_an_iommu_the_device_finds_buffers_by_their_tokens_and_nothing_else() {
     assert!(iommu::reaches(AT, second).is_none());
 }
 
+/// One that drops bits of what it is told would reach what is somebody else's.
+#[test]
+fn no_token_and_no_memory_is_beyond_what_a_device_takes_of_an_address() {
+    for is_direct in [false, true] {
+        let world = World::new();
+        let driver = if is_direct {
+            proven(&world).1
+        } else {
+            plug();
+            Driver::new(&world)
+        };
+        let pool = || {
+            let params = device::PoolParams { address_bits: 64, buffer_bits: 21 };
+            let pool = driver.user.call_for_cap(driver.device, device::INTERFACE_ID, device::POOL, &params);
+            pool.expect("a pool")
+        };
+        let allocate = |pool| {
+            let params = dma_pool::AllocateParams { pages: 1 };
+            driver.user.call_for_cap(pool, dma_pool::INTERFACE_ID, dma_pool::ALLOCATE, &params)
+        };
+        // The device for teaching takes 28: there are an eighth of 128 buffers of 2 MiB.
+        let whole = pool();
+        for _ in 0..16 {
+            let buffer = allocate(whole).expect("there is room");
+            assert!(driver.token(buffer).expect("live") < 1 << 28);
+        }
+        assert_eq!(exception(allocate(whole)), ExceptionCode::BudgetExhausted);
+        driver.reset().expect("claimed");
+        let whole = pool();
+        fake::dma::fill(28);
+        assert_eq!(exception(allocate(whole)), ExceptionCode::OutOfMemory);
+    }
+}
+
 #[test]
 fn a_device_that_says_that_it_goes_past_the_iommu_is_believed() {
     let world = World::new();
@@ -137,7 +165,7 @@ fn a_device_that_says_that_it_goes_past_the_iommu_is_believed() {
     let (driver, pool, _) = legacy_driver(&world);
     assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
     assert_eq!(exception(driver.proof(pool)), ExceptionCode::Unsupported);
-    assert!(!driver.prove());
+    assert!(!driver.is_proven());
 }
 
 #[test]
@@ -342,6 +370,25 @@ fn the_audit_sees_an_attachment_that_the_ledger_has_not() {
     iommu::set_attached(AT, false);
     assert_eq!(wrong(), "domain");
     iommu::set_attached(AT, true);
+    driver.reset().expect("claimed");
+    assert_eq!(wrong(), "");
+}
+
+#[test]
+fn the_audit_sees_memory_that_the_ledger_has_not() {
+    let world = World::new();
+    let (_, driver) = proven(&world);
+    let pool = driver.pool();
+    let (_, token) = driver.buffer(pool, 2);
+    let elsewhere = token + (1 << 16);
+    assert_eq!(wrong(), "");
+    // A page too many, another one instead, one too few.
+    iommu::show(AT, elsewhere);
+    assert_eq!(wrong(), "iommu");
+    iommu::hide(AT, token);
+    assert_eq!(wrong(), "iommu");
+    iommu::hide(AT, elsewhere);
+    assert_eq!(wrong(), "iommu");
     driver.reset().expect("claimed");
     assert_eq!(wrong(), "");
 }

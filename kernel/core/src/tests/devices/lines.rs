@@ -192,6 +192,16 @@ fn who_is_reset_or_gone_leaves_the_line_to_the_others() {
 }
 
 #[test]
+fn who_gives_its_line_up_does_not_signal_by_it_any_more() {
+    let Shared { first, second, .. } = &Shared::new();
+    let line = second.line.raw();
+    let sqe = capos_abi::Sqe { op: capos_abi::Op::Release as u8, cap: line, ..capos_abi::Sqe::default() };
+    assert_eq!(second.waiter.user.one(sqe).result, 0);
+    assert!(second.is_silent() && !first.is_silent());
+    assert_eq!(audit::look_at(&registry::find(SECOND).expect("claimed")).wrong, "");
+}
+
+#[test]
 fn a_line_that_storms_for_nobody_is_heard_once_in_a_while() {
     let Shared { first, .. } = &Shared::new();
     let cursor = history::end();

@@ -21,7 +21,7 @@ use crate::cap::device_manager::DeviceManager;
 use crate::device::registry;
 use capos_abi::CapId;
 use capos_pci::model::Device as Plugged;
-use capos_schema::device::{self, PoolParams, QueueParams, ResetResults, WindowParams};
+use capos_schema::device::{self, PoolParams, ProveResults, QueueParams, ResetResults, WindowParams};
 use capos_schema::device_manager::{self, ClaimParams, ListParams, ListResults};
 use capos_schema::device_mmio::{self, ReadParams, ReadResults, WriteParams};
 use capos_schema::device_queue::{self, PublishResults};
@@ -223,6 +223,13 @@ impl Driver {
         let results: Result<ResetResults, _> =
             self.user.call(self.device, device::INTERFACE_ID, device::RESET, &Empty);
         results.map(|it| it.generation)
+    }
+
+    /// Asks whether the IOMMU was seen to translate for the device.
+    pub fn is_proven(&self) -> bool {
+        let results: Result<ProveResults, _> =
+            self.user.call(self.device, device::INTERFACE_ID, device::PROVE, &Empty);
+        results.expect("claimed").proven
     }
 
     pub fn window(&self) -> CapId {

@@ -1,12 +1,11 @@
 //! A virtio device of the new kind, behind an IOMMU.
 
 use super::dma::submit;
-use super::{AT, BASE, Driver, World, claim, entry, exception};
+use super::{AT, BASE, Driver, World, claim, entry, exception, plug_legacy};
 use crate::device::{audit, registry};
 use capos_abi::{CapId, Cqe, ExceptionCode, PAGE_SIZE};
 use capos_pci::model::Device as Plugged;
-use capos_schema::Empty;
-use capos_schema::device::{self, PoolParams, ProveResults, QueueParams};
+use capos_schema::device::{self, PoolParams, QueueParams};
 use capos_schema::device_manager::DmaBackend;
 use kernel_hal::Width;
 use kernel_hal::fake::device::{Model, put};
@@ -47,8 +46,13 @@ fn block(kind: u8, page: u8) -> [u8; 18] {
 }
 
 fn plug() {
+    plug_id(4);
+}
+
+/// The same, as if it were of another kind (virtio 1.2, 5).
+fn plug_id(id: u16) {
     registry::forget_all();
-    let device = Plugged::new(0x1af4, 0x1044, 0x00_ff00)
+    let device = Plugged::new(0x1af4, 0x1040 + id, 0x00_ff00)
         .bar(4, BASE, 0x4000, 0)
         .capability(9, &block(1, 0))
         .capability(9, &block(2, 3))
@@ -75,12 +79,6 @@ impl Driver {
         let pool = pool.expect("a pool");
         let params = QueueParams { index: 0, entries: 8 };
         (pool, self.user.call_for_cap(self.device, device::INTERFACE_ID, device::QUEUE, &params))
-    }
-
-    fn is_proven(&self) -> bool {
-        let results: Result<ProveResults, _> =
-            self.user.call(self.device, device::INTERFACE_ID, device::PROVE, &Empty);
-        results.expect("claimed").proven
     }
 }
 
@@ -126,6 +124,28 @@ fn a_ring_that_an_iommu_translates_is_only_for_who_accepted_that_and_is_the_proo
     assert_eq!(exception(driver.queue_with(1).1), ExceptionCode::Denied);
     assert_eq!((entry(&driver.user).backend, wrong()), (DmaBackend::Direct, ""));
     driver.queue_with(3).1.expect("both agree");
+}
+
+/// Their requests carry addresses that no policy reads, some of them past any IOMMU: a balloon, a graphics adapter, memory, a file system.
+#[test]
+fn a_device_whose_requests_name_memory_is_nobodys_however_it_is_made() {
+    let world = World::new();
+    let user = world.start("driver");
+    plug();
+    claim(&user, "virtio").expect("an entropy source");
+    for id in [5, 16, 24, 26] {
+        plug_id(id);
+        assert_eq!(exception(claim(&user, "virtio")), ExceptionCode::Unsupported, "{id}");
+    }
+    // A transitional balloon, which says by its subsystem what it is (virtio 1.2, 4.1.2.1).
+    plug_legacy();
+    claim(&user, "virtio").expect("an entropy source");
+    // Or somebody else's device of the same number.
+    for (offset, low) in [(0x2e, 5), (0, 0xf5)] {
+        plug_legacy();
+        pci::with(AT, |device| device.put(offset, &[low])).expect("plugged in");
+        assert_eq!(exception(claim(&user, "virtio")), ExceptionCode::Unsupported);
+    }
 }
 
 #[test]

@@ -353,9 +353,12 @@ fn behind_an_iommu_the_first_completion_is_the_proof_and_then_the_queues_are_the
     driver.command(admin, 0, 0, identify).expect("a good one");
     // It finds everything by the IOMMU, and elsewhere than it is told.
     assert!(iommu::reaches(AT, real(0, 0)[3]).is_some() && iommu::reaches(AT, nvme.address(ASQ)).is_some());
+    assert_eq!(driver.publish(admin).expect("nothing new").completed, 0);
+    assert!(!driver.is_proven(), "it has done nothing yet");
     answer();
     complete(0, 0, 0);
     assert_eq!(driver.publish(admin).expect("nothing new").completed, 1);
+    assert!(driver.is_proven());
     assert_eq!((driver.reset().is_ok(), entry(&driver.user).backend), (true, DmaBackend::Direct));
     let window = driver.window();
     let pool = driver.pool();
@@ -385,6 +388,31 @@ fn behind_an_iommu_the_first_completion_is_the_proof_and_then_the_queues_are_the
     assert_eq!(exception(driver.write(window, ASQ, 4, first.token)), ExceptionCode::InvalidArgument);
     assert_eq!(nvme.said(ASQ), token, "nothing else was told");
     assert_eq!(wrong(), "");
+}
+
+#[test]
+fn a_queue_that_its_controller_cannot_have_leaves_the_device_nothing() {
+    let world = World::new();
+    iommu::install();
+    plug();
+    let (driver, _, _, admin) = driver(&world);
+    driver.command(admin, 0, 0, [IDENTIFY | 1 << 32, 0, 0, 0, 0, 0, 0, 0]).expect("a good one");
+    answer();
+    complete(0, 0, 0);
+    driver.publish(admin).expect("nothing new");
+    for (proven, backend) in [(false, DmaBackend::Unproven), (true, DmaBackend::Direct)] {
+        if proven {
+            driver.reset().expect("claimed");
+            driver.pool();
+        }
+        assert_eq!(entry(&driver.user).backend, backend);
+        let shown = || registry::find(AT).expect("memory").lock().dma.as_ref().expect("a pool").usage();
+        let before = shown();
+        assert_eq!(exception(driver.nvme_queue(16)), ExceptionCode::NotFound, "one more than there are");
+        assert_eq!((wrong(), shown()), ("", before));
+        driver.nvme_queue(15).expect("the last");
+        assert_eq!(wrong(), "");
+    }
 }
 
 #[test]
