@@ -15,6 +15,9 @@ use rt::schema::interface_name;
 /// Rows of one table at most.
 const MOST: usize = 500;
 
+/// In the number of an interrupt: it is no line but a message of a function, whose number and the message's follow.
+const MESSAGE: u64 = 1 << 31;
+
 /// Every process and what it holds.
 pub async fn all(session: &Session) -> Result<String, Trouble> {
     let (graph, whole) = read(session).await?;
@@ -165,12 +168,16 @@ fn what(graph: &Graph, cap: &Capability) -> String {
             let (first, count) = (detail & 0xffff, detail >> 16);
             format!("ports {first:#x} to {:#x}", (first + count).saturating_sub(1))
         }
-        Kind::Line => format!("line {object}"),
-        Kind::Device => {
-            format!("device {:02x}:{:02x}.{}", object >> 8 & 0xff, object >> 3 & 0x1f, object & 7)
-        }
+        Kind::Line if object & MESSAGE == 0 => format!("line {object}"),
+        Kind::Line => format!("message {} of {}", object & 0x7ff, function(object >> 11)),
+        Kind::Device => format!("device {}", function(object)),
         Kind::Other(kind) => format!("of kind {kind}"),
     }
+}
+
+/// The address of a PCI function.
+fn function(number: u64) -> String {
+    format!("{:02x}:{:02x}.{}", number >> 8 & 0xff, number >> 3 & 0x1f, number & 7)
 }
 
 /// Whose capability it was made from.
@@ -302,6 +309,15 @@ mod tests {
         assert!(text(6).ends_with("Nobody else has anything from it.\n"));
         // Init gave both what they have of it.
         assert_eq!(lines(&text(1)).len(), 2 + 3 + 2 + 3);
+    }
+
+    #[test]
+    fn interrupts_are_lines_and_messages_of_functions() {
+        for (number, expected) in [(11, "line 11"), (1 << 31 | 0x0118 << 11 | 2, "message 2 of 01:03.0")] {
+            let caps = [cap((1, 0), "Interrupt", (Kind::Line, number, 0), Origin::Root)];
+            let text = overview(&Graph::new([process(1, "init")].to_vec(), caps));
+            assert_eq!(lines(&text)[1], ["init (1)", "1", "Interrupt", expected, "-"]);
+        }
     }
 
     #[test]
