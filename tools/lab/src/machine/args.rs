@@ -299,9 +299,9 @@ mod tests {
 
     #[test]
     fn further_devices_come_in_their_order() {
-        let devices = ["pcie-root-port,id=port".to_owned(), "edu,bus=port".to_owned()].to_vec();
+        let devices = ["pcie-root-port,id=root1".to_owned(), "edu,bus=root1".to_owned()].to_vec();
         let line = line(&Machine { devices, ..Machine::default() }, &pvh());
-        assert!(line.ends_with("-device pcie-root-port,id=port -device edu,bus=port"), "{line}");
+        assert!(line.ends_with("-device pcie-root-port,id=root1 -device edu,bus=root1"), "{line}");
     }
 
     #[test]
