@@ -28,7 +28,8 @@ interface Device $Capos.kernelHosted {
 
   pool @4 (addressBits :UInt8, bufferBits :UInt8) -> (pool :DmaPool);
   # The memory that it may reach, which there is one of: `exists` afterwards. It can address `addressBits` bits, and no buffer is larger than
-  # 1 << `bufferBits` bytes. `unsupported` without an IOMMU if the policy does not say how its descriptors are translated.
+  # 1 << `bufferBits` bytes. `unsupported` if the policy does not say how its descriptors are translated, unless its
+  # backend is `direct`.
 
   queue @5 (index :UInt16, entries :UInt16) -> (queue :DeviceQueue);
   # Makes queue `index` of so many entries and tells the device where it is. Its memory is paid as `pool`'s, which has to be there. `wrongState`
@@ -36,14 +37,15 @@ interface Device $Capos.kernelHosted {
 
   start @6 () -> ();
   # It may reach memory from now on. `wrongState` while it is not through its reset: ask again. `unsupported` for one of which nothing is
-  # known, unless it is behind an IOMMU that was seen to translate for it; `denied` where an IOMMU is demanded, and none holds this function any more.
+  # known, unless its backend is `direct`; `denied` where an IOMMU is demanded, and none holds this function any more.
 
   ports @10 (bar :UInt8) -> (ports :IoPort);
   # What base address register `bar` shows, if that is I/O ports.
 
   prove @8 () -> (proven :Bool);
   # Whether the kernel has seen the device do something that it can do only through the IOMMU: complete a descriptor, or write to the pool's `proof`.
-  # If so, its backend is `direct` from the next reset on.
+  # If so, its backend is no longer `unproven` from the next reset on: `direct` where the kernel's command line says `interrupts=trusted`, else
+  # `bounce`, and the IOMMU shows it nothing else.
 
   distrust @9 () -> ();
   # The device does not do anything while its backend is `unproven`: perhaps its addresses do not go through the IOMMU. From the next reset on the

@@ -124,7 +124,8 @@ impl DeviceClient {
     }
 
     /// The memory that it may reach, which there is one of: `exists` afterwards. It can address `addressBits` bits, and no buffer is larger than
-    /// 1 << `bufferBits` bytes. `unsupported` without an IOMMU if the policy does not say how its descriptors are translated.
+    /// 1 << `bufferBits` bytes. `unsupported` if the policy does not say how its descriptors are translated, unless its
+    /// backend is `direct`.
     pub async fn pool(&self, address_bits: u8, buffer_bits: u8) -> Result<DmaPoolClient, CallError> {
         let params = schema::PoolParams { address_bits, buffer_bits };
         let reply = call(&self.cap, POOL, &params, &[]).await?;
@@ -154,7 +155,7 @@ impl DeviceClient {
     }
 
     /// It may reach memory from now on. `wrongState` while it is not through its reset: ask again. `unsupported` for one of which nothing is
-    /// known, unless it is behind an IOMMU that was seen to translate for it; `denied` where an IOMMU is demanded, and none holds this function any more.
+    /// known, unless its backend is `direct`; `denied` where an IOMMU is demanded, and none holds this function any more.
     pub async fn start(&self) -> Result<(), CallError> {
         let reply = call(&self.cap, START, &Empty, &[]).await?;
         Ok(empty_results(reply.bytes())?)
@@ -177,7 +178,8 @@ impl DeviceClient {
     }
 
     /// Whether the kernel has seen the device do something that it can do only through the IOMMU: complete a descriptor, or write to the pool's `proof`.
-    /// If so, its backend is `direct` from the next reset on.
+    /// If so, its backend is no longer `unproven` from the next reset on: `direct` where the kernel's command line says `interrupts=trusted`, else
+    /// `bounce`, and the IOMMU shows it nothing else.
     pub async fn prove(&self) -> Result<bool, CallError> {
         let reply = call(&self.cap, PROVE, &Empty, &[]).await?;
         Ok(prove_results(reply.bytes())?)
