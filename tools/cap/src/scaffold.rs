@@ -1,5 +1,6 @@
 //! `cap new`: a crate, a lab case that passes, and the lines to append to system.cue. The templates are files in
-//! `tools/cap/templates/`, so that they are read as what they are; every other place finds new crates by itself.
+//! `tools/cap/templates/`, so that they are read as what they are; every other place finds new crates by itself. That of a driver is a driver of
+//! the tree: whether interrupts arrive shows only where it runs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,15 +13,18 @@ use crate::house::House;
 const MANIFEST: &str = include_str!("../templates/Cargo.toml.in");
 const APP: &str = include_str!("../templates/app.rs.in");
 const SERVICE: &str = include_str!("../templates/service.rs.in");
-const DRIVER: &str = include_str!("../templates/driver.rs.in");
+const DRIVER: &str = include_str!("../../../userspace/drivers/sample/src/main.rs");
 const PROBE: &str = include_str!("../templates/probe.rs.in");
 const APP_CASE: &str = include_str!("../templates/app-case.toml.in");
 const SERVICE_CASE: &str = include_str!("../templates/service-case.toml.in");
-const DRIVER_CASE: &str = include_str!("../templates/driver-case.toml.in");
+const DRIVER_CASE: &str = include_str!("../../lab/cases/sample/sample-drives.toml");
 const PROBE_CASE: &str = include_str!("../templates/probe-case.toml.in");
 const SERVICE_CUE: &str = include_str!("../templates/service.cue.in");
 const DRIVER_CUE: &str = include_str!("../templates/driver.cue.in");
 const PROBE_CUE: &str = include_str!("../templates/probe.cue.in");
+
+/// The driver of the tree that new ones are like.
+const SAMPLE: &str = "sample";
 
 /// Writes the new files and says what is left to do.
 pub fn make(house: &House, kind: Kind, name: &str) -> Result<(), Failure> {
@@ -136,7 +140,9 @@ impl<'a> Plan<'a> {
             Kind::Probe => "probe.workspace = true\n",
             Kind::App => "",
         };
-        template.replace("@package@", &self.package()).replace("@name@", self.name).replace("@extra@", extra)
+        let named =
+            if self.kind == Kind::Driver { template.replace(SAMPLE, "@name@") } else { template.into() };
+        named.replace("@package@", &self.package()).replace("@name@", self.name).replace("@extra@", extra)
     }
 }
 
@@ -167,7 +173,7 @@ mod tests {
             let plan = Plan::new(kind, "new-thing");
             let files = plan.files().into_iter().map(|(_, text)| text);
             for text in files.chain(plan.cue()) {
-                assert!(!text.contains('@'), "{kind:?} has a hole:\n{text}");
+                assert!(!text.contains('@') && !text.contains(SAMPLE), "{kind:?} has a hole:\n{text}");
             }
         }
     }
@@ -249,6 +255,15 @@ mod tests {
                 format!("exports: {}: {}", given["export"]["export"].as_str().unwrap(), given["interface"]);
             assert!(plan.cue().unwrap().contains(&export), "{export}");
         }
+    }
+
+    /// So the case of the tree shows what that of a new driver would.
+    #[test]
+    fn the_sample_is_as_scaffolded() {
+        let plan = Plan::new(Kind::Driver, SAMPLE);
+        assert_eq!(plan.files()[0].1, include_str!("../../../userspace/drivers/sample/Cargo.toml"));
+        assert_eq!(plan.files()[2].0, Path::new("tools/lab/cases/sample/sample-drives.toml"));
+        assert!(SYSTEM.contains(&plan.cue().unwrap()));
     }
 
     /// The chapter says that `services` shows a driver that waits for its device: that is what the supervisor's questions bring.

@@ -1,4 +1,4 @@
-//! @name@: says in one sentence which device it drives, and for whom.
+//! sample: says in one sentence which device it drives, and for whom.
 //!
 //! For a start it drives QEMU's `edu` device: has it interrupt twice, and says so to who reads.
 #![cfg_attr(capos, no_std, no_main)]
