@@ -286,6 +286,21 @@ fn a_device_of_which_nothing_is_known_may_have_memory_behind_an_iommu() {
     assert!(iommu::reaches(AT, token).is_some());
 }
 
+#[test]
+fn it_has_none_where_nobody_answers_for_interrupts() {
+    let world = World::new();
+    let (_, driver) = seen(&world, false);
+    driver.release(driver.device);
+    let device = claim(&driver.user, "plain").expect("free");
+    assert_eq!(entry(&driver.user).backend, DmaBackend::Bounce);
+    let params = device::PoolParams { address_bits: 64, buffer_bits: 16 };
+    let pool = driver.user.call_for_cap(device, device::INTERFACE_ID, device::POOL, &params);
+    assert_eq!(exception(pool), ExceptionCode::Unsupported);
+    let start: Result<Empty, _> = driver.user.call(device, device::INTERFACE_ID, device::START, &Empty);
+    assert_eq!(exception(start), ExceptionCode::Unsupported);
+    assert!(!is_master());
+}
+
 /// Has a process demand an IOMMU.
 fn demand(world: &World) {
     let user = world.start("init");
