@@ -246,6 +246,53 @@ fn a_device_gives_back_what_it_has_and_once() {
 }
 
 #[test]
+fn what_a_device_gave_back_before_its_fault_is_counted_once() {
+    let mut it = bench(8, false);
+    let token = it.token();
+    for index in 0..3 {
+        it.describe(index, token, 16, 0, 0);
+        it.offer(index);
+    }
+    assert_eq!(it.publish().map(|published| published.count), Ok(3));
+    it.real.put(it.layout.used_entry(0), 4, 1);
+    it.used = 1;
+    for _ in 0..3 {
+        assert_eq!(it.give_back(7), Err(DeviceFault::NotInFlight(7)));
+        assert_eq!(it.queue.in_flight(), 2, "one of two was right");
+        it.used = 1;
+    }
+    it.queue.abandon(&mut it.memory.pool);
+    assert_eq!(it.queue.in_flight(), 0);
+    assert!(it.memory.pool.buffers().all(|it| it.pins == 0));
+}
+
+#[test]
+fn what_was_abandoned_publishes_nothing_any_more() {
+    let mut it = bench(8, false);
+    let token = it.token();
+    it.describe(0, token, 16, 0, 0);
+    it.offer(0);
+    it.queue.abandon(&mut it.memory.pool);
+    assert_eq!(it.publish().unwrap_err().reason, Reason::Stopped);
+}
+
+#[test]
+fn the_longest_chain_comes_back_whole() {
+    let mut it = bench(512, false);
+    let token = it.token();
+    for index in 0..LONGEST_CHAIN {
+        it.describe(index, token, 1, if index + 1 < LONGEST_CHAIN { NEXT } else { 0 }, index + 1);
+    }
+    it.offer(0);
+    assert_eq!(it.publish().map(|published| published.count), Ok(1));
+    assert_eq!(it.give_back(0), Ok(1));
+    assert!(it.memory.pool.buffers().all(|it| it.pins == 0));
+    it.describe(LONGEST_CHAIN - 1, token, 1, 0, 0);
+    it.offer(LONGEST_CHAIN - 1);
+    assert_eq!(it.publish().map(|published| published.count), Ok(1), "its last descriptor is free");
+}
+
+#[test]
 fn the_table_has_as_many_descriptors_as_the_layout() {
     let layout = Layout::new(8).unwrap();
     assert!(Queue::new(layout, false, vec![Descriptor::default(); 7].into()).is_none());

@@ -24,14 +24,36 @@ pub(crate) fn find(address: u32) -> Result<Ref<Function>, Refused> {
     }
     let pci = pci::find(address).ok_or(ExceptionCode::NotFound)?;
     let function = Ref::try_new(Function::new(pci)).map_err(|_| ExceptionCode::OutOfMemory)?;
-    let mut functions = FUNCTIONS.lock();
-    // Somebody else may have asked meanwhile.
-    if let Some(known) = functions.iter().find(|known| known.address() == address) {
-        return Ok(known.clone());
+    enter(function)
+}
+
+/// Knows the function from now on, unless it has gone since it was looked at: who takes back what goes may have looked here before.
+pub(crate) fn enter(function: Ref<Function>) -> Result<Ref<Function>, Refused> {
+    let entered = {
+        let mut functions = FUNCTIONS.lock();
+        // Somebody else may have asked meanwhile.
+        if let Some(known) = functions.iter().find(|known| known.address() == function.address()) {
+            return Ok(known.clone());
+        }
+        functions.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
+        functions.push(function.clone());
+        function
+    };
+    if pci::find(entered.address()).is_none_or(|now| now != entered.pci) {
+        forget(&entered);
+        entered.vanish();
+        return Err(ExceptionCode::NotFound);
     }
-    functions.try_reserve(1).map_err(|_| ExceptionCode::OutOfMemory)?;
-    functions.push(function.clone());
-    Ok(function)
+    Ok(entered)
+}
+
+/// It is not known any more.
+fn forget(function: &Ref<Function>) {
+    let mut functions = FUNCTIONS.lock();
+    let at = functions.iter().position(|known| Ref::ptr_eq(known, function));
+    let gone = at.map(|at| functions.swap_remove(at));
+    drop(functions);
+    drop(gone);
 }
 
 /// The first at or after `cursor` that was ever asked for.

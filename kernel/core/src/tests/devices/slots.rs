@@ -3,15 +3,17 @@
 use super::{Driver, World, claim_at, describe, exception};
 use crate::cap::Object;
 use crate::cap::device_manager::DeviceManager;
+use crate::device::function::Function;
 use crate::device::{audit, history, registry};
 use capos_abi::{CapId, ExceptionCode};
-use capos_ledger::Event;
+use capos_ledger::{Event, Phase};
 use capos_pci::model::Device as Plugged;
 use capos_schema::device::{self, ConfigParams, ConfigResults, InterruptParams};
 use capos_schema::device_manager::{self, AttendParams, AttendResults, DeviceState, ListParams, ListResults};
 use kernel_hal::Width;
 use kernel_hal::fake::device::{Model, put};
 use kernel_hal::fake::{self, pci};
+use kernel_hal::sync::Ref;
 use std::boxed::Box;
 use std::sync::Arc;
 
@@ -238,4 +240,18 @@ fn what_is_pulled_out_is_taken_back_all_the_same() {
     assert!(manager.look());
     assert_eq!(manager.find(), None);
     assert_eq!(exception(driver.call(device::START)), ExceptionCode::Disconnected);
+}
+
+#[test]
+fn who_was_looked_at_before_it_went_is_not_known_afterwards() {
+    const THERE: u32 = 0x28;
+    let _world = World::new();
+    registry::forget_all();
+    pci::plug(THERE, device());
+    let before = kernel_hal::pci::find(THERE).unwrap();
+    pci::unplug(THERE);
+    let late = Ref::try_new(Function::new(before)).unwrap();
+    assert_eq!(registry::enter(late.clone()).err(), Some(ExceptionCode::NotFound));
+    assert!(registry::known(THERE).is_none());
+    assert_eq!(late.lock().record.phase(), Phase::Gone, "whoever found it meanwhile cannot claim it");
 }
