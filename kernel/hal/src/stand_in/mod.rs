@@ -2,6 +2,9 @@
 //! host's, and behind the window to registers is a unit that writes down what it is told.
 
 mod controller;
+#[path = "../x86/dma.rs"]
+#[expect(dead_code, reason = "no device is told of it here")]
+mod dma;
 mod iommu;
 #[path = "../x86/irq.rs"]
 #[expect(dead_code, reason = "no interrupt fires here")]
@@ -11,6 +14,7 @@ mod message;
 mod routes;
 mod unit;
 mod vm;
+mod words;
 
 /// The I/O interrupt controllers.
 #[path = "../x86/apic"]
@@ -133,11 +137,21 @@ pub mod paging {
 /// Memory: physical addresses are the host's.
 pub mod mem {
     use super::paging::PAGE;
+    use crate::account::Account;
+    use crate::sync::Ref;
+    use crate::types::MemError;
 
     /// What a device is given, or an address space shows: pages in pieces, and whether they are registers.
     pub struct Frames(pub alloc::vec::Vec<u64>, pub bool);
 
     impl Frames {
+        /// Pages side by side, for nothing.
+        pub fn for_device(pages: usize, _bits: u32, _payer: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
+            let first = phys::kernel_run(pages).ok_or(MemError::OutOfMemory)?;
+            let all = (0..pages as u64).map(|page| first + page * PAGE).collect();
+            Ref::try_new(Frames(all, false)).map_err(|_| MemError::OutOfMemory)
+        }
+
         /// Whether they are registers.
         pub fn is_device(&self) -> bool {
             self.1
