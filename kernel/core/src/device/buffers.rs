@@ -137,9 +137,12 @@ impl Dma {
         named.filter(|it| self.memory.get(usize::from(it.slot)).is_some_and(Option::is_some)).count()
     }
 
-    /// Whether each buffer is where the device is to find it.
+    /// Whether each buffer, each ring and the memory for the proof are where the device is to find them.
     pub fn shows_all(&self) -> bool {
-        self.memory.iter().flatten().all(|held| self.translation.shows(held.token, &held.memory))
+        let translation = &self.translation;
+        self.memory.iter().flatten().all(|held| translation.shows(held.token, &held.memory))
+            && self.queues.iter().flatten().all(|queue| queue.is_shown(translation))
+            && self.proof.iter().all(|proof| proof.is_shown(translation))
     }
 
     /// Pages that the device finds by an IOMMU, as the ledger has it.

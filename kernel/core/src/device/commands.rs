@@ -24,8 +24,6 @@ pub(crate) struct Commands {
     layout: Layout,
     /// What the device has: commands and lists; completions and answers.
     placed: Placed,
-    /// Where the device was told that this is.
-    base: u64,
     bell: Bell,
     /// What its driver has, and how that becomes the real one; nothing when it has the real one.
     copied: Option<Copied>,
@@ -54,11 +52,11 @@ impl Commands {
     pub fn new(index: u16, entries: u16, way: Way, account: &Ref<Account>) -> Result<Commands, Refused> {
         let layout = Layout::new(entries).ok_or(ExceptionCode::InvalidArgument)?;
         let placed = Placed::new(layout.bytes() as usize / PAGE_SIZE, way, account)?;
-        let base = placed.address();
-        let copied = (!way.direct).then(|| Copied::new(index, layout, base, account)).transpose()?;
+        let copied =
+            (!way.direct).then(|| Copied::new(index, layout, placed.address(), account)).transpose()?;
         // There is none before the device was told of the queue.
         let bell = Bell { register: Register { bar: u8::MAX, offset: 0, width: 1 }, value: 0 };
-        Ok(Commands { layout, placed, base, bell, copied })
+        Ok(Commands { layout, placed, bell, copied })
     }
 
     /// Tells the device where it is, or has it ready for the command that creates it.
@@ -75,11 +73,11 @@ impl Commands {
         let ring = class::Ring { size: self.layout.size(), base, completions, translated };
         match class.attach(&mut Reach(windows), index, ring) {
             Ok(bell) => {
-                (self.base, self.bell) = (base, bell);
+                self.bell = bell;
                 Ok(())
             }
             Err(error) => {
-                self.placed.hide(base, pool, translation);
+                self.placed.hide(pool, translation);
                 Err(refused(error))
             }
         }
@@ -113,11 +111,6 @@ impl Commands {
         self.placed.pages() + self.copied.as_ref().map_or(0, |copied| copied.shadow.pages())
     }
 
-    /// Of these, what the device finds by an IOMMU, where there is one.
-    pub fn shown_pages(&self) -> usize {
-        self.placed.real.pages()
-    }
-
     /// What its driver is told.
     pub fn shape(&self) -> Shape {
         let ((_, submission), (.., completion)) = (self.submission(), self.completion());
@@ -127,7 +120,7 @@ impl Commands {
             submission: submission * PAGE_SIZE,
             completion: completion * PAGE_SIZE,
             bell: is_direct.then_some(self.bell),
-            token: if is_direct { self.base } else { 0 },
+            token: if is_direct { self.placed.address() } else { 0 },
         }
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Placed {
     /// Where the device is told that the real one is, if it is to be seen whether it finds it by the IOMMU.
     decoy: Option<Memory>,
     direct: bool,
+    /// What it is for the device. If it is the driver's it has a token, which is known when it is shown.
+    address: u64,
 }
 
 impl Placed {
@@ -32,27 +34,28 @@ impl Placed {
     pub fn new(pages: usize, way: Way, account: &Ref<Account>) -> Result<Placed, Refused> {
         let real = Memory::new(pages, way.bits, account)?;
         let decoy = way.unproven.then(|| Memory::new(pages, way.bits, account)).transpose()?;
-        Ok(Placed { real, decoy, direct: way.direct })
+        let address = decoy.as_ref().unwrap_or(&real).physical();
+        Ok(Placed { real, decoy, direct: way.direct, address })
     }
 
-    /// What it is for the device, unless it is the driver's: then it has a token, which is known when it is shown.
+    /// What it is for the device.
     pub fn address(&self) -> u64 {
-        self.decoy.as_ref().unwrap_or(&self.real).physical()
+        self.address
     }
 
     /// Shows it to the device; the address that the device is to be told.
-    pub fn show(&self, pool: &mut Pool, translation: &mut Translation) -> Result<u64, Refused> {
+    pub fn show(&mut self, pool: &mut Pool, translation: &mut Translation) -> Result<u64, Refused> {
         // A driver that gets along without an IOMMU does so with one: there it is a buffer.
         if !pool.takes(self.real.pages() as u64) {
             return Err(ExceptionCode::InvalidArgument);
         }
         if let Some(decoy) = &self.decoy {
             translation.show_instead(decoy, &self.real)?;
-            return Ok(self.address());
+            return Ok(self.address);
         }
         if !self.direct {
             translation.show(0, &self.real)?;
-            return Ok(self.address());
+            return Ok(self.address);
         }
         // It has a token as buffers have: a driver that names it there spoils nothing but its own.
         let token = pool.insert(self.real.pages() as u64, self.real.physical());
@@ -60,18 +63,24 @@ impl Placed {
         translation.show(token, &self.real).inspect_err(|_| {
             let _ = pool.remove(token);
         })?;
+        self.address = token;
         Ok(token)
     }
 
+    /// Whether the device finds it, by the IOMMU's own tables.
+    pub fn is_shown(&self, translation: &Translation) -> bool {
+        translation.shows_at(self.address, &self.real)
+    }
+
     /// The device was not told of it after all.
-    pub fn hide(&self, base: u64, pool: &mut Pool, translation: &mut Translation) {
+    pub fn hide(&self, pool: &mut Pool, translation: &mut Translation) {
         match &self.decoy {
             Some(decoy) => translation.hide_instead(decoy),
             // If the IOMMU does not say so it keeps the frames for ever.
-            None => drop(translation.hide(base, &self.real)),
+            None => drop(translation.hide(self.address, &self.real)),
         }
         if self.direct {
-            let _ = pool.remove(base);
+            let _ = pool.remove(self.address);
         }
     }
 

@@ -7,6 +7,7 @@ use super::Refused;
 use super::buffers::Dma;
 use super::function::{Function, State};
 use super::memory::Memory;
+use super::translation::Translation;
 use capos_abi::{ExceptionCode, PAGE_SIZE};
 use capos_ledger::{Backend, Event, Item, Trust};
 use kernel_hal::account::Account;
@@ -26,6 +27,11 @@ impl Proof {
     /// Nobody gets any of it.
     pub fn closed(&self) -> impl Iterator<Item = (&Memory, usize)> {
         [&self.memory, &self.decoy].into_iter().map(|memory| (memory, memory.pages()))
+    }
+
+    /// Whether the device finds it, by the IOMMU's own tables.
+    pub fn is_shown(&self, translation: &Translation) -> bool {
+        translation.shows_at(self.decoy.physical(), &self.memory)
     }
 
     fn was_touched(&self) -> bool {

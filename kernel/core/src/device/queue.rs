@@ -4,7 +4,7 @@ use super::buffers::{Dma, Named};
 use super::commands::Commands;
 use super::function::{Function, State};
 use super::memory::Memory;
-use super::placed::Way;
+use super::placed::{Placed, Way};
 use super::ring::{Ring, Wish, has_events};
 use super::translation::Translation;
 use super::windows::{Reach, Window};
@@ -122,21 +122,26 @@ impl Queue {
 
     /// Of these, what the device finds by an IOMMU.
     pub fn shown_pages(&self) -> usize {
+        self.placed().map_or(0, |(placed, _)| placed.real.pages())
+    }
+
+    /// Whether the device finds them.
+    pub fn is_shown(&self, translation: &Translation) -> bool {
+        self.placed().is_none_or(|(placed, _)| placed.is_shown(translation))
+    }
+
+    /// What the device has of it, and the first page that its driver may read.
+    fn placed(&self) -> Option<(&Placed, usize)> {
         match self {
-            Queue::Ring(ring) => ring.shown_pages(),
-            Queue::Commands(commands) => commands.shown_pages(),
-            Queue::Engine(..) => 0,
+            Queue::Ring(ring) => Some(ring.placed()),
+            Queue::Commands(commands) => Some(commands.placed()),
+            Queue::Engine(..) => None,
         }
     }
 
     /// Memory of it that its driver does not get, but for pages from some page on, to be read.
     pub fn closed(&self) -> impl Iterator<Item = (&Memory, usize)> {
-        let placed = match self {
-            Queue::Ring(ring) => Some(ring.placed()),
-            Queue::Commands(commands) => Some(commands.placed()),
-            Queue::Engine(..) => None,
-        };
-        placed.into_iter().flat_map(|(placed, first)| placed.closed(first))
+        self.placed().into_iter().flat_map(|(placed, first)| placed.closed(first))
     }
 
     fn shape(&self) -> Shape {

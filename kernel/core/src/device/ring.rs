@@ -94,7 +94,7 @@ impl Ring {
                 Ok(())
             }
             Err(error) => {
-                self.placed.hide(base, pool, translation);
+                self.placed.hide(pool, translation);
                 Err(super::queue::refused(error))
             }
         }
@@ -121,11 +121,6 @@ impl Ring {
     pub fn pages(&self) -> usize {
         let shadow = self.copied.as_ref().map_or(0, |copied| copied.shadow.pages());
         self.placed.pages() + shadow
-    }
-
-    /// Of these, what the device finds by an IOMMU, where there is one.
-    pub fn shown_pages(&self) -> usize {
-        self.placed.real.pages()
     }
 
     /// What its driver is told.

@@ -127,8 +127,12 @@ impl Translation {
 
     /// Whether the IOMMU's own tables say that the device finds all of `memory`, whose token is `token`.
     pub fn shows(&self, token: u64, memory: &Memory) -> bool {
+        self.shows_at(if self.is_direct() { token } else { memory.physical() }, memory)
+    }
+
+    /// The same of `memory` that is at `at` for the device.
+    pub fn shows_at(&self, at: u64, memory: &Memory) -> bool {
         let Some(domain) = self.domain() else { return true };
-        let at = if self.is_direct() { token } else { memory.physical() };
         let is_at = |page: usize| domain.shows(at + (page * PAGE_SIZE) as u64, memory.frames(), page);
         (0..memory.pages()).all(is_at)
     }

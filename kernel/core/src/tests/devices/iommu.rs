@@ -407,3 +407,26 @@ fn the_audit_sees_memory_that_the_ledger_has_not() {
     driver.reset().expect("claimed");
     assert_eq!(wrong(), "");
 }
+
+/// Has the device find other memory at `address`: as much as before.
+pub(super) fn replace(address: u64) {
+    assert!(iommu::reaches(AT, address).is_some());
+    iommu::hide(AT, address);
+    iommu::show(AT, address);
+}
+
+#[test]
+fn the_audit_sees_other_memory_where_the_proof_is() {
+    let world = World::new();
+    iommu::install();
+    let edu = plug();
+    let driver = Driver::new(&world);
+    let pool = driver.pool();
+    let queue = driver.queue();
+    let token = driver.proof(pool).expect("there is something to be proven");
+    describe(&driver, queue, [0x4_0000, token, 64, 3]);
+    driver.publish(queue).expect("a good one");
+    assert_eq!(wrong(), "");
+    replace(edu.written(0x88).expect("told"));
+    assert_eq!(wrong(), "iommu");
+}

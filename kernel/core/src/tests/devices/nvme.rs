@@ -1,8 +1,9 @@
 //! An NVMe controller, as far as the kernel sees of it: queues of commands that it translates.
 
 use super::dma::submit;
+use super::iommu::replace;
 use super::{AT, BASE, Driver, World, claim, entry, exception};
-use crate::device::{audit, history, registry};
+use crate::device::{audit, demand, history, registry};
 use crate::task::end;
 use crate::task::process::Status;
 use capos_abi::{CapId, Cqe, ExceptionCode, PAGE_SIZE};
@@ -434,4 +435,29 @@ fn a_controller_that_goes_on_keeps_what_it_was_told_of() {
     assert!(registry::find(AT).expect("memory").settle().expect("it answers"));
     assert_eq!(account.used(capos_mem::Resource::DmaPages), 0);
     claim(&user, "nvme").expect("free");
+}
+
+#[test]
+fn the_audit_sees_other_memory_where_a_queue_is() {
+    for trusted in [false, true] {
+        let world = World::new();
+        iommu::install();
+        let nvme = plug();
+        demand::trust_interrupts(trusted);
+        let (driver, _, _, admin) = driver(&world);
+        driver.command(admin, 0, 0, [IDENTIFY | 1 << 32, 0, 0, 0, 0, 0, 0, 0]).expect("a good one");
+        assert_eq!(wrong(), "");
+        replace(nvme.address(ACQ));
+        assert_eq!((wrong(), entry(&driver.user).backend), ("iommu", DmaBackend::Unproven));
+        answer();
+        complete(0, 0, 0);
+        driver.publish(admin).expect("nothing new");
+        driver.reset().expect("claimed");
+        driver.pool();
+        driver.nvme_queue(0).expect("an admin queue");
+        assert_eq!(wrong(), "");
+        replace(nvme.address(ASQ));
+        let backend = if trusted { DmaBackend::Direct } else { DmaBackend::Bounce };
+        assert_eq!((wrong(), entry(&driver.user).backend), ("iommu", backend));
+    }
 }
