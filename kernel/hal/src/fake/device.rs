@@ -17,8 +17,9 @@ pub trait Model: Send {
 
 static MODELS: Mutex<Vec<(u64, Box<dyn Model>)>> = Mutex::new(Vec::new());
 
-/// Puts a model behind the registers at `base`.
+/// Puts a model behind the registers at `base`, instead of what was there.
 pub fn put(base: u64, model: Box<dyn Model>) {
+    remove(base);
     MODELS.lock().expect("no model panics").push((base, model));
 }
 

@@ -28,7 +28,7 @@ use capos_schema::device_queue::{self, PublishResults};
 use capos_schema::dma_pool::{self, AllocateParams};
 use capos_schema::{Empty, dma_buffer};
 use kernel_hal::Width;
-use kernel_hal::fake::device::{Model, put, remove};
+use kernel_hal::fake::device::{Model, put};
 use kernel_hal::fake::pci;
 use std::boxed::Box;
 use std::sync::Arc;
@@ -145,7 +145,6 @@ pub(super) fn table() -> Table {
 /// The same, anywhere.
 pub(super) fn table_at(base: u64) -> Table {
     let words = Arc::new(Mutex::new(core::array::from_fn(|word| u64::from(word % 4 == 3))));
-    remove(base);
     put(base, Box::new(Table(words.clone())));
     Table(words)
 }

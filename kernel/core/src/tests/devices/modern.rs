@@ -7,6 +7,7 @@ use capos_abi::{CapId, Cqe, ExceptionCode, PAGE_SIZE};
 use capos_pci::model::Device as Plugged;
 use capos_schema::device::{self, PoolParams, QueueParams};
 use capos_schema::device_manager::DmaBackend;
+use capos_schema::device_mmio::{self, MapParams, MapResults};
 use kernel_hal::Width;
 use kernel_hal::fake::device::{Model, put};
 use kernel_hal::fake::{iommu, pci};
@@ -170,6 +171,27 @@ fn a_device_whose_registers_the_kernel_does_not_reach_is_refused() {
         pci::plug(AT, device);
         assert_eq!(exception(claim(&user, "virtio")), refused);
     }
+}
+
+#[test]
+fn a_page_of_registers_that_are_only_to_be_read_is_mapped_only_so() {
+    let world = World::new();
+    plug();
+    let user = world.start("driver");
+    let device = claim(&user, "virtio").expect("free");
+    let driver = Driver { user, device };
+    let window = driver.window_of(4);
+    let map = |offset, writable| {
+        let params = MapParams { offset, size: 4096, writable };
+        let results: Result<MapResults, _> =
+            driver.user.call(window, device_mmio::INTERFACE_ID, device_mmio::MAP, &params);
+        results.map(|it| it.address)
+    };
+    // Why it interrupts; who reads that clears it.
+    assert_eq!(exception(map(4096, true)), ExceptionCode::Denied);
+    map(4096, false).expect("its own");
+    // What says where its ring is.
+    assert_eq!(exception(map(0, false)), ExceptionCode::Denied);
 }
 
 /// Behind an IOMMU the ring is a buffer of the pool. A driver finds out where there is none, too.

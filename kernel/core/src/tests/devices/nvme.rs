@@ -215,6 +215,11 @@ fn what_is_not_a_controller_that_is_known_is_not_claimed_as_one() {
     assert_eq!(exception(claim(&user, "nvme")), ExceptionCode::Unsupported, "no controller");
     plug();
     assert_eq!(exception(claim(&user, "edu")), ExceptionCode::Unsupported);
+    // The same registers, and another class: the programming interface is of some other kind.
+    registry::forget_all();
+    pci::plug(AT, Plugged::new(0x1b36, 0x0010, 0x01_0801).bar(0, BASE, 0x4000, 0));
+    assert_eq!(exception(claim(&user, "nvme")), ExceptionCode::Unsupported);
+    pci::plug(AT, Plugged::new(0x1b36, 0x0010, 0x01_0802).bar(0, BASE, 0x4000, 0));
     // Other registers, which say nothing of a command set.
     put(BASE, Box::new(super::Front(Arc::default())));
     assert_eq!(exception(claim(&user, "nvme")), ExceptionCode::Unsupported);
