@@ -53,10 +53,10 @@ pub(crate) fn look_at(function: &Function) -> Findings {
         .or_else(|| has_other_vectors(function, &state).then_some("routes"))
         .or_else(|| reaches_other_memory(&state).then_some("iommu"))
         .or_else(|| (stray || open).then_some("mappings"));
-    let has_domain = state.has_domain();
+    let in_place = state.dma.as_ref().and_then(|dma| dma.translation.is_in_place());
     drop(state);
     let wrong = wrong
-        .or_else(|| is_attached_otherwise(function, has_domain).then_some("domain"))
+        .or_else(|| is_attached_otherwise(function, in_place).then_some("domain"))
         .or_else(|| processes().any(|it| !it.space.has_right_tables()).then_some("tables"));
     Findings { address: function.address(), books, kept_pages, wrong: wrong.unwrap_or("") }
 }
@@ -81,12 +81,12 @@ impl State {
     }
 }
 
-/// Whether the IOMMU lets it reach memory against the ledger, or does not.
-fn is_attached_otherwise(function: &Function, has_domain: bool) -> bool {
+/// Whether the IOMMU has something else for it than its domain, `in_place` if it has one, or anything though it has none.
+fn is_attached_otherwise(function: &Function, in_place: Option<bool>) -> bool {
     let address = function.address();
-    match (has_domain, iommu::is_attached(address)) {
-        (true, attached) => !attached,
-        (false, attached) => attached && !another_has_its_domain(address),
+    match in_place {
+        Some(in_place) => !in_place,
+        None => iommu::is_attached(address) && !another_has_its_domain(address),
     }
 }
 

@@ -120,6 +120,11 @@ impl Translation {
         }
     }
 
+    /// Whether the IOMMU's own tables lead from the device to these; `None` without one.
+    pub fn is_in_place(&self) -> Option<bool> {
+        self.domain().map(Domain::is_in_place)
+    }
+
     /// Pages that the device finds, by the IOMMU's own tables; `None` without one.
     pub fn pages(&self) -> Option<u64> {
         self.domain().map(Domain::pages)

@@ -39,6 +39,8 @@ struct Unit {
     present: bool,
     answers: bool,
     attached: Vec<u32>,
+    /// Those that reach what others have.
+    misled: Vec<u32>,
     pages: Vec<Page>,
     faults: VecDeque<DmaFault>,
     count: u64,
@@ -50,6 +52,7 @@ static UNIT: Mutex<Unit> = Mutex::new(Unit {
     present: false,
     answers: true,
     attached: Vec::new(),
+    misled: Vec::new(),
     pages: Vec::new(),
     faults: VecDeque::new(),
     count: 0,
@@ -67,6 +70,7 @@ pub(super) fn reset() {
             present: false,
             answers: true,
             attached: Vec::new(),
+            misled: Vec::new(),
             pages: Vec::new(),
             faults: VecDeque::new(),
             count: 0,
@@ -153,6 +157,11 @@ pub fn set_attached(function: u32, attached: bool) {
             unit.attached.push(function);
         }
     });
+}
+
+/// Has a function reach what another domain has, instead of its own.
+pub fn mislead(function: u32) {
+    with(|unit| unit.misled.push(function));
 }
 
 /// Has a function find at `iova` a page of which its domain knows nothing.
@@ -252,6 +261,12 @@ impl Domain {
             with(|unit| unit.attached.retain(|other| *other != self.function));
         }
         Ok(())
+    }
+
+    /// Whether the unit's own tables say that the function reaches what is mapped here.
+    pub fn is_in_place(&self) -> bool {
+        let is_it = |other: &u32| *other == self.function;
+        with(|unit| self.attached && unit.attached.iter().any(is_it) && !unit.misled.iter().any(is_it))
     }
 
     /// How many pages are mapped.

@@ -212,3 +212,20 @@ fn of_functions_that_are_one_to_the_unit_one_is_attached() {
         other.attach().expect("it is free");
     }
 }
+
+#[test]
+fn a_domain_in_whose_place_another_one_is_says_so() {
+    for model in MODELS {
+        let (mut one, account) = start(model);
+        assert!(!one.is_in_place(), "{model:?}: nobody has attached it");
+        one.attach().expect("it answers");
+        assert!(one.is_in_place(), "{model:?}");
+        // Somebody else tells the unit.
+        let unit = ORIGIN.get().expect("just made").unit;
+        unit.lock().detach(SOURCE, NUMBER).expect("it answers");
+        assert!(!one.is_in_place(), "{model:?}");
+        let mut other = Domain::new(SOURCE.into(), 48, &account).expect("there is a unit");
+        other.attach().expect("it is free");
+        assert!(!one.is_in_place() && other.is_in_place(), "{model:?}");
+    }
+}

@@ -385,6 +385,10 @@ fn the_audit_sees_an_attachment_that_the_ledger_has_not() {
     iommu::set_attached(AT, false);
     assert_eq!(wrong(), "domain");
     iommu::set_attached(AT, true);
+    assert_eq!(wrong(), "");
+    // Something else is where its domain belongs.
+    iommu::mislead(AT);
+    assert_eq!(wrong(), "domain");
     driver.reset().expect("claimed");
     assert_eq!(wrong(), "");
 }

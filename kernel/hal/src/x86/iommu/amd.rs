@@ -133,6 +133,11 @@ impl Amd {
         self.device(source).reaches_memory()
     }
 
+    pub fn has(&self, source: u16, tables: &Tables, number: u16) -> bool {
+        let entry = self.device(source);
+        entry == entry.with_memory(tables, number)
+    }
+
     pub fn attach(&mut self, source: u16, tables: &Tables, number: u16) -> Result<(), Silent> {
         let entry = self.device(source).with_memory(tables, number);
         self.set_device(source, entry, true);

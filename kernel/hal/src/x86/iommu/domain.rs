@@ -130,6 +130,12 @@ impl Domain {
         Ok(())
     }
 
+    /// Whether the unit's own tables say that the function reaches what is mapped here: for audits.
+    pub fn is_in_place(&self) -> bool {
+        let Some(tables) = &self.tables else { return false };
+        self.origin.unit.lock().has(self.origin.source, tables, self.number)
+    }
+
     /// How many pages are mapped, by the tables themselves.
     pub fn pages(&self) -> u64 {
         self.tables.as_ref().map_or(0, |tables| tables.pages(&self.memory))

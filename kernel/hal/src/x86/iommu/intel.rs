@@ -156,6 +156,13 @@ impl Intel {
         self.contexts(source).is_some_and(|contexts| contexts.read(place(source)) != 0)
     }
 
+    pub fn has(&self, source: u16, tables: &Tables, number: u16) -> bool {
+        let at = place(source);
+        self.contexts(source).is_some_and(|contexts| {
+            [contexts.read(at), contexts.read(at + 1)] == intel::context(tables, number)
+        })
+    }
+
     pub fn attach(&mut self, source: u16, tables: &Tables, number: u16) -> Result<(), Silent> {
         let contexts = self.contexts(source).ok_or(Silent)?;
         contexts.write_entry(place(source), &intel::context(tables, number));

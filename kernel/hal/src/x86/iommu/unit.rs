@@ -131,6 +131,14 @@ impl Unit {
         }
     }
 
+    /// Whether `source` reaches what the tables map, as that domain.
+    pub fn has(&self, source: u16, tables: &Tables, number: u16) -> bool {
+        match &self.kind {
+            Kind::Intel(intel) => intel.has(source, tables, number),
+            Kind::Amd(amd) => amd.has(source, tables, number),
+        }
+    }
+
     /// Memory that it wants before `source` is attached or has interrupts, if it lacks some. Without the lock, as there is no lock to be had
     /// after this one by which memory comes.
     pub fn lacks(&self, source: u16) -> bool {
