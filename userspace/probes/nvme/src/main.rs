@@ -4,8 +4,10 @@
 extern crate alloc;
 
 mod controller;
+mod ends;
 mod hostile;
 mod pair;
+mod stage;
 
 use alloc::format;
 use alloc::string::String;
@@ -14,8 +16,9 @@ use controller::{IDS, Nvme, PAGE, READ, SECTOR, WRITE, failed, transfer};
 use kit::device::is_settled;
 use kit::dma::Buffer;
 use pair::Pair;
-use probe::{Fields, Keeper, Report};
+use probe::{Fields, Keeper, Report, number};
 use rt::{CallError, Env, block_on};
+use stage::Stage;
 
 rt::main!(run);
 
@@ -31,25 +34,33 @@ const OURS: u64 = 7;
 const PAGES: u64 = 4;
 
 fn run(mut env: Env) -> i64 {
-    match (Report::new(&mut env), Keeper::new(&mut env)) {
-        (Ok(report), Ok(keeper)) => {
-            let done = all(&report, &keeper);
+    let seed = number(&env, "seed", 1);
+    if let Some(code) = ends::part(&mut env, seed) {
+        return code;
+    }
+    match Stage::new(&mut env) {
+        Ok(stage) => {
+            let done = all(&stage);
             if let Err(error) = &done {
-                report.check("nvme", false, error);
+                stage.report.check("nvme", false, error);
             }
-            report.finish(u8::from(done.is_err()))
+            stage.report.finish(u8::from(done.is_err()))
         }
-        _ => 2,
+        Err(_) => 2,
     }
 }
 
-fn all(report: &Report, keeper: &Keeper) -> Result<(), CallError> {
+fn all(stage: &Stage) -> Result<(), CallError> {
+    let Stage { report, keeper, .. } = stage;
     let backend = settled(keeper)?;
     keeper.rest(IDS)?;
     let before = keeper.audit.counts()?;
-    work(report, Nvme::of(keeper.claim(IDS, "nvme")?, keeper.audit.timer())?)?;
+    work(report, stage.nvme()?)?;
+    stage.bait_disk()?;
     keeper.rest(IDS)?;
-    let rows = hostile::play(report, keeper)?;
+    stage.await_watcher("nvme.begin", 1)?;
+    let rows = hostile::play(stage)? + ends::play(stage)?;
+    stage.await_watcher("nvme.end", 2)?;
     report.event("nvme.done", Fields::new().value("rows", rows).text("backend", &backend));
     keeper.rest(IDS)?;
     keeper.audit.report(report, before);
