@@ -41,4 +41,5 @@ pub use message::{Msi, MsiX};
 pub use plug::{Windows, arrive};
 pub use power::PowerManagement;
 pub use seat::{Act, Seat, Seen};
+pub use shown::Shown;
 pub use walk::walk;

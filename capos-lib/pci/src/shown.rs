@@ -17,24 +17,65 @@ const LENGTH: u16 = 2;
 const KIND: u16 = 3;
 const WINDOW: u8 = 5;
 
-impl Function {
-    /// Whether its driver may see the word at `register`.
-    pub fn shows(&self, config: &impl Config, register: u16) -> bool {
-        let register = register & !3;
-        match register {
-            ..FIRST => !(FIRST_BAR..LAST_BAR).contains(&register) && register != ROM,
-            FIRST..EXTENDED_FIRST => {
-                let all = capability::list(config, self.address);
-                covers(all.map(|it| (it.register, self.harmless(config, it.id, it.register))), register)
-            }
-            _ if self.express.is_none() => false,
-            _ => {
-                let all = capability::extended(config, self.address);
-                covers(all.map(|it| (it.register, harmless_extended(it.id))), register)
-            }
+/// Words of a function's configuration space that its driver may see.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shown(Words);
+
+/// One bit for each word of configuration space.
+type Words = [u64; WORDS / 64];
+
+const WORDS: usize = 1024;
+
+/// Where configuration space ends.
+const END: u16 = 0x1000;
+
+fn has(words: &Words, register: u16) -> bool {
+    let word = usize::from(register / 4);
+    words.get(word / 64).is_some_and(|bits| bits & 1 << (word % 64) != 0)
+}
+
+fn set(words: &mut Words, register: u16) {
+    let word = usize::from(register / 4);
+    if let Some(bits) = words.get_mut(word / 64) {
+        *bits |= 1 << (word % 64);
+    }
+}
+
+impl Shown {
+    /// Those of a function, looked for once: capabilities stay where they are.
+    pub fn of(function: &Function, config: &impl Config) -> Shown {
+        let mut words = Words::default();
+        let is_address = |it: &u16| (FIRST_BAR..LAST_BAR).contains(it) || *it == ROM;
+        (0..FIRST).step_by(4).filter(|it| !is_address(it)).for_each(|it| set(&mut words, it));
+        let all = || capability::list(config, function.address);
+        show(&mut words, EXTENDED_FIRST, || {
+            all().map(|it| (it.register, function.harmless(config, it.id, it.register)))
+        });
+        if function.express.is_some() {
+            let all = || capability::extended(config, function.address);
+            show(&mut words, END, || all().map(|it| (it.register, harmless_extended(it.id))));
         }
+        Shown(words)
     }
 
+    /// Whether the driver may see the word at `register`.
+    pub fn has(&self, register: u16) -> bool {
+        has(&self.0, register)
+    }
+}
+
+/// Shows so many bytes of each of `all` capabilities, before `end`, up to where another one begins.
+fn show<I: Iterator<Item = (u16, u16)>>(words: &mut Words, end: u16, all: impl Fn() -> I) {
+    let mut begins = Words::default();
+    all().for_each(|(first, _)| set(&mut begins, first));
+    for (first, length) in all() {
+        let last = first.saturating_add(length).min(end);
+        let own = (first..last).step_by(4).take_while(|it| *it == first || !has(&begins, *it));
+        own.for_each(|it| set(words, it));
+    }
+}
+
+impl Function {
     /// Bytes of a capability that are harmless.
     fn harmless(&self, config: &impl Config, kind: u8, register: u16) -> u16 {
         match kind {
@@ -66,10 +107,4 @@ fn harmless_extended(kind: u16) -> u16 {
         extended_id::VIRTUAL_FUNCTIONS => 0x24,
         _ => HEAD,
     }
-}
-
-/// Whether `register` is among the harmless bytes of the capability that begins last before it.
-fn covers(all: impl Iterator<Item = (u16, u16)>, register: u16) -> bool {
-    let last = all.filter(|(first, _)| *first <= register).max_by_key(|(first, _)| *first);
-    last.is_some_and(|(first, length)| register - first < length)
 }

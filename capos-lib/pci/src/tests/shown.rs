@@ -1,13 +1,14 @@
 use super::{endpoint, here, with};
-use crate::Function;
 use crate::model::Device;
+use crate::{Function, Shown};
 use std::vec::Vec;
 
 /// Words that a driver may see, from `first` to `end`.
 fn shown(device: Device, first: u16, end: u16) -> Vec<u16> {
     let machine = with(device);
     let function = Function::read(&machine, here()).unwrap();
-    (first..end).step_by(4).filter(|register| function.shows(&machine, *register)).collect()
+    let shown = Shown::of(&function, &machine);
+    (first..end).step_by(4).filter(|register| shown.has(*register)).collect()
 }
 
 fn words(first: u16, end: u16) -> impl Iterator<Item = u16> {
@@ -61,4 +62,14 @@ fn of_virtual_functions_not_where_they_are_and_of_errors_not_by_what() {
         .collect();
     assert_eq!(shown(device().capability(0x10, &[0; 0x3a]), 0x100, 0x1000), seen);
     assert_eq!(shown(device(), 0x100, 0x1000), [], "no PCI Express");
+}
+
+#[test]
+fn what_one_capability_hides_another_does_not_show() {
+    // MSI-X would have three words, and in the second one messages begin, whose address is the third.
+    let device = endpoint().capability(0x11, &[0; 2]).capability(0x05, &[0; 14]);
+    assert_eq!(shown(device, 0x40, 0x100), [0x40, 0x44]);
+    // Multicast, which has addresses, begins in what errors would have.
+    let device = endpoint().extended(&[0x01, 0, 0x82, 0x10, 0, 0, 0, 0, 0x12, 0, 1, 0]);
+    assert_eq!(shown(device.capability(0x10, &[0; 0x3a]), 0x100, 0x200), [0x100, 0x104, 0x108]);
 }

@@ -10,8 +10,7 @@ pub(crate) fn read(function: &Function, offset: u16, width: u8) -> Option<u32> {
     if !matches!(width, 1 | 2 | 4) || !offset.is_multiple_of(u16::from(width)) || offset >= 4096 {
         return None;
     }
-    let shown = function.pci.shows(&config, offset);
-    let word = if shown { config.read32(at, offset & !3) } else { 0 };
+    let word = if function.shown.has(offset) { config.read32(at, offset & !3) } else { 0 };
     let value = word >> (8 * u32::from(offset & 3));
     Some(match width {
         1 => value & 0xff,

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use capos_abi::ExceptionCode;
 use capos_dma::class::Class;
 use capos_ledger::{Backend, Event, Phase, Record, Trust};
-use capos_pci::{change_command, command};
+use capos_pci::{Shown, change_command, command};
 use kernel_hal::device::Registers;
 use kernel_hal::lease::Lease;
 use kernel_hal::order::LockRank;
@@ -57,6 +57,8 @@ struct Looked {
 /// One function.
 pub(crate) struct Function {
     pub pci: capos_pci::Function,
+    /// What its drivers see of its configuration space.
+    pub shown: Shown,
     state: Lock<State>,
 }
 
@@ -76,7 +78,8 @@ impl Function {
             kept: None,
             quieting: Quieting::new(),
         };
-        Function { pci, state: Lock::new(LockRank::Function, state) }
+        let shown = Shown::of(&pci, &pci::Access);
+        Function { pci, shown, state: Lock::new(LockRank::Function, state) }
     }
 
     /// bus << 8 | device << 3 | function.
