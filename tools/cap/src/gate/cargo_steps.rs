@@ -195,6 +195,7 @@ fn failures_of(output: &str) -> String {
         !(is_progress(line)
             || quiet
             || line.is_empty()
+            || line.starts_with("test result: ok.")
             || (line.starts_with("test ") && line.ends_with("... ok")))
     });
     kept.collect::<Vec<_>>().join("\n")
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn passed_tests_are_not_shown() {
-        let output = "   Compiling x\nrunning 2 tests\ntest a ... ok\ntest b ... FAILED\n\npanicked at b\n";
+        let output = "   Compiling x\nrunning 2 tests\ntest a ... ok\ntest b ... FAILED\n\npanicked at b\ntest result: ok. 3 passed\n";
         assert_eq!(failures_of(output), "test b ... FAILED\npanicked at b");
     }
 
