@@ -5,11 +5,11 @@ use super::Refused;
 use super::buffers::{Named, boxed};
 use super::memory::{Memory, Notes};
 use super::placed::{Placed, Way};
-use super::queue::{Done, Fault, Shape, refused};
+use super::queue::{Done, Fault, Shape};
 use super::translation::Translation;
 use super::windows::{Reach, Window};
 use capos_abi::{ExceptionCode, PAGE_SIZE};
-use capos_dma::class::{self, Bell, Class, Register, Registers as _};
+use capos_dma::class::{Class, Registers as _};
 use capos_dma::nvme::{self, Command, Layout};
 use capos_dma::pool::Pool;
 use kernel_hal::account::Account;
@@ -24,7 +24,6 @@ pub(crate) struct Commands {
     layout: Layout,
     /// What the device has: commands and lists; completions and answers.
     placed: Placed,
-    bell: Bell,
     /// What its driver has, and how that becomes the real one; nothing when it has the real one.
     copied: Option<Copied>,
 }
@@ -54,9 +53,7 @@ impl Commands {
         let placed = Placed::new(layout.bytes() as usize / PAGE_SIZE, way, account)?;
         let copied =
             (!way.direct).then(|| Copied::new(index, layout, placed.address(), account)).transpose()?;
-        // There is none before the device was told of the queue.
-        let bell = Bell { register: Register { bar: u8::MAX, offset: 0, width: 1 }, value: 0 };
-        Ok(Commands { layout, placed, bell, copied })
+        Ok(Commands { layout, placed, copied })
     }
 
     /// Tells the device where it is, or has it ready for the command that creates it.
@@ -65,22 +62,10 @@ impl Commands {
         class: &mut Class,
         windows: &[Window],
         index: u16,
-        (pool, translation): (&mut Pool, &mut Translation),
+        memory: (&mut Pool, &mut Translation),
     ) -> Result<(), Refused> {
-        let base = self.placed.show(pool, translation)?;
-        let completions = base.wrapping_add(self.layout.completions().into());
-        let translated = self.placed.is_translated();
-        let ring = class::Ring { size: self.layout.size(), base, completions, translated };
-        match class.attach(&mut Reach(windows), index, ring) {
-            Ok(bell) => {
-                self.bell = bell;
-                Ok(())
-            }
-            Err(error) => {
-                self.placed.hide(pool, translation);
-                Err(refused(error))
-            }
-        }
+        let shape = (self.layout.size(), Some(self.layout.completions()));
+        self.placed.attach(class, windows, index, shape, memory)
     }
 
     /// What its driver writes.
@@ -119,7 +104,7 @@ impl Commands {
             entries: u32::from(self.layout.size()),
             submission: submission * PAGE_SIZE,
             completion: completion * PAGE_SIZE,
-            bell: is_direct.then_some(self.bell),
+            bell: is_direct.then_some(self.placed.bell),
             token: if is_direct { self.placed.address() } else { 0 },
         }
     }
@@ -132,7 +117,7 @@ impl Commands {
         pool: &mut Pool,
         buffers: &Named<'_>,
     ) -> (Done, Option<Fault>) {
-        let Commands { copied: Some(Copied { policy, shadow, .. }), placed, bell, .. } = self else {
+        let Commands { copied: Some(Copied { policy, shadow, .. }), placed, .. } = self else {
             return (Done::default(), Some(Fault::NotNeeded));
         };
         let Some(Class::Nvme(controller)) = class else {
@@ -157,7 +142,7 @@ impl Commands {
             Err(refusal) => (refusal.before, Some(Fault::Driver(u64::from(refusal.entry)))),
         };
         if let Some(tail) = published.bell {
-            Reach(windows).write(bell.register, tail.into());
+            Reach(windows).write(placed.bell.register, tail.into());
         }
         (done.published, done.more) = (published.count.into(), published.more);
         (done, fault)

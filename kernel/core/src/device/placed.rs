@@ -2,8 +2,11 @@
 
 use super::Refused;
 use super::memory::Memory;
+use super::queue::refused;
 use super::translation::Translation;
+use super::windows::{Reach, Window};
 use capos_abi::ExceptionCode;
+use capos_dma::class::{self, Bell, Class, Register};
 use capos_dma::pool::Pool;
 use kernel_hal::account::Account;
 use kernel_hal::sync::Ref;
@@ -27,6 +30,8 @@ pub(crate) struct Placed {
     direct: bool,
     /// What it is for the device. If it is the driver's it has a token, which is known when it is shown.
     address: u64,
+    /// By what the device is told of something new.
+    pub bell: Bell,
 }
 
 impl Placed {
@@ -35,7 +40,9 @@ impl Placed {
         let real = Memory::new(pages, way.bits, account)?;
         let decoy = way.unproven.then(|| Memory::new(pages, way.bits, account)).transpose()?;
         let address = decoy.as_ref().unwrap_or(&real).physical();
-        Ok(Placed { real, decoy, direct: way.direct, address })
+        // There is none before the device was told of the ring.
+        let bell = Bell { register: Register { bar: u8::MAX, offset: 0, width: 1 }, value: 0 };
+        Ok(Placed { real, decoy, direct: way.direct, address, bell })
     }
 
     /// What it is for the device.
@@ -43,8 +50,33 @@ impl Placed {
         self.address
     }
 
+    /// Tells the device where it is, with so many entries, or has it ready for the command that does: completions begin `completions` bytes behind
+    /// its begin, if they have a place of their own.
+    pub fn attach(
+        &mut self,
+        class: &mut Class,
+        windows: &[Window],
+        index: u16,
+        (size, completions): (u16, Option<u32>),
+        (pool, translation): (&mut Pool, &mut Translation),
+    ) -> Result<(), Refused> {
+        let base = self.show(pool, translation)?;
+        let completions = completions.map_or(0, |offset| base.wrapping_add(offset.into()));
+        let ring = class::Ring { size, base, completions, translated: self.is_translated() };
+        match class.attach(&mut Reach(windows), index, ring) {
+            Ok(bell) => {
+                self.bell = bell;
+                Ok(())
+            }
+            Err(error) => {
+                self.hide(pool, translation);
+                Err(refused(error))
+            }
+        }
+    }
+
     /// Shows it to the device; the address that the device is to be told.
-    pub fn show(&mut self, pool: &mut Pool, translation: &mut Translation) -> Result<u64, Refused> {
+    fn show(&mut self, pool: &mut Pool, translation: &mut Translation) -> Result<u64, Refused> {
         // A driver that gets along without an IOMMU does so with one: there it is a buffer.
         if !pool.takes(self.real.pages() as u64) {
             return Err(ExceptionCode::InvalidArgument);
@@ -73,7 +105,7 @@ impl Placed {
     }
 
     /// The device was not told of it after all.
-    pub fn hide(&self, pool: &mut Pool, translation: &mut Translation) {
+    fn hide(&self, pool: &mut Pool, translation: &mut Translation) {
         match &self.decoy {
             Some(decoy) => translation.hide_instead(decoy),
             // If the IOMMU does not say so it keeps the frames for ever.
@@ -90,7 +122,7 @@ impl Placed {
     }
 
     /// Whether the device comes to it by an IOMMU that translates.
-    pub fn is_translated(&self) -> bool {
+    fn is_translated(&self) -> bool {
         self.direct || self.is_proof()
     }
 

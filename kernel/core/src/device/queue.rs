@@ -5,7 +5,7 @@ use super::commands::Commands;
 use super::function::{Function, State};
 use super::memory::Memory;
 use super::placed::{Placed, Way};
-use super::ring::{Ring, Wish, has_events};
+use super::ring::{Ring, has_events};
 use super::translation::Translation;
 use super::windows::{Reach, Window};
 use super::{Refused, history};
@@ -86,7 +86,7 @@ impl Queue {
     /// Number `index`, for so many descriptors; nothing of it is the device's yet.
     fn new(kind: Kind, index: u16, entries: u16, way: Way, account: &Ref<Account>) -> Result<Queue, Refused> {
         match kind {
-            Kind::Ring { events } => Ring::new(Wish { entries, events, way }, account).map(Queue::Ring),
+            Kind::Ring { events } => Ring::new(entries, events, way, account).map(Queue::Ring),
             Kind::Commands => Commands::new(index, entries, way, account).map(Queue::Commands),
             Kind::Engine if entries == 1 => {
                 Ok(Queue::Engine(Engine::default(), Memory::new(1, u64::BITS, account)?))

@@ -40,20 +40,23 @@ pub(crate) fn enter(function: Ref<Function>) -> Result<Ref<Function>, Refused> {
         function
     };
     if pci::find(entered.address()).is_none_or(|now| now != entered.pci) {
-        forget(&entered);
+        forget(|known| Ref::ptr_eq(known, &entered));
         entered.vanish();
         return Err(ExceptionCode::NotFound);
     }
     Ok(entered)
 }
 
-/// It is not known any more.
-fn forget(function: &Ref<Function>) {
+/// Such functions are not known any more.
+fn forget(such: impl Fn(&Ref<Function>) -> bool) {
     let mut functions = FUNCTIONS.lock();
-    let at = functions.iter().position(|known| Ref::ptr_eq(known, function));
-    let gone = at.map(|at| functions.swap_remove(at));
-    drop(functions);
-    drop(gone);
+    while let Some(at) = functions.iter().position(&such) {
+        let gone = functions.swap_remove(at);
+        drop(functions);
+        // With nothing locked: it may be the last reference.
+        drop(gone);
+        functions = FUNCTIONS.lock();
+    }
 }
 
 /// The first at or after `cursor` that was ever asked for.
@@ -75,14 +78,7 @@ pub(super) fn from(cursor: u32) -> impl Iterator<Item = Ref<Function>> {
 
 /// What is behind a bridge is no longer there. Who still has something of it has it for nothing.
 pub(super) fn forget_behind(buses: Buses) {
-    let mut functions = FUNCTIONS.lock();
-    while let Some(at) = functions.iter().position(|function| buses.holds(function.pci.address)) {
-        let gone = functions.swap_remove(at);
-        drop(functions);
-        // With nothing locked: it may be the last reference.
-        drop(gone);
-        functions = FUNCTIONS.lock();
-    }
+    forget(|function| buses.holds(function.pci.address));
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::queue::{Done, Fault, Shape};
 use super::translation::Translation;
 use super::windows::{Reach, Window};
 use capos_abi::{ExceptionCode, PAGE_SIZE};
-use capos_dma::class::{self, Bell, Class, Register, Registers as _};
+use capos_dma::class::{self, Class, Registers as _};
 use capos_dma::pool::Pool;
 use capos_dma::virtq::{self, Descriptor, Layout};
 use kernel_hal::account::Account;
@@ -24,7 +24,6 @@ pub(crate) struct Ring {
     layout: Layout,
     /// What the device has: descriptors, available ring and used ring.
     placed: Placed,
-    bell: Bell,
     /// What its driver has, and how that becomes the real one; nothing when it has the real one.
     copied: Option<Copied>,
 }
@@ -57,24 +56,13 @@ impl Copied {
     }
 }
 
-/// What a ring is to be like.
-#[derive(Clone, Copy)]
-pub(crate) struct Wish {
-    pub entries: u16,
-    pub events: bool,
-    pub way: Way,
-}
-
 impl Ring {
     /// Nothing of it is the device's yet.
-    pub fn new(wish: Wish, account: &Ref<Account>) -> Result<Ring, Refused> {
-        let Wish { entries, events, way } = wish;
+    pub fn new(entries: u16, events: bool, way: Way, account: &Ref<Account>) -> Result<Ring, Refused> {
         let layout = Layout::new(entries).ok_or(ExceptionCode::InvalidArgument)?;
         let placed = Placed::new(layout.bytes() as usize / PAGE_SIZE, way, account)?;
         let copied = (!way.direct).then(|| Copied::new(layout, events, account)).transpose()?;
-        // There is none before the device was told of the ring.
-        let bell = Bell { register: Register { bar: u8::MAX, offset: 0, width: 1 }, value: 0 };
-        Ok(Ring { layout, placed, bell, copied })
+        Ok(Ring { layout, placed, copied })
     }
 
     /// Tells the device where it is.
@@ -83,21 +71,10 @@ impl Ring {
         class: &mut Class,
         windows: &[Window],
         index: u16,
-        (pool, translation): (&mut Pool, &mut Translation),
+        memory: (&mut Pool, &mut Translation),
     ) -> Result<(), Refused> {
-        let base = self.placed.show(pool, translation)?;
-        let translated = self.placed.is_translated();
-        let ring = class::Ring { size: self.layout.size(), base, completions: 0, translated };
-        match class.attach(&mut Reach(windows), index, ring) {
-            Ok(bell) => {
-                self.bell = bell;
-                Ok(())
-            }
-            Err(error) => {
-                self.placed.hide(pool, translation);
-                Err(super::queue::refused(error))
-            }
-        }
+        let shape = (self.layout.size(), None);
+        self.placed.attach(class, windows, index, shape, memory)
     }
 
     /// What its driver writes.
@@ -130,7 +107,7 @@ impl Ring {
             entries: u32::from(self.layout.size()),
             submission: driver_pages(self.layout) * PAGE_SIZE,
             completion: completion * PAGE_SIZE,
-            bell: self.copied.is_none().then_some(self.bell),
+            bell: self.copied.is_none().then_some(self.placed.bell),
             token: 0,
         }
     }
@@ -138,7 +115,7 @@ impl Ring {
     /// Takes note of what the device is through with, translates what is new, and tells the device.
     #[inline]
     pub fn publish(&mut self, windows: &[Window], pool: &mut Pool) -> (Done, Option<Fault>) {
-        let Ring { copied: Some(Copied { policy, shadow, .. }), placed, bell, .. } = self else {
+        let Ring { copied: Some(Copied { policy, shadow, .. }), placed, .. } = self else {
             return (Done::default(), Some(Fault::NotNeeded));
         };
         let real = &placed.real;
@@ -150,7 +127,7 @@ impl Ring {
             Err(refusal) => (refusal.before, Some(Fault::Driver(u64::from(refusal.descriptor)))),
         };
         if published.bell {
-            Reach(windows).write(bell.register, bell.value);
+            Reach(windows).write(placed.bell.register, placed.bell.value);
         }
         let done = Done {
             published: u32::from(published.count),

@@ -171,17 +171,19 @@ fn the_history_says_what_happened() {
     );
 }
 
+fn read_config(driver: &Driver, offset: u16, width: u8) -> Result<u32, capos_abi::Cqe> {
+    let params = ConfigParams { offset, width };
+    let results: Result<ConfigResults, _> =
+        driver.user.call(driver.device, device::INTERFACE_ID, device::CONFIG, &params);
+    results.map(|it| it.value)
+}
+
 #[test]
 fn nobody_sees_addresses_in_configuration_space() {
     let world = World::new();
     plug();
     let driver = Driver::new(&world);
-    let config = |offset, width| {
-        let params = ConfigParams { offset, width };
-        let results: Result<ConfigResults, _> =
-            driver.user.call(driver.device, device::INTERFACE_ID, device::CONFIG, &params);
-        results.map(|it| it.value)
-    };
+    let config = |offset, width| read_config(&driver, offset, width);
     assert_eq!(config(0, 4).expect("ids"), 0x11e8_1234);
     assert_eq!((config(0, 2).expect("vendor"), config(3, 1).expect("a byte")), (0x1234, 0x11));
     assert_ne!(pci::with(AT, |device| device.get(0x10)), Some(0));
@@ -198,12 +200,7 @@ fn nobody_sees_addresses_in_configuration_space() {
     registry::forget_all();
     pci::plug(AT, device.capability(0x10, &[0; 0x3a]).extended(&extended));
     let driver = Driver::new(&world);
-    let config = |offset, width| {
-        let params = ConfigParams { offset, width };
-        let results: Result<ConfigResults, _> =
-            driver.user.call(driver.device, device::INTERFACE_ID, device::CONFIG, &params);
-        results.map(|it| it.value)
-    };
+    let config = |offset, width| read_config(&driver, offset, width);
     assert_eq!(config(0x10c, 2).expect("how many"), 0xeeee);
     for offset in (0x124..0x140).step_by(4).chain([0x144]) {
         assert_eq!(config(offset, 4).expect("hidden"), 0, "{offset:#x}");
