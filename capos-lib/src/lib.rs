@@ -6,6 +6,7 @@ pub use capos_abi as abi;
 pub use capos_acpi as acpi;
 pub use capos_arena as arena;
 pub use capos_authority as authority;
+pub use capos_block as block;
 pub use capos_cap as cap;
 pub use capos_cpio as cpio;
 pub use capos_dma as dma;
