@@ -40,6 +40,8 @@ fn main() -> io::Result<()> {
         ("pci", "functions", pci_functions()),
         ("pci", "answers", vec![0; 64]),
         ("cpio", "three-files", archive()),
+        ("gpt", "sgdisk", gpt_disk(0)),
+        ("gpt", "sgdisk-to-spoil", gpt_disk(2)),
         ("manifest", "default", system("default")),
         ("manifest", "minimal", system("minimal")),
         ("cue_export", "whole", DEFINITIONS.as_bytes().to_vec()),
@@ -121,6 +123,23 @@ fn archive() -> Vec<u8> {
         out.resize(out.len().next_multiple_of(4), 0);
         out.extend(data.bytes());
         out.resize(out.len().next_multiple_of(4), 0);
+    }
+    out
+}
+
+/// The form that the target takes: flags, a disk's size, then sectors, without the zeros at their ends.
+fn gpt_disk(flags: u8) -> Vec<u8> {
+    const SECTORS: &[u8] = include_bytes!("../../../capos-lib/gpt/fixtures/sgdisk-512.sectors");
+    const SIZE: u64 = 16384;
+    let mut out = [&[flags, 128][..], &SIZE.to_le_bytes()].concat();
+    for piece in SECTORS.chunks_exact(8 + 512) {
+        let (number, sector) = piece.split_first_chunk().expect("it has a number");
+        let number = u64::from_le_bytes(*number);
+        let from_end = SIZE - 1 - number;
+        let words = sector.chunks(4).rposition(|word| word != [0; 4]).map_or(0, |last| last + 1);
+        out.push(if number < 64 { number as u8 } else { 128 | from_end as u8 });
+        out.push(words as u8);
+        out.extend(&sector[..4 * words]);
     }
     out
 }

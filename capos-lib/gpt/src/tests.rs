@@ -1,0 +1,6 @@
+//! Tables that other tools wrote, and what may have happened to them since.
+
+mod damage;
+mod disk;
+mod nonsense;
+mod tools;
