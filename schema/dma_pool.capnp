@@ -14,6 +14,12 @@ interface DmaPool $Capos.kernelHosted {
   proof @2 () -> (token :UInt64, size :UInt32);
   # Memory that nobody sees but the kernel, for a device without rings to write to: see `Device.prove`. `unsupported` where nothing is to be
   # proven.
+
+  attach @3 (memory :MemoryObject) -> (buffer :DmaBuffer);
+  # The same for memory that was made for devices (`VirtualMemory.createDmaObject`), all of it: the device reaches it from now on, too. It stays what
+  # it is when the pool goes with its device, and can be attached to the next. `denied` through a facet that may only read, `unsupported` for other memory,
+  # `invalidArgument` when it is larger than a buffer of the pool, `outOfMemory` when it lies where the device has no addresses. When the capability is revoked
+  # the buffer is nobody's, as if it had been given up.
 }
 
 interface DmaBuffer @0xf11c0de0f00d0064 $Capos.kernelHosted {

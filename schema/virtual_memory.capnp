@@ -33,4 +33,8 @@ interface VirtualMemory $Capos.kernelHosted {
   usage @6 () -> (reserved :UInt64, backed :UInt64, large :UInt64, tables :UInt64);
   # What the space consists of, in pages: set aside without memory; backed with memory, its own or shared; how many of these lie in large
   # pages; page tables, those in reserve included.
+
+  createDmaObject @7 (size :UInt64, addressBits :UInt8) -> (object :MemoryObject);
+  # New zeroed shareable memory that devices with so many bits of addresses reach: it lies in one piece, and counts as DMA pages of the caller as long as
+  # anybody has it. At most 2 MiB: `invalidArgument` otherwise. See `DmaPool.attach`.
 }

@@ -88,9 +88,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        let check = |operation, first, sectors, offset| {
-            DISK.check(&request(operation, first, sectors, offset), 4096)
-        };
+        let check =
+            |operation, first, sectors, offset| DISK.check(&request(operation, first, sectors, offset), 4096);
         for operation in [Operation::Read, Operation::Write] {
             assert_eq!(check(operation, 992, 8, 0), Ok(()));
             assert_eq!(check(operation, 993, 8, 0), Err(Status::OutOfRange));

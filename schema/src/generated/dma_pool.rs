@@ -16,6 +16,8 @@ pub const ALLOCATE: u16 = 0;
 pub const USAGE: u16 = 1;
 /// `proof`: Memory that nobody sees but the kernel, for a device without rings to write to: see `Device.prove`.
 pub const PROOF: u16 = 2;
+/// `attach`: The same for memory that was made for devices (`VirtualMemory.createDmaObject`), all of it: the device reaches it from now on, too.
+pub const ATTACH: u16 = 3;
 
 /// Parameters of `allocate`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -109,5 +111,55 @@ impl Decode<'_> for ProofResults {
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let message = Message::<2, 0>::parse(message)?;
         Ok(ProofResults { token: message.data[0], size: message.data[1] as u32 })
+    }
+}
+
+/// Parameters of `attach`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AttachParams;
+
+impl AttachParams {
+    /// Interfaces of the capabilities beside the message: `memory`.
+    pub const CAPS: [u64; 1] = [crate::memory_object::INTERFACE_ID];
+}
+
+impl Encode for AttachParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for AttachParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(AttachParams)
+    }
+}
+
+/// Results of `attach`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AttachResults;
+
+impl AttachResults {
+    /// Interfaces of the capabilities beside the message: `buffer`.
+    pub const CAPS: [u64; 1] = [crate::dma_buffer::INTERFACE_ID];
+}
+
+impl Encode for AttachResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for AttachResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(AttachResults)
     }
 }

@@ -3,6 +3,8 @@
 pub mod alarm;
 pub mod blob;
 pub mod blob_writer;
+pub mod block_device;
+pub mod block_session;
 pub mod boot_package;
 pub mod byte_stream;
 pub mod console;
@@ -14,6 +16,7 @@ pub mod device_mmio;
 pub mod device_queue;
 pub mod devices;
 pub mod directory;
+pub mod disks;
 pub mod dma_buffer;
 pub mod dma_pool;
 pub mod edu;
@@ -57,6 +60,8 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (alarm::INTERFACE_NAME, alarm::INTERFACE_ID),
     (blob::INTERFACE_NAME, blob::INTERFACE_ID),
     (blob_writer::INTERFACE_NAME, blob_writer::INTERFACE_ID),
+    (block_device::INTERFACE_NAME, block_device::INTERFACE_ID),
+    (block_session::INTERFACE_NAME, block_session::INTERFACE_ID),
     (boot_package::INTERFACE_NAME, boot_package::INTERFACE_ID),
     (byte_stream::INTERFACE_NAME, byte_stream::INTERFACE_ID),
     (console::INTERFACE_NAME, console::INTERFACE_ID),
@@ -68,6 +73,7 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (device_queue::INTERFACE_NAME, device_queue::INTERFACE_ID),
     (devices::INTERFACE_NAME, devices::INTERFACE_ID),
     (directory::INTERFACE_NAME, directory::INTERFACE_ID),
+    (disks::INTERFACE_NAME, disks::INTERFACE_ID),
     (dma_buffer::INTERFACE_NAME, dma_buffer::INTERFACE_ID),
     (dma_pool::INTERFACE_NAME, dma_pool::INTERFACE_ID),
     (edu::INTERFACE_NAME, edu::INTERFACE_ID),

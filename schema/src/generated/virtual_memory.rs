@@ -24,6 +24,8 @@ pub const CREATE_OBJECT: u16 = 4;
 pub const MAP: u16 = 5;
 /// `usage`: What the space consists of, in pages: set aside without memory; backed with memory, its own or shared; how many of these lie in large pages; page tables, those in reserve included.
 pub const USAGE: u16 = 6;
+/// `createDmaObject`: New zeroed shareable memory that devices with so many bits of addresses reach: it lies in one piece, and counts as DMA pages of the caller as long as anybody has it.
+pub const CREATE_DMA_OBJECT: u16 = 7;
 
 /// `Protection`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -314,5 +316,52 @@ impl Decode<'_> for UsageResults {
             large: message.data[2],
             tables: message.data[3],
         })
+    }
+}
+
+/// Parameters of `createDmaObject`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CreateDmaObjectParams {
+    pub size: u64,
+    pub address_bits: u8,
+}
+
+impl Encode for CreateDmaObjectParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [self.size, u64::from(self.address_bits)], [])
+    }
+}
+
+impl Decode<'_> for CreateDmaObjectParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<2, 0>::parse(message)?;
+        Ok(CreateDmaObjectParams { size: message.data[0], address_bits: message.data[1] as u8 })
+    }
+}
+
+/// Results of `createDmaObject`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CreateDmaObjectResults;
+
+impl CreateDmaObjectResults {
+    /// Interfaces of the capabilities beside the message: `object`.
+    pub const CAPS: [u64; 1] = [crate::memory_object::INTERFACE_ID];
+}
+
+impl Encode for CreateDmaObjectResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for CreateDmaObjectResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(CreateDmaObjectResults)
     }
 }

@@ -414,6 +414,9 @@ impl Serve for super::dma_pool::DmaPool {
             }
             dma_pool::USAGE => with(message, buffers.answer.len() >= 24, |Empty| self.usage(call)),
             dma_pool::PROOF => with(message, buffers.answer.len() >= 24, |Empty| self.proof(call)),
+            dma_pool::ATTACH => {
+                with(message, buffers.answer.len() >= 16, |_: dma_pool::AttachParams| self.attach(call))
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }
@@ -943,6 +946,11 @@ impl Serve for super::virtual_memory::VirtualMemory {
                 })
             }
             virtual_memory::USAGE => with(message, buffers.answer.len() >= 40, |Empty| self.usage(call)),
+            virtual_memory::CREATE_DMA_OBJECT => {
+                with(message, buffers.answer.len() >= 16, |params: virtual_memory::CreateDmaObjectParams| {
+                    self.create_dma_object(call, params)
+                })
+            }
             _ => Outcome::error(TransportError::UnknownMethod),
         }
     }

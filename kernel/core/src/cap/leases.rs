@@ -4,11 +4,13 @@
 //! up meanwhile. So it has a node in the family, a leaf, unless the capability derives from nothing. It holds a lease; when that ends the node
 //! goes, too.
 //!
-//! A revocation first marks the node. What is bound looks for the mark before it signals. Of what is mapped the revocation then takes pages away
+//! A revocation first marks the node. What is bound looks for the mark before it signals. What is attached to a device is looked for there; who
+//! attaches looks for the mark with the device locked. Of what is mapped the revocation then takes pages away
 //! until it finds none, and who maps enters the pages first and then looks for the mark: so one of both takes away what is entered in the
 //! middle of a revocation. Last it lets go of the node, which the lease keeps.
 
 use crate::cap::families;
+use crate::device::registry as devices;
 use crate::task::process::Process;
 use crate::task::registry;
 use capos_abi::CapId;
@@ -22,12 +24,14 @@ use kernel_hal::sync::Ref;
 const MAPPED: u64 = 1 << 63;
 /// The same, for what is bound.
 const BOUND: u64 = 1 << 62;
+/// The same, for what is attached to a device.
+const ATTACHED: u64 = 1 << 61;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// Whether a node stands for a lease, and not for a capability.
 pub(crate) fn is_of_lease(place: Place) -> bool {
-    place.table & (MAPPED | BOUND) != 0
+    place.table & (MAPPED | BOUND | ATTACHED) != 0
 }
 
 /// For a mapping of `process` through its capability `cap`. `None` when nobody can take it away.
@@ -40,6 +44,11 @@ pub(crate) fn of_mapping(process: &Process, cap: CapId) -> Result<Option<Ref<Lea
 /// For what `process` binds through its capability `cap`. `None` when nobody can take it away.
 pub(crate) fn of_binding(process: &Process, cap: CapId) -> Result<Option<Lease>, TransferError> {
     begin(process, cap, BOUND)
+}
+
+/// For memory that `process` attaches to a device through its capability `cap`. `None` when nobody can take it away.
+pub(crate) fn of_attachment(process: &Process, cap: CapId) -> Result<Option<Lease>, TransferError> {
+    begin(process, cap, ATTACHED)
 }
 
 /// For registers of a device that are mapped. They are taken away when the device is given up, whoever has a capability for what.
@@ -76,9 +85,13 @@ fn ended(node: u32) {
 
 /// One step of a revocation that has come to a lease.
 pub(crate) fn revoke(place: Place, node: NodeId) {
-    if families::mark(node, place) && !(place.table & MAPPED != 0 && unmap_some(place)) {
-        families::cut_off(node, place);
+    if !families::mark(node, place) || (place.table & MAPPED != 0 && unmap_some(place)) {
+        return;
     }
+    if place.table & ATTACHED != 0 {
+        devices::free_leased(place.cap.raw());
+    }
+    families::cut_off(node, place);
 }
 
 /// Takes a piece of what is mapped away. False when nothing is left.

@@ -2,12 +2,14 @@
 
 use super::memory_object::MemoryObject;
 use super::{Call, Object, Outcome, Sent, leases, long};
+use crate::device::memory::Memory;
 use crate::ipc::transfer;
 use crate::task::process::whole_pages;
 use capos_abi::{ExceptionCode, TransportError};
 use capos_schema::virtual_memory::{
-    self as schema, CommitParams, CreateObjectParams, CreateObjectResults, MapParams, MapResults,
-    ProtectParams, ReserveParams, ReserveResults, UnmapParams, UsageResults,
+    self as schema, CommitParams, CreateDmaObjectParams, CreateDmaObjectResults, CreateObjectParams,
+    CreateObjectResults, MapParams, MapResults, ProtectParams, ReserveParams, ReserveResults, UnmapParams,
+    UsageResults,
 };
 use kernel_hal::account::Account;
 use kernel_hal::mem::Frames;
@@ -74,6 +76,18 @@ impl VirtualMemory {
         }
     }
 
+    pub(super) fn create_dma_object(&self, call: &mut Call<'_>, params: CreateDmaObjectParams) -> Outcome {
+        let pages = whole_pages(params.size).filter(|pages| *pages <= DMA_PAGES_MAX);
+        let Some(pages) = pages else { return INVALID };
+        match Memory::new(pages, params.address_bits.into(), &self.account) {
+            Ok(memory) => {
+                let object = MemoryObject::new(memory.frames().clone());
+                call.reply_with_facet(Object::MemoryObject(object), &CreateDmaObjectResults)
+            }
+            Err(refused) => Outcome::exception(refused),
+        }
+    }
+
     pub(super) fn map(&self, call: &mut Call<'_>, params: MapParams) -> Outcome {
         let (object, sent) = match call.object(0) {
             Ok(Sent { object: Object::MemoryObject(object), slot }) => (object, slot),
@@ -110,6 +124,9 @@ impl VirtualMemory {
         call.reply(&UsageResults { reserved, backed, large, tables })
     }
 }
+
+/// Pages of 2 MiB: the largest buffer that there is, and little enough to clear that nobody waits long.
+const DMA_PAGES_MAX: usize = 512;
 
 const INVALID: Outcome = Outcome::exception(ExceptionCode::InvalidArgument);
 

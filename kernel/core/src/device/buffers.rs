@@ -7,6 +7,7 @@ use super::proof::Proof;
 use super::queue::Queue;
 use super::translation::Translation;
 use super::windows::backend;
+use crate::cap::leases;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use capos_abi::ExceptionCode;
@@ -15,6 +16,7 @@ use capos_dma::pool::{InsertError, Removal};
 use capos_dma::{Addresses, Pool, Slot, Space};
 use capos_ledger::{Backend, Item};
 use kernel_hal::account::Account;
+use kernel_hal::lease::Lease;
 use kernel_hal::mem::Frames;
 use kernel_hal::sync::{OutOfMemory, Ref};
 
@@ -43,6 +45,26 @@ pub(crate) struct Dma {
 pub(super) struct Held {
     token: u64,
     memory: Memory,
+    /// By what it is here, if it was attached and can be taken away.
+    lease: Option<Lease>,
+}
+
+/// Memory on its way to the device. What is not taken is its owner's to drop, with nothing locked.
+pub(crate) struct Offer {
+    memory: Memory,
+    lease: Option<Lease>,
+}
+
+impl Offer {
+    /// Memory of its own.
+    fn new(memory: Memory) -> Offer {
+        Offer { memory, lease: None }
+    }
+
+    /// Memory that others have, too, and may take away.
+    pub fn attached(memory: Memory, lease: Option<Lease>) -> Offer {
+        Offer { memory, lease }
+    }
 }
 
 /// All of it, by its slots.
@@ -83,18 +105,11 @@ impl Dma {
     }
 
     /// Takes the memory, and gives its token. What is not taken is the caller's to drop.
-    fn insert(&mut self, memory: &mut Option<Memory>) -> Result<u64, Refused> {
-        let Some(taken) = memory.take() else { return Err(ExceptionCode::InvalidArgument) };
-        let token = match self.enter(&taken) {
-            Ok(token) => token,
-            Err(refused) => {
-                *memory = Some(taken);
-                return Err(refused);
-            }
-        };
+    fn insert(&mut self, offer: &mut Option<Offer>) -> Result<u64, Refused> {
+        let token = self.enter(&offer.as_ref().ok_or(ExceptionCode::InvalidArgument)?.memory)?;
         let slot = self.pool.locate(token, 1).map(|located| located.slot);
         if let Some(place) = slot.ok().and_then(|slot| self.memory.get_mut(usize::from(slot))) {
-            *place = Some(Held { token, memory: taken });
+            *place = offer.take().map(|Offer { memory, lease }| Held { token, memory, lease });
         }
         Ok(token)
     }
@@ -125,10 +140,16 @@ impl Dma {
 
     /// Takes the memory of a slot, which the device does not find any more. An IOMMU that does not say so keeps the frames for ever, whoever
     /// else lets go of them.
-    fn take(&mut self, slot: u16) -> Option<Memory> {
-        let Held { token, memory } = self.memory.get_mut(usize::from(slot))?.take()?;
-        let _ = self.translation.hide(token, &memory);
-        Some(memory)
+    fn take(&mut self, slot: u16) -> Option<Held> {
+        let held = self.memory.get_mut(usize::from(slot))?.take()?;
+        let _ = self.translation.hide(held.token, &held.memory);
+        Some(held)
+    }
+
+    /// The token of what is here by such a lease.
+    fn leased(&self, number: u64) -> Option<u64> {
+        let by = |held: &&Held| held.lease.as_ref().is_some_and(|lease| lease.number() == number);
+        self.memory.iter().flatten().find(by).map(|held| held.token)
     }
 
     /// How many buffers have a token.
@@ -159,7 +180,7 @@ impl Dma {
     }
 
     /// What the device is through with since it was removed. One at a time, to be dropped with nothing locked.
-    fn reclaim(&mut self) -> Option<Memory> {
+    fn reclaim(&mut self) -> Option<Held> {
         self.pool.reclaim().and_then(|slot| self.take(slot))
     }
 
@@ -237,8 +258,8 @@ impl Function {
         Ok(())
     }
 
-    /// A buffer of so many pages: its token.
-    pub fn allocate(&self, generation: u32, pages: u32, account: &Ref<Account>) -> Result<u64, Refused> {
+    /// Memory for a buffer of so many pages.
+    fn allocate(&self, generation: u32, pages: u32, account: &Ref<Account>) -> Result<Offer, Refused> {
         let (bits, shift) = {
             let mut state = self.of(generation)?;
             let Space { bits, shift, .. } = state.dma()?.space;
@@ -249,17 +270,19 @@ impl Function {
             return Err(ExceptionCode::InvalidArgument);
         }
         // Clearing it takes its time, for which nobody waits.
-        let mut memory = Some(Memory::new(pages, bits, account)?);
-        let inserted = self.insert(generation, &mut memory);
-        // What was not taken goes with nothing locked.
-        drop(memory);
-        inserted
+        Memory::new(pages, bits, account).map(Offer::new)
     }
 
-    fn insert(&self, generation: u32, memory: &mut Option<Memory>) -> Result<u64, Refused> {
+    /// Lets the device find it: the token.
+    fn insert(&self, generation: u32, offer: &mut Option<Offer>) -> Result<u64, Refused> {
         let mut state = self.of(generation)?;
-        let pages = memory.as_ref().map_or(0, Memory::pages);
-        let token = state.dma()?.insert(memory)?;
+        // A revocation marks first and looks for it here afterwards: it is either refused or found.
+        let lease = offer.as_ref().and_then(|offer| offer.lease.as_ref());
+        if lease.is_some_and(leases::is_revoked) {
+            return Err(ExceptionCode::Disconnected);
+        }
+        let pages = offer.as_ref().map_or(0, |offer| offer.memory.pages());
+        let token = state.dma()?.insert(offer)?;
         state.record.books.add(Item::Buffers, 1);
         state.record.books.add(Item::DmaPages, pages as u32);
         Ok(token)
@@ -274,29 +297,43 @@ impl Function {
 
     /// Nobody has the buffer any more. In an older generation it went with everything else.
     pub fn free(&self, generation: u32, token: u64) {
-        let taken = self.of(generation).ok().and_then(|mut state| {
-            let dma = state.dma().ok()?;
-            let taken = match dma.pool.remove(token).ok()? {
-                Removal::Done(slot) => dma.take(slot),
-                Removal::Pinned(_) => None,
-            };
-            state.record.books.take(Item::Buffers, 1);
-            state.note_taken(taken)
-        });
+        let taken = self.of(generation).ok().and_then(|mut state| state.free(token));
         drop(taken);
+    }
+
+    /// What is here by such a lease was revoked: as if it had been given up. Whether there was any.
+    pub fn free_leased(&self, number: u64) -> bool {
+        let mut state = self.lock();
+        let Some(token) = state.dma.as_ref().and_then(|dma| dma.leased(number)) else { return false };
+        let taken = state.free(token);
+        drop(state);
+        drop(taken);
+        true
     }
 }
 
 impl State {
     /// Takes what the device is through with, once, to be dropped with nothing locked.
-    pub(super) fn reclaim(&mut self) -> Option<Memory> {
+    pub(super) fn reclaim(&mut self) -> Option<Held> {
         let taken = self.dma.as_mut().and_then(Dma::reclaim);
         self.note_taken(taken)
     }
 
+    /// The buffer has no token any more. Its memory, if the device is through with it.
+    fn free(&mut self, token: u64) -> Option<Held> {
+        let dma = self.dma.as_mut()?;
+        let taken = match dma.pool.remove(token).ok()? {
+            Removal::Done(slot) => dma.take(slot),
+            Removal::Pinned(_) => None,
+        };
+        self.record.books.take(Item::Buffers, 1);
+        self.note_taken(taken)
+    }
+
     /// The device has that memory no more.
-    fn note_taken(&mut self, taken: Option<Memory>) -> Option<Memory> {
-        self.record.books.take(Item::DmaPages, taken.as_ref().map_or(0, Memory::pages) as u32);
+    fn note_taken(&mut self, taken: Option<Held>) -> Option<Held> {
+        let pages = taken.as_ref().map_or(0, |held| held.memory.pages());
+        self.record.books.take(Item::DmaPages, pages as u32);
         taken
     }
 }
@@ -316,7 +353,16 @@ impl Buffer {
         pages: u32,
         account: &Ref<Account>,
     ) -> Result<Ref<Buffer>, Refused> {
-        let token = function.allocate(generation, pages, account)?;
+        Self::of(function, generation, function.allocate(generation, pages, account)?)
+    }
+
+    /// Makes one of what is there.
+    pub fn of(function: &Ref<Function>, generation: u32, offer: Offer) -> Result<Ref<Buffer>, Refused> {
+        let mut offer = Some(offer);
+        let token = function.insert(generation, &mut offer);
+        // What was not taken goes with nothing locked.
+        drop(offer);
+        let token = token?;
         let buffer = Buffer { function: function.clone(), generation, token };
         // Without memory for it its own drop frees the buffer.
         Ref::try_new(buffer).map_err(|OutOfMemory| ExceptionCode::OutOfMemory)

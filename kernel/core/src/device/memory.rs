@@ -20,6 +20,11 @@ impl Memory {
         DmaMemory::new(pages, address_bits, account).map(Memory).map_err(memory)
     }
 
+    /// All of some memory that was made so.
+    pub fn of(frames: &Ref<Frames>) -> Option<Memory> {
+        DmaMemory::of(frames).map(Memory)
+    }
+
     /// The pages, for mapping.
     pub fn frames(&self) -> &Ref<Frames> {
         self.0.frames()

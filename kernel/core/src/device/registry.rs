@@ -76,6 +76,12 @@ pub(super) fn from(cursor: u32) -> impl Iterator<Item = Ref<Function>> {
     })
 }
 
+/// What is attached to some device by such a lease is not any more.
+pub(crate) fn free_leased(number: u64) {
+    // There is one place by that lease at most.
+    let _ = from(0).any(|function| function.free_leased(number));
+}
+
 /// What is behind a bridge is no longer there. Who still has something of it has it for nothing.
 pub(super) fn forget_behind(buses: Buses) {
     forget(|function| buses.holds(function.pci.address));

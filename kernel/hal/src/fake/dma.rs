@@ -35,8 +35,13 @@ impl DmaMemory {
         if 1u64.checked_shl(address_bits).is_some_and(|most| end > most) {
             return Err(MemError::OutOfMemory);
         }
-        let frames = Frames::for_device(pages, budget)?;
-        Ok(DmaMemory { frames, address: NEXT.fetch_add(length, Ordering::Relaxed) })
+        let address = NEXT.fetch_add(length, Ordering::Relaxed);
+        Ok(DmaMemory { frames: Frames::for_device(address, pages, budget)?, address })
+    }
+
+    /// All of some memory, if it is such.
+    pub fn of(frames: &Ref<Frames>) -> Option<DmaMemory> {
+        Some(DmaMemory { address: frames.for_devices()?, frames: frames.clone() })
     }
 
     /// The pages, for mapping.

@@ -50,7 +50,8 @@ pub struct Frames {
     budget: Option<Ref<Account>>,
     /// Where the registers are that it stands for.
     registers: Option<u64>,
-    is_dma: bool,
+    /// Where devices find it that nothing translates for, if it was made for them.
+    dma: Option<u64>,
     label: Label,
     machine: u64,
 }
@@ -80,7 +81,7 @@ impl Frames {
                 pages,
                 budget: Some(budget.clone()),
                 registers: None,
-                is_dma: false,
+                dma: None,
                 label: Label::new(),
                 machine: MACHINE.load(SeqCst),
             }),
@@ -92,11 +93,20 @@ impl Frames {
     }
 
     /// Like [`Frames::zeroed`], which count as DMA pages as long as anybody has them.
-    pub(super) fn for_device(pages: usize, budget: &Ref<Account>) -> Result<Ref<Frames>, MemError> {
+    pub(super) fn for_device(
+        address: u64,
+        pages: usize,
+        budget: &Ref<Account>,
+    ) -> Result<Ref<Frames>, MemError> {
         let mut frames = Self::charged(pages, budget)?;
         budget.charge(Resource::DmaPages, pages as u64).map_err(|_| MemError::BudgetExhausted)?;
-        frames.is_dma = true;
+        frames.dma = Some(address);
         Ok(Ref::try_new(frames)?)
+    }
+
+    /// Where devices find it, if it was made for them.
+    pub(super) fn for_devices(&self) -> Option<u64> {
+        self.dma
     }
 
     /// Like [`Frames::zeroed`], physically contiguous.
@@ -113,7 +123,7 @@ impl Frames {
             pages,
             budget: None,
             registers: None,
-            is_dma: false,
+            dma: None,
             label: Label::new(),
             machine: MACHINE.load(SeqCst),
         };
@@ -129,7 +139,7 @@ impl Frames {
             pages,
             budget: None,
             registers: Some(address),
-            is_dma: false,
+            dma: None,
             label: Label::new(),
             machine: MACHINE.load(SeqCst),
         };
@@ -225,7 +235,7 @@ impl Drop for Frames {
         }
         if let Some(budget) = &self.budget {
             budget.refund(Resource::MemoryPages, self.pages as u64);
-            if self.is_dma {
+            if self.dma.is_some() {
                 budget.refund(Resource::DmaPages, self.pages as u64);
             }
         }

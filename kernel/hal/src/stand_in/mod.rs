@@ -152,6 +152,11 @@ pub mod mem {
             Ref::try_new(Frames(all, false)).map_err(|_| MemError::OutOfMemory)
         }
 
+        /// Whether they are memory for devices: all that there is here.
+        pub fn is_for_device(&self) -> bool {
+            !self.1
+        }
+
         /// Whether they are registers.
         pub fn is_device(&self) -> bool {
             self.1

@@ -27,9 +27,14 @@ impl DmaMemory {
     /// So many zeroed pages below `1 << address_bits`, charged to `budget` as memory and as DMA pages.
     pub fn new(pages: usize, address_bits: u32, budget: &Ref<Account>) -> Result<DmaMemory, MemError> {
         let frames = Frames::for_device(pages, address_bits, budget)?;
-        let (address, pages) = frames.locate(0).ok_or(MemError::OutOfMemory)?;
-        let start = NonNull::new(phys::pointer(address)).ok_or(MemError::OutOfMemory)?;
-        Ok(DmaMemory { frames, start, address, length: pages * PAGE })
+        DmaMemory::of(&frames).ok_or(MemError::OutOfMemory)
+    }
+
+    /// All of some memory, if it is such: it goes on counting as its owner's.
+    pub fn of(frames: &Ref<Frames>) -> Option<DmaMemory> {
+        let (address, pages) = frames.locate(0).filter(|_| frames.is_for_device())?;
+        let start = NonNull::new(phys::pointer(address))?;
+        Some(DmaMemory { frames: frames.clone(), start, address, length: pages * PAGE })
     }
 
     /// The pages, for mapping.

@@ -40,6 +40,8 @@ const ALLOCATE: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::ALLOCATE, caps: 1, bytes: 16 };
 const USAGE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::USAGE, caps: 0, bytes: 24 };
 const PROOF: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PROOF, caps: 0, bytes: 24 };
+const ATTACH: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::ATTACH, caps: 1, bytes: 16 };
 
 impl DmaPoolClient {
     /// The capability.
@@ -88,9 +90,33 @@ impl DmaPoolClient {
     pub fn proof_blocking(&self) -> Result<schema::ProofResults, CallError> {
         ask(&self.cap, PROOF, &Empty, plain_results)
     }
+
+    /// The same for memory that was made for devices (`VirtualMemory.createDmaObject`), all of it: the device reaches it from now on, too. It stays what
+    /// it is when the pool goes with its device, and can be attached to the next. `denied` through a facet that may only read, `unsupported` for other memory,
+    /// `invalidArgument` when it is larger than a buffer of the pool, `outOfMemory` when it lies where the device has no addresses. When the capability is revoked
+    /// the buffer is nobody's, as if it had been given up.
+    pub async fn attach(&self, memory: impl Into<Outgoing>) -> Result<DmaBufferClient, CallError> {
+        let memory = memory.into();
+        let reply = call(&self.cap, ATTACH, &schema::AttachParams, &[memory.slot()]).await?;
+        memory.delivered();
+        attach_reply(&reply)
+    }
+
+    /// Like `attach`, but the thread waits for the answer.
+    pub fn attach_blocking(&self, memory: impl Into<Outgoing>) -> Result<DmaBufferClient, CallError> {
+        let memory = memory.into();
+        let reply = call_blocking(&self.cap, ATTACH, &schema::AttachParams, &[memory.slot()])?;
+        memory.delivered();
+        attach_reply(&reply)
+    }
 }
 
 fn allocate_reply(reply: &Reply) -> Result<DmaBufferClient, CallError> {
     schema::AllocateResults::decode(reply.bytes())?;
+    Ok(reply.take_cap(0)?.into())
+}
+
+fn attach_reply(reply: &Reply) -> Result<DmaBufferClient, CallError> {
+    schema::AttachResults::decode(reply.bytes())?;
     Ok(reply.take_cap(0)?.into())
 }

@@ -47,6 +47,8 @@ const CREATE_OBJECT: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::CREATE_OBJECT, caps: 1, bytes: 16 };
 const MAP: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::MAP, caps: 0, bytes: 16 };
 const USAGE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::USAGE, caps: 0, bytes: 40 };
+const CREATE_DMA_OBJECT: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::CREATE_DMA_OBJECT, caps: 1, bytes: 16 };
 
 impl VirtualMemoryClient {
     /// The capability.
@@ -166,6 +168,29 @@ impl VirtualMemoryClient {
     pub fn usage_blocking(&self) -> Result<schema::UsageResults, CallError> {
         ask(&self.cap, USAGE, &Empty, plain_results)
     }
+
+    /// New zeroed shareable memory that devices with so many bits of addresses reach: it lies in one piece, and counts as DMA pages of the caller as long as
+    /// anybody has it. At most 2 MiB: `invalidArgument` otherwise. See `DmaPool.attach`.
+    pub async fn create_dma_object(
+        &self,
+        size: u64,
+        address_bits: u8,
+    ) -> Result<MemoryObjectClient, CallError> {
+        let params = schema::CreateDmaObjectParams { size, address_bits };
+        let reply = call(&self.cap, CREATE_DMA_OBJECT, &params, &[]).await?;
+        create_dma_object_reply(&reply)
+    }
+
+    /// Like `create_dma_object`, but the thread waits for the answer.
+    pub fn create_dma_object_blocking(
+        &self,
+        size: u64,
+        address_bits: u8,
+    ) -> Result<MemoryObjectClient, CallError> {
+        let params = schema::CreateDmaObjectParams { size, address_bits };
+        let reply = call_blocking(&self.cap, CREATE_DMA_OBJECT, &params, &[])?;
+        create_dma_object_reply(&reply)
+    }
 }
 
 fn reserve_results(bytes: &[u8]) -> Result<u64, DecodeError> {
@@ -181,4 +206,9 @@ fn create_object_reply(reply: &Reply) -> Result<MemoryObjectClient, CallError> {
 fn map_results(bytes: &[u8]) -> Result<u64, DecodeError> {
     let results = schema::MapResults::decode(bytes)?;
     Ok(results.address)
+}
+
+fn create_dma_object_reply(reply: &Reply) -> Result<MemoryObjectClient, CallError> {
+    schema::CreateDmaObjectResults::decode(reply.bytes())?;
+    Ok(reply.take_cap(0)?.into())
 }

@@ -1,5 +1,6 @@
 //! Devices: who has them, what came from them, and that all of it is taken back.
 
+mod attach;
 mod audit;
 mod claims;
 mod dma;

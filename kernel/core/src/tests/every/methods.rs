@@ -626,6 +626,13 @@ static CASES: &[Case] = &[
     case("dma_pool::ALLOCATE", |world| {
         on_pool(world, dma_pool::ALLOCATE, &dma_pool::AllocateParams { pages: 3 })
     }),
+    case("dma_pool::ATTACH", |world| {
+        let driver = driver(world);
+        let pool = driver.pool();
+        let params = vm::CreateDmaObjectParams { size: 8192, address_bits: 64 };
+        let memory = made(&driver.user, CapId::SELF_MEMORY, vm::CREATE_DMA_OBJECT, &params);
+        calls(driver.user, pool, dma_pool::ATTACH, &Empty, &[memory])
+    }),
     case("dma_pool::USAGE", |world| on_pool(world, dma_pool::USAGE, &Empty)),
     case("dma_buffer::INFO", |world| on_buffer(world, dma_buffer::INFO)),
     case("dma_buffer::MEMORY", |world| on_buffer(world, dma_buffer::MEMORY)),
@@ -716,6 +723,10 @@ static CASES: &[Case] = &[
     }),
     case("virtual_memory::RESERVE", |world| {
         own(world, CapId::SELF_MEMORY, vm::RESERVE, &vm::ReserveParams { size: 8192 })
+    }),
+    case("virtual_memory::CREATE_DMA_OBJECT", |world| {
+        let params = vm::CreateDmaObjectParams { size: 8192, address_bits: 64 };
+        own(world, CapId::SELF_MEMORY, vm::CREATE_DMA_OBJECT, &params)
     }),
     case("virtual_memory::COMMIT", |world| {
         on_space(world, vm::COMMIT, |address| {

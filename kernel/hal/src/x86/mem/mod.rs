@@ -111,6 +111,11 @@ impl Frames {
         })
     }
 
+    /// Whether it was made so.
+    pub(super) fn is_for_device(&self) -> bool {
+        matches!(self.owner, Owner::Dma(_))
+    }
+
     fn allocate(
         pages: usize,
         budget: &Ref<Account>,
