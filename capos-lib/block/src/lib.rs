@@ -7,11 +7,14 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 mod completion;
 mod geometry;
 mod pending;
 mod request;
+pub mod route;
 
 pub use completion::{Completion, Status};
 pub use geometry::Geometry;

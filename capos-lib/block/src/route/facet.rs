@@ -1,0 +1,45 @@
+//! What part of a disk somebody may use, and how. A facet of a facet is never more than that.
+
+use crate::Geometry;
+
+/// Some sectors of a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Facet {
+    first: u64,
+    sectors: u64,
+    read_only: bool,
+}
+
+impl Facet {
+    /// All of it.
+    pub const fn whole(disk: &Geometry) -> Facet {
+        Facet { first: 0, sectors: disk.sectors, read_only: disk.read_only }
+    }
+
+    /// Some of the sectors; `None` when they are not all inside, or none.
+    pub fn part(&self, first: u64, sectors: u64) -> Option<Facet> {
+        let end = first.checked_add(sectors)?;
+        let (absolute, is_some) = (self.first.checked_add(first)?, sectors > 0);
+        (is_some && end <= self.sectors).then_some(Facet { first: absolute, sectors, ..*self })
+    }
+
+    /// The same, to be read only.
+    pub const fn read_only(self) -> Facet {
+        Facet { read_only: true, ..self }
+    }
+
+    /// Where it begins on the disk.
+    pub const fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// What the disk is like to who has this.
+    pub const fn geometry(&self, disk: &Geometry) -> Geometry {
+        Geometry { sectors: self.sectors, read_only: self.read_only || disk.read_only, ..*disk }
+    }
+
+    /// Whether the disk has all of it.
+    pub fn is_of(&self, disk: &Geometry) -> bool {
+        self.first.checked_add(self.sectors).is_some_and(|end| end <= disk.sectors)
+    }
+}

@@ -1,0 +1,4 @@
+//! Rules one by one, and a world in which everything happens at random.
+
+mod clients;
+mod rules;
