@@ -22,6 +22,7 @@ pub use capos_log as log;
 pub use capos_manifest as manifest;
 pub use capos_mem as mem;
 pub use capos_mutate as mutate;
+pub use capos_nvme as nvme;
 pub use capos_pci as pci;
 pub use capos_pipe as pipe;
 pub use capos_queue as queue;

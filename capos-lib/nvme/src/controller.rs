@@ -1,0 +1,257 @@
+//! A controller at work: requests for its namespaces, until something is wrong with it.
+
+use crate::DeviceFault;
+use crate::admin::{Admin, Event};
+use crate::identify::Identity;
+use crate::io::{Asked, IoQueue, Refusal, Sequel};
+use crate::memory::{Bells, Memory};
+use crate::namespace::{Namespace, Unusable};
+use crate::register::{FATAL, NOTHING, READY};
+use alloc::vec::Vec;
+use capos_block::{Operation, Request, Status, Tag};
+
+/// What the device may take for a request, before it is told to give it up; and then before it is taken for broken.
+pub const TIMEOUT_NS: u64 = 10_000_000_000;
+pub const GRACE_NS: u64 = 5_000_000_000;
+
+/// It is looked so often for what is late.
+const LOOK_NS: u64 = 1_000_000_000;
+
+/// A request that is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Finished {
+    /// Whose, by the number of the namespace in [`Controller::namespaces`].
+    pub disk: u16,
+    /// The one of [`Controller::submit`].
+    pub tag: Tag,
+    /// How it ended.
+    pub status: Status,
+    /// The device's word for that.
+    pub detail: u32,
+}
+
+/// What happened since it was set up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counters {
+    /// Requests that failed.
+    pub failed: u64,
+    /// Commands that were given again, since the device said that they may succeed.
+    pub retried: u64,
+    /// Commands that the device was told to give up.
+    pub aborted: u64,
+}
+
+/// A controller whose queues work.
+#[derive(Debug)]
+pub struct Controller<M> {
+    pub(crate) identity: Identity,
+    pub(crate) namespaces: Vec<Namespace>,
+    pub(crate) unusable: Vec<(u32, Unusable)>,
+    admin: Admin<M>,
+    queues: Vec<IoQueue<M>>,
+    /// The queue that is read next.
+    at: usize,
+    /// When it was last looked for what is late.
+    looked: u64,
+    /// What is wrong with it, for good.
+    fault: Option<DeviceFault>,
+    counters: Counters,
+}
+
+impl<M: Memory> Controller<M> {
+    pub(crate) fn new(identity: Identity, admin: Admin<M>, queues: Vec<IoQueue<M>>) -> Self {
+        Controller {
+            identity,
+            namespaces: Vec::new(),
+            unusable: Vec::new(),
+            admin,
+            queues,
+            at: 0,
+            looked: 0,
+            fault: None,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Its disks.
+    pub fn namespaces(&self) -> &[Namespace] {
+        &self.namespaces
+    }
+
+    /// Its namespaces that are none, by their numbers.
+    pub fn unusable(&self) -> &[(u32, Unusable)] {
+        &self.unusable
+    }
+
+    /// Its queues for requests.
+    pub fn queues(&self) -> usize {
+        self.queues.len()
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Requests that it has.
+    pub fn in_flight(&self) -> usize {
+        self.queues.iter().map(|queue| usize::from(queue.in_flight())).sum()
+    }
+
+    /// Puts a request for a namespace under way, whose data is at the token `place`. It has passed [`capos_block::Geometry::check`].
+    ///
+    /// # Errors
+    /// There is no room now, or the request is over already.
+    #[inline]
+    pub fn submit(
+        &mut self,
+        disk: u16,
+        tag: Tag,
+        request: &Request,
+        place: u64,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let namespace = self.namespaces.get(usize::from(disk)).ok_or(Refusal::Over(Status::Invalid))?;
+        let geometry = &namespace.geometry;
+        match request.operation {
+            Operation::Flush if !geometry.cache => return Err(Refusal::Over(Status::Done)),
+            // What is not in the lists would be written over.
+            Operation::Read | Operation::Write if request.sectors > geometry.most => {
+                return Err(Refusal::Over(Status::Invalid));
+            }
+            _ => {}
+        }
+        let asked = Asked { namespace, request, place };
+        // Each namespace begins with a queue of its own, as far as there are any, so that one does not keep the others from it.
+        let home = usize::from(disk) % self.queues.len().max(1);
+        if let Some(queue) = self.queues.get_mut(home)
+            && let Some(vacancy) = queue.vacancy()
+        {
+            queue.put(vacancy, disk, tag, &asked, now);
+            return Ok(());
+        }
+        let other = self.queues.iter_mut().find_map(|queue| queue.vacancy().map(|it| (queue, it)));
+        let (queue, vacancy) = other.ok_or(Refusal::Busy)?;
+        queue.put(vacancy, disk, tag, &asked, now);
+        Ok(())
+    }
+
+    /// What the device is to be told next, and of which queue; to be asked until there is nothing.
+    #[inline]
+    pub fn bells(&mut self) -> Option<(u16, Bells)> {
+        for queue in &mut self.queues {
+            if let Some(bells) = queue.bells() {
+                return Some((queue.number(), bells));
+            }
+        }
+        self.admin.bells().map(|bells| (0, bells))
+    }
+
+    /// Takes a request that is over. To be asked until there is none.
+    ///
+    /// # Errors
+    /// What the device did wrong. Nothing comes from it any more: it is to be reset, and what it has to be asked of its next life.
+    #[inline]
+    pub fn take(&mut self, now: u64) -> Result<Option<Finished>, DeviceFault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let mut idle = 0;
+        while let Some(queue) = self.queues.get_mut(self.at) {
+            let done = match queue.take() {
+                Ok(done) => done,
+                Err(fault) => return Err(self.fail(fault)),
+            };
+            let Some(done) = done else {
+                self.at = if self.at + 1 < self.queues.len() { self.at + 1 } else { 0 };
+                idle += 1;
+                if idle >= self.queues.len() {
+                    break;
+                }
+                continue;
+            };
+            match queue.sequel(done, now) {
+                Sequel::Over(flight, status) => {
+                    self.counters.failed += u64::from(status != Status::Done);
+                    let detail = u32::from(done.status.0);
+                    return Ok(Some(Finished { disk: flight.disk, tag: flight.tag, status, detail }));
+                }
+                Sequel::GoesOn => self.counters.retried += u64::from(!done.status.is_done()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes what the device told about itself.
+    ///
+    /// # Errors
+    /// See [`Controller::take`].
+    pub fn event(&mut self, now: u64) -> Result<Option<Event>, DeviceFault> {
+        let taken = self.fault.map_or_else(|| self.admin.take(now), Err);
+        taken.map_err(|fault| self.fail(fault))
+    }
+
+    /// A faulty device stays one.
+    #[cold]
+    fn fail(&mut self, fault: DeviceFault) -> DeviceFault {
+        self.fault = Some(fault);
+        fault
+    }
+
+    /// Asks how it is: [`Event::Health`] comes some time later. False when it can not be asked now.
+    pub fn ask_health(&mut self, now: u64) -> bool {
+        self.admin.ask_health(now)
+    }
+
+    /// Whether there is nothing to take: then we may sleep until an interrupt.
+    pub fn may_sleep(&self) -> bool {
+        self.fault.is_none() && self.admin.is_quiet() && self.queues.iter().all(IoQueue::is_quiet)
+    }
+
+    /// When to call [`Controller::on_timeout`]; never while the device has nothing to do.
+    pub fn deadline(&mut self) -> Option<u64> {
+        let is_busy = self.queues.iter().any(|queue| queue.in_flight() > 0) || self.admin.is_busy();
+        is_busy.then(|| self.looked.saturating_add(LOOK_NS))
+    }
+
+    /// It is `now`, and the status register says this. What takes too long is given up; the device is to be told so ([`Controller::bells`]).
+    ///
+    /// # Errors
+    /// [`DeviceFault::Silent`] when the device had its time for that, too; or what its status says.
+    pub fn on_timeout(&mut self, status: u64, now: u64) -> Result<(), DeviceFault> {
+        let looked = self.fault.map_or_else(|| self.look(status, now), Err);
+        looked.map_err(|fault| self.fail(fault))
+    }
+
+    fn look(&mut self, status: u64, now: u64) -> Result<(), DeviceFault> {
+        self.looked = now;
+        match status {
+            NOTHING => return Err(DeviceFault::Gone),
+            status if status & FATAL != 0 => return Err(DeviceFault::Fatal),
+            status if status & READY == 0 => return Err(DeviceFault::NotReady),
+            _ => {}
+        }
+        if self.admin.is_late(now) {
+            return Err(DeviceFault::Silent);
+        }
+        for queue in &mut self.queues {
+            let number = queue.number();
+            for (id, slot) in queue.flights() {
+                let age = now.saturating_sub(slot.since);
+                if age >= TIMEOUT_NS + GRACE_NS {
+                    return Err(DeviceFault::Silent);
+                }
+                if age >= TIMEOUT_NS && !slot.load.aborted && self.admin.abort(number, id, now) {
+                    slot.load.aborted = true;
+                    self.counters.aborted += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+}
