@@ -5,9 +5,11 @@
 
 extern crate alloc;
 
+pub mod block;
 pub mod control;
 pub mod device;
 pub mod dma;
+pub mod facets;
 pub mod irq;
 pub mod ports;
 pub mod queue;

@@ -176,6 +176,19 @@ pub async fn with_deadline<F: Future>(at_ns: u64, future: F) -> F::Output {
     .await
 }
 
+/// Lets every task that can go on have its turn, and what was submitted go to the kernel.
+pub async fn give_way() {
+    let mut is_over = false;
+    poll_fn(|cx| {
+        if core::mem::replace(&mut is_over, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Which of two futures was first.
 pub enum Either<A, B> {
     /// The first one.

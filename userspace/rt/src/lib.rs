@@ -29,6 +29,7 @@ pub mod generated;
 #[cfg(capos)]
 mod heap;
 pub mod ipc;
+pub mod listener;
 pub mod log;
 #[cfg(capos)]
 mod mem;
@@ -55,7 +56,7 @@ pub use capos_abi::{self as abi, Blame, CapId, ExceptionCode, TransportError};
 pub use capos_queue as queue;
 pub use capos_schema as schema;
 pub use env::{Env, EnvError};
-pub use exec::{Either, Signal, Turn, block_on, select, spawn, with_deadline};
+pub use exec::{Either, Signal, Turn, block_on, give_way, select, spawn, with_deadline};
 pub use ipc::{CallError, Reply};
 pub use named::Named;
 pub use serve::{CallContext, Exception, Request};

@@ -7,7 +7,8 @@
 
 use crate::arena;
 use crate::blocking::wait_for;
-use crate::cap::Cap;
+use crate::cap::{Cap, Client};
+use crate::generated::EndpointClient;
 use crate::ipc::{CallError, Encoder, encode_somewhere, once};
 use crate::op::Operation;
 use crate::thread::{self, RECEIVE, Thread};
@@ -20,6 +21,7 @@ use capos_arena::Run;
 use capos_schema::EncodeError;
 use core::cell::Cell;
 use core::future::poll_fn;
+use core::mem::ManuallyDrop;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
@@ -28,16 +30,24 @@ pub use crate::exception::Exception;
 /// A receive buffer: the largest message, and behind it the largest capability array.
 const BUFFER: u32 = (MAX_MESSAGE + 8 * MAX_CAPS) as u32;
 
-/// Who calls.
+/// Who calls, and by which endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct CallContext {
     badge: u64,
+    right: CapId,
 }
 
 impl CallContext {
     /// The badge that was given to the facet that was called.
     pub fn badge(&self) -> u64 {
         self.badge
+    }
+
+    /// A facet of the endpoint that was called, for another thing that the same server serves: calls through it have this badge.
+    pub fn mint<C: Client>(&self, badge: u64) -> Result<C, CallError> {
+        // The right is the receiver's, and stays that.
+        let right = ManuallyDrop::new(EndpointClient::from(Cap::from_id(self.right)));
+        right.mint_blocking(badge, C::ID).map(C::from)
     }
 }
 
@@ -124,7 +134,7 @@ impl Request {
     /// Who calls.
     #[inline]
     pub fn context(&self) -> CallContext {
-        CallContext { badge: self.badge }
+        CallContext { badge: self.badge, right: self.right }
     }
 
     /// The `n`th capability that came along; once.

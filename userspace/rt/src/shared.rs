@@ -25,9 +25,14 @@ pub fn size<const WORDS: usize>(entries: u32) -> Option<u64> {
 impl<const WORDS: usize> Mapped<WORDS> {
     /// Maps an object that another process may have, too. An object that is too small is refused by the kernel.
     pub fn map(object: &MemoryObjectClient, entries: u32) -> Result<Self, CallError> {
+        Self::map_at(object, 0, entries)
+    }
+
+    /// The same for a queue that begins at `offset` in the object, a multiple of the page size.
+    pub fn map_at(object: &MemoryObjectClient, offset: u64, entries: u32) -> Result<Self, CallError> {
         let invalid = || CallError::Exception(ExceptionCode::InvalidArgument.into());
-        let region =
-            Region::map(object, 0, size::<WORDS>(entries).ok_or_else(invalid)?, Protection::ReadWrite)?;
+        let size = size::<WORDS>(entries).ok_or_else(invalid)?;
+        let region = Region::map(object, offset, size, Protection::ReadWrite)?;
         let start = NonNull::new(region.address() as *mut u8).ok_or_else(invalid)?;
         // SAFETY: the region is page aligned, at least as long as `size` says, and lives as long as this. It was mapped for this alone,
         // so nothing else in the program refers to it.

@@ -1,0 +1,100 @@
+//! What a device's core is to the server around it.
+
+use alloc::string::String;
+use capos_block::Tag;
+use capos_block::{Geometry, Request, Status};
+
+/// Why a request was not taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The device has no room now: it is to be asked again when something is over.
+    Busy,
+    /// It is over already: nothing was asked of the device.
+    Over(Status),
+}
+
+/// One request is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Over {
+    /// As it was submitted.
+    pub tag: Tag,
+    /// How it ended.
+    pub status: Status,
+    /// What the device said, in its own numbers.
+    pub detail: u32,
+}
+
+/// One disk of a device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Description {
+    /// What requests depend on.
+    pub geometry: Geometry,
+    /// Its PCI function: bus << 8 | device << 3 | function.
+    pub address: u32,
+    /// Its number on the device, from 1.
+    pub namespace: u32,
+    /// What the device says that it is.
+    pub serial: String,
+    /// The same.
+    pub model: String,
+}
+
+/// What a device says of its health; see `BlockDevice.health`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Health {
+    /// Bits, see there.
+    pub warnings: u32,
+    /// Kelvin.
+    pub kelvin: u16,
+    /// Spare blocks that are left, of 100.
+    pub spare_percent: u8,
+    /// Of its life, of 100; may be more.
+    pub used_percent: u8,
+    /// Sectors that it could not read or write.
+    pub media_errors: u64,
+    /// Hours.
+    pub power_on_hours: u64,
+    /// Times that its power went without a word.
+    pub unsafe_shutdowns: u64,
+}
+
+/// A device that is up, from one reset to the next. Its methods never wait. `disk` is an index into what [`Disk::disks`] gave.
+pub trait Disk {
+    /// Why it is to be reset, or given up.
+    type Fault;
+
+    /// What is there.
+    fn disks(&self) -> &[Description];
+
+    /// How many requests it has at a time at most. Tags are below that.
+    fn depth(&self) -> u16;
+
+    /// Takes a request that was checked against the geometry. `token` is where its data begins for the device. `now` is the time,
+    /// nanoseconds since boot, up to a second late.
+    fn submit(
+        &mut self,
+        tag: Tag,
+        disk: usize,
+        request: &Request,
+        token: u64,
+        now: u64,
+    ) -> Result<(), Refusal>;
+
+    /// Tells the device of what was submitted, and that what was taken may be used again.
+    fn publish(&mut self) -> Result<(), Self::Fault>;
+
+    /// One that is over. Each tag once for each submission.
+    fn take(&mut self, now: u64) -> Result<Option<Over>, Self::Fault>;
+
+    /// To be asked when there is nothing to take, before waiting: whether an interrupt will tell of the next one.
+    fn may_sleep(&mut self) -> Result<bool, Self::Fault>;
+
+    /// It interrupted.
+    fn interrupted(&mut self) -> Result<(), Self::Fault>;
+
+    /// When to call [`Disk::on_timeout`]; never while it has nothing to do.
+    fn deadline(&self) -> Option<u64>;
+
+    /// It is `now`.
+    fn on_timeout(&mut self, now: u64) -> Result<(), Self::Fault>;
+}

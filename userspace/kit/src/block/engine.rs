@@ -1,0 +1,118 @@
+//! The way of a request: from a client's queue to the device, and of its completion back.
+
+use super::{Disk, Server};
+use rt::generated::DmaPoolClient;
+use rt::{CallError, give_way};
+
+/// Time between looks at whether the device answers, nanoseconds, while it has something to do. Times given to it are late by as much.
+const TICK_NS: u64 = 1_000_000_000;
+
+/// Steps in a row before others of this process have their turn.
+const STEPS: u32 = 64;
+
+/// What the one notification of a server tells.
+pub(super) struct Bits;
+
+impl Bits {
+    /// Sessions: each has a bit for its doorbell and one for the loss of it.
+    pub const SESSIONS: usize = 28;
+    const ALL_SESSIONS: u64 = (1 << Self::SESSIONS) - 1;
+    const LOST: usize = 32;
+    pub const INTERRUPT: u64 = 1 << 28;
+    pub const ALARM: u64 = 1 << 29;
+
+    pub const fn ring(place: usize) -> u64 {
+        1 << place
+    }
+
+    pub const fn lost(place: usize) -> u64 {
+        1 << (Self::LOST + place)
+    }
+}
+
+/// Why a device is driven no longer.
+#[derive(Debug)]
+pub enum Stop<F> {
+    /// It is to be reset, or given up.
+    Fault(F),
+    /// The kernel refuses something.
+    Call(CallError),
+}
+
+impl<F> From<CallError> for Stop<F> {
+    fn from(error: CallError) -> Self {
+        Stop::Call(error)
+    }
+}
+
+/// What passes while a device is driven.
+struct Clock {
+    now: u64,
+    is_set: bool,
+}
+
+impl Server {
+    /// Drives a device that is up until that is over. First it is asked again whatever the one before it did not answer.
+    pub async fn drive<D: Disk>(&self, disk: &mut D, pool: DmaPoolClient) -> Stop<D::Fault> {
+        let begun = self.queues.borrow_mut().begin(disk, pool);
+        if let Err(error) = begun {
+            return error.into();
+        }
+        self.there.notify();
+        let stop = match self.turn(disk).await {
+            Ok(never) => match never {},
+            Err(stop) => stop,
+        };
+        self.queues.borrow_mut().end();
+        stop
+    }
+
+    async fn turn<D: Disk>(&self, disk: &mut D) -> Result<core::convert::Infallible, Stop<D::Fault>> {
+        let mut clock = Clock { now: self.timer.now_blocking()?, is_set: false };
+        loop {
+            let mut steps = 0;
+            while self.step(disk, clock.now).map_err(Stop::Fault)? {
+                steps += 1;
+                if steps % STEPS == 0 {
+                    // Calls are to be answered, however much there is to do.
+                    give_way().await;
+                }
+            }
+            if !disk.may_sleep().map_err(Stop::Fault)? {
+                continue;
+            }
+            if disk.deadline().is_some() && !clock.is_set {
+                clock = self.tick()?;
+            }
+            let bits = self.listener.wait().await?;
+            self.queues.borrow_mut().rung(bits & Bits::ALL_SESSIONS, bits >> Bits::LOST);
+            if bits & Bits::INTERRUPT != 0 {
+                disk.interrupted().map_err(Stop::Fault)?;
+            }
+            if bits & Bits::ALARM != 0 {
+                clock = Clock { now: self.timer.now_blocking()?, is_set: false };
+                if disk.deadline().is_some_and(|deadline| deadline <= clock.now) {
+                    disk.on_timeout(clock.now).map_err(Stop::Fault)?;
+                }
+            }
+        }
+    }
+
+    /// Sets the alarm anew.
+    fn tick(&self) -> Result<Clock, CallError> {
+        let now = self.timer.now_blocking()?;
+        self.alarm.set_blocking(now.saturating_add(TICK_NS))?;
+        Ok(Clock { now, is_set: true })
+    }
+
+    /// Takes what the device has done, gives it what there is to do, and tells everybody. False when nothing was to be done.
+    fn step<D: Disk>(&self, disk: &mut D, now: u64) -> Result<bool, D::Fault> {
+        let mut queues = self.queues.borrow_mut();
+        let moved = queues.complete(disk, now)? | queues.submit(disk, now);
+        if moved {
+            disk.publish()?;
+            queues.send(&self.listener);
+        }
+        Ok(moved || queues.are_awake())
+    }
+}

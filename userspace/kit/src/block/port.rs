@@ -1,0 +1,92 @@
+//! A server's end of a session.
+
+use super::End;
+use super::session::map;
+use capos_block::{Completion, WORDS};
+use rt::CallError;
+use rt::generated::{MemoryObjectClient, SignallerClient};
+use rt::listener::Listener;
+use rt::queue::{Consumer, Producer, Slots, Wake};
+use rt::shared::Mapped;
+
+/// The queues of one client. A request is taken only while there is room for its completion, so that there always is.
+pub struct Port {
+    requests: Consumer<WORDS, Mapped<WORDS>>,
+    completions: Producer<WORDS, Mapped<WORDS>>,
+    peer: SignallerClient,
+    /// Requests that were taken and not completed.
+    taken: u32,
+    wake: bool,
+}
+
+impl Port {
+    /// Of the memory that a client gave, and the doorbell by which he wants to be woken.
+    pub fn accept(
+        object: &MemoryObjectClient,
+        entries: u32,
+        peer: SignallerClient,
+    ) -> Result<Port, CallError> {
+        let (requests, completions) = map(object, entries)?;
+        Ok(Port {
+            requests: Consumer::new(requests),
+            completions: Producer::new(completions),
+            peer,
+            taken: 0,
+            wake: false,
+        })
+    }
+
+    /// Takes the next requests, at most as many as fit into `out`, and says how many.
+    #[inline]
+    pub fn take(&mut self, out: &mut [[u64; WORDS]]) -> Result<usize, End> {
+        // Room for completions never shrinks but by our own.
+        let free = self.room()?.min(out.len());
+        let out = out.get_mut(..free).unwrap_or_default();
+        if out.is_empty() {
+            return Ok(0);
+        }
+        let (count, wake) = self.requests.pop_all(out)?;
+        self.wake |= wake == Wake::Yes;
+        self.taken += count as u32;
+        Ok(count)
+    }
+
+    /// How many requests may be taken.
+    #[inline]
+    fn room(&mut self) -> Result<usize, End> {
+        Ok(self.completions.room()?.saturating_sub(self.taken) as usize)
+    }
+
+    /// Answers one that was taken.
+    #[inline]
+    pub fn complete(&mut self, completion: &Completion) -> Result<(), End> {
+        self.taken = self.taken.saturating_sub(1);
+        // There is room: see `take`.
+        if self.completions.push(&completion.encode())? == Some(Wake::Yes) {
+            self.wake = true;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the client looks at what was answered, with the next wait.
+    #[inline]
+    pub fn send(&mut self, listener: &Listener) {
+        if core::mem::replace(&mut self.wake, false) {
+            listener.owe(&self.peer);
+        }
+    }
+
+    /// To be asked when there is nothing to take, before waiting: whether the doorbell will tell of the next request, or of room for its
+    /// completion.
+    #[inline]
+    pub fn may_sleep(&mut self) -> Result<bool, End> {
+        if self.taken >= self.completions.memory().entries() {
+            // All of them are under way: the next step is ours.
+            return Ok(true);
+        }
+        if self.room()? == 0 {
+            return Ok(self.completions.may_sleep(self.taken + 1)?);
+        }
+        Ok(self.requests.may_sleep()?)
+    }
+}
