@@ -22,6 +22,8 @@ pub struct Config<const F: usize> {
     msix: bool,
     fields: [Field; F],
     values: [u32; F],
+    /// What was agreed upon: fields that need more are not there.
+    features: u64,
     next: Next,
     /// Times that all was read.
     rounds: u32,
@@ -33,21 +35,30 @@ pub struct Config<const F: usize> {
 impl<const F: usize> Config<F> {
     pub(crate) const fn new(interface: Interface, msix: bool, fields: [Field; F]) -> Self {
         let next = Next::Count;
-        Config { interface, msix, fields, values: [0; F], next, rounds: 0, generation: 0, changed: false }
+        let (values, features) = ([0; F], 0);
+        Config { interface, msix, fields, values, features, next, rounds: 0, generation: 0, changed: false }
     }
 
     pub(crate) const fn values(&self) -> &[u32; F] {
         &self.values
     }
 
-    /// From the begin. False when there is nothing to read.
-    pub(crate) fn begin(&mut self) -> bool {
+    /// From the begin, with these features. False when there is nothing to read.
+    pub(crate) fn begin(&mut self, features: u64) -> bool {
+        (self.features, self.rounds, self.changed) = (features, 0, false);
+        self.values = [0; F];
+        let first = self.field(0);
         self.next = match self.interface {
             Interface::Modern => Next::Count,
-            Interface::Legacy => Next::Field(0),
+            Interface::Legacy => Next::Field(first.unwrap_or(0)),
         };
-        (self.rounds, self.changed) = (0, false);
-        F > 0
+        first.is_some()
+    }
+
+    /// The first field from there on that is there.
+    fn field(&self, from: usize) -> Option<usize> {
+        let there = |field: &Field| field.needs & !self.features == 0;
+        (from..F).find(|index| self.fields.get(*index).is_some_and(there))
     }
 
     pub(crate) fn register(&self) -> Register {
@@ -65,8 +76,8 @@ impl<const F: usize> Config<F> {
                 if let Some(field) = self.values.get_mut(index) {
                     self.changed |= core::mem::replace(field, value) != value;
                 }
-                if index + 1 < F {
-                    self.next = Next::Field(index + 1);
+                if let Some(next) = self.field(index + 1) {
+                    self.next = Next::Field(next);
                     return Ok(false);
                 }
                 self.rounds += 1;
@@ -84,7 +95,7 @@ impl<const F: usize> Config<F> {
     }
 
     fn again(&mut self, done: bool) -> Result<bool, DeviceFault> {
-        (self.next, self.changed) = (Next::Field(0), false);
+        (self.next, self.changed) = (Next::Field(self.field(0).unwrap_or(0)), false);
         if !done && self.rounds >= ROUNDS { Err(DeviceFault::ConfigUnstable) } else { Ok(done) }
     }
 }

@@ -42,6 +42,21 @@ pub enum DeviceFault {
     Index(u16),
     /// It used a buffer that it was to fill, and wrote nothing.
     Empty,
+    /// It says that it has filled a buffer, and that it wrote only so much of it.
+    Short {
+        /// The chain.
+        id: u16,
+        /// What the device says.
+        length: u32,
+    },
+    /// It answers a request with a status that there is not, or with none.
+    Answer(u8),
+    /// A disk can not have so many sectors.
+    Capacity(u64),
+    /// Its sectors can not have so many bytes.
+    SectorSize(u32),
+    /// It takes only so many bytes at once, less than a sector.
+    SegmentSize(u32),
     /// It has had buffers for too long and does not use them.
     Silent,
 }
@@ -66,6 +81,13 @@ impl fmt::Display for DeviceFault {
             }
             DeviceFault::Index(moved) => write!(f, "the used index jumped by {moved}"),
             DeviceFault::Empty => f.write_str("the device used a buffer and wrote nothing"),
+            DeviceFault::Short { id, length } => {
+                write!(f, "the device filled chain {id} with {length} bytes only")
+            }
+            DeviceFault::Answer(status) => write!(f, "the device answers with status {status:#x}"),
+            DeviceFault::Capacity(sectors) => write!(f, "a disk can not have {sectors} sectors"),
+            DeviceFault::SectorSize(bytes) => write!(f, "a sector can not have {bytes} bytes"),
+            DeviceFault::SegmentSize(bytes) => write!(f, "the device takes only {bytes} bytes at once"),
             DeviceFault::Silent => f.write_str("the device does not use what it has"),
         }
     }

@@ -5,6 +5,7 @@
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
+pub mod blk;
 mod config;
 mod fault;
 mod interface;

@@ -46,6 +46,8 @@ pub struct Field {
     pub offset: u32,
     /// Its width.
     pub width: Width,
+    /// The features without which it is not there (2.5.1): it is read as 0 then.
+    pub needs: u64,
 }
 
 /// Bits of the device status (2.1).

@@ -16,7 +16,7 @@ pub const TIMEOUT_NS: u64 = 5_000_000_000;
 
 /// What a driver with `vectors` interrupt vectors wants of the device: one queue, and no configuration (5.4.4).
 pub const fn wish(vectors: u16) -> Wish<0> {
-    Wish { features: 0, queues: &[8], vectors, config: [] }
+    Wish { features: 0, queues: &[8], needed: 1, vectors, config: [] }
 }
 
 /// Where a buffer is.

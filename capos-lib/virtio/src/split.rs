@@ -6,8 +6,12 @@
 //! The driver may use fewer descriptors than the ring has: in the legacy interface the device dictates the ring's size.
 
 use crate::DeviceFault;
-use crate::layout::{Layout, NO_NOTIFY, flags};
+use crate::layout::{Layout, flags};
 use core::sync::atomic::Ordering;
+
+mod rings;
+
+pub(crate) use rings::Rings;
 
 /// The ring's memory: offsets are [`Layout`]'s. Accesses are volatile and of exactly that width.
 pub trait Memory {
@@ -15,12 +19,24 @@ pub trait Memory {
     fn read16(&self, offset: u32) -> u16;
     /// Reads four bytes.
     fn read32(&self, offset: u32) -> u32;
+    /// Reads eight bytes in two accesses, the first four first; they lie on a multiple of four.
+    #[inline]
+    fn read32_pair(&self, offset: u32) -> [u32; 2] {
+        [self.read32(offset), self.read32(offset + 4)]
+    }
     /// Writes two bytes.
     fn write16(&self, offset: u32, value: u16);
     /// Writes four bytes.
     fn write32(&self, offset: u32, value: u32);
     /// Writes eight bytes.
     fn write64(&self, offset: u32, value: u64);
+    /// Writes sixteen bytes in two accesses; they lie on a multiple of sixteen.
+    #[inline]
+    fn write64_pair(&self, offset: u32, values: [u64; 2]) {
+        let [first, second] = values;
+        self.write64(offset, first);
+        self.write64(offset + 8, second);
+    }
     /// Orders accesses before it against those behind it, as the device sees them.
     fn fence(&self, order: Ordering);
 }
@@ -77,23 +93,11 @@ struct Chain {
 /// A queue in fresh memory, of which the driver uses at most `N` descriptors.
 #[derive(Debug)]
 pub struct Queue<M, const N: usize> {
-    memory: M,
-    layout: Layout,
-    event_index: bool,
+    rings: Rings<M>,
     slots: [Slot; N],
     /// The first free descriptor, if there are any.
     free: u16,
     free_count: u16,
-    in_flight: u16,
-    /// Our own count of chains added; the shared word is for the device.
-    added: u16,
-    /// How many of these the device was told of.
-    told: u16,
-    /// Used entries that were taken.
-    taken: u16,
-    /// The used index as last seen and found possible.
-    seen: u16,
-    fault: Option<DeviceFault>,
 }
 
 impl<M: Memory, const N: usize> Queue<M, N> {
@@ -105,23 +109,7 @@ impl<M: Memory, const N: usize> Queue<M, N> {
             Slot { next, chain: None }
         });
         let free_count = layout.size().min(u16::try_from(N).unwrap_or(u16::MAX));
-        memory.write16(layout.available(), 0);
-        memory.write16(layout.available_index(), 0);
-        memory.write16(layout.used_event(), 0);
-        Queue {
-            memory,
-            layout,
-            event_index,
-            slots,
-            free: 0,
-            free_count,
-            in_flight: 0,
-            added: 0,
-            told: 0,
-            taken: 0,
-            seen: 0,
-            fault: None,
-        }
+        Queue { rings: Rings::new(memory, layout, event_index), slots, free: 0, free_count }
     }
 
     /// Descriptors that are free.
@@ -131,7 +119,7 @@ impl<M: Memory, const N: usize> Queue<M, N> {
 
     /// Chains that the device has.
     pub fn in_flight(&self) -> usize {
-        self.in_flight.into()
+        self.rings.in_flight().into()
     }
 
     /// Gives a chain to the device, and its id to us. The device may see it at once; it is told of it by whoever follows [`Queue::kick`].
@@ -150,22 +138,18 @@ impl<M: Memory, const N: usize> Queue<M, N> {
         }
         self.free = at;
         self.free_count -= descriptors;
-        self.in_flight += 1;
         if let Some(slot) = self.slots.get_mut(usize::from(head)) {
             slot.chain = Some(Chain { last, descriptors, writable });
         }
-        self.memory.write16(self.layout.available_entry(self.added), head);
-        self.added = self.added.wrapping_add(1);
-        // Release: the descriptors and the entry come before the index (2.7.13.1).
-        self.memory.fence(Ordering::Release);
-        self.memory.write16(self.layout.available_index(), self.added);
+        self.rings.add(head);
+        self.rings.show();
         Ok(head)
     }
 
     /// How many descriptors a chain takes, and what the device may write into it.
     fn judge(&self, pieces: &[Piece]) -> Result<(u16, u32), AddError> {
         let count = u16::try_from(pieces.len()).map_err(|_| AddError::Count)?;
-        if count == 0 || pieces.len() > N || count > self.layout.size() {
+        if count == 0 || pieces.len() > N || count > self.rings.layout.size() {
             return Err(AddError::Count);
         }
         if pieces.is_sorted_by_key(|piece| piece.writable) {
@@ -178,27 +162,20 @@ impl<M: Memory, const N: usize> Queue<M, N> {
     }
 
     fn describe(&self, index: u16, piece: &Piece, next: Option<u16>) {
-        let at = self.layout.descriptor(index);
+        let at = self.rings.layout.descriptor(index);
         let write = if piece.writable { flags::WRITE } else { 0 };
         let more = if next.is_some() { flags::NEXT } else { 0 };
-        self.memory.write64(at, piece.token);
-        self.memory.write32(at + 8, piece.length);
-        self.memory.write16(at + 12, write | more);
-        self.memory.write16(at + 14, next.unwrap_or(0));
+        self.rings.memory.write64(at, piece.token);
+        self.rings.memory.write32(at + 8, piece.length);
+        self.rings.memory.write16(at + 12, write | more);
+        self.rings.memory.write16(at + 14, next.unwrap_or(0));
     }
 
     /// Whether the device wants to be notified of what was added since the last time that somebody asked. That is a question for who rings a
     /// doorbell: where the kernel copies the ring for the device, it is told of whatever was added, and asks the device itself.
     #[must_use = "the device may sleep until it is notified"]
     pub fn kick(&mut self) -> bool {
-        let (old, new) = (core::mem::replace(&mut self.told, self.added), self.added);
-        // Between writing our index and reading its wish (2.7.13.4.1).
-        self.memory.fence(Ordering::SeqCst);
-        if self.event_index {
-            let event = self.memory.read16(self.layout.available_event());
-            return new.wrapping_sub(event).wrapping_sub(1) < new.wrapping_sub(old);
-        }
-        new != old && self.memory.read16(self.layout.used()) & NO_NOTIFY == 0
+        self.rings.kick()
     }
 
     /// Takes a chain that the device is through with.
@@ -206,7 +183,8 @@ impl<M: Memory, const N: usize> Queue<M, N> {
     /// # Errors
     /// What the device did wrong; nothing is taken from this queue any more.
     pub fn take_used(&mut self) -> Result<Option<Used>, DeviceFault> {
-        self.guarded(Self::take)
+        let Some((id, length)) = self.rings.take()? else { return Ok(None) };
+        self.take(id, length).map(Some).map_err(|fault| self.rings.fail(fault))
     }
 
     /// To be called when there is nothing to take, before sleeping: asks for an interrupt for the next chain, and looks again. True when we may
@@ -215,29 +193,11 @@ impl<M: Memory, const N: usize> Queue<M, N> {
     /// # Errors
     /// See [`Queue::take_used`].
     pub fn may_sleep(&mut self) -> Result<bool, DeviceFault> {
-        if self.event_index {
-            self.memory.write16(self.layout.used_event(), self.taken);
-        }
-        self.memory.fence(Ordering::SeqCst);
-        self.guarded(|queue| Ok(!queue.look()?))
+        self.rings.may_sleep()
     }
 
-    /// A faulty device stays one.
-    fn guarded<T>(
-        &mut self,
-        act: impl FnOnce(&mut Self) -> Result<T, DeviceFault>,
-    ) -> Result<T, DeviceFault> {
-        let result = self.fault.map_or_else(|| act(self), Err);
-        self.fault = result.as_ref().err().copied();
-        result
-    }
-
-    fn take(&mut self) -> Result<Option<Used>, DeviceFault> {
-        if !self.look()? {
-            return Ok(None);
-        }
-        let entry = self.layout.used_entry(self.taken);
-        let (id, length) = (self.memory.read32(entry), self.memory.read32(entry + 4));
+    /// The chain of a used entry, whose descriptors are free then.
+    fn take(&mut self, id: u32, length: u32) -> Result<Used, DeviceFault> {
         let slot = usize::try_from(id).ok().and_then(|at| self.slots.get_mut(at));
         let slot = slot.ok_or(DeviceFault::UnknownId(id))?;
         let chain = slot.chain.take().ok_or(DeviceFault::NotInFlight(id))?;
@@ -249,23 +209,6 @@ impl<M: Memory, const N: usize> Queue<M, N> {
             last.next = core::mem::replace(&mut self.free, id);
         }
         self.free_count += chain.descriptors;
-        self.in_flight -= 1;
-        self.taken = self.taken.wrapping_add(1);
-        Ok(Some(Used { id, length }))
-    }
-
-    /// Whether there is an entry to take.
-    fn look(&mut self) -> Result<bool, DeviceFault> {
-        if self.seen == self.taken {
-            let index = self.memory.read16(self.layout.used_index());
-            let moved = index.wrapping_sub(self.seen);
-            if moved > self.in_flight {
-                return Err(DeviceFault::Index(moved));
-            }
-            self.seen = index;
-            // Acquire: the entries, and what the device wrote into the buffers, come behind the index (2.7.14).
-            self.memory.fence(Ordering::Acquire);
-        }
-        Ok(self.seen != self.taken)
+        Ok(Used { id, length })
     }
 }

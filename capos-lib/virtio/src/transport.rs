@@ -20,6 +20,8 @@ pub struct Wish<const F: usize> {
     pub features: u64,
     /// Queues from number 0 on, each with the most descriptors that are of use (a power of two).
     pub queues: &'static [u16],
+    /// So many of them there have to be. When one of the others is not there, it and those behind it are not set up.
+    pub needed: u16,
     /// MSI-X vectors that it has; none when the interrupt is a line. Queue n gets the n-th and changes of the configuration the last, as
     /// far as there are any.
     pub vectors: u16,

@@ -24,7 +24,7 @@ struct Bench {
 impl Bench {
     fn new(interface: Interface, features: u64, seed: u64) -> Bench {
         let ram = Ram::new(1 << 22);
-        let wish = Wish { features, queues: &[8], vectors: 1, config: [] };
+        let wish = Wish { features, queues: &[8], needed: 1, vectors: 1, config: [] };
         let mut device = Device::new(interface, Echo::new(&[8]), Bus::direct(&ram));
         device.vectors = 1;
         let mut transport = Transport::new(interface, wish);

@@ -8,9 +8,9 @@ use fakes::{Bus, Ram};
 
 const BOTH: [Interface; 2] = [Interface::Modern, Interface::Legacy];
 const CONFIG: [Field; 3] = [
-    Field { offset: 0, width: Width::Bits32 },
-    Field { offset: 4, width: Width::Bits16 },
-    Field { offset: 15, width: Width::Bits8 },
+    Field { offset: 0, width: Width::Bits32, needs: 0 },
+    Field { offset: 4, width: Width::Bits16, needs: 0 },
+    Field { offset: 15, width: Width::Bits8, needs: 0 },
 ];
 
 struct Bench {
@@ -23,7 +23,8 @@ struct Bench {
 impl Bench {
     fn new(interface: Interface, vectors: u16) -> Bench {
         let ram = Ram::new(1 << 20);
-        let wish = Wish { features: features::EVENT_IDX, queues: &[64, 4], vectors, config: CONFIG };
+        let wish =
+            Wish { features: features::EVENT_IDX, queues: &[64, 4], needed: 2, vectors, config: CONFIG };
         let mut device = Device::new(interface, Echo::new(&[16, 16, 16]), Bus::direct(&ram));
         device.vectors = vectors;
         Bench { ram, now: 0, device, transport: Transport::new(interface, wish) }
@@ -220,5 +221,44 @@ fn whatever_registers_say_the_transport_rests_and_offers_only_rings_that_there_c
                 bench.transport.reset();
             }
         }
+    }
+}
+
+#[test]
+fn queues_that_are_not_needed_may_be_missing() {
+    for interface in BOTH {
+        let mut bench = Bench::new(interface, 2);
+        bench.device.class.queues = vec![16];
+        assert_eq!(bench.settle().map(|_| ()), Err(DeviceFault::NoQueue(1)), "{interface:?}");
+        let wish = Wish { features: 0, queues: &[64, 4], needed: 1, vectors: 2, config: CONFIG };
+        bench.transport = Transport::new(interface, wish);
+        assert_eq!(bench.settle().unwrap().len(), 1, "{interface:?}");
+        assert!(bench.device.works());
+        assert_eq!(bench.device.violations, []);
+    }
+}
+
+#[test]
+fn a_field_is_read_only_with_the_features_that_it_needs() {
+    const THERE: u64 = features::EVENT_IDX;
+    const MISSING: u64 = 1 << 6;
+    let field = |offset, needs| Field { offset, width: Width::Bits8, needs };
+    let read = |interface, fields: [Field; 3]| {
+        let mut bench = Bench::new(interface, 1);
+        let wish = Wish { features: THERE | MISSING, queues: &[4], needed: 1, vectors: 1, config: fields };
+        bench.transport = Transport::new(interface, wish);
+        bench.settle().unwrap();
+        // Offsets beyond its configuration it would note down.
+        assert_eq!(bench.device.violations, [], "{interface:?} {fields:?}");
+        *bench.transport.config()
+    };
+    for interface in BOTH {
+        let all = [field(0, THERE), field(200, MISSING), field(1, 0)];
+        assert_eq!(read(interface, all), [7, 0, 7]);
+        assert_eq!(
+            read(interface, [field(200, MISSING), field(2, THERE), field(200, MISSING | THERE)]),
+            [0, 7, 0]
+        );
+        assert_eq!(read(interface, [field(200, MISSING); 3]), [0; 3]);
     }
 }

@@ -21,7 +21,7 @@ const DESCRIPTORS: usize = 8;
 const BUFFERS: usize = 4;
 const LENGTH: u32 = 64;
 const CONFIG: [Field; 2] =
-    [Field { offset: 0, width: Width::Bits32 }, Field { offset: 4, width: Width::Bits16 }];
+    [Field { offset: 0, width: Width::Bits32, needs: 0 }, Field { offset: 4, width: Width::Bits16, needs: 0 }];
 
 /// Faults that last, beside those of single reads.
 const FAULTS: [Option<RegisterFault>; 6] = [
@@ -48,7 +48,7 @@ fn transport(input: &mut Unstructured<'_>) -> Result<()> {
     let vectors = input.int_in_range(0..=3)?;
     let mut device = Device::new(interface, Echo::new(&[16, 16]), Bus::direct(&Ram::new(0)));
     device.vectors = vectors;
-    let wish = Wish { features: features::EVENT_IDX, queues: &[8, 32], vectors, config: CONFIG };
+    let wish = Wish { features: features::EVENT_IDX, queues: &[8, 32], needed: 1, vectors, config: CONFIG };
     let mut transport = Transport::new(interface, wish);
     while !input.is_empty() {
         let fault = input.choose(&FAULTS)?;

@@ -32,6 +32,7 @@ impl<const F: usize> Transport<F> {
             },
             Phase::Config => Ok(if self.config.value(value)? { self.after_config() } else { Phase::Config }),
             Phase::ConfigVectorCheck => self.vector_is(u16::MAX, value).map(|()| self.queue(0)),
+            Phase::QueueSize(queue) if value as u16 == 0 && queue >= self.wish.needed => Ok(Phase::DriverOk),
             Phase::QueueSize(queue) => self.queue_size(queue, value as u16),
             Phase::QueueVectorCheck(queue, layout) => {
                 self.vector_is(queue, value).map(|()| self.before_attach(queue, layout))
@@ -65,7 +66,7 @@ impl<const F: usize> Transport<F> {
 
     /// The configuration is read before DRIVER_OK (3.1.1), and when it changes.
     pub(super) fn begin_config(&mut self) -> Phase {
-        if self.config.begin() { Phase::Config } else { self.after_config() }
+        if self.config.begin(self.features()) { Phase::Config } else { self.after_config() }
     }
 
     fn after_config(&self) -> Phase {

@@ -5,12 +5,14 @@
 
 mod class;
 mod device;
+pub mod disk;
 mod fault;
 mod registers;
 mod ring;
 
 pub use class::{Class, Echo, Entropy};
 pub use device::Device;
+pub use disk::Disk;
 pub use fault::{Mischief, Random, RegisterFault, RingFault};
 pub use ring::{Chain, Piece, Ring};
 

@@ -132,8 +132,10 @@ impl Virtio {
         let registers = Registers::find(device)?;
         let pool = device.pool_blocking(64, 13)?;
         let buffer = Buffer::allocate(&pool, 1)?;
-        let mut transport =
-            Transport::new(registers.interface(), Wish { features: 0, queues, vectors: 1, config: [] });
+        let mut transport = Transport::new(
+            registers.interface(),
+            Wish { features: 0, queues, needed: queues.len() as u16, vectors: 1, config: [] },
+        );
         let queues = bring_up(device, &registers, &mut transport, bench.audit.timer()).await?;
         let bell = queues.into_iter().nth(ours).ok_or(DeviceFault::NoQueue(0))?;
         let queue = Queue::new(bell.ring()?, bell.layout(), false);

@@ -33,8 +33,8 @@ const NEEDS_RESET: u64 = 0x40;
 const LOOKS: u32 = 100;
 const LOOK_NS: u64 = 1_000_000;
 
-const ONE: Wish<0> = Wish { features: 0, queues: &[SIZE], vectors: 0, config: [] };
-const TWO: Wish<0> = Wish { features: 0, queues: &[SIZE, SIZE], vectors: 0, config: [] };
+const ONE: Wish<0> = Wish { features: 0, queues: &[SIZE], needed: 1, vectors: 0, config: [] };
+const TWO: Wish<0> = Wish { features: 0, queues: &[SIZE, SIZE], needed: 2, vectors: 0, config: [] };
 
 /// All that comes from the function.
 pub struct Virtio {

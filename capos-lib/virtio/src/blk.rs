@@ -1,0 +1,338 @@
+//! The block device (virtio 1.2, 5.2), for one life: from a reset of the device to its next fault.
+//!
+//! What was in flight when the device had to be reset is with whoever submitted it ([`capos_block::Pending`]), and is submitted again to what comes
+//! after. A request may take several commands: a range is discarded in as large pieces as the device takes, and what is to be durable is
+//! flushed when it is written, since virtio has no other way to ask for that.
+
+use crate::split::Memory;
+use crate::{DeviceFault, Interface, Layout, Wish};
+use capos_block::{Geometry, Request, Status};
+
+mod command;
+mod lane;
+mod shape;
+
+pub use capos_block::Tag;
+pub use command::ID_BYTES;
+pub use shape::{FIELDS, Shape, features};
+
+use command::{Command, GET_ID, Kind, Transfer, status};
+use lane::{Answer, Lane};
+
+/// PCI device ids of vendor 0x1af4: the modern one, and that of a transitional device (4.1.2.1).
+pub const DEVICE_IDS: [u16; 2] = [0x1042, 0x1001];
+
+/// Time that the device may take for a command, before it is taken for broken. Hosts take long over a flush.
+pub const TIMEOUT_NS: u64 = 30_000_000_000;
+
+/// Queues that are used at most. One thread gives them their work, batch by batch; they are the host's means to do it in several.
+pub const QUEUES: usize = 4;
+
+/// Requests in flight on each queue at most.
+pub const CHAINS: usize = 64;
+
+/// Descriptors that these need, up to a power of two.
+const DESCRIPTORS: u16 = 256;
+
+/// Bytes of memory that the device is to find at one token, for headers and statuses.
+pub const AREA_BYTES: u32 = lane::LANE_BYTES * QUEUES as u32;
+
+/// What a driver with `vectors` interrupt vectors wants of the device.
+pub const fn wish(vectors: u16) -> Wish<FIELDS> {
+    Wish {
+        features: shape::FEATURES,
+        queues: &[DESCRIPTORS; QUEUES],
+        needed: 1,
+        vectors,
+        config: shape::CONFIG,
+    }
+}
+
+/// Why a request was not submitted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// As many as possible are in flight.
+    Busy,
+    /// It is over without the device.
+    Over(Status),
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Completion {
+    /// The submitter's.
+    pub tag: Tag,
+    /// How it ended.
+    pub status: Status,
+    /// The device's status, and in the next byte the type of command that had it.
+    pub detail: u32,
+}
+
+/// In order; none after a fault.
+type Lanes<M> = [Option<Lane<M>>; QUEUES];
+
+/// The driver's decisions. Rings are `M`, the memory for headers and statuses is an `A`.
+#[derive(Debug)]
+pub struct Blk<M, A> {
+    area: A,
+    shape: Shape,
+    lanes: Lanes<M>,
+    /// How many there are, until a fault.
+    count: usize,
+    /// Commands that the device has, or will see next.
+    in_flight: usize,
+    /// The one that gets the batch that is made now, and the one that was asked last what it has.
+    given: usize,
+    asked: usize,
+    /// Nothing that is in flight is late before that; means nothing while nothing is.
+    watch: u64,
+    id: Option<[u8; ID_BYTES]>,
+    fault: Option<DeviceFault>,
+}
+
+impl<M: Memory, A: Memory> Blk<M, A> {
+    /// A device that was just set up, with its first [`QUEUES`] queues or as many as it has. `area` is [`AREA_BYTES`] long, and the device finds it at `token`.
+    ///
+    /// # Errors
+    /// A queue that is too small, or none.
+    pub fn new(
+        interface: Interface,
+        shape: Shape,
+        area: A,
+        token: u64,
+        queues: impl IntoIterator<Item = (M, Layout)>,
+    ) -> Result<Self, DeviceFault> {
+        let mut lanes = [const { None }; QUEUES];
+        let mut count = 0;
+        for ((place, number), (memory, layout)) in lanes.iter_mut().zip(0..).zip(queues) {
+            *place = Some(Lane::new(memory, layout, interface, number, token)?);
+            count += 1;
+        }
+        if count == 0 {
+            return Err(DeviceFault::NoQueue(0));
+        }
+        Ok(Blk {
+            area,
+            shape,
+            lanes,
+            count,
+            in_flight: 0,
+            given: 0,
+            asked: 0,
+            watch: 0,
+            id: None,
+            fault: None,
+        })
+    }
+
+    /// What the disk is like.
+    pub const fn geometry(&self) -> &Geometry {
+        &self.shape.geometry
+    }
+
+    /// Its name, when it was asked for and the device has told; without a name it is all zeroes.
+    pub const fn id(&self) -> Option<&[u8; ID_BYTES]> {
+        self.id.as_ref()
+    }
+
+    /// Asks for the name. False when too much is in flight.
+    #[must_use = "the device does not look by itself"]
+    pub fn ask_id(&mut self, now: u64) -> bool {
+        self.add(&GET_ID, 0, now).is_ok()
+    }
+
+    /// Prepares a request that [`Geometry::check`] found right, with its data from `token` on. The device sees it when it is published.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; nothing was submitted.
+    #[inline]
+    pub fn submit(&mut self, tag: Tag, request: &Request, token: u64, now: u64) -> Result<(), Refusal> {
+        if !request.operation.has_data() {
+            return self.submit_command(tag, request, now);
+        }
+        let transfer = Transfer::of(request, token, &self.shape);
+        let lane = Self::vacant(&mut self.lanes, &mut self.given).ok_or(Refusal::Busy)?;
+        lane.add_transfer(&self.area, transfer, tag, now);
+        self.count_in(now);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn submit_command(&mut self, tag: Tag, request: &Request, now: u64) -> Result<(), Refusal> {
+        let command = Command::of(request, &self.shape).map_err(Refusal::Over)?;
+        self.add(&command, tag, now)
+    }
+
+    fn add(&mut self, command: &Command, tag: Tag, now: u64) -> Result<(), Refusal> {
+        let lane = Self::vacant(&mut self.lanes, &mut self.given).ok_or(Refusal::Busy)?;
+        lane.add(&self.area, command, tag, now);
+        self.count_in(now);
+        Ok(())
+    }
+
+    /// One more command is in flight.
+    #[inline]
+    fn count_in(&mut self, now: u64) {
+        if self.in_flight == 0 {
+            self.watch = now.saturating_add(TIMEOUT_NS);
+        }
+        self.in_flight += 1;
+    }
+
+    /// The lane whose turn it is, or another one with room, which is next.
+    #[inline]
+    fn vacant<'l>(lanes: &'l mut Lanes<M>, given: &mut usize) -> Option<&'l mut Lane<M>> {
+        if !lanes.get(*given).is_some_and(has_room) {
+            *given = with_room(lanes)?;
+        }
+        lanes.get_mut(*given).and_then(Option::as_mut)
+    }
+
+    #[inline]
+    const fn next(&self, lane: usize) -> usize {
+        if lane + 1 < self.count { lane + 1 } else { 0 }
+    }
+
+    /// Shows the device what was submitted, and gives one bit for each queue that it is to be told of. The next batch goes to another queue.
+    #[inline]
+    #[must_use = "the device does not look by itself"]
+    pub fn publish(&mut self) -> u32 {
+        let mut news = 0;
+        for (n, lane) in self.lanes.iter_mut().flatten().enumerate() {
+            news |= u32::from(lane.show()) << n;
+        }
+        self.given = self.next(self.given);
+        news
+    }
+
+    /// Takes a request that is over. To be asked until there is none; what it takes besides may leave something to be published.
+    ///
+    /// # Errors
+    /// What the device did wrong; nothing is taken or given any more.
+    #[inline]
+    pub fn take(&mut self, now: u64) -> Result<Option<Completion>, DeviceFault> {
+        // What is added meanwhile the device has not seen: each turn leaves less to take.
+        while let Some(lane) = self.lanes.get_mut(self.asked).and_then(Option::as_mut) {
+            match lane.take(&self.area) {
+                Ok(Some(Answer { chain, flight, status })) => {
+                    self.in_flight -= 1;
+                    if status == status::OK && !flight.goes_on {
+                        let detail = (flight.kind as u32) << 8;
+                        return Ok(Some(Completion { tag: flight.tag, status: Status::Done, detail }));
+                    }
+                    if let Some(completion) = self.judge(chain, flight.tag, flight.kind, status, now)? {
+                        return Ok(Some(completion));
+                    }
+                }
+                Ok(None) => {
+                    if !self.move_on()? {
+                        return Ok(None);
+                    }
+                }
+                Err(fault) => return Err(self.fail(fault)),
+            }
+        }
+        self.fault.map_or(Ok(None), Err)
+    }
+
+    /// To the next queue that has something to take. False when none has.
+    fn move_on(&mut self) -> Result<bool, DeviceFault> {
+        for _ in 1..self.count {
+            self.asked = self.next(self.asked);
+            match self.lanes.get_mut(self.asked).and_then(Option::as_mut).map(Lane::look) {
+                Some(Ok(true)) => return Ok(true),
+                Some(Err(fault)) => return Err(self.fail(fault)),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// What follows from an answer that is not just the end of a request: there is more of it, or it failed.
+    #[inline(never)]
+    fn judge(
+        &mut self,
+        chain: u16,
+        tag: Tag,
+        kind: Kind,
+        byte: u8,
+        now: u64,
+    ) -> Result<Option<Completion>, DeviceFault> {
+        let lane = self.lanes.get_mut(self.asked).and_then(Option::as_mut);
+        let status = match (byte, kind) {
+            (status::OK | status::IOERR | status::UNSUPP, Kind::GetId) => {
+                let told = lane.filter(|_| byte == status::OK).map(|lane| lane.id(&self.area, chain));
+                self.id = Some(told.unwrap_or_default());
+                return Ok(None);
+            }
+            (status::OK, _) => {
+                let next = lane.and_then(|lane| Some((Command::after(lane.then(chain), &self.shape)?, lane)));
+                let Some((command, lane)) = next else { return Ok(None) };
+                // On this chain or on any other that is not in flight.
+                lane.add(&self.area, &command, tag, now);
+                self.in_flight += 1;
+                return Ok(None);
+            }
+            (status::IOERR, Kind::In | Kind::Out) => Status::Media,
+            (status::IOERR, _) => Status::Device,
+            (status::UNSUPP, _) => Status::Unsupported,
+            (other, _) => return Err(self.fail(DeviceFault::Answer(other))),
+        };
+        let detail = u32::from(byte) | (kind as u32) << 8;
+        Ok(Some(Completion { tag, status, detail }))
+    }
+
+    /// To be called when there is nothing to take, before waiting for an interrupt. False when there is something to take or to publish after
+    /// all.
+    ///
+    /// # Errors
+    /// See [`Blk::take`].
+    pub fn may_sleep(&mut self) -> Result<bool, DeviceFault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        for lane in self.lanes.iter_mut().flatten() {
+            match lane.may_sleep() {
+                Ok(may) if may && !lane.has_news() => {}
+                Ok(_) => return Ok(false),
+                Err(fault) => return Err(self.fail(fault)),
+            }
+        }
+        Ok(true)
+    }
+
+    /// When to call [`Blk::on_timeout`]; never while the device has nothing to do.
+    #[inline]
+    pub fn deadline(&self) -> Option<u64> {
+        (self.in_flight > 0).then_some(self.watch)
+    }
+
+    /// It is `now`, and nothing came.
+    ///
+    /// # Errors
+    /// [`DeviceFault::Silent`] when the device has something for too long; else see [`Blk::take`].
+    pub fn on_timeout(&mut self, now: u64) -> Result<(), DeviceFault> {
+        // It may have lost an interrupt only.
+        if !self.may_sleep()? || self.in_flight == 0 {
+            return Ok(());
+        }
+        let oldest = self.lanes.iter().flatten().filter_map(Lane::oldest).min().unwrap_or(now);
+        self.watch = oldest.saturating_add(TIMEOUT_NS);
+        if now >= self.watch { Err(self.fail(DeviceFault::Silent)) } else { Ok(()) }
+    }
+
+    fn fail(&mut self, fault: DeviceFault) -> DeviceFault {
+        (self.fault, self.lanes) = (Some(fault), [const { None }; QUEUES]);
+        fault
+    }
+}
+
+#[inline]
+fn has_room<M: Memory>(lane: &Option<Lane<M>>) -> bool {
+    lane.as_ref().is_some_and(Lane::has_room)
+}
+
+#[cold]
+fn with_room<M: Memory>(lanes: &Lanes<M>) -> Option<usize> {
+    lanes.iter().position(has_room)
+}
