@@ -56,9 +56,7 @@ impl<M: Memory> Admin<M> {
     }
 
     fn await_event(&mut self, now: u64) {
-        if let Some(vacancy) = self.queue.vacancy() {
-            self.queue.submit(vacancy, command::event(), Task::Event, now);
-        }
+        self.queue.submit(Task::Event, now, |_| command::event());
     }
 
     /// Asks for the log of its health; false when there is no room now.
@@ -68,20 +66,15 @@ impl<M: Memory> Admin<M> {
 
     /// A log into the list of the command that asks for it.
     fn read_log(&mut self, log: u8, task: Task, now: u64) -> bool {
-        let Some(vacancy) = self.queue.vacancy() else { return false };
-        let list = Queue::<M, Task>::list(vacancy.id());
-        let place = self.queue.places().own.wrapping_add(list.into());
-        self.queue.submit(vacancy, command::log_page(log, health::BYTES, place), task, now);
-        true
+        self.queue.submit(task, now, |own| command::log_page(log, health::BYTES, own.token()))
     }
 
     /// Has the device give up a command; false when it can not be asked now.
     pub fn abort(&mut self, queue: u16, id: u16, now: u64) -> bool {
-        let vacancy = self.queue.vacancy().filter(|_| self.aborts < self.most_aborts);
-        let Some(vacancy) = vacancy else { return false };
-        self.queue.submit(vacancy, command::abort(queue, id), Task::Abort, now);
-        self.aborts += 1;
-        true
+        let is_asked = self.aborts < self.most_aborts
+            && self.queue.submit(Task::Abort, now, |_| command::abort(queue, id));
+        self.aborts += u16::from(is_asked);
+        is_asked
     }
 
     /// What the device is to be told.
@@ -104,14 +97,15 @@ impl<M: Memory> Admin<M> {
         Ok(None)
     }
 
-    fn event(&mut self, done: Done, now: u64) -> Option<Event> {
+    fn event(&mut self, done: Done<Task>, now: u64) -> Option<Event> {
         let is_done = done.status.is_done();
-        match self.queue.release(done.id) {
+        self.queue.release();
+        match done.load {
             Task::SetUp => None,
             // One that it does not take is not given again: it tells of nothing.
             Task::Event if !is_done => None,
             Task::Event => {
-                let told = self.queue.memory().read64(done.at) as u32;
+                let told = self.queue.result();
                 let (event, log) = (Event::of(told), (told >> 16) as u8);
                 // The device does not tell of the like again before its log was read (5.2).
                 let reads = log != 0 && self.read_log(log, Task::Log(event), now);

@@ -249,8 +249,7 @@ impl<M: Memory> BringUp<M> {
         let Some(words) = self.words(ask) else { return self.fail(DeviceFault::NamespaceList) };
         let admin = self.admin.as_mut();
         let told = admin.and_then(|admin| {
-            let vacancy = admin.vacancy()?;
-            admin.submit(vacancy, words, Task::SetUp, now);
+            admin.submit(Task::SetUp, now, |_| words);
             admin.bells()
         });
         let Some(bells) = told else { return self.fail(DeviceFault::Silent) };
@@ -300,14 +299,14 @@ impl<M: Memory> BringUp<M> {
             Ok(None) if now.saturating_sub(since) >= ADMIN_NS => self.fail(DeviceFault::Silent),
             Ok(None) => pause(since, now),
             Ok(Some(done)) => {
-                admin.release(done.id);
+                admin.release();
                 self.phase = self.answer(ask, done).unwrap_or_else(Phase::Failed);
                 self.step(now)
             }
         }
     }
 
-    fn answer(&mut self, ask: Ask, done: Done) -> Result<Phase, DeviceFault> {
+    fn answer(&mut self, ask: Ask, done: Done<Task>) -> Result<Phase, DeviceFault> {
         let admin = self.admin.as_ref().ok_or(DeviceFault::Silent)?;
         let status = done.status;
         let opcode = match ask {
@@ -350,7 +349,7 @@ impl<M: Memory> BringUp<M> {
                 }
             }
             Ask::Queues => {
-                let given = admin.memory().read64(done.at) as u32;
+                let given = admin.result();
                 let granted = (given & 0xffff).min(given >> 16) + 1;
                 self.granted = granted.min(self.wish.queues.into()) as u16;
                 Phase::Ask(Ask::Events)

@@ -43,13 +43,13 @@ pub const ALL: u32 = u32::MAX;
 pub const FORCE: u64 = 1 << 30;
 
 /// Which word has the first sector, and which how many there are, less one, and flags.
-pub const FIRST: usize = 5;
-pub const COUNT: usize = 6;
+pub const FIRST: usize = 3;
+pub const COUNT: usize = 4;
 
 /// A command with one pointer, and doublewords 10 and 11.
 const fn command(opcode: u8, namespace: u32, pointer: u64, tenth: u32, eleventh: u32) -> Words {
     let head = opcode as u64 | (namespace as u64) << 32;
-    [head, 0, 0, pointer, 0, tenth as u64 | (eleventh as u64) << 32, 0, 0]
+    [head, pointer, 0, tenth as u64 | (eleventh as u64) << 32, 0]
 }
 
 /// Identify, with the answer at `place`.
@@ -98,11 +98,11 @@ pub const fn flush(namespace: u32) -> Words {
 #[inline]
 pub const fn sectors(opcode: u8, namespace: u32, prp: [u64; 2], first: u64, count: u32, flags: u64) -> Words {
     let head = opcode as u64 | (namespace as u64) << 32;
-    [head, 0, 0, prp[0], prp[1], first, (count as u64).wrapping_sub(1) & 0xffff | flags, 0]
+    [head, prp[0], prp[1], first, (count as u64).wrapping_sub(1) & 0xffff | flags]
 }
 
 /// Dataset Management (6.7): deallocate the one range that is described there.
 pub const fn deallocate(namespace: u32, prp: [u64; 2]) -> Words {
     let head = io::DATASET as u64 | (namespace as u64) << 32;
-    [head, 0, 0, prp[0], prp[1], 1 << 2 << 32, 0, 0]
+    [head, prp[0], prp[1], 1 << 2 << 32, 0]
 }

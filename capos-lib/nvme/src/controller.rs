@@ -3,9 +3,10 @@
 use crate::DeviceFault;
 use crate::admin::{Admin, Event};
 use crate::identify::Identity;
-use crate::io::{Asked, IoQueue, Refusal, Sequel};
+use crate::io::{Asked, Flight, IoQueue, Refusal, Sequel};
 use crate::memory::{Bells, Memory};
 use crate::namespace::{Namespace, Unusable};
+use crate::queue::Done;
 use crate::register::{FATAL, NOTHING, READY};
 use alloc::vec::Vec;
 use capos_block::{Operation, Request, Status, Tag};
@@ -49,7 +50,7 @@ pub struct Controller<M> {
     pub(crate) unusable: Vec<(u32, Unusable)>,
     admin: Admin<M>,
     queues: Vec<IoQueue<M>>,
-    /// The queue that is read next.
+    /// The queue that is read next; none when there is a fault.
     at: usize,
     /// When it was last looked for what is late.
     looked: u64,
@@ -117,28 +118,34 @@ impl<M: Memory> Controller<M> {
         now: u64,
     ) -> Result<(), Refusal> {
         let namespace = self.namespaces.get(usize::from(disk)).ok_or(Refusal::Over(Status::Invalid))?;
-        let geometry = &namespace.geometry;
-        match request.operation {
-            Operation::Flush if !geometry.cache => return Err(Refusal::Over(Status::Done)),
-            // What is not in the lists would be written over.
-            Operation::Read | Operation::Write if request.sectors > geometry.most => {
-                return Err(Refusal::Over(Status::Invalid));
-            }
-            _ => {}
-        }
-        let asked = Asked { namespace, request, place };
         // Each namespace begins with a queue of its own, as far as there are any, so that one does not keep the others from it.
         let home = usize::from(disk) % self.queues.len().max(1);
-        if let Some(queue) = self.queues.get_mut(home)
-            && let Some(vacancy) = queue.vacancy()
-        {
-            queue.put(vacancy, disk, tag, &asked, now);
-            return Ok(());
+        if !request.operation.has_data() {
+            return self.submit_other(disk, tag, request, now);
         }
-        let other = self.queues.iter_mut().find_map(|queue| queue.vacancy().map(|it| (queue, it)));
-        let (queue, vacancy) = other.ok_or(Refusal::Busy)?;
-        queue.put(vacancy, disk, tag, &asked, now);
+        // What is not in the lists would be written over.
+        if request.sectors > namespace.geometry.most {
+            return Err(Refusal::Over(Status::Invalid));
+        }
+        let mut home = home;
+        if self.queues.get(home).is_none_or(|queue| !queue.has_room()) {
+            home = self.queues.iter().position(IoQueue::has_room).ok_or(Refusal::Busy)?;
+        }
+        let queue = self.queues.get_mut(home).ok_or(Refusal::Busy)?;
+        queue.put(disk, tag, &Asked { namespace, request, place }, now);
         Ok(())
+    }
+
+    /// What moves no data.
+    #[inline(never)]
+    fn submit_other(&mut self, disk: u16, tag: Tag, request: &Request, now: u64) -> Result<(), Refusal> {
+        let namespace = self.namespaces.get(usize::from(disk)).ok_or(Refusal::Over(Status::Invalid))?;
+        if request.operation == Operation::Flush && !namespace.geometry.cache {
+            return Err(Refusal::Over(Status::Done));
+        }
+        let mut queues = self.queues.iter_mut();
+        let is_under_way = queues.any(|queue| queue.put_other(disk, tag, (namespace, request), now));
+        if is_under_way { Ok(()) } else { Err(Refusal::Busy) }
     }
 
     /// What the device is to be told next, and of which queue; to be asked until there is nothing.
@@ -158,33 +165,46 @@ impl<M: Memory> Controller<M> {
     /// What the device did wrong. Nothing comes from it any more: it is to be reset, and what it has to be asked of its next life.
     #[inline]
     pub fn take(&mut self, now: u64) -> Result<Option<Finished>, DeviceFault> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
-        }
         let mut idle = 0;
+        // None is read of a controller with a fault.
         while let Some(queue) = self.queues.get_mut(self.at) {
-            let done = match queue.take() {
-                Ok(done) => done,
+            match queue.take() {
+                Ok(Some(done)) if done.is_all() => {
+                    queue.release();
+                    let (disk, tag) = (done.load.disk(), done.load.tag());
+                    return Ok(Some(Finished { disk, tag, status: Status::Done, detail: 0 }));
+                }
+                Ok(Some(done)) => {
+                    if let Some(finished) = self.sequel(&done, now) {
+                        return Ok(Some(finished));
+                    }
+                }
+                Ok(None) => {
+                    self.at = if self.at + 1 < self.queues.len() { self.at + 1 } else { 0 };
+                    idle += 1;
+                    if idle >= self.queues.len() {
+                        return Ok(None);
+                    }
+                }
                 Err(fault) => return Err(self.fail(fault)),
-            };
-            let Some(done) = done else {
-                self.at = if self.at + 1 < self.queues.len() { self.at + 1 } else { 0 };
-                idle += 1;
-                if idle >= self.queues.len() {
-                    break;
-                }
-                continue;
-            };
-            match queue.sequel(done, now) {
-                Sequel::Over(flight, status) => {
-                    self.counters.failed += u64::from(status != Status::Done);
-                    let detail = u32::from(done.status.0);
-                    return Ok(Some(Finished { disk: flight.disk, tag: flight.tag, status, detail }));
-                }
-                Sequel::GoesOn => self.counters.retried += u64::from(!done.status.is_done()),
             }
         }
-        Ok(None)
+        self.fault.map_or(Ok(None), Err)
+    }
+
+    /// What becomes of a request whose command failed, or was not all.
+    #[cold]
+    fn sequel(&mut self, done: &Done<Flight>, now: u64) -> Option<Finished> {
+        let (disk, tag) = (done.load.disk(), done.load.tag());
+        match self.queues.get_mut(self.at)?.sequel(done, now) {
+            Sequel::Over(status) => {
+                self.counters.failed += 1;
+                return Some(Finished { disk, tag, status, detail: done.status.0.into() });
+            }
+            Sequel::Again => self.counters.retried += 1,
+            Sequel::GoesOn => {}
+        }
+        None
     }
 
     /// Takes what the device told about itself.
@@ -200,6 +220,7 @@ impl<M: Memory> Controller<M> {
     #[cold]
     fn fail(&mut self, fault: DeviceFault) -> DeviceFault {
         self.fault = Some(fault);
+        self.at = usize::MAX;
         fault
     }
 
@@ -246,8 +267,8 @@ impl<M: Memory> Controller<M> {
                 if age >= TIMEOUT_NS + GRACE_NS {
                     return Err(DeviceFault::Silent);
                 }
-                if age >= TIMEOUT_NS && !slot.load.aborted && self.admin.abort(number, id, now) {
-                    slot.load.aborted = true;
+                if age >= TIMEOUT_NS && !slot.aborted && self.admin.abort(number, id, now) {
+                    slot.aborted = true;
                     self.counters.aborted += 1;
                 }
             }

@@ -3,8 +3,8 @@
 //! **The device is not trusted.** What is known of a command is kept in memory of our own and never read back; of a completion one word of eight
 //! bytes matters, which is read once and judged. An impossible one is a [`DeviceFault`], from then on for good.
 //!
-//! Numbers of commands are below the queue's size, as the kernel wants it, and go round: one that came back is the last to be given again. So a
-//! completion that comes twice names a command that nobody has, unless the queue is full.
+//! A command has the number of the entry that it is written to, if that is free, and else one that is: below the queue's size, as the kernel wants
+//! it. So a number is not given again before the ring went round, and a completion that comes twice names a command that nobody has.
 
 use crate::memory::{Bells, LIST_BYTES, Memory, Places};
 use crate::status::Status;
@@ -14,31 +14,12 @@ use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
-/// Eight words of a command.
-pub type Words = [u64; 8];
+/// Bytes of a command, and of a completion.
+const COMMAND_BYTES: u32 = 64;
+const COMPLETION_BYTES: u32 = 16;
 
-/// A command that the device is through with. Its number is ours until [`Queue::release`] or [`Queue::again`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Done {
-    /// Its number.
-    pub id: u16,
-    /// What the device says of it.
-    pub status: Status,
-    /// Command-specific, for who needs it: the offset of the completion.
-    pub at: u32,
-}
-
-/// The number that the next command of a queue has.
-#[derive(PartialEq, Eq, Debug)]
-pub struct Vacancy(u16);
-
-impl Vacancy {
-    /// The number.
-    #[inline]
-    pub fn id(&self) -> u16 {
-        self.0
-    }
-}
+/// Words of a command: of eight the first, the pointers, and the two behind them. The others are zero.
+pub type Words = [u64; 5];
 
 /// What is known of a command, by its number.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +30,48 @@ pub struct Slot<T> {
     pub since: u64,
     /// What it is for.
     pub load: T,
+    /// Given so often before.
+    pub tries: u8,
+    /// The device was told to give it up.
+    pub aborted: bool,
     in_flight: bool,
+}
+
+/// A command that the device is through with. Its number is ours until [`Queue::release`] or [`Queue::again`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Done<T> {
+    /// Its number.
+    pub id: u16,
+    /// What the device says of it.
+    pub status: Status,
+    /// What it was for.
+    pub load: T,
+}
+
+/// The part of a queue's own buffer that belongs to one command.
+#[derive(Debug)]
+pub struct Own<'a, M> {
+    memory: &'a M,
+    offset: u32,
+    begin: u64,
+}
+
+impl<M: Memory> Own<'_, M> {
+    /// Writes a word of it.
+    pub fn write(&self, at: u32, value: u64) {
+        self.memory.write_own(self.offset + at, value);
+    }
+
+    /// Its token.
+    pub fn token(&self) -> u64 {
+        self.begin.wrapping_add(self.offset.into())
+    }
+
+    /// Of the page behind it, if it does not begin with a page itself.
+    pub fn next_page(&self) -> Option<u64> {
+        let end = self.offset.next_multiple_of(crate::PAGE);
+        (end > self.offset).then(|| self.begin.wrapping_add(end.into()))
+    }
 }
 
 /// One pair in fresh memory.
@@ -62,15 +84,11 @@ pub struct Queue<M, T> {
     completions: u32,
     mask: u16,
     slots: Box<[Slot<T>]>,
-    /// Free numbers, from `first_free` on, and how many are not free.
-    free: Box<[u16]>,
-    first_free: u16,
+    /// Numbers that are not free.
     taken: u16,
     /// Where the next command goes, and where the device was told that it goes.
     tail: u16,
     told: u16,
-    /// The command that the device will fetch next, as it says.
-    head: u16,
     /// The next completion, its phase, and which one the device was told.
     next: u16,
     phase: bool,
@@ -84,11 +102,11 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
     /// There is no memory.
     pub fn new(memory: M, layout: Layout, number: u16, places: Places) -> Result<Self, TryReserveError> {
         let size = usize::from(layout.size());
-        let (mut slots, mut free) = (Vec::new(), Vec::new());
+        let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
-        slots.resize(size, Slot { words: [0; 8], since: 0, load: T::default(), in_flight: false });
-        free.try_reserve_exact(size)?;
-        free.extend(0..layout.size());
+        let load = T::default();
+        let empty = Slot { words: [0; 5], since: 0, load, tries: 0, aborted: false, in_flight: false };
+        slots.resize(size, empty);
         Ok(Queue {
             memory,
             layout,
@@ -97,12 +115,9 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
             completions: layout.completions(),
             mask: layout.size() - 1,
             slots: slots.into_boxed_slice(),
-            free: free.into_boxed_slice(),
-            first_free: 0,
             taken: 0,
             tail: 0,
             told: 0,
-            head: 0,
             next: 0,
             phase: true,
             consumed: 0,
@@ -135,37 +150,51 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
         self.taken
     }
 
-    /// Room for a command; none when there are as many as there may be. One entry stays free (4.1.1), so what the device has not
-    /// fetched is never written over, whatever it says about that.
-    #[inline]
-    pub fn vacancy(&self) -> Option<Vacancy> {
-        if self.taken >= self.mask {
-            return None;
-        }
-        self.free.get(usize::from(self.first_free & self.mask)).copied().map(Vacancy)
-    }
-
-    /// Where in the queue's own buffer a command has its list: the offset.
+    /// Where in the queue's own buffer a command has its part: the offset.
     #[inline]
     pub fn list(id: u16) -> u32 {
         u32::from(id) * LIST_BYTES
     }
 
-    /// Gives the device a command; it hears of it by [`Queue::bells`].
+    /// Whether there is room for a command. One entry stays free (4.1.1), so what the device has not fetched is never written over, whatever it
+    /// says about that.
     #[inline]
-    pub fn submit(&mut self, vacancy: Vacancy, mut words: Words, load: T, now: u64) {
-        let Vacancy(id) = vacancy;
-        let Some(slot) = self.slots.get_mut(usize::from(id)) else { return };
+    pub fn has_room(&self) -> bool {
+        self.taken < self.mask
+    }
+
+    /// Gives the device the command that `words` makes; it hears of it by [`Queue::bells`]. False when there is no room.
+    #[inline(always)]
+    pub fn submit(&mut self, load: T, now: u64, words: impl FnOnce(&Own<'_, M>) -> Words) -> bool {
+        if !self.has_room() {
+            return false;
+        }
+        let mut id = self.tail;
+        if self.slots.get(usize::from(id)).is_none_or(|slot| slot.in_flight) {
+            id = self.other_number();
+        }
+        let Some(slot) = self.slots.get_mut(usize::from(id)) else { return false };
+        let own = Own { memory: &self.memory, offset: Self::list(id), begin: self.places.own };
+        let mut words = words(&own);
         words[0] |= u64::from(id) << 16;
-        *slot = Slot { words, since: now, load, in_flight: true };
-        self.first_free = self.first_free.wrapping_add(1);
+        *slot = Slot { words, since: now, load, tries: 0, aborted: false, in_flight: true };
         self.taken += 1;
         self.write(&words);
+        true
+    }
+
+    /// A number that is free: there is one, since there are fewer commands than numbers.
+    #[cold]
+    fn other_number(&self) -> u16 {
+        let free = self.slots.iter().position(|slot| !slot.in_flight);
+        free.and_then(|id| u16::try_from(id).ok()).unwrap_or(u16::MAX)
     }
 
     #[inline]
     fn write(&mut self, words: &Words) {
-        self.memory.write_command(self.layout.command(self.tail), words);
+        let [head, first, second, tenth, twelfth] = *words;
+        let at = u32::from(self.tail) * COMMAND_BYTES;
+        self.memory.write_command(at, &[head, 0, 0, first, second, tenth, twelfth, 0]);
         self.tail = (self.tail + 1) & self.mask;
     }
 
@@ -173,24 +202,18 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
     pub fn again(&mut self, id: u16, change: impl FnOnce(&mut Slot<T>), now: u64) {
         let Some(slot) = self.slots.get_mut(usize::from(id)).filter(|slot| !slot.in_flight) else { return };
         change(slot);
-        (slot.since, slot.in_flight) = (now, true);
+        (slot.since, slot.aborted, slot.in_flight) = (now, false, true);
         let words = slot.words;
         self.write(&words);
     }
 
-    /// The number of a command that the device is through with may be used again. Gives what it was for.
+    /// The number of the command that the device was through with last is free again.
     #[inline]
-    pub fn release(&mut self, id: u16) -> T {
-        let end = self.first_free.wrapping_sub(self.taken) & self.mask;
-        if let Some(place) = self.free.get_mut(usize::from(end)) {
-            *place = id;
-        }
+    pub fn release(&mut self) {
         self.taken -= 1;
-        self.slot(id).map_or_else(T::default, |slot| slot.load)
     }
 
     /// What is known of a command.
-    #[inline]
     pub fn slot(&self, id: u16) -> Option<&Slot<T>> {
         self.slots.get(usize::from(id))
     }
@@ -204,27 +227,16 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
     ///
     /// # Errors
     /// What the device did wrong; nothing is to be taken from this queue any more.
-    #[inline]
-    pub fn take(&mut self) -> Result<Option<Done>, DeviceFault> {
-        let at = self.completions + u32::from(self.next) * 16;
+    #[inline(always)]
+    pub fn take(&mut self) -> Result<Option<Done<T>>, DeviceFault> {
+        let at = self.completions + u32::from(self.next) * COMPLETION_BYTES;
+        // The second half: how far the device fetched, the queue, the command's number, phase, and status (4.6.1).
         let word = self.memory.read64(at + 8);
         if (word >> 48 & 1 != 0) != self.phase {
             return Ok(None);
         }
         // Acquire: what the device wrote elsewhere comes behind the completion.
         self.memory.fence(Ordering::Acquire);
-        self.judge(word, at).map(Some)
-    }
-
-    /// Whether there is nothing to take.
-    pub fn is_quiet(&self) -> bool {
-        let word = self.memory.read64(self.completions + u32::from(self.next) * 16 + 8);
-        (word >> 48 & 1 != 0) != self.phase
-    }
-
-    /// Of the second half of a completion: how far the device fetched, the queue, the command's number, phase, and status (4.6.1).
-    #[inline]
-    fn judge(&mut self, word: u64, at: u32) -> Result<Done, DeviceFault> {
         let (head, queue, id) = (word as u16, (word >> 16) as u16, (word >> 32) as u16);
         if queue != self.number {
             return Err(DeviceFault::WrongQueue(queue));
@@ -233,17 +245,27 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
         if !slot.in_flight {
             return Err(DeviceFault::NotInFlight(id));
         }
-        // It fetches in order, no further than we wrote; and what it did not fetch it still has, beside this one.
-        let (told, moved) = (self.told.wrapping_sub(self.head), head.wrapping_sub(self.head));
-        let unfetched = self.tail.wrapping_sub(head) & self.mask;
-        if head > self.mask || moved & self.mask > told & self.mask || unfetched >= self.taken {
+        // What it did not fetch it still has, beside this one.
+        if head > self.mask || self.tail.wrapping_sub(head) & self.mask >= self.taken {
             return Err(DeviceFault::Head(head));
         }
         slot.in_flight = false;
-        self.head = head;
+        let load = slot.load;
         self.next = (self.next + 1) & self.mask;
         self.phase ^= self.next == 0;
-        Ok(Done { id, status: Status((word >> 49) as u16), at })
+        Ok(Some(Done { id, status: Status((word >> 49) as u16), load }))
+    }
+
+    /// The first doubleword of the completion that was taken last: what it says depends on the command.
+    pub fn result(&self) -> u32 {
+        let last = self.next.wrapping_sub(1) & self.mask;
+        self.memory.read64(self.completions + u32::from(last) * COMPLETION_BYTES) as u32
+    }
+
+    /// Whether there is nothing to take.
+    pub fn is_quiet(&self) -> bool {
+        let word = self.memory.read64(self.completions + u32::from(self.next) * COMPLETION_BYTES + 8);
+        (word >> 48 & 1 != 0) != self.phase
     }
 
     /// What the device is to be told, if anything. Of completions it is told with commands, or when a quarter of the queue was read: it has room for
