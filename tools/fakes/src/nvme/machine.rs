@@ -34,6 +34,11 @@ pub struct PairMemory {
 }
 
 impl PairMemory {
+    /// Of a queue whose commands, completions and own buffer lie there.
+    pub fn new(ram: &Ram, layout: Layout, [commands, seen, own]: [u64; 3]) -> PairMemory {
+        PairMemory { ram: ram.clone(), commands, seen, completions: layout.completions(), own }
+    }
+
     fn word(&self, address: u64) -> u64 {
         let bytes = self.ram.read(address, 8).expect("a driver stays in its memory");
         u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
@@ -200,8 +205,7 @@ impl Machine {
         let queue = Queue { policy, layout, shadow: self.ram.ring(shadow), real: self.ram.ring(real), bell };
         self.queues.insert(number, queue);
         let (own_token, own) = self.buffer(capos_nvme::own_bytes(layout.size()));
-        let completions = layout.completions();
-        let memory = PairMemory { ram: self.ram.clone(), commands: shadow, seen: real, completions, own };
+        let memory = PairMemory::new(&self.ram, layout, [shadow, real, own]);
         Some((memory, Places { queue: if is_direct { token } else { 0 }, own: own_token }))
     }
 

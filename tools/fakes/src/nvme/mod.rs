@@ -7,6 +7,7 @@ mod command;
 mod device;
 mod disk;
 mod fault;
+pub mod liar;
 pub mod machine;
 
 pub use device::{Device, Shape};
