@@ -44,7 +44,7 @@ interface File {
   # Zeros in place of what is there, whose room is given back. The size stays.
 
   next @6 (offset :UInt64) -> (start :UInt64, length :UInt64);
-  # The first run of stored bytes at or after `offset`, whole blocks; `notFound` when there is none. What is between such runs is zeros.
+  # The first run of stored bytes at or after `offset`, or its begin; `notFound` when there is none. What is between such runs is zeros.
 
   sync @7 () -> ();
   # Answers when all that was written to this file before, through whichever facet, and its names, survive whatever happens.

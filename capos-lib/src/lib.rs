@@ -13,6 +13,7 @@ pub use capos_dma as dma;
 pub use capos_edu as edu;
 pub use capos_elf as elf;
 pub use capos_entropy as entropy;
+pub use capos_fs as fs;
 pub use capos_gpt as gpt;
 pub use capos_inspect as inspect;
 pub use capos_iommu as iommu;

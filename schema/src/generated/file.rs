@@ -27,7 +27,7 @@ pub const APPEND: u16 = 3;
 pub const TRUNCATE: u16 = 4;
 /// `clear`: Zeros in place of what is there, whose room is given back.
 pub const CLEAR: u16 = 5;
-/// `next`: The first run of stored bytes at or after `offset`, whole blocks; `notFound` when there is none.
+/// `next`: The first run of stored bytes at or after `offset`, or its begin; `notFound` when there is none.
 pub const NEXT: u16 = 6;
 /// `sync`: Answers when all that was written to this file before, through whichever facet, and its names, survive whatever happens.
 pub const SYNC: u16 = 7;

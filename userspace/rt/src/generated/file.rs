@@ -153,7 +153,7 @@ impl FileClient {
         ask(&self.cap, CLEAR, &params, empty_results)
     }
 
-    /// The first run of stored bytes at or after `offset`, whole blocks; `notFound` when there is none. What is between such runs is zeros.
+    /// The first run of stored bytes at or after `offset`, or its begin; `notFound` when there is none. What is between such runs is zeros.
     pub async fn next(&self, offset: u64) -> Result<schema::NextResults, CallError> {
         let params = schema::NextParams { offset };
         let reply = call(&self.cap, NEXT, &params, &[]).await?;
@@ -289,7 +289,7 @@ pub trait FileServer {
     /// Zeros in place of what is there, whose room is given back. The size stays.
     async fn clear(&self, cx: &CallContext, offset: u64, length: u64) -> Result<(), Exception>;
 
-    /// The first run of stored bytes at or after `offset`, whole blocks; `notFound` when there is none. What is between such runs is zeros.
+    /// The first run of stored bytes at or after `offset`, or its begin; `notFound` when there is none. What is between such runs is zeros.
     async fn next(&self, cx: &CallContext, offset: u64) -> Result<schema::NextResults, Exception>;
 
     /// Answers when all that was written to this file before, through whichever facet, and its names, survive whatever happens.

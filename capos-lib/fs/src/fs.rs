@@ -1,0 +1,244 @@
+//! The volume as a whole: mounted, locked, counted and committed.
+
+use alloc::collections::BTreeMap;
+use core::cell::RefCell;
+
+use crate::change::{Change, Charge};
+use crate::error::Error;
+use crate::key::{self, ObjectId, Part};
+use crate::lock::{Guard, Lock};
+use crate::record::{Domain, Kind, Object, Orphan, VolumeRecord};
+use crate::time::Stamp;
+use crate::volume::Volume;
+use crate::{look, record};
+
+/// Files and names on a volume. Its futures are for one thread; any number of them may be under way.
+pub struct Fs<V> {
+    pub(crate) volume: V,
+    /// Whose turn it is to change something, or to commit.
+    turn: Lock,
+    /// Held alone while records change, so that nobody sees half of it, or follows a pointer to a block that is given back.
+    pub(crate) tree: Lock,
+    pub(crate) state: RefCell<State>,
+}
+
+/// What is in memory of it.
+pub(crate) struct State {
+    pub(crate) volume: VolumeRecord,
+    /// Those that were used, and whether they differ from what the tree has.
+    domains: BTreeMap<u32, (Domain, bool)>,
+    /// How often objects are held.
+    holds: BTreeMap<ObjectId, u32>,
+    /// What is to go of objects.
+    pub(crate) orphans: BTreeMap<ObjectId, Orphan>,
+    /// What was changed since the last commit has to be committed.
+    changed: bool,
+}
+
+impl<V: Volume> Fs<V> {
+    /// Makes an empty root on an empty volume, and commits it.
+    ///
+    /// # Errors
+    /// What the volume says.
+    pub async fn format(volume: &V, now: Stamp) -> Result<(), Error> {
+        let root = Object::new(Kind::Namespace, 0, now);
+        let next = ObjectId::ROOT.0.saturating_add(1);
+        let numbers = VolumeRecord { next, objects: 1, collection: 0 };
+        let mut change = Change::default();
+        change.put(&key::object(ObjectId::ROOT), &root.encode());
+        change.put(&key::domain(0), &Domain { objects: 1, ..Domain::default() }.encode());
+        change.put(&key::object(ObjectId::VOLUME), &numbers.encode());
+        volume.apply(&change.edits(), false).await?;
+        Ok(volume.commit().await?)
+    }
+
+    /// Takes a volume that has a root. What a crash left to be removed is for [`Fs::tidy`].
+    ///
+    /// # Errors
+    /// `Version` when nothing, or something else, is on it.
+    pub async fn mount(volume: V) -> Result<Fs<V>, Error> {
+        let mut value = [0; record::MAX_RECORD];
+        let length = volume.get(&key::object(ObjectId::VOLUME), &mut value).await?;
+        let numbers =
+            VolumeRecord::decode(length.and_then(|length| value.get(..length)).unwrap_or_default())?;
+        let state = State {
+            volume: numbers,
+            domains: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            orphans: orphans(&volume).await?,
+            changed: false,
+        };
+        Ok(Fs { volume, turn: Lock::default(), tree: Lock::default(), state: RefCell::new(state) })
+    }
+
+    /// The volume below, for what is no matter of files.
+    pub const fn volume(&self) -> &V {
+        &self.volume
+    }
+
+    /// Gives the volume back; what was not synced may be lost.
+    pub fn into_volume(self) -> V {
+        self.volume
+    }
+
+    /// Answers when all that was done before is durable.
+    ///
+    /// # Errors
+    /// What the volume says; then it may be tried again.
+    pub async fn sync(&self) -> Result<(), Error> {
+        let _turn = self.turn.change().await;
+        self.commit().await
+    }
+
+    /// Waits for the turn to change something.
+    pub(crate) async fn begin(&self) -> Result<Guard<'_>, Error> {
+        let turn = self.turn.change().await;
+        if self.volume.is_due() {
+            self.commit().await?;
+        }
+        Ok(turn)
+    }
+
+    async fn commit(&self) -> Result<(), Error> {
+        if !self.state.borrow().changed {
+            return Ok(());
+        }
+        self.put_counters().await?;
+        self.volume.commit().await?;
+        let mut state = self.state.borrow_mut();
+        state.domains.values_mut().for_each(|(_, changed)| *changed = false);
+        state.changed = false;
+        Ok(())
+    }
+
+    /// Writes down what was counted.
+    pub(crate) async fn put_counters(&self) -> Result<(), Error> {
+        let mut change = Change::default();
+        {
+            let state = self.state.borrow();
+            change.put(&key::object(ObjectId::VOLUME), &state.volume.encode());
+            for (number, (domain, _)) in state.domains.iter().filter(|(_, (_, changed))| *changed) {
+                change.put(&key::domain(*number), &domain.encode());
+            }
+        }
+        let _alone = self.tree.change().await;
+        Ok(self.volume.apply(&change.edits(), true).await?)
+    }
+
+    /// Makes a change as a whole, or nothing of it; then counts. Blocks are given back while nobody follows a pointer.
+    pub(crate) async fn apply(&self, change: Change) -> Result<(), Error> {
+        // It is counted in memory from now on.
+        self.domain(change.charge.domain).await?;
+        let edits = change.edits();
+        let alone = self.tree.change().await;
+        let done = self.volume.apply(&edits, change.removal).await;
+        let unused = if done.is_ok() { &change.freed } else { &change.fresh };
+        unused.iter().for_each(|pointer| self.volume.free(pointer));
+        drop(alone);
+        done?;
+        let mut state = self.state.borrow_mut();
+        state.changed = true;
+        state.count(change.charge);
+        Ok(())
+    }
+
+    /// What a domain uses.
+    ///
+    /// # Errors
+    /// What the volume says.
+    pub async fn domain(&self, number: u32) -> Result<Domain, Error> {
+        if let Some((domain, _)) = self.state.borrow().domains.get(&number) {
+            return Ok(*domain);
+        }
+        let mut value = [0; record::MAX_RECORD];
+        let domain = match self.volume.get(&key::domain(number), &mut value).await? {
+            Some(length) => Domain::decode(value.get(..length).unwrap_or_default())?,
+            None => Domain::default(),
+        };
+        // Somebody may have used it meanwhile.
+        Ok(self.state.borrow_mut().domains.entry(number).or_insert((domain, false)).0)
+    }
+
+    /// Sets the most that a domain may use; 0 is no limit.
+    ///
+    /// # Errors
+    /// What the volume says.
+    pub async fn set_quota(&self, number: u32, blocks_most: u64, objects_most: u64) -> Result<(), Error> {
+        let _turn = self.begin().await?;
+        let domain = self.domain(number).await?;
+        let mut state = self.state.borrow_mut();
+        state.domains.insert(number, (Domain { blocks_most, objects_most, ..domain }, true));
+        state.changed = true;
+        Ok(())
+    }
+
+    /// Looks whether a domain has room for what is to be charged to it.
+    pub(crate) async fn room(&self, charge: Charge) -> Result<(), Error> {
+        let domain = self.domain(charge.domain).await?;
+        let fits = |used: u64, more: i64, most: u64| {
+            more <= 0 || most == 0 || used.saturating_add_signed(more) <= most
+        };
+        let blocks = fits(domain.blocks, charge.blocks, domain.blocks_most);
+        let objects = fits(domain.objects, charge.objects, domain.objects_most);
+        if blocks && objects { Ok(()) } else { Err(Error::Quota) }
+    }
+
+    /// How many objects there are.
+    pub fn objects(&self) -> u64 {
+        self.state.borrow().volume.objects
+    }
+
+    pub(crate) fn hold(&self, object: ObjectId) {
+        let mut state = self.state.borrow_mut();
+        let holds = state.holds.entry(object).or_default();
+        *holds = holds.saturating_add(1);
+    }
+
+    pub(crate) fn is_held(&self, object: ObjectId) -> bool {
+        self.state.borrow().holds.contains_key(&object)
+    }
+
+    /// Gives back what [`Fs::open`] gave. A file without names goes with the last.
+    pub async fn release(&self, object: ObjectId) {
+        let is_last = {
+            let mut state = self.state.borrow_mut();
+            let Some(holds) = state.holds.get_mut(&object) else { return };
+            *holds = holds.saturating_sub(1);
+            *holds == 0
+        };
+        if is_last {
+            self.state.borrow_mut().holds.remove(&object);
+            self.clean(object).await;
+        }
+    }
+}
+
+impl State {
+    fn count(&mut self, charge: Charge) {
+        if charge.objects > 0 {
+            self.volume.next = self.volume.next.saturating_add(1);
+        }
+        self.volume.objects = self.volume.objects.saturating_add_signed(charge.objects);
+        if charge.blocks == 0 && charge.objects == 0 {
+            return;
+        }
+        let (domain, changed) = self.domains.entry(charge.domain).or_default();
+        domain.blocks = domain.blocks.saturating_add_signed(charge.blocks);
+        domain.objects = domain.objects.saturating_add_signed(charge.objects);
+        *changed = true;
+    }
+}
+
+/// What was to be removed when the volume was last committed.
+async fn orphans(volume: &impl Volume) -> Result<BTreeMap<ObjectId, Orphan>, Error> {
+    let mut orphans = BTreeMap::new();
+    let mut from = key::orphan(ObjectId::VOLUME);
+    while let Some(found) = look::next(volume, &from).await? {
+        let Some((ObjectId::VOLUME, Part::Orphan, rest)) = found.parse() else { break };
+        let object = ObjectId(key::number(rest).ok_or(Error::Corrupt)?);
+        orphans.insert(object, Orphan::decode(found.value())?);
+        let Some(next) = object.0.checked_add(1) else { break };
+        from = key::orphan(ObjectId(next));
+    }
+    Ok(orphans)
+}
