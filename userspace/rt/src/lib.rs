@@ -53,6 +53,7 @@ pub mod time;
 
 pub use cap::{Cap, Client, Lent, Outgoing};
 pub use capos_abi::{self as abi, Blame, CapId, ExceptionCode, TransportError};
+pub use capos_block as block;
 pub use capos_queue as queue;
 pub use capos_schema as schema;
 pub use env::{Env, EnvError};

@@ -3,11 +3,13 @@
 //! Meant for one processor under `-icount shift=0`, where a tick of the time stamp counter is an instruction as long as nobody
 //! idles. `--only=PREFIX` measures some, `--samples=N` says how many medians are taken of. `--work=N,N --pairs=N,N --units=N` measure instead
 //! what so many members do at once. Devices are measured where it has `devices`, and instead of all that how long a driver is missed where it
-//! has `services` and `entropy`.
+//! has `services` and `entropy`; with `--disk=NAME`, how much reading from the first of its `disks` takes, whose figures begin with that name and end
+//! with `--suffix`.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
 
+mod blocks;
 mod calls;
 mod devices;
 mod events;
@@ -20,6 +22,7 @@ mod restart;
 mod servers;
 mod smp;
 
+use blocks::Blocks;
 use core::cell::Cell;
 use measure::Bench;
 use probe::{Audit, Nursery, Report, number, options};
@@ -58,6 +61,9 @@ fn run(mut env: Env) -> i64 {
 fn measure(bench: &Bench, env: &mut Env) -> Result<(), CallError> {
     if let Some(restart) = Restart::wanted(env) {
         return restart.measure(bench);
+    }
+    if let Some(blocks) = Blocks::wanted(env) {
+        return blocks.measure(bench);
     }
     if together(env) { smp::all(bench, env) } else { all(bench) }
 }

@@ -1,0 +1,153 @@
+//! Reading from a block device: application, service and driver each in its own address space.
+
+use crate::measure::{Bench, Region, middle};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use kit::block::{End, Session};
+use probe::options;
+use rt::block::{Operation, Request, Status};
+use rt::generated::{BlockDeviceClient, DisksClient};
+use rt::listener::Listener;
+use rt::schema::block_device::InfoResults;
+use rt::{CallError, Env, block_on};
+
+/// Entries of the queues.
+const ENTRIES: u32 = 64;
+/// Bytes of our memory: the largest piece that there is.
+const MEMORY: u64 = 2 << 20;
+/// Bits of the addresses that devices here have.
+const ADDRESS_BITS: u8 = 64;
+/// Steps from one sector to the next in what looks like no order: odd, so that all have their turn.
+const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Samples: each is many requests.
+const SAMPLES: usize = 15;
+
+/// What one figure reads.
+struct Load {
+    name: &'static str,
+    bytes: u32,
+    depth: u32,
+    /// Requests of a sample.
+    requests: u32,
+    is_random: bool,
+}
+
+const LOADS: &[Load] = &[
+    Load { name: "randread4k.qd1", bytes: 4096, depth: 1, requests: 64, is_random: true },
+    Load { name: "randread4k.qd32", bytes: 4096, depth: 32, requests: 1024, is_random: true },
+    Load { name: "seqread128k.qd4", bytes: 128 << 10, depth: 4, requests: 64, is_random: false },
+];
+
+/// The disk that is read.
+pub struct Blocks {
+    disks: DisksClient,
+    /// What its figures begin with.
+    name: &'static str,
+    /// What they end with.
+    suffix: &'static str,
+}
+
+impl Blocks {
+    /// If this is about that.
+    pub fn wanted(env: &mut Env) -> Option<Blocks> {
+        let (name, suffix) = (options::text(env, "disk")?, options::text(env, "suffix").unwrap_or(""));
+        Some(Blocks { disks: env.client("disks").ok()?, name, suffix })
+    }
+
+    /// All figures of it.
+    pub fn measure(&self, bench: &Bench) -> Result<(), CallError> {
+        let device = self.disks.disk_blocking(0)?;
+        let mut reader = block_on(Reader::open(&device))?;
+        for load in LOADS {
+            let name = format!("{}.{}{}", self.name, load.name, self.suffix);
+            if bench.wants(&name) {
+                self.one(bench, &name, &mut reader, load)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&self, bench: &Bench, name: &str, reader: &mut Reader, load: &Load) -> Result<(), CallError> {
+        let mut costs = Vec::with_capacity(SAMPLES);
+        let mut failed = String::new();
+        for _ in 0..=SAMPLES {
+            let region = Region::start();
+            if let Err(error) = block_on(reader.read(load)) {
+                failed = error;
+                break;
+            }
+            costs.push(region.stop());
+        }
+        bench.report.check(name, failed.is_empty(), &failed);
+        let _ = middle(&mut costs);
+        bench.tell_counted(name, bench.cost(0, load.requests.into()));
+        Ok(())
+    }
+}
+
+/// Who reads.
+struct Reader {
+    session: Session,
+    listener: Listener,
+    info: InfoResults,
+    next: u64,
+}
+
+impl Reader {
+    async fn open(device: &BlockDeviceClient) -> Result<Reader, CallError> {
+        let (listener, info) = (Listener::new()?, device.info().await?);
+        let session = Session::open(device, ENTRIES, listener.signaller(1, 2)?).await?;
+        let memory = rt::threads::memory().create_dma_object(MEMORY, ADDRESS_BITS).await?;
+        session.control().attach(memory).await?;
+        Ok(Reader { session, listener, info, next: 0 })
+    }
+
+    /// Reads as often as the load says, so many at a time.
+    async fn read(&mut self, load: &Load) -> Result<(), String> {
+        let (mut asked, mut done) = (0, 0);
+        while done < load.requests {
+            while asked < load.requests && asked - done < load.depth {
+                let request = self.request(load, asked);
+                if !self.session.push(&request).map_err(said)? {
+                    return Err(String::from("no room"));
+                }
+                asked += 1;
+            }
+            let before = done;
+            while let Some(completion) = self.session.take().map_err(said)? {
+                if completion.status != Status::Done {
+                    return Err(format!("{} ({:#x})", completion.status, completion.detail));
+                }
+                done += 1;
+            }
+            if done == before && self.session.may_sleep().map_err(said)? {
+                self.session.send(&self.listener);
+                if self.listener.wait().await.map_err(|error| format!("{error}"))? & 2 != 0 {
+                    return Err(String::from("the server is gone"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, load: &Load, number: u32) -> Request {
+        let sectors = load.bytes / self.info.sector_size;
+        let places = (self.info.sectors / u64::from(sectors)).max(1);
+        let step = if load.is_random { STRIDE } else { 1 };
+        self.next = self.next.wrapping_add(step);
+        Request {
+            id: number,
+            operation: Operation::Read,
+            durable: false,
+            buffer: 0,
+            offset: number % load.depth * load.bytes,
+            first: self.next % places * u64::from(sectors),
+            sectors,
+        }
+    }
+}
+
+fn said(end: End) -> String {
+    format!("{end}")
+}
