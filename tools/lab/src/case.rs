@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use crate::disk::{self, Disk};
 use crate::expect::Expectation;
 
 /// One run of a case: one machine, one system, one verdict.
@@ -46,6 +47,9 @@ pub struct Case {
     pub reboots: bool,
     /// Why nobody can be asked for the ledger of devices at the end; empty when somebody can.
     pub unaudited: Option<String>,
+    /// What is looked at when the machine is off: its disks.
+    #[serde(default)]
+    pub after: Vec<disk::Look>,
     /// Runs the same seed twice and compares what was seen, byte for byte.
     #[serde(default)]
     pub twice: bool,
@@ -81,6 +85,8 @@ pub struct Machine {
     pub entropy: bool,
     /// The same bytes as a disk, for a device with `drive=known`; what is written there is thrown away.
     pub disk: bool,
+    /// Disks by name, for devices with `drive=NAME`. What is written stays there over resets.
+    pub disks: BTreeMap<String, Disk>,
     /// Memory lies in a file, and it is noted where processors store: the steps `canary` can tell what devices wrote.
     pub canary: bool,
 }
@@ -100,6 +106,7 @@ impl Default for Machine {
             hot_plug: false,
             entropy: false,
             disk: false,
+            disks: BTreeMap::new(),
             canary: false,
         }
     }

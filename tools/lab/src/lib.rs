@@ -14,6 +14,7 @@ pub mod artefacts;
 pub mod canary;
 pub mod case;
 pub mod clock;
+pub mod disk;
 pub mod expect;
 pub mod glob;
 pub mod hand;

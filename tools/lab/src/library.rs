@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 use crate::case::{Accel, Boot, Canary, Case, Ends, Kind, Step};
+use crate::disk;
 use crate::matrix::{SubCase, expand};
 
 /// All sub-cases below `root` (`<area>/<area>-<name>.toml`), in the order of their names. Every error is reported, with its file.
@@ -91,6 +92,7 @@ fn check(case: &Case) -> Result<(), String> {
         return Err("devices: an empty one".into());
     }
     check_canary(case)?;
+    disk::check(case)?;
     check_system(case)?;
     case.session.iter().enumerate().try_for_each(|(at, step)| {
         check_step(step).map_err(|error| format!("step {} of the session: {error}", at + 1))

@@ -19,7 +19,7 @@ use crate::machine::monitor::{self, Notice};
 use crate::machine::{accel, firmware};
 use crate::matrix::SubCase;
 use crate::session::{Next, Session};
-use crate::{hand, ledger, stop};
+use crate::{disk, hand, ledger, stop};
 
 mod memory;
 
@@ -157,6 +157,7 @@ impl Bench<'_> {
         let args = args(&self.case.machine, self.kvm, &self.media, self.firmware.as_deref(), &wiring);
         entropy::provide(&self.case.machine, &wiring)?;
         canary::provide(&self.case.machine, &wiring)?;
+        disk::provide(&self.case.machine, &wiring)?;
         fs::write(folder.join("qemu.args"), args.join("\n") + "\n").map_err(|error| error.to_string())?;
         let mut logs = Logs::create(folder).map_err(|error| error.to_string())?;
         let guest = Guest::start(&args, &wiring)?;
@@ -170,6 +171,10 @@ impl Bench<'_> {
             reasons.push(fs::read_to_string(folder.join("qemu.log")).unwrap_or_default().trim().to_owned());
         }
         if reasons.is_empty() {
+            reasons = disk::look(self.case, folder);
+        }
+        if reasons.is_empty() {
+            disk::remove(&self.case.machine, folder);
             return record(folder);
         }
         if self.options.hold {

@@ -15,6 +15,7 @@ use super::{free_port, terminal};
 use crate::artefacts;
 use crate::canary;
 use crate::case::Action;
+use crate::disk;
 use crate::machine::args::{Role, Wiring, args};
 use crate::machine::entropy;
 use crate::machine::{accel, firmware, monitor, qemu};
@@ -79,6 +80,7 @@ impl Hand {
             })?;
         entropy::provide(machine, wiring)?;
         canary::provide(machine, wiring)?;
+        disk::provide(machine, wiring)?;
         let args = args(machine, kvm, &media, firmware.as_deref(), wiring);
         fs::write(self.folder.join("qemu.args"), args.join("\n") + "\n")
             .map_err(|error| error.to_string())?;

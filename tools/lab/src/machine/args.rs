@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::entropy;
 use crate::canary;
 use crate::case::{Iommu, Kind, Machine};
+use crate::disk;
 
 /// What the machine boots from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +144,9 @@ pub fn args(
     if machine.disk {
         let file = entropy::file(wiring);
         line.pair("-drive", format!("if=none,id=known,format=raw,snapshot=on,file={}", file.display()));
+    }
+    for (name, disk) in &machine.disks {
+        line.pair("-blockdev", disk::blockdev(disk, name, wiring));
     }
     for device in &machine.devices {
         line.pair("-device", device);
