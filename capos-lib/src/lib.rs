@@ -30,6 +30,7 @@ pub use capos_queue as queue;
 pub use capos_restart as restart;
 pub use capos_ring as ring;
 pub use capos_sched as sched;
+pub use capos_store as store;
 pub use capos_terminal as terminal;
 pub use capos_text as text;
 pub use capos_uart as uart;

@@ -1,0 +1,55 @@
+//! What a volume lies on.
+
+use core::fmt;
+use core::future::Future;
+
+/// Bytes of a block: what is read, written, checksummed and counted.
+pub const BLOCK: usize = 4096;
+
+/// A device, a partition, an image. Writes are durable after a flush that began when they were done, and not before; until then any
+/// of their sectors may be on it or not.
+pub trait Disk {
+    /// Its size in blocks.
+    fn blocks(&self) -> u64;
+
+    /// Reads whole blocks from `first` on.
+    fn read(&self, first: u64, into: &mut [u8]) -> impl Future<Output = Result<(), DiskError>>;
+
+    /// Writes pieces, each of whole blocks, one behind the other from block `first` on.
+    fn write(&self, first: u64, pieces: &[&[u8]]) -> impl Future<Output = Result<(), DiskError>>;
+
+    /// Makes durable what was written.
+    fn flush(&self) -> impl Future<Output = Result<(), DiskError>>;
+
+    /// What lies in these blocks is not wanted any more. It may stay.
+    fn discard(&self, first: u64, count: u64) -> impl Future<Output = Result<(), DiskError>>;
+}
+
+/// What a disk says when it does not do it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DiskError {
+    /// The medium does not give it back, or does not take it.
+    Media,
+    /// It has no space, although it said that it is so large.
+    Full,
+    /// It is read-only.
+    ReadOnly,
+    /// It is not so large.
+    OutOfRange,
+    /// It is gone, or failed altogether.
+    Gone,
+}
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            DiskError::Media => "the medium failed",
+            DiskError::Full => "the disk has no space",
+            DiskError::ReadOnly => "the disk is read-only",
+            DiskError::OutOfRange => "it lies beyond the disk",
+            DiskError::Gone => "the disk is gone",
+        })
+    }
+}
+
+impl core::error::Error for DiskError {}

@@ -1,0 +1,254 @@
+//! Superblocks: where a volume begins.
+//!
+//! A slot is one block: the magic number, the checksum of all that follows it, how long the record is (eight bytes each), and the
+//! record in Cap'n Proto's stream format. Commits take turns with the slots, so that one is always left alone.
+
+use crate::disk::DiskError;
+use crate::error::StoreError;
+use crate::generated::disk_superblock_capnp as message;
+use crate::node::Page;
+use crate::pointer::{Pointer, checksum};
+use crate::space::{Entry, Extent, LOG_MAX, Layout, Log};
+use crate::tree::Root;
+use alloc::vec::Vec;
+use capnp::Word;
+use capnp::message::{Builder, HeapAllocator, ReaderOptions};
+use capnp::serialize::{read_message_from_flat_slice, write_message_to_words};
+use core::fmt;
+
+const MAGIC: [u8; 8] = *b"capOSvol";
+/// Of the format.
+const VERSION: u32 = 1;
+/// Incompatible features that are known: none yet.
+const FEATURES: u64 = 0;
+/// Bytes that the checksum is not about: the magic number and itself.
+const UNSUMMED: usize = 16;
+/// No volume gets as old.
+const COMMIT_MAX: u64 = 1 << 62;
+/// Room for the record.
+const FIRST_SEGMENT: u32 = 508;
+
+/// Where superblocks are. Even commits go to the first slot. Odd ones go to the last one there is: it lies 16 MiB further, or at the end
+/// of a volume of 1 MiB, so that what spoils the beginning of a disk leaves one of the two last commits alone.
+pub struct Slots;
+
+impl Slots {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+    /// Their blocks. A small volume does not have the last one.
+    pub const ALL: [u64; Self::COUNT] = [0, 255, 4095];
+
+    /// The slots of a volume.
+    pub fn of(blocks: u64) -> impl DoubleEndedIterator<Item = u64> {
+        Slots::ALL.into_iter().filter(move |slot| *slot < blocks)
+    }
+
+    /// Where a commit can go, the best place first, when its predecessor is at `taken`.
+    pub fn choices(commit: u64, blocks: u64, taken: u64) -> Vec<u64> {
+        let mut slots: Vec<u64> = Slots::of(blocks).collect();
+        if commit % 2 == 1 {
+            slots.reverse();
+        }
+        slots.retain(|slot| *slot != taken);
+        slots
+    }
+}
+
+/// What is in a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SlotState {
+    /// The disk is too small to have it.
+    Absent,
+    /// A superblock, of this commit.
+    Sound(u64),
+    /// Something else, or nothing.
+    Blank,
+    /// The disk did not read it.
+    Unreadable(DiskError),
+    /// A superblock that is torn or spoiled.
+    Checksum,
+    /// A superblock that makes no sense.
+    Malformed,
+    /// A superblock of another version of the format.
+    Version(u32),
+    /// A superblock with features that this program does not know.
+    Features(u64),
+    /// A sound superblock of this commit, but a root of it is not to be read.
+    Root(u64),
+}
+
+impl SlotState {
+    /// Whether this is a volume that a newer program wrote: an older slot must not be taken instead.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, SlotState::Version(_) | SlotState::Features(_))
+    }
+}
+
+impl fmt::Display for SlotState {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SlotState::Absent => out.write_str("is not there"),
+            SlotState::Sound(commit) => write!(out, "has commit {commit}"),
+            SlotState::Blank => out.write_str("has no superblock"),
+            SlotState::Unreadable(error) => write!(out, "is not to be read: {error}"),
+            SlotState::Checksum => out.write_str("has a spoiled superblock"),
+            SlotState::Malformed => out.write_str("has a superblock that makes no sense"),
+            SlotState::Version(version) => {
+                write!(out, "has version {version}, which this program does not know")
+            }
+            SlotState::Features(bits) => {
+                write!(out, "has features {bits:#x}, which this program does not know")
+            }
+            SlotState::Root(commit) => write!(out, "has commit {commit}, whose root is not to be read"),
+        }
+    }
+}
+
+/// The state of a volume after a commit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Superblock {
+    /// Of the volume.
+    pub uuid: u128,
+    /// What lies where.
+    pub layout: Layout,
+    /// Number of the commit.
+    pub commit: u64,
+    /// Of the layer above.
+    pub records: Root,
+    /// Of snapshots.
+    pub snapshots: Root,
+    /// Blocks that are taken.
+    pub used: u64,
+    /// Root of the maps.
+    pub maps: Entry,
+    /// What changed since they were written.
+    pub log: Log,
+}
+
+impl Superblock {
+    /// What goes to a slot.
+    pub fn encode(&self) -> Page {
+        let mut builder = Builder::new(HeapAllocator::new().first_segment_words(FIRST_SEGMENT));
+        let mut root = builder.init_root::<message::superblock::Builder<'_>>();
+        root.set_version(VERSION);
+        root.set_incompatible(FEATURES);
+        root.set_uuid_low(self.uuid as u64);
+        root.set_uuid_high((self.uuid >> 64) as u64);
+        root.set_blocks(self.layout.blocks());
+        root.set_commit(self.commit);
+        set_tree(root.reborrow().init_records(), &self.records);
+        set_tree(root.reborrow().init_snapshots(), &self.snapshots);
+        let mut maps = root.reborrow().init_maps();
+        maps.set_checksum(self.maps.checksum);
+        maps.set_copy(self.maps.copy);
+        maps.set_mapped(self.maps.used);
+        maps.set_used(self.used);
+        let count = self.log.len().min(LOG_MAX);
+        let mut log = root.init_log(u32::try_from(count).unwrap_or(0));
+        for (n, extent) in (0..).zip(self.log.iter().take(count)) {
+            log.set(n, extent.to_word());
+        }
+        slot(&write_message_to_words(&builder))
+    }
+
+    /// From what a slot holds.
+    pub fn decode(page: &Page) -> Result<Superblock, SlotState> {
+        let (magic, rest) = page.0.split_first_chunk().ok_or(SlotState::Blank)?;
+        if *magic != MAGIC {
+            return Err(SlotState::Blank);
+        }
+        let (sum, rest) = rest.split_first_chunk().ok_or(SlotState::Checksum)?;
+        if u64::from_le_bytes(*sum) != checksum(rest) {
+            return Err(SlotState::Checksum);
+        }
+        let (length, rest) = rest.split_first_chunk().ok_or(SlotState::Malformed)?;
+        let record = usize::try_from(u64::from_le_bytes(*length)).ok().and_then(|length| rest.get(..length));
+        read(record.ok_or(SlotState::Malformed)?)?.ok_or(SlotState::Malformed)
+    }
+}
+
+/// A slot with a record.
+fn slot(record: &[u8]) -> Page {
+    let mut page = Page::zeroed();
+    if let Some((to_magic, rest)) = page.0.split_first_chunk_mut()
+        && let Some((_, rest)) = rest.split_first_chunk_mut::<8>()
+        && let Some((length, rest)) = rest.split_first_chunk_mut()
+    {
+        *to_magic = MAGIC;
+        *length = (record.len() as u64).to_le_bytes();
+        rest.iter_mut().zip(record).for_each(|(to, from)| *to = *from);
+    }
+    let sum = checksum(page.0.get(UNSUMMED..).unwrap_or_default());
+    if let Some(place) = page.0.get_mut(MAGIC.len()..).and_then(|rest| rest.first_chunk_mut()) {
+        *place = sum.to_le_bytes();
+    }
+    page
+}
+
+/// A record. `None` if it could be of this version and is nothing.
+fn read(record: &[u8]) -> Result<Option<Superblock>, SlotState> {
+    let mut words = Word::allocate_zeroed_vec(record.len().div_ceil(size_of::<Word>()));
+    Word::words_to_bytes_mut(&mut words).iter_mut().zip(record).for_each(|(to, from)| *to = *from);
+    let mut options = ReaderOptions::new();
+    options.traversal_limit_in_words(Some(words.len() + 1)).nesting_limit(4);
+    let mut bytes = Word::words_to_bytes(&words);
+    let malformed = |_| SlotState::Malformed;
+    let reader = read_message_from_flat_slice(&mut bytes, options).map_err(malformed)?;
+    let root = reader.get_root::<message::superblock::Reader<'_>>().map_err(malformed)?;
+    if root.get_version() != VERSION {
+        return Err(SlotState::Version(root.get_version()));
+    }
+    if root.get_incompatible() & !FEATURES != 0 {
+        return Err(SlotState::Features(root.get_incompatible() & !FEATURES));
+    }
+    fields(root).map_err(malformed)
+}
+
+fn fields(root: message::superblock::Reader<'_>) -> capnp::Result<Option<Superblock>> {
+    let blocks = root.get_blocks();
+    let Some(layout) = Layout::new(blocks).filter(|layout| layout.blocks() == blocks) else {
+        return Ok(None);
+    };
+    let (maps, log) = (root.get_maps()?, root.get_log()?);
+    let entry = Entry { checksum: maps.get_checksum(), used: maps.get_mapped(), copy: maps.get_copy() };
+    let extents: Option<Log> = log.iter().map(|word| Extent::from_word(word, blocks)).collect();
+    let superblock = Superblock {
+        uuid: u128::from(root.get_uuid_high()) << 64 | u128::from(root.get_uuid_low()),
+        layout,
+        commit: root.get_commit(),
+        records: tree(root.get_records()?),
+        snapshots: tree(root.get_snapshots()?),
+        used: maps.get_used(),
+        maps: entry,
+        log: extents.unwrap_or_default(),
+    };
+    let sound = superblock.log.len() == log.len() as usize
+        && superblock.records.is_sound(blocks)
+        && superblock.snapshots.is_sound(blocks)
+        && superblock.used <= layout.total()
+        && entry.used <= layout.total()
+        && entry.is_sound()
+        && (1..COMMIT_MAX).contains(&superblock.commit);
+    Ok(sound.then_some(superblock))
+}
+
+/// A root in a record.
+pub fn tree(from: message::tree::Reader<'_>) -> Root {
+    let pointer =
+        Pointer { address: from.get_address(), birth: from.get_birth(), checksum: from.get_checksum() };
+    Root { pointer, level: from.get_level() }
+}
+
+/// Writes a root to a record.
+pub fn set_tree(mut to: message::tree::Builder<'_>, root: &Root) {
+    to.set_address(root.pointer.address);
+    to.set_birth(root.pointer.birth);
+    to.set_checksum(root.pointer.checksum);
+    to.set_level(root.level);
+}
+
+impl From<[SlotState; Slots::COUNT]> for StoreError {
+    fn from(slots: [SlotState; Slots::COUNT]) -> StoreError {
+        StoreError::NoVolume(slots)
+    }
+}

@@ -1,0 +1,5 @@
+//! A volume against a model, and against disks that fail.
+
+mod crash;
+mod disk;
+mod model;

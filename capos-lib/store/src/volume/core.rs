@@ -1,0 +1,220 @@
+//! The state of a mounted volume.
+
+use super::snapshot::Snapshot;
+use crate::cache::Cache;
+use crate::node::Page;
+use crate::pointer::Pointer;
+use crate::space::{Space, Span};
+use crate::superblock::Superblock;
+use crate::tree::{Dirty, Root, Tree, Written};
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+/// How much memory a mounted volume takes, in blocks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Nodes that are kept since they may be wanted again.
+    pub nodes: usize,
+    /// The same for blocks of data.
+    pub data: usize,
+    /// Changed nodes. More than this is refused; half of it is a good time for a commit.
+    pub dirty: usize,
+}
+
+impl Default for Limits {
+    /// 4 MiB of nodes, 4 MiB of data, 4 MiB of changes.
+    fn default() -> Limits {
+        Limits { nodes: 1024, data: 1024, dirty: 1024 }
+    }
+}
+
+/// What space is wanted for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// Anything.
+    Ordinary,
+    /// To give back more than it takes. It may use some blocks that are kept from others.
+    Removal,
+    /// For what a commit, a snapshot's end or the volume itself needs: any block.
+    Upkeep,
+}
+
+/// How far a commit is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// There is none.
+    Open,
+    /// Blocks are written that do not count yet.
+    Writing,
+    /// The superblock is written.
+    Counting,
+}
+
+/// A block that snapshots need and the volume does not: where, and its birth.
+pub type Dead = (u64, u64);
+
+/// All but the disk.
+pub struct Core {
+    pub limits: Limits,
+    pub stage: Stage,
+    /// The last commit, its slot and its snapshots.
+    pub durable: Superblock,
+    pub slot: u64,
+    pub durable_snapshots: Vec<Snapshot>,
+    /// The open transaction.
+    pub records: Root,
+    pub tree: Root,
+    pub snapshots: Vec<Snapshot>,
+    pub dirty: [Dirty; 2],
+    pub dead: Vec<Dead>,
+    pub space: Space,
+    /// Nodes that a commit is writing, and that must not be read from the disk before.
+    pub writing: Vec<Written>,
+    pub nodes: Cache,
+    pub data: Cache,
+    /// Counts what changes pointers: who finds something wrong looks whether this changed meanwhile.
+    pub changes: u64,
+    pub epoch: u64,
+}
+
+/// Blocks that are kept from ordinary changes: enough for some removals, and not much of a small volume.
+const FEWEST_KEPT: u64 = 24;
+const MOST_KEPT: u64 = 2048;
+const KEPT_SHARE: u64 = 64;
+/// Dead blocks of one record.
+pub const DEAD_OF_RECORD: usize = 64;
+/// Words of bookkeeping in a block of memory, for what is neither node nor data.
+const NOTES_OF_BLOCK: usize = 128;
+
+impl Core {
+    pub fn new(limits: Limits, durable: Superblock, slot: u64) -> Core {
+        let space = Space::new(durable.layout, durable.maps, durable.used, durable.log.clone());
+        Core {
+            limits,
+            stage: Stage::Open,
+            slot,
+            durable_snapshots: Vec::new(),
+            records: durable.records,
+            tree: durable.snapshots,
+            snapshots: Vec::new(),
+            dirty: [Dirty::new(Tree::Records), Dirty::new(Tree::Snapshots)],
+            dead: Vec::new(),
+            space,
+            writing: Vec::new(),
+            nodes: Cache::new(limits.nodes),
+            data: Cache::new(limits.data),
+            changes: 0,
+            epoch: 0,
+            durable,
+        }
+    }
+
+    /// Goes back to the last commit.
+    pub fn revert(&mut self) {
+        let durable = &self.durable;
+        self.space = Space::new(durable.layout, durable.maps, durable.used, durable.log.clone());
+        (self.records, self.tree) = (durable.records, durable.snapshots);
+        self.snapshots = self.durable_snapshots.clone();
+        self.dirty.iter_mut().for_each(Dirty::clear);
+        self.dead.clear();
+        self.writing.clear();
+        self.nodes.clear();
+        self.data.clear();
+        self.stage = Stage::Open;
+        self.changes += 1;
+        self.epoch += 1;
+    }
+
+    /// The number of the open transaction.
+    pub fn number(&self) -> u64 {
+        self.durable.commit + 1
+    }
+
+    pub fn root(&self, tree: Tree) -> Root {
+        match tree {
+            Tree::Records => self.records,
+            Tree::Snapshots => self.tree,
+        }
+    }
+
+    /// The root of a tree, and its nodes in memory, to be changed.
+    pub fn tree_mut(&mut self, tree: Tree) -> (&mut Root, &mut Dirty) {
+        let [records, snapshots] = &mut self.dirty;
+        match tree {
+            Tree::Records => (&mut self.records, records),
+            Tree::Snapshots => (&mut self.tree, snapshots),
+        }
+    }
+
+    pub fn dirty_of(&self, tree: Tree) -> &Dirty {
+        let [records, snapshots] = &self.dirty;
+        match tree {
+            Tree::Records => records,
+            Tree::Snapshots => snapshots,
+        }
+    }
+
+    fn dirty_nodes(&self) -> usize {
+        self.dirty.iter().map(Dirty::count).sum()
+    }
+
+    /// Blocks of memory of the open transaction.
+    pub fn dirty(&self) -> usize {
+        let notes = self.space.pending() + self.space.log.len() + self.dead.len();
+        self.dirty_nodes() + notes / NOTES_OF_BLOCK
+    }
+
+    /// Whether there is nothing to commit.
+    pub fn is_clean(&self) -> bool {
+        self.records == self.durable.records
+            && self.tree == self.durable.snapshots
+            && self.dead.is_empty()
+            && self.space.pending() == 0
+            && self.space.layout == self.durable.layout
+            && self.space.log == self.durable.log
+    }
+
+    /// Blocks that are kept from some need.
+    pub fn reserve(&self, need: Need) -> u64 {
+        let all = (self.space.layout.total() / KEPT_SHARE).clamp(FEWEST_KEPT, MOST_KEPT);
+        match need {
+            Need::Ordinary => all,
+            Need::Removal => all / 2,
+            Need::Upkeep => 0,
+        }
+    }
+
+    /// Blocks that can still be taken for some need, beside those that the commit will take.
+    pub fn room(&self, need: Need) -> u64 {
+        let records = self.dead.len().div_ceil(DEAD_OF_RECORD) as u64;
+        let burial = if records == 0 { 0 } else { records + 2 * (u64::from(self.tree.level) + 2) };
+        let commit = self.dirty_nodes() as u64 + burial;
+        self.space.free().saturating_sub(commit + self.reserve(need))
+    }
+
+    /// A node that is here.
+    pub fn node(&self, pointer: &Pointer) -> Option<&Rc<Page>> {
+        if let Some(tree) = Dirty::tree(pointer) {
+            return self.dirty_of(tree).get(pointer);
+        }
+        self.nodes.get(pointer).or_else(|| {
+            let written = self.writing.iter().find(|(written, _)| written == pointer)?;
+            Some(&written.1)
+        })
+    }
+
+    /// A tree does not need a block any more.
+    pub fn release(&mut self, tree: Tree, pointer: &Pointer) {
+        if self.space.layout.is_fixed(pointer.address) {
+            return;
+        }
+        let newest = self.snapshots.last().map_or(0, |snapshot| snapshot.id);
+        if pointer.birth == self.number() {
+            self.space.give_back(Span { start: pointer.address, count: 1 });
+        } else if tree == Tree::Records && pointer.birth <= newest {
+            self.dead.push((pointer.address, pointer.birth));
+        } else {
+            self.space.give_back_later(pointer.address);
+        }
+    }
+}

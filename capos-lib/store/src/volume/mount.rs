@@ -1,0 +1,116 @@
+//! Making and mounting.
+
+use super::core::{Core, Limits};
+use super::{Volume, snapshot};
+use crate::disk::Disk;
+use crate::error::{Fault, StoreError};
+use crate::node::Page;
+use crate::space::{Entry, Layout, Log};
+use crate::superblock::{SlotState, Slots, Superblock};
+use crate::tree::{Root, Tree};
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+/// What a mount found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mounted {
+    /// The slot whose commit it is.
+    pub slot: u64,
+    /// Its number.
+    pub commit: u64,
+    /// What was in each slot.
+    pub slots: [SlotState; Slots::COUNT],
+}
+
+/// Makes an empty volume of all of a disk, or of so many blocks of it. What the disk held is lost.
+pub async fn format<D: Disk>(disk: &D, uuid: u128, blocks: Option<u64>) -> Result<(), StoreError> {
+    let blocks = blocks.unwrap_or(disk.blocks());
+    let layout = Layout::new(blocks).filter(|_| blocks <= disk.blocks()).ok_or(StoreError::Size)?;
+    // Whatever volume was there is none any more before the new one begins.
+    for slot in Slots::of(disk.blocks()) {
+        disk.write(slot, &[&Page::zeroed().0]).await.map_err(StoreError::disk(slot))?;
+    }
+    disk.flush().await.map_err(StoreError::disk(0))?;
+    let mut superblock = Superblock {
+        uuid,
+        layout,
+        commit: 1,
+        records: Root::EMPTY,
+        snapshots: Root::EMPTY,
+        used: 0,
+        maps: Entry::default(),
+        log: Log::default(),
+    };
+    for slot in Slots::of(layout.blocks()).rev() {
+        disk.write(slot, &[&superblock.encode().0]).await.map_err(StoreError::disk(slot))?;
+        superblock.commit += 1;
+    }
+    disk.flush().await.map_err(StoreError::disk(0))
+}
+
+impl<D: Disk> Volume<D> {
+    /// Mounts a disk's volume: its newest superblock whose roots can be read. Nothing is written.
+    pub async fn mount(disk: D, limits: Limits) -> Result<(Volume<D>, Mounted), StoreError> {
+        let (mut slots, mut found) = look(&disk).await;
+        if slots.iter().any(SlotState::is_foreign) {
+            return Err(slots.into());
+        }
+        found.sort_unstable_by_key(|(_, superblock)| core::cmp::Reverse(superblock.commit));
+        let mut disk = disk;
+        let mut why = StoreError::from(slots);
+        for (slot, superblock) in found {
+            let (blocks, commit) = (superblock.layout.blocks(), superblock.commit);
+            if blocks > disk.blocks() {
+                return Err(StoreError::Cut { blocks });
+            }
+            let state = RefCell::new(Core::new(limits, superblock, slot));
+            let volume = Volume { disk, state, taken: Cell::new(false) };
+            match volume.begin().await {
+                Ok(()) => return Ok((volume, Mounted { slot, commit, slots })),
+                Err(error) => why = error,
+            }
+            disk = volume.disk;
+            let place = Slots::ALL.iter().position(|other| *other == slot);
+            if let Some(state) = place.and_then(|place| slots.get_mut(place)) {
+                *state = SlotState::Root(commit);
+            }
+        }
+        Err(why)
+    }
+
+    /// Reads what every commit has to know.
+    async fn begin(&self) -> Result<(), StoreError> {
+        for tree in [Tree::Records, Tree::Snapshots] {
+            let root = self.state.borrow().root(tree);
+            self.root_node(&root).await?;
+        }
+        let snapshots = self.read_snapshots().await?;
+        let mut state = self.state.borrow_mut();
+        let last = snapshots.last().map_or(0, |snapshot: &snapshot::Snapshot| snapshot.id);
+        if last > state.durable.commit {
+            return Err(StoreError::Corrupt { block: state.tree.pointer.address, fault: Fault::Record });
+        }
+        state.durable_snapshots.clone_from(&snapshots);
+        state.snapshots = snapshots;
+        Ok(())
+    }
+}
+
+/// Reads all slots.
+async fn look<D: Disk>(disk: &D) -> ([SlotState; Slots::COUNT], Vec<(u64, Superblock)>) {
+    let mut states = [SlotState::Absent; Slots::COUNT];
+    let mut found = Vec::new();
+    let mut page = Page::zeroed();
+    for (slot, state) in Slots::of(disk.blocks()).zip(&mut states) {
+        let read = disk.read(slot, &mut page.0).await.map_err(SlotState::Unreadable);
+        *state = match read.and_then(|()| Superblock::decode(&page)) {
+            Ok(superblock) => {
+                let commit = superblock.commit;
+                found.push((slot, superblock));
+                SlotState::Sound(commit)
+            }
+            Err(state) => state,
+        };
+    }
+    (states, found)
+}
