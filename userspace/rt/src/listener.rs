@@ -2,30 +2,33 @@
 
 use crate::cap::Cap;
 use crate::generated::{EndpointFactoryClient, NotificationClient, SignallerClient};
-use crate::ipc::{CallError, answer};
-use crate::op::Operation;
+use crate::ipc::CallError;
+use crate::op::Plain;
 use crate::thread;
-use capos_abi::{CapId, Op, Sqe, TransportError};
-use core::cell::Cell;
+use capos_abi::ring::cqe_flags;
+use capos_abi::{CapId, ExceptionCode, Op, Sqe, TransportError};
+use core::cell::{Cell, RefCell};
+use core::future::poll_fn;
 use core::mem::ManuallyDrop;
-
-/// Bytes of the arena that a wait takes: it brings none.
-const NOTHING: u32 = 8;
+use core::task::Poll;
 
 /// A notification of one's own, and a signal that is to go out with the next wait for it.
 ///
 /// To signal and to wait is one submission and one entry of the kernel (`Op::Wait`): what a process does that answers one event with
 /// another. A signal that is owed goes out when the wait does, so between [`Listener::owe`] and that nothing may be waited for elsewhere.
+/// A wait whose future is dropped goes on: what it brings is for the next.
 pub struct Listener {
     own: NotificationClient,
-    owed: Cell<Option<CapId>>,
+    owed: Cell<CapId>,
+    wait: RefCell<Option<Plain>>,
 }
 
 impl Listener {
     /// A new one, charged to this process.
     pub fn new() -> Result<Listener, CallError> {
         let factory = ManuallyDrop::new(EndpointFactoryClient::from(Cap::from_id(CapId::SELF_ENDPOINTS)));
-        Ok(Listener { own: factory.create_notification_blocking()?, owed: Cell::new(None) })
+        let own = factory.create_notification_blocking()?;
+        Ok(Listener { own, owed: Cell::new(CapId::NULL), wait: RefCell::new(None) })
     }
 
     /// What sets `bits` here, and `lost` when its last copy is gone.
@@ -34,35 +37,54 @@ impl Listener {
     }
 
     /// Signals `peer` with the next wait; another one that is owed already goes out now. Whether it is still there its own signaller says.
+    #[inline]
     pub fn owe(&self, peer: &SignallerClient) {
-        let id = peer.cap().id();
-        if let Some(owed) = self.owed.replace(Some(id)).filter(|owed| *owed != id) {
-            let owed = ManuallyDrop::new(SignallerClient::from(Cap::from_id(owed)));
-            // Gone or not: see above.
-            let _ = owed.signal_blocking();
+        let owed = self.owed.replace(peer.cap().id());
+        if owed != CapId::NULL && owed != peer.cap().id() {
+            signal(owed);
         }
     }
 
-    /// Waits until any bit is set, and takes all that are.
+    /// Waits until any bit is set, and takes all that are. One future at a time.
     pub async fn wait(&self) -> Result<u64, CallError> {
-        loop {
-            let signal = self.owed.take().unwrap_or(CapId::NULL);
-            let sqe = Sqe {
-                op: Op::Wait as u8,
-                cap: self.own.cap().id().raw(),
-                interface: signal.raw(),
-                ..Sqe::default()
-            };
-            let thread = thread::current();
-            let run = thread.take_arena(NOTHING).ok_or(CallError::ArenaFull)?;
-            let ended = Operation::submit(thread, &sqe, run).finish().await;
-            let bits = ended.0.badge;
-            match answer(thread, ended).map(drop) {
-                Ok(()) => return Ok(bits),
-                // The peer was given up meanwhile: then nobody is to be signalled.
-                Err(CallError::Transport(TransportError::InvalidCap)) if signal != CapId::NULL => {}
-                Err(error) => return Err(error),
+        let signals = self.begin();
+        let cqe = poll_fn(|cx| {
+            let mut wait = self.wait.borrow_mut();
+            let polled = wait.as_mut().map_or(Poll::Pending, |wait| wait.poll(cx));
+            if polled.is_ready() {
+                *wait = None;
             }
-        }
+            polled
+        })
+        .await;
+        let refused = match TransportError::from_code(cqe.result) {
+            Some(error) => CallError::from(error),
+            None if cqe.flags & cqe_flags::EXCEPTION == 0 => return Ok(cqe.badge),
+            None => CallError::Exception(ExceptionCode::from_code(cqe.method).into()),
+        };
+        // It may have been the signal, to a peer that is gone. Whoever waits looks why he was woken, and waits again without one.
+        if signals { Ok(0) } else { Err(refused) }
     }
+
+    /// Submits a wait, unless there is one. Whether a signal goes along.
+    fn begin(&self) -> bool {
+        let owed = self.owed.replace(CapId::NULL);
+        let mut wait = self.wait.borrow_mut();
+        if wait.is_some() {
+            if owed != CapId::NULL {
+                signal(owed);
+            }
+            return false;
+        }
+        let (cap, interface) = (self.own.cap().id().raw(), owed.raw());
+        let sqe = Sqe { op: Op::Wait as u8, cap, interface, ..Sqe::default() };
+        *wait = Some(Plain::submit(thread::current(), &sqe));
+        owed != CapId::NULL
+    }
+}
+
+/// Signals now. A peer that is gone hears nothing, and that it is gone its own signaller says.
+fn signal(peer: CapId) {
+    let peer = ManuallyDrop::new(SignallerClient::from(Cap::from_id(peer)));
+    let _ = peer.signal_blocking();
 }

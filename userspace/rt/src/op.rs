@@ -24,6 +24,8 @@ enum Slot {
         caps: u32,
         right: CapId,
     },
+    /// Nobody waits any more, and it brings nothing.
+    Forgotten,
 }
 
 /// The table of a thread.
@@ -85,6 +87,10 @@ impl Operations {
             Slot::Orphan { run, caps, right } => {
                 self.close(index);
                 Some(Abandoned { run, caps, right, cqe })
+            }
+            Slot::Forgotten => {
+                self.close(index);
+                None
             }
             was => {
                 self.put(index, was);
@@ -241,6 +247,48 @@ impl Drop for Operation {
                 cancel(thread::current(), self.index);
             }
         }
+    }
+}
+
+/// A submitted operation that has no memory and brings nothing but its completion.
+pub(crate) struct Plain {
+    thread: &'static Thread,
+    index: u32,
+    is_over: bool,
+}
+
+impl Plain {
+    /// Submits it; the slot's index becomes its `user_data`.
+    pub(crate) fn submit(thread: &'static Thread, sqe: &Sqe) -> Plain {
+        let index = thread.operations.borrow_mut().open();
+        thread.submit(&Sqe { user_data: u64::from(index), ..*sqe });
+        Plain { thread, index, is_over: false }
+    }
+
+    /// The completion, if it has come; then it is not to be asked again.
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Cqe> {
+        let mut operations = self.thread.operations.borrow_mut();
+        let polled = operations.poll(self.index, cx);
+        if polled.is_ready() {
+            operations.close(self.index);
+            self.is_over = true;
+        }
+        polled
+    }
+}
+
+impl Drop for Plain {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let mut operations = self.thread.operations.borrow_mut();
+        if let Slot::Done(..) = operations.put(self.index, Slot::Forgotten) {
+            return operations.close(self.index);
+        }
+        drop(operations);
+        cancel(self.thread, self.index);
     }
 }
 
