@@ -1,4 +1,4 @@
-//! From many clients to one disk and back: the core of drivers and of the block service alike.
+//! From many clients to the disks of one device and back: the core of drivers and of the block service alike.
 //!
 //! A [`Router`] is told what clients ask, says what to ask the disk, and says whose completion it was that came. It checks everything that comes from either side; what is wrong
 //! hurts its author only: a client gets a [`Status`](crate::Status), a disk that answers what it was not asked makes a [`Stray`].
@@ -39,13 +39,16 @@ use session::Session;
 /// Lives of the disk that a request is asked of.
 pub const LIVES: u8 = 16;
 
-/// Requests that one client may have taken before the next one's turn.
-const TURN: u32 = 8;
+/// Requests of one client that are taken before the next one's turn.
+const TURN: usize = 32;
+
+/// Most sessions of a router.
+pub const SESSIONS: u16 = 64;
 
 /// The queues of all clients.
 pub trait Clients {
-    /// The next request of this one, of whom so many are under way: only if there is room for one completion more than those.
-    fn pop(&mut self, session: SessionId, under_way: u32) -> Option<[u64; WORDS]>;
+    /// Takes the next requests of this one, at most as many as fit into `out` and as there is room for completions, and says how many.
+    fn fetch(&mut self, session: SessionId, out: &mut [[u64; WORDS]]) -> usize;
     /// Tells what became of one.
     fn answer(&mut self, session: SessionId, completion: Completion);
 }
@@ -67,41 +70,47 @@ pub struct NotFound;
 pub struct Ask {
     /// How its completion is known.
     pub tag: Tag,
+    /// Which disk.
+    pub disk: usize,
     /// With sectors of the whole disk. Id and buffer are the client's.
     pub request: Request,
     /// What the disk knows the buffer by; 0 where no data moves.
     pub handle: u64,
 }
 
-/// All clients of a disk; `B` is what their buffers are kept by.
+/// All clients of a device's disks; `B` is what their buffers are kept by.
 #[derive(Debug)]
 pub struct Router<B> {
-    disk: Geometry,
+    disks: Vec<Geometry>,
     is_up: bool,
     sessions: Box<[Option<Session>]>,
     buffers: Buffers<B>,
     pending: Pending<Flight>,
     /// What is to be asked, in this order.
     waiting: VecDeque<Tag>,
-    turn: u16,
+    turn: u32,
     /// Of those pending: how many change something, and how many wait for others to have changed it.
     changing: u16,
     held: u16,
+    batch: Box<[[u64; WORDS]]>,
 }
 
 impl<B> Router<B> {
-    /// For a disk that takes `depth` requests at a time and is not there yet, and so many sessions.
+    /// For a device that takes `depth` requests at a time and is not there yet, and so many sessions: at most [`SESSIONS`].
     ///
     /// # Errors
     /// There is no memory.
-    pub fn new(disk: Geometry, depth: u16, sessions: u16) -> Result<Self, TryReserveError> {
+    pub fn new(disks: Vec<Geometry>, depth: u16, sessions: u16) -> Result<Self, TryReserveError> {
         let mut none = Vec::new();
         none.try_reserve_exact(sessions.into())?;
-        none.resize_with(sessions.into(), || None);
+        none.resize_with(sessions.min(SESSIONS).into(), || None);
         let mut waiting = VecDeque::new();
         waiting.try_reserve_exact(depth.into())?;
+        let mut batch = Vec::new();
+        batch.try_reserve_exact(TURN)?;
+        batch.resize(TURN, [0; WORDS]);
         Ok(Router {
-            disk,
+            disks,
             is_up: false,
             sessions: none.into_boxed_slice(),
             buffers: Buffers::new(),
@@ -110,12 +119,18 @@ impl<B> Router<B> {
             turn: 0,
             changing: 0,
             held: 0,
+            batch: batch.into_boxed_slice(),
         })
     }
 
-    /// What the disk is like.
-    pub fn disk(&self) -> &Geometry {
-        &self.disk
+    /// What the disks are like.
+    pub fn disks(&self) -> &[Geometry] {
+        &self.disks
+    }
+
+    /// How many requests may be under way.
+    pub fn depth(&self) -> usize {
+        self.pending.len() + self.pending.room()
     }
 
     /// Whether everything that was asked has been answered.
@@ -123,30 +138,43 @@ impl<B> Router<B> {
         self.pending.is_empty()
     }
 
-    /// Takes up what clients ask, some of each in turn, as long as there is room. Ask as often as something came of it: one call is bounded, whatever they ask.
-    pub fn take(&mut self, clients: &mut impl Clients) -> bool {
+    /// Whether there is room for more.
+    #[inline]
+    pub fn has_room(&self) -> bool {
+        self.pending.room() > 0
+    }
+
+    /// Takes up what clients ask, some of each in turn, as long as there is room; of those whose numbers are set in `awake`. Says whether it was anything: then ask again. One
+    /// call is bounded, whatever they ask.
+    pub fn take(&mut self, awake: u64, clients: &mut impl Clients) -> bool {
         let mut any = false;
-        for _ in 0..self.sessions.len() {
-            if self.pending.room() == 0 {
-                break;
-            }
-            let id = SessionId(self.turn);
-            self.turn = if usize::from(id.0) + 1 < self.sessions.len() { id.0 + 1 } else { 0 };
-            for _ in 0..TURN {
-                let Some(entry) = self.next_of(id, clients) else { break };
-                any = true;
-                if let Err(completion) = self.admit(id, &entry) {
-                    clients.answer(id, completion);
-                }
-            }
+        // From the one whose turn it is on, and then those before it.
+        let mut left = awake.rotate_right(self.turn);
+        let first = self.turn;
+        while left != 0 && self.has_room() {
+            let number = (first + left.trailing_zeros()) % u64::BITS;
+            left &= left - 1;
+            self.turn = (number + 1) % u64::BITS;
+            any |= self.take_from(SessionId(number as u16), clients);
         }
         any
     }
 
-    #[inline]
-    fn next_of(&self, id: SessionId, clients: &mut impl Clients) -> Option<[u64; WORDS]> {
-        let session = self.session(id)?;
-        (session.may_ask() && self.pending.room() > 0).then(|| clients.pop(id, session.under_way()))?
+    fn take_from(&mut self, id: SessionId, clients: &mut impl Clients) -> bool {
+        let most = self.session(id).map_or(0, Session::room).min(self.pending.room());
+        if most == 0 {
+            return false;
+        }
+        let mut batch = core::mem::take(&mut self.batch);
+        let most = most.min(batch.len());
+        let count = clients.fetch(id, batch.get_mut(..most).unwrap_or_default());
+        for entry in batch.iter().take(count.min(most)) {
+            if let Err(completion) = self.admit(id, entry) {
+                clients.answer(id, completion);
+            }
+        }
+        self.batch = batch;
+        count > 0
     }
 
     /// Checks a request and takes it up.
@@ -155,22 +183,22 @@ impl<B> Router<B> {
         let wrong = |id, status| Completion { id, status, detail: 0 };
         let mut request = Request::decode(entry).map_err(|(id, status)| wrong(id, status))?;
         let checked = self.check(id, &request);
-        let first = checked.map_err(|status| wrong(request.id, status))?;
+        let (disk, first) = checked.map_err(|status| wrong(request.id, status))?;
         request.first = request.first.wrapping_add(first);
-        let state = match request.operation.changes() && self.overlaps(&request, None) {
+        let state = match request.operation.changes() && self.overlaps(disk, &request, None) {
             true => State::Held,
             false => State::Waiting,
         };
-        let tag = self.pending.insert(Flight { request, session: Some(id), state, lives: 0 });
+        let tag = self.pending.insert(Flight { request, disk, session: Some(id), state, lives: 0 });
         // There is room: who asks has seen to it.
         let tag = tag.map_err(|_| wrong(request.id, Status::Device))?;
         self.count(&request, state, tag, id);
         Ok(())
     }
 
-    /// Where the session's sectors begin, if it may ask this.
+    /// Where the session's sectors begin, and on which disk, if it may ask this.
     #[inline]
-    fn check(&self, id: SessionId, request: &Request) -> Result<u64, Status> {
+    fn check(&self, id: SessionId, request: &Request) -> Result<(u16, u64), Status> {
         let session = self.session(id).ok_or(Status::Gone)?;
         let buffer = match request.operation.has_data() {
             true => self.buffers.of(id, request.buffer),
@@ -181,7 +209,7 @@ impl<B> Router<B> {
         if self.is_up && buffer.is_some_and(|buffer| buffer.handle.is_none()) {
             return Err(Status::Device);
         }
-        Ok(session.first())
+        Ok(session.place())
     }
 
     #[inline]
@@ -197,7 +225,7 @@ impl<B> Router<B> {
             self.waiting.push_back(tag);
         }
         if let Some(session) = self.session_mut(id) {
-            session.begin(is_held.then_some(tag));
+            session.begin(is_held);
         }
     }
 
@@ -205,12 +233,12 @@ impl<B> Router<B> {
     #[inline]
     pub fn ready(&self) -> Option<Ask> {
         let tag = *self.waiting.front().filter(|_| self.is_up)?;
-        let request = self.pending.get(tag)?.request;
+        let Flight { request, disk, .. } = *self.pending.get(tag)?;
         let handle = match request.operation.has_data() {
             true => self.buffers.handle(request.buffer).unwrap_or(0),
             false => 0,
         };
-        Some(Ask { tag, request, handle })
+        Some(Ask { tag, disk: disk.into(), request, handle })
     }
 
     /// The disk was asked what was ready.
@@ -252,7 +280,7 @@ impl<B> Router<B> {
             self.held -= 1;
         }
         if let Some(session) = flight.session.and_then(|id| self.session_mut(id)) {
-            session.end(tag);
+            session.end(flight.state == State::Held);
         }
         if flight.request.operation.changes() {
             self.changing -= 1;

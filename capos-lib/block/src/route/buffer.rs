@@ -145,11 +145,17 @@ impl<B> Router<B> {
     }
 
     /// All memory that may be used, and what the disk knows it by in this life: to be told to a disk that has come back.
-    pub fn buffers(&mut self) -> impl Iterator<Item = (u16, &B, &mut Option<u64>)> {
+    pub fn buffers(&mut self) -> impl Iterator<Item = (u16, &mut B, &mut Option<u64>)> {
         let places = self.buffers.places.iter_mut().zip(0..);
         places.filter_map(|(place, number)| {
             let Buffer { keep, handle, .. } = place.as_mut()?;
-            Some((number, &*keep, handle))
+            Some((number, keep, handle))
         })
+    }
+
+    /// The one of that number.
+    pub fn buffer(&mut self, number: u16) -> Option<(&mut B, &mut Option<u64>)> {
+        let Buffer { keep, handle, .. } = self.buffers.place(number)?;
+        Some((keep, handle))
     }
 }

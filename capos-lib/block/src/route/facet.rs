@@ -5,15 +5,21 @@ use crate::Geometry;
 /// Some sectors of a disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facet {
+    disk: u16,
     first: u64,
     sectors: u64,
     read_only: bool,
 }
 
 impl Facet {
-    /// All of it.
-    pub const fn whole(disk: &Geometry) -> Facet {
-        Facet { first: 0, sectors: disk.sectors, read_only: disk.read_only }
+    /// All of the disk of that number.
+    pub const fn whole(number: u16, disk: &Geometry) -> Facet {
+        Facet { disk: number, first: 0, sectors: disk.sectors, read_only: disk.read_only }
+    }
+
+    /// The disk's number.
+    pub const fn disk(&self) -> usize {
+        self.disk as usize
     }
 
     /// Some of the sectors; `None` when they are not all inside, or none.
@@ -36,6 +42,10 @@ impl Facet {
     /// What the disk is like to who has this.
     pub const fn geometry(&self, disk: &Geometry) -> Geometry {
         Geometry { sectors: self.sectors, read_only: self.read_only || disk.read_only, ..*disk }
+    }
+
+    pub(super) const fn place(&self) -> (u16, u64) {
+        (self.disk, self.first)
     }
 
     /// Whether the disk has all of it.

@@ -17,6 +17,7 @@ pub enum State {
 pub struct Flight {
     /// With sectors of the whole disk.
     pub request: Request,
+    pub disk: u16,
     /// Nobody when its client is gone, and the disk is at it.
     pub session: Option<SessionId>,
     pub state: State,

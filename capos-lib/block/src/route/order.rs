@@ -20,12 +20,12 @@ fn clash(one: &Request, other: &Request) -> bool {
 impl<B> Router<B> {
     /// Whether a request that is older than `before`, or any, changes what this one changes.
     #[inline]
-    pub(super) fn overlaps(&self, request: &Request, before: Option<Tag>) -> bool {
+    pub(super) fn overlaps(&self, disk: u16, request: &Request, before: Option<Tag>) -> bool {
         if self.changing == 0 {
             return false;
         }
         let mut older = self.pending.iter().take_while(|(tag, _)| Some(*tag) != before);
-        older.any(|(_, flight)| clash(request, &flight.request))
+        older.any(|(_, flight)| flight.disk == disk && clash(request, &flight.request))
     }
 
     /// Those that waited for what is over now, oldest first.
@@ -39,7 +39,8 @@ impl<B> Router<B> {
 
     fn oldest_free(&self) -> Option<Tag> {
         let mut held = self.pending.iter().filter(|(_, flight)| flight.state == State::Held);
-        held.find(|(tag, flight)| !self.overlaps(&flight.request, Some(*tag))).map(|(tag, _)| tag)
+        held.find(|(tag, flight)| !self.overlaps(flight.disk, &flight.request, Some(*tag)))
+            .map(|(tag, _)| tag)
     }
 
     fn wait(&mut self, tag: Tag) {
@@ -51,7 +52,7 @@ impl<B> Router<B> {
             flight.session
         });
         if let Some(session) = session.and_then(|id| self.session_mut(id)) {
-            session.let_go(tag);
+            session.let_go();
         }
     }
 

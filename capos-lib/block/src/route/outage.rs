@@ -5,7 +5,7 @@ use super::{Clients, LIVES, Router};
 use crate::{Completion, Geometry, Status, Tag};
 use alloc::vec::Vec;
 
-/// The disk that has come is not the one that was there.
+/// The disks that have come are not those that were there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Different;
 
@@ -30,12 +30,13 @@ impl<B> Router<B> {
     ///
     /// # Errors
     /// It is another one, or less of one: whoever used the first has to be told that it is gone, by [`close`](Self::close).
-    pub fn up(&mut self, disk: Geometry, clients: &mut impl Clients) -> Result<(), Different> {
-        if !self.disk.is_kept_by(&disk) {
+    pub fn up(&mut self, disks: &[Geometry], clients: &mut impl Clients) -> Result<(), Different> {
+        let kept = |(this, that): (&Geometry, &Geometry)| this.is_kept_by(that);
+        if self.disks.len() != disks.len() || !self.disks.iter().zip(disks).all(kept) {
             return Err(Different);
         }
-        self.disk = disk;
-        self.sessions.iter_mut().flatten().for_each(|session| session.learn(&disk));
+        self.disks.copy_from_slice(disks);
+        self.sessions.iter_mut().flatten().for_each(|session| session.learn(disks));
         let lost = self.pending.iter().filter(|(_, flight)| {
             let request = &flight.request;
             request.operation.has_data() && self.buffers.handle(request.buffer).is_none()

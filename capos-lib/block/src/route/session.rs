@@ -1,7 +1,7 @@
 //! Clients.
 
 use super::{Facet, NoRoom, Router};
-use crate::{Geometry, Tag};
+use crate::Geometry;
 
 /// Which client.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,23 +17,19 @@ impl SessionId {
 /// One client.
 #[derive(Debug)]
 pub struct Session {
-    first: u64,
+    facet: Facet,
     geometry: Geometry,
     budget: u16,
     under_way: u16,
-    /// What waits for others to have changed the same. Until then nothing more is taken: who asks for this waits alone.
-    held: Option<Tag>,
+    /// How many wait for others to have changed the same. Until then nothing more is taken.
+    held: u16,
 }
 
 impl Session {
+    /// How many more it may ask.
     #[inline]
-    pub fn may_ask(&self) -> bool {
-        self.under_way < self.budget && self.held.is_none()
-    }
-
-    #[inline]
-    pub fn under_way(&self) -> u32 {
-        self.under_way.into()
+    pub fn room(&self) -> usize {
+        if self.held == 0 { self.budget.saturating_sub(self.under_way).into() } else { 0 }
     }
 
     #[inline]
@@ -41,31 +37,33 @@ impl Session {
         &self.geometry
     }
 
+    /// On which disk its sectors are, and where they begin.
     #[inline]
-    pub fn first(&self) -> u64 {
-        self.first
+    pub fn place(&self) -> (u16, u64) {
+        self.facet.place()
     }
 
     #[inline]
-    pub fn begin(&mut self, held: Option<Tag>) {
+    pub fn begin(&mut self, is_held: bool) {
         self.under_way += 1;
-        self.held = held;
+        self.held += u16::from(is_held);
     }
 
     #[inline]
-    pub fn end(&mut self, tag: Tag) {
+    pub fn end(&mut self, is_held: bool) {
         self.under_way -= 1;
-        self.let_go(tag);
+        self.held -= u16::from(is_held);
     }
 
     #[inline]
-    pub fn let_go(&mut self, tag: Tag) {
-        self.held = self.held.filter(|held| *held != tag);
+    pub fn let_go(&mut self) {
+        self.held -= 1;
     }
 
-    pub fn learn(&mut self, disk: &Geometry) {
-        let Geometry { sectors, read_only, .. } = self.geometry;
-        self.geometry = Geometry { sectors, read_only: read_only || disk.read_only, ..*disk };
+    pub fn learn(&mut self, disks: &[Geometry]) {
+        if let Some(disk) = disks.get(self.facet.disk()) {
+            self.geometry = self.facet.geometry(disk);
+        }
     }
 }
 
@@ -85,10 +83,11 @@ impl<B> Router<B> {
     /// # Errors
     /// There are as many as there may be, or the disk does not have these sectors.
     pub fn open(&mut self, facet: &Facet, budget: u16) -> Result<SessionId, NoRoom> {
-        let geometry = facet.geometry(&self.disk);
+        let disk = self.disks.get(facet.disk()).filter(|disk| facet.is_of(disk)).ok_or(NoRoom)?;
+        let geometry = facet.geometry(disk);
         let free = self.sessions.iter_mut().zip(0..).find(|(session, _)| session.is_none());
-        let (place, number) = free.filter(|_| facet.is_of(&self.disk)).ok_or(NoRoom)?;
-        *place = Some(Session { first: facet.first(), geometry, budget, under_way: 0, held: None });
+        let (place, number) = free.ok_or(NoRoom)?;
+        *place = Some(Session { facet: *facet, geometry, budget, under_way: 0, held: 0 });
         Ok(SessionId(number))
     }
 

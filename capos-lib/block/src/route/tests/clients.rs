@@ -9,8 +9,6 @@ use std::vec::Vec;
 pub struct Queues {
     pub asked: BTreeMap<SessionId, VecDeque<[u64; WORDS]>>,
     pub answers: Vec<(SessionId, Completion)>,
-    /// Who was asked for one, and how many it had under way.
-    pub popped: Vec<(SessionId, u32)>,
 }
 
 impl Queues {
@@ -20,10 +18,11 @@ impl Queues {
 }
 
 impl Clients for Queues {
-    fn pop(&mut self, session: SessionId, under_way: u32) -> Option<[u64; WORDS]> {
-        let entry = self.asked.get_mut(&session)?.pop_front()?;
-        self.popped.push((session, under_way));
-        Some(entry)
+    fn fetch(&mut self, session: SessionId, out: &mut [[u64; WORDS]]) -> usize {
+        let Some(queue) = self.asked.get_mut(&session) else { return 0 };
+        let count = queue.len().min(out.len());
+        out.iter_mut().zip(queue.drain(..count)).for_each(|(place, entry)| *place = entry);
+        count
     }
 
     fn answer(&mut self, session: SessionId, completion: Completion) {

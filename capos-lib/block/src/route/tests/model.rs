@@ -40,7 +40,7 @@ pub struct Disk {
 impl Disk {
     pub fn ask(&mut self, ask: Ask) {
         assert!(self.works.iter().all(|work| work.tag != ask.tag), "{ask:?} is under way already");
-        let Ask { tag, request, handle } = ask;
+        let Ask { tag, request, handle, .. } = ask;
         self.works.push(Work { tag, request, handle, done: 0, read: vec![] });
     }
 
