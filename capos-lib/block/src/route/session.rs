@@ -8,6 +8,11 @@ use crate::Geometry;
 pub struct SessionId(pub(super) u16);
 
 impl SessionId {
+    /// The one of that number, whether it is there or not.
+    pub const fn new(number: u16) -> SessionId {
+        SessionId(number)
+    }
+
     /// Its number: below the number of sessions that there may be.
     pub const fn index(self) -> usize {
         self.0 as usize

@@ -1,7 +1,6 @@
 //! The way of a request: from a client's queue to the device, and of its completion back.
 
-use super::{Disk, Server};
-use rt::generated::DmaPoolClient;
+use super::{Disk, Finder, Server};
 use rt::{CallError, give_way};
 
 /// Time between looks at whether the device answers, nanoseconds, while it has something to do. Times given to it are late by as much.
@@ -53,18 +52,34 @@ struct Clock {
 
 impl Server {
     /// Drives a device that is up until that is over. First it is asked again whatever the one before it did not answer.
-    pub async fn drive<D: Disk>(&self, disk: &mut D, pool: DmaPoolClient) -> Stop<D::Fault> {
-        let begun = self.queues.borrow_mut().begin(disk, pool);
-        if let Err(error) = begun {
-            return error.into();
-        }
-        self.there.notify();
-        let stop = match self.turn(disk).await {
-            Ok(never) => match never {},
-            Err(stop) => stop,
+    pub async fn drive<D: Disk>(&self, disk: &mut D, finder: impl Into<Finder>) -> Stop<D::Fault> {
+        let stop = match self.begin(disk, finder.into()).await {
+            Ok(()) => match self.turn(disk).await {
+                Ok(never) => match never {},
+                Err(stop) => stop,
+            },
+            Err(error) => error.into(),
         };
         self.queues.borrow_mut().end();
         stop
+    }
+
+    /// Tells the device of all memory.
+    async fn begin<D: Disk>(&self, disk: &D, finder: Finder) -> Result<(), CallError> {
+        self.queues.borrow_mut().begin(disk)?;
+        loop {
+            let unknown = self.queues.borrow_mut().unknown();
+            let Some(unknown) = unknown else { break };
+            match finder.find(unknown.disk, &unknown.object).await {
+                Ok(found) => self.queues.borrow_mut().known(&unknown, found),
+                Err(error) if finder.is_lost(unknown.disk, &error).await => return Err(error),
+                // What is under way with it fails.
+                Err(_) => {}
+            }
+        }
+        self.queues.borrow_mut().up(finder)?;
+        self.there.notify();
+        Ok(())
     }
 
     async fn turn<D: Disk>(&self, disk: &mut D) -> Result<core::convert::Infallible, Stop<D::Fault>> {
@@ -111,8 +126,8 @@ impl Server {
         let moved = queues.complete(disk, now)? | queues.submit(disk, now);
         if moved {
             disk.publish()?;
-            queues.send(&self.listener);
         }
-        Ok(moved || queues.are_awake())
+        queues.send(&self.listener);
+        Ok(moved)
     }
 }

@@ -3,19 +3,19 @@
 //! [`Session`] is a client's end of the two queues, [`Port`] the server's. [`Client`] is for who wants to read and write and nothing else. [`Server`] is
 //! all of a driver but the device, which is a [`Disk`].
 
-mod buffer;
 mod client;
 mod disk;
 mod engine;
+mod memory;
 mod port;
 mod queues;
 mod server;
 mod session;
 
-pub use buffer::{Attached, Buffers};
 pub use client::{Client, IoError};
 pub use disk::{Description, Disk, Health, Over, Refusal};
 pub use engine::Stop;
+pub use memory::Finder;
 pub use port::Port;
 pub use server::Server;
 pub use session::{Session, queues_size};

@@ -1,77 +1,61 @@
-//! The sessions of a server, and what is under way.
+//! The clients of a server, and what they have under way.
 
 mod flow;
+mod ports;
 
-use super::engine::Bits;
+use super::memory::{Finder, Found, Memory};
 use super::server::Extent;
-use super::{Attached, Buffers, Description, Disk, Health, Over, Port};
-use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use super::{Description, Disk, Health, Port};
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
-use capos_block::{Pending, Request, Status, Tag, WORDS};
-use rt::generated::{DmaPoolClient, MemoryObjectClient, SignallerClient};
+use capos_block::Geometry;
+use capos_block::route::{Facet, Router, SessionId};
+use ports::Ports;
+use rt::generated::{MemoryObjectClient, SignallerClient};
 use rt::{CallError, ExceptionCode};
 
-/// Requests that are taken from one session before another has its turn.
-const BATCH: usize = 32;
-
-/// A session.
-struct Slot {
-    port: Port,
-    buffers: Buffers,
-    extent: Extent,
-    /// Which of all that were in this place.
-    serial: u64,
-}
-
-/// A request under way, as the device is asked.
-struct Job {
-    place: usize,
-    serial: u64,
-    disk: usize,
-    request: Request,
-    memory: Option<Rc<Attached>>,
+/// A session, as its facet names it: its place, and which of all that were there.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub(super) id: SessionId,
+    pub(super) serial: u64,
 }
 
 /// All sessions, and all requests under way.
 pub(super) struct Queues {
-    slots: [Option<Slot>; Bits::SESSIONS],
-    pending: Pending<Job>,
-    /// Under way, but not with the device yet.
-    backlog: VecDeque<Tag>,
+    ports: Ports,
+    router: Router<Memory>,
     /// What the device has, or had last.
     disks: Option<Vec<Description>>,
     health: Vec<Option<Health>>,
-    /// By which the device of now finds memory, and the number of its life.
-    pool: Option<DmaPoolClient>,
+    /// How the device of now finds memory, the number of its life, and which life was the first of these disks.
+    finder: Option<Rc<Finder>>,
     life: u64,
-    /// Sessions that may have asked for something since they were looked at, and those that have answers to hear of.
-    awake: u64,
-    answered: u64,
-    /// Who is looked at first.
-    turn: usize,
-    next_serial: u64,
-    batch: Box<[[u64; WORDS]]>,
+    first_life: u64,
+}
+
+/// Memory that the device does not know yet.
+pub(super) struct Unknown {
+    number: u16,
+    pub disk: usize,
+    pub object: Rc<MemoryObjectClient>,
+}
+
+fn exception(code: ExceptionCode) -> CallError {
+    CallError::Exception(code.into())
+}
+
+fn router(disks: &[Description], depth: u16) -> Result<Router<Memory>, CallError> {
+    let disks = disks.iter().map(|disk| disk.geometry).collect();
+    Router::new(disks, depth, Ports::SESSIONS).map_err(|_| exception(ExceptionCode::OutOfMemory))
 }
 
 impl Queues {
     pub fn new() -> Result<Queues, CallError> {
-        Ok(Queues {
-            slots: [const { None }; Bits::SESSIONS],
-            pending: pending(0)?,
-            backlog: VecDeque::new(),
-            disks: None,
-            health: Vec::new(),
-            pool: None,
-            life: 0,
-            awake: 0,
-            answered: 0,
-            turn: 0,
-            next_serial: 1,
-            batch: vec![[0; WORDS]; BATCH].into_boxed_slice(),
-        })
+        let (disks, health, finder) = (None, Vec::new(), None);
+        let (ports, router) = (Ports::new(), router(&[], 0)?);
+        Ok(Queues { ports, router, disks, health, finder, life: 0, first_life: 0 })
     }
 
     /// The disks; none before there was a device.
@@ -81,7 +65,7 @@ impl Queues {
 
     /// Requests under way at a time.
     pub fn depth(&self) -> u32 {
-        (self.pending.len() + self.pending.room()) as u32
+        self.router.depth() as u32
     }
 
     pub fn health(&self, disk: usize) -> Option<Health> {
@@ -94,120 +78,152 @@ impl Queues {
         }
     }
 
-    /// Begins a session; gives its place, and which of all there it is.
+    /// All of a disk.
+    pub fn whole(&self, disk: usize) -> Option<Extent> {
+        let (geometry, number) = (self.router.disks().get(disk)?, u16::try_from(disk).ok()?);
+        Some(Extent { facet: Facet::whole(number, geometry), life: self.first_life })
+    }
+
+    /// What part of a disk is like, if the disk is still the one that it was of.
+    pub fn geometry(&self, extent: &Extent) -> Option<Geometry> {
+        let disk = self.router.disks().get(extent.facet.disk())?;
+        (extent.life == self.first_life).then(|| extent.facet.geometry(disk))
+    }
+
+    /// Begins a session.
     pub fn open(
         &mut self,
         memory: &MemoryObjectClient,
         entries: u32,
         peer: SignallerClient,
-        extent: Extent,
-    ) -> Result<(usize, u64), CallError> {
-        let exhausted = || CallError::Exception(ExceptionCode::BudgetExhausted.into());
-        let (place, slot) =
-            self.slots.iter_mut().enumerate().find(|(_, slot)| slot.is_none()).ok_or_else(exhausted)?;
-        let serial = self.next_serial;
+        extent: &Extent,
+    ) -> Result<Place, CallError> {
+        self.geometry(extent).ok_or(exception(ExceptionCode::Disconnected))?;
         let port = Port::accept(memory, entries, peer)?;
-        *slot = Some(Slot { port, buffers: Buffers::default(), extent, serial });
-        self.next_serial += 1;
-        self.awake |= Bits::ring(place);
-        Ok((place, serial))
+        let budget = u16::try_from(entries).unwrap_or(u16::MAX);
+        let opened = self.router.open(&extent.facet, budget);
+        let id = opened.map_err(|_| exception(ExceptionCode::BudgetExhausted))?;
+        Ok(Place { id, serial: self.ports.open(id, port, extent.facet.disk()) })
     }
 
     /// Ends a session, if it is still that one. What is under way for it goes on, and is answered to nobody.
-    pub fn close(&mut self, place: usize, serial: u64) {
-        if let Some(slot) = self.slots.get_mut(place) {
-            slot.take_if(|slot| slot.serial == serial);
+    pub fn close(&mut self, place: Place) {
+        if self.ports.disk(place).is_some() {
+            self.ports.close(place.id);
+            self.router.close(place.id);
+            self.let_go();
         }
     }
 
-    fn slot(&mut self, place: usize, serial: u64) -> Option<&mut Slot> {
-        self.slots.get_mut(place)?.as_mut().filter(|slot| slot.serial == serial)
+    /// The disk of a session.
+    pub fn disk(&self, place: Place) -> Option<usize> {
+        self.ports.disk(place)
     }
 
-    /// Takes memory up for a session.
+    /// How the device of now finds memory.
+    pub fn finder(&self) -> Option<Rc<Finder>> {
+        self.finder.clone()
+    }
+
+    /// Takes memory up for a session. What the device knows it by counts only if `finder` is still the one of now.
     pub fn attach(
         &mut self,
-        place: usize,
-        serial: u64,
-        memory: MemoryObjectClient,
+        place: Place,
+        object: Rc<MemoryObjectClient>,
+        size: u64,
+        found: Option<(Rc<Finder>, Found)>,
     ) -> Result<u16, CallError> {
-        let (pool, life) = (self.pool.take(), self.life);
-        let gone = CallError::Exception(ExceptionCode::Disconnected.into());
-        let number = self.slot(place, serial).ok_or(gone).and_then(|slot| {
-            let (number, attached) = slot.buffers.add(memory)?;
-            let entered = pool.as_ref().map_or(Ok(()), |pool| attached.enter(pool, life));
-            if let Err(refused) = entered {
-                slot.buffers.remove(number);
-                return Err(refused);
-            }
-            Ok(number)
-        });
-        self.pool = pool;
-        number
+        let disk = self.ports.disk(place).ok_or(exception(ExceptionCode::Disconnected))?;
+        let is_now = |finder: &Rc<Finder>| self.finder.as_ref().is_some_and(|now| Rc::ptr_eq(now, finder));
+        let found = found.filter(|(finder, _)| is_now(finder)).map(|(_, found)| found);
+        let handle = found.as_ref().map(|found| found.handle);
+        let memory = Memory { object, disk, found, told: 0 };
+        let number = self.router.attach(place.id, size, memory);
+        let number = number.map_err(|_| exception(ExceptionCode::BudgetExhausted))?;
+        if let Some((_, known)) = self.router.buffer(number) {
+            *known = handle;
+        }
+        Ok(number)
     }
 
     /// Lets go of it. False when there is none.
-    pub fn detach(&mut self, place: usize, serial: u64, buffer: u16) -> bool {
-        self.slot(place, serial).is_some_and(|slot| slot.buffers.remove(buffer))
+    pub fn detach(&mut self, place: Place, buffer: u16) -> bool {
+        let is_there = self.ports.disk(place).is_some();
+        let detached = is_there && self.router.detach(place.id, buffer).is_ok();
+        self.let_go();
+        detached
     }
 
-    /// Doorbells rang, and some were lost.
-    pub fn rung(&mut self, rung: u64, lost: u64) {
-        self.awake |= rung;
-        for (place, slot) in self.slots.iter_mut().enumerate() {
-            if lost & Bits::ring(place) != 0 {
-                *slot = None;
-            }
+    /// Of memory that nobody uses any more.
+    fn let_go(&mut self) {
+        while let Some(released) = self.router.released() {
+            released.keep.forget();
         }
     }
 
-    /// There is a device, after a reset or a new one. It finds all memory that there is, and is to be asked all that is under way.
-    pub fn begin<D: Disk>(&mut self, disk: &D, pool: DmaPoolClient) -> Result<(), CallError> {
-        let disks = self.disks.as_deref();
-        let same = disks.is_some_and(|before| before == disk.disks()) && self.depth() == disk.depth().into();
-        if !same {
+    /// There is a device, after a reset or a new one: it is to be told of all memory, and then [`up`](Self::up).
+    pub fn begin<D: Disk>(&mut self, disk: &D) -> Result<(), CallError> {
+        self.life += 1;
+        if !self.is_same(disk) {
             // Whoever asked meant another disk.
-            self.slots.iter_mut().for_each(|slot| *slot = None);
-            self.pending = pending(disk.depth())?;
+            self.ports.close_all();
+            self.router = router(disk.disks(), disk.depth())?;
             self.disks = Some(disk.disks().to_vec());
             self.health = vec![None; disk.disks().len()];
+            self.first_life = self.life;
         }
-        self.life += 1;
-        for slot in self.slots.iter_mut() {
-            let enters = |memory: &Rc<Attached>| memory.enter(&pool, self.life).is_ok();
-            let finds = |slot: &Slot| slot.buffers.iter().all(enters);
-            slot.take_if(|slot| !finds(slot));
-        }
-        self.pool = Some(pool);
-        self.queue_again();
-        self.awake = u64::MAX;
         Ok(())
     }
 
-    /// What is under way is to be asked anew, in the order in which it came; what nobody waits for any more is not.
-    fn queue_again(&mut self) {
-        let Some(pool) = &self.pool else { return };
-        let mut over = Vec::new();
-        self.backlog.clear();
-        for (tag, job) in self.pending.iter() {
-            let alive = self.slots.get(job.place).and_then(Option::as_ref);
-            let is_alive = alive.is_some_and(|slot| slot.serial == job.serial);
-            // It may have been detached meanwhile.
-            let finds = || job.memory.as_ref().is_none_or(|memory| memory.enter(pool, self.life).is_ok());
-            if is_alive && finds() { self.backlog.push_back(tag) } else { over.push((tag, is_alive)) }
+    fn is_same<D: Disk>(&self, disk: &D) -> bool {
+        let Some(before) = &self.disks else { return false };
+        let name =
+            |disk: &Description| (disk.address, disk.namespace, disk.serial.clone(), disk.model.clone());
+        let named = before.iter().map(name).eq(disk.disks().iter().map(name));
+        let kept = before.iter().zip(disk.disks());
+        let kept = kept.into_iter().all(|(old, new)| old.geometry == new.geometry);
+        named && kept && u32::from(disk.depth()) >= self.depth()
+    }
+
+    /// Memory that the device has not been told of in this life.
+    pub fn unknown(&mut self) -> Option<Unknown> {
+        let life = self.life;
+        let mut all = self.router.buffers();
+        all.find_map(|(number, memory, handle)| {
+            let is_new = handle.is_none() && memory.told != life;
+            memory.told = life;
+            is_new.then(|| Unknown { number, disk: memory.disk, object: Rc::clone(&memory.object) })
+        })
+    }
+
+    /// What the device knows it by.
+    pub fn known(&mut self, unknown: &Unknown, found: Found) {
+        let buffer = self.router.buffer(unknown.number);
+        match buffer.filter(|(memory, _)| Rc::ptr_eq(&memory.object, &unknown.object)) {
+            Some((memory, handle)) => {
+                *handle = Some(found.handle);
+                memory.found = Some(found);
+            }
+            // Its client is gone meanwhile.
+            None => found.forget(),
         }
-        for (tag, is_alive) in over {
-            let status = if is_alive { Status::Gone } else { Status::Done };
-            self.finish(Over { tag, status, detail: 0 });
-        }
+    }
+
+    /// The device knows all memory: it is asked what was not answered.
+    pub fn up(&mut self, finder: Finder) -> Result<(), CallError> {
+        let geometries: Vec<_> = self.disks.iter().flatten().map(|disk| disk.geometry).collect();
+        let up = self.router.up(&geometries, &mut self.ports);
+        up.map_err(|_| exception(ExceptionCode::Disconnected))?;
+        self.finder = Some(Rc::new(finder));
+        self.ports.wake_all();
+        Ok(())
     }
 
     /// There is none any more.
     pub fn end(&mut self) {
-        self.pool = None;
+        self.finder = None;
+        self.router.down(&mut self.ports);
+        self.router.buffers().for_each(|(_, memory, _)| memory.found = None);
+        self.let_go();
     }
-}
-
-fn pending(depth: u16) -> Result<Pending<Job>, CallError> {
-    Pending::new(depth).map_err(|_| CallError::Exception(ExceptionCode::OutOfMemory.into()))
 }

@@ -4,12 +4,14 @@
 //! may be made twice as long as they are not acknowledged, and clients know of nothing but the time it took.
 
 use super::engine::Bits;
-use super::queues::Queues;
+use super::memory::{Finder, Found};
+use super::queues::{Place, Queues};
 use super::{Description, Health};
 use crate::facets::Facets;
 use crate::service::Handler;
 use alloc::rc::Rc;
 use capos_block::Geometry;
+use capos_block::route::Facet;
 use core::cell::RefCell;
 use rt::generated::block_device::{BlockDeviceServer, IdentityReply, OpenAnswer, serve_block_device};
 use rt::generated::block_session::{BlockSessionServer, serve_block_session};
@@ -27,10 +29,9 @@ const MOST_FACETS: usize = 256;
 /// Some of a disk's sectors, as they are served.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
-    pub(super) disk: usize,
-    pub(super) first: u64,
-    /// The device's, with these sectors.
-    pub(super) geometry: Geometry,
+    pub(super) facet: Facet,
+    /// The life in which its disk came.
+    pub(super) life: u64,
 }
 
 /// What a facet stands for.
@@ -38,8 +39,8 @@ pub struct Extent {
 pub enum Thing {
     /// A disk, or part of it.
     Device(Extent),
-    /// A session: its place, and which of all that were there.
-    Session(usize, u64),
+    /// A session.
+    Session(Place),
 }
 
 /// A driver's service: its export is `Disks`.
@@ -84,17 +85,20 @@ impl Server {
         }
     }
 
-    /// What was called: one that is not there is a device that went.
-    fn extent(&self, cx: &CallContext) -> Result<Extent, Exception> {
-        match self.facets.find(cx.badge())? {
-            Some(Thing::Device(extent)) => Ok(extent),
-            _ => Err(ExceptionCode::Unsupported.into()),
-        }
+    /// What is there of a disk, if it is still that one.
+    fn geometry(&self, extent: &Extent) -> Result<Geometry, Exception> {
+        self.queues.borrow().geometry(extent).ok_or_else(|| ExceptionCode::Disconnected.into())
     }
 
-    fn session(&self, cx: &CallContext) -> Result<(usize, u64), Exception> {
+    /// All of a disk, as soon as there is a device.
+    async fn whole(&self, index: usize) -> Result<Extent, Exception> {
+        self.disk(index).await?;
+        self.queues.borrow().whole(index).ok_or_else(|| ExceptionCode::NotFound.into())
+    }
+
+    fn session(&self, cx: &CallContext) -> Result<Place, Exception> {
         match self.facets.find(cx.badge())? {
-            Some(Thing::Session(place, serial)) => Ok((place, serial)),
+            Some(Thing::Session(place)) => Ok(place),
             _ => Err(ExceptionCode::Unsupported.into()),
         }
     }
@@ -102,6 +106,24 @@ impl Server {
     fn facet(&self, cx: &CallContext, extent: Extent) -> Result<Outgoing, Exception> {
         let facet: BlockDeviceClient = self.facets.mint(cx, Thing::Device(extent))?;
         Ok(facet.into())
+    }
+
+    /// Has the device of now know this memory, for a session. What there is none to be told of waits until there is one.
+    async fn find(
+        &self,
+        place: Place,
+        object: &MemoryObjectClient,
+    ) -> Result<Option<(Rc<Finder>, Found)>, Exception> {
+        let (finder, disk) = {
+            let queues = self.queues.borrow();
+            (queues.finder(), queues.disk(place).ok_or(ExceptionCode::Disconnected)?)
+        };
+        let Some(finder) = finder else { return Ok(None) };
+        match finder.find(disk, object).await {
+            Ok(found) => Ok(Some((finder, found))),
+            Err(error) if finder.is_lost(disk, &error).await => Ok(None),
+            Err(error) => Err(exception(error)),
+        }
     }
 }
 
@@ -113,8 +135,8 @@ impl Handler for Server {
     async fn call(self: Rc<Self>, request: Request) {
         match self.facets.find(request.context().badge()) {
             Ok(None) => serve_disks(&*self, request).await,
-            Ok(Some(Thing::Device(_))) => serve_block_device(&*self, request).await,
-            Ok(Some(Thing::Session(..))) => serve_block_session(&*self, request).await,
+            Ok(Some(Thing::Device(extent))) => self.serve_part(extent, request).await,
+            Ok(Some(Thing::Session(_))) => serve_block_session(&*self, request).await,
             Err(exception) => request.fail(exception),
         }
     }
@@ -124,8 +146,8 @@ impl Handler for Server {
     }
 
     fn gone(&self, badge: u64) {
-        if let Some(Thing::Session(place, serial)) = self.facets.gone(badge) {
-            self.queues.borrow_mut().close(place, serial);
+        if let Some(Thing::Session(place)) = self.facets.gone(badge) {
+            self.queues.borrow_mut().close(place);
         }
     }
 }
@@ -146,23 +168,35 @@ impl DisksServer for Server {
     }
 
     async fn disk(&self, cx: &CallContext, number: u32) -> Result<Outgoing, Exception> {
-        let disk = number as usize;
-        let geometry = Server::disk(self, disk).await?.geometry;
-        self.facet(cx, Extent { disk, first: 0, geometry })
+        self.facet(cx, self.whole(number as usize).await?)
     }
 }
 
-impl BlockDeviceServer for Server {
-    async fn info(&self, cx: &CallContext) -> Result<InfoResults, Exception> {
-        let Geometry { sectors, most, read_only, cache, discard, zero, .. } = self.extent(cx)?.geometry;
-        let sector_size = self.extent(cx)?.geometry.sector_bytes();
-        let depth = self.queues.borrow().depth();
+/// Part of a disk, while somebody calls it.
+struct Part<'a> {
+    server: &'a Server,
+    extent: Extent,
+}
+
+impl Server {
+    /// Answers a call of part of a disk.
+    pub async fn serve_part(&self, extent: Extent, request: Request) {
+        serve_block_device(&Part { server: self, extent }, request).await;
+    }
+}
+
+impl BlockDeviceServer for Part<'_> {
+    async fn info(&self, _cx: &CallContext) -> Result<InfoResults, Exception> {
+        let geometry = self.server.geometry(&self.extent)?;
+        let Geometry { sectors, most, read_only, cache, discard, zero, .. } = geometry;
+        let (sector_size, depth) = (geometry.sector_bytes(), self.server.queues.borrow().depth());
         Ok(InfoResults { sectors, sector_size, most, depth, read_only, cache, discard, zero })
     }
 
-    async fn identity(&self, cx: &CallContext) -> Result<IdentityReply, Exception> {
+    async fn identity(&self, _cx: &CallContext) -> Result<IdentityReply, Exception> {
+        self.server.geometry(&self.extent)?;
         let Description { address, namespace, serial, model, .. } =
-            Server::disk(self, self.extent(cx)?.disk).await?;
+            self.server.disk(self.extent.facet.disk()).await?;
         Ok(IdentityReply { address, namespace, serial, model })
     }
 
@@ -173,39 +207,33 @@ impl BlockDeviceServer for Server {
         doorbell: SignallerClient,
         entries: u32,
     ) -> Result<OpenAnswer, Exception> {
-        let extent = self.extent(cx)?;
-        let (place, serial) =
-            self.queues.borrow_mut().open(&memory, entries, doorbell, extent).map_err(exception)?;
-        let minted = self.facets.mint::<BlockSessionClient>(cx, Thing::Session(place, serial));
-        let bell = self.listener.signaller(Bits::ring(place), Bits::lost(place)).map_err(exception);
+        let Server { queues, facets, listener, .. } = self.server;
+        let place = queues.borrow_mut().open(&memory, entries, doorbell, &self.extent).map_err(exception)?;
+        let minted = facets.mint::<BlockSessionClient>(cx, Thing::Session(place));
+        let (ring, lost) = (Bits::ring(place.id.index()), Bits::lost(place.id.index()));
+        let bell = listener.signaller(ring, lost).map_err(exception);
         match minted.and_then(|session| Ok((session, bell?))) {
             Ok((session, doorbell)) => Ok(OpenAnswer { session: session.into(), doorbell: doorbell.into() }),
             Err(refused) => {
-                self.queues.borrow_mut().close(place, serial);
+                queues.borrow_mut().close(place);
                 Err(refused)
             }
         }
     }
 
     async fn read_only(&self, cx: &CallContext) -> Result<Outgoing, Exception> {
-        let mut extent = self.extent(cx)?;
-        extent.geometry.read_only = true;
-        self.facet(cx, extent)
+        let Extent { facet, life } = self.extent;
+        self.server.facet(cx, Extent { facet: facet.read_only(), life })
     }
 
     async fn part(&self, cx: &CallContext, first: u64, sectors: u64) -> Result<Outgoing, Exception> {
-        let mut extent = self.extent(cx)?;
-        let inside = first.checked_add(sectors).is_some_and(|end| end <= extent.geometry.sectors);
-        if !inside || sectors == 0 {
-            return Err(ExceptionCode::InvalidArgument.into());
-        }
-        extent.first += first;
-        extent.geometry.sectors = sectors;
-        self.facet(cx, extent)
+        let Extent { facet, life } = self.extent;
+        let facet = facet.part(first, sectors).ok_or(ExceptionCode::InvalidArgument)?;
+        self.server.facet(cx, Extent { facet, life })
     }
 
-    async fn health(&self, cx: &CallContext) -> Result<HealthResults, Exception> {
-        let health = self.queues.borrow().health(self.extent(cx)?.disk);
+    async fn health(&self, _cx: &CallContext) -> Result<HealthResults, Exception> {
+        let health = self.server.queues.borrow().health(self.extent.facet.disk());
         let Health {
             warnings,
             kelvin,
@@ -229,13 +257,16 @@ impl BlockDeviceServer for Server {
 
 impl BlockSessionServer for Server {
     async fn attach(&self, cx: &CallContext, memory: MemoryObjectClient) -> Result<u16, Exception> {
-        let (place, serial) = self.session(cx)?;
-        self.queues.borrow_mut().attach(place, serial, memory).map_err(exception)
+        let place = self.session(cx)?;
+        let size = memory.info().await.map_err(exception)?.size;
+        let found = self.find(place, &memory).await?;
+        let attached = self.queues.borrow_mut().attach(place, Rc::new(memory), size, found);
+        attached.map_err(exception)
     }
 
     async fn detach(&self, cx: &CallContext, buffer: u16) -> Result<(), Exception> {
-        let (place, serial) = self.session(cx)?;
-        let was_there = self.queues.borrow_mut().detach(place, serial, buffer);
+        let place = self.session(cx)?;
+        let was_there = self.queues.borrow_mut().detach(place, buffer);
         was_there.then_some(()).ok_or_else(|| ExceptionCode::NotFound.into())
     }
 }
