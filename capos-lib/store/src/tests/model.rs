@@ -181,7 +181,7 @@ impl Pair {
     fn batch(&mut self, first: u16, put: bool) -> Result<(), StoreError> {
         let keys: Vec<_> = (0..8).map(|n| key(first.wrapping_add(n * 3))).collect();
         let value = value(first);
-        let before: Vec<_> = keys.iter().map(|key| get(&self.volume, key).unwrap()).collect();
+        let before: Vec<_> = keys.iter().map(|key| get(&self.volume, key)).collect::<Result<_, _>>()?;
         let changes: Vec<_> =
             keys.iter().map(|key| Change { key, value: put.then_some(value.as_slice()) }).collect();
         now(self.volume.apply(&changes, Need::Ordinary))?;

@@ -97,6 +97,12 @@ impl<D: Disk> Volume<D> {
         self.state.borrow().dirty()
     }
 
+    /// Whether it is time for a commit: the open transaction takes half of what it may.
+    pub fn is_due(&self) -> bool {
+        let state = self.state.borrow();
+        state.dirty() >= state.limits.dirty / 2
+    }
+
     /// Begins a change.
     fn turn(&self) -> Result<Turn<'_>, StoreError> {
         if self.taken.replace(true) {
