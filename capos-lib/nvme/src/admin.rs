@@ -45,18 +45,20 @@ pub struct Admin<M> {
     /// Aborts that may be out, and are.
     most_aborts: u16,
     aborts: u16,
+    /// A command waits for an event.
+    waits: bool,
 }
 
 impl<M: Memory> Admin<M> {
     /// Over a queue by which all was set up; waits for events, if the device can tell of any.
     pub fn new(queue: Queue<M, Task>, most_aborts: u16, now: u64) -> Self {
-        let mut admin = Admin { queue, most_aborts, aborts: 0 };
+        let mut admin = Admin { queue, most_aborts, aborts: 0, waits: false };
         admin.await_event(now);
         admin
     }
 
     fn await_event(&mut self, now: u64) {
-        self.queue.submit(Task::Event, now, |_| command::event());
+        self.waits |= self.queue.submit(Task::Event, now, |_| command::event());
     }
 
     /// Asks for the log of its health; false when there is no room now.
@@ -100,6 +102,7 @@ impl<M: Memory> Admin<M> {
     fn event(&mut self, done: Done<Task>, now: u64) -> Option<Event> {
         let is_done = done.status.is_done();
         self.queue.release();
+        self.waits &= done.load != Task::Event;
         match done.load {
             Task::SetUp => None,
             // One that it does not take is not given again: it tells of nothing.
@@ -142,8 +145,8 @@ impl<M: Memory> Admin<M> {
     }
 
     /// Whether the device owes something.
-    pub fn is_busy(&mut self) -> bool {
-        self.queue.flights().any(|(_, slot)| slot.load != Task::Event)
+    pub fn is_busy(&self) -> bool {
+        self.queue.in_flight() > u16::from(self.waits)
     }
 
     /// Whether the device had its time for something.

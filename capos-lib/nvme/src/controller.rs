@@ -94,6 +94,11 @@ impl<M: Memory> Controller<M> {
         self.queues.len()
     }
 
+    /// Requests that it can have at a time.
+    pub fn depth(&self) -> u16 {
+        self.queues.iter().map(|queue| queue.layout().size() - 1).sum()
+    }
+
     /// What happened so far.
     pub fn counters(&self) -> Counters {
         self.counters
@@ -235,7 +240,7 @@ impl<M: Memory> Controller<M> {
     }
 
     /// When to call [`Controller::on_timeout`]; never while the device has nothing to do.
-    pub fn deadline(&mut self) -> Option<u64> {
+    pub fn deadline(&self) -> Option<u64> {
         let is_busy = self.queues.iter().any(|queue| queue.in_flight() > 0) || self.admin.is_busy();
         is_busy.then(|| self.looked.saturating_add(LOOK_NS))
     }

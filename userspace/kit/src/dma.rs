@@ -32,6 +32,18 @@ impl Buffer {
         self.token
     }
 
+    /// The word at `offset`, if there is one.
+    #[inline]
+    pub fn load(&self, offset: u64) -> Option<u64> {
+        self.memory.load(offset)
+    }
+
+    /// Writes the word at `offset`; false when there is none.
+    #[inline]
+    pub fn store(&self, offset: u64, value: u64) -> bool {
+        self.memory.store(offset, value)
+    }
+
     /// Copies bytes out from `offset` on, a multiple of 8.
     pub fn read(&self, offset: u64, out: &mut [u8]) {
         for (at, chunk) in (offset..).step_by(WORD as usize).zip(out.chunks_mut(WORD as usize)) {

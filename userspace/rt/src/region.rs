@@ -76,6 +76,20 @@ impl Region {
         true
     }
 
+    /// Writes words from `offset` on; false when they are not all inside.
+    #[inline]
+    pub fn store_all<const N: usize>(&self, offset: u64, values: &[u64; N]) -> bool {
+        let Some(last) = (8 * N as u64).checked_sub(8).and_then(|more| offset.checked_add(more)) else {
+            return false;
+        };
+        let (Some(first), Some(_)) = (self.place(offset, 8), self.place(last, 8)) else { return false };
+        for (n, value) in (0..).zip(values) {
+            // SAFETY: see `place`; all words between two that are inside are inside.
+            unsafe { AtomicU64::from_ptr((first + 8 * n) as *mut u64) }.store(*value, Ordering::Relaxed);
+        }
+        true
+    }
+
     /// The same of four bytes.
     #[inline]
     pub fn load32(&self, offset: u64) -> Option<u32> {

@@ -1,0 +1,166 @@
+//! A controller that is up, as the server wants it.
+
+use crate::error::Error;
+use crate::pair::{Pair, Ring};
+use alloc::rc::Rc;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use capos_block::{Request, Tag};
+use capos_nvme::{Controller, Event, Register};
+use kit::block::{Description, Disk, Health, Over, Refusal, Server};
+use rt::generated::{DeviceMmioClient, InterruptClient};
+use rt::log;
+
+/// CSTS (3.1.6).
+const STATUS: Register = Register { offset: 0x1c, width: 4 };
+
+/// How often it is asked how it is while it is at work, nanoseconds.
+const HEALTH_NS: u64 = 60_000_000_000;
+
+/// A controller, and all that is held for it.
+pub struct Nvme {
+    pub controller: Controller<Ring>,
+    /// By their numbers.
+    pub pairs: Vec<Pair>,
+    window: DeviceMmioClient,
+    disks: Vec<Description>,
+    depth: u16,
+    server: Rc<Server>,
+    /// Given up, nobody would be interrupted.
+    _interrupts: Vec<InterruptClient>,
+    now: u64,
+    /// When it was asked how it is.
+    asked: Option<u64>,
+}
+
+impl Nvme {
+    /// With what was set up.
+    pub fn new(
+        controller: Controller<Ring>,
+        (pairs, interrupts): (Vec<Pair>, Vec<InterruptClient>),
+        window: DeviceMmioClient,
+        (address, depth): (u32, u16),
+        server: Rc<Server>,
+    ) -> Nvme {
+        let identity = controller.identity();
+        let describe = |namespace: &capos_nvme::Namespace| Description {
+            geometry: namespace.geometry,
+            address,
+            namespace: namespace.id,
+            serial: identity.serial.to_string(),
+            model: identity.model.to_string(),
+        };
+        let disks = controller.namespaces().iter().map(describe).collect();
+        Nvme { controller, pairs, window, disks, depth, server, _interrupts: interrupts, now: 0 }
+    }
+
+    /// Asks how it is, if that was some time ago. The answer is an event.
+    fn ask_health(&mut self) {
+        if self.asked.is_none_or(|asked| self.now.saturating_sub(asked) >= HEALTH_NS)
+            && self.controller.ask_health(self.now)
+        {
+            self.asked = Some(self.now);
+        }
+    }
+
+    /// Hears what the device tells of itself.
+    fn listen(&mut self) -> Result<(), Error> {
+        while let Some(event) = self.controller.event(self.now)? {
+            match event {
+                Event::Health(health) => self.note(&health),
+                Event::Namespaces => return Err(Error::Namespaces),
+                Event::Error(kind) => log::warn(format_args!("the device tells of error {kind}")),
+                Event::Other(told) => log::info(format_args!("the device tells {told:#x}")),
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&self, health: &capos_nvme::Health) {
+        if health.warning != 0 {
+            log::warn(format_args!("the device warns: {health}"));
+        }
+        let told = Health {
+            warnings: health.warning.into(),
+            kelvin: health.temperature,
+            spare_percent: health.spare,
+            used_percent: health.used,
+            media_errors: health.media_errors,
+            power_on_hours: health.hours,
+            unsafe_shutdowns: health.unsafe_shutdowns,
+        };
+        // One controller, one health.
+        (0..self.disks.len()).for_each(|disk| self.server.set_health(disk, told));
+    }
+}
+
+impl Disk for Nvme {
+    type Fault = Error;
+
+    fn disks(&self) -> &[Description] {
+        &self.disks
+    }
+
+    fn depth(&self) -> u16 {
+        self.depth
+    }
+
+    #[inline]
+    fn submit(
+        &mut self,
+        tag: Tag,
+        disk: usize,
+        request: &Request,
+        token: u64,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let place = token.wrapping_add(request.offset.into());
+        self.controller.submit(disk as u16, tag, request, place, now).map_err(|refusal| match refusal {
+            capos_nvme::Refusal::Busy => Refusal::Busy,
+            capos_nvme::Refusal::Over(status) => Refusal::Over(status),
+        })
+    }
+
+    #[inline]
+    fn publish(&mut self) -> Result<(), Error> {
+        while let Some((queue, bells)) = self.controller.bells() {
+            if let Some(pair) = self.pairs.get(usize::from(queue)) {
+                pair.tell(bells)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn take(&mut self, now: u64) -> Result<Option<Over>, Error> {
+        self.now = now;
+        let finished = self.controller.take(now)?;
+        Ok(finished.map(|it| Over { tag: it.tag, status: it.status, detail: it.detail }))
+    }
+
+    fn may_sleep(&mut self) -> Result<bool, Error> {
+        if self.asked.is_none() {
+            self.ask_health();
+        }
+        // What was taken may have been a part: then there is something to tell that nobody submitted.
+        self.publish()?;
+        Ok(self.controller.may_sleep())
+    }
+
+    fn interrupted(&mut self) -> Result<(), Error> {
+        self.listen()
+    }
+
+    fn deadline(&self) -> Option<u64> {
+        self.controller.deadline()
+    }
+
+    fn on_timeout(&mut self, now: u64) -> Result<(), Error> {
+        self.now = now;
+        let status = self.window.read_blocking(STATUS.offset, STATUS.width)?;
+        self.controller.on_timeout(status, now)?;
+        self.ask_health();
+        self.listen()?;
+        self.publish()
+    }
+}
