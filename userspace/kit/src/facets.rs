@@ -4,8 +4,12 @@ use alloc::collections::BTreeMap;
 use core::cell::{Cell, RefCell};
 use rt::{CallContext, Client, Exception, ExceptionCode};
 
-/// Where the number of a thing lies in a badge; below it is who was given the export (see [`crate::service::export_of`]).
+/// Where the number of a thing lies in a badge, in place of that of the export's facet; below it is who was given which export (see
+/// [`crate::service::export_of`]).
 const NUMBER: u32 = 48;
+
+/// The badge is of a thing: no export has so high a number.
+const OWN: u64 = 1 << 47;
 
 /// Things by the badges of their facets. The export itself has none.
 pub struct Facets<T> {
@@ -39,7 +43,7 @@ impl<T: Clone> Facets<T> {
         }
         let client = caller & ((1 << NUMBER) - 1);
         let first = self.next.get().max(1);
-        let badge = |number: u16| u64::from(number) << NUMBER | client;
+        let badge = |number: u16| u64::from(number) << NUMBER | OWN | client;
         let number = (first..=u16::MAX).chain(1..first).find(|it| !things.contains_key(&badge(*it)))?;
         self.next.set(number.wrapping_add(1));
         Some(badge(number))
@@ -52,7 +56,7 @@ impl<T: Clone> Facets<T> {
     pub fn find(&self, badge: u64) -> Result<Option<T>, Exception> {
         match self.things.borrow().get(&badge) {
             Some(thing) => Ok(Some(thing.clone())),
-            None if badge >> NUMBER == 0 => Ok(None),
+            None if badge & OWN == 0 => Ok(None),
             None => Err(ExceptionCode::Disconnected.into()),
         }
     }

@@ -17,7 +17,7 @@ const ENTRIES: u16 = 64;
 
 /// Bits of an address that the device takes, and of the largest buffer: what a client attaches.
 const ADDRESS_BITS: u8 = 64;
-const BUFFER_BITS: u8 = 24;
+const BUFFER_BITS: u8 = 21;
 
 /// Resets in a row, after faults of the device. What comes later than that behind the last one begins a new row.
 const RESETS: u32 = 8;

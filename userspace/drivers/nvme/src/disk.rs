@@ -51,7 +51,7 @@ impl Nvme {
             model: identity.model.to_string(),
         };
         let disks = controller.namespaces().iter().map(describe).collect();
-        Nvme { controller, pairs, window, disks, depth, server, _interrupts: interrupts, now: 0 }
+        Nvme { controller, pairs, window, disks, depth, server, _interrupts: interrupts, now: 0, asked: None }
     }
 
     /// Asks how it is, if that was some time ago. The answer is an event.
@@ -142,13 +142,15 @@ impl Disk for Nvme {
         if self.asked.is_none() {
             self.ask_health();
         }
+        self.listen()?;
         // What was taken may have been a part: then there is something to tell that nobody submitted.
         self.publish()?;
         Ok(self.controller.may_sleep())
     }
 
     fn interrupted(&mut self) -> Result<(), Error> {
-        self.listen()
+        // A message has nothing to be let go of.
+        Ok(())
     }
 
     fn deadline(&self) -> Option<u64> {
