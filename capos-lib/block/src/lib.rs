@@ -15,6 +15,7 @@ mod geometry;
 mod pending;
 mod request;
 pub mod route;
+pub mod target;
 
 pub use completion::{Completion, Status};
 pub use geometry::Geometry;

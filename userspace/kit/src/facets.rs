@@ -2,26 +2,31 @@
 
 use alloc::collections::BTreeMap;
 use core::cell::{Cell, RefCell};
+use core::ops::RangeInclusive;
 use rt::{CallContext, Client, Exception, ExceptionCode};
 
-/// Where the number of a thing lies in a badge, in place of that of the export's facet; below it is who was given which export (see
-/// [`crate::service::export_of`]).
+/// Where the number of a thing lies in a badge, in place of the instance of who was given the export (see [`crate::service::export_of`]).
 const NUMBER: u32 = 48;
+/// What tells facets from exports: clients are few, so the parent never sets it.
+const FACET: u64 = 1 << 31;
 
-/// The badge is of a thing: no export has so high a number.
-const OWN: u64 = 1 << 47;
+/// The number of the thing that a badge is for; none for an export itself.
+pub const fn number_of(badge: u64) -> Option<u16> {
+    if badge & FACET == 0 { None } else { Some((badge >> NUMBER) as u16) }
+}
 
 /// Things by the badges of their facets. The export itself has none.
 pub struct Facets<T> {
     things: RefCell<BTreeMap<u64, T>>,
     next: Cell<u16>,
-    most: usize,
+    /// The numbers that they have.
+    numbers: RangeInclusive<u16>,
 }
 
 impl<T: Clone> Facets<T> {
-    /// For at most so many at a time.
-    pub const fn new(most: usize) -> Self {
-        Facets { things: RefCell::new(BTreeMap::new()), next: Cell::new(1), most }
+    /// With numbers of their own, so that the things of several that are served together are told apart, and so many at a time.
+    pub const fn new(numbers: RangeInclusive<u16>) -> Self {
+        Facets { things: RefCell::new(BTreeMap::new()), next: Cell::new(*numbers.start()), numbers }
     }
 
     /// A facet for `thing`, in the name of who calls.
@@ -38,14 +43,14 @@ impl<T: Clone> Facets<T> {
     /// A badge that no facet has.
     fn free_badge(&self, caller: u64) -> Option<u64> {
         let things = self.things.borrow();
-        if things.len() >= self.most {
+        let client = caller & ((1 << NUMBER) - 1) | FACET;
+        let badge = |number: u16| u64::from(number) << NUMBER | client;
+        let (begin, first, end) = (*self.numbers.start(), self.next.get(), *self.numbers.end());
+        if things.len() > usize::from(end.saturating_sub(begin)) {
             return None;
         }
-        let client = caller & ((1 << NUMBER) - 1);
-        let first = self.next.get().max(1);
-        let badge = |number: u16| u64::from(number) << NUMBER | OWN | client;
-        let number = (first..=u16::MAX).chain(1..first).find(|it| !things.contains_key(&badge(*it)))?;
-        self.next.set(number.wrapping_add(1));
+        let number = (first..=end).chain(begin..first).find(|it| !things.contains_key(&badge(*it)))?;
+        self.next.set(if number == end { begin } else { number + 1 });
         Some(badge(number))
     }
 
@@ -56,7 +61,7 @@ impl<T: Clone> Facets<T> {
     pub fn find(&self, badge: u64) -> Result<Option<T>, Exception> {
         match self.things.borrow().get(&badge) {
             Some(thing) => Ok(Some(thing.clone())),
-            None if badge & OWN == 0 => Ok(None),
+            None if badge & FACET == 0 => Ok(None),
             None => Err(ExceptionCode::Disconnected.into()),
         }
     }
@@ -64,5 +69,32 @@ impl<T: Clone> Facets<T> {
     /// The last capability with this badge is gone. What it stood for.
     pub fn gone(&self, badge: u64) -> Option<T> {
         self.things.borrow_mut().remove(&badge)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Facets, number_of};
+    use rt::ExceptionCode;
+
+    /// As the parent makes it: the third instance of client 5, export 1.
+    const EXPORT: u64 = 3 << 48 | 1 << 32 | 5;
+
+    #[test]
+    fn facets_are_told_from_exports_and_from_each_other() {
+        let facets: Facets<u8> = Facets::new(7..=8);
+        assert_eq!((facets.find(EXPORT), number_of(EXPORT)), (Ok(None), None));
+        let badges = [1, 2].map(|thing| {
+            let badge = facets.free_badge(EXPORT).unwrap();
+            facets.things.borrow_mut().insert(badge, thing);
+            badge
+        });
+        assert_eq!(badges.map(crate::service::export_of), [1, 1]);
+        assert_eq!(badges.map(number_of), [Some(7), Some(8)]);
+        assert_eq!(badges.map(|badge| facets.find(badge).unwrap()), [Some(1), Some(2)]);
+        assert_eq!((facets.find(EXPORT), facets.free_badge(EXPORT)), (Ok(None), None));
+        assert_eq!(facets.gone(badges[0]), Some(1));
+        assert_eq!(facets.find(badges[0]), Err(ExceptionCode::Disconnected.into()));
+        assert!(facets.free_badge(badges[1]).is_some_and(|badge| badge != badges[1] && badge != EXPORT));
     }
 }

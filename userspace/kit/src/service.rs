@@ -85,18 +85,20 @@ impl fmt::Display for End {
 /// of them ends. Work ends only when something is beyond repair; the supervisor starts us again.
 ///
 /// Gives the exit code: 0 when another instance serves, else 1, and the log says why.
-pub fn run<H: Handler + 'static, E: fmt::Display, W: Future<Output = E>>(
+pub fn run<H: Handler + 'static, S: fmt::Display, E: fmt::Display, W: Future<Output = E>>(
     mut env: Env,
-    start: impl FnOnce(&mut Env) -> Result<(Rc<H>, W), EnvError>,
+    start: impl FnOnce(&mut Env) -> Result<(Rc<H>, W), S>,
 ) -> i64 {
-    let parts = receiver(&mut env).and_then(|receiver| {
-        let control = Control::take(&mut env);
-        start(&mut env).map(|(server, work)| (serve_supervised(receiver, server, control), work))
-    });
-    let (served, work) = match parts {
+    let receiver = match receiver(&mut env) {
+        Ok(receiver) => receiver,
+        Err(error) => return failed(error),
+    };
+    let control = Control::take(&mut env);
+    let (server, work) = match start(&mut env) {
         Ok(parts) => parts,
         Err(error) => return failed(error),
     };
+    let served = serve_supervised(receiver, server, control);
     match block_on(select(work, served)) {
         Either::First(error) => failed(error),
         Either::Second(End::Drained) => 0,

@@ -92,6 +92,11 @@ pub trait Disk {
     /// It interrupted.
     fn interrupted(&mut self) -> Result<(), Self::Fault>;
 
+    /// Whoever serves it lost our doorbell: see [`Server::doorbell`](super::Server::doorbell).
+    fn gone(&mut self) -> Result<(), Self::Fault> {
+        Ok(())
+    }
+
     /// When to call [`Disk::on_timeout`]; never while it has nothing to do.
     fn deadline(&self) -> Option<u64>;
 

@@ -19,6 +19,7 @@ impl Bits {
     const LOST: usize = 32;
     pub const INTERRUPT: u64 = 1 << 28;
     pub const ALARM: u64 = 1 << 29;
+    pub const GONE: u64 = 1 << 30;
 
     pub const fn ring(place: usize) -> u64 {
         1 << place
@@ -100,9 +101,12 @@ impl Server {
                 clock = self.tick()?;
             }
             let bits = self.listener.wait().await?;
-            self.queues.borrow_mut().rung(bits & Bits::ALL_SESSIONS, bits >> Bits::LOST);
+            self.queues.borrow_mut().rung(bits & Bits::ALL_SESSIONS, bits >> Bits::LOST & Bits::ALL_SESSIONS);
             if bits & Bits::INTERRUPT != 0 {
                 disk.interrupted().map_err(Stop::Fault)?;
+            }
+            if bits & Bits::GONE != 0 {
+                disk.gone().map_err(Stop::Fault)?;
             }
             if bits & Bits::ALARM != 0 {
                 clock = Clock { now: self.timer.now_blocking()?, is_set: false };

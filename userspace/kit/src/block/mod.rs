@@ -17,7 +17,7 @@ pub use disk::{Description, Disk, Health, Over, Refusal};
 pub use engine::Stop;
 pub use memory::Finder;
 pub use port::Port;
-pub use server::Server;
+pub use server::{Extent, Server};
 pub use session::{Session, queues_size};
 
 /// Why the other side of a session is of no use any more.

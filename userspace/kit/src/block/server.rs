@@ -7,7 +7,7 @@ use super::engine::Bits;
 use super::memory::{Finder, Found};
 use super::queues::{Place, Queues};
 use super::{Description, Health};
-use crate::facets::Facets;
+use crate::facets::{Facets, number_of};
 use crate::service::Handler;
 use alloc::rc::Rc;
 use capos_block::Geometry;
@@ -23,8 +23,8 @@ use rt::listener::Listener;
 use rt::schema::block_device::{HealthResults, InfoResults};
 use rt::{CallContext, CallError, Exception, ExceptionCode, Outgoing, Request, Signal};
 
-/// Facets at a time: what clients asked for, sessions among them.
-const MOST_FACETS: usize = 256;
+/// Facets of one server at a time: what clients asked for, sessions among them.
+const FACETS: u16 = 256;
 
 /// Some of a disk's sectors, as they are served.
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +57,22 @@ pub struct Server {
 impl Server {
     /// Without a device.
     pub fn new(timer: Rc<TimerClient>) -> Result<Server, CallError> {
+        Server::numbered(timer, 0)
+    }
+
+    /// One of several that are served together: calls are of the one that [`number_of`](Server::number_of) says.
+    pub fn numbered(timer: Rc<TimerClient>, number: u8) -> Result<Server, CallError> {
         let listener = Listener::new()?;
         let alarm = timer.alarm_blocking(listener.signaller(Bits::ALARM, 0)?)?;
         let queues = RefCell::new(Queues::new()?);
-        Ok(Server { queues, listener, timer, alarm, there: Signal::new(), facets: Facets::new(MOST_FACETS) })
+        let first = u16::from(number) * FACETS;
+        let facets = Facets::new(first..=first + (FACETS - 1));
+        Ok(Server { queues, listener, timer, alarm, there: Signal::new(), facets })
+    }
+
+    /// Whose a badge is; none's when it is that of an export.
+    pub fn number_of(badge: u64) -> Option<u8> {
+        number_of(badge).map(|number| (number / FACETS) as u8)
     }
 
     /// What the device's interrupts are to be bound to.
@@ -68,13 +80,23 @@ impl Server {
         self.listener.signaller(Bits::INTERRUPT, 0)
     }
 
+    /// By what somebody else who serves the device is to ring, and what its loss tells.
+    pub fn doorbell(&self) -> Result<SignallerClient, CallError> {
+        self.listener.signaller(Bits::INTERRUPT, Bits::GONE)
+    }
+
+    /// With what is waited.
+    pub fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
     /// What a disk said of its health.
     pub fn set_health(&self, disk: usize, health: Health) {
         self.queues.borrow_mut().set_health(disk, health);
     }
 
-    /// The disks, as soon as there is a device.
-    async fn disk(&self, index: usize) -> Result<Description, Exception> {
+    /// A disk, as soon as there is a device.
+    pub async fn disk(&self, index: usize) -> Result<Description, Exception> {
         loop {
             let there = self.there.wait();
             let disks = self.queues.borrow().disks().map(|disks| disks.get(index).cloned());
@@ -91,9 +113,14 @@ impl Server {
     }
 
     /// All of a disk, as soon as there is a device.
-    async fn whole(&self, index: usize) -> Result<Extent, Exception> {
+    pub async fn whole(&self, index: usize) -> Result<Extent, Exception> {
         self.disk(index).await?;
         self.queues.borrow().whole(index).ok_or_else(|| ExceptionCode::NotFound.into())
+    }
+
+    /// A facet of all of a disk, as soon as there is a device.
+    pub async fn disk_of(&self, cx: &CallContext, index: usize) -> Result<Outgoing, Exception> {
+        self.facet(cx, self.whole(index).await?)
     }
 
     fn session(&self, cx: &CallContext) -> Result<Place, Exception> {
@@ -168,7 +195,7 @@ impl DisksServer for Server {
     }
 
     async fn disk(&self, cx: &CallContext, number: u32) -> Result<Outgoing, Exception> {
-        self.facet(cx, self.whole(number as usize).await?)
+        self.disk_of(cx, number as usize).await
     }
 }
 
@@ -176,6 +203,13 @@ impl DisksServer for Server {
 struct Part<'a> {
     server: &'a Server,
     extent: Extent,
+}
+
+impl Extent {
+    /// Less of it, or of what may be done with it.
+    pub fn narrow(self, change: impl FnOnce(Facet) -> Option<Facet>) -> Option<Extent> {
+        Some(Extent { facet: change(self.facet)?, life: self.life })
+    }
 }
 
 impl Server {
@@ -222,14 +256,13 @@ impl BlockDeviceServer for Part<'_> {
     }
 
     async fn read_only(&self, cx: &CallContext) -> Result<Outgoing, Exception> {
-        let Extent { facet, life } = self.extent;
-        self.server.facet(cx, Extent { facet: facet.read_only(), life })
+        let narrow = self.extent.narrow(|facet| Some(facet.read_only()));
+        self.server.facet(cx, narrow.ok_or(ExceptionCode::InvalidArgument)?)
     }
 
     async fn part(&self, cx: &CallContext, first: u64, sectors: u64) -> Result<Outgoing, Exception> {
-        let Extent { facet, life } = self.extent;
-        let facet = facet.part(first, sectors).ok_or(ExceptionCode::InvalidArgument)?;
-        self.server.facet(cx, Extent { facet, life })
+        let narrow = self.extent.narrow(|facet| facet.part(first, sectors));
+        self.server.facet(cx, narrow.ok_or(ExceptionCode::InvalidArgument)?)
     }
 
     async fn health(&self, _cx: &CallContext) -> Result<HealthResults, Exception> {

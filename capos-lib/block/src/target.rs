@@ -1,0 +1,192 @@
+//! Which disk, or which part of one, somebody means. It has to be exactly one: what fits nothing, or two things, is refused.
+
+use capos_gpt::{Guid, Partition};
+use core::fmt;
+
+/// What is told about one disk and one of its partitions. What is not said fits anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Target<'a> {
+    address: Option<u32>,
+    namespace: Option<u32>,
+    serial: Option<&'a str>,
+    partition: Option<&'a str>,
+    guid: Option<Guid>,
+    /// It is to be read only.
+    pub read_only: bool,
+}
+
+/// A disk that there is.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Its PCI function.
+    pub address: u32,
+    /// Its number on the device, from 1.
+    pub namespace: u32,
+    /// What it says that it is.
+    pub serial: &'a str,
+    /// What it is divided into, as far as that is known and sound.
+    pub partitions: &'a [Partition],
+}
+
+/// What fits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// Which of the candidates.
+    pub disk: usize,
+    /// The first sector of the partition, and how many it has; all of the disk when no partition was named.
+    pub part: Option<(u64, u64)>,
+}
+
+/// Why there is no such thing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Missed {
+    /// Nothing fits.
+    Nothing,
+    /// More than one thing fits.
+    Several,
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Missed::Nothing => "no disk is like that",
+            Missed::Several => "more than one disk or partition is like that",
+        })
+    }
+}
+
+impl<'a> Target<'a> {
+    /// Of words with commas between: `address=00:05.0`, `namespace=1`, `serial=...`, `partition=` a partition's name, `guid=` its own one, and `readonly`. `None` for other words,
+    /// and when they say nothing of which disk it is.
+    pub fn parse(text: &'a str) -> Option<Target<'a>> {
+        let mut target = Target::default();
+        for word in text.split(',') {
+            match word.split_once('=') {
+                Some(("address", it)) => target.address = Some(address(it)?),
+                Some(("namespace", it)) => target.namespace = Some(it.parse().ok()?),
+                Some(("serial", it)) => target.serial = Some(it),
+                Some(("partition", it)) => target.partition = Some(it),
+                Some(("guid", it)) => target.guid = Some(it.parse().ok()?),
+                None if word == "readonly" => target.read_only = true,
+                _ => return None,
+            }
+        }
+        let says_nothing = Target { read_only: target.read_only, ..Target::default() };
+        (target != says_nothing).then_some(target)
+    }
+
+    /// The one thing that fits.
+    ///
+    /// # Errors
+    /// See [`Missed`].
+    pub fn find<'b>(&self, disks: impl Iterator<Item = Candidate<'b>>) -> Result<Found, Missed> {
+        let mut fitting = disks.enumerate().filter(|(_, disk)| self.fits(disk)).flat_map(|(number, disk)| {
+            let parts = disk.partitions.iter().filter(|it| self.names_part() && self.fits_part(it));
+            let parts = parts.map(|it| Some((it.first, it.sectors())));
+            let whole = (!self.names_part()).then_some(None);
+            parts.chain(whole).map(move |part| Found { disk: number, part })
+        });
+        match (fitting.next(), fitting.next()) {
+            (Some(found), None) => Ok(found),
+            (Some(_), Some(_)) => Err(Missed::Several),
+            (None, _) => Err(Missed::Nothing),
+        }
+    }
+
+    fn fits(&self, disk: &Candidate<'_>) -> bool {
+        self.address.is_none_or(|it| it == disk.address)
+            && self.namespace.is_none_or(|it| it == disk.namespace)
+            && self.serial.is_none_or(|it| it == disk.serial)
+    }
+
+    const fn names_part(&self) -> bool {
+        self.partition.is_some() || self.guid.is_some()
+    }
+
+    fn fits_part(&self, partition: &Partition) -> bool {
+        self.partition.is_none_or(|it| partition.name.is(it)) && self.guid.is_none_or(|it| it == partition.id)
+    }
+}
+
+/// `00:05.0`: bus, device and function in hexadecimal, as a number.
+fn address(text: &str) -> Option<u32> {
+    let (bus, rest) = text.split_once(':')?;
+    let (device, function) = rest.split_once('.')?;
+    let part = |text: &str, most| u32::from_str_radix(text, 16).ok().filter(|number| *number <= most);
+    Some(part(bus, 0xff)? << 8 | part(device, 0x1f)? << 3 | part(function, 7)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Candidate, Found, Missed, Target};
+    use capos_gpt::{Partition, Reader};
+    use std::vec::Vec;
+
+    /// Partitions 1 of 2,048 sectors from 2,048 on, `capOS data`, and 3 from 8,192 to 16,350: see there.
+    fn partitions() -> Vec<Partition> {
+        const SECTORS: &[u8] = include_bytes!("../../gpt/fixtures/sgdisk-512.sectors");
+        let mut reader = Reader::new(16384, 512).unwrap();
+        while let Some(wanted) = reader.wants() {
+            let mut bytes = std::vec![0; wanted.sectors as usize * 512];
+            for piece in SECTORS.chunks_exact(520) {
+                let number = u64::from_le_bytes(*piece.first_chunk().unwrap());
+                if let Some(at) = number.checked_sub(wanted.first).filter(|at| *at < wanted.sectors.into()) {
+                    bytes[at as usize * 512..][..512].copy_from_slice(&piece[8..]);
+                }
+            }
+            reader.give(Some(&bytes));
+        }
+        reader.finish().unwrap().partitions
+    }
+
+    #[test]
+    fn exactly_one_thing_fits() {
+        let parts = partitions();
+        let disk = |address, namespace, serial| Candidate { address, namespace, serial, partitions: &[] };
+        let disks = [
+            disk(0x28, 1, "one"),
+            Candidate { partitions: &parts, ..disk(0x28, 2, "two") },
+            Candidate { partitions: &parts, ..disk(0x30, 1, "two") },
+        ];
+        let find = |text| Target::parse(text).unwrap().find(disks.into_iter());
+        let whole = |disk| Ok(Found { disk, part: None });
+        let part = |disk, first, sectors| Ok(Found { disk, part: Some((first, sectors)) });
+        assert_eq!(find("serial=one"), whole(0));
+        assert_eq!(find("serial=two"), Err(Missed::Several));
+        assert_eq!(find("serial=tw"), Err(Missed::Nothing));
+        assert_eq!(find("serial="), Err(Missed::Nothing));
+        assert_eq!(find("address=00:05.0"), Err(Missed::Several));
+        assert_eq!(find("address=00:05.0,namespace=2"), whole(1));
+        assert_eq!(find("address=00:06.0"), whole(2));
+        assert_eq!(find("address=00:06.1"), Err(Missed::Nothing));
+        assert_eq!(find("partition=capOS data"), Err(Missed::Several));
+        assert_eq!(find("partition=capOS data,namespace=2"), part(1, 2048, 2048));
+        assert_eq!(find("guid=5AFE0001-0000-4000-8000-000000000003,address=00:06.0"), part(2, 8192, 8159));
+        assert_eq!(find("serial=one,partition=capOS data"), Err(Missed::Nothing));
+        assert_eq!(find("address=00:06.0,partition="), Err(Missed::Nothing));
+        let no = find("partition=capOS data,guid=5afe0001-0000-4000-8000-000000000003,address=00:06.0");
+        assert_eq!(no, Err(Missed::Nothing));
+        assert_eq!(Target::parse("namespace=2").unwrap().find([].into_iter()), Err(Missed::Nothing));
+    }
+
+    #[test]
+    fn words_that_say_nothing() {
+        for text in [
+            "",
+            "readonly",
+            "serial",
+            "name=x",
+            "address=5",
+            "address=00:20.0",
+            "address=00:05.8",
+            "namespace=-1",
+            "guid=12",
+            "serial=a,",
+            "serial=a,b",
+        ] {
+            assert_eq!(Target::parse(text), None, "{text}");
+        }
+        assert!(Target::parse("readonly,serial=a").is_some_and(|target| target.read_only));
+        assert!(Target::parse("serial=a").is_some_and(|target| !target.read_only));
+    }
+}
