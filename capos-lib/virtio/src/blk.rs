@@ -6,6 +6,7 @@
 
 use crate::split::Memory;
 use crate::{DeviceFault, Interface, Layout, Wish};
+use alloc::vec::Vec;
 use capos_block::{Geometry, Request, Status};
 
 mod command;
@@ -68,17 +69,13 @@ pub struct Completion {
     pub detail: u32,
 }
 
-/// In order; none after a fault.
-type Lanes<M> = [Option<Lane<M>>; QUEUES];
-
 /// The driver's decisions. Rings are `M`, the memory for headers and statuses is an `A`.
 #[derive(Debug)]
 pub struct Blk<M, A> {
     area: A,
     shape: Shape,
-    lanes: Lanes<M>,
-    /// How many there are, until a fault.
-    count: usize,
+    /// In order; none after a fault.
+    lanes: Vec<Lane<M>>,
     /// Commands that the device has, or will see next.
     in_flight: usize,
     /// The one that gets the batch that is made now, and the one that was asked last what it has.
@@ -102,27 +99,19 @@ impl<M: Memory, A: Memory> Blk<M, A> {
         token: u64,
         queues: impl IntoIterator<Item = (M, Layout)>,
     ) -> Result<Self, DeviceFault> {
-        let mut lanes = [const { None }; QUEUES];
-        let mut count = 0;
-        for ((place, number), (memory, layout)) in lanes.iter_mut().zip(0..).zip(queues) {
-            *place = Some(Lane::new(memory, layout, interface, number, token)?);
-            count += 1;
+        let mut lanes = Vec::with_capacity(QUEUES);
+        for (number, (memory, layout)) in (0..QUEUES as u32).zip(queues) {
+            lanes.push(Lane::new(memory, layout, interface, number, token)?);
         }
-        if count == 0 {
+        if lanes.is_empty() {
             return Err(DeviceFault::NoQueue(0));
         }
-        Ok(Blk {
-            area,
-            shape,
-            lanes,
-            count,
-            in_flight: 0,
-            given: 0,
-            asked: 0,
-            watch: 0,
-            id: None,
-            fault: None,
-        })
+        Ok(Blk { area, shape, lanes, in_flight: 0, given: 0, asked: 0, watch: 0, id: None, fault: None })
+    }
+
+    /// Requests that it has at a time at most.
+    pub fn depth(&self) -> u16 {
+        self.lanes.iter().map(Lane::chains).sum()
     }
 
     /// What the disk is like.
@@ -181,16 +170,16 @@ impl<M: Memory, A: Memory> Blk<M, A> {
 
     /// The lane whose turn it is, or another one with room, which is next.
     #[inline]
-    fn vacant<'l>(lanes: &'l mut Lanes<M>, given: &mut usize) -> Option<&'l mut Lane<M>> {
-        if !lanes.get(*given).is_some_and(has_room) {
+    fn vacant<'l>(lanes: &'l mut [Lane<M>], given: &mut usize) -> Option<&'l mut Lane<M>> {
+        if !lanes.get(*given).is_some_and(Lane::has_room) {
             *given = with_room(lanes)?;
         }
-        lanes.get_mut(*given).and_then(Option::as_mut)
+        lanes.get_mut(*given)
     }
 
     #[inline]
-    const fn next(&self, lane: usize) -> usize {
-        if lane + 1 < self.count { lane + 1 } else { 0 }
+    fn next(&self, lane: usize) -> usize {
+        if lane + 1 < self.lanes.len() { lane + 1 } else { 0 }
     }
 
     /// Shows the device what was submitted, and gives one bit for each queue that it is to be told of. The next batch goes to another queue.
@@ -198,7 +187,7 @@ impl<M: Memory, A: Memory> Blk<M, A> {
     #[must_use = "the device does not look by itself"]
     pub fn publish(&mut self) -> u32 {
         let mut news = 0;
-        for (n, lane) in self.lanes.iter_mut().flatten().enumerate() {
+        for (n, lane) in self.lanes.iter_mut().enumerate() {
             news |= u32::from(lane.show()) << n;
         }
         self.given = self.next(self.given);
@@ -212,7 +201,7 @@ impl<M: Memory, A: Memory> Blk<M, A> {
     #[inline]
     pub fn take(&mut self, now: u64) -> Result<Option<Completion>, DeviceFault> {
         // What is added meanwhile the device has not seen: each turn leaves less to take.
-        while let Some(lane) = self.lanes.get_mut(self.asked).and_then(Option::as_mut) {
+        while let Some(lane) = self.lanes.get_mut(self.asked) {
             match lane.take(&self.area) {
                 Ok(Some(Answer { chain, flight, status })) => {
                     self.in_flight -= 1;
@@ -237,9 +226,9 @@ impl<M: Memory, A: Memory> Blk<M, A> {
 
     /// To the next queue that has something to take. False when none has.
     fn move_on(&mut self) -> Result<bool, DeviceFault> {
-        for _ in 1..self.count {
+        for _ in 1..self.lanes.len() {
             self.asked = self.next(self.asked);
-            match self.lanes.get_mut(self.asked).and_then(Option::as_mut).map(Lane::look) {
+            match self.lanes.get_mut(self.asked).map(Lane::look) {
                 Some(Ok(true)) => return Ok(true),
                 Some(Err(fault)) => return Err(self.fail(fault)),
                 _ => {}
@@ -258,7 +247,7 @@ impl<M: Memory, A: Memory> Blk<M, A> {
         byte: u8,
         now: u64,
     ) -> Result<Option<Completion>, DeviceFault> {
-        let lane = self.lanes.get_mut(self.asked).and_then(Option::as_mut);
+        let lane = self.lanes.get_mut(self.asked);
         let status = match (byte, kind) {
             (status::OK | status::IOERR | status::UNSUPP, Kind::GetId) => {
                 let told = lane.filter(|_| byte == status::OK).map(|lane| lane.id(&self.area, chain));
@@ -291,7 +280,7 @@ impl<M: Memory, A: Memory> Blk<M, A> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        for lane in self.lanes.iter_mut().flatten() {
+        for lane in self.lanes.iter_mut() {
             match lane.may_sleep() {
                 Ok(may) if may && !lane.has_news() => {}
                 Ok(_) => return Ok(false),
@@ -316,23 +305,19 @@ impl<M: Memory, A: Memory> Blk<M, A> {
         if !self.may_sleep()? || self.in_flight == 0 {
             return Ok(());
         }
-        let oldest = self.lanes.iter().flatten().filter_map(Lane::oldest).min().unwrap_or(now);
+        let oldest = self.lanes.iter().filter_map(Lane::oldest).min().unwrap_or(now);
         self.watch = oldest.saturating_add(TIMEOUT_NS);
         if now >= self.watch { Err(self.fail(DeviceFault::Silent)) } else { Ok(()) }
     }
 
     fn fail(&mut self, fault: DeviceFault) -> DeviceFault {
-        (self.fault, self.lanes) = (Some(fault), [const { None }; QUEUES]);
+        self.fault = Some(fault);
+        self.lanes.clear();
         fault
     }
 }
 
-#[inline]
-fn has_room<M: Memory>(lane: &Option<Lane<M>>) -> bool {
-    lane.as_ref().is_some_and(Lane::has_room)
-}
-
 #[cold]
-fn with_room<M: Memory>(lanes: &Lanes<M>) -> Option<usize> {
-    lanes.iter().position(has_room)
+fn with_room<M: Memory>(lanes: &[Lane<M>]) -> Option<usize> {
+    lanes.iter().position(Lane::has_room)
 }

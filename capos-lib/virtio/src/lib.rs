@@ -5,6 +5,8 @@
 #![no_std]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
+extern crate alloc;
+
 pub mod blk;
 mod config;
 mod fault;

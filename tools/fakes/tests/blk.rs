@@ -168,6 +168,7 @@ fn a_small_queue_has_few_requests_and_one_of_two_none() {
         disk.queues = vec![size];
         let mut bench = Bench::new(Interface::Modern, disk, Mischief::none());
         bench.reset().unwrap();
+        assert_eq!(usize::from(bench.blk().depth()), requests);
         (0..requests).for_each(|_| assert_eq!(bench.submit(Read, 0, 1, false), Ok(())));
         assert_eq!(bench.submit(Read, 0, 1, false), Err(Refusal::Busy), "{size}");
         bench.settle();

@@ -44,6 +44,11 @@ impl Buffer {
         self.memory.store(offset, value)
     }
 
+    /// The pages, to be used word by word.
+    pub fn region(&self) -> &Region {
+        &self.memory
+    }
+
     /// Copies bytes out from `offset` on, a multiple of 8.
     pub fn read(&self, offset: u64, out: &mut [u8]) {
         for (at, chunk) in (offset..).step_by(WORD as usize).zip(out.chunks_mut(WORD as usize)) {

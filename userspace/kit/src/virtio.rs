@@ -3,6 +3,7 @@
 //! `capos-virtio` decides; here is what it asks for. The registers are the kernel's to write, one call each: that is for setting up.
 
 use crate::device::{Refused, start};
+use crate::dma::Buffer;
 use alloc::vec::Vec;
 use capos_pci::virtio::{Block, blocks};
 use capos_pci::{Address, Bar, Config, Header, Space};
@@ -255,24 +256,18 @@ pub struct Ring {
     used: u64,
 }
 
-impl Ring {
-    #[inline]
-    fn part(&self, offset: u32) -> (&Region, u64) {
-        let offset = u64::from(offset);
-        offset.checked_sub(self.used).map_or((&self.driver, offset), |offset| (&self.device, offset))
-    }
-}
-
 impl Memory for Ring {
     #[inline]
     fn read16(&self, offset: u32) -> u16 {
-        let (part, offset) = self.part(offset);
-        part.load16(offset).unwrap_or(0)
+        self.device.load16(self.written_by_device(offset)).unwrap_or(0)
     }
     #[inline]
     fn read32(&self, offset: u32) -> u32 {
-        let (part, offset) = self.part(offset);
-        part.load32(offset).unwrap_or(0)
+        self.device.load32(self.written_by_device(offset)).unwrap_or(0)
+    }
+    #[inline]
+    fn read32_pair(&self, offset: u32) -> [u32; 2] {
+        self.device.load32_pair(self.written_by_device(offset)).unwrap_or_default()
     }
     #[inline]
     fn write16(&self, offset: u32, value: u16) {
@@ -285,6 +280,50 @@ impl Memory for Ring {
     #[inline]
     fn write64(&self, offset: u32, value: u64) {
         self.driver.store(offset.into(), value);
+    }
+    #[inline]
+    fn write64_pair(&self, offset: u32, values: [u64; 2]) {
+        self.driver.store_all(offset.into(), &values);
+    }
+    #[inline]
+    fn fence(&self, order: Ordering) {
+        fence(order);
+    }
+}
+
+impl Ring {
+    /// A driver never reads what it wrote itself: all that is read is the device's.
+    #[inline]
+    fn written_by_device(&self, offset: u32) -> u64 {
+        u64::from(offset).wrapping_sub(self.used)
+    }
+}
+
+/// Memory of the driver's own that the device reads and writes, too.
+impl Memory for Buffer {
+    #[inline]
+    fn read16(&self, offset: u32) -> u16 {
+        self.region().load16(offset.into()).unwrap_or(0)
+    }
+    #[inline]
+    fn read32(&self, offset: u32) -> u32 {
+        self.region().load32(offset.into()).unwrap_or(0)
+    }
+    #[inline]
+    fn write16(&self, offset: u32, value: u16) {
+        self.region().store16(offset.into(), value);
+    }
+    #[inline]
+    fn write32(&self, offset: u32, value: u32) {
+        self.region().store32(offset.into(), value);
+    }
+    #[inline]
+    fn write64(&self, offset: u32, value: u64) {
+        self.region().store(offset.into(), value);
+    }
+    #[inline]
+    fn write64_pair(&self, offset: u32, values: [u64; 2]) {
+        self.region().store_all(offset.into(), &values);
     }
     #[inline]
     fn fence(&self, order: Ordering) {

@@ -76,18 +76,28 @@ impl Region {
         true
     }
 
-    /// Writes words from `offset` on; false when they are not all inside.
+    /// Writes words, the first one first, from `offset` on, a multiple of all their bytes, which are a power of two; false when they are not inside.
     #[inline]
     pub fn store_all<const N: usize>(&self, offset: u64, values: &[u64; N]) -> bool {
-        let Some(last) = (8 * N as u64).checked_sub(8).and_then(|more| offset.checked_add(more)) else {
-            return false;
-        };
-        let (Some(first), Some(_)) = (self.place(offset, 8), self.place(last, 8)) else { return false };
+        let Some(first) = self.place(offset, const { 8 * N as u64 }) else { return false };
         for (n, value) in (0..).zip(values) {
-            // SAFETY: see `place`; all words between two that are inside are inside.
+            // SAFETY: see `place`: of an aligned power of two of bytes, no more than a page, all are inside when the first is.
             unsafe { AtomicU64::from_ptr((first + 8 * n) as *mut u64) }.store(*value, Ordering::Relaxed);
         }
         true
+    }
+
+    /// Two times four bytes, the first ones first, from `offset` on, a multiple of 4.
+    #[inline]
+    pub fn load32_pair(&self, offset: u64) -> Option<[u32; 2]> {
+        // Regions are whole pages: where the last four bytes are inside, the first are.
+        let last = self.place(offset.wrapping_add(4), 4).filter(|_| offset < self.size)?;
+        let first = last - 4;
+        // SAFETY: see `place`.
+        unsafe {
+            let first = AtomicU32::from_ptr(first as *mut u32).load(Ordering::Relaxed);
+            Some([first, AtomicU32::from_ptr(last as *mut u32).load(Ordering::Relaxed)])
+        }
     }
 
     /// The same of four bytes.

@@ -9,6 +9,8 @@ use super::{CHAINS, Tag};
 use crate::layout::{DESCRIPTOR, Layout, flags};
 use crate::split::{Memory, Rings};
 use crate::{DeviceFault, Interface};
+use alloc::boxed::Box;
+use alloc::vec;
 
 /// Bytes of a chain's place.
 const PLACE: u32 = 64;
@@ -57,9 +59,10 @@ pub(super) struct Lane<M> {
     free: u64,
     /// One bit for each whose header goes on to its data.
     with_data: u64,
-    flights: [Flight; CHAINS],
+    /// As many as chains.
+    flights: Box<[Flight]>,
     /// What comes after those that go on.
-    thens: [Then; CHAINS],
+    thens: Box<[Then]>,
     /// Which one it is; by that its memory is found.
     number: u32,
     /// Where the device finds that.
@@ -85,7 +88,9 @@ impl<M: Memory> Lane<M> {
         let free = u64::MAX >> (CHAINS as u16 - chains);
         let rings = Rings::new(memory, layout, false);
         let token = token + u64::from(number * LANE_BYTES);
-        let (flights, thens) = ([NOTHING; CHAINS], [Then::Done; CHAINS]);
+        let count = usize::from(chains);
+        let (flights, thens) =
+            (vec![NOTHING; count].into_boxed_slice(), vec![Then::Done; count].into_boxed_slice());
         let lane = Lane { rings, interface, chains, free, with_data: free, flights, thens, number, token };
         for chain in 0..chains {
             lane.describe_header(chain, true);
@@ -117,6 +122,11 @@ impl<M: Memory> Lane<M> {
     #[inline]
     fn place(&self, chain: u16) -> u32 {
         (self.number * CHAINS as u32 + u32::from(chain)) * PLACE
+    }
+
+    /// Requests that it has at most.
+    pub(super) const fn chains(&self) -> u16 {
+        self.chains
     }
 
     /// Whether a chain is not in flight.
@@ -218,9 +228,8 @@ impl<M: Memory> Lane<M> {
     pub(super) fn take<A: Memory>(&mut self, area: &A) -> Result<Option<Answer>, DeviceFault> {
         let Some((id, length)) = self.rings.take()? else { return Ok(None) };
         let chain = id as u16;
-        let flight = match self.flights.get(id as usize) {
-            Some(flight) if id < u32::from(self.chains) => *flight,
-            _ => return Err(DeviceFault::UnknownId(id)),
+        let Some(flight) = self.flights.get(id as usize).copied() else {
+            return Err(DeviceFault::UnknownId(id));
         };
         let bit = 1 << chain;
         if self.free & bit != 0 {

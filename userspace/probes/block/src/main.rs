@@ -1,0 +1,144 @@
+//! A client of block devices that knows what it wrote. Workers have sectors of their own all over the disk and read, write, zero and discard
+//! them at random; whatever they read is compared with what they know, and at the end all is read once more.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+mod facets;
+mod pages;
+mod tally;
+mod worker;
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use capos_block::{Operation, Request};
+use core::cell::Cell;
+use kit::block::{Client, IoError};
+use pages::Pages;
+use probe::{Fields, Report, number, options};
+use rt::generated::{BlockDeviceClient, DisksClient};
+use rt::{CallError, Env, EnvError, Signal, block_on, spawn};
+use tally::Tally;
+use worker::Worker;
+
+rt::main!(run);
+
+/// Bytes of a sector that are shown.
+const SHOWN: u64 = 64;
+
+struct Probe {
+    report: Rc<Report>,
+    disks: DisksClient,
+    /// Which of them.
+    number: u32,
+    seed: u64,
+    requests: u64,
+    workers: u64,
+    /// Sectors of each.
+    sectors: u64,
+    /// Sectors whose beginnings are told.
+    show: &'static str,
+}
+
+fn run(mut env: Env) -> i64 {
+    match setup(&mut env) {
+        Ok(probe) => {
+            let done = block_on(all(&probe));
+            if let Err(error) = &done {
+                probe.report.check("the disk", false, error);
+            }
+            probe.report.finish(u8::from(done.is_err()))
+        }
+        Err(_) => 2,
+    }
+}
+
+fn setup(env: &mut Env) -> Result<Probe, EnvError> {
+    Ok(Probe {
+        report: Rc::new(Report::new(env)?),
+        disks: env.client("disks")?,
+        number: number(env, "disk", 0) as u32,
+        seed: number(env, "seed", 1),
+        requests: number(env, "requests", 0),
+        workers: number(env, "workers", 1).max(1),
+        sectors: number(env, "sectors", 256),
+        show: options::text(env, "show").unwrap_or(""),
+    })
+}
+
+async fn all(probe: &Probe) -> Result<(), IoError> {
+    let disk = probe.disks.disk(probe.number).await?;
+    describe(probe, &disk).await?;
+    show(probe, &disk).await?;
+    if probe.requests > 0 {
+        work(probe, &disk).await?;
+        facets::look(&probe.report, &disk).await?;
+    }
+    Ok(())
+}
+
+async fn describe(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), CallError> {
+    let (info, identity) = (disk.info().await?, disk.identity().await?);
+    let fields = Fields::new()
+        .value("sectors", info.sectors)
+        .value("sector_size", info.sector_size)
+        .value("most", info.most)
+        .value("depth", info.depth)
+        .value("read_only", info.read_only)
+        .value("cache", info.cache)
+        .value("discard", info.discard)
+        .value("zero", info.zero)
+        .value("address", identity.address)
+        .value("namespace", identity.namespace)
+        .text("serial", &identity.serial)
+        .text("model", &identity.model);
+    probe.report.event("block.disk", fields);
+    Ok(())
+}
+
+/// Tells how sectors begin, for whoever knows what they hold.
+async fn show(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
+    let client = Client::open(disk, 1).await?;
+    let pages = Pages::new(&client, 4096).await?;
+    for sector in probe.show.split(',').filter_map(|sector| sector.parse().ok()) {
+        let (operation, buffer) = (Operation::Read, pages.number);
+        let read = Request { id: 0, operation, durable: false, buffer, offset: 0, first: sector, sectors: 1 };
+        client.perform(read).await?;
+        let words = (0..SHOWN).step_by(8).map(|at| pages.word(at).to_le_bytes());
+        let hex: String = words.flatten().map(|byte| format!("{byte:02x}")).collect();
+        probe.report.event("block.sector", Fields::new().value("sector", sector).text("bytes", &hex));
+    }
+    Ok(())
+}
+
+/// Workers all over the disk, the last at its very end.
+async fn work(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
+    let entries = probe.workers.next_power_of_two() as u16;
+    let client = Client::open(disk, entries).await?;
+    let tally = Rc::new(Tally::new(&probe.report));
+    let (all, count) = (client.geometry().sectors, probe.workers);
+    let each = probe.sectors.min(all / count);
+    let (over, running) = (Rc::new(Signal::new()), Rc::new(Cell::new(count)));
+    for n in 0..count {
+        let first = if n + 1 == count { all - each } else { all / count * n };
+        let mut worker = Worker::new(&client, &tally, first, each as u32, probe.seed ^ n << 32).await?;
+        let (report, requests) = (Rc::clone(&probe.report), probe.requests / count);
+        let (over, running) = (Rc::clone(&over), Rc::clone(&running));
+        spawn(async move {
+            if let Err(error) = worker.work(requests).await {
+                report.check("a worker", false, error);
+            }
+            running.set(running.get() - 1);
+            over.notify();
+        });
+    }
+    while running.get() > 0 {
+        let over = over.wait();
+        if running.get() > 0 {
+            over.await;
+        }
+    }
+    tally.tell();
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! One who reads and writes sectors that nobody else does, one request after the other, and knows what is in them.
+
+use crate::pages::{Content, Pages};
+use crate::tally::Tally;
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+use capos_block::{Geometry, Operation, Request, Status};
+use kit::block::{Client, IoError};
+use probe::mutate::Rng;
+use rt::CallError;
+
+/// Sectors of a request at most.
+const MOST: u32 = 16;
+
+/// A worker.
+pub struct Worker {
+    client: Rc<Client>,
+    pages: Pages,
+    tally: Rc<Tally>,
+    rng: Rng,
+    geometry: Geometry,
+    first: u64,
+    contents: Vec<Content>,
+    writes: u32,
+}
+
+impl Worker {
+    /// For the sectors from `first` on.
+    pub async fn new(
+        client: &Rc<Client>,
+        tally: &Rc<Tally>,
+        first: u64,
+        sectors: u32,
+        seed: u64,
+    ) -> Result<Worker, CallError> {
+        let geometry = client.geometry();
+        let bytes = geometry.bytes(MOST).next_multiple_of(4096);
+        Ok(Worker {
+            client: Rc::clone(client),
+            pages: Pages::new(client, bytes).await?,
+            tally: Rc::clone(tally),
+            rng: Rng::new(seed),
+            geometry,
+            first,
+            contents: vec![Content::Unknown; sectors as usize],
+            writes: 0,
+        })
+    }
+
+    /// So many requests at random, and in the end a flush and a look at all sectors.
+    pub async fn work(&mut self, requests: u64) -> Result<(), IoError> {
+        for _ in 0..requests {
+            let request = self.draw();
+            self.perform(request).await?;
+        }
+        self.perform(self.request(Operation::Flush, 0, 0)).await?;
+        self.look().await
+    }
+
+    /// Compares all that is known.
+    pub async fn look(&mut self) -> Result<(), IoError> {
+        let mut at = 0;
+        while at < self.sectors() {
+            let count = MOST.min(self.sectors() - at);
+            self.perform(self.request(Operation::Read, at, count)).await?;
+            at += count;
+        }
+        Ok(())
+    }
+
+    fn sectors(&self) -> u32 {
+        self.contents.len() as u32
+    }
+
+    fn request(&self, operation: Operation, at: u32, sectors: u32) -> Request {
+        let (first, buffer) = (self.first + u64::from(at), self.pages.number);
+        Request { id: 0, operation, durable: false, buffer, offset: 0, first, sectors }
+    }
+
+    fn draw(&mut self) -> Request {
+        let Geometry { read_only, discard, zero, .. } = self.geometry;
+        let operation = match self.rng.below(12) {
+            0 => Operation::Flush,
+            1 if zero && !read_only => Operation::Zero,
+            2 if discard && !read_only => Operation::Discard,
+            3..=7 if !read_only => Operation::Write,
+            _ => Operation::Read,
+        };
+        let sectors = 1 + self.rng.below(MOST.min(self.sectors()));
+        let at = self.rng.below(self.sectors() - sectors + 1);
+        let durable = operation.changes() && self.rng.chance(1, 4);
+        let (at, sectors) = if operation == Operation::Flush { (0, 0) } else { (at, sectors) };
+        Request { durable, ..self.request(operation, at, sectors) }
+    }
+
+    /// Has it done, and judges what came of it.
+    async fn perform(&mut self, request: Request) -> Result<(), IoError> {
+        if request.operation == Operation::Write {
+            self.writes += 1;
+            self.each(&request, |pages, at, length, sector, content| {
+                pages.fill(at, length, sector, content);
+            });
+        }
+        let done = self.client.perform(request).await;
+        self.tally.count(&request);
+        match done {
+            Ok(()) => self.judge(&request),
+            Err(IoError::Failed(status, detail)) => {
+                self.tally.failed(&request, status, detail);
+                let kept = [Status::Invalid, Status::OutOfRange, Status::ReadOnly, Status::Unsupported];
+                if request.operation.changes() && !kept.contains(&status) {
+                    self.set(&request, Content::Unknown);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, request: &Request) {
+        match request.operation {
+            Operation::Read => {
+                let (mut known, mut wrong) = (0, None);
+                let contents = self.contents_of(request).to_vec();
+                for (n, content) in (0..).zip(contents) {
+                    let (at, length) = (self.geometry.bytes(n), self.geometry.bytes(1));
+                    let sector = request.first + u64::from(n);
+                    known += u64::from(content != Content::Unknown);
+                    if !self.pages.has(at, length, sector, content) {
+                        wrong = Some((sector, content, self.pages.word(at)));
+                    }
+                }
+                self.tally.verified(known, wrong);
+            }
+            Operation::Write => self.set(request, Content::Written(self.writes)),
+            Operation::Zero => self.set(request, Content::Zero),
+            Operation::Discard => self.set(request, Content::Unknown),
+            Operation::Flush => {}
+        }
+    }
+
+    /// Each sector of a write: its room, and what it is to hold.
+    fn each(&self, request: &Request, act: impl Fn(&Pages, u64, u64, u64, Content)) {
+        for n in 0..request.sectors {
+            let sector = request.first + u64::from(n);
+            let content = Content::Written(self.writes);
+            act(&self.pages, self.geometry.bytes(n), self.geometry.bytes(1), sector, content);
+        }
+    }
+
+    fn range(&self, request: &Request) -> core::ops::Range<usize> {
+        let begin = (request.first - self.first) as usize;
+        begin..begin + request.sectors as usize
+    }
+
+    fn contents_of(&self, request: &Request) -> &[Content] {
+        self.contents.get(self.range(request)).unwrap_or_default()
+    }
+
+    fn set(&mut self, request: &Request, content: Content) {
+        let range = self.range(request);
+        self.contents.get_mut(range).unwrap_or_default().fill(content);
+    }
+}
