@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::volume::{Edit, Pointer};
+use capos_store::{Need, Pointer};
 
 /// Lengths of a key and of its value.
 struct Item {
@@ -22,7 +22,7 @@ pub(crate) struct Change {
     pub(crate) fresh: Vec<Pointer>,
     /// What it does to counters.
     pub(crate) charge: Charge,
-    /// It makes room.
+    /// It makes room, and may use what is kept for that.
     pub(crate) removal: bool,
 }
 
@@ -58,15 +58,21 @@ impl Change {
         self.items.is_empty()
     }
 
+    /// Which room it may use.
+    pub(crate) fn need(&self) -> Need {
+        if self.removal { Need::Removal } else { Need::Ordinary }
+    }
+
     /// As the volume wants it.
-    pub(crate) fn edits(&self) -> Vec<Edit<'_>> {
+    pub(crate) fn records(&self) -> Vec<capos_store::Change<'_>> {
         let mut rest = self.bytes.as_slice();
         let mut take = |length: usize| {
             let (taken, behind) = rest.split_at_checked(length).unwrap_or_default();
             rest = behind;
             taken
         };
-        let item = |item: &Item| Edit { key: take(item.key), value: item.value.map(&mut take) };
+        let item =
+            |item: &Item| capos_store::Change { key: take(item.key), value: item.value.map(&mut take) };
         self.items.iter().map(item).collect()
     }
 }

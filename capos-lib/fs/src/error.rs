@@ -1,6 +1,7 @@
 //! Why something was not done, and whose fault that is.
 
 use capos_abi::ExceptionCode;
+use capos_store::{DiskError, StoreError};
 use core::fmt;
 
 /// What is wrong with a name.
@@ -16,19 +17,6 @@ pub enum NameFault {
     Byte,
     /// It is not UTF-8.
     Encoding,
-}
-
-/// What a volume could not do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum VolumeError {
-    /// There is no room left.
-    Full,
-    /// What the disk gave back is not what was written, or it gave nothing back.
-    Media,
-    /// The disk cannot be written.
-    ReadOnly,
-    /// The disk is gone, or failed.
-    Gone,
 }
 
 /// Why an operation did nothing.
@@ -58,8 +46,10 @@ pub enum Error {
     Corrupt,
     /// The volume has a format that is not known here.
     Version,
+    /// What was done since the caller looked last was lost, as a commit failed.
+    Lost,
     /// What the volume said.
-    Volume(VolumeError),
+    Volume(StoreError),
 }
 
 impl Error {
@@ -70,31 +60,48 @@ impl Error {
             Error::NotFound => ExceptionCode::NotFound,
             Error::Exists => ExceptionCode::Exists,
             Error::Kind | Error::NotEmpty => ExceptionCode::WrongState,
-            Error::ReadOnly | Error::Volume(VolumeError::ReadOnly) => ExceptionCode::Denied,
+            Error::ReadOnly => ExceptionCode::Denied,
             Error::Quota => ExceptionCode::BudgetExhausted,
             Error::Corrupt => ExceptionCode::Malformed,
             Error::Version => ExceptionCode::Unsupported,
-            Error::Volume(VolumeError::Full) => ExceptionCode::OutOfMemory,
-            Error::Volume(VolumeError::Media) => ExceptionCode::DeviceFault,
-            Error::Volume(VolumeError::Gone) => ExceptionCode::Disconnected,
+            Error::Lost => ExceptionCode::DeviceFault,
+            Error::Volume(error) => of_volume(error),
         }
     }
 }
 
-impl From<VolumeError> for Error {
-    fn from(error: VolumeError) -> Error {
-        Error::Volume(error)
+const fn of_volume(error: StoreError) -> ExceptionCode {
+    match error {
+        StoreError::Full | StoreError::Disk { error: DiskError::Full, .. } => ExceptionCode::OutOfMemory,
+        StoreError::Disk { error: DiskError::ReadOnly, .. } => ExceptionCode::Denied,
+        StoreError::Disk { error: DiskError::Gone, .. } => ExceptionCode::Disconnected,
+        StoreError::Disk { .. } | StoreError::Corrupt { .. } | StoreError::Doubtful => {
+            ExceptionCode::DeviceFault
+        }
+        StoreError::NoVolume(_) | StoreError::Cut { .. } => ExceptionCode::Malformed,
+        StoreError::NoSnapshot => ExceptionCode::NotFound,
+        StoreError::TooManySnapshots => ExceptionCode::BudgetExhausted,
+        StoreError::Size | StoreError::Argument | StoreError::TooMuch | StoreError::Busy => {
+            ExceptionCode::Failed
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        match error {
+            // Keys and places for values are as long as they can be: the record is longer.
+            StoreError::Argument => Error::Corrupt,
+            _ => Error::Volume(error),
+        }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Error::Name(NameFault::Empty) => "a name has one byte at least",
-            Error::Name(NameFault::Long) => "a name has 255 bytes at most",
-            Error::Name(NameFault::Dots) => "`.` and `..` are no names",
-            Error::Name(NameFault::Byte) => "a name has no `/` and no NUL",
-            Error::Name(NameFault::Encoding) => "a name is UTF-8",
+            Error::Name(fault) => return fault.fmt(f),
+            Error::Volume(error) => return error.fmt(f),
             Error::NotFound => "there is no such name",
             Error::Exists => "the name is taken",
             Error::Kind => "it is something of another kind",
@@ -102,13 +109,23 @@ impl fmt::Display for Error {
             Error::Cycle => "a directory cannot be below itself",
             Error::Domain => "it belongs to another domain",
             Error::Range => "no file is that long",
-            Error::ReadOnly | Error::Volume(VolumeError::ReadOnly) => "it is read-only",
+            Error::ReadOnly => "it is read-only",
             Error::Quota => "the quota is used up",
             Error::Corrupt => "a record makes no sense",
-            Error::Version => "the format is not known here",
-            Error::Volume(VolumeError::Full) => "the disk is full",
-            Error::Volume(VolumeError::Media) => "the disk did not give back what was written",
-            Error::Volume(VolumeError::Gone) => "the disk is gone",
+            Error::Version => "there are no files on it, or their format is not known here",
+            Error::Lost => "what was done before was lost, as the disk failed",
+        })
+    }
+}
+
+impl fmt::Display for NameFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NameFault::Empty => "a name has one byte at least",
+            NameFault::Long => "a name has 255 bytes at most",
+            NameFault::Dots => "`.` and `..` are no names",
+            NameFault::Byte => "a name has no `/` and no NUL",
+            NameFault::Encoding => "a name is UTF-8",
         })
     }
 }

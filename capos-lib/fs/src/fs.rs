@@ -11,6 +11,7 @@ use crate::record::{Domain, Kind, Object, Orphan, VolumeRecord};
 use crate::time::Stamp;
 use crate::volume::Volume;
 use crate::{look, record};
+use capos_store::{Need, Pointer};
 
 /// Files and names on a volume. Its futures are for one thread; any number of them may be under way.
 pub struct Fs<V> {
@@ -33,6 +34,8 @@ pub(crate) struct State {
     pub(crate) orphans: BTreeMap<ObjectId, Orphan>,
     /// What was changed since the last commit has to be committed.
     changed: bool,
+    /// Of the volume when this was read from it.
+    epoch: u64,
 }
 
 impl<V: Volume> Fs<V> {
@@ -48,7 +51,7 @@ impl<V: Volume> Fs<V> {
         change.put(&key::object(ObjectId::ROOT), &root.encode());
         change.put(&key::domain(0), &Domain { objects: 1, ..Domain::default() }.encode());
         change.put(&key::object(ObjectId::VOLUME), &numbers.encode());
-        volume.apply(&change.edits(), false).await?;
+        volume.apply(&change.records(), Need::Ordinary).await?;
         Ok(volume.commit().await?)
     }
 
@@ -57,18 +60,8 @@ impl<V: Volume> Fs<V> {
     /// # Errors
     /// `Version` when nothing, or something else, is on it.
     pub async fn mount(volume: V) -> Result<Fs<V>, Error> {
-        let mut value = [0; record::MAX_RECORD];
-        let length = volume.get(&key::object(ObjectId::VOLUME), &mut value).await?;
-        let numbers =
-            VolumeRecord::decode(length.and_then(|length| value.get(..length)).unwrap_or_default())?;
-        let state = State {
-            volume: numbers,
-            domains: BTreeMap::new(),
-            holds: BTreeMap::new(),
-            orphans: orphans(&volume).await?,
-            changed: false,
-        };
-        Ok(Fs { volume, turn: Lock::default(), tree: Lock::default(), state: RefCell::new(state) })
+        let state = RefCell::new(State::read(&volume).await?);
+        Ok(Fs { volume, turn: Lock::default(), tree: Lock::default(), state })
     }
 
     /// The volume below, for what is no matter of files.
@@ -81,13 +74,21 @@ impl<V: Volume> Fs<V> {
         self.volume
     }
 
-    /// Answers when all that was done before is durable.
+    /// A number that changes when something that was done is lost, as a commit failed.
+    pub fn epoch(&self) -> u64 {
+        self.volume.epoch()
+    }
+
+    /// Answers when all that was done before is durable. `since` is the epoch that the caller saw before it did what is to be.
     ///
     /// # Errors
-    /// What the volume says; then it may be tried again.
-    pub async fn sync(&self) -> Result<(), Error> {
+    /// `Lost` when that is not what the volume has any more; what the volume says.
+    pub async fn sync(&self, since: u64) -> Result<(), Error> {
         let _turn = self.turn.change().await;
-        self.commit().await
+        if self.epoch() == since {
+            self.commit().await?;
+        }
+        if self.epoch() == since { Ok(()) } else { Err(Error::Lost) }
     }
 
     /// Waits for the turn to change something.
@@ -96,7 +97,18 @@ impl<V: Volume> Fs<V> {
         if self.volume.is_due() {
             self.commit().await?;
         }
+        if self.state.borrow().epoch != self.epoch() {
+            self.read_again().await?;
+        }
         Ok(turn)
+    }
+
+    /// What was counted since the last commit was lost with what it counts.
+    async fn read_again(&self) -> Result<(), Error> {
+        let mut state = State::read(&self.volume).await?;
+        state.holds = core::mem::take(&mut self.state.borrow_mut().holds);
+        self.state.replace(state);
+        Ok(())
     }
 
     async fn commit(&self) -> Result<(), Error> {
@@ -122,24 +134,31 @@ impl<V: Volume> Fs<V> {
             }
         }
         let _alone = self.tree.change().await;
-        Ok(self.volume.apply(&change.edits(), true).await?)
+        Ok(self.volume.apply(&change.records(), Need::Upkeep).await?)
     }
 
     /// Makes a change as a whole, or nothing of it; then counts. Blocks are given back while nobody follows a pointer.
     pub(crate) async fn apply(&self, change: Change) -> Result<(), Error> {
         // It is counted in memory from now on.
         self.domain(change.charge.domain).await?;
-        let edits = change.edits();
+        let records = change.records();
         let alone = self.tree.change().await;
-        let done = self.volume.apply(&edits, change.removal).await;
+        let done = self.volume.apply(&records, change.need()).await;
         let unused = if done.is_ok() { &change.freed } else { &change.fresh };
-        unused.iter().for_each(|pointer| self.volume.free(pointer));
+        self.give_back(unused);
         drop(alone);
         done?;
         let mut state = self.state.borrow_mut();
         state.changed = true;
         state.count(change.charge);
         Ok(())
+    }
+
+    /// Gives back blocks that nothing points to. One that the volume does not take was no block of a file: that is for the volume's check.
+    pub(crate) fn give_back(&self, pointers: &[Pointer]) {
+        for pointer in pointers.iter().filter(|pointer| !pointer.is_none()) {
+            let _ = self.volume.free(pointer);
+        }
     }
 
     /// What a domain uses.
@@ -214,6 +233,21 @@ impl<V: Volume> Fs<V> {
 }
 
 impl State {
+    async fn read(volume: &impl Volume) -> Result<State, Error> {
+        let epoch = volume.epoch();
+        let mut value = [0; record::MAX_RECORD];
+        let length = volume.get(&key::object(ObjectId::VOLUME), &mut value).await?;
+        let bytes = length.and_then(|length| value.get(..length)).unwrap_or_default();
+        Ok(State {
+            volume: VolumeRecord::decode(bytes)?,
+            domains: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            orphans: orphans(volume).await?,
+            changed: false,
+            epoch,
+        })
+    }
+
     fn count(&mut self, charge: Charge) {
         if charge.objects > 0 {
             self.volume.next = self.volume.next.saturating_add(1);

@@ -31,9 +31,9 @@ mod volume;
 mod write;
 
 pub use blob::BlobWriter;
-pub use check::{Fault, Finding, check};
+pub use check::{Fault, Finding, check, pointers};
 pub use collect::Collected;
-pub use error::{Error, NameFault, VolumeError};
+pub use error::{Error, NameFault};
 pub use fs::Fs;
 pub use key::ObjectId;
 pub use look::{Listed, Listing, Run};
@@ -42,7 +42,7 @@ pub use names::Creation;
 pub use record::{Domain, Entry, Kind, Object};
 pub use rename::Path;
 pub use time::{Stamp, TimeSource};
-pub use volume::{BLOCK, Edit, Found, HOLE, Pointer, View, Volume};
+pub use volume::{View, Volume};
 
 #[cfg(test)]
 mod tests;

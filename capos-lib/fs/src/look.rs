@@ -9,7 +9,8 @@ use crate::key::{self, EntryKey, MAX_KEY, ObjectId, Part};
 use crate::name::Name;
 use crate::record::{Entry, Kind, MAX_RECORD, OBJECT_BYTES, Object, STRETCH, STRETCH_BLOCKS, Stretch};
 use crate::time::Stamp;
-use crate::volume::{BLOCK, Found, HOLE, Pointer, View};
+use crate::volume::View;
+use capos_store::{BLOCK, Pointer};
 
 /// Bytes of a block, as files count them.
 pub(crate) const BLOCK_BYTES: u64 = BLOCK as u64;
@@ -20,16 +21,16 @@ pub(crate) const STRETCH_SIZE: u64 = BLOCK_BYTES * STRETCH_BLOCKS;
 pub(crate) struct Record {
     key: [u8; MAX_KEY],
     value: [u8; MAX_RECORD],
-    found: Found,
+    found: (usize, usize),
 }
 
 impl Record {
     pub(crate) fn key(&self) -> &[u8] {
-        self.key.get(..self.found.key).unwrap_or_default()
+        self.key.get(..self.found.0).unwrap_or_default()
     }
 
     pub(crate) fn value(&self) -> &[u8] {
-        self.value.get(..self.found.value).unwrap_or_default()
+        self.value.get(..self.found.1).unwrap_or_default()
     }
 
     /// Its key, taken apart.
@@ -177,7 +178,7 @@ pub(crate) async fn run(view: &impl View, id: ObjectId, offset: u64) -> Result<O
         };
         let begin = number.saturating_mul(STRETCH_BLOCKS);
         let skip = usize::try_from(first.saturating_sub(begin)).unwrap_or(STRETCH);
-        let stored = |pointer: &Pointer| *pointer != HOLE;
+        let stored = |pointer: &Pointer| *pointer != Pointer::NONE;
         let mut rest = stretch.0.iter().enumerate().skip(skip).skip_while(|(_, pointer)| !stored(pointer));
         if let Some((at, _)) = rest.next() {
             let count = rest.take_while(|(_, pointer)| stored(pointer)).count().saturating_add(1);

@@ -10,7 +10,8 @@ use crate::key::{self, ObjectId};
 use crate::look::{self, BLOCK_BYTES, STRETCH_SIZE};
 use crate::record::{Kind, Object, Orphan, STRETCH_BLOCKS, Stretch};
 use crate::time::Stamp;
-use crate::volume::{BLOCK, HOLE, Pointer, Volume};
+use crate::volume::Volume;
+use capos_store::{BLOCK, Pointer};
 
 impl<V: Volume> Fs<V> {
     /// Makes a file that long: shorter, or longer by zeros that take no room.
@@ -122,10 +123,11 @@ impl<V: Volume> Fs<V> {
         let mut cut = stretch;
         let done = self.cut_blocks(change, number, &mut cut, range).await;
         if done.is_err() {
-            change.fresh.drain(..).for_each(|pointer| self.volume.free(&pointer));
+            self.give_back(&change.fresh);
+            change.fresh.clear();
         }
         let key = key::stretch(id, number);
-        match cut.encode() {
+        match cut.encode().bytes() {
             _ if cut == stretch => {}
             [] => change.remove(&key),
             value => change.put(&key, value),
@@ -144,16 +146,16 @@ impl<V: Volume> Fs<V> {
             let start = block.saturating_mul(BLOCK_BYTES);
             let end = start.saturating_add(BLOCK_BYTES);
             let (from, to) = (range.start.max(start), range.end.min(end));
-            if *slot == HOLE || from >= to {
+            if *slot == Pointer::NONE || from >= to {
                 continue;
             }
-            let old = core::mem::replace(slot, HOLE);
+            let old = core::mem::replace(slot, Pointer::NONE);
             if (from, to) == (start, end) {
                 change.charge.blocks = change.charge.blocks.saturating_sub(1);
             } else {
                 let zeros = [0; BLOCK];
                 let zeros = zeros.get(..to.saturating_sub(from) as usize).unwrap_or_default();
-                let mut pointer: [Pointer; 1] = [HOLE];
+                let mut pointer: [Pointer; 1] = [Pointer::NONE];
                 self.write_piece(old, from.saturating_sub(start) as usize, zeros, &mut pointer).await?;
                 [*slot] = pointer;
                 change.fresh.push(*slot);

@@ -10,7 +10,8 @@ use crate::key::{self, ObjectId};
 use crate::look::{self, BLOCK_BYTES};
 use crate::record::{Kind, Object, STRETCH_BLOCKS, Stretch};
 use crate::time::Stamp;
-use crate::volume::{BLOCK, HOLE, Pointer, Volume};
+use crate::volume::Volume;
+use capos_store::{BLOCK, Pointer};
 
 /// Most bytes that are written as a whole.
 pub const MOST_AT_ONCE: usize = 1 << 20;
@@ -44,7 +45,7 @@ impl Span {
         let number = block / STRETCH_BLOCKS;
         let at = self.stretches.iter().find(|(other, _)| *other == number);
         let pointer = at.and_then(|(_, stretch)| stretch.0.get((block % STRETCH_BLOCKS) as usize));
-        pointer.copied().unwrap_or(HOLE)
+        pointer.copied().unwrap_or(Pointer::NONE)
     }
 }
 
@@ -127,18 +128,18 @@ impl<V: Volume> Fs<V> {
             return Err(Error::Range);
         }
         let mut span = self.span(id, offset, end).await?;
-        let holes = span.slots().filter(|pointer| **pointer == HOLE).count();
+        let holes = span.slots().filter(|pointer| **pointer == Pointer::NONE).count();
         change.charge.blocks = holes as i64;
         self.room(change.charge).await?;
         change.fresh = self.write_blocks(&span, offset, data).await?;
         for (slot, pointer) in span.slots().zip(&change.fresh) {
             let old = core::mem::replace(slot, *pointer);
-            if old != HOLE {
+            if old != Pointer::NONE {
                 change.freed.push(old);
             }
         }
         for (number, stretch) in &span.stretches {
-            change.put(&key::stretch(id, *number), stretch.encode());
+            change.put(&key::stretch(id, *number), stretch.encode().bytes());
         }
         Ok(Object {
             size: object.size.max(end),
@@ -161,11 +162,10 @@ impl<V: Volume> Fs<V> {
     /// Writes data to new blocks; those at the ends keep what is beside it.
     async fn write_blocks(&self, span: &Span, offset: u64, data: &[u8]) -> Result<Vec<Pointer>, Error> {
         let count = usize::try_from(span.end.saturating_sub(span.first)).map_err(|_| Error::Range)?;
-        let mut pointers = Vec::from_iter(core::iter::repeat_n(HOLE, count));
+        let mut pointers = Vec::from_iter(core::iter::repeat_n(Pointer::NONE, count));
         let written = self.write_ends(span, offset, data, &mut pointers).await;
         if written.is_err() {
-            let done = pointers.iter().filter(|pointer| **pointer != HOLE);
-            done.for_each(|pointer| self.volume.free(pointer));
+            self.give_back(&pointers);
         }
         written.map(|()| pointers)
     }
@@ -187,7 +187,7 @@ impl<V: Volume> Fs<V> {
         let (blocks, tail) = data.as_chunks::<BLOCK>();
         let Some((whole, last)) = pointers.split_at_mut_checked(blocks.len()) else { return Ok(()) };
         if !blocks.is_empty() {
-            self.volume.write_data(blocks.as_flattened(), whole).await?;
+            self.write_whole(blocks.as_flattened(), whole).await?;
         }
         if !tail.is_empty() {
             self.write_piece(span.slot(span.end.saturating_sub(1)), 0, tail, last).await?;
@@ -204,12 +204,21 @@ impl<V: Volume> Fs<V> {
         pointer: &mut [Pointer],
     ) -> Result<(), Error> {
         let mut block = Box::new([0; BLOCK]);
-        if old != HOLE {
+        if old != Pointer::NONE {
             self.volume.read_data(&[old], &mut *block).await?;
         }
         if let Some(part) = block.get_mut(within..).and_then(|rest| rest.get_mut(..data.len())) {
             part.copy_from_slice(data);
         }
-        Ok(self.volume.write_data(&*block, pointer).await?)
+        self.write_whole(&*block, pointer).await
+    }
+
+    /// Writes whole blocks. There are pointers to all of them or none.
+    async fn write_whole(&self, data: &[u8], pointers: &mut [Pointer]) -> Result<(), Error> {
+        let written = self.volume.write_data(data, pointers).await;
+        if written.is_err() {
+            pointers.fill(Pointer::NONE);
+        }
+        Ok(written?)
     }
 }

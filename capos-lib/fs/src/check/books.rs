@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::key::{self, ObjectId, Part};
 use crate::name::Name;
 use crate::record::{self, Domain, Entry, Hash, Kind, Object, Orphan, STRETCH_BLOCKS, Stretch, VolumeRecord};
-use crate::volume::HOLE;
+use capos_store::Pointer;
 
 /// What was seen of an object.
 #[derive(Default)]
@@ -112,7 +112,8 @@ impl Books {
                 let number = key::number(rest).ok_or(Error::Corrupt)?;
                 let stretch = Stretch::decode(value)?;
                 seen.blocks = seen.blocks.saturating_add(stretch.stored().count() as u64);
-                let last = stretch.0.iter().rposition(|pointer| *pointer != HOLE).unwrap_or_default() as u64;
+                let last = stretch.0.iter().rposition(|pointer| *pointer != Pointer::NONE).unwrap_or_default()
+                    as u64;
                 seen.last = Some(number.saturating_mul(STRETCH_BLOCKS).saturating_add(last));
             }
             _ => return Err(Error::Corrupt),

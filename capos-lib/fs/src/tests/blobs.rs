@@ -3,7 +3,8 @@
 use alloc::vec;
 
 use super::{NOW, ROOT, crash, fresh, make, read, run, sound};
-use crate::{Collected, Error, Kind, Path, VolumeError};
+use crate::{Collected, Error, Kind, Path};
+use capos_store::StoreError;
 
 /// FIPS 180-4's own example.
 const ABC: [u8; 32] = [
@@ -38,7 +39,7 @@ fn large_blobs_are_written_in_pieces_and_whole_or_not_there() {
     assert!(read(&fs, blob) == data);
     let mut writer = run(fs.begin_blob(NOW)).unwrap();
     run(fs.write_blob(&mut writer, &data[..2 << 20], NOW)).unwrap();
-    run(fs.sync()).unwrap();
+    run(fs.sync(fs.epoch())).unwrap();
     let fs = crash(fs);
     assert_eq!((fs.objects(), run(fs.get_blob(&hash))), (2, Ok(blob)));
     sound(&fs);
@@ -47,7 +48,7 @@ fn large_blobs_are_written_in_pieces_and_whole_or_not_there() {
     run(fs.drop_blob(writer));
     assert_eq!(fs.objects(), 2);
     fs.volume().fails_in.set(4);
-    assert_eq!(run(fs.put_blob(&data[1..], NOW)), Err(Error::Volume(VolumeError::Full)));
+    assert_eq!(run(fs.put_blob(&data[1..], NOW)), Err(Error::Volume(StoreError::Full)));
     assert_eq!(fs.objects(), 2);
     sound(&fs);
 }
@@ -85,7 +86,7 @@ fn names_of_blobs_move_and_are_replaced() {
     [one, two].into_iter().for_each(|blob| run(fs.release(blob)));
     assert_eq!(run(fs.collect()).unwrap().blobs, 1);
     sound(&fs);
-    run(fs.sync()).unwrap();
+    run(fs.sync(fs.epoch())).unwrap();
     let fs = crash(fs);
     assert_eq!(read(&fs, two), b"2");
     assert_eq!(run(fs.bind(ROOT, b"c", one, false, NOW)), Err(Error::NotFound));

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 use super::map::Map;
 use super::{NOW, ROOT, directory, file, fresh, make, run, sound};
+use capos_store::Pointer;
+
 use crate::key::{self, EntryKey, ObjectId, Part};
 use crate::record::{Orphan, Stretch, VolumeRecord};
 use crate::{Domain, Entry, Error, Fault, Finding, Fs, Kind, Name, NameFault, Object, Path};
@@ -118,7 +120,10 @@ fn records_and_keys() {
     let space = make(&fs, ROOT, "n", Kind::Namespace);
     let found = broken(&fs, |map| {
         map.set(b"what", Some(b"is this"));
-        map.set(&key::stretch(below, 0), Some(Stretch([[1; 24]; 16]).encode()));
+        map.set(
+            &key::stretch(below, 0),
+            Some(Stretch([Pointer { address: 1, birth: 1, checksum: 1 }; 16]).encode().bytes()),
+        );
         map.set(&key::stretch(id, 0), Some(b"short"));
         let name = [&below.0.to_be_bytes(), [1, b'.'].as_slice()].concat();
         map.set(&name, Some(b""));

@@ -4,7 +4,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{LATER, NOW, ROOT, crash, directory, file, fresh, read, run, sound};
-use crate::{Creation, Error, Fs, Kind, Run, VolumeError};
+use crate::{Creation, Error, Fs, Kind, Run};
+use capos_store::StoreError;
 
 fn pattern(length: usize, seed: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 7 + at / 251 + seed * 13) as u8).collect()
@@ -14,7 +15,7 @@ fn pattern(length: usize, seed: usize) -> Vec<u8> {
 fn writes_of_every_alignment_are_read_back() {
     let fs = fresh();
     let id = file(&fs, ROOT, "f", &[]);
-    run(fs.sync()).unwrap();
+    run(fs.sync(fs.epoch())).unwrap();
     let mut model: Vec<u8> = Vec::new();
     for (seed, &(offset, length)) in [
         (0, 0),
@@ -114,7 +115,7 @@ fn truncation_leaves_zeros_behind_the_end() {
 fn a_long_truncation_is_ended_after_a_crash_and_hides_what_is_left() {
     let fs = fresh();
     let id = file(&fs, ROOT, "f", &pattern(3 << 20, 3));
-    run(fs.sync()).unwrap();
+    run(fs.sync(fs.epoch())).unwrap();
     // The first step of cleaning fails, as does what the next operation would do first.
     fs.volume().fails_in.set(3);
     run(fs.truncate(id, 10, NOW)).unwrap();
@@ -122,8 +123,8 @@ fn a_long_truncation_is_ended_after_a_crash_and_hides_what_is_left() {
     assert!(stat.size == 10 && stat.blocks > 1, "{stat:?}");
     sound(&fs);
     fs.volume().fails_in.set(1);
-    assert_eq!(run(fs.write(id, 1 << 20, b"x", NOW)), Err(Error::Volume(VolumeError::Full)));
-    run(fs.sync()).unwrap();
+    assert_eq!(run(fs.write(id, 1 << 20, b"x", NOW)), Err(Error::Volume(StoreError::Full)));
+    run(fs.sync(fs.epoch())).unwrap();
     let fs = crash(fs);
     assert_eq!(run(fs.stat(id)).unwrap().blocks, 1);
     run(fs.write(id, 2 << 20, b"x", NOW)).unwrap();
@@ -180,7 +181,7 @@ fn what_fails_changes_nothing_wherever_it_fails() {
         for fails_in in 1.. {
             let fs = fresh();
             let id = file(&fs, ROOT, "f", &pattern(100_000, 2));
-            run(fs.sync()).unwrap();
+            run(fs.sync(fs.epoch())).unwrap();
             let before = fs.volume().now.borrow().clone();
             fs.volume().fails_in.set(fails_in);
             let done = step(&fs, id, &data);
@@ -188,7 +189,7 @@ fn what_fails_changes_nothing_wherever_it_fails() {
                 assert!(done.is_ok() && fails_in > 1, "{number}");
                 break;
             }
-            assert_eq!(done, Err(Error::Volume(VolumeError::Full)), "{number} {fails_in}");
+            assert_eq!(done, Err(Error::Volume(StoreError::Full)), "{number} {fails_in}");
             sound(&fs);
             assert!(*fs.volume().now.borrow() == before, "{number} {fails_in}");
             step(&fs, id, &data).unwrap();
@@ -204,9 +205,9 @@ fn a_lost_block_leaves_the_rest() {
     let second = *fs.volume().now.borrow().blocks.keys().nth(1).unwrap();
     fs.volume().lost.borrow_mut().insert(second);
     let mut block = [0; 4096];
-    assert_eq!(run(fs.read(id, 4096, &mut block)), Err(Error::Volume(VolumeError::Media)));
+    assert_eq!(run(fs.read(id, 4096, &mut block)), Err(Error::Volume(super::map::LOST)));
     assert_eq!((run(fs.read(id, 8192, &mut block)), &block[..]), (Ok(4096), &pattern(12_288, 2)[8192..]));
-    assert_eq!(run(fs.write(id, 5000, b"x", NOW)), Err(Error::Volume(VolumeError::Media)));
+    assert_eq!(run(fs.write(id, 5000, b"x", NOW)), Err(Error::Volume(super::map::LOST)));
     sound(&fs);
     run(fs.write(id, 4096, &block, NOW)).unwrap();
     assert_eq!(read(&fs, id).len(), 12_288);
@@ -240,13 +241,32 @@ fn times_say_how_they_were_known() {
 }
 
 #[test]
+fn a_commit_that_fails_is_told_to_all_who_lost_something() {
+    let fs = fresh();
+    let kept = file(&fs, ROOT, "kept", b"x");
+    let seen = fs.epoch();
+    run(fs.sync(seen)).unwrap();
+    run(fs.open(ROOT, b"kept", Kind::File, Creation::Existing, NOW)).unwrap();
+    file(&fs, ROOT, "lost", b"y");
+    run(fs.remove(ROOT, b"kept", NOW)).unwrap();
+    fs.volume().fails_in.set(2);
+    assert_eq!(run(fs.sync(seen)), Err(Error::Volume(StoreError::Full)));
+    assert_eq!(run(fs.sync(seen)), Err(Error::Lost), "somebody else's sync");
+    assert_eq!((super::names(&fs, ROOT).as_slice(), fs.is_held(kept)), (&["kept".into()][..], true));
+    file(&fs, ROOT, "new", b"z");
+    sound(&fs);
+    run(fs.sync(fs.epoch())).unwrap();
+    assert_eq!(super::names(&crash(fs), ROOT), ["kept", "new"]);
+}
+
+#[test]
 fn commits_happen_when_they_are_due_and_asked_for() {
     let fs = fresh();
     let commits = || fs.volume().commits.get();
     let id = file(&fs, ROOT, "f", b"x");
     assert_eq!(commits(), 1, "of format");
-    run(fs.sync()).unwrap();
-    run(fs.sync()).unwrap();
+    run(fs.sync(fs.epoch())).unwrap();
+    run(fs.sync(fs.epoch())).unwrap();
     assert_eq!(commits(), 2, "there was nothing to commit again");
     run(fs.write(id, 0, b"y", NOW)).unwrap();
     fs.volume().due.set(true);

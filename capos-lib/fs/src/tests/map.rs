@@ -6,13 +6,17 @@ use core::cell::{Cell, RefCell};
 
 use crate::key::{self, Part};
 use crate::record::Stretch;
-use crate::{BLOCK, Edit, Found, Pointer, View, Volume, VolumeError};
+use crate::{View, Volume};
+use capos_store::{BLOCK, Change, Need, Pointer, StoreError};
 
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Contents {
     pub records: BTreeMap<Vec<u8>, Vec<u8>>,
-    pub blocks: BTreeMap<Pointer, Vec<u8>>,
+    pub blocks: BTreeMap<u64, Vec<u8>>,
 }
+
+/// What it says of a block that is lost.
+pub const LOST: StoreError = StoreError::Disk { block: 1, error: capos_store::DiskError::Media };
 
 #[derive(Default)]
 pub struct Map {
@@ -24,8 +28,9 @@ pub struct Map {
     pub fails_in: Cell<u32>,
     pub commits: Cell<u32>,
     pub due: Cell<bool>,
+    pub epoch: Cell<u64>,
     /// Blocks that cannot be read.
-    pub lost: RefCell<BTreeSet<Pointer>>,
+    pub lost: RefCell<BTreeSet<u64>>,
 }
 
 impl Map {
@@ -38,12 +43,12 @@ impl Map {
         Map { size: self.size, now, committed: self.committed, next: self.next, ..Map::default() }
     }
 
-    fn may_fail(&self) -> Result<(), VolumeError> {
+    fn may_fail(&self) -> Result<(), StoreError> {
         match self.fails_in.get() {
             0 => Ok(()),
             1 => {
                 self.fails_in.set(0);
-                Err(VolumeError::Full)
+                Err(StoreError::Full)
             }
             more => {
                 self.fails_in.set(more - 1);
@@ -57,7 +62,7 @@ impl Map {
         let mut used = Vec::new();
         for (key, value) in &now.records {
             if key::parse(key).unwrap().1 == Part::Stretch && !key.starts_with(&[0; 8]) {
-                used.extend(Stretch::decode(value).unwrap().stored().copied());
+                used.extend(Stretch::decode(value).unwrap().stored().map(|pointer| pointer.address));
             }
         }
         used.sort();
@@ -75,7 +80,7 @@ impl Map {
 }
 
 impl View for Map {
-    async fn get(&self, key: &[u8], value: &mut [u8]) -> Result<Option<usize>, VolumeError> {
+    async fn get(&self, key: &[u8], value: &mut [u8]) -> Result<Option<usize>, StoreError> {
         let now = self.now.borrow();
         let Some(found) = now.records.get(key) else { return Ok(None) };
         value[..found.len()].copy_from_slice(found);
@@ -87,24 +92,24 @@ impl View for Map {
         from: &[u8],
         key: &mut [u8],
         value: &mut [u8],
-    ) -> Result<Option<Found>, VolumeError> {
+    ) -> Result<Option<(usize, usize)>, StoreError> {
         let now = self.now.borrow();
         let Some((found, with)) = now.records.range(from.to_vec()..).next() else { return Ok(None) };
         key[..found.len()].copy_from_slice(found);
         value[..with.len()].copy_from_slice(with);
-        Ok(Some(Found { key: found.len(), value: with.len() }))
+        Ok(Some((found.len(), with.len())))
     }
 
-    async fn read_data(&self, pointers: &[Pointer], data: &mut [u8]) -> Result<(), VolumeError> {
+    async fn read_data(&self, pointers: &[Pointer], data: &mut [u8]) -> Result<(), StoreError> {
         assert_eq!(pointers.len() * BLOCK, data.len());
         let now = self.now.borrow();
         for (pointer, to) in pointers.iter().zip(data.chunks_mut(BLOCK)) {
-            if self.lost.borrow().contains(pointer) {
-                return Err(VolumeError::Media);
+            if self.lost.borrow().contains(&pointer.address) {
+                return Err(LOST);
             }
-            match *pointer == crate::HOLE {
+            match pointer.is_none() {
                 true => to.fill(0),
-                false => to.copy_from_slice(&now.blocks[pointer]),
+                false => to.copy_from_slice(&now.blocks[&pointer.address]),
             }
         }
         Ok(())
@@ -112,31 +117,37 @@ impl View for Map {
 }
 
 impl Volume for Map {
-    async fn apply(&self, edits: &[Edit<'_>], _: bool) -> Result<(), VolumeError> {
+    async fn apply(&self, changes: &[Change<'_>], _: Need) -> Result<(), StoreError> {
         self.may_fail()?;
-        let keys: BTreeSet<_> = edits.iter().map(|edit| edit.key).collect();
-        assert_eq!(keys.len(), edits.len(), "a key is changed twice");
-        edits.iter().for_each(|edit| self.set(edit.key, edit.value));
+        let keys: BTreeSet<_> = changes.iter().map(|change| change.key).collect();
+        assert_eq!(keys.len(), changes.len(), "a key is changed twice");
+        changes.iter().for_each(|change| self.set(change.key, change.value));
         Ok(())
     }
 
-    async fn write_data(&self, data: &[u8], pointers: &mut [Pointer]) -> Result<(), VolumeError> {
+    async fn write_data(&self, data: &[u8], pointers: &mut [Pointer]) -> Result<(), StoreError> {
         assert_eq!(pointers.len() * BLOCK, data.len());
         self.may_fail()?;
         for (pointer, from) in pointers.iter_mut().zip(data.chunks(BLOCK)) {
             self.next.set(self.next.get() + 1);
-            pointer[..8].copy_from_slice(&self.next.get().to_be_bytes());
-            self.now.borrow_mut().blocks.insert(*pointer, from.to_vec());
+            *pointer = Pointer { address: self.next.get(), birth: 1, checksum: 2 };
+            self.now.borrow_mut().blocks.insert(pointer.address, from.to_vec());
         }
         Ok(())
     }
 
-    fn free(&self, pointer: &Pointer) {
-        assert!(self.now.borrow_mut().blocks.remove(pointer).is_some(), "given back twice");
+    fn free(&self, pointer: &Pointer) -> Result<(), StoreError> {
+        assert!(self.now.borrow_mut().blocks.remove(&pointer.address).is_some(), "given back twice");
+        Ok(())
     }
 
-    async fn commit(&self) -> Result<(), VolumeError> {
-        self.may_fail()?;
+    async fn commit(&self) -> Result<(), StoreError> {
+        if self.may_fail().is_err() {
+            // As capos-store: what was not committed is gone.
+            self.now.replace(self.committed.borrow().clone());
+            self.epoch.set(self.epoch.get() + 1);
+            return Err(StoreError::Full);
+        }
         self.commits.set(self.commits.get() + 1);
         self.committed.replace(self.now.borrow().clone());
         self.due.set(false);
@@ -145,6 +156,10 @@ impl Volume for Map {
 
     fn is_due(&self) -> bool {
         self.due.get()
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.get()
     }
 
     fn blocks(&self) -> u64 {

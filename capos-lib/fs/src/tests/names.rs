@@ -140,7 +140,7 @@ fn a_crash_takes_what_was_held_without_a_name() {
     run(fs.open(ROOT, b"f", Kind::File, Creation::Existing, NOW)).unwrap();
     file(&fs, ROOT, "g", b"x");
     run(fs.rename(path(ROOT, "g"), path(ROOT, "f"), true, NOW)).unwrap();
-    run(fs.sync()).unwrap();
+    run(fs.sync(fs.epoch())).unwrap();
     assert_eq!(read(&fs, id).len(), 2_000_000);
     let fs = crash(fs);
     assert_eq!((run(fs.stat(id)), fs.objects()), (Err(Error::NotFound), 2));
@@ -193,7 +193,7 @@ fn a_held_file_can_be_named_again() {
     run(fs.remove(ROOT, b"f", NOW)).unwrap();
     run(fs.bind(ROOT, b"g", id, false, NOW)).unwrap();
     run(fs.release(id));
-    run(fs.sync()).unwrap();
+    run(fs.sync(fs.epoch())).unwrap();
     let fs = crash(fs);
     assert_eq!(read(&fs, id), b"x");
     sound(&fs);

@@ -20,7 +20,7 @@ fn a_domain_cannot_use_more_than_its_quota() {
     run(fs.append(id, b"x", NOW)).unwrap();
     run(fs.remove(below, b"f", NOW)).unwrap();
     assert_eq!(run(fs.domain(5)).unwrap().blocks, 0);
-    run(fs.sync()).unwrap();
+    run(fs.sync(fs.epoch())).unwrap();
     let fs = crash(fs);
     assert_eq!(run(fs.domain(5)), Ok(Domain { blocks: 0, objects: 2, blocks_most: 3, objects_most: 3 }));
     sound(&fs);

@@ -60,6 +60,11 @@ impl<D: Disk> Volume<D> {
         &self.disk
     }
 
+    /// Gives it back. What was not committed is lost.
+    pub fn into_disk(self) -> D {
+        self.disk
+    }
+
     /// The number of the last commit.
     pub fn commit_number(&self) -> u64 {
         self.state.borrow().durable.commit

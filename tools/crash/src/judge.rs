@@ -1,0 +1,108 @@
+//! Whether a state is what a crash may leave.
+
+use capos_fs::{Creation, Error, Fs, Kind, ObjectId, Stamp};
+use capos_store::{Finding, Findings, Pointer, StoreError, Volume};
+
+use crate::block_on;
+use crate::dump::{Dump, dump};
+use crate::image::Image;
+use crate::run::LIMITS;
+use crate::states::State;
+
+/// What is wrong with a state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Bad {
+    /// It has no volume.
+    Volume(StoreError),
+    /// The volume has no files, or an operation failed.
+    Files(Error),
+    /// The volume is not sound.
+    Blocks(Vec<Finding>),
+    /// The records do not fit together.
+    Records(Vec<String>),
+    /// What is to be seen is what no operation left that it may be.
+    Contents(Dump),
+    /// Tidying up changed what is to be seen.
+    Tidied(Dump),
+}
+
+impl From<Error> for Bad {
+    fn from(error: Error) -> Bad {
+        Bad::Files(error)
+    }
+}
+
+impl From<StoreError> for Bad {
+    fn from(error: StoreError) -> Bad {
+        Bad::Volume(error)
+    }
+}
+
+/// Takes findings down, and tells the volume which blocks files have.
+#[derive(Default)]
+struct Notes(Vec<Finding>);
+
+impl Findings for Notes {
+    fn pointers(&mut self, key: &[u8], value: &[u8], pointers: &mut Vec<Pointer>) {
+        capos_fs::pointers(key, value, pointers);
+    }
+
+    fn found(&mut self, finding: Finding) {
+        self.0.push(finding);
+    }
+}
+
+/// Mounts a state, checks it, and compares it with what was to be seen after each operation.
+///
+/// # Errors
+/// What is wrong.
+pub fn judge(state: &State, dumps: &[Dump]) -> Result<(), Bad> {
+    block_on(judge_mounted(state, dumps))
+}
+
+async fn judge_mounted(state: &State, dumps: &[Dump]) -> Result<(), Bad> {
+    let (volume, _) = Volume::mount(state.image.clone(), LIMITS).await?;
+    let fs = Fs::mount(volume).await?;
+    sound(&fs).await?;
+    let seen = dump(&fs).await?;
+    let may_be = dumps.get(state.operations.clone()).unwrap_or_default();
+    if !may_be.contains(&seen) {
+        return Err(Bad::Contents(seen));
+    }
+    fs.tidy().await?;
+    fs.sync(fs.epoch()).await?;
+    sound(&fs).await?;
+    let tidied = dump(&fs).await?;
+    if tidied != seen {
+        return Err(Bad::Tidied(tidied));
+    }
+    usable(&fs).await
+}
+
+/// Whether blocks and records fit together.
+async fn sound(fs: &Fs<Volume<Image>>) -> Result<(), Bad> {
+    let mut notes = Notes::default();
+    fs.volume().check(&mut notes, true).await?;
+    if !notes.0.is_empty() {
+        return Err(Bad::Blocks(notes.0));
+    }
+    let findings = capos_fs::check(fs.volume()).await?;
+    match findings.is_empty() {
+        true => Ok(()),
+        false => Err(Bad::Records(findings.iter().map(ToString::to_string).collect())),
+    }
+}
+
+/// Whether one can go on with it.
+async fn usable(fs: &Fs<Volume<Image>>) -> Result<(), Bad> {
+    let now = Stamp::default();
+    let name = b"made after the crash";
+    let made = fs.open(ObjectId::ROOT, name, Kind::File, Creation::Always, now).await?.object;
+    match fs.write(made, 0, &[0xaf; 5000], now).await {
+        // It may be as full as it was.
+        Ok(()) | Err(Error::Volume(StoreError::Full)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    fs.sync(fs.epoch()).await?;
+    sound(fs).await
+}

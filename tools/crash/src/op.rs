@@ -1,0 +1,130 @@
+//! What is done to a volume.
+
+use capos_fs::{Creation, Error, Fs, Kind, ObjectId, Path, Stamp, TimeSource, Volume};
+use capos_store::StoreError;
+
+/// One operation. Paths begin at the root and have `/` between names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// Makes something that is not there.
+    Make(Kind, String),
+    /// Writes so many bytes of a value at an offset.
+    Write(String, u64, usize, u8),
+    /// Appends so many bytes of a value.
+    Append(String, usize, u8),
+    /// Makes a file that long.
+    Truncate(String, u64),
+    /// Makes a hole.
+    Clear(String, u64, u64),
+    /// Takes a name away.
+    Remove(String),
+    /// Moves a name, perhaps over another.
+    Rename(String, String, bool),
+    /// Puts a blob of so many bytes of a value and names it.
+    Blob(String, usize, u8),
+    /// Gives a file or blob another name.
+    Bind(String, String, bool),
+    /// Holds a file until the end.
+    Hold(String),
+    /// Collects blobs.
+    Collect,
+    /// Makes everything durable.
+    Sync,
+}
+
+/// What came of an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expect {
+    /// It was done, or refused for this reason.
+    Same(Result<(), Error>),
+    /// There was no room, and nothing was done.
+    Full,
+}
+
+/// Bytes that tell where they were written: no block is like another.
+pub fn pattern(offset: u64, length: usize, value: u8) -> Vec<u8> {
+    (offset..).take(length).map(|at| value ^ (at / 4096) as u8 ^ (at as u8).wrapping_mul(31)).collect()
+}
+
+/// Splits a path into where it is and its name.
+pub(crate) fn split(path: &str) -> (Option<&str>, &str) {
+    path.rsplit_once('/').map_or((None, path), |(above, name)| (Some(above), name))
+}
+
+impl Op {
+    /// Does it.
+    pub async fn carry_out<V: Volume>(&self, fs: &Fs<V>, number: usize) -> Expect {
+        match self.try_out(fs, Stamp { ns: number as u64, source: TimeSource::Host }).await {
+            Err(Error::Volume(StoreError::Full)) => Expect::Full,
+            done => Expect::Same(done),
+        }
+    }
+
+    async fn try_out<V: Volume>(&self, fs: &Fs<V>, now: Stamp) -> Result<(), Error> {
+        match self {
+            Op::Make(kind, path) => {
+                let (above, name) = place(fs, path).await?;
+                let made = fs.open(above, name.as_bytes(), *kind, Creation::Always, now).await?;
+                fs.release(made.object).await;
+            }
+            Op::Write(path, offset, length, value) => {
+                let data = pattern(*offset, *length, *value);
+                fs.write(find(fs, path).await?, *offset, &data, now).await?;
+            }
+            Op::Append(path, length, value) => {
+                let file = find(fs, path).await?;
+                let end = fs.stat(file).await?.size;
+                fs.append(file, &pattern(end, *length, *value), now).await?;
+            }
+            Op::Truncate(path, size) => fs.truncate(find(fs, path).await?, *size, now).await?,
+            Op::Clear(path, offset, length) => fs.clear(find(fs, path).await?, *offset, *length, now).await?,
+            Op::Remove(path) => {
+                let (above, name) = place(fs, path).await?;
+                fs.remove(above, name.as_bytes(), now).await?;
+            }
+            Op::Rename(from, to, replace) => {
+                let (directory, name) = place(fs, from).await?;
+                let from = Path { directory, name: name.as_bytes() };
+                let (directory, name) = place(fs, to).await?;
+                fs.rename(from, Path { directory, name: name.as_bytes() }, *replace, now).await?;
+            }
+            Op::Blob(path, length, value) => {
+                let (above, name) = place(fs, path).await?;
+                let (blob, _) = fs.put_blob(&pattern(0, *length, *value), now).await?;
+                let bound = fs.bind(above, name.as_bytes(), blob, false, now).await;
+                fs.release(blob).await;
+                bound?;
+            }
+            Op::Bind(from, to, replace) => {
+                let object = find(fs, from).await?;
+                let (above, name) = place(fs, to).await?;
+                fs.bind(above, name.as_bytes(), object, *replace, now).await?;
+            }
+            Op::Hold(path) => {
+                let (above, name) = place(fs, path).await?;
+                fs.open(above, name.as_bytes(), Kind::File, Creation::Existing, now).await?;
+            }
+            Op::Collect => {
+                fs.collect().await?;
+            }
+            Op::Sync => fs.sync(fs.epoch()).await?,
+        }
+        Ok(())
+    }
+}
+
+async fn find<V: Volume>(fs: &Fs<V>, path: &str) -> Result<ObjectId, Error> {
+    let mut at = ObjectId::ROOT;
+    for name in path.split('/') {
+        at = fs.lookup(at, name.as_bytes()).await?.object;
+    }
+    Ok(at)
+}
+
+async fn place<'a, V: Volume>(fs: &Fs<V>, path: &'a str) -> Result<(ObjectId, &'a str), Error> {
+    let (above, name) = split(path);
+    match above {
+        Some(above) => Ok((find(fs, above).await?, name)),
+        None => Ok((ObjectId::ROOT, name)),
+    }
+}
