@@ -58,12 +58,12 @@ impl Cache {
         }
     }
 
-    /// Forgets a block.
-    pub fn remove(&mut self, address: u64) {
-        let index = self.set(address);
-        let set = self.sets.get_mut(index).into_iter().flatten();
-        set.filter(|held| held.as_ref().is_some_and(|held| held.pointer.address == address))
-            .for_each(|held| *held = None);
+    /// Gives a block away.
+    pub fn take(&mut self, pointer: &Pointer) -> Option<Rc<Page>> {
+        let index = self.set(pointer.address);
+        let set = self.sets.get_mut(index)?;
+        let held = set.iter_mut().find(|held| held.as_ref().is_some_and(|held| held.pointer == *pointer))?;
+        held.take().map(|held| held.page)
     }
 
     /// Forgets everything.

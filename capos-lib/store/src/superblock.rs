@@ -1,19 +1,20 @@
 //! Superblocks: where a volume begins.
 //!
-//! A slot is one block: the magic number, the checksum of all that follows it, how long the record is (eight bytes each), and the
-//! record in Cap'n Proto's stream format. Commits take turns with the slots, so that one is always left alone.
+//! A slot is one block: the magic number, the checksum of what follows it, how long the record is (eight bytes each), and the record
+//! in Cap'n Proto's stream format. Commits take turns with the slots, so that one is always left alone.
 
 use crate::disk::DiskError;
 use crate::error::StoreError;
 use crate::generated::disk_superblock_capnp as message;
 use crate::node::Page;
 use crate::pointer::{Pointer, checksum};
-use crate::space::{Entry, Extent, LOG_MAX, Layout, Log};
+use crate::space::{Entry, Layout, Log};
 use crate::tree::Root;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capnp::Word;
 use capnp::message::{Builder, HeapAllocator, ReaderOptions};
-use capnp::serialize::{read_message_from_flat_slice, write_message_to_words};
+use capnp::serialize::{read_message_from_flat_slice, write_message};
 use core::fmt;
 
 const MAGIC: [u8; 8] = *b"capOSvol";
@@ -21,8 +22,6 @@ const MAGIC: [u8; 8] = *b"capOSvol";
 const VERSION: u32 = 1;
 /// Incompatible features that are known: none yet.
 const FEATURES: u64 = 0;
-/// Bytes that the checksum is not about: the magic number and itself.
-const UNSUMMED: usize = 16;
 /// No volume gets as old.
 const COMMIT_MAX: u64 = 1 << 62;
 /// Room for the record.
@@ -127,7 +126,7 @@ pub struct Superblock {
 
 impl Superblock {
     /// What goes to a slot.
-    pub fn encode(&self) -> Page {
+    pub fn encode(&self) -> Rc<Page> {
         let mut builder = Builder::new(HeapAllocator::new().first_segment_words(FIRST_SEGMENT));
         let mut root = builder.init_root::<message::superblock::Builder<'_>>();
         root.set_version(VERSION);
@@ -143,12 +142,14 @@ impl Superblock {
         maps.set_copy(self.maps.copy);
         maps.set_mapped(self.maps.used);
         maps.set_used(self.used);
-        let count = self.log.len().min(LOG_MAX);
-        let mut log = root.init_log(u32::try_from(count).unwrap_or(0));
-        for (n, extent) in (0..).zip(self.log.iter().take(count)) {
-            log.set(n, extent.to_word());
+        let words = self.log.words();
+        let mut log = root.init_log(u32::try_from(words.len()).unwrap_or(0));
+        match log.as_slice() {
+            Some(place) => place.copy_from_slice(words),
+            // Only where numbers lie in memory the other way round.
+            None => (0..).zip(words).for_each(|(n, word)| log.set(n, *word)),
         }
-        slot(&write_message_to_words(&builder))
+        slot(|record| write_message(record, &builder))
     }
 
     /// From what a slot holds.
@@ -158,31 +159,36 @@ impl Superblock {
             return Err(SlotState::Blank);
         }
         let (sum, rest) = rest.split_first_chunk().ok_or(SlotState::Checksum)?;
-        if u64::from_le_bytes(*sum) != checksum(rest) {
+        let (length, record) = rest.split_first_chunk().ok_or(SlotState::Checksum)?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let record = record.get(..length).ok_or(SlotState::Checksum)?;
+        let summed = rest.get(..length + size_of::<u64>()).ok_or(SlotState::Checksum)?;
+        if u64::from_le_bytes(*sum) != checksum(summed) {
             return Err(SlotState::Checksum);
         }
-        let (length, rest) = rest.split_first_chunk().ok_or(SlotState::Malformed)?;
-        let record = usize::try_from(u64::from_le_bytes(*length)).ok().and_then(|length| rest.get(..length));
-        read(record.ok_or(SlotState::Malformed)?)?.ok_or(SlotState::Malformed)
+        read(record)?.ok_or(SlotState::Malformed)
     }
 }
 
-/// A slot with a record.
-fn slot(record: &[u8]) -> Page {
-    let mut page = Page::zeroed();
-    if let Some((to_magic, rest)) = page.0.split_first_chunk_mut()
-        && let Some((_, rest)) = rest.split_first_chunk_mut::<8>()
-        && let Some((length, rest)) = rest.split_first_chunk_mut()
+/// A slot with a record, which fits: a superblock has at most [`LOG_MAX`] entries of the log, and the rest has one size.
+fn slot(write: impl FnOnce(&mut &mut [u8]) -> capnp::Result<()>) -> Rc<Page> {
+    let mut slot = Rc::new(Page::zeroed());
+    let page = Rc::make_mut(&mut slot);
+    if let Some((magic, rest)) = page.0.split_first_chunk_mut()
+        && let Some((sum, rest)) = rest.split_first_chunk_mut()
     {
-        *to_magic = MAGIC;
-        *length = (record.len() as u64).to_le_bytes();
-        rest.iter_mut().zip(record).for_each(|(to, from)| *to = *from);
+        let length = rest.get_mut(size_of::<u64>()..).and_then(|mut record| {
+            let room = record.len();
+            write(&mut record).ok().map(|()| room - record.len())
+        });
+        let length = length.unwrap_or(0);
+        if let Some(place) = rest.first_chunk_mut() {
+            *place = (length as u64).to_le_bytes();
+        }
+        *magic = MAGIC;
+        *sum = checksum(rest.get(..size_of::<u64>() + length).unwrap_or_default()).to_le_bytes();
     }
-    let sum = checksum(page.0.get(UNSUMMED..).unwrap_or_default());
-    if let Some(place) = page.0.get_mut(MAGIC.len()..).and_then(|rest| rest.first_chunk_mut()) {
-        *place = sum.to_le_bytes();
-    }
-    page
+    slot
 }
 
 /// A record. `None` if it could be of this version and is nothing.
@@ -211,7 +217,7 @@ fn fields(root: message::superblock::Reader<'_>) -> capnp::Result<Option<Superbl
     };
     let (maps, log) = (root.get_maps()?, root.get_log()?);
     let entry = Entry { checksum: maps.get_checksum(), used: maps.get_mapped(), copy: maps.get_copy() };
-    let extents: Option<Log> = log.iter().map(|word| Extent::from_word(word, blocks)).collect();
+    let Some(log) = Log::new(log.iter(), blocks) else { return Ok(None) };
     let superblock = Superblock {
         uuid: u128::from(root.get_uuid_high()) << 64 | u128::from(root.get_uuid_low()),
         layout,
@@ -220,10 +226,9 @@ fn fields(root: message::superblock::Reader<'_>) -> capnp::Result<Option<Superbl
         snapshots: tree(root.get_snapshots()?),
         used: maps.get_used(),
         maps: entry,
-        log: extents.unwrap_or_default(),
+        log,
     };
-    let sound = superblock.log.len() == log.len() as usize
-        && superblock.records.is_sound(blocks)
+    let sound = superblock.records.is_sound(blocks)
         && superblock.snapshots.is_sound(blocks)
         && superblock.used <= layout.total()
         && entry.used <= layout.total()

@@ -25,6 +25,8 @@ const FEWEST_BLOCKS: u64 = 256;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Layout {
     blocks: u64,
+    /// Blocks that can be given away.
+    total: u64,
 }
 
 impl Layout {
@@ -32,7 +34,9 @@ impl Layout {
     pub fn new(blocks: u64) -> Option<Layout> {
         let tail = blocks % GROUP;
         let blocks = if tail < SMALLEST_GROUP { blocks - tail } else { blocks };
-        (FEWEST_BLOCKS..=MOST_BLOCKS).contains(&blocks).then_some(Layout { blocks })
+        let layout = Layout { blocks, total: 0 };
+        let fits = (FEWEST_BLOCKS..=MOST_BLOCKS).contains(&blocks);
+        fits.then(|| Layout { total: layout.capacity(0..layout.groups()), ..layout })
     }
 
     /// Blocks of the volume.
@@ -89,6 +93,6 @@ impl Layout {
 
     /// All blocks that can be given away.
     pub fn total(&self) -> u64 {
-        self.capacity(0..self.groups())
+        self.total
     }
 }

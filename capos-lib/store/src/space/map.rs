@@ -4,6 +4,7 @@ use super::layout::{GROUP, Layout};
 use super::log::{Extent, Span};
 use crate::node::Page;
 use alloc::boxed::Box;
+use alloc::rc::Rc;
 use core::ops::Range;
 
 const WORDS: usize = (GROUP / u64::BITS as u64) as usize;
@@ -56,10 +57,10 @@ impl Map {
     }
 
     /// Its block on disk, and how many bits of it are set.
-    pub fn to_page(&self, layout: &Layout, group: u64) -> (Page, u64) {
+    pub fn to_page(&self, layout: &Layout, group: u64) -> (Rc<Page>, u64) {
         let words = self.words(layout, group);
-        let mut page = Page::zeroed();
-        for (bytes, word) in page.0.as_chunks_mut().0.iter_mut().zip(&words) {
+        let mut page = Rc::new(Page::zeroed());
+        for (bytes, word) in Rc::make_mut(&mut page).0.as_chunks_mut().0.iter_mut().zip(&words) {
             *bytes = word.to_le_bytes();
         }
         (page, words.iter().map(|word| u64::from(word.count_ones())).sum())

@@ -12,7 +12,7 @@ mod state;
 mod summary;
 
 pub use layout::{GROUP, Layout, TOP};
-pub use log::{Extent, LOG_MAX, Log, Span};
+pub use log::{LOG_MAX, Log, Span};
 pub use map::Map;
 pub use state::Space;
 pub use summary::{Entry, FANOUT, Summary};

@@ -10,8 +10,6 @@ use alloc::vec::Vec;
 
 /// Bitmaps, and nodes above them, that are kept between commits.
 const KEPT: usize = 64;
-/// Most blocks of a span, so that an entry of the log holds it.
-const SPAN_MAX: u64 = 1 << 16;
 
 /// Taking blocks and giving them back.
 pub struct Space {
@@ -72,7 +70,7 @@ impl Space {
         let behind = self.maps.range(from..).chain(self.maps.range(..from));
         let (group, _) = behind.into_iter().find(|(_, map)| map.free() > 0)?;
         let group = *group;
-        let span = self.maps.get_mut(&group)?.take(self.cursor, most.min(SPAN_MAX))?;
+        let span = self.maps.get_mut(&group)?.take(self.cursor, most)?;
         self.cursor = span.end();
         self.used += span.count;
         self.log.push(Extent { span, free: false });
@@ -97,7 +95,6 @@ impl Space {
     pub fn give_back_later(&mut self, block: u64) {
         if let Some(last) = self.pending.last_mut()
             && last.end() == block
-            && last.count < SPAN_MAX
         {
             last.count += 1;
             return;
@@ -155,7 +152,7 @@ impl Space {
 fn join(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable_by_key(|span| span.start);
     spans.dedup_by(|next, span| {
-        let joins = span.end() == next.start && span.count + next.count <= SPAN_MAX;
+        let joins = span.end() == next.start;
         span.count += if joins { next.count } else { 0 };
         joins
     });

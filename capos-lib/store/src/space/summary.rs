@@ -2,6 +2,7 @@
 
 use crate::node::Page;
 use crate::pointer::checksum;
+use alloc::rc::Rc;
 
 /// Entries of a node.
 pub const FANOUT: u64 = 256;
@@ -33,7 +34,7 @@ impl Entry {
 
 /// A node.
 #[derive(Clone)]
-pub struct Summary(pub Page);
+pub struct Summary(pub Rc<Page>);
 
 impl Summary {
     /// One of its 256 entries.
@@ -53,7 +54,9 @@ impl Summary {
     /// Writes one of its entries.
     pub fn set(&mut self, index: u64, entry: Entry) {
         let at = usize::try_from(index % FANOUT).unwrap_or(0) * ENTRY;
-        let Some(bytes) = self.0.0.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<ENTRY>()) else {
+        let Some(bytes) =
+            Rc::make_mut(&mut self.0).0.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<ENTRY>())
+        else {
             return;
         };
         let [a, b, c, d, e, f, g, h] = entry.checksum.to_le_bytes();

@@ -33,9 +33,8 @@ impl Dirty {
         let Some(mut page) = self.take(&at) else { return Some(at) };
         if page.level() > 0 {
             for index in 0..page.count() {
-                let child = page.pointer(index);
-                if Dirty::tree(&child).is_some() {
-                    let pointer = self.freeze_node(child, birth, address, out)?;
+                if page.leads_to_memory(index) {
+                    let pointer = self.freeze_node(page.pointer(index), birth, address, out)?;
                     Rc::make_mut(&mut page).set_pointer(index, pointer);
                 }
             }

@@ -156,7 +156,7 @@ impl<D: Disk> Volume<D> {
         {
             return Err(StoreError::Corrupt { block: pointer.address, fault: Fault::Address });
         }
-        state.data.remove(pointer.address);
+        state.data.take(pointer);
         state.release(Tree::Records, pointer);
         Ok(())
     }

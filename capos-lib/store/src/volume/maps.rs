@@ -6,6 +6,7 @@ use crate::error::{Fault, StoreError};
 use crate::node::Page;
 use crate::pointer::checksum;
 use crate::space::{Entry, FANOUT, Map, Summary, TOP};
+use alloc::rc::Rc;
 
 /// Bits of an index that tell the entries of one node apart.
 const FANOUT_BITS: u32 = FANOUT.trailing_zeros();
@@ -119,13 +120,14 @@ impl<D: Disk> Volume<D> {
     }
 
     /// The copy of a map that counts; zeros if none was written.
-    async fn read_copy(&self, level: u32, index: u64, entry: &Entry) -> Result<Page, StoreError> {
-        let mut page = Page::zeroed();
+    async fn read_copy(&self, level: u32, index: u64, entry: &Entry) -> Result<Rc<Page>, StoreError> {
+        let mut page = Rc::new(Page::zeroed());
         if entry.copy == 0 {
             return Ok(page);
         }
         let block = self.state.borrow().space.layout.place(level, index, entry.copy);
-        self.disk.read(block, &mut page.0).await.map_err(StoreError::disk(block))?;
+        let buffer = &mut Rc::make_mut(&mut page).0;
+        self.disk.read(block, buffer).await.map_err(StoreError::disk(block))?;
         match checksum(&page.0) == entry.checksum {
             true => Ok(page),
             false => Err(StoreError::Corrupt { block, fault: Fault::Checksum }),

@@ -8,6 +8,7 @@ use crate::node::Page;
 use crate::space::{Entry, Layout, Log};
 use crate::superblock::{SlotState, Slots, Superblock};
 use crate::tree::{Root, Tree};
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
@@ -27,8 +28,9 @@ pub async fn format<D: Disk>(disk: &D, uuid: u128, blocks: Option<u64>) -> Resul
     let blocks = blocks.unwrap_or(disk.blocks());
     let layout = Layout::new(blocks).filter(|_| blocks <= disk.blocks()).ok_or(StoreError::Size)?;
     // Whatever volume was there is none any more before the new one begins.
+    let nothing = Rc::new(Page::zeroed());
     for slot in Slots::of(disk.blocks()) {
-        disk.write(slot, &[&Page::zeroed().0]).await.map_err(StoreError::disk(slot))?;
+        disk.write(slot, &[&nothing.0]).await.map_err(StoreError::disk(slot))?;
     }
     disk.flush().await.map_err(StoreError::disk(0))?;
     let mut superblock = Superblock {
@@ -100,9 +102,9 @@ impl<D: Disk> Volume<D> {
 async fn look<D: Disk>(disk: &D) -> ([SlotState; Slots::COUNT], Vec<(u64, Superblock)>) {
     let mut states = [SlotState::Absent; Slots::COUNT];
     let mut found = Vec::new();
-    let mut page = Page::zeroed();
+    let mut page = Rc::new(Page::zeroed());
     for (slot, state) in Slots::of(disk.blocks()).zip(&mut states) {
-        let read = disk.read(slot, &mut page.0).await.map_err(SlotState::Unreadable);
+        let read = disk.read(slot, &mut Rc::make_mut(&mut page).0).await.map_err(SlotState::Unreadable);
         *state = match read.and_then(|()| Superblock::decode(&page)) {
             Ok(superblock) => {
                 let commit = superblock.commit;

@@ -106,7 +106,8 @@ impl<D: Disk> Volume<D> {
     ) -> Result<Pointer, StoreError> {
         let page = self.state.borrow().node(parent).cloned();
         let page = page.ok_or(StoreError::Corrupt { block: parent.address, fault: Fault::Address })?;
-        self.child(&page, index).await?;
+        // Who changes a node has the only reference to it, else it would be copied.
+        drop(self.child(&page, index).await?);
         let child = page.pointer(index);
         drop(page);
         self.state.borrow_mut().own(tree, Some((*parent, index)), &child, need)
@@ -156,11 +157,12 @@ impl Core {
         if self.dirty_of(tree).get(pointer).is_some() {
             return Ok(*pointer);
         }
-        let missing = StoreError::Corrupt { block: pointer.address, fault: Fault::Address };
-        let page = self.node(pointer).cloned().ok_or(missing)?;
         if self.room(need) == 0 {
             return Err(StoreError::Full);
         }
+        // Who changes it does not want it as it was any more, and if nobody reads it now, it need not be copied.
+        let missing = StoreError::Corrupt { block: pointer.address, fault: Fault::Address };
+        let page = self.nodes.take(pointer).ok_or(missing)?;
         let (root, dirty) = self.tree_mut(tree);
         let new = dirty.add(page);
         match parent {
