@@ -5,3 +5,8 @@ mod disk;
 mod faults;
 mod full;
 mod model;
+mod node;
+mod sizes;
+mod snapshots;
+mod superblock;
+mod turns;

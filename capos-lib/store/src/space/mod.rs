@@ -12,6 +12,8 @@ mod state;
 mod summary;
 
 pub use layout::{GROUP, Layout, TOP};
+#[cfg(test)]
+pub use log::Extent;
 pub use log::{LOG_MAX, Log, Span};
 pub use map::Map;
 pub use state::Space;

@@ -1,0 +1,126 @@
+//! Superblocks: which one counts, and which are refused.
+
+use super::disk::{Memory, now};
+use super::model::{LIMITS, Pair, Step, mount};
+use crate::pointer::checksum;
+use crate::space::{Entry, LOG_MAX, Layout, Log, Span};
+use crate::superblock::Superblock;
+use crate::tree::Root;
+use crate::{BLOCK, SlotState, Slots, StoreError, Volume};
+
+/// A pair with some commits, and its disk's slots in the order of their age, the newest first.
+fn some_commits() -> (Pair, [u64; 2]) {
+    let mut pair = Pair::new(300);
+    for n in 0..6 {
+        pair.step(&Step::Put(n, n)).unwrap();
+        pair.step(&Step::Commit).unwrap();
+    }
+    let newest = Slots::ALL[usize::from(pair.volume.commit_number() % 2 == 1)];
+    (pair, [newest, 255 - newest])
+}
+
+/// Changes a slot, and its checksum so that it is sound.
+fn reseal(disk: &Memory, slot: u64, change: impl FnOnce(&mut [u8; BLOCK])) {
+    let mut content = disk.state.content.borrow_mut();
+    let bytes = content.get_mut(&slot).unwrap();
+    change(bytes);
+    let length = usize::try_from(u64::from_le_bytes(bytes[16..24].try_into().unwrap())).unwrap();
+    let sum = checksum(&bytes[16..24 + length]);
+    bytes[8..16].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// Where the record's fields are: behind the slot's header, the stream's table and the root's pointer.
+const FIELDS: usize = 24 + 8 + 8;
+
+#[test]
+fn the_newest_sound_one_counts() {
+    let (pair, [newest, other]) = some_commits();
+    let disk = pair.volume.disk().clone();
+    let (_, mounted) = now(Volume::mount(disk.clone(), LIMITS)).unwrap();
+    assert_eq!((mounted.slot, mounted.commit), (newest, pair.volume.commit_number()));
+    disk.spoil(newest, 30);
+    let (volume, mounted) = now(Volume::mount(disk.clone(), LIMITS)).unwrap();
+    assert_eq!((mounted.slot, mounted.commit), (other, pair.volume.commit_number() - 1));
+    assert!(mounted.slots.contains(&SlotState::Checksum));
+    drop(volume);
+    disk.spoil(other, 30);
+    let slots = [SlotState::Checksum, SlotState::Checksum, SlotState::Absent];
+    assert_eq!(now(Volume::mount(disk, LIMITS)).err(), Some(StoreError::NoVolume(slots)));
+}
+
+/// Where the newest one's root cannot be read, the one before it counts.
+#[test]
+fn a_root_that_is_not_to_be_read() {
+    let (pair, [newest, _]) = some_commits();
+    let disk = pair.volume.disk().clone();
+    let commit = pair.volume.commit_number();
+    let (records, ..) = pair.volume.roots();
+    disk.spoil(records.pointer.address, 100);
+    let (volume, mounted) = now(Volume::mount(disk, LIMITS)).unwrap();
+    assert_eq!(mounted.commit, commit - 1);
+    assert!(mounted.slots.contains(&SlotState::Root(commit)));
+    // What comes next takes the place of the one that was bad.
+    now(volume.put(b"x", b"y")).unwrap();
+    now(volume.commit()).unwrap();
+    let (_, mounted) = now(Volume::mount(volume.disk().clone(), LIMITS)).unwrap();
+    assert_eq!((mounted.slot, mounted.commit), (newest, commit));
+}
+
+/// A newer program's volume is refused, even if an older slot could be read.
+#[test]
+fn what_is_not_known_is_refused() {
+    let (pair, [newest, _]) = some_commits();
+    let place = usize::from(newest == 255);
+    let disk = pair.volume.disk().clone();
+    reseal(&disk, newest, |bytes| bytes[FIELDS] = 9);
+    let Some(StoreError::NoVolume(slots)) = now(Volume::mount(disk.clone(), LIMITS)).err() else { panic!() };
+    assert_eq!(slots[place], SlotState::Version(9));
+    reseal(&disk, newest, |bytes| {
+        bytes[FIELDS] = 1;
+        bytes[FIELDS + 8] = 6;
+    });
+    let Some(StoreError::NoVolume(slots)) = now(Volume::mount(disk.clone(), LIMITS)).err() else { panic!() };
+    assert_eq!(slots[place], SlotState::Features(6));
+    reseal(&disk, newest, |bytes| bytes[FIELDS + 8] = 0);
+    mount(disk);
+}
+
+/// Every byte of a record may be anything: it is refused, or it means something.
+#[test]
+fn records_that_make_no_sense() {
+    let (pair, slots) = some_commits();
+    let content = pair.volume.disk().state.content.borrow().clone();
+    let mut refused = 0;
+    for at in 24..24 + 300 {
+        for value in [0, 1, 0x7f, 0xff] {
+            let disk = Memory::with(300, content.clone());
+            for slot in slots {
+                reseal(&disk, slot, |bytes| bytes[at] = value);
+            }
+            refused += usize::from(now(Volume::mount(disk, LIMITS)).is_err());
+        }
+    }
+    assert!(refused > 300, "{refused}");
+}
+
+/// The largest record fits its slot.
+#[test]
+fn a_full_log_fits() {
+    let blocks = 1 << 20;
+    let mut log = Log::default();
+    for n in 0..LOG_MAX as u64 {
+        log.push(crate::space::Extent { span: Span { start: 100 + 2 * n, count: 1 }, free: n % 2 == 0 });
+    }
+    let pointer = crate::Pointer { address: 1000, birth: 7, checksum: u64::MAX };
+    let superblock = Superblock {
+        uuid: u128::MAX,
+        layout: Layout::new(blocks).unwrap(),
+        commit: 1 << 61,
+        records: Root { pointer, level: 3 },
+        snapshots: Root { pointer, level: 1 },
+        used: 1000,
+        maps: Entry { checksum: 5, used: 999, copy: 2 },
+        log,
+    };
+    assert!(Superblock::decode(&superblock.encode()) == Ok(superblock));
+}
