@@ -43,6 +43,13 @@ impl Ram {
         place.map(|place| place.copy_from_slice(bytes)).is_some()
     }
 
+    /// The word at `address`, if it is there.
+    pub fn word(&self, address: u64) -> Option<u64> {
+        let begin = usize::try_from(address).ok()?;
+        let all = self.bytes.borrow();
+        Some(u64::from_le_bytes(*all.get(begin..)?.first_chunk()?))
+    }
+
     /// The ring that begins at `base`, as a driver sees it.
     pub fn ring(&self, base: u64) -> RingMemory {
         RingMemory { ram: self.clone(), base }

@@ -40,8 +40,7 @@ impl PairMemory {
     }
 
     fn word(&self, address: u64) -> u64 {
-        let bytes = self.ram.read(address, 8).expect("a driver stays in its memory");
-        u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
+        self.ram.word(address).expect("a driver stays in its memory")
     }
 
     fn put(&self, address: u64, bytes: &[u8]) {
@@ -52,8 +51,8 @@ impl PairMemory {
 impl Memory for PairMemory {
     fn write_command(&self, offset: u32, words: &[u64; 8]) {
         assert!(offset < self.completions, "completions are the device's");
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        self.put(self.commands + u64::from(offset), &bytes);
+        let places = (self.commands + u64::from(offset)..).step_by(8);
+        places.zip(words).for_each(|(at, word)| self.put(at, &word.to_le_bytes()));
     }
     fn read64(&self, offset: u32) -> u64 {
         assert!(offset >= self.completions, "commands are not read back");
@@ -86,8 +85,7 @@ struct Slots {
 impl Buffers for Slots {
     fn read64(&self, slot: u16, offset: u64) -> u64 {
         let place = self.places.get(&slot).expect("a live buffer");
-        let bytes = self.ram.read(place + offset, 8).expect("it is in memory");
-        u64::from_le_bytes(bytes.try_into().expect("eight bytes"))
+        self.ram.word(place + offset).expect("it is in memory")
     }
 }
 
