@@ -114,8 +114,7 @@ impl Disk for Nvme {
         token: u64,
         now: u64,
     ) -> Result<(), Refusal> {
-        let place = token.wrapping_add(request.offset.into());
-        self.controller.submit(disk as u16, tag, request, place, now).map_err(|refusal| match refusal {
+        self.controller.submit(disk as u16, tag, request, token, now).map_err(|refusal| match refusal {
             capos_nvme::Refusal::Busy => Refusal::Busy,
             capos_nvme::Refusal::Over(status) => Refusal::Over(status),
         })

@@ -39,6 +39,8 @@ struct Probe {
     sectors: u64,
     /// Sectors whose beginnings are told.
     show: &'static str,
+    /// Sectors that are copied: from which, to which, and how many.
+    copy: &'static str,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -64,6 +66,7 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         workers: number(env, "workers", 1).max(1),
         sectors: number(env, "sectors", 256),
         show: options::text(env, "show").unwrap_or(""),
+        copy: options::text(env, "copy").unwrap_or(""),
     })
 }
 
@@ -71,6 +74,7 @@ async fn all(probe: &Probe) -> Result<(), IoError> {
     let disk = probe.disks.disk(probe.number).await?;
     describe(probe, &disk).await?;
     show(probe, &disk).await?;
+    copy(probe, &disk).await?;
     if probe.requests > 0 {
         work(probe, &disk).await?;
         facets::look(&probe.report, &disk).await?;
@@ -109,6 +113,46 @@ async fn show(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
         let hex: String = words.flatten().map(|byte| format!("{byte:02x}")).collect();
         probe.report.event("block.sector", Fields::new().value("sector", sector).text("bytes", &hex));
     }
+    Ok(())
+}
+
+/// Bytes that are copied at a time, and where in memory they are read to and written from: in the middle of pages.
+const PIECE: u64 = 61 * 4096;
+const READ_AT: u32 = 1536;
+const WRITE_AT: u32 = READ_AT + PIECE as u32 + 1024;
+
+/// Copies sectors, in pieces that are as long as one may be, for the host to compare.
+async fn copy(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
+    let mut numbers = probe.copy.split(',').filter_map(|number| number.parse().ok());
+    let (Some(from), Some(to), Some(count)) = (numbers.next(), numbers.next(), numbers.next()) else {
+        return Ok(());
+    };
+    let client = Client::open(disk, 1).await?;
+    let pages = Pages::new(&client, 2 * PIECE + 4096).await?;
+    let (geometry, mut done) = (client.geometry(), 0u64);
+    let most = u64::from(geometry.most).min(PIECE / geometry.bytes(1));
+    while done < count {
+        let (sectors, buffer) = (most.min(count - done) as u32, pages.number);
+        let (first, offset) = (from + done, READ_AT);
+        let read =
+            Request { id: 0, operation: Operation::Read, durable: false, buffer, offset, first, sectors };
+        client.perform(read).await?;
+        pages.copy(READ_AT.into(), WRITE_AT.into(), geometry.bytes(sectors));
+        let (first, offset) = (to + done, WRITE_AT);
+        client.perform(Request { operation: Operation::Write, offset, first, ..read }).await?;
+        done += u64::from(sectors);
+    }
+    let flush = Request {
+        id: 0,
+        operation: Operation::Flush,
+        durable: false,
+        buffer: 0,
+        offset: 0,
+        first: 0,
+        sectors: 0,
+    };
+    client.perform(flush).await?;
+    probe.report.event("block.copied", Fields::new().value("sectors", done));
     Ok(())
 }
 

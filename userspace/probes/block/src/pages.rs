@@ -44,6 +44,13 @@ impl Pages {
         }
     }
 
+    /// Copies words within it.
+    pub fn copy(&self, from: u64, to: u64, length: u64) {
+        for at in (0..length).step_by(WORD as usize) {
+            self.region.store(to + at, self.word(from + at));
+        }
+    }
+
     /// Whether it has that content.
     pub fn has(&self, offset: u64, length: u64, sector: u64, content: Content) -> bool {
         let mut words = Words::new(sector, content);

@@ -13,6 +13,10 @@ use rt::CallError;
 /// Sectors of a request at most.
 const MOST: u32 = 16;
 
+/// Where in its memory a request's data begins: a multiple of the first, up to the other.
+const STEP: u32 = 512;
+const OFFSET: u32 = 4096;
+
 /// A worker.
 pub struct Worker {
     client: Rc<Client>,
@@ -35,7 +39,7 @@ impl Worker {
         seed: u64,
     ) -> Result<Worker, CallError> {
         let geometry = client.geometry();
-        let bytes = geometry.bytes(MOST).next_multiple_of(4096);
+        let bytes = geometry.bytes(MOST).next_multiple_of(4096) + u64::from(OFFSET);
         Ok(Worker {
             client: Rc::clone(client),
             pages: Pages::new(client, bytes).await?,
@@ -62,11 +66,15 @@ impl Worker {
     pub async fn look(&mut self) -> Result<(), IoError> {
         let mut at = 0;
         while at < self.sectors() {
-            let count = MOST.min(self.sectors() - at);
+            let count = self.most().min(self.sectors() - at);
             self.perform(self.request(Operation::Read, at, count)).await?;
             at += count;
         }
         Ok(())
+    }
+
+    fn most(&self) -> u32 {
+        MOST.min(self.geometry.most)
     }
 
     fn sectors(&self) -> u32 {
@@ -87,11 +95,12 @@ impl Worker {
             3..=7 if !read_only => Operation::Write,
             _ => Operation::Read,
         };
-        let sectors = 1 + self.rng.below(MOST.min(self.sectors()));
+        let sectors = 1 + self.rng.below(self.most().min(self.sectors()));
         let at = self.rng.below(self.sectors() - sectors + 1);
         let durable = operation.changes() && self.rng.chance(1, 4);
         let (at, sectors) = if operation == Operation::Flush { (0, 0) } else { (at, sectors) };
-        Request { durable, ..self.request(operation, at, sectors) }
+        let offset = STEP * self.rng.below(OFFSET / STEP + 1);
+        Request { durable, offset, ..self.request(operation, at, sectors) }
     }
 
     /// Has it done, and judges what came of it.
@@ -124,7 +133,7 @@ impl Worker {
                 let (mut known, mut wrong) = (0, None);
                 let contents = self.contents_of(request).to_vec();
                 for (n, content) in (0..).zip(contents) {
-                    let (at, length) = (self.geometry.bytes(n), self.geometry.bytes(1));
+                    let (at, length) = (self.place(request, n), self.geometry.bytes(1));
                     let sector = request.first + u64::from(n);
                     known += u64::from(content != Content::Unknown);
                     if !self.pages.has(at, length, sector, content) {
@@ -145,8 +154,13 @@ impl Worker {
         for n in 0..request.sectors {
             let sector = request.first + u64::from(n);
             let content = Content::Written(self.writes);
-            act(&self.pages, self.geometry.bytes(n), self.geometry.bytes(1), sector, content);
+            act(&self.pages, self.place(request, n), self.geometry.bytes(1), sector, content);
         }
+    }
+
+    /// Where in memory the n-th sector of a request is.
+    fn place(&self, request: &Request, n: u32) -> u64 {
+        u64::from(request.offset) + self.geometry.bytes(n)
     }
 
     fn range(&self, request: &Request) -> core::ops::Range<usize> {
