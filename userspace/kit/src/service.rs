@@ -85,7 +85,7 @@ impl fmt::Display for End {
 /// of them ends. Work ends only when something is beyond repair; the supervisor starts us again.
 ///
 /// Gives the exit code: 0 when another instance serves, else 1, and the log says why.
-pub fn run<H: Handler + 'static, S: fmt::Display, E: fmt::Display, W: Future<Output = E>>(
+pub fn run<H: Handler + 'static, S: fmt::Display, E: fmt::Display, W: Future<Output = E> + 'static>(
     mut env: Env,
     start: impl FnOnce(&mut Env) -> Result<(Rc<H>, W), S>,
 ) -> i64 {
@@ -99,10 +99,39 @@ pub fn run<H: Handler + 'static, S: fmt::Display, E: fmt::Display, W: Future<Out
         Err(error) => return failed(error),
     };
     let served = serve_supervised(receiver, server, control);
-    match block_on(select(work, served)) {
-        Either::First(error) => failed(error),
-        Either::Second(End::Drained) => 0,
-        Either::Second(end) => failed(end),
+    let exit = Rc::new(Exit::default());
+    // Each in a task of its own, so that what concerns one wakes only that one.
+    spawn(Rc::clone(&exit).with(async { failed(work.await) }));
+    spawn(Rc::clone(&exit).with(async {
+        match served.await {
+            End::Drained => 0,
+            end => failed(end),
+        }
+    }));
+    block_on(exit.code())
+}
+
+/// The exit code, when there is one.
+#[derive(Default)]
+struct Exit {
+    code: Cell<Option<i64>>,
+    known: Signal,
+}
+
+impl Exit {
+    /// Ends with what `part` ends with.
+    async fn with(self: Rc<Self>, part: impl Future<Output = i64>) {
+        self.code.set(Some(part.await));
+        self.known.notify();
+    }
+
+    async fn code(&self) -> i64 {
+        loop {
+            match self.code.get() {
+                Some(code) => return code,
+                None => self.known.wait().await,
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use lab::run::{self, Options, Unready};
 
 use super::count::{Beside, Plugin, Series};
 use super::split::{Functions, Measure, Part};
-use super::{boot, drivers, together};
+use super::{blocks, boot, drivers, together};
 use crate::build::toolchain_file;
 use crate::exec::{Context, Failure, ask};
 use crate::house::House;
@@ -64,7 +64,9 @@ pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
     let probe = case("bench-probe", &format!("{PROBE}{MACHINE}{DEVICES}"))?;
     let boot = case("bench-boot", &format!("{BOOT}{MACHINE}"))?;
     let [restart, direct] = drivers::cases()?;
-    let pantry = Pantry::stock(house, &[probe.clone(), boot.clone(), restart, direct])?;
+    let mut cases = vec![probe.clone(), boot.clone(), restart, direct];
+    cases.extend(blocks::cases()?);
+    let pantry = Pantry::stock(house, &cases)?;
     let folder = house.target().join("bench");
     let mut figures = Vec::new();
     let sizes = ["size.kernel", "size.loader", "size.iso", "size.raw"];
@@ -85,13 +87,16 @@ pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
         figures.extend(from_probe(house, &probe, &pantry, plugin.as_ref(), &folder.join("probe"))?);
     }
     figures.extend(drivers::all(house, &pantry, plugin.as_ref(), filter, &folder)?);
+    figures.extend(blocks::all(house, &pantry, plugin.as_ref(), filter, &folder)?);
     figures.extend(together::all(&pantry, plugin.as_ref(), filter, &folder)?);
     Ok(figures)
 }
 
 /// Whether some part of the filter may mean what probe-bench measures.
 fn wants_probe(filter: &str) -> bool {
-    let is_other = |part: &str| ["smp.", "driver.", "lines."].iter().any(|group| part.starts_with(group));
+    let is_other = |part: &str| {
+        ["smp.", "driver.", "lines.", "nvme.", "virtio_blk."].iter().any(|group| part.starts_with(group))
+    };
     filter.split(',').any(|part| !is_other(part))
 }
 

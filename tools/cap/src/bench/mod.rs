@@ -4,6 +4,7 @@
 //! that is 3 % worse than the committed one is a regression, not noise. A plugin of QEMU counts the same regions, and what else
 //! happens in them.
 
+mod blocks;
 mod boot;
 mod count;
 mod drivers;

@@ -17,7 +17,9 @@ struct Slot {
 /// Sessions by their numbers, and sets of them.
 pub struct Ports {
     slots: [Option<Slot>; Bits::SESSIONS],
-    /// May have asked for something since they were looked at.
+    /// There is such a session.
+    there: u64,
+    /// May have asked for something since they were looked at: some of those that are there.
     awake: u64,
     /// Have answers to hear of.
     answered: u64,
@@ -34,7 +36,8 @@ impl Ports {
     pub const SESSIONS: u16 = Bits::SESSIONS as u16;
 
     pub fn new() -> Ports {
-        Ports { slots: [const { None }; Bits::SESSIONS], awake: 0, answered: 0, broken: 0, next_serial: 1 }
+        let slots = [const { None }; Bits::SESSIONS];
+        Ports { slots, there: 0, awake: 0, answered: 0, broken: 0, next_serial: 1 }
     }
 
     /// Gives the session's serial.
@@ -44,6 +47,7 @@ impl Ports {
         if let Some(place) = self.slots.get_mut(id.index()) {
             *place = Some(Slot { port, disk, serial });
         }
+        self.there |= bit(id);
         self.awake |= bit(id);
         self.broken &= !bit(id);
         serial
@@ -53,12 +57,14 @@ impl Ports {
         if let Some(place) = self.slots.get_mut(id.index()) {
             *place = None;
         }
+        self.there &= !bit(id);
         self.awake &= !bit(id);
         self.broken &= !bit(id);
     }
 
     pub fn close_all(&mut self) {
         self.slots.fill_with(|| None);
+        (self.there, self.awake) = (0, 0);
     }
 
     /// The disk of a session that is there.
@@ -77,11 +83,11 @@ impl Ports {
     }
 
     pub fn wake(&mut self, sessions: u64) {
-        self.awake |= sessions;
+        self.awake |= sessions & self.there;
     }
 
     pub fn wake_all(&mut self) {
-        self.awake = u64::MAX >> (u64::BITS as usize - Bits::SESSIONS);
+        self.awake = self.there;
     }
 
     /// Takes those that broke the rules.
