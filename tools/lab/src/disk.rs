@@ -20,6 +20,9 @@ pub struct Disk {
     /// Nothing behind it: writes go nowhere and reads bring anything.
     #[serde(default)]
     pub null: bool,
+    /// Nobody may write it, and its device says so.
+    #[serde(default)]
+    pub read_only: bool,
     /// What makes its content: commands for `sh`, in which `{disk}` is the file. The first that fails fails the case.
     #[serde(default)]
     pub make: Vec<String>,
@@ -51,7 +54,8 @@ pub fn blockdev(disk: &Disk, name: &str, wiring: &Wiring) -> String {
     }
     let file = file(&wiring.logs, name).display().to_string();
     // The host does not crash: what QEMU was told to flush is safe without waiting for the host's disks.
-    let head = format!("driver=raw,node-name={name},discard=unmap,cache.direct=off,cache.no-flush=on");
+    let access = if disk.read_only { "read-only=on" } else { "discard=unmap" };
+    let head = format!("driver=raw,node-name={name},{access},cache.direct=off,cache.no-flush=on");
     if disk.errors.is_empty() {
         return format!("{head},file.driver=file,file.filename={file}");
     }
@@ -205,6 +209,10 @@ mod tests {
             told.contains("blkdebug")
                 && told.ends_with("file.inject-error.0.event=none,file.inject-error.0.errno=5")
         );
+        let plain = Disk { errors: Vec::new(), ..case.machine.disks["d0"].clone() };
+        assert!(blockdev(&plain, "d0", &wiring).contains(",discard=unmap,"));
+        let closed = Disk { read_only: true, ..plain };
+        assert!(blockdev(&closed, "d0", &wiring).contains(",read-only=on,"));
         let reasons = look(&case, &folder);
         assert_eq!(reasons.len(), 2, "{reasons:?}");
         assert!(reasons[0].contains("xyz") && reasons[1].contains("it fails"), "{reasons:?}");

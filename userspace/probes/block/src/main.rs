@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod facets;
+mod orders;
 mod pages;
 mod tally;
 mod worker;
@@ -41,6 +42,8 @@ struct Probe {
     show: &'static str,
     /// Sectors that are copied: from which, to which, and how many.
     copy: &'static str,
+    /// What is done before all that.
+    orders: &'static str,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -67,12 +70,14 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         sectors: number(env, "sectors", 256),
         show: options::text(env, "show").unwrap_or(""),
         copy: options::text(env, "copy").unwrap_or(""),
+        orders: options::text(env, "do").unwrap_or(""),
     })
 }
 
 async fn all(probe: &Probe) -> Result<(), IoError> {
     let disk = probe.disks.disk(probe.number).await?;
     describe(probe, &disk).await?;
+    orders::follow(&disk, probe.orders).await?;
     show(probe, &disk).await?;
     copy(probe, &disk).await?;
     if probe.requests > 0 {
