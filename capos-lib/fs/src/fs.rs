@@ -26,6 +26,8 @@ pub struct Fs<V> {
 /// What is in memory of it.
 pub(crate) struct State {
     pub(crate) volume: VolumeRecord,
+    /// What the tree has of it.
+    written: VolumeRecord,
     /// Those that were used, and whether they differ from what the tree has.
     domains: BTreeMap<u32, (Domain, bool)>,
     /// How often objects are held.
@@ -118,23 +120,34 @@ impl<V: Volume> Fs<V> {
         self.put_counters().await?;
         self.volume.commit().await?;
         let mut state = self.state.borrow_mut();
-        state.domains.values_mut().for_each(|(_, changed)| *changed = false);
         state.changed = false;
         Ok(())
     }
 
-    /// Writes down what was counted.
+    /// Writes down what was counted, if it is not what is written.
     pub(crate) async fn put_counters(&self) -> Result<(), Error> {
         let mut change = Change::default();
-        {
+        let numbers = {
             let state = self.state.borrow();
-            change.put(&key::object(ObjectId::VOLUME), &state.volume.encode());
+            if state.volume != state.written {
+                change.put(&key::object(ObjectId::VOLUME), &state.volume.encode());
+            }
             for (number, (domain, _)) in state.domains.iter().filter(|(_, (_, changed))| *changed) {
                 change.put(&key::domain(*number), &domain.encode());
             }
+            state.volume
+        };
+        if change.is_empty() {
+            return Ok(());
         }
-        let _alone = self.tree.change().await;
-        Ok(self.volume.apply(&change.records(), Need::Upkeep).await?)
+        {
+            let _alone = self.tree.change().await;
+            self.volume.apply(&change.records(), Need::Upkeep).await?;
+        }
+        let mut state = self.state.borrow_mut();
+        state.written = numbers;
+        state.domains.values_mut().for_each(|(_, changed)| *changed = false);
+        Ok(())
     }
 
     /// Makes a change as a whole, or nothing of it; then counts. Blocks are given back while nobody follows a pointer.
@@ -238,8 +251,10 @@ impl State {
         let mut value = [0; record::MAX_RECORD];
         let length = volume.get(&key::object(ObjectId::VOLUME), &mut value).await?;
         let bytes = length.and_then(|length| value.get(..length)).unwrap_or_default();
+        let numbers = VolumeRecord::decode(bytes)?;
         Ok(State {
-            volume: VolumeRecord::decode(bytes)?,
+            volume: numbers,
+            written: numbers,
             domains: BTreeMap::new(),
             holds: BTreeMap::new(),
             orphans: orphans(volume).await?,

@@ -1,5 +1,7 @@
 //! What can be typed after `cap`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// capOS: build, run, test and measure it.
@@ -78,9 +80,80 @@ pub enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Volumes in disk images
+    #[command(subcommand)]
+    Fs(FsVerb),
     /// A machine by hand
     #[command(flatten)]
     Hand(HandVerb),
+}
+
+/// A disk image, or a part of it.
+#[derive(Args)]
+pub struct Image {
+    /// The disk image
+    pub image: PathBuf,
+    /// The partition in it: its number or its name
+    #[arg(long)]
+    pub partition: Option<String>,
+}
+
+/// Volumes in disk images.
+#[derive(Subcommand)]
+pub enum FsVerb {
+    /// Makes an empty volume
+    Mkfs {
+        /// Where
+        #[command(flatten)]
+        image: Image,
+        /// Makes the image first, of so many bytes, like 64M; it takes no room until it is written
+        #[arg(long)]
+        size: Option<String>,
+        /// Even where there is a volume already
+        #[arg(long)]
+        force: bool,
+    },
+    /// Lists a directory, or the root
+    Ls {
+        /// Where
+        #[command(flatten)]
+        image: Image,
+        /// Names, with / between them
+        #[arg(default_value = "")]
+        path: String,
+    },
+    /// Copies a file out
+    Get {
+        /// Where
+        #[command(flatten)]
+        image: Image,
+        /// Names, with / between them
+        path: String,
+        /// Where to; standard output if not given
+        file: Option<PathBuf>,
+    },
+    /// Copies a file in, or a folder with all that is in it
+    Put {
+        /// Where
+        #[command(flatten)]
+        image: Image,
+        /// What
+        file: PathBuf,
+        /// Names, with / between them; directories on the way are made
+        path: String,
+    },
+    /// Looks at everything, and names every inconsistency
+    Check {
+        /// Where
+        #[command(flatten)]
+        image: Image,
+    },
+    /// Shows everything that is known of everything
+    Dump {
+        /// Where
+        #[command(flatten)]
+        image: Image,
+    },
 }
 
 /// What to run, and on what.

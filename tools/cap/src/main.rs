@@ -6,6 +6,7 @@ mod command_line;
 mod debugger;
 mod exec;
 mod export;
+mod fs;
 mod gate;
 mod git;
 mod hand;
@@ -61,6 +62,7 @@ fn carry_out(verb: Verb) -> Result<bool, Failure> {
         }
         Verb::Gdb { port } => debugger::attach(&house, port),
         Verb::Export { check } => export::run(&house, check),
+        Verb::Fs(verb) => fs::carry_out(&verb),
         Verb::Hand(verb) => hand::carry_out(&house, verb),
     }
 }

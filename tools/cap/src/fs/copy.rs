@@ -1,0 +1,134 @@
+//! Files in and out.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use capos_fs::{Creation, Kind, ObjectId};
+
+use super::{Files, block_on, failed, find, names, now};
+use crate::exec::{Context, Failure};
+
+/// Bytes that are copied at a time, which is as much as is written as a whole.
+const PIECE: usize = 1 << 20;
+
+/// Writes a file or blob to a file, or to standard output.
+pub fn get(files: &Files, path: &str, to: Option<&Path>) -> Result<(), Failure> {
+    let entry = find(files, path)?;
+    if entry.kind.has_names() {
+        return Err(Failure::new(format!("{path} has names and no bytes: `ls` shows them")));
+    }
+    let Some(to) = to else { return write_out(files, path, entry.object, &mut std::io::stdout()) };
+    let mut file = File::create(to).context(to.display())?;
+    let size = block_on(files.stat(entry.object)).map_err(|error| failed(path, error))?.size;
+    // Holes stay holes.
+    file.set_len(size).context(to.display())?;
+    let mut data = vec![0; PIECE];
+    let mut at = 0;
+    while let Some(run) = block_on(files.run(entry.object, at)).map_err(|error| failed(path, error))? {
+        let length = usize::try_from(run.length).unwrap_or(PIECE).min(PIECE);
+        let read = block_on(files.read(entry.object, run.start, &mut data[..length]));
+        let length = read.map_err(|error| failed(path, error))?;
+        file.seek(SeekFrom::Start(run.start)).context(to.display())?;
+        file.write_all(&data[..length]).context(to.display())?;
+        at = run.start + length as u64;
+    }
+    Ok(())
+}
+
+fn write_out(files: &Files, path: &str, object: ObjectId, to: &mut impl Write) -> Result<(), Failure> {
+    let mut data = vec![0; PIECE];
+    let mut at = 0;
+    loop {
+        let length = block_on(files.read(object, at, &mut data)).map_err(|error| failed(path, error))?;
+        if length == 0 {
+            return to.flush().context("standard output");
+        }
+        to.write_all(&data[..length]).context("standard output")?;
+        at += length as u64;
+    }
+}
+
+/// Copies a file, or a folder with all that is in it. Directories on the way are made. What is there under the name of a file is
+/// replaced in one step.
+pub fn put(files: &Files, from: &Path, path: &str) -> Result<(), Failure> {
+    let mut open = vec![(from.to_owned(), path.to_owned())];
+    while let Some((from, path)) = open.pop() {
+        if from.is_dir() {
+            directory(files, names(&path), &path)?;
+            open.extend(inside(&from, &path)?);
+        } else {
+            put_file(files, &from, &path)?;
+        }
+    }
+    block_on(files.sync(files.epoch())).map_err(|error| failed(path, error))
+}
+
+fn inside(from: &Path, path: &str) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(from).context(from.display())? {
+        let entry = entry.context(from.display())?;
+        let name = entry.file_name();
+        let name =
+            name.to_str().ok_or_else(|| Failure::new(format!("{}: no UTF-8", entry.path().display())))?;
+        found.push((entry.path(), format!("{path}/{name}")));
+    }
+    Ok(found)
+}
+
+fn directory<'a>(
+    files: &Files,
+    names: impl Iterator<Item = &'a str>,
+    path: &str,
+) -> Result<ObjectId, Failure> {
+    let mut at = ObjectId::ROOT;
+    for name in names {
+        let there = block_on(files.lookup(at, name.as_bytes()));
+        at = match there {
+            Ok(entry) if entry.kind.has_names() => entry.object,
+            _ => {
+                let opened = files.open(at, name.as_bytes(), Kind::Directory, Creation::Missing, now());
+                let opened = block_on(opened).map_err(|error| failed(path, error))?.object;
+                block_on(files.release(opened));
+                opened
+            }
+        };
+    }
+    Ok(at)
+}
+
+/// The name that a file has until it is there.
+const PART: &[u8] = b".part of a file that is being put here";
+
+fn put_file(files: &Files, from: &Path, path: &str) -> Result<(), Failure> {
+    let mut names = names(path);
+    let name = names.next_back().ok_or_else(|| Failure::new("the root is no file: say under which name"))?;
+    let above = directory(files, names, path)?;
+    let part = files.open(above, PART, Kind::File, Creation::Missing, now());
+    let part = block_on(part).map_err(|error| failed(path, error))?.object;
+    let done = fill(files, part, from, path).and_then(|()| {
+        let old = capos_fs::Path { directory: above, name: PART };
+        let new = capos_fs::Path { directory: above, name: name.as_bytes() };
+        block_on(files.rename(old, new, true, now())).map_err(|error| failed(path, error))
+    });
+    block_on(files.release(part));
+    if done.is_err() {
+        // What was written so far is of no use to anybody.
+        let _ = block_on(files.remove(above, PART, now()));
+        let _ = block_on(files.sync(files.epoch()));
+    }
+    done
+}
+
+fn fill(files: &Files, part: ObjectId, from: &Path, path: &str) -> Result<(), Failure> {
+    let mut source = File::open(from).context(from.display())?;
+    block_on(files.truncate(part, 0, now())).map_err(|error| failed(path, error))?;
+    let mut data = vec![0; PIECE];
+    loop {
+        let length = source.read(&mut data).context(from.display())?;
+        if length == 0 {
+            return Ok(());
+        }
+        block_on(files.append(part, &data[..length], now())).map_err(|error| failed(path, error))?;
+    }
+}

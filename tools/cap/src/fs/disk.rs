@@ -1,0 +1,136 @@
+//! A disk image, or a partition in one.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use capos_gpt::{Partition, Reader, Refusal, Table};
+use capos_store::{BLOCK, Disk, DiskError};
+
+use crate::command_line::Image;
+use crate::exec::{Context, Failure};
+
+/// Bytes of a sector, as tables of partitions count them.
+const SECTOR: u64 = 512;
+
+/// What may be done to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Nothing is changed.
+    Read,
+    /// It is written.
+    Write,
+}
+
+/// An open image.
+pub struct ImageDisk {
+    file: File,
+    start: u64,
+    blocks: u64,
+    /// Partitions that it has, if none was asked for.
+    others: Vec<Partition>,
+}
+
+/// Makes a file of zeros, which takes no room.
+pub fn create(path: &Path, bytes: u64) -> Result<(), Failure> {
+    let file = File::create_new(path);
+    if file.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
+        return Err(Failure::new(format!(
+            "{} is there already; leave --size out to use it as it is",
+            path.display()
+        )));
+    }
+    file.and_then(|file| file.set_len(bytes)).context(path.display())
+}
+
+impl ImageDisk {
+    /// Opens an image, and finds the partition that was asked for.
+    pub fn open(image: &Image, access: Access) -> Result<ImageDisk, Failure> {
+        let name = image.image.display();
+        let file =
+            File::options().read(true).write(access == Access::Write).open(&image.image).context(&name)?;
+        let length = file.metadata().context(&name)?.len();
+        let table = table(&file, length);
+        let Some(wanted) = &image.partition else {
+            let others = table.map(|table| table.partitions).unwrap_or_default();
+            return Ok(ImageDisk { file, start: 0, blocks: length / BLOCK as u64, others });
+        };
+        let table = table.context(&name)?;
+        let is_it =
+            |partition: &&Partition| partition.name.is(wanted) || wanted.parse() == Ok(partition.number);
+        let Some(found) = table.partitions.iter().find(is_it) else {
+            return Err(Failure::new(format!(
+                "{name} has no partition `{wanted}`{}",
+                list(&table.partitions)
+            )));
+        };
+        let bytes = found.sectors().saturating_mul(SECTOR);
+        let start = found.first.saturating_mul(SECTOR);
+        Ok(ImageDisk { file, start, blocks: bytes / BLOCK as u64, others: Vec::new() })
+    }
+
+    /// What somebody may have meant who finds no volume here.
+    pub fn hint(&self) -> String {
+        if self.others.is_empty() { String::new() } else { list(&self.others) }
+    }
+
+    fn place(&self, block: u64, bytes: usize) -> Result<u64, DiskError> {
+        let end = block.checked_add((bytes / BLOCK) as u64).ok_or(DiskError::OutOfRange)?;
+        if end > self.blocks {
+            return Err(DiskError::OutOfRange);
+        }
+        Ok(self.start + block * BLOCK as u64)
+    }
+}
+
+fn list(partitions: &[Partition]) -> String {
+    let one = |partition: &Partition| format!("\n  --partition {}  {}", partition.number, partition.name);
+    format!("; it has these:{}", partitions.iter().map(one).collect::<String>())
+}
+
+fn table(file: &File, length: u64) -> Result<Table, Refusal> {
+    let mut reader = Reader::new(length / SECTOR, SECTOR as u32)?;
+    while let Some(wanted) = reader.wants() {
+        let mut bytes = vec![0; (u64::from(wanted.sectors) * SECTOR) as usize];
+        let read = file.read_exact_at(&mut bytes, wanted.first.saturating_mul(SECTOR));
+        reader.give(read.is_ok().then_some(&bytes));
+    }
+    reader.finish()
+}
+
+fn disk_error(error: &io::Error) -> DiskError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskError::Full,
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => DiskError::ReadOnly,
+        _ => DiskError::Media,
+    }
+}
+
+impl Disk for ImageDisk {
+    fn blocks(&self) -> u64 {
+        self.blocks
+    }
+
+    async fn read(&self, first: u64, into: &mut [u8]) -> Result<(), DiskError> {
+        let place = self.place(first, into.len())?;
+        self.file.read_exact_at(into, place).map_err(|error| disk_error(&error))
+    }
+
+    async fn write(&self, first: u64, pieces: &[&[u8]]) -> Result<(), DiskError> {
+        let mut place = self.place(first, pieces.iter().map(|piece| piece.len()).sum())?;
+        for piece in pieces {
+            self.file.write_all_at(piece, place).map_err(|error| disk_error(&error))?;
+            place += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    async fn flush(&self) -> Result<(), DiskError> {
+        self.file.sync_data().map_err(|error| disk_error(&error))
+    }
+
+    async fn discard(&self, _: u64, _: u64) -> Result<(), DiskError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! `fs mkfs|ls|get|put|check|dump`: volumes in disk images, by the code that the system itself has.
+
+mod check;
+mod copy;
+mod disk;
+mod show;
+
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use capos_fs::{Entry, Error, Fs, Kind, ObjectId, Stamp, TimeSource};
+use capos_store::{Limits, Mounted, Volume};
+
+use crate::command_line::{FsVerb, Image};
+use crate::exec::{Context, Failure};
+use disk::{Access, ImageDisk};
+
+type Files = Fs<Volume<ImageDisk>>;
+
+/// Carries out one verb; `Ok(false)` when a check found something.
+pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
+    match verb {
+        FsVerb::Mkfs { image, size, force } => make(image, size.as_deref(), *force)?,
+        FsVerb::Ls { image, path } => show::list(&mount(image, Access::Read)?.0, path)?,
+        FsVerb::Get { image, path, file } => {
+            copy::get(&mount(image, Access::Read)?.0, path, file.as_deref())?
+        }
+        FsVerb::Put { image, file, path } => copy::put(&mount(image, Access::Write)?.0, file, path)?,
+        FsVerb::Check { image } => return check::check(&mount(image, Access::Read)?.0),
+        FsVerb::Dump { image } => {
+            let (files, mounted) = mount(image, Access::Read)?;
+            show::dump(&files, &mounted)?;
+        }
+    }
+    Ok(true)
+}
+
+/// Makes an empty volume, and the file that it is in if there is none.
+fn make(image: &Image, size: Option<&str>, force: bool) -> Result<(), Failure> {
+    if let Some(size) = size {
+        let bytes =
+            bytes(size).ok_or_else(|| Failure::new(format!("`{size}` is not a size like 64M or 1T")))?;
+        disk::create(&image.image, bytes)?;
+    }
+    let disk = ImageDisk::open(image, Access::Write)?;
+    if !force && block_on(Volume::mount(ImageDisk::open(image, Access::Read)?, Limits::default())).is_ok() {
+        let why =
+            format!("{} has a volume already; --force makes another in its place", image.image.display());
+        return Err(Failure::new(why));
+    }
+    let name = &image.image;
+    block_on(capos_store::format(&disk, random(), None)).context(name.display())?;
+    let (volume, _) = block_on(Volume::mount(disk, Limits::default())).context(name.display())?;
+    block_on(Fs::format(&volume, now())).context(name.display())?;
+    println!(
+        "{}: a volume of {} blocks, of which {} are free",
+        name.display(),
+        volume.space().blocks,
+        volume.space().free
+    );
+    Ok(())
+}
+
+/// Mounts the volume of an image.
+fn mount(image: &Image, access: Access) -> Result<(Files, Mounted), Failure> {
+    let disk = ImageDisk::open(image, access)?;
+    let hint = disk.hint();
+    let name = image.image.display();
+    let mounted = block_on(Volume::mount(disk, Limits::default()));
+    let (volume, mounted) = mounted.map_err(|error| Failure::new(format!("{name}: {error}{hint}")))?;
+    Ok((block_on(Fs::mount(volume)).context(name)?, mounted))
+}
+
+/// What a path leads to; the root for one without names.
+fn find(files: &Files, path: &str) -> Result<Entry, Failure> {
+    let mut at = Entry { kind: Kind::Namespace, object: ObjectId::ROOT };
+    for name in names(path) {
+        at = block_on(files.lookup(at.object, name.as_bytes())).map_err(|error| failed(path, error))?;
+    }
+    Ok(at)
+}
+
+/// The names of a path.
+fn names(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    path.split('/').filter(|name| !name.is_empty())
+}
+
+fn failed(path: &str, error: Error) -> Failure {
+    Failure::new(format!("{path}: {error}"))
+}
+
+fn now() -> Stamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Stamp { ns: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX), source: TimeSource::Host }
+}
+
+/// A name for a volume that no other has.
+fn random() -> u128 {
+    use std::hash::{BuildHasher as _, RandomState};
+    let word = || u128::from(RandomState::new().hash_one(now().ns));
+    word() << 64 | word()
+}
+
+/// `64M` in bytes.
+fn bytes(size: &str) -> Option<u64> {
+    let digits = size.trim_end_matches(char::is_alphabetic);
+    let shift = match size.get(digits.len()..)?.to_ascii_uppercase().as_str() {
+        "" => 0,
+        "K" => 10,
+        "M" => 20,
+        "G" => 30,
+        "T" => 40,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|bytes| *bytes > 0)
+}
+
+/// Runs a future; a disk image has nobody wait.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
+            return done;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

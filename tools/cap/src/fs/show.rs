@@ -1,0 +1,150 @@
+//! What is there, for people.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use capos_fs::{Kind, Listed, Object, Stamp, TimeSource};
+use capos_store::Mounted;
+
+use super::{Files, block_on, failed, find};
+use crate::exec::{Context, Failure};
+
+/// How many names are asked for at a time.
+const MANY: usize = 256;
+
+/// Prints, for whoever reads as much of it as they want.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Lists a directory or namespace, or shows one file.
+pub fn list(files: &Files, path: &str) -> Result<(), Failure> {
+    let entry = find(files, path)?;
+    let mut text = String::new();
+    if entry.kind.has_names() {
+        each(files, entry.object, path, |listed, object| text += &line(object, &listed.name))?;
+    } else {
+        text = line(&block_on(files.stat(entry.object)).map_err(|error| failed(path, error))?, path);
+    }
+    print(&text);
+    Ok(())
+}
+
+fn each(
+    files: &Files,
+    directory: capos_fs::ObjectId,
+    path: &str,
+    mut show: impl FnMut(&Listed, &Object),
+) -> Result<(), Failure> {
+    let mut after = String::new();
+    loop {
+        let listing =
+            block_on(files.list(directory, after.as_bytes(), MANY)).map_err(|error| failed(path, error))?;
+        for listed in &listing.entries {
+            let object = block_on(files.stat(listed.entry.object)).map_err(|error| failed(path, error))?;
+            show(listed, &object);
+            after.clone_from(&listed.name);
+        }
+        if listing.end {
+            return Ok(());
+        }
+    }
+}
+
+fn line(object: &Object, name: &str) -> String {
+    // What could do something to a terminal is not shown as it is.
+    let name: String =
+        name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    format!("{:<9} {:>13} {:>19}  {name}\n", word(object.kind), object.size, time(object.modified))
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "file",
+        Kind::Directory => "directory",
+        Kind::Blob => "blob",
+        Kind::Namespace => "namespace",
+    }
+}
+
+fn time(stamp: Stamp) -> String {
+    let seconds = stamp.ns / 1_000_000_000;
+    match stamp.source {
+        TimeSource::Unknown => format!("{seconds} s after a start"),
+        _ => date(seconds),
+    }
+}
+
+/// Seconds since 1970 as a date: the days of a civil year counted from March (Howard Hinnant, chrono-compatible date algorithms).
+fn date(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)
+}
+
+/// Shows the volume, and everything that is on it with all that is known of it.
+pub fn dump(files: &Files, mounted: &Mounted) -> Result<(), Failure> {
+    print(&volume(files, mounted));
+    let mut open = vec![("/".to_owned(), capos_fs::ObjectId::ROOT)];
+    while let Some((path, id)) = open.pop() {
+        let object = block_on(files.stat(id)).context(&path)?;
+        print(&everything(&path, id.0, &object));
+        if !object.kind.has_names() {
+            continue;
+        }
+        let mut below = Vec::new();
+        each(files, id, &path, |listed, _| {
+            let end = if listed.entry.kind.has_names() { "/" } else { "" };
+            below.push((format!("{path}{}{end}", listed.name.escape_debug()), listed.entry.object));
+        })?;
+        open.extend(below.into_iter().rev());
+    }
+    Ok(())
+}
+
+fn volume(files: &Files, mounted: &Mounted) -> String {
+    let volume = files.volume();
+    let space = volume.space();
+    let mut text =
+        format!("volume {:032x}: commit {} in block {}\n", volume.uuid(), mounted.commit, mounted.slot);
+    for (number, slot) in mounted.slots.iter().enumerate() {
+        let _ = writeln!(text, "  slot {number} {slot}");
+    }
+    for snapshot in volume.snapshots() {
+        let _ = writeln!(text, "  snapshot {}: {}", snapshot.id, snapshot.note.escape_ascii());
+    }
+    let _ =
+        writeln!(text, "  {} blocks, {} free, {} kept for removals", space.blocks, space.free, space.reserve);
+    let _ = writeln!(text, "  {} objects", files.objects());
+    text
+}
+
+fn everything(path: &str, id: u64, object: &Object) -> String {
+    let Object { kind, links, domain, size, blocks, created, modified, parent } = object;
+    let kind = word(*kind);
+    let [made, changed] = [created, modified].map(|stamp| format!("{} ({:?})", time(*stamp), stamp.source));
+    format!(
+        "{path}\n  {kind}, object {id} in {}: size {size}, {blocks} blocks, {links} names, domain {domain}\n  \
+         made {made}, changed {changed}\n",
+        parent.0
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::date;
+
+    #[test]
+    fn dates() {
+        assert_eq!(date(0), "1970-01-01 00:00:00");
+        assert_eq!(date(951_782_399), "2000-02-28 23:59:59");
+        assert_eq!(date(951_782_400), "2000-02-29 00:00:00");
+        assert_eq!(date(4_107_542_400), "2100-03-01 00:00:00");
+    }
+}
