@@ -62,17 +62,27 @@ struct Liar {
 /// Plays what the input says; gives how many requests ended, if the device came up.
 pub fn play(bytes: &[u8]) -> Option<u32> {
     let mut input = Input(bytes);
-    let mut liar = Liar { ram: Ram::new(1 << 18), queues: Vec::new(), status: 0 };
     let wish = Wish {
         queues: 1 + u16::from(input.byte() & 1),
         entries: 2 << (input.byte() & 3),
         vectors: u16::from(input.byte() & 3),
     };
     let lies = input.byte();
+    let mut liar = Liar { ram: Ram::new(room(wish)), queues: Vec::new(), status: 0 };
     let controller = liar.bring_up(wish, lies, &mut input).ok()?;
     let mut client = Client { controller, out: [false; 32], ended: 0, now: 0, fault: None };
     client.play(&mut liar, &mut input);
     Some(client.ended)
+}
+
+/// Bytes that all queues lie in: most of what an input costs is to have them zero.
+fn room(wish: Wish) -> usize {
+    let one = |entries: u16| {
+        let layout = Layout::new(entries).expect("a power of two");
+        let own = capos_nvme::own_bytes(entries);
+        (layout.shadow_bytes() + layout.bytes() + own.next_multiple_of(4096)) as usize
+    };
+    4096 + one(8) + usize::from(wish.queues) * one(wish.entries)
 }
 
 impl Liar {
@@ -204,7 +214,7 @@ impl Liar {
         let at = queue.shadow + u64::from(queue.layout.command(last));
         let (opcode, tenth) = (self.word(at) as u8, self.word(at + 40) as u32);
         let id = (self.word(at) >> 32) as u32;
-        let disk = Disk::new(id, if id == 2 { 12 } else { 9 }, 64);
+        let disk = Disk::new(id, if id == 2 { 12 } else { 9 }, 1);
         if opcode == 6 {
             let mut page = match tenth {
                 0 => disk.identify(),
