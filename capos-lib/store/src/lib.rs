@@ -35,7 +35,7 @@ pub use check::{Finding, Findings};
 pub use disk::{BLOCK, Disk, DiskError};
 pub use error::{Fault, StoreError};
 pub use node::{KEY_MAX, VALUE_MAX};
-pub use pointer::Pointer;
+pub use pointer::{Pointer, checksum};
 pub use superblock::{SlotState, Slots};
 pub use tree::Change;
 pub use volume::{

@@ -10,5 +10,6 @@ pub mod edu;
 pub mod kernel;
 pub mod nvme;
 pub mod virtio;
+pub mod volume;
 
 pub use bus::{Bus, Ram, Touch};

@@ -47,6 +47,8 @@ fn main() -> io::Result<()> {
         ("cue_export", "whole", DEFINITIONS.as_bytes().to_vec()),
         ("cue_export", "case", CASE.as_bytes().to_vec()),
         ("startup", "every-record", startup()),
+        ("superblock", "sound", fakes::volume::sound().record(0)),
+        ("volume", "sound", vec![0; 4]),
         ("schema", "event", message(&test_port::EventParams { name: "boot", fields: "{\"cpus\":4}" })),
         ("schema", "log", message(&log_sink::WriteParams { level: log_sink::LogLevel::Warn, text: "late" })),
         (
