@@ -123,8 +123,6 @@ impl<M: Memory> Controller<M> {
         now: u64,
     ) -> Result<(), Refusal> {
         let namespace = self.namespaces.get(usize::from(disk)).ok_or(Refusal::Over(Status::Invalid))?;
-        // Each namespace begins with a queue of its own, as far as there are any, so that one does not keep the others from it.
-        let home = usize::from(disk) % self.queues.len().max(1);
         if !request.operation.has_data() {
             return self.submit_other(disk, tag, request, now);
         }
@@ -132,13 +130,26 @@ impl<M: Memory> Controller<M> {
         if request.sectors > namespace.geometry.most {
             return Err(Refusal::Over(Status::Invalid));
         }
-        let mut home = home;
-        if self.queues.get(home).is_none_or(|queue| !queue.has_room()) {
-            home = self.queues.iter().position(IoQueue::has_room).ok_or(Refusal::Busy)?;
+        let asked = Asked { namespace, request, place };
+        // Each namespace begins with a queue of its own, as far as there are any, so that one does not keep the others from it.
+        let home = usize::from(disk).min(self.queues.len().saturating_sub(1));
+        if self.queues.get_mut(home).is_some_and(|queue| queue.put(disk, tag, &asked, now)) {
+            return Ok(());
         }
-        let queue = self.queues.get_mut(home).ok_or(Refusal::Busy)?;
-        queue.put(disk, tag, &Asked { namespace, request, place }, now);
-        Ok(())
+        Self::submit_elsewhere(&mut self.queues, disk, tag, &asked, now)
+    }
+
+    /// To whatever queue has room.
+    #[cold]
+    fn submit_elsewhere(
+        queues: &mut [IoQueue<M>],
+        disk: u16,
+        tag: Tag,
+        asked: &Asked<'_>,
+        now: u64,
+    ) -> Result<(), Refusal> {
+        let is_under_way = queues.iter_mut().any(|queue| queue.put(disk, tag, asked, now));
+        if is_under_way { Ok(()) } else { Err(Refusal::Busy) }
     }
 
     /// What moves no data.

@@ -78,9 +78,10 @@ impl<M: Memory> IoQueue<M> {
     pub fn put(&mut self, disk: u16, tag: Tag, asked: &Asked<'_>, now: u64) -> bool {
         let Asked { namespace, request, place } = *asked;
         let bytes = namespace.geometry.bytes(request.sectors);
-        let is_write = request.operation == Operation::Write;
-        let opcode = if is_write { io::WRITE } else { io::READ };
-        let flags = if is_write && request.durable { FORCE } else { 0 };
+        let (opcode, flags) = match request.operation {
+            Operation::Write => (io::WRITE, if request.durable { FORCE } else { 0 }),
+            _ => (io::READ, 0),
+        };
         self.submit(Flight::new(disk, tag, 0), now, |own| {
             let prp = pointers(own, place, bytes);
             command::sectors(opcode, namespace.id, prp, request.first, request.sectors, flags)
