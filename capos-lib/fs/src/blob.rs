@@ -9,7 +9,7 @@ use crate::key::{self, ObjectId};
 use crate::look;
 use crate::record::{self, Hash, Kind, MAX_RECORD, Object, Orphan};
 use crate::time::Stamp;
-use crate::volume::Volume;
+use crate::volume::{View as _, Volume};
 use crate::write::MOST_AT_ONCE;
 
 /// A blob in the making, which is held; to be given to [`Fs::finish_blob`] or [`Fs::drop_blob`].
@@ -114,7 +114,7 @@ impl<V: Volume> Fs<V> {
     /// `Kind` when it is none; `NotFound` when it is not finished.
     pub async fn blob_hash(&self, blob: ObjectId) -> Result<[u8; 32], Error> {
         let _look = self.tree.look().await;
-        if look::object(&self.volume, blob).await?.kind != Kind::Blob {
+        if look::object(&self.view, blob).await?.kind != Kind::Blob {
             return Err(Error::Kind);
         }
         Ok(self.hash(blob).await?.hash)
@@ -154,7 +154,7 @@ impl<V: Volume> Fs<V> {
 
     async fn indexed(&self, hash: &[u8; 32]) -> Result<Option<ObjectId>, Error> {
         let mut value = [0; MAX_RECORD];
-        let length = self.volume.get(&key::blob(hash), &mut value).await?;
+        let length = self.view.get(&key::blob(hash), &mut value).await?;
         length.map(|length| record::decode_blob(value.get(..length).unwrap_or_default())).transpose()
     }
 }

@@ -69,7 +69,7 @@ impl<V: Volume> Fs<V> {
     /// What becomes of the object of an entry that is to go.
     pub(crate) async fn doom(&self, entry: Entry) -> Result<Doom, Error> {
         let id = entry.object;
-        let object = look::object(&self.volume, id).await.map_err(look::missing)?;
+        let object = look::object(&self.view, id).await.map_err(look::missing)?;
         if object.kind.has_names() && object.size > 0 {
             return Err(Error::NotEmpty);
         }
@@ -97,7 +97,7 @@ impl<V: Volume> Fs<V> {
         let mut stretches = Vec::new();
         let mut from = number;
         while stretches.len() < STEP {
-            let Some(found) = look::next_stretch(&self.volume, id, from).await? else { break };
+            let Some(found) = look::next_stretch(&self.view, id, from).await? else { break };
             from = found.0.saturating_add(1);
             stretches.push(found);
         }
@@ -151,7 +151,7 @@ impl<V: Volume> Fs<V> {
         if orphan == Orphan::Whole && self.is_held(id) {
             return Ok(false);
         }
-        let object = look::object(&self.volume, id).await.map_err(look::missing)?;
+        let object = look::object(&self.view, id).await.map_err(look::missing)?;
         let first = match orphan {
             Orphan::Whole => 0,
             Orphan::From(first) => first,

@@ -49,7 +49,7 @@ impl<V: Volume> Fs<V> {
     async fn mark_next(&self, from: ObjectId) -> Result<Option<ObjectId>, Error> {
         let found = {
             let _look = self.tree.look().await;
-            look::next(&self.volume, &key::object(from)).await?
+            look::next(&self.view, &key::object(from)).await?
         };
         let Some((id, part, _)) = found.as_ref().and_then(look::Record::parse) else { return Ok(None) };
         let next = id.0.checked_add(1).map(ObjectId);
@@ -68,7 +68,7 @@ impl<V: Volume> Fs<V> {
     async fn mark_names(&self, id: ObjectId, mut from: EntryKey) -> Result<Option<EntryKey>, Error> {
         let _turn = self.begin().await?;
         for _ in 0..STEP {
-            let Some((name, entry)) = look::next_entry(&self.volume, id, from.bytes()).await? else {
+            let Some((name, entry)) = look::next_entry(&self.view, id, from.bytes()).await? else {
                 return Ok(None);
             };
             from = EntryKey::behind(id, name.as_bytes());
@@ -103,7 +103,7 @@ impl<V: Volume> Fs<V> {
         number: u64,
     ) -> Result<Option<(ObjectId, Option<Object>)>, Error> {
         let _turn = self.begin().await?;
-        let Some(found) = look::next(&self.volume, &key::blob(hash)).await? else { return Ok(None) };
+        let Some(found) = look::next(&self.view, &key::blob(hash)).await? else { return Ok(None) };
         let Some((ObjectId::VOLUME, Part::Blob, rest)) = found.parse() else { return Ok(None) };
         *hash = rest.try_into().map_err(|_| Error::Corrupt)?;
         let key = key::blob(hash);
@@ -113,7 +113,7 @@ impl<V: Volume> Fs<V> {
         if is_needed {
             return Ok((!is_last).then_some((id, None)));
         }
-        let object = look::object(&self.volume, id).await.map_err(look::missing)?;
+        let object = look::object(&self.view, id).await.map_err(look::missing)?;
         let mut change = Change::default();
         change.removal = true;
         change.remove(&key);

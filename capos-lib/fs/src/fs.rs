@@ -7,6 +7,7 @@ use crate::change::{Change, Charge};
 use crate::error::Error;
 use crate::key::{self, ObjectId, Part};
 use crate::lock::{Guard, Lock};
+use crate::recent::Recent;
 use crate::record::{Domain, Kind, Object, Orphan, VolumeRecord};
 use crate::time::Stamp;
 use crate::volume::Volume;
@@ -15,7 +16,7 @@ use capos_store::{Need, Pointer};
 
 /// Files and names on a volume. Its futures are for one thread; any number of them may be under way.
 pub struct Fs<V> {
-    pub(crate) volume: V,
+    pub(crate) view: Recent<V>,
     /// Whose turn it is to change something, or to commit.
     turn: Lock,
     /// Held alone while records change, so that nobody sees half of it, or follows a pointer to a block that is given back.
@@ -63,22 +64,22 @@ impl<V: Volume> Fs<V> {
     /// `Version` when nothing, or something else, is on it.
     pub async fn mount(volume: V) -> Result<Fs<V>, Error> {
         let state = RefCell::new(State::read(&volume).await?);
-        Ok(Fs { volume, turn: Lock::default(), tree: Lock::default(), state })
+        Ok(Fs { view: Recent::new(volume), turn: Lock::default(), tree: Lock::default(), state })
     }
 
     /// The volume below, for what is no matter of files.
     pub const fn volume(&self) -> &V {
-        &self.volume
+        &self.view.volume
     }
 
     /// Gives the volume back; what was not synced may be lost.
     pub fn into_volume(self) -> V {
-        self.volume
+        self.view.volume
     }
 
     /// A number that changes when something that was done is lost, as a commit failed.
     pub fn epoch(&self) -> u64 {
-        self.volume.epoch()
+        self.view.volume.epoch()
     }
 
     /// Answers when all that was done before is durable. `since` is the epoch that the caller saw before it did what is to be.
@@ -96,7 +97,7 @@ impl<V: Volume> Fs<V> {
     /// Waits for the turn to change something.
     pub(crate) async fn begin(&self) -> Result<Guard<'_>, Error> {
         let turn = self.turn.change().await;
-        if self.volume.is_due() {
+        if self.view.volume.is_due() {
             self.commit().await?;
         }
         if self.state.borrow().epoch != self.epoch() {
@@ -107,7 +108,7 @@ impl<V: Volume> Fs<V> {
 
     /// What was counted since the last commit was lost with what it counts.
     async fn read_again(&self) -> Result<(), Error> {
-        let mut state = State::read(&self.volume).await?;
+        let mut state = State::read(&self.view.volume).await?;
         state.holds = core::mem::take(&mut self.state.borrow_mut().holds);
         self.state.replace(state);
         Ok(())
@@ -118,7 +119,7 @@ impl<V: Volume> Fs<V> {
             return Ok(());
         }
         self.put_counters().await?;
-        self.volume.commit().await?;
+        self.view.volume.commit().await?;
         let mut state = self.state.borrow_mut();
         state.changed = false;
         Ok(())
@@ -142,7 +143,8 @@ impl<V: Volume> Fs<V> {
         }
         {
             let _alone = self.tree.change().await;
-            self.volume.apply(&change.records(), Need::Upkeep).await?;
+            // These records are read by nobody else, and not kept.
+            self.view.volume.apply(&change.records(), Need::Upkeep).await?;
         }
         let mut state = self.state.borrow_mut();
         state.written = numbers;
@@ -156,7 +158,8 @@ impl<V: Volume> Fs<V> {
         self.domain(change.charge.domain).await?;
         let records = change.records();
         let alone = self.tree.change().await;
-        let done = self.volume.apply(&records, change.need()).await;
+        let done = self.view.volume.apply(&records, change.need()).await;
+        self.view.changed(&records, done.is_ok());
         let unused = if done.is_ok() { &change.freed } else { &change.fresh };
         self.give_back(unused);
         drop(alone);
@@ -170,7 +173,7 @@ impl<V: Volume> Fs<V> {
     /// Gives back blocks that nothing points to. One that the volume does not take was no block of a file: that is for the volume's check.
     pub(crate) fn give_back(&self, pointers: &[Pointer]) {
         for pointer in pointers.iter().filter(|pointer| !pointer.is_none()) {
-            let _ = self.volume.free(pointer);
+            let _ = self.view.volume.free(pointer);
         }
     }
 
@@ -183,7 +186,7 @@ impl<V: Volume> Fs<V> {
             return Ok(*domain);
         }
         let mut value = [0; record::MAX_RECORD];
-        let domain = match self.volume.get(&key::domain(number), &mut value).await? {
+        let domain = match self.view.volume.get(&key::domain(number), &mut value).await? {
             Some(length) => Domain::decode(value.get(..length).unwrap_or_default())?,
             None => Domain::default(),
         };

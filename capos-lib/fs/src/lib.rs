@@ -23,6 +23,7 @@ mod lock;
 mod look;
 mod name;
 mod names;
+mod recent;
 pub mod record;
 mod rename;
 mod time;

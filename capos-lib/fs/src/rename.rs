@@ -65,7 +65,7 @@ impl<V: Volume> Fs<V> {
             return Err(Error::Domain);
         }
         let is_moved = entry.kind.has_names() && source.id != target.id;
-        if is_moved && look::is_below(&self.volume, target.id, entry.object).await? {
+        if is_moved && look::is_below(&self.view, target.id, entry.object).await? {
             return Err(Error::Cycle);
         }
         Ok(())
@@ -91,7 +91,7 @@ impl<V: Volume> Fs<V> {
         // Two names of one file become one: its links are counted by `doom`.
         change.put(target.key().bytes(), &entry.encode());
         if entry.kind.has_names() && source.id != target.id {
-            let object = look::object(&self.volume, entry.object).await.map_err(look::missing)?;
+            let object = look::object(&self.view, entry.object).await.map_err(look::missing)?;
             change.put(&key::object(entry.object), &Object { parent: target.id, ..object }.encode());
         }
         if entry.kind == Kind::Blob {

@@ -21,7 +21,7 @@ impl<V: Volume> Fs<V> {
     pub async fn truncate(&self, file: ObjectId, size: u64, now: Stamp) -> Result<(), Error> {
         let turn = self.begin().await?;
         let object = self.file(file).await?;
-        if size.div_ceil(BLOCK_BYTES) > self.volume.blocks() {
+        if size.div_ceil(BLOCK_BYTES) > self.view.volume.blocks() {
             return Err(Error::Range);
         }
         let resized = Object { size, modified: now, ..object };
@@ -57,7 +57,7 @@ impl<V: Volume> Fs<V> {
     /// A file in which nothing is left to be removed.
     async fn file(&self, id: ObjectId) -> Result<Object, Error> {
         self.settle(id).await?;
-        let object = look::object(&self.volume, id).await?;
+        let object = look::object(&self.view, id).await?;
         if object.kind == Kind::File { Ok(object) } else { Err(Error::Kind) }
     }
 
@@ -73,7 +73,7 @@ impl<V: Volume> Fs<V> {
         if is_long {
             change.put(&key::orphan(id), &Orphan::From(behind).encode());
         }
-        let stretch = look::stretch(&self.volume, id, number).await?;
+        let stretch = look::stretch(&self.view, id, number).await?;
         self.cut_into(&mut change, id, (number, stretch), object.size..u64::MAX).await?;
         self.resize(change, id, object).await?;
         if is_long {

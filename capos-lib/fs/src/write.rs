@@ -77,7 +77,7 @@ impl<V: Volume> Fs<V> {
         }
         match begin {
             Some(begin) => Ok(begin),
-            None => Ok(look::bytes(&self.volume, file).await?.size),
+            None => Ok(look::bytes(&self.view, file).await?.size),
         }
     }
 
@@ -99,7 +99,7 @@ impl<V: Volume> Fs<V> {
         now: Stamp,
     ) -> Result<u64, Error> {
         self.settle(id).await?;
-        let object = look::bytes(&self.volume, id).await?;
+        let object = look::bytes(&self.view, id).await?;
         if object.kind != kind {
             return Err(Error::Kind);
         }
@@ -124,7 +124,7 @@ impl<V: Volume> Fs<V> {
         data: &[u8],
     ) -> Result<Object, Error> {
         let end = offset.checked_add(data.len() as u64).ok_or(Error::Range)?;
-        if end.div_ceil(BLOCK_BYTES) > self.volume.blocks() {
+        if end.div_ceil(BLOCK_BYTES) > self.view.volume.blocks() {
             return Err(Error::Range);
         }
         let mut span = self.span(id, offset, end).await?;
@@ -154,7 +154,7 @@ impl<V: Volume> Fs<V> {
         let numbers = first / STRETCH_BLOCKS..end.div_ceil(STRETCH_BLOCKS);
         let mut stretches = Vec::with_capacity(numbers.clone().count());
         for number in numbers {
-            stretches.push((number, look::stretch(&self.volume, id, number).await?));
+            stretches.push((number, look::stretch(&self.view, id, number).await?));
         }
         Ok(Span { first, end, stretches })
     }
@@ -205,7 +205,7 @@ impl<V: Volume> Fs<V> {
     ) -> Result<(), Error> {
         let mut block = Box::new([0; BLOCK]);
         if old != Pointer::NONE {
-            self.volume.read_data(&[old], &mut *block).await?;
+            self.view.volume.read_data(&[old], &mut *block).await?;
         }
         if let Some(part) = block.get_mut(within..).and_then(|rest| rest.get_mut(..data.len())) {
             part.copy_from_slice(data);
@@ -215,7 +215,7 @@ impl<V: Volume> Fs<V> {
 
     /// Writes whole blocks. There are pointers to all of them or none.
     async fn write_whole(&self, data: &[u8], pointers: &mut [Pointer]) -> Result<(), Error> {
-        let written = self.volume.write_data(data, pointers).await;
+        let written = self.view.volume.write_data(data, pointers).await;
         if written.is_err() {
             pointers.fill(Pointer::NONE);
         }

@@ -54,6 +54,6 @@ impl<V: Volume> Fs<V> {
     pub async fn check(&self) -> Result<Vec<Finding>, Error> {
         let _turn = self.begin().await?;
         self.put_counters().await?;
-        check(&self.volume).await
+        check(&self.view.volume).await
     }
 }

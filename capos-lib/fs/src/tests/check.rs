@@ -24,6 +24,8 @@ fn change(map: &Map, id: ObjectId, change: impl FnOnce(&mut Object)) {
     let mut object = Object::decode(&map.now.borrow().records[key.as_slice()]).unwrap();
     change(&mut object);
     map.set(&key, Some(&object.encode()));
+    // What was read before is forgotten.
+    map.epoch.set(map.epoch.get() + 1);
 }
 
 fn entry_key(id: ObjectId, name: &str) -> Vec<u8> {

@@ -65,6 +65,32 @@ fn appends_find_the_end_themselves() {
 }
 
 #[test]
+fn blocks_that_were_read_before_are_not_taken_for_what_is_there_now() {
+    let fs = fresh();
+    let id = file(&fs, ROOT, "f", &pattern(4096 * 20, 1));
+    let block = |offset: u64| {
+        let mut data = [0xee; 4096];
+        let length = run(fs.read(id, offset, &mut data)).unwrap();
+        data[..length].to_vec()
+    };
+    for _ in 0..2 {
+        assert_eq!(block(4096), pattern(4096 * 20, 1)[4096..8192]);
+    }
+    run(fs.write(id, 4096, &[5; 4096], NOW)).unwrap();
+    assert_eq!((block(4096), block(8192)), (vec![5; 4096], pattern(4096 * 20, 1)[8192..12_288].to_vec()));
+    run(fs.clear(id, 4096, 4096, NOW)).unwrap();
+    assert_eq!(block(4096), [0; 4096]);
+    run(fs.truncate(id, 4096 * 18 + 1, NOW)).unwrap();
+    assert_eq!((block(4096 * 18).len(), block(4096 * 19).len()), (1, 0));
+    run(fs.truncate(id, 100, NOW)).unwrap();
+    assert_eq!((block(0).len(), block(4096).len(), block(4096 * 17).len()), (100, 0, 0));
+    run(fs.truncate(id, 4096 * 3, NOW)).unwrap();
+    assert_eq!((&block(0)[100..], block(8192)), (&[0; 3996][..], vec![0; 4096]));
+    run(fs.remove(ROOT, b"f", NOW)).unwrap();
+    assert_eq!(run(fs.read(id, 0, &mut [0; 4096])), Err(Error::NotFound));
+}
+
+#[test]
 fn sparse_files_store_what_was_written() {
     let fs = fresh();
     let id = file(&fs, ROOT, "f", &[]);

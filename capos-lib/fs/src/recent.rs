@@ -1,0 +1,155 @@
+//! The records of objects and stretches that were read last: a file that is read or written again is found without a descent.
+
+use alloc::boxed::Box;
+use core::cell::RefCell;
+
+use capos_store::{BLOCK, Change, Pointer, StoreError};
+
+use crate::key::{self, ObjectId};
+use crate::look::BLOCK_BYTES;
+use crate::record::{MAX_RECORD, Object, STRETCH_BLOCKS};
+use crate::volume::{View, Volume};
+
+/// How many are kept.
+const SLOTS: usize = 32;
+/// Keys of objects have 9 bytes, those of stretches 17. Longer ones are not kept.
+const LONGEST: usize = 17;
+
+#[derive(Clone, Copy)]
+struct Slot {
+    key: [u8; LONGEST],
+    key_length: u8,
+    length: u16,
+    value: [u8; MAX_RECORD],
+}
+
+const EMPTY: Slot = Slot { key: [0; LONGEST], key_length: 0, length: 0, value: [0; MAX_RECORD] };
+
+struct Slots {
+    slots: Box<[Slot; SLOTS]>,
+    /// Of the volume when these were read from it.
+    epoch: u64,
+}
+
+/// A volume, and what was read from it last. Whoever reads through it holds the lock of the tree, or has the turn to change it.
+pub(crate) struct Recent<V> {
+    pub(crate) volume: V,
+    slots: RefCell<Slots>,
+}
+
+/// Where a key belongs: objects that follow each other, and the stretches of one, are apart.
+fn place(key: &[u8]) -> Option<usize> {
+    let object = *key.get(7)?;
+    let last = *key.last()?;
+    let longest = key.len() <= LONGEST;
+    longest.then_some(usize::from(object.wrapping_mul(5).wrapping_add(last)) % SLOTS)
+}
+
+impl<V: Volume> Recent<V> {
+    pub(crate) fn new(volume: V) -> Self {
+        let slots = Slots { slots: Box::new([EMPTY; SLOTS]), epoch: volume.epoch() };
+        Recent { volume, slots: RefCell::new(slots) }
+    }
+
+    /// Records were changed, if they are `done`.
+    pub(crate) fn changed(&self, changes: &[Change<'_>], done: bool) {
+        for change in changes {
+            let is_kept = self.with(change.key, |_| ()).is_some();
+            match change.value.filter(|_| done) {
+                Some(value) if is_kept => self.remember(change.key, value),
+                None if is_kept => self.forget(change.key),
+                _ => {}
+            }
+        }
+    }
+
+    fn forget(&self, key: &[u8]) {
+        let mut slots = self.slots.borrow_mut();
+        if let Some(slot) = place(key).and_then(|at| slots.slots.get_mut(at)) {
+            slot.key_length = 0;
+        }
+    }
+
+    /// Looks at a value that is kept.
+    fn with<T>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let mut slots = self.slots.borrow_mut();
+        let epoch = self.volume.epoch();
+        if slots.epoch != epoch {
+            slots.epoch = epoch;
+            slots.slots.iter_mut().for_each(|slot| slot.key_length = 0);
+        }
+        let slot = slots.slots.get(place(key)?).filter(|slot| slot.key() == key)?;
+        slot.value.get(..usize::from(slot.length)).map(look)
+    }
+
+    /// Where a whole block of a file is, if that is known here.
+    pub(crate) fn whole_block(&self, id: ObjectId, offset: u64, length: usize) -> Option<Pointer> {
+        let end = offset.checked_add(BLOCK_BYTES)?;
+        if length != BLOCK || !offset.is_multiple_of(BLOCK_BYTES) {
+            return None;
+        }
+        let object = self.with(&key::object(id), Object::decode)?.ok()?;
+        if end > object.size || object.kind.has_names() {
+            return None;
+        }
+        let block = offset / BLOCK_BYTES;
+        let at = (block % STRETCH_BLOCKS) as usize;
+        let key = key::stretch(id, block / STRETCH_BLOCKS);
+        self.with(&key, |bytes| {
+            let (pointers, _) = bytes.as_chunks::<{ Pointer::BYTES }>();
+            pointers.get(at).map_or(Some(Pointer::NONE), |bytes| Pointer::from_bytes(bytes))
+        })?
+    }
+
+    fn recall(&self, key: &[u8], value: &mut [u8]) -> Option<usize> {
+        self.with(key, |known| {
+            value.get_mut(..known.len())?.copy_from_slice(known);
+            Some(known.len())
+        })?
+    }
+
+    fn remember(&self, key: &[u8], value: &[u8]) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = place(key).and_then(|at| slots.slots.get_mut(at)) else { return };
+        let places = (slot.key.get_mut(..key.len()), slot.value.get_mut(..value.len()));
+        if let (Some(to_key), Some(to)) = places {
+            to_key.copy_from_slice(key);
+            to.copy_from_slice(value);
+            slot.key_length = key.len() as u8;
+            slot.length = value.len() as u16;
+        }
+    }
+}
+
+impl Slot {
+    /// Empty when nothing is there.
+    fn key(&self) -> &[u8] {
+        self.key.get(..usize::from(self.key_length)).unwrap_or_default()
+    }
+}
+
+impl<V: Volume> View for Recent<V> {
+    async fn get(&self, key: &[u8], value: &mut [u8]) -> Result<Option<usize>, StoreError> {
+        if let Some(length) = self.recall(key, value) {
+            return Ok(Some(length));
+        }
+        let found = self.volume.get(key, value).await?;
+        if let Some(found) = found.and_then(|length| value.get(..length)) {
+            self.remember(key, found);
+        }
+        Ok(found)
+    }
+
+    async fn next(
+        &self,
+        from: &[u8],
+        key: &mut [u8],
+        value: &mut [u8],
+    ) -> Result<Option<(usize, usize)>, StoreError> {
+        self.volume.next(from, key, value).await
+    }
+
+    async fn read_data(&self, pointers: &[Pointer], data: &mut [u8]) -> Result<(), StoreError> {
+        self.volume.read_data(pointers, data).await
+    }
+}
