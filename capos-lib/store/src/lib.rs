@@ -5,7 +5,7 @@
 //! checksum of what it leads to, so what the disk spoils is noticed and named. Snapshots keep what a commit had.
 //!
 //! Pure: the disk is an argument ([`Disk`]), and so is the randomness of a volume's name. One thread at a time; memory is bounded by
-//! [`Limits`]. What lies where is told in [`space`](crate#) and the decision about volumes.
+//! [`Limits`]. Decision 0031 says why it is so.
 #![no_std]
 #![cfg_attr(
     not(test),

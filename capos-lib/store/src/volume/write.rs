@@ -45,10 +45,14 @@ impl<D: Disk> Volume<D> {
         }
         let mut state = self.state.borrow_mut();
         let root = state.root(tree);
-        let grows = changes.iter().filter(|change| state.grows(tree, &root, change)).count() as u64;
-        // Each may split every node on its way, and the root.
-        if grows > 0 && state.room(need) < grows * (u64::from(root.level) + 1) + 1 {
-            return Err(StoreError::Full);
+        // Each may split every node on its way, and the root; which ones can is only looked at when it matters.
+        let most = |count: usize| count as u64 * (u64::from(root.level) + 1) + 1;
+        let room = state.room(need);
+        if room < most(changes.len()) {
+            let grows = changes.iter().filter(|change| state.grows(tree, &root, change)).count();
+            if grows > 0 && room < most(grows) {
+                return Err(StoreError::Full);
+            }
         }
         state.changes += 1;
         let (root, dirty) = state.tree_mut(tree);
