@@ -29,6 +29,7 @@ pub struct Map {
     pub commits: Cell<u32>,
     pub due: Cell<bool>,
     pub epoch: Cell<u64>,
+    hostile: Cell<bool>,
     /// Blocks that cannot be read.
     pub lost: RefCell<BTreeSet<u64>>,
 }
@@ -41,6 +42,13 @@ impl Map {
     pub fn crash(self) -> Map {
         let now = self.committed.clone();
         Map { size: self.size, now, committed: self.committed, next: self.next, ..Map::default() }
+    }
+
+    /// As [`Map::crash`]; from now on records may be anything, so that blocks may be given back twice, or be missing.
+    pub fn hostile(self) -> Map {
+        let map = self.crash();
+        map.hostile.set(true);
+        map
     }
 
     fn may_fail(&self) -> Result<(), StoreError> {
@@ -83,7 +91,8 @@ impl View for Map {
     async fn get(&self, key: &[u8], value: &mut [u8]) -> Result<Option<usize>, StoreError> {
         let now = self.now.borrow();
         let Some(found) = now.records.get(key) else { return Ok(None) };
-        value[..found.len()].copy_from_slice(found);
+        let place = value.get_mut(..found.len()).ok_or(StoreError::Argument)?;
+        place.copy_from_slice(found);
         Ok(Some(found.len()))
     }
 
@@ -95,8 +104,8 @@ impl View for Map {
     ) -> Result<Option<(usize, usize)>, StoreError> {
         let now = self.now.borrow();
         let Some((found, with)) = now.records.range(from.to_vec()..).next() else { return Ok(None) };
-        key[..found.len()].copy_from_slice(found);
-        value[..with.len()].copy_from_slice(with);
+        key.get_mut(..found.len()).ok_or(StoreError::Argument)?.copy_from_slice(found);
+        value.get_mut(..with.len()).ok_or(StoreError::Argument)?.copy_from_slice(with);
         Ok(Some((found.len(), with.len())))
     }
 
@@ -109,7 +118,11 @@ impl View for Map {
             }
             match pointer.is_none() {
                 true => to.fill(0),
-                false => to.copy_from_slice(&now.blocks[&pointer.address]),
+                false => match now.blocks.get(&pointer.address) {
+                    Some(block) => to.copy_from_slice(block),
+                    None if self.hostile.get() => return Err(LOST),
+                    None => panic!("a block that is not there is read"),
+                },
             }
         }
         Ok(())
@@ -120,7 +133,7 @@ impl Volume for Map {
     async fn apply(&self, changes: &[Change<'_>], _: Need) -> Result<(), StoreError> {
         self.may_fail()?;
         let keys: BTreeSet<_> = changes.iter().map(|change| change.key).collect();
-        assert_eq!(keys.len(), changes.len(), "a key is changed twice");
+        assert!(keys.len() == changes.len() || self.hostile.get(), "a key is changed twice");
         changes.iter().for_each(|change| self.set(change.key, change.value));
         Ok(())
     }
@@ -137,7 +150,8 @@ impl Volume for Map {
     }
 
     fn free(&self, pointer: &Pointer) -> Result<(), StoreError> {
-        assert!(self.now.borrow_mut().blocks.remove(&pointer.address).is_some(), "given back twice");
+        let known = self.now.borrow_mut().blocks.remove(&pointer.address).is_some();
+        assert!(known || self.hostile.get(), "given back twice");
         Ok(())
     }
 
