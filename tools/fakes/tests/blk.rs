@@ -283,6 +283,19 @@ fn who_has_waited_is_the_one_that_is_late() {
 }
 
 #[test]
+fn the_oldest_that_waits_is_late_first() {
+    let mut bench = good(Interface::Modern);
+    bench.device.mischief = Mischief::ring(&[(0, RingFault::Never), (1, RingFault::Never)]);
+    let begin = bench.now;
+    for _ in 0..2 {
+        bench.submit(Read, 0, 1, false).unwrap();
+        bench.turn();
+        bench.now += 5;
+    }
+    assert_eq!(bench.blk().on_timeout(begin + TIMEOUT_NS), Err(DeviceFault::Silent));
+}
+
+#[test]
 fn a_lost_interrupt_is_not_a_late_device() {
     let mut bench = good(Interface::Modern);
     bench.device.mischief = Mischief::ring(&[(0, RingFault::Mute)]);

@@ -4,8 +4,8 @@ extern crate std;
 use crate::blk::{AREA_BYTES, Blk, Shape, features};
 use crate::layout::flags;
 use crate::split::Memory;
-use crate::{Interface, Layout};
-use capos_block::{Operation, Request};
+use crate::{DeviceFault, Interface, Layout};
+use capos_block::{Operation, Request, Status};
 use core::cell::RefCell;
 use core::sync::atomic::Ordering;
 use std::rc::Rc;
@@ -150,4 +150,36 @@ fn the_device_sees_a_batch_when_all_of_it_is_there() {
     let [.., fence, last] = accesses.as_slice() else { panic!("{accesses:?}") };
     assert_eq!(*fence, Access::Fence(Ordering::Release));
     assert_eq!(*last, Access::Write("ring", index));
+}
+
+impl Bench {
+    /// The device gives the `n`-th chain back, with this status and as so many bytes.
+    fn answer(&self, n: u16, chain: u16, status: u8, length: u32) {
+        self.area.put(u32::from(chain) * 64 + 32, &[status]);
+        let entry = self.layout.used_entry(n);
+        self.ring.put(entry, &u32::from(chain).to_le_bytes());
+        self.ring.put(entry + 4, &length.to_le_bytes());
+        self.ring.put(self.layout.used_index(), &(n + 1).to_le_bytes());
+    }
+}
+
+#[test]
+fn a_read_that_fails_fills_nothing_and_is_no_fault() {
+    let mut bench = bench(8);
+    bench.submit(Operation::Read, 0, 1);
+    assert_eq!(bench.blk.publish(), 1);
+    bench.answer(0, 0, 1, 1);
+    assert_eq!(bench.blk.take(0).map(|done| done.map(|done| done.status)), Ok(Some(Status::Media)));
+    bench.submit(Operation::Read, 0, 1);
+    assert_eq!(bench.blk.publish(), 1);
+    bench.answer(1, 0, 0, 1);
+    assert_eq!(bench.blk.take(0), Err(DeviceFault::Short { id: 0, length: 1 }));
+}
+
+#[test]
+fn the_device_can_not_be_through_with_what_it_was_not_shown() {
+    let mut bench = bench(8);
+    bench.submit(Operation::Read, 0, 1);
+    bench.answer(0, 0, 0, 513);
+    assert_eq!(bench.blk.take(0), Err(DeviceFault::Index(1)));
 }

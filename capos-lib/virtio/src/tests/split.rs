@@ -292,3 +292,13 @@ fn before_sleeping_the_wish_is_written_and_then_looked_again() {
     queue.may_sleep().unwrap();
     assert_eq!(ring.get(wish, 2), 1);
 }
+
+#[test]
+fn nothing_is_taken_behind_a_lie() {
+    let (mut queue, ring) = queue(4, false);
+    let ids = [queue.add(&[WRITE]).unwrap(), queue.add(&[WRITE]).unwrap()];
+    ring.complete(u32::from(ids[0]) + 2, 1);
+    ring.complete(ids[1].into(), 1);
+    let fault = DeviceFault::NotInFlight(u32::from(ids[0]) + 2);
+    assert_eq!([queue.take_used(), queue.take_used()], [Err(fault), Err(fault)]);
+}
