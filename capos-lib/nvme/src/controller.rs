@@ -164,15 +164,18 @@ impl<M: Memory> Controller<M> {
         if is_under_way { Ok(()) } else { Err(Refusal::Busy) }
     }
 
-    /// What the device is to be told next, and of which queue; to be asked until there is nothing.
+    /// Has `tell` tell the device what it is to be told, of which queue.
+    ///
+    /// # Errors
+    /// What `tell` says: what it was not asked for then is told the next time.
     #[inline]
-    pub fn bells(&mut self) -> Option<(u16, Bells)> {
+    pub fn tell<E>(&mut self, mut tell: impl FnMut(u16, Bells) -> Result<(), E>) -> Result<(), E> {
         for queue in &mut self.queues {
             if let Some(bells) = queue.bells() {
-                return Some((queue.number(), bells));
+                tell(queue.number(), bells)?;
             }
         }
-        self.admin.bells().map(|bells| (0, bells))
+        self.admin.bells().map_or(Ok(()), |bells| tell(0, bells))
     }
 
     /// Takes a request that is over. To be asked until there is none.
@@ -184,7 +187,9 @@ impl<M: Memory> Controller<M> {
         let mut idle = 0;
         // None is read of a controller with a fault.
         while let Some(queue) = self.queues.get_mut(self.at) {
-            match queue.take() {
+            // What comes on a queue that has nothing is looked at when it has something again.
+            let taken = if queue.in_flight() > 0 { queue.take() } else { Ok(None) };
+            match taken {
                 Ok(Some(done)) if done.is_all() => {
                     queue.release();
                     let (disk, tag) = (done.load.disk(), done.load.tag());
@@ -247,7 +252,8 @@ impl<M: Memory> Controller<M> {
 
     /// Whether there is nothing to take: then we may sleep until an interrupt.
     pub fn may_sleep(&self) -> bool {
-        self.fault.is_none() && self.admin.is_quiet() && self.queues.iter().all(IoQueue::is_quiet)
+        let is_quiet = |queue: &IoQueue<M>| queue.in_flight() == 0 || queue.is_quiet();
+        self.fault.is_none() && self.admin.is_quiet() && self.queues.iter().all(is_quiet)
     }
 
     /// When to call [`Controller::on_timeout`]; never while the device has nothing to do.
@@ -256,7 +262,7 @@ impl<M: Memory> Controller<M> {
         is_busy.then(|| self.looked.saturating_add(LOOK_NS))
     }
 
-    /// It is `now`, and the status register says this. What takes too long is given up; the device is to be told so ([`Controller::bells`]).
+    /// It is `now`, and the status register says this. What takes too long is given up; the device is to be told so ([`Controller::tell`]).
     ///
     /// # Errors
     /// [`DeviceFault::Silent`] when the device had its time for that, too; or what its status says.

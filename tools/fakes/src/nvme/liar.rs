@@ -296,11 +296,11 @@ impl Client {
     }
 
     fn tell(&mut self, liar: &mut Liar) {
-        while let Some((queue, bells)) = self.controller.bells() {
-            if let Some(tail) = bells.tail {
-                liar.fetch(queue.into(), tail);
-            }
-        }
+        let told: Result<(), ()> = self.controller.tell(|queue, bells| {
+            bells.tail.into_iter().for_each(|tail| liar.fetch(queue.into(), tail));
+            Ok(())
+        });
+        assert_eq!(told, Ok(()));
     }
 
     fn take(&mut self) {

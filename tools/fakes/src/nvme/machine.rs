@@ -277,9 +277,11 @@ impl Machine {
 
     /// Tells of everything that there is to tell, and has the device do a turn.
     pub fn turn(&mut self, controller: &mut Controller<PairMemory>) {
-        while let Some((queue, bells)) = controller.bells() {
+        let told: Result<(), ()> = controller.tell(|queue, bells| {
             self.tell(queue, bells);
-        }
+            Ok(())
+        });
+        assert_eq!(told, Ok(()));
         self.device.turn();
     }
 }

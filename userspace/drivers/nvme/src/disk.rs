@@ -122,12 +122,11 @@ impl Disk for Nvme {
 
     #[inline]
     fn publish(&mut self) -> Result<(), Error> {
-        while let Some((queue, bells)) = self.controller.bells() {
-            if let Some(pair) = self.pairs.get(usize::from(queue)) {
-                pair.tell(bells)?;
-            }
-        }
-        Ok(())
+        let pairs = &self.pairs;
+        self.controller.tell(|queue, bells| match pairs.get(usize::from(queue)) {
+            Some(pair) => pair.tell(bells),
+            None => Ok(()),
+        })
     }
 
     #[inline]
