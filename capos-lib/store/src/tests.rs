@@ -1,5 +1,6 @@
 //! A volume against a model, and against disks that fail.
 
+mod check;
 mod crash;
 mod disk;
 mod faults;

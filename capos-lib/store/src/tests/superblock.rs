@@ -124,3 +124,20 @@ fn a_full_log_fits() {
     };
     assert!(Superblock::decode(&superblock.encode()) == Ok(superblock));
 }
+
+/// No commit goes where the one before it is; as long as all slots take what is written, they alternate between the first MiB and beyond.
+#[test]
+fn the_last_commit_is_left_alone() {
+    for (blocks, other) in [(300, 255), (5000, 4095)] {
+        for (commit, taken) in (1..20).flat_map(|commit| Slots::ALL.map(|taken| (commit, taken))) {
+            let choices = Slots::choices(commit, blocks, taken);
+            assert!(!choices.contains(&taken) && !choices.is_empty());
+            assert!(choices.iter().all(|slot| *slot < blocks));
+        }
+        let mut taken = 0;
+        for commit in 9..20 {
+            taken = Slots::choices(commit, blocks, taken)[0];
+            assert_eq!(taken, if commit % 2 == 0 { 0 } else { other });
+        }
+    }
+}

@@ -27,7 +27,7 @@ use ::core::cell::{Cell, RefCell};
 /// A mounted volume.
 pub struct Volume<D> {
     disk: D,
-    state: RefCell<Core>,
+    pub(crate) state: RefCell<Core>,
     /// Whether somebody changes it.
     taken: Cell<bool>,
 }
