@@ -7,9 +7,9 @@ use crate::error::Error;
 use crate::fs::Fs;
 use crate::key::{self, ObjectId};
 use crate::look;
-use crate::record::{self, Hash, Kind, MAX_RECORD, Object, Orphan};
+use crate::record::{self, Hash, Kind, Object, Orphan};
 use crate::time::Stamp;
-use crate::volume::{View as _, Volume};
+use crate::volume::Volume;
 use crate::write::MOST_AT_ONCE;
 
 /// A blob in the making, which is held; to be given to [`Fs::finish_blob`] or [`Fs::drop_blob`].
@@ -153,8 +153,6 @@ impl<V: Volume> Fs<V> {
     }
 
     async fn indexed(&self, hash: &[u8; 32]) -> Result<Option<ObjectId>, Error> {
-        let mut value = [0; MAX_RECORD];
-        let length = self.view.get(&key::blob(hash), &mut value).await?;
-        length.map(|length| record::decode_blob(value.get(..length).unwrap_or_default())).transpose()
+        look::blob(&self.view, hash).await
     }
 }

@@ -26,6 +26,7 @@ mod names;
 mod recent;
 pub mod record;
 mod rename;
+mod snapshot;
 mod time;
 mod truncate;
 mod volume;
@@ -42,6 +43,7 @@ pub use name::{MAX_NAME, Name};
 pub use names::Creation;
 pub use record::{Domain, Entry, Kind, Object};
 pub use rename::Path;
+pub use snapshot::Snapshot;
 pub use time::{Stamp, TimeSource};
 pub use volume::{View, Volume};
 

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::error::Error;
 use crate::key::{self, EntryKey, MAX_KEY, ObjectId, Part};
 use crate::name::Name;
-use crate::record::{Entry, Kind, MAX_RECORD, OBJECT_BYTES, Object, STRETCH, STRETCH_BLOCKS, Stretch};
+use crate::record::{self, Entry, Kind, MAX_RECORD, OBJECT_BYTES, Object, STRETCH, STRETCH_BLOCKS, Stretch};
 use crate::time::Stamp;
 use crate::volume::View;
 use capos_store::{BLOCK, Pointer};
@@ -80,6 +80,13 @@ pub(crate) async fn entry(
         return Ok(None);
     };
     Entry::decode(value.get(..length).unwrap_or_default()).map(Some)
+}
+
+/// Which object is the blob of a hash.
+pub(crate) async fn blob(view: &impl View, hash: &[u8; 32]) -> Result<Option<ObjectId>, Error> {
+    let mut value = [0; OBJECT_BYTES];
+    let length = view.get(&key::blob(hash), &mut value).await?;
+    length.map(|length| record::decode_blob(value.get(..length).unwrap_or_default())).transpose()
 }
 
 /// Where the blocks of a stretch are.
