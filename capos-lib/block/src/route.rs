@@ -37,7 +37,7 @@ use flight::{Flight, State};
 use session::Session;
 
 /// Lives of the disk that a request is asked of.
-pub const LIVES: u8 = 16;
+pub const LIVES: u8 = 100;
 
 /// Requests of one client that are taken before the next one's turn.
 const TURN: usize = 32;

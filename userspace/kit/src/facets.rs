@@ -21,12 +21,27 @@ pub struct Facets<T> {
     next: Cell<u16>,
     /// The numbers that they have.
     numbers: RangeInclusive<u16>,
+    /// How many each client may have.
+    each: usize,
 }
 
 impl<T: Clone> Facets<T> {
     /// With numbers of their own, so that the things of several that are served together are told apart, and so many at a time.
-    pub const fn new(numbers: RangeInclusive<u16>) -> Self {
-        Facets { things: RefCell::new(BTreeMap::new()), next: Cell::new(*numbers.start()), numbers }
+    /// Each client may have `each` of them.
+    pub const fn new(numbers: RangeInclusive<u16>, each: usize) -> Self {
+        Facets { things: RefCell::new(BTreeMap::new()), next: Cell::new(*numbers.start()), numbers, each }
+    }
+
+    /// How many things like that the one who calls has.
+    pub fn count(&self, cx: &CallContext, like: impl Fn(&T) -> bool) -> usize {
+        self.count_of(cx.badge(), like)
+    }
+
+    fn count_of(&self, caller: u64, like: impl Fn(&T) -> bool) -> usize {
+        const CLIENT: u64 = ((1 << NUMBER) - 1) & !FACET;
+        let things = self.things.borrow();
+        let own = things.iter().filter(|(badge, thing)| (*badge ^ caller) & CLIENT == 0 && like(thing));
+        own.count()
     }
 
     /// A facet for `thing`, in the name of who calls.
@@ -46,7 +61,8 @@ impl<T: Clone> Facets<T> {
         let client = caller & ((1 << NUMBER) - 1) | FACET;
         let badge = |number: u16| u64::from(number) << NUMBER | client;
         let (begin, first, end) = (*self.numbers.start(), self.next.get(), *self.numbers.end());
-        if things.len() > usize::from(end.saturating_sub(begin)) {
+        let is_full = things.len() > usize::from(end.saturating_sub(begin));
+        if is_full || self.count_of(caller, |_| true) >= self.each {
             return None;
         }
         let number = (first..=end).chain(begin..first).find(|it| !things.contains_key(&badge(*it)))?;
@@ -82,7 +98,7 @@ mod tests {
 
     #[test]
     fn facets_are_told_from_exports_and_from_each_other() {
-        let facets: Facets<u8> = Facets::new(7..=8);
+        let facets: Facets<u8> = Facets::new(7..=9, 2);
         assert_eq!((facets.find(EXPORT), number_of(EXPORT)), (Ok(None), None));
         let badges = [1, 2].map(|thing| {
             let badge = facets.free_badge(EXPORT).unwrap();
@@ -93,6 +109,11 @@ mod tests {
         assert_eq!(badges.map(number_of), [Some(7), Some(8)]);
         assert_eq!(badges.map(|badge| facets.find(badge).unwrap()), [Some(1), Some(2)]);
         assert_eq!((facets.find(EXPORT), facets.free_badge(EXPORT)), (Ok(None), None));
+        assert_eq!(facets.free_badge(badges[0]), None, "it is the same client's");
+        // Another one may have what is left.
+        let other = facets.free_badge(EXPORT ^ 1).unwrap();
+        facets.things.borrow_mut().insert(other, 3);
+        assert_eq!((number_of(other), facets.free_badge(EXPORT ^ 1)), (Some(9), None));
         assert_eq!(facets.gone(badges[0]), Some(1));
         assert_eq!(facets.find(badges[0]), Err(ExceptionCode::Disconnected.into()));
         assert!(facets.free_badge(badges[1]).is_some_and(|badge| badge != badges[1] && badge != EXPORT));

@@ -3,9 +3,6 @@
 use super::{NoRoom, NotFound, Router, SessionId};
 use alloc::vec::Vec;
 
-/// Buffers of one session.
-pub const EACH: usize = 64;
-
 /// Memory of a client.
 #[derive(Debug)]
 pub struct Buffer<B> {
@@ -74,9 +71,9 @@ impl<B> Buffers<B> {
         self.places.get_mut(usize::from(number))?.as_mut()
     }
 
-    fn attach(&mut self, owner: SessionId, bytes: u64, keep: B) -> Result<u16, NoRoom> {
+    fn attach(&mut self, owner: SessionId, bytes: u64, keep: B, most: usize) -> Result<u16, NoRoom> {
         let own = self.places.iter().flatten().filter(|buffer| buffer.owner == owner && buffer.is_open);
-        if own.count() >= EACH {
+        if own.count() >= most {
             return Err(NoRoom);
         }
         let free = self.places.iter().position(Option::is_none).unwrap_or(self.places.len());
@@ -116,13 +113,13 @@ impl<B> Buffers<B> {
 }
 
 impl<B> Router<B> {
-    /// From now on requests of this client may name this memory, by that number; the disk does not know it yet.
+    /// From now on requests of this client may name this memory, by that number; the disk does not know it yet. It may have `most` at a time.
     ///
     /// # Errors
     /// There are as many as there may be.
-    pub fn attach(&mut self, session: SessionId, bytes: u64, keep: B) -> Result<u16, NoRoom> {
+    pub fn attach(&mut self, session: SessionId, bytes: u64, keep: B, most: usize) -> Result<u16, NoRoom> {
         self.session(session).ok_or(NoRoom)?;
-        self.buffers.attach(session, bytes, keep)
+        self.buffers.attach(session, bytes, keep, most)
     }
 
     /// They may no longer; see [`released`](Self::released).

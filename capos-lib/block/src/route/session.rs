@@ -83,14 +83,15 @@ impl<B> Router<B> {
         self.sessions.get_mut(id.index())?.as_mut()
     }
 
-    /// Another client, of whom at most so many requests are under way at a time.
+    /// Another client, of whom at most so many requests are under way at a time; it gets none of the numbers that are set in `taken`.
     ///
     /// # Errors
     /// There are as many as there may be, or the disk does not have these sectors.
-    pub fn open(&mut self, facet: &Facet, budget: u16) -> Result<SessionId, NoRoom> {
+    pub fn open(&mut self, facet: &Facet, budget: u16, taken: u64) -> Result<SessionId, NoRoom> {
         let disk = self.disks.get(facet.disk()).filter(|disk| facet.is_of(disk)).ok_or(NoRoom)?;
         let geometry = facet.geometry(disk);
-        let free = self.sessions.iter_mut().zip(0..).find(|(session, _)| session.is_none());
+        let mut places = self.sessions.iter_mut().zip(0..);
+        let free = places.find(|(session, number)| session.is_none() && taken & 1 << number == 0);
         let (place, number) = free.ok_or(NoRoom)?;
         *place = Some(Session { facet: *facet, geometry, budget, under_way: 0, held: 0 });
         Ok(SessionId(number))

@@ -92,8 +92,9 @@ pub trait Disk {
     /// It interrupted.
     fn interrupted(&mut self) -> Result<(), Self::Fault>;
 
-    /// Whoever serves it lost our doorbell: see [`Server::doorbell`](super::Server::doorbell).
-    fn gone(&mut self) -> Result<(), Self::Fault> {
+    /// Whoever serves it, in one of these lives, lost our doorbell: see [`Server::doorbell`](super::Server::doorbell).
+    fn gone(&mut self, lives: u64) -> Result<(), Self::Fault> {
+        let _ = lives;
         Ok(())
     }
 

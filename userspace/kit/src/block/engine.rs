@@ -1,7 +1,7 @@
 //! The way of a request: from a client's queue to the device, and of its completion back.
 
 use super::{Disk, Finder, Server};
-use rt::{CallError, give_way};
+use rt::{CallError, give_way, log};
 
 /// Time between looks at whether the device answers, nanoseconds, while it has something to do. Times given to it are late by as much.
 const TICK_NS: u64 = 1_000_000_000;
@@ -19,7 +19,9 @@ impl Bits {
     const LOST: usize = 32;
     pub const INTERRUPT: u64 = 1 << 28;
     pub const ALARM: u64 = 1 << 29;
-    pub const GONE: u64 = 1 << 30;
+    /// Whoever serves the device lost our doorbell: one bit for each of his last lives, since it may be heard in a later one.
+    pub const GONE: [u64; 5] = [1 << 30, 1 << 31, 1 << 60, 1 << 61, 1 << 62];
+    const ALL_GONE: u64 = 3 << 30 | 7 << 60;
 
     pub const fn ring(place: usize) -> u64 {
         1 << place
@@ -62,6 +64,7 @@ impl Server {
             Err(error) => error.into(),
         };
         self.queues.borrow_mut().end();
+        self.there.notify();
         stop
     }
 
@@ -75,7 +78,7 @@ impl Server {
                 Ok(found) => self.queues.borrow_mut().known(&unknown, found),
                 Err(error) if finder.is_lost(unknown.disk, &error).await => return Err(error),
                 // What is under way with it fails.
-                Err(_) => {}
+                Err(error) => log::warn(format_args!("a client's memory is refused: {error}")),
             }
         }
         self.queues.borrow_mut().up(finder)?;
@@ -105,8 +108,8 @@ impl Server {
             if bits & Bits::INTERRUPT != 0 {
                 disk.interrupted().map_err(Stop::Fault)?;
             }
-            if bits & Bits::GONE != 0 {
-                disk.gone().map_err(Stop::Fault)?;
+            if bits & Bits::ALL_GONE != 0 {
+                disk.gone(bits & Bits::ALL_GONE).map_err(Stop::Fault)?;
             }
             if bits & Bits::ALARM != 0 {
                 clock = Clock { now: self.timer.now_blocking()?, is_set: false };

@@ -33,6 +33,8 @@ pub(super) struct Queues {
     finder: Option<Rc<Finder>>,
     life: u64,
     first_life: u64,
+    /// How many each session may have.
+    buffers: usize,
 }
 
 /// Memory that the device does not know yet.
@@ -52,10 +54,11 @@ fn router(disks: &[Description], depth: u16) -> Result<Router<Memory>, CallError
 }
 
 impl Queues {
-    pub fn new() -> Result<Queues, CallError> {
+    /// Each session may have so many buffers.
+    pub fn new(buffers: usize) -> Result<Queues, CallError> {
         let (disks, health, finder) = (None, Vec::new(), None);
         let (ports, router) = (Ports::new(), router(&[], 0)?);
-        Ok(Queues { ports, router, disks, health, finder, life: 0, first_life: 0 })
+        Ok(Queues { ports, router, disks, health, finder, life: 0, first_life: 0, buffers })
     }
 
     /// The disks; none before there was a device.
@@ -101,9 +104,14 @@ impl Queues {
         self.geometry(extent).ok_or(exception(ExceptionCode::Disconnected))?;
         let port = Port::accept(memory, entries, peer)?;
         let budget = u16::try_from(entries).unwrap_or(u16::MAX);
-        let opened = self.router.open(&extent.facet, budget);
+        let opened = self.router.open(&extent.facet, budget, self.ports.out());
         let id = opened.map_err(|_| exception(ExceptionCode::BudgetExhausted))?;
         Ok(Place { id, serial: self.ports.open(id, port, extent.facet.disk()) })
+    }
+
+    /// The client of a session is given a doorbell, whose loss we hear of.
+    pub fn gave_doorbell(&mut self, place: Place) {
+        self.ports.gave_doorbell(place.id);
     }
 
     /// Ends a session, if it is still that one. What is under way for it goes on, and is answered to nobody.
@@ -125,20 +133,23 @@ impl Queues {
         self.finder.clone()
     }
 
-    /// Takes memory up for a session. What the device knows it by counts only if `finder` is still the one of now.
+    /// Whether memory is found so now.
+    pub fn is_now(&self, finder: &Rc<Finder>) -> bool {
+        self.finder.as_ref().is_some_and(|now| Rc::ptr_eq(now, finder))
+    }
+
+    /// Takes memory up for a session, with what the device of now knows it by. If there is one it has to know it.
     pub fn attach(
         &mut self,
         place: Place,
         object: Rc<MemoryObjectClient>,
         size: u64,
-        found: Option<(Rc<Finder>, Found)>,
+        found: Option<Found>,
     ) -> Result<u16, CallError> {
         let disk = self.ports.disk(place).ok_or(exception(ExceptionCode::Disconnected))?;
-        let is_now = |finder: &Rc<Finder>| self.finder.as_ref().is_some_and(|now| Rc::ptr_eq(now, finder));
-        let found = found.filter(|(finder, _)| is_now(finder)).map(|(_, found)| found);
         let handle = found.as_ref().map(|found| found.handle);
         let memory = Memory { object, disk, found, told: 0 };
-        let number = self.router.attach(place.id, size, memory);
+        let number = self.router.attach(place.id, size, memory, self.buffers);
         let number = number.map_err(|_| exception(ExceptionCode::BudgetExhausted))?;
         if let Some((_, known)) = self.router.buffer(number) {
             *known = handle;

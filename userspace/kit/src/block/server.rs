@@ -4,7 +4,7 @@
 //! may be made twice as long as they are not acknowledged, and clients know of nothing but the time it took.
 
 use super::engine::Bits;
-use super::memory::{Finder, Found};
+use super::memory::Found;
 use super::queues::{Place, Queues};
 use super::{Description, Health};
 use crate::facets::{Facets, number_of};
@@ -25,6 +25,14 @@ use rt::{CallContext, CallError, Exception, ExceptionCode, Outgoing, Request, Si
 
 /// Facets of one server at a time: what clients asked for, sessions among them.
 const FACETS: u16 = 256;
+
+/// Those of one client, and sessions among them: the rest is there for others.
+const FACETS_EACH: usize = 64;
+const SESSIONS_EACH: usize = 8;
+
+/// Buffers of one session: of a driver's, which may be a block service's with all buffers of its clients, and of a block service's.
+const BUFFERS: usize = 1024;
+const BUFFERS_OF_MANY: usize = 32;
 
 /// Some of a disk's sectors, as they are served.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +57,7 @@ pub struct Server {
     pub(super) listener: Listener,
     pub(super) timer: Rc<TimerClient>,
     pub(super) alarm: AlarmClient,
-    /// There is a device now.
+    /// There is a device now, or none any more.
     pub(super) there: Signal,
     facets: Facets<Thing>,
 }
@@ -57,16 +65,20 @@ pub struct Server {
 impl Server {
     /// Without a device.
     pub fn new(timer: Rc<TimerClient>) -> Result<Server, CallError> {
-        Server::numbered(timer, 0)
+        Server::with(timer, 0, BUFFERS)
     }
 
     /// One of several that are served together: calls are of the one that [`number_of`](Server::number_of) says.
     pub fn numbered(timer: Rc<TimerClient>, number: u8) -> Result<Server, CallError> {
+        Server::with(timer, number, BUFFERS_OF_MANY)
+    }
+
+    fn with(timer: Rc<TimerClient>, number: u8, buffers: usize) -> Result<Server, CallError> {
         let listener = Listener::new()?;
         let alarm = timer.alarm_blocking(listener.signaller(Bits::ALARM, 0)?)?;
-        let queues = RefCell::new(Queues::new()?);
+        let queues = RefCell::new(Queues::new(buffers)?);
         let first = u16::from(number) * FACETS;
-        let facets = Facets::new(first..=first + (FACETS - 1));
+        let facets = Facets::new(first..=first + (FACETS - 1), FACETS_EACH);
         Ok(Server { queues, listener, timer, alarm, there: Signal::new(), facets })
     }
 
@@ -80,9 +92,11 @@ impl Server {
         self.listener.signaller(Bits::INTERRUPT, 0)
     }
 
-    /// By what somebody else who serves the device is to ring, and what its loss tells.
-    pub fn doorbell(&self) -> Result<SignallerClient, CallError> {
-        self.listener.signaller(Bits::INTERRUPT, Bits::GONE)
+    /// By what somebody else who serves the device is to ring, in his life of that number. Gives what its loss tells, too: see [`Disk::gone`](super::Disk::gone).
+    pub fn doorbell(&self, life: u32) -> Result<(SignallerClient, u64), CallError> {
+        let [first, ..] = Bits::GONE;
+        let lost = Bits::GONE.get(life as usize % Bits::GONE.len()).copied().unwrap_or(first);
+        Ok((self.listener.signaller(Bits::INTERRUPT, lost)?, lost))
     }
 
     /// With what is waited.
@@ -135,21 +149,26 @@ impl Server {
         Ok(facet.into())
     }
 
-    /// Has the device of now know this memory, for a session. What there is none to be told of waits until there is one.
-    async fn find(
-        &self,
-        place: Place,
-        object: &MemoryObjectClient,
-    ) -> Result<Option<(Rc<Finder>, Found)>, Exception> {
-        let (finder, disk) = {
-            let queues = self.queues.borrow();
-            (queues.finder(), queues.disk(place).ok_or(ExceptionCode::Disconnected)?)
-        };
-        let Some(finder) = finder else { return Ok(None) };
-        match finder.find(disk, object).await {
-            Ok(found) => Ok(Some((finder, found))),
-            Err(error) if finder.is_lost(disk, &error).await => Ok(None),
-            Err(error) => Err(exception(error)),
+    /// Has the device of now know this memory, for a session. Where there is none that is left to the next one.
+    async fn find(&self, place: Place, object: &MemoryObjectClient) -> Result<Option<Found>, Exception> {
+        loop {
+            let change = self.there.wait();
+            let (finder, disk) = {
+                let queues = self.queues.borrow();
+                (queues.finder(), queues.disk(place).ok_or(ExceptionCode::Disconnected)?)
+            };
+            let Some(finder) = finder else { return Ok(None) };
+            match finder.find(disk, object).await {
+                Ok(found) if self.queues.borrow().is_now(&finder) => return Ok(Some(found)),
+                // It came back meanwhile.
+                Ok(found) => found.forget(),
+                Err(error) if !finder.is_lost(disk, &error).await => return Err(exception(error)),
+                Err(_) => {
+                    if self.queues.borrow().is_now(&finder) {
+                        change.await;
+                    }
+                }
+            }
         }
     }
 }
@@ -242,12 +261,18 @@ impl BlockDeviceServer for Part<'_> {
         entries: u32,
     ) -> Result<OpenAnswer, Exception> {
         let Server { queues, facets, listener, .. } = self.server;
+        if facets.count(cx, |thing| matches!(thing, Thing::Session(_))) >= SESSIONS_EACH {
+            return Err(ExceptionCode::BudgetExhausted.into());
+        }
         let place = queues.borrow_mut().open(&memory, entries, doorbell, &self.extent).map_err(exception)?;
-        let minted = facets.mint::<BlockSessionClient>(cx, Thing::Session(place));
         let (ring, lost) = (Bits::ring(place.id.index()), Bits::lost(place.id.index()));
         let bell = listener.signaller(ring, lost).map_err(exception);
-        match minted.and_then(|session| Ok((session, bell?))) {
-            Ok((session, doorbell)) => Ok(OpenAnswer { session: session.into(), doorbell: doorbell.into() }),
+        if bell.is_ok() {
+            queues.borrow_mut().gave_doorbell(place);
+        }
+        let session = facets.mint::<BlockSessionClient>(cx, Thing::Session(place));
+        match bell.and_then(|bell| Ok((bell, session?))) {
+            Ok((doorbell, session)) => Ok(OpenAnswer { session: session.into(), doorbell: doorbell.into() }),
             Err(refused) => {
                 queues.borrow_mut().close(place);
                 Err(refused)

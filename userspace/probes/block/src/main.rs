@@ -5,6 +5,8 @@
 extern crate alloc;
 
 mod facets;
+mod hostile;
+mod killer;
 mod orders;
 mod pages;
 mod tally;
@@ -15,6 +17,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use capos_block::{Operation, Request};
 use core::cell::Cell;
+use killer::Killer;
 use kit::block::{Client, IoError};
 use pages::Pages;
 use probe::{Fields, Report, number, options};
@@ -28,11 +31,16 @@ rt::main!(run);
 /// Bytes of a sector that are shown.
 const SHOWN: u64 = 64;
 
+/// Where the disk comes from.
+enum Source {
+    /// That of them.
+    Disks(DisksClient, u32),
+    Device(BlockDeviceClient),
+}
+
 struct Probe {
     report: Rc<Report>,
-    disks: DisksClient,
-    /// Which of them.
-    number: u32,
+    source: Source,
     seed: u64,
     requests: u64,
     workers: u64,
@@ -44,12 +52,19 @@ struct Probe {
     copy: &'static str,
     /// What is done before all that.
     orders: &'static str,
+    /// How it is refused.
+    refused: Option<&'static str>,
+    /// How often a client that keeps to nothing does all that it can, meanwhile.
+    attacks: u64,
+    /// Who is killed meanwhile.
+    killer: Option<Killer>,
 }
 
 fn run(mut env: Env) -> i64 {
     match setup(&mut env) {
-        Ok(probe) => {
-            let done = block_on(all(&probe));
+        Ok(mut probe) => {
+            let killer = probe.killer.take();
+            let done = block_on(all(&probe, killer));
             if let Err(error) = &done {
                 probe.report.check("the disk", false, error);
             }
@@ -62,8 +77,9 @@ fn run(mut env: Env) -> i64 {
 fn setup(env: &mut Env) -> Result<Probe, EnvError> {
     Ok(Probe {
         report: Rc::new(Report::new(env)?),
-        disks: env.client("disks")?,
-        number: number(env, "disk", 0) as u32,
+        source: source(env)?,
+        refused: options::text(env, "refused"),
+        attacks: number(env, "attacks", 0),
         seed: number(env, "seed", 1),
         requests: number(env, "requests", 0),
         workers: number(env, "workers", 1).max(1),
@@ -71,18 +87,45 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         show: options::text(env, "show").unwrap_or(""),
         copy: options::text(env, "copy").unwrap_or(""),
         orders: options::text(env, "do").unwrap_or(""),
+        killer: killer(env)?,
     })
 }
 
-async fn all(probe: &Probe) -> Result<(), IoError> {
-    let disk = probe.disks.disk(probe.number).await?;
-    describe(probe, &disk).await?;
-    orders::follow(&disk, probe.orders).await?;
-    show(probe, &disk).await?;
-    copy(probe, &disk).await?;
+fn source(env: &mut Env) -> Result<Source, EnvError> {
+    match env.client("device") {
+        Ok(device) => Ok(Source::Device(device)),
+        Err(_) => Ok(Source::Disks(env.client("disks")?, number(env, "disk", 0) as u32)),
+    }
+}
+
+fn killer(env: &mut Env) -> Result<Option<Killer>, EnvError> {
+    let Some(victims) = options::text(env, "victims") else { return Ok(None) };
+    let (kills, life_us) = (number(env, "kills", 0), number(env, "life-us", 10_000) as u32);
+    let (services, timer) = (env.client("services")?, env.client("timer")?);
+    Ok(Some(Killer::new(services, timer, victims, kills, life_us, number(env, "seed", 1))))
+}
+
+async fn all(probe: &Probe, killer: Option<Killer>) -> Result<(), IoError> {
+    let found;
+    let disk = match &probe.source {
+        Source::Device(device) => device,
+        Source::Disks(disks, number) => {
+            found = disks.disk(*number).await?;
+            &found
+        }
+    };
+    if let Some(wanted) = probe.refused {
+        let refused = disk.info().await.err().and_then(|error| error.exception());
+        probe.report.equal("nothing is taken for it", format!("{refused:?}"), format!("Some({wanted})"));
+        return Ok(());
+    }
+    describe(probe, disk).await?;
+    orders::follow(disk, probe.orders).await?;
+    show(probe, disk).await?;
+    copy(probe, disk).await?;
     if probe.requests > 0 {
-        work(probe, &disk).await?;
-        facets::look(&probe.report, &disk).await?;
+        work(probe, disk, killer).await?;
+        facets::look(&probe.report, disk).await?;
     }
     Ok(())
 }
@@ -162,25 +205,34 @@ async fn copy(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
 }
 
 /// Workers all over the disk, the last at its very end.
-async fn work(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
+async fn work(probe: &Probe, disk: &BlockDeviceClient, killer: Option<Killer>) -> Result<(), IoError> {
     let entries = probe.workers.next_power_of_two() as u16;
     let client = Client::open(disk, entries).await?;
     let tally = Rc::new(Tally::new(&probe.report));
     let (all, count) = (client.geometry().sectors, probe.workers);
     let each = probe.sectors.min(all / count);
     let (over, running) = (Rc::new(Signal::new()), Rc::new(Cell::new(count)));
+    let busy = Rc::new(Cell::new(killer.is_some() || probe.attacks > 0));
+    if let Some(killer) = killer {
+        spawn(kill(killer, Rc::clone(&probe.report), Rc::clone(&busy)));
+    }
     for n in 0..count {
         let first = if n + 1 == count { all - each } else { all / count * n };
         let mut worker = Worker::new(&client, &tally, first, each as u32, probe.seed ^ n << 32).await?;
         let (report, requests) = (Rc::clone(&probe.report), probe.requests / count);
         let (over, running) = (Rc::clone(&over), Rc::clone(&running));
+        let busy = Rc::clone(&busy);
         spawn(async move {
-            if let Err(error) = worker.work(requests).await {
+            if let Err(error) = worker.work(requests, &busy).await {
                 report.check("a worker", false, error);
             }
             running.set(running.get() - 1);
             over.notify();
         });
+    }
+    if probe.attacks > 0 {
+        hostile::attack(&probe.report, disk, probe.attacks, probe.seed).await?;
+        busy.set(false);
     }
     while running.get() > 0 {
         let over = over.wait();
@@ -190,4 +242,12 @@ async fn work(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
     }
     tally.tell();
     Ok(())
+}
+
+async fn kill(mut killer: Killer, report: Rc<Report>, busy: Rc<Cell<bool>>) {
+    match killer.all().await {
+        Ok(kills) => report.event("block.kills", Fields::new().value("kills", kills)),
+        Err(error) => report.check("killing", false, &error),
+    }
+    busy.set(false);
 }

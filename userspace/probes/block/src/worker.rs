@@ -6,6 +6,7 @@ use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 use capos_block::{Geometry, Operation, Request, Status};
+use core::cell::Cell;
 use kit::block::{Client, IoError};
 use probe::mutate::Rng;
 use rt::CallError;
@@ -52,11 +53,13 @@ impl Worker {
         })
     }
 
-    /// So many requests at random, and in the end a flush and a look at all sectors.
-    pub async fn work(&mut self, requests: u64) -> Result<(), IoError> {
-        for _ in 0..requests {
+    /// So many requests at random, and more as long as something else is `busy`; in the end a flush and a look at all sectors.
+    pub async fn work(&mut self, requests: u64, busy: &Cell<bool>) -> Result<(), IoError> {
+        let mut done = 0;
+        while done < requests || busy.get() {
             let request = self.draw();
             self.perform(request).await?;
+            done += 1;
         }
         self.perform(self.request(Operation::Flush, 0, 0)).await?;
         self.look().await

@@ -14,7 +14,7 @@ use rt::generated::{BlockDeviceClient, DisksClient, TimerClient};
 use rt::{CallError, log, spawn};
 
 /// Time before a driver is tried again that was of no use, nanoseconds. One that died is there again when calls of it are answered.
-const AGAIN_NS: u64 = 10_000_000;
+const AGAIN_NS: u64 = 1_000_000;
 
 /// A disk, and what it is divided into.
 struct Known {
@@ -113,21 +113,23 @@ impl Driver {
 
 /// Follows whoever is in that place, for ever.
 pub async fn follow(driver: Rc<Driver>, service: Rc<Service>) {
+    let mut life = 0u32;
     loop {
-        let Err(fault) = once(&driver, &service).await;
-        if !matches!(fault, Fault::Gone) {
+        life = life.wrapping_add(1);
+        let Err(fault) = once(&driver, &service, life).await;
+        if !fault.is_loss() {
             log::warn(format_args!("{}: {fault}", driver.name));
         }
         let again = driver.timer.now_blocking().unwrap_or(0).saturating_add(AGAIN_NS);
-        if !matches!(fault, Fault::Gone) && driver.timer.sleep_until(again).await.is_err() {
+        if driver.timer.sleep_until(again).await.is_err() {
             return;
         }
     }
 }
 
 /// From a driver's device to its end.
-async fn once(driver: &Rc<Driver>, service: &Service) -> Result<core::convert::Infallible, Fault> {
-    let mut remote = Remote::open(&driver.disks, &driver.server).await?;
+async fn once(driver: &Rc<Driver>, service: &Service, life: u32) -> Result<core::convert::Infallible, Fault> {
+    let mut remote = Remote::open(&driver.disks, &driver.server, life).await?;
     driver.learn(&remote).await?;
     if !driver.is_known.replace(true) {
         log::info(format_args!("{}: {}", driver.name, names(remote.disks())));

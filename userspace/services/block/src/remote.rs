@@ -10,6 +10,9 @@ use rt::generated::{BlockDeviceClient, BlockSessionClient, DisksClient};
 use rt::schema::block_device::InfoResults;
 use rt::{CallError, ExceptionCode};
 
+/// Requests that are under way at a time. A driver that takes fewer has the rest wait here.
+const DEPTH: u16 = 256;
+
 /// Why a driver is of no use any more; another one may be.
 #[derive(Debug)]
 pub enum Fault {
@@ -23,6 +26,17 @@ pub enum Fault {
     Nonsense,
     /// It refuses something.
     Call(CallError),
+}
+
+impl Fault {
+    /// Whether it is just that the driver is not there any more.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            Fault::Gone | Fault::Queue(End::Gone) => true,
+            Fault::Call(error) => error.exception() == Some(ExceptionCode::Disconnected),
+            _ => false,
+        }
+    }
 }
 
 impl From<CallError> for Fault {
@@ -56,16 +70,17 @@ pub struct Remote {
     pub devices: Rc<Vec<BlockDeviceClient>>,
     sessions: Vec<Session>,
     disks: Vec<Description>,
-    depth: u16,
     /// By tags: how often each was used, so that what is completed twice is known, and of which disk it is, as long as it is under way.
     asked: Vec<(u16, Option<usize>)>,
+    /// By what its loss is told.
+    life: u64,
     is_gone: bool,
 }
 
 impl Remote {
-    /// Opens a session with each disk, as soon as the driver has its device.
-    pub async fn open(driver: &DisksClient, server: &Rc<Server>) -> Result<Remote, Fault> {
-        let (mut devices, mut disks, mut depth) = (Vec::new(), Vec::new(), *DEPTHS.end());
+    /// Opens a session with each disk, as soon as the driver has its device: in its life of that number.
+    pub async fn open(driver: &DisksClient, server: &Rc<Server>, number: u32) -> Result<Remote, Fault> {
+        let (mut devices, mut disks, mut depth) = (Vec::new(), Vec::new(), u32::from(DEPTH));
         let mut cursor = 0;
         loop {
             let next = match driver.list(cursor).await {
@@ -85,14 +100,15 @@ impl Remote {
         if !DEPTHS.contains(&depth) {
             return Err(Fault::Nonsense);
         }
-        let mut sessions = Vec::new();
+        let (mut sessions, mut life) = (Vec::new(), 0);
         for device in &devices {
-            sessions.push(Session::open(device, depth.next_power_of_two(), server.doorbell()?).await?);
+            let (doorbell, lost) = server.doorbell(number)?;
+            sessions.push(Session::open(device, depth.next_power_of_two(), doorbell).await?);
+            life = lost;
         }
-        let (server, depth) = (Rc::clone(server), depth as u16);
-        let asked = vec![(0, None); depth.into()];
-        let devices = Rc::new(devices);
-        Ok(Remote { server, devices, sessions, disks, depth, asked, is_gone: false })
+        let (server, devices) = (Rc::clone(server), Rc::new(devices));
+        let asked = vec![(0, None); DEPTH.into()];
+        Ok(Remote { server, devices, sessions, disks, asked, life, is_gone: false })
     }
 
     /// How the driver's disks come to know memory.
@@ -120,7 +136,7 @@ impl Disk for Remote {
     }
 
     fn depth(&self) -> u16 {
-        self.depth
+        DEPTH
     }
 
     #[inline]
@@ -189,8 +205,8 @@ impl Disk for Remote {
         Ok(())
     }
 
-    fn gone(&mut self) -> Result<(), Fault> {
-        self.is_gone = true;
+    fn gone(&mut self, lives: u64) -> Result<(), Fault> {
+        self.is_gone |= lives & self.life != 0;
         Ok(())
     }
 

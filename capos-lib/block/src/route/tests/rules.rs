@@ -23,8 +23,8 @@ fn router(depth: u16, clients: u16, budget: u16) -> (Router<u16>, Queues, Vec<Se
     let mut queues = Queues::default();
     router.up(&[DISK], &mut queues).unwrap();
     let open = |number| {
-        let id = router.open(&Facet::whole(0, &DISK), budget).unwrap();
-        assert_eq!(router.attach(id, 4096, 100 + number), Ok(number));
+        let id = router.open(&Facet::whole(0, &DISK), budget, 0).unwrap();
+        assert_eq!(router.attach(id, 4096, 100 + number, 64), Ok(number));
         id
     };
     let ids = (0..clients).map(open).collect();
@@ -87,17 +87,21 @@ fn facets_only_narrow() {
     let closed = Geometry { read_only: true, ..DISK };
     assert!(part.geometry(&closed).read_only && Facet::whole(0, &closed).geometry(&DISK).read_only);
     let mut small = Router::<()>::new(vec![Geometry { sectors: 149, ..DISK }], 1, 1).unwrap();
-    assert_eq!(small.open(&part, 1), Err(NoRoom));
+    assert_eq!(small.open(&part, 1, 0), Err(NoRoom));
 }
 
 #[test]
 fn sectors_of_a_part_are_the_disks() {
     let (mut router, mut queues, _) = router(4, 0, 0);
-    assert_eq!(router.open(&Facet::whole(0, &DISK), 1), Err(NoRoom), "there may be none");
+    assert_eq!(router.open(&Facet::whole(0, &DISK), 1, 0), Err(NoRoom), "there may be none");
     let mut router = { Router::<u16>::new(vec![DISK], 4, 1).unwrap() };
     router.up(&[DISK], &mut queues).unwrap();
-    let id = router.open(&Facet::whole(0, &DISK).part(100, 50).unwrap().read_only(), 4).unwrap();
-    router.attach(id, 4096, 1).unwrap();
+    let id = router.open(&Facet::whole(0, &DISK).part(100, 50).unwrap().read_only(), 4, 0).unwrap();
+    assert_eq!(router.open(&Facet::whole(0, &DISK), 4, 0), Err(NoRoom));
+    router.close(id);
+    assert_eq!(router.open(&Facet::whole(0, &DISK), 4, 1), Err(NoRoom), "that number is still somebody's");
+    let id = router.open(&Facet::whole(0, &DISK).part(100, 50).unwrap().read_only(), 4, 2).unwrap();
+    router.attach(id, 4096, 1, 64).unwrap();
     know_buffers(&mut router, 1);
     let asked =
         [request(1, Read, 49, 1), request(2, Read, 50, 1), request(3, Write, 0, 1), request(4, Flush, 0, 0)];
@@ -270,7 +274,7 @@ fn a_client_that_goes_leaves_nothing_but_what_the_disk_is_at() {
     router.close(clients[0]);
     assert_eq!(router.released(), None, "the disk may still read it");
     assert!(router.ready().is_none());
-    assert_eq!(router.open(&Facet::whole(0, &DISK), 1), Ok(clients[0]));
+    assert_eq!(router.open(&Facet::whole(0, &DISK), 1, 0), Ok(clients[0]));
     assert_eq!(router.complete(asks[0].tag, Status::Done, 0), Ok(None));
     assert_eq!(router.released(), Some(Released { keep: 100, handle: Some(7000) }));
     assert_eq!(router.released(), None);
@@ -302,11 +306,11 @@ fn buffers_are_their_clients() {
     router.complete(asks[0].tag, Status::Done, 0).unwrap();
     assert_eq!(router.released(), Some(Released { keep: 100, handle: Some(7000) }));
     // There are as many as there may be.
-    let numbers: Vec<_> = (0..64).map(|_| router.attach(clients[0], 512, 5).unwrap()).collect();
-    assert_eq!(router.attach(clients[0], 512, 5), Err(NoRoom));
-    assert!(router.attach(clients[1], 512, 5).is_ok());
+    let numbers: Vec<_> = (0..64).map(|_| router.attach(clients[0], 512, 5, 64).unwrap()).collect();
+    assert_eq!(router.attach(clients[0], 512, 5, 64), Err(NoRoom));
+    assert!(router.attach(clients[1], 512, 5, 64).is_ok());
     router.detach(clients[0], numbers[3]).unwrap();
-    assert!(router.attach(clients[0], 512, 5).is_ok());
+    assert!(router.attach(clients[0], 512, 5, 64).is_ok());
 }
 
 #[test]
@@ -334,12 +338,12 @@ fn disks_of_a_device_are_apart() {
     router.up(&[DISK, small, DISK], &mut queues).unwrap();
     for number in 0..3 {
         let disk = router.disks()[usize::from(number)];
-        let client = router.open(&Facet::whole(number, &disk), 8).unwrap();
+        let client = router.open(&Facet::whole(number, &disk), 8, 0).unwrap();
         queues.ask(client, request(1, Discard, 5, 10));
         queues.ask(client, request(2, Flush, 0, 0));
         queues.ask(client, request(3, Discard, 25, 1));
     }
-    assert_eq!(router.open(&Facet::whole(3, &DISK), 8), Err(NoRoom));
+    assert_eq!(router.open(&Facet::whole(3, &DISK), 8, 0), Err(NoRoom));
     router.take(u64::MAX, &mut queues);
     let asks: Vec<_> = send_all(&mut router).iter().map(|ask| (ask.disk, ask.request.id)).collect();
     // Changes of the same sectors of two disks do not wait for each other.

@@ -81,7 +81,7 @@ impl World {
 
     fn open(&mut self, (first, sectors): (u64, u64)) {
         let facet = Facet::whole(0, &DISK).part(first, sectors).unwrap();
-        let Ok(session) = self.router.open(&facet, BUDGET) else { return };
+        let Ok(session) = self.router.open(&facet, BUDGET, 0) else { return };
         self.queues.asked.remove(&session);
         self.clients.push(Client { session, facet, buffers: Vec::new() });
         self.attach(self.clients.len() - 1);
@@ -90,7 +90,7 @@ impl World {
     fn attach(&mut self, client: usize) {
         let keep = self.kept.len() as u64;
         let Client { session, buffers, .. } = &mut self.clients[client];
-        let Ok(number) = self.router.attach(*session, 2048, keep) else { return };
+        let Ok(number) = self.router.attach(*session, 2048, keep, 64) else { return };
         buffers.push(number);
         self.kept.insert(keep);
         self.tell_buffers();

@@ -68,6 +68,7 @@ impl Queues {
     pub fn rung(&mut self, rung: u64, lost: u64) {
         self.ports.wake(rung);
         if lost != 0 {
+            self.ports.lost_doorbells(lost);
             self.end_sessions(lost);
         }
     }

@@ -25,6 +25,8 @@ pub struct Ports {
     answered: u64,
     /// Broke the rules of queues.
     broken: u64,
+    /// Places whose doorbell somebody has: that it is lost is still to be heard, and to be taken for nobody else's.
+    out: u64,
     next_serial: u64,
 }
 
@@ -37,7 +39,7 @@ impl Ports {
 
     pub fn new() -> Ports {
         let slots = [const { None }; Bits::SESSIONS];
-        Ports { slots, there: 0, awake: 0, answered: 0, broken: 0, next_serial: 1 }
+        Ports { slots, there: 0, awake: 0, answered: 0, broken: 0, out: 0, next_serial: 1 }
     }
 
     /// Gives the session's serial.
@@ -51,6 +53,20 @@ impl Ports {
         self.awake |= bit(id);
         self.broken &= !bit(id);
         serial
+    }
+
+    /// Whose places nobody else may have.
+    pub fn out(&self) -> u64 {
+        self.out
+    }
+
+    pub fn gave_doorbell(&mut self, id: SessionId) {
+        self.out |= bit(id);
+    }
+
+    /// That these are lost was heard.
+    pub fn lost_doorbells(&mut self, lost: u64) {
+        self.out &= !lost;
     }
 
     pub fn close(&mut self, id: SessionId) {
