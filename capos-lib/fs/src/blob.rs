@@ -103,7 +103,7 @@ impl<V: Volume> Fs<V> {
     /// `NotFound`.
     pub async fn get_blob(&self, hash: &[u8; 32]) -> Result<ObjectId, Error> {
         let _look = self.tree.look().await;
-        let blob = self.indexed(hash).await?.ok_or(Error::NotFound)?;
+        let blob = look::blob(&self.view, hash).await?.ok_or(Error::NotFound)?;
         self.hold(blob);
         Ok(blob)
     }
@@ -114,10 +114,7 @@ impl<V: Volume> Fs<V> {
     /// `Kind` when it is none; `NotFound` when it is not finished.
     pub async fn blob_hash(&self, blob: ObjectId) -> Result<[u8; 32], Error> {
         let _look = self.tree.look().await;
-        if look::object(&self.view, blob).await?.kind != Kind::Blob {
-            return Err(Error::Kind);
-        }
-        Ok(self.hash(blob).await?.hash)
+        look::blob_hash(&self.view, blob).await
     }
 
     /// Makes the object the blob of the hash, if there is none.
@@ -142,7 +139,7 @@ impl<V: Volume> Fs<V> {
 
     /// The blob of a hash, if there is one, which is held from now on. It stays in a collection that is under way.
     async fn seen_again(&self, hash: &[u8; 32]) -> Result<Option<ObjectId>, Error> {
-        let Some(blob) = self.indexed(hash).await? else { return Ok(None) };
+        let Some(blob) = look::blob(&self.view, hash).await? else { return Ok(None) };
         let mut change = Change::default();
         self.mark(&mut change, blob).await?;
         if !change.is_empty() {
@@ -150,9 +147,5 @@ impl<V: Volume> Fs<V> {
         }
         self.hold(blob);
         Ok(Some(blob))
-    }
-
-    async fn indexed(&self, hash: &[u8; 32]) -> Result<Option<ObjectId>, Error> {
-        look::blob(&self.view, hash).await
     }
 }

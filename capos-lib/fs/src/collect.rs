@@ -109,7 +109,7 @@ impl<V: Volume> Fs<V> {
         let key = key::blob(hash);
         let id = crate::record::decode_blob(found.value())?;
         let is_last = !increment(hash);
-        let is_needed = self.hash(id).await?.mark >= number || self.is_held(id);
+        let is_needed = look::hash(&self.view, id).await?.mark >= number || self.is_held(id);
         if is_needed {
             return Ok((!is_last).then_some((id, None)));
         }

@@ -223,7 +223,8 @@ impl<V: Volume> Fs<V> {
         self.state.borrow().volume.objects
     }
 
-    pub(crate) fn hold(&self, object: ObjectId) {
+    /// Holds an object that is held already once more, until [`Fs::release`].
+    pub fn hold(&self, object: ObjectId) {
         let mut state = self.state.borrow_mut();
         let holds = state.holds.entry(object).or_default();
         *holds = holds.saturating_add(1);

@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 use crate::error::Error;
 use crate::key::{self, EntryKey, MAX_KEY, ObjectId, Part};
 use crate::name::Name;
-use crate::record::{self, Entry, Kind, MAX_RECORD, OBJECT_BYTES, Object, STRETCH, STRETCH_BLOCKS, Stretch};
+use crate::record::{
+    self, Entry, Hash, Kind, MAX_RECORD, OBJECT_BYTES, Object, STRETCH, STRETCH_BLOCKS, Stretch,
+};
 use crate::time::Stamp;
 use crate::volume::View;
 use capos_store::{BLOCK, Pointer};
@@ -256,6 +258,21 @@ pub(crate) async fn next_entry(
         }
         _ => Ok(None),
     }
+}
+
+/// What a blob is known by.
+pub(crate) async fn hash(view: &impl View, blob: ObjectId) -> Result<Hash, Error> {
+    let mut value = [0; MAX_RECORD];
+    let length = view.get(&key::hash(blob), &mut value).await?.ok_or(Error::Corrupt)?;
+    Hash::decode(value.get(..length).unwrap_or_default())
+}
+
+/// The hash of an object that has to be a blob.
+pub(crate) async fn blob_hash(view: &impl View, id: ObjectId) -> Result<[u8; 32], Error> {
+    if object(view, id).await?.kind != Kind::Blob {
+        return Err(Error::Kind);
+    }
+    Ok(hash(view, id).await?.hash)
 }
 
 /// What a name leads to has to be there.

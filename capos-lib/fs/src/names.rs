@@ -7,7 +7,7 @@ use crate::fs::Fs;
 use crate::key::{self, EntryKey, ObjectId};
 use crate::look::{self, Listing, Run};
 use crate::name::Name;
-use crate::record::{Entry, Hash, Kind, MAX_RECORD, Object, Orphan};
+use crate::record::{Entry, Hash, Kind, Object, Orphan};
 use crate::time::Stamp;
 use crate::volume::{View as _, Volume};
 
@@ -245,18 +245,11 @@ impl<V: Volume> Fs<V> {
     /// Notes that a blob was seen to be named in the collection that is under way.
     pub(crate) async fn mark(&self, change: &mut Change, blob: ObjectId) -> Result<(), Error> {
         let mark = self.state.borrow().volume.collection;
-        let hash = self.hash(blob).await?;
+        let hash = look::hash(&self.view, blob).await?;
         if hash.mark != mark {
             change.put(&key::hash(blob), &Hash { mark, ..hash }.encode());
         }
         Ok(())
-    }
-
-    /// What a blob is known by.
-    pub(crate) async fn hash(&self, blob: ObjectId) -> Result<Hash, Error> {
-        let mut value = [0; MAX_RECORD];
-        let length = self.view.get(&key::hash(blob), &mut value).await?.ok_or(Error::Corrupt)?;
-        Hash::decode(value.get(..length).unwrap_or_default())
     }
 
     /// Makes whatever will be in an empty directory or namespace count for a domain.

@@ -70,6 +70,14 @@ impl<V: View> Snapshot<V> {
     pub async fn blob(&self, hash: &[u8; 32]) -> Result<ObjectId, Error> {
         look::blob(&self.view, hash).await?.ok_or(Error::NotFound)
     }
+
+    /// The hash of a blob.
+    ///
+    /// # Errors
+    /// See [`Fs::blob_hash`].
+    pub async fn blob_hash(&self, blob: ObjectId) -> Result<[u8; 32], Error> {
+        look::blob_hash(&self.view, blob).await
+    }
 }
 
 impl<D: Disk> Fs<capos_store::Volume<D>> {

@@ -134,11 +134,52 @@ impl Region {
         true
     }
 
+    /// Copies bytes out, which others may change meanwhile; false when they are not all inside.
+    #[inline]
+    pub fn read(&self, offset: u64, out: &mut [u8]) -> bool {
+        let Some(from) = self.range(offset, out.len()) else { return false };
+        // SAFETY: see `range`; `out` is ours alone.
+        unsafe { copy(from as *const u8, out.as_mut_ptr(), out.len()) };
+        true
+    }
+
+    /// Copies bytes in; false when they are not all inside.
+    #[inline]
+    pub fn write(&self, offset: u64, bytes: &[u8]) -> bool {
+        let Some(to) = self.range(offset, bytes.len()) else { return false };
+        // SAFETY: see `range`.
+        unsafe { copy(bytes.as_ptr(), to as *mut u8, bytes.len()) };
+        true
+    }
+
+    /// Where so many bytes are: in a region as for `place`, which no reference of the program leads into.
+    #[inline]
+    fn range(&self, offset: u64, length: usize) -> Option<u64> {
+        let end = offset.checked_add(length as u64)?;
+        (end <= self.size).then_some(self.address + offset)
+    }
+
     /// Where a word of so many bytes is. It is aligned, and inside a region that the kernel gave to us alone and that lives as long as `self`;
     /// every access of it is atomic. If nothing is mapped there the access ends the process.
     #[inline]
     fn place(&self, offset: u64, bytes: u64) -> Option<u64> {
         (offset.is_multiple_of(bytes) && offset < self.size).then_some(self.address + offset)
+    }
+}
+
+/// Copies bytes that somebody may change at the same time: the compiler knows nothing of it, and what arrives is some mixture of old and new.
+///
+/// # Safety
+/// Both ranges are valid, and they do not overlap.
+#[inline]
+unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
+    // SAFETY: the caller's promise; the direction flag is clear between instructions of Rust programs.
+    unsafe {
+        core::arch::asm!(
+            "rep movsq", "mov rcx, {rest}", "rep movsb", rest = in(reg) length % 8,
+            inout("rcx") length / 8 => _, inout("rsi") from => _, inout("rdi") to => _,
+            options(nostack, preserves_flags)
+        );
     }
 }
 

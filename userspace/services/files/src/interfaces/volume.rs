@@ -1,0 +1,134 @@
+//! `Volume`.
+
+use super::{Whole, source};
+use crate::server::{Call, refused};
+use crate::snapshots::{NAME_MAX, Note};
+use crate::thing::{Names, Thing};
+use alloc::format;
+use alloc::string::String;
+use capos_fs::ObjectId;
+use capos_store::BLOCK;
+use rt::generated::volume::{CheckReply, ListSnapshotsReply, OpenSnapshotAnswer, VolumeServer};
+use rt::generated::{DirectoryClient, NamespaceClient, StoreClient};
+use rt::schema::volume::{QuotaResults, SpaceResults};
+use rt::{CallContext, Exception, ExceptionCode, Outgoing};
+
+impl VolumeServer for Call<Whole> {
+    async fn root(&self, _cx: &CallContext) -> Result<Outgoing, Exception> {
+        let root = Names { id: ObjectId::ROOT, writable: true, at: None };
+        self.files.hold(root.id);
+        self.facet::<NamespaceClient>(Thing::Namespace(root))
+    }
+
+    async fn store(&self, _cx: &CallContext) -> Result<Outgoing, Exception> {
+        self.facet::<StoreClient>(Thing::Store(true, None))
+    }
+
+    async fn space(&self, _cx: &CallContext) -> Result<SpaceResults, Exception> {
+        let volume = self.files.volume();
+        let space = volume.space();
+        Ok(SpaceResults {
+            blocks: space.total,
+            free: space.free,
+            held: 0,
+            block_size: BLOCK as u32,
+            objects: self.files.objects(),
+            commits: volume.commit_number(),
+        })
+    }
+
+    async fn quota(&self, _cx: &CallContext, domain: u32) -> Result<QuotaResults, Exception> {
+        let found = self.files.domain(domain).await.map_err(refused)?;
+        Ok(QuotaResults {
+            blocks: found.blocks,
+            objects: found.objects,
+            blocks_most: found.blocks_most,
+            objects_most: found.objects_most,
+        })
+    }
+
+    async fn set_quota(
+        &self,
+        _cx: &CallContext,
+        domain: u32,
+        blocks_most: u64,
+        objects_most: u64,
+    ) -> Result<(), Exception> {
+        self.files.set_quota(domain, blocks_most, objects_most).await.map_err(refused)
+    }
+
+    async fn assign(
+        &self,
+        _cx: &CallContext,
+        directory: DirectoryClient,
+        domain: u32,
+    ) -> Result<(), Exception> {
+        match self.passed(async |challenge| directory.prove(challenge).await).await? {
+            Thing::Directory(names) => self.files.assign(names.id, domain).await.map_err(refused),
+            _ => Err(ExceptionCode::InvalidArgument.into()),
+        }
+    }
+
+    async fn snapshot(&self, _cx: &CallContext, name: &str) -> Result<(), Exception> {
+        if name.is_empty() || name.len() > NAME_MAX {
+            return Err(ExceptionCode::InvalidArgument.into());
+        }
+        if self.named(name).is_some() {
+            return Err(ExceptionCode::Exists.into());
+        }
+        let note = Note { at: self.now(), name: String::from(name) };
+        self.files.snapshot(&note.encode()).await.map(drop).map_err(refused)
+    }
+
+    async fn list_snapshots(&self, _cx: &CallContext, after: &str) -> Result<ListSnapshotsReply, Exception> {
+        let next = self.snapshots().filter(|(_, note)| note.name.as_str() > after);
+        let next = next.min_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+        let (commit, Note { at, name }) = next.ok_or(ExceptionCode::NotFound)?;
+        Ok(ListSnapshotsReply { at_ns: at.ns, at: source(at), commit, name })
+    }
+
+    async fn open_snapshot(&self, _cx: &CallContext, name: &str) -> Result<OpenSnapshotAnswer, Exception> {
+        let at = Some(self.named(name).ok_or(ExceptionCode::NotFound)?);
+        let root = Names { id: ObjectId::ROOT, writable: false, at };
+        let namespace = self.facet::<NamespaceClient>(Thing::Namespace(root))?;
+        let store = self.facet::<StoreClient>(Thing::Store(false, at))?;
+        Ok(OpenSnapshotAnswer { namespace, store })
+    }
+
+    async fn remove_snapshot(&self, _cx: &CallContext, name: &str) -> Result<(), Exception> {
+        let snapshot = self.named(name).ok_or(ExceptionCode::NotFound)?;
+        if self.server.open.is_open(snapshot) {
+            return Err(ExceptionCode::WrongState.into());
+        }
+        self.files.delete_snapshot(snapshot).await.map_err(refused)
+    }
+
+    async fn grow(&self, _cx: &CallContext) -> Result<u64, Exception> {
+        self.files.grow().await.map_err(refused)?;
+        Ok(self.files.volume().space().blocks)
+    }
+
+    async fn sync(&self, _cx: &CallContext) -> Result<(), Exception> {
+        Call::sync(self).await
+    }
+
+    async fn check(&self, _cx: &CallContext, cursor: u64) -> Result<CheckReply, Exception> {
+        // All of it is one step: nobody changes anything meanwhile.
+        let findings = self.files.check().await.map_err(refused)?;
+        let place = usize::try_from(cursor).unwrap_or(usize::MAX);
+        let finding = findings.get(place).map(|finding| format!("{finding}")).unwrap_or_default();
+        Ok(CheckReply { next: cursor.saturating_add(1), finding })
+    }
+}
+
+impl Call<Whole> {
+    /// Those that are not being deleted, by their numbers.
+    fn snapshots(&self) -> impl Iterator<Item = (u64, Note)> {
+        let all = self.files.volume().snapshots().into_iter().filter(|snapshot| !snapshot.deleting);
+        all.filter_map(|snapshot| Some((snapshot.id, Note::of(&snapshot)?)))
+    }
+
+    fn named(&self, name: &str) -> Option<u64> {
+        self.snapshots().find(|(_, note)| note.name == name).map(|(id, _)| id)
+    }
+}

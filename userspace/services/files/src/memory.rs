@@ -1,0 +1,59 @@
+//! Memory of a client, for what is more than a message.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use rt::generated::MemoryObjectClient;
+use rt::region::Region;
+use rt::schema::virtual_memory::Protection;
+use rt::{Exception, ExceptionCode};
+
+/// Most bytes that one call moves.
+const MOST: usize = 1 << 20;
+
+/// What a facet's holder attached to it, mapped.
+#[derive(Default)]
+pub struct Memory {
+    region: RefCell<Option<Region>>,
+}
+
+impl Memory {
+    /// In place of what was attached before.
+    pub fn attach(&self, object: &MemoryObjectClient) -> Result<(), Exception> {
+        let refused = |_| Exception::from(ExceptionCode::InvalidArgument);
+        let info = object.info_blocking().map_err(refused)?;
+        let protection = if info.writable { Protection::ReadWrite } else { Protection::Read };
+        let region = Region::map(object, 0, info.size, protection).map_err(refused)?;
+        self.region.replace(Some(region));
+        Ok(())
+    }
+
+    /// A copy of its bytes, which nobody changes.
+    pub fn bytes(&self, at: u64, length: u32) -> Result<Vec<u8>, Exception> {
+        let mut bytes = room(length)?;
+        let region = self.region.borrow();
+        let region = region.as_ref().ok_or(ExceptionCode::WrongState)?;
+        if region.read(at, &mut bytes) { Ok(bytes) } else { Err(ExceptionCode::InvalidArgument.into()) }
+    }
+
+    /// Whether so many bytes fit there.
+    pub fn check(&self, at: u64, length: u32) -> Result<(), Exception> {
+        let region = self.region.borrow();
+        let region = region.as_ref().ok_or(ExceptionCode::WrongState)?;
+        let end = at.checked_add(length.into()).filter(|end| *end <= region.size());
+        end.map(drop).ok_or_else(|| ExceptionCode::InvalidArgument.into())
+    }
+
+    /// Copies bytes there.
+    pub fn put(&self, at: u64, bytes: &[u8]) -> Result<(), Exception> {
+        let region = self.region.borrow();
+        let region = region.as_ref().ok_or(ExceptionCode::WrongState)?;
+        if region.write(at, bytes) { Ok(()) } else { Err(ExceptionCode::InvalidArgument.into()) }
+    }
+}
+
+/// Room for so many bytes.
+pub fn room(length: u32) -> Result<Vec<u8>, Exception> {
+    let length = length as usize;
+    if length > MOST { Err(ExceptionCode::InvalidArgument.into()) } else { Ok(vec![0; length]) }
+}
