@@ -121,6 +121,49 @@ fn what_is_wrong_with_answers_is_said() {
 }
 
 #[test]
+fn what_it_says_of_itself_has_to_be_so() {
+    let fault = |at, value| fault_of(Mischief { answers: vec![(1, at, value)], ..Mischief::default() });
+    assert_eq!(fault(111, 2), Some(DeviceFault::Type(2)));
+    assert_eq!(fault(111, 1), None);
+    assert_eq!(fault(512, 0x77), Some(DeviceFault::EntrySize));
+    assert_eq!(fault(512, 0x55), Some(DeviceFault::EntrySize));
+    assert_eq!(fault(513, 0x33), Some(DeviceFault::EntrySize));
+    assert_eq!(fault(513, 0x64), None);
+    // Namespace 3, and then 2.
+    let list = Mischief { answers: vec![(2, 0, 3)], ..Mischief::default() };
+    assert_eq!(fault_of(list), Some(DeviceFault::NamespaceList));
+}
+
+#[test]
+fn protected_data_and_formats_that_there_are_not_are_no_disks() {
+    let reasons = |at, value| {
+        let mut machine = Machine::new(Shape::default(), vec![Disk::new(1, 9, 8)], Backend::Direct);
+        machine.device.mischief = Mischief { answers: vec![(0, at, value)], ..Mischief::default() };
+        machine.bring_up(WISH).map(|it| it.unusable().first().map(|(_, reason)| *reason))
+    };
+    assert_eq!(reasons(29, 1), Ok(Some(Unusable::Protected)));
+    assert_eq!(reasons(26, 2), Ok(Some(Unusable::Format(2))));
+    assert_eq!(reasons(26, 0x21), Ok(Some(Unusable::Format(0x21))));
+    assert_eq!(reasons(7, 0xff), Ok(Some(Unusable::TooLarge)));
+    assert_eq!(reasons(29, 0), Ok(None));
+}
+
+/// As many messages as there are, and no other.
+#[test]
+fn queues_share_the_interrupts_that_there_are() {
+    for (vectors, expected) in [(1, vec![0, 0, 0]), (2, vec![0, 1, 1]), (3, vec![0, 1, 2])] {
+        let wish = Wish { vectors, ..WISH };
+        let mut bench = Bench::wishing(Shape::default(), disks(), Backend::Direct, wish).expect("good");
+        bench.machine.device.interrupts();
+        assert!(bench.controller.ask_health(0));
+        bench.submit(0, 1, &support::request(capos_block::Operation::Read, 0, 1));
+        bench.submit(1, 2, &support::request(capos_block::Operation::Read, 0, 1));
+        bench.machine.turn(&mut bench.controller);
+        assert_eq!(bench.machine.device.interrupts(), expected);
+    }
+}
+
+#[test]
 fn a_controller_that_breaks_down_comes_up_after_a_reset() {
     let mut machine = Machine::new(Shape::default(), disks(), Backend::Bounce);
     machine.device.mischief = Mischief::register(RegisterFault::FatalWhenEnabled);

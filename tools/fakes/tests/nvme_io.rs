@@ -229,6 +229,63 @@ fn a_device_that_does_not_even_give_up_is_silent() {
     assert_eq!(bench.controller.counters().aborted, 1);
 }
 
+/// While one command takes long the others go round and round, and its number is nobody else's.
+#[test]
+fn a_slow_command_keeps_its_number() {
+    for backend in BACKENDS {
+        let mut bench = Bench::new(Shape::default(), disks(), backend);
+        bench.misbehave(Mischief::completions(&[(0, CompletionFault::Late(18))]));
+        bench.submit(0, 9, &request(Operation::Read, 0, 1));
+        let mut ended = Vec::new();
+        for tag in 10..60 {
+            bench.submit(0, tag, &request(Operation::Read, 1, 1));
+            if tag % 2 == 1 {
+                ended.extend(bench.turn().expect("a slow device, no more").iter().map(|it| it.tag));
+            }
+        }
+        assert_eq!(ended.iter().position(|tag| *tag == 9), Some(36));
+        assert_eq!((ended.len(), bench.controller.in_flight()), (51, 0));
+        bench.check();
+    }
+}
+
+/// As many aborts as the device takes at a time, and then the next ones.
+#[test]
+fn aborts_wait_for_each_other() {
+    let mut bench = Bench::good();
+    let completions = (0..7).map(|n| (n, CompletionFault::Never)).collect();
+    bench.misbehave(Mischief { completions, ..Mischief::default() });
+    (0..7).for_each(|tag| bench.submit(0, tag, &request(Operation::Read, 0, 1)));
+    let aborts = |bench: &Bench| bench.machine.device.seen.iter().filter(|it| **it == 0x108).count();
+    let mut counts = Vec::new();
+    while bench.controller.in_flight() > 0 {
+        bench.turn().expect("it gives them up");
+        counts.push(aborts(&bench));
+    }
+    counts.dedup();
+    assert_eq!(counts, [0, 4, 7]);
+}
+
+#[test]
+fn a_question_that_is_never_answered_is_a_fault() {
+    let mut bench = Bench::good();
+    bench.turn().expect("good");
+    bench.misbehave(Mischief { admin: vec![(0, CompletionFault::Never)], ..Mischief::default() });
+    assert!(bench.controller.ask_health(bench.machine.now));
+    let turns = (0..100).take_while(|_| bench.turn().is_ok()).count();
+    assert!((19..24).contains(&turns), "{turns}");
+    assert_eq!(bench.turn(), Err(DeviceFault::Silent));
+}
+
+#[test]
+fn what_no_list_holds_is_not_begun() {
+    let mut bench = Bench::good();
+    let large = request(Operation::Read, 0, 1025);
+    assert_eq!(bench.controller.submit(0, 1, &large, bench.token, 0), Err(Refusal::Over(Status::Invalid)));
+    assert_eq!(bench.controller.submit(9, 1, &large, bench.token, 0), Err(Refusal::Over(Status::Invalid)));
+    assert_eq!(bench.controller.in_flight(), 0);
+}
+
 #[test]
 fn its_health_and_what_it_tells_of_it_come_out() {
     for backend in BACKENDS {

@@ -132,6 +132,8 @@ impl Device {
             (3, Some(disk)) => disk.descriptors(),
             _ => return INVALID_FIELD,
         };
+        let patches = self.mischief.answers.iter().filter(|patch| patch.0 == command.dword(10));
+        patches.for_each(|(_, at, value)| page[*at] = *value);
         self.mischief.of_answer(&mut page);
         self.transfer(command, 4096, |at, piece, _| Some(page[at..at + piece].to_vec()))
     }

@@ -282,7 +282,8 @@ impl Device {
             (due.turns, due.status, due.fault) = (0, 7, None);
             return true;
         }
-        let lost = self.in_flight.contains(&(queue, id)) && !self.waiting.contains(&id);
+        let waits = queue == 0 && self.waiting.contains(&id);
+        let lost = self.in_flight.contains(&(queue, id)) && !waits;
         if lost {
             self.due.push(Due { queue, id, result: 0, status: 7, turns: 0, fault: None });
         }

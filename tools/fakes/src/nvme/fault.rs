@@ -55,6 +55,8 @@ pub struct Mischief {
     pub nonsense: bool,
     /// One of so many completions, answers and registers is as it comes.
     pub random: Option<(Rng, u32)>,
+    /// Bytes of answers to Identify that are others: about what (CNS), which byte, its value.
+    pub answers: Vec<(u32, usize, u8)>,
     /// It gives nothing up.
     pub stubborn: bool,
     /// Completions so far: of queue 0, and of the others.
