@@ -4,7 +4,7 @@ use crate::Probe;
 use crate::before::{LONG, MANY, read};
 use alloc::string::String;
 use alloc::vec::Vec;
-use rt::generated::DirectoryClient;
+use rt::generated::{BlobClient, DirectoryClient};
 use rt::schema::directory::{Creation, EntryKind};
 use rt::{CallError, ExceptionCode};
 
@@ -74,6 +74,11 @@ async fn snapshot(probe: &Probe) -> Result<(), CallError> {
     probe.is("what was removed later is there", home.stat("sparse").await?.kind, EntryKind::File);
     let changed = home.open_file(Creation::Existing, true, "ends").await;
     probe.refuses("and nobody changes it", changed, ExceptionCode::Denied);
+    let old = past.namespace.resolve(false, "blob").await?;
+    let old = BlobClient::from(old.object);
+    let bound = probe.root.bind_blob(&old, false, "old").await;
+    probe.refuses("nor names anew what it keeps", bound, ExceptionCode::InvalidArgument);
+    drop(old);
     let removed = probe.volume.remove_snapshot("first").await;
     probe.refuses("what somebody has open stays", removed, ExceptionCode::WrongState);
     drop((ends, home, past));

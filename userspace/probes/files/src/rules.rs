@@ -73,6 +73,9 @@ async fn quota(probe: &Probe) -> Result<(), CallError> {
     let more = file.write(4096, &[1; 4000]).await;
     probe.is("two blocks are within the quota", more.is_ok(), true);
     probe.refuses("a third is not", file.write(8192, b"x").await, ExceptionCode::BudgetExhausted);
+    let closed = small.read_only().await?;
+    let assigned = probe.volume.assign(&closed, 8).await;
+    probe.refuses("a facet that only looks is assigned to nobody", assigned, ExceptionCode::Denied);
     small.open_file(Creation::Always, true, "two").await?;
     let third = small.open_file(Creation::Always, true, "three").await;
     probe.refuses("nor is one more object", third, ExceptionCode::BudgetExhausted);

@@ -1,7 +1,6 @@
 //! `Blob`, and `BlobWriter`.
 
 use super::Blob;
-use crate::memory::room;
 use crate::server::{Call, refused};
 use crate::thing::Writer;
 use alloc::rc::Rc;
@@ -14,15 +13,6 @@ use rt::{CallContext, Exception, ExceptionCode};
 /// Most bytes that one message carries.
 const INLINE: u32 = 4000;
 
-impl Call<Blob> {
-    async fn bytes_at(&self, offset: u64, length: u32) -> Result<Vec<u8>, Exception> {
-        let mut bytes = room(length)?;
-        let count = self.source(self.on.0.at)?.read(self.on.0.id, offset, &mut bytes).await?;
-        bytes.truncate(count);
-        Ok(bytes)
-    }
-}
-
 impl BlobServer for Call<Blob> {
     async fn info(&self, _cx: &CallContext) -> Result<InfoReply, Exception> {
         let source = self.source(self.on.0.at)?;
@@ -32,7 +22,7 @@ impl BlobServer for Call<Blob> {
     }
 
     async fn read(&self, _cx: &CallContext, offset: u64, length: u32) -> Result<Vec<u8>, Exception> {
-        self.bytes_at(offset, length.min(INLINE)).await
+        self.bytes_of(&self.on.0, offset, length.min(INLINE)).await
     }
 
     async fn attach(&self, _cx: &CallContext, memory: MemoryObjectClient) -> Result<(), Exception> {
@@ -46,10 +36,7 @@ impl BlobServer for Call<Blob> {
         at: u64,
         length: u32,
     ) -> Result<u32, Exception> {
-        self.on.0.memory.check(at, length)?;
-        let bytes = self.bytes_at(offset, length).await?;
-        self.on.0.memory.put(at, &bytes)?;
-        Ok(bytes.len() as u32)
+        self.bytes_into(&self.on.0, offset, at, length).await
     }
 
     async fn prove(&self, _cx: &CallContext, challenge: u64) -> Result<(), Exception> {

@@ -3,7 +3,7 @@
 use super::{Directory, creation, kind, list, source};
 use crate::server::{Call, refused, writable};
 use crate::thing::{Names, Thing};
-use capos_fs::{Creation, Error, Kind, ObjectId, Path};
+use capos_fs::{Creation, Kind, Path};
 use rt::generated::DirectoryClient;
 use rt::generated::directory::{DirectoryServer, ListReply};
 use rt::schema::directory::{Creation as WireCreation, InfoResults, StatResults};
@@ -17,16 +17,6 @@ impl Call<Directory> {
             writable(self.on.0.writable)?;
         }
         Ok(creation)
-    }
-
-    /// What a name leads to, which is or becomes a `kind`; held, if that can be.
-    async fn opened(&self, name: &str, kind: Kind, creation: Creation) -> Result<ObjectId, Exception> {
-        if self.on.0.at.is_some() {
-            let entry = self.source(self.on.0.at)?.lookup(self.on.0.id, name).await?;
-            return if entry.kind == kind { Ok(entry.object) } else { Err(refused(Error::Kind)) };
-        }
-        let opened = self.files.open(self.on.0.id, name.as_bytes(), kind, creation, self.now()).await;
-        Ok(opened.map_err(refused)?.object)
     }
 }
 
@@ -79,7 +69,7 @@ impl DirectoryServer for Call<Directory> {
         if creation == Creation::Always && !writable {
             return Err(ExceptionCode::InvalidArgument.into());
         }
-        let id = self.opened(name, Kind::File, creation).await?;
+        let id = self.opened(&self.on.0, name, Kind::File, creation).await?;
         self.file(id, writable, self.on.0.at)
     }
 
@@ -91,7 +81,7 @@ impl DirectoryServer for Call<Directory> {
         name: &str,
     ) -> Result<Outgoing, Exception> {
         let creation = self.may(creation, writable)?;
-        let id = self.opened(name, Kind::Directory, creation).await?;
+        let id = self.opened(&self.on.0, name, Kind::Directory, creation).await?;
         let names = Names { id, writable, at: self.on.0.at };
         self.facet::<DirectoryClient>(Thing::Directory(names))
     }
@@ -123,9 +113,7 @@ impl DirectoryServer for Call<Directory> {
     }
 
     async fn read_only(&self, _cx: &CallContext) -> Result<Outgoing, Exception> {
-        if self.on.0.at.is_none() {
-            self.files.hold(self.on.0.id);
-        }
+        self.hold(self.on.0.id, self.on.0.at);
         self.facet::<DirectoryClient>(Thing::Directory(Names { writable: false, ..self.on.0 }))
     }
 

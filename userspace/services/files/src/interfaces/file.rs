@@ -1,7 +1,6 @@
 //! `File`.
 
 use super::{File, source};
-use crate::memory::room;
 use crate::server::{Call, refused, writable};
 use alloc::vec::Vec;
 use rt::generated::MemoryObjectClient;
@@ -13,14 +12,6 @@ use rt::{CallContext, Exception, ExceptionCode, Outgoing};
 const INLINE: u32 = 4000;
 
 impl Call<File> {
-    /// Bytes of it: fewer at the end.
-    async fn bytes_at(&self, offset: u64, length: u32) -> Result<Vec<u8>, Exception> {
-        let mut bytes = room(length)?;
-        let count = self.source(self.on.0.at)?.read(self.on.0.id, offset, &mut bytes).await?;
-        bytes.truncate(count);
-        Ok(bytes)
-    }
-
     async fn overwrite(&self, offset: u64, data: &[u8]) -> Result<(), Exception> {
         writable(self.on.0.writable)?;
         self.files.write(self.on.0.id, offset, data, self.now()).await.map_err(refused)
@@ -45,7 +36,7 @@ impl FileServer for Call<File> {
     }
 
     async fn read(&self, _cx: &CallContext, offset: u64, length: u32) -> Result<Vec<u8>, Exception> {
-        self.bytes_at(offset, length.min(INLINE)).await
+        self.bytes_of(&self.on.0, offset, length.min(INLINE)).await
     }
 
     async fn write(&self, _cx: &CallContext, offset: u64, data: &[u8]) -> Result<(), Exception> {
@@ -88,10 +79,7 @@ impl FileServer for Call<File> {
         at: u64,
         length: u32,
     ) -> Result<u32, Exception> {
-        self.on.0.memory.check(at, length)?;
-        let bytes = self.bytes_at(offset, length).await?;
-        self.on.0.memory.put(at, &bytes)?;
-        Ok(bytes.len() as u32)
+        self.bytes_into(&self.on.0, offset, at, length).await
     }
 
     async fn write_from(
@@ -107,9 +95,7 @@ impl FileServer for Call<File> {
     }
 
     async fn read_only(&self, _cx: &CallContext) -> Result<Outgoing, Exception> {
-        if self.on.0.at.is_none() {
-            self.files.hold(self.on.0.id);
-        }
+        self.hold(self.on.0.id, self.on.0.at);
         self.file(self.on.0.id, false, self.on.0.at)
     }
 

@@ -1,6 +1,7 @@
 //! Each interface, for one call.
 
 mod blob;
+mod common;
 mod directory;
 mod file;
 mod list;

@@ -3,7 +3,7 @@
 use super::{Namespace, creation, kind, list};
 use crate::server::{Call, refused, writable};
 use crate::thing::{Names, Thing};
-use capos_fs::{Creation, Error, Kind, ObjectId, Path};
+use capos_fs::{Creation, Kind, ObjectId, Path};
 use rt::generated::namespace::{ListReply, NamespaceServer, ResolveAnswer};
 use rt::generated::{BlobClient, DirectoryClient, FileClient, NamespaceClient};
 use rt::schema::directory::Creation as WireCreation;
@@ -27,18 +27,8 @@ impl Call<Namespace> {
         if creation != Creation::Existing {
             writable(self.on.0.writable)?;
         }
-        let id = self.opened(name, kind, creation).await?;
+        let id = self.opened(&self.on.0, name, kind, creation).await?;
         self.facet_of(id, kind, self.on.0.writable)
-    }
-
-    /// What a name leads to, which is or becomes a `kind`; held, if that can be.
-    async fn opened(&self, name: &str, kind: Kind, creation: Creation) -> Result<ObjectId, Exception> {
-        if self.on.0.at.is_some() {
-            let entry = self.source(self.on.0.at)?.lookup(self.on.0.id, name).await?;
-            return if entry.kind == kind { Ok(entry.object) } else { Err(refused(Error::Kind)) };
-        }
-        let opened = self.files.open(self.on.0.id, name.as_bytes(), kind, creation, self.now()).await;
-        Ok(opened.map_err(refused)?.object)
     }
 
     async fn bind(&self, name: &str, id: ObjectId, replace: bool) -> Result<(), Exception> {
@@ -63,7 +53,7 @@ impl NamespaceServer for Call<Namespace> {
         }
         let found = self.source(self.on.0.at)?.lookup(self.on.0.id, name).await?.kind;
         // By now the name may lead to something else, of another kind even: then it is of the wrong kind, and who asks again finds that.
-        let id = self.opened(name, found, Creation::Existing).await?;
+        let id = self.opened(&self.on.0, name, found, Creation::Existing).await?;
         Ok(ResolveAnswer { kind: kind(found), object: self.facet_of(id, found, writable)? })
     }
 
@@ -76,7 +66,8 @@ impl NamespaceServer for Call<Namespace> {
     ) -> Result<(), Exception> {
         writable(self.on.0.writable)?;
         match self.passed(async |challenge| blob.prove(challenge).await).await? {
-            Thing::Blob(blob) => self.bind(name, blob.id, replace).await,
+            // What a snapshot calls by that number may be something else by now.
+            Thing::Blob(blob) if blob.at.is_none() => self.bind(name, blob.id, replace).await,
             _ => Err(ExceptionCode::InvalidArgument.into()),
         }
     }
@@ -139,9 +130,7 @@ impl NamespaceServer for Call<Namespace> {
     }
 
     async fn read_only(&self, _cx: &CallContext) -> Result<Outgoing, Exception> {
-        if self.on.0.at.is_none() {
-            self.files.hold(self.on.0.id);
-        }
+        self.hold(self.on.0.id, self.on.0.at);
         self.facet_of(self.on.0.id, Kind::Namespace, false)
     }
 

@@ -1,7 +1,7 @@
 //! `Volume`.
 
 use super::{Whole, source};
-use crate::server::{Call, refused};
+use crate::server::{Call, refused, writable};
 use crate::snapshots::{NAME_MAX, Note};
 use crate::thing::{Names, Thing};
 use alloc::format;
@@ -64,7 +64,10 @@ impl VolumeServer for Call<Whole> {
         domain: u32,
     ) -> Result<(), Exception> {
         match self.passed(async |challenge| directory.prove(challenge).await).await? {
-            Thing::Directory(names) => self.files.assign(names.id, domain).await.map_err(refused),
+            Thing::Directory(names) => {
+                writable(names.writable)?;
+                self.files.assign(names.id, domain).await.map_err(refused)
+            }
             _ => Err(ExceptionCode::InvalidArgument.into()),
         }
     }

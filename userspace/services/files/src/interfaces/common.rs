@@ -1,0 +1,60 @@
+//! What several interfaces have in common.
+
+use crate::memory::room;
+use crate::server::{Call, refused};
+use crate::thing::{Bytes, Names};
+use alloc::vec::Vec;
+use capos_fs::{Creation, Error, Kind, ObjectId};
+use rt::Exception;
+
+impl<T> Call<T> {
+    /// Bytes of a file or blob: fewer at the end.
+    pub(super) async fn bytes_of(
+        &self,
+        bytes: &Bytes,
+        offset: u64,
+        length: u32,
+    ) -> Result<Vec<u8>, Exception> {
+        let mut found = room(length)?;
+        let count = self.source(bytes.at)?.read(bytes.id, offset, &mut found).await?;
+        found.truncate(count);
+        Ok(found)
+    }
+
+    /// The same, into the memory that was attached to the facet: how many.
+    pub(super) async fn bytes_into(
+        &self,
+        bytes: &Bytes,
+        offset: u64,
+        at: u64,
+        length: u32,
+    ) -> Result<u32, Exception> {
+        bytes.memory.check(at, length)?;
+        let found = self.bytes_of(bytes, offset, length).await?;
+        bytes.memory.put(at, &found)?;
+        Ok(found.len() as u32)
+    }
+
+    /// What a name leads to, which is or becomes a `kind`; held, if that can be.
+    pub(super) async fn opened(
+        &self,
+        names: &Names,
+        name: &str,
+        kind: Kind,
+        creation: Creation,
+    ) -> Result<ObjectId, Exception> {
+        if names.at.is_some() {
+            let entry = self.source(names.at)?.lookup(names.id, name).await?;
+            return if entry.kind == kind { Ok(entry.object) } else { Err(refused(Error::Kind)) };
+        }
+        let opened = self.files.open(names.id, name.as_bytes(), kind, creation, self.now()).await;
+        Ok(opened.map_err(refused)?.object)
+    }
+
+    /// Holds what is there, once more; what was needs nobody to hold it.
+    pub(super) fn hold(&self, id: ObjectId, at: Option<u64>) {
+        if at.is_none() {
+            self.files.hold(id);
+        }
+    }
+}
