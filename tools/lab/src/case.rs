@@ -74,6 +74,9 @@ pub struct Machine {
     pub accel: Accel,
     /// One TSC tick is one instruction; the same in every run.
     pub icount: bool,
+    /// While nobody has anything to do time goes on by itself, instead of at once to the next alarm: what waits for the host is not to see hours pass.
+    /// Only with `icount`.
+    pub waits: bool,
     /// What stands between devices and memory. Only with `q35`.
     pub iommu: Iommu,
     /// Further devices: arguments of QEMU's `-device`.
@@ -101,6 +104,7 @@ impl Default for Machine {
             cpu: "max".into(),
             accel: Accel::Tcg,
             icount: false,
+            waits: false,
             iommu: Iommu::None,
             devices: Vec::new(),
             hot_plug: false,

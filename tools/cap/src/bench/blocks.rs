@@ -66,13 +66,33 @@ impl Machine {
              [system.services.probe-bench.budget]\ndmaPages = 1024\nmemoryPages = 4096\n"
         );
         let disk = format!("devices = ['{device}']\n{iommu}[machine.disks.d0]\nsize = '1G'\nnull = true\n");
-        case(&format!("bench-{name}{}", suffix.replace('.', "-")), &format!("{system}{MACHINE}{disk}"))
+        case(
+            &format!("bench-{name}{}", suffix.replace('.', "-")),
+            &format!("{system}{MACHINE}waits = true\n{disk}"),
+        )
     }
+}
+
+/// A volume on such a disk.
+const FILES: [&str; 4] = ["file.read4k.cached", "file.write4k.sync", "store.put4k", "store.get4k"];
+const VOLUME: &str = "why = 'figures'\nbudget = '10m'\n[system]\ncommand_line = 'interrupts=trusted'\n\
+    use = ['testport', 'devmgr', 'nvme', 'block', 'files', 'probe-bench']\n\
+    [system.services.block]\nargs = ['data=serial=1']\n[system.services.block.exports]\ndata = 'BlockDevice'\n\
+    [system.services.block.caps.disks]\nexport = { service = 'nvme', export = 'disks' }\n\
+    [system.services.files]\nargs = ['--format']\n\
+    [system.services.files.caps.disk]\nexport = { service = 'block', export = 'data' }\n\
+    [system.services.probe-bench.caps.root]\nexport = { service = 'files', export = 'root' }\n\
+    [system.services.probe-bench.caps.store]\nexport = { service = 'files', export = 'store' }\n";
+const DISK: &str =
+    "devices = ['nvme,serial=1,drive=d0,addr=5']\niommu = 'intel'\n[machine.disks.d0]\nsize = '256M'\n";
+
+fn volume() -> Result<SubCase, Failure> {
+    case("bench-files", &format!("{VOLUME}{MACHINE}waits = true\n{DISK}"))
 }
 
 /// The machines.
 pub fn cases() -> Result<Vec<SubCase>, Failure> {
-    MACHINES.iter().map(Machine::case).collect()
+    MACHINES.iter().map(Machine::case).chain([volume()]).collect()
 }
 
 /// All figures that `filter` selects.
@@ -89,6 +109,9 @@ pub fn all(
         let case = machine.case()?;
         let found = from_probe(house, &case, pantry, plugin, &folder.join(&case.name))?;
         figures.extend(found.into_iter().filter(|found| machine.figures.contains(&found.name.as_str())));
+    }
+    if FILES.iter().any(|name| selects(filter, name)) {
+        figures.extend(from_probe(house, &volume()?, pantry, plugin, &folder.join("bench-files"))?);
     }
     Ok(figures)
 }

@@ -95,7 +95,9 @@ pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
 /// Whether some part of the filter may mean what probe-bench measures.
 fn wants_probe(filter: &str) -> bool {
     let is_other = |part: &str| {
-        ["smp.", "driver.", "lines.", "nvme.", "virtio_blk."].iter().any(|group| part.starts_with(group))
+        ["smp.", "driver.", "lines.", "nvme.", "virtio_blk.", "file.", "store."]
+            .iter()
+            .any(|group| part.starts_with(group))
     };
     filter.split(',').any(|part| !is_other(part))
 }

@@ -122,7 +122,7 @@ pub fn args(
         );
     }
     if machine.icount {
-        line.pair("-icount", "shift=0,sleep=off")
+        line.pair("-icount", if machine.waits { "shift=0,sleep=on" } else { "shift=0,sleep=off" })
             .pair("-rtc", "base=2026-01-01T00:00:00,clock=vm")
             .pair("-seed", 1);
     }

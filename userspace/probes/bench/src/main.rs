@@ -4,7 +4,7 @@
 //! idles. `--only=PREFIX` measures some, `--samples=N` says how many medians are taken of. `--work=N,N --pairs=N,N --units=N` measure instead
 //! what so many members do at once. Devices are measured where it has `devices`, and instead of all that how long a driver is missed where it
 //! has `services` and `entropy`; with `--disk=NAME`, how much reading from the first of its `disks` takes, whose figures begin with that name and end
-//! with `--suffix`.
+//! with `--suffix`; where it has a volume's `root` and `store`, what files and blobs take.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
@@ -14,6 +14,7 @@ mod calls;
 mod devices;
 mod events;
 mod faults;
+mod files;
 mod measure;
 mod memory;
 mod primitives;
@@ -24,6 +25,7 @@ mod smp;
 
 use blocks::Blocks;
 use core::cell::Cell;
+use files::Files;
 use measure::Bench;
 use probe::{Audit, Nursery, Report, number, options};
 use restart::Restart;
@@ -61,6 +63,9 @@ fn run(mut env: Env) -> i64 {
 fn measure(bench: &Bench, env: &mut Env) -> Result<(), CallError> {
     if let Some(restart) = Restart::wanted(env) {
         return restart.measure(bench);
+    }
+    if let Some(files) = Files::wanted(env).ok().flatten() {
+        return files.measure(bench);
     }
     if let Some(blocks) = Blocks::wanted(env) {
         return blocks.measure(bench);
