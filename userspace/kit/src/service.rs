@@ -5,6 +5,9 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use core::cell::Cell;
 use core::fmt;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
 use rt::serve::{Event, Receiver, Request};
 use rt::{
     CallError, Cap, Either, Env, EnvError, Exception, ExceptionCode, Signal, TransportError, block_on, log,
@@ -85,7 +88,7 @@ impl fmt::Display for End {
 /// of them ends. Work ends only when something is beyond repair; the supervisor starts us again.
 ///
 /// Gives the exit code: 0 when another instance serves, else 1, and the log says why.
-pub fn run<H: Handler + 'static, S: fmt::Display, E: fmt::Display, W: Future<Output = E> + 'static>(
+pub fn run<H: Handler + 'static, S: fmt::Display, E: fmt::Display, W: Future<Output = E>>(
     mut env: Env,
     start: impl FnOnce(&mut Env) -> Result<(Rc<H>, W), S>,
 ) -> i64 {
@@ -100,38 +103,42 @@ pub fn run<H: Handler + 'static, S: fmt::Display, E: fmt::Display, W: Future<Out
     };
     let served = serve_supervised(receiver, server, control);
     let exit = Rc::new(Exit::default());
-    // Each in a task of its own, so that what concerns one wakes only that one.
-    spawn(Rc::clone(&exit).with(async { failed(work.await) }));
-    spawn(Rc::clone(&exit).with(async {
-        match served.await {
+    let known = Rc::clone(&exit);
+    // A task of its own, so that what concerns the work does not ask whether somebody calls.
+    spawn(async move {
+        known.is(match served.await {
             End::Drained => 0,
             end => failed(end),
-        }
-    }));
-    block_on(exit.code())
+        });
+    });
+    let mut work = pin!(work);
+    block_on(poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(error) => Poll::Ready(failed(error)),
+        Poll::Pending => exit.poll(cx),
+    }))
 }
 
-/// The exit code, when there is one.
+/// The exit code, when serving has ended.
 #[derive(Default)]
 struct Exit {
     code: Cell<Option<i64>>,
-    known: Signal,
+    waker: Cell<Option<Waker>>,
 }
 
 impl Exit {
-    /// Ends with what `part` ends with.
-    async fn with(self: Rc<Self>, part: impl Future<Output = i64>) {
-        self.code.set(Some(part.await));
-        self.known.notify();
+    fn is(&self, code: i64) {
+        self.code.set(Some(code));
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
     }
 
-    async fn code(&self) -> i64 {
-        loop {
-            match self.code.get() {
-                Some(code) => return code,
-                None => self.known.wait().await,
-            }
-        }
+    fn poll(&self, cx: &Context<'_>) -> Poll<i64> {
+        let Some(code) = self.code.get() else {
+            self.waker.set(Some(cx.waker().clone()));
+            return Poll::Pending;
+        };
+        Poll::Ready(code)
     }
 }
 
