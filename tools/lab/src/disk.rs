@@ -152,10 +152,12 @@ fn shell(command: &str, folder: &Path) -> Result<String, String> {
 
 fn bytes<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
     let text = String::deserialize(input)?;
-    parse(&text).ok_or_else(|| de::Error::custom(format!("`{text}` is not a disk's size like 64M or 1T")))
+    parse_size(&text)
+        .ok_or_else(|| de::Error::custom(format!("`{text}` is not a disk's size like 64M or 1T")))
 }
 
-fn parse(text: &str) -> Option<u64> {
+/// `64M` in bytes: whole sectors.
+pub fn parse_size(text: &str) -> Option<u64> {
     let at = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     let shift = match unit {
@@ -189,9 +191,12 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        assert_eq!((parse("64M"), parse("1T"), parse("512")), (Some(64 << 20), Some(1 << 40), Some(512)));
+        assert_eq!(
+            (parse_size("64M"), parse_size("1T"), parse_size("512")),
+            (Some(64 << 20), Some(1 << 40), Some(512))
+        );
         for wrong in ["", "M", "0", "100", "-1M", "1P", "1.5G", "99999999999T"] {
-            assert_eq!(parse(wrong), None, "{wrong}");
+            assert_eq!(parse_size(wrong), None, "{wrong}");
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use capos_fs::{Entry, Error, Fs, Kind, ObjectId, Stamp, TimeSource};
 use capos_store::{Limits, Mounted, Volume};
+use lab::disk::parse_size;
 
 use crate::command_line::{FsVerb, Image};
 use crate::exec::{Context, Failure};
@@ -40,7 +41,7 @@ pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
 fn make(image: &Image, size: Option<&str>, force: bool) -> Result<(), Failure> {
     if let Some(size) = size {
         let bytes =
-            bytes(size).ok_or_else(|| Failure::new(format!("`{size}` is not a size like 64M or 1T")))?;
+            parse_size(size).ok_or_else(|| Failure::new(format!("`{size}` is not a size like 64M or 1T")))?;
         disk::create(&image.image, bytes)?;
     }
     let disk = ImageDisk::open(image, Access::Write)?;
@@ -100,20 +101,6 @@ fn random() -> u128 {
     use std::hash::{BuildHasher as _, RandomState};
     let word = || u128::from(RandomState::new().hash_one(now().ns));
     word() << 64 | word()
-}
-
-/// `64M` in bytes.
-fn bytes(size: &str) -> Option<u64> {
-    let digits = size.trim_end_matches(char::is_alphabetic);
-    let shift = match size.get(digits.len()..)?.to_ascii_uppercase().as_str() {
-        "" => 0,
-        "K" => 10,
-        "M" => 20,
-        "G" => 30,
-        "T" => 40,
-        _ => return None,
-    };
-    digits.parse::<u64>().ok()?.checked_mul(1 << shift).filter(|bytes| *bytes > 0)
 }
 
 /// Runs a future; a disk image has nobody wait.
