@@ -21,6 +21,8 @@ struct Superblock {
   log @9 :List(UInt64);
   # Blocks taken and given back since the maps were written, in order: bits 0 to 39 the first one, 40 to 55 how many without one, bit 56
   # set if they were given back.
+  held @10 :UInt64;
+  # Blocks that only snapshots need.
 }
 
 struct Tree {

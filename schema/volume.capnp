@@ -45,6 +45,6 @@ interface Volume {
   # Answers when all that was done before survives whatever happens.
 
   check @12 (cursor :UInt64) -> (next :UInt64, finding :Text);
-  # Looks at everything that is on the disk, in steps, and answers with what it finds wrong first, in words, from step `cursor` on; nothing when it was
-  # looked at whole. Begin with 0.
+  # With 0, looks at everything that is on the disk, every byte of data too, and answers with the first thing that is wrong, in words; with what `next` said,
+  # tells of the next one that was found then. Nothing when there is none. Who changes something waits meanwhile.
 }

@@ -114,7 +114,7 @@ impl<V: Volume> Fs<V> {
         Ok(())
     }
 
-    async fn commit(&self) -> Result<(), Error> {
+    pub(crate) async fn commit(&self) -> Result<(), Error> {
         if !self.state.borrow().changed {
             return Ok(());
         }

@@ -33,7 +33,7 @@ mod volume;
 mod write;
 
 pub use blob::BlobWriter;
-pub use check::{Fault, Finding, check, pointers};
+pub use check::{Fault, Finding, Wrong, check};
 pub use collect::Collected;
 pub use error::{Error, NameFault};
 pub use fs::Fs;

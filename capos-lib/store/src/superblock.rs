@@ -118,6 +118,8 @@ pub struct Superblock {
     pub snapshots: Root,
     /// Blocks that are taken.
     pub used: u64,
+    /// Those of them that only snapshots need.
+    pub held: u64,
     /// Root of the maps.
     pub maps: Entry,
     /// What changed since they were written.
@@ -135,6 +137,7 @@ impl Superblock {
         root.set_uuid_high((self.uuid >> 64) as u64);
         root.set_blocks(self.layout.blocks());
         root.set_commit(self.commit);
+        root.set_held(self.held);
         set_tree(root.reborrow().init_records(), &self.records);
         set_tree(root.reborrow().init_snapshots(), &self.snapshots);
         let mut maps = root.reborrow().init_maps();
@@ -225,12 +228,14 @@ fn fields(root: message::superblock::Reader<'_>) -> capnp::Result<Option<Superbl
         records: tree(root.get_records()?),
         snapshots: tree(root.get_snapshots()?),
         used: maps.get_used(),
+        held: root.get_held(),
         maps: entry,
         log,
     };
     let sound = superblock.records.is_sound(blocks)
         && superblock.snapshots.is_sound(blocks)
         && superblock.used <= layout.total()
+        && superblock.held <= superblock.used
         && entry.used <= layout.total()
         && entry.is_sound()
         && (1..COMMIT_MAX).contains(&superblock.commit);

@@ -35,7 +35,7 @@ pub const REMOVE_SNAPSHOT: u16 = 9;
 pub const GROW: u16 = 10;
 /// `sync`: Answers when all that was done before survives whatever happens.
 pub const SYNC: u16 = 11;
-/// `check`: Looks at everything that is on the disk, in steps, and answers with what it finds wrong first, in words, from step `cursor` on; nothing when it was looked at whole.
+/// `check`: With 0, looks at everything that is on the disk, every byte of data too, and answers with the first thing that is wrong, in words; with what `next` said, tells of the next one that was found then.
 pub const CHECK: u16 = 12;
 
 /// Results of `root`.

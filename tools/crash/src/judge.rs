@@ -1,7 +1,7 @@
 //! Whether a state is what a crash may leave.
 
-use capos_fs::{Creation, Error, Fs, Kind, ObjectId, Stamp};
-use capos_store::{Finding, Findings, Pointer, StoreError, Volume};
+use capos_fs::{Creation, Error, Fs, Kind, ObjectId, Stamp, Wrong};
+use capos_store::{StoreError, Volume};
 
 use crate::block_on;
 use crate::dump::{Dump, dump};
@@ -16,10 +16,8 @@ pub enum Bad {
     Volume(StoreError),
     /// The volume has no files, or an operation failed.
     Files(Error),
-    /// The volume is not sound.
-    Blocks(Vec<Finding>),
-    /// The records do not fit together.
-    Records(Vec<String>),
+    /// Blocks or records do not fit together.
+    Unsound(Vec<Wrong>),
     /// What is to be seen is what no operation left that it may be.
     Contents(Dump),
     /// Tidying up changed what is to be seen.
@@ -35,20 +33,6 @@ impl From<Error> for Bad {
 impl From<StoreError> for Bad {
     fn from(error: StoreError) -> Bad {
         Bad::Volume(error)
-    }
-}
-
-/// Takes findings down, and tells the volume which blocks files have.
-#[derive(Default)]
-struct Notes(Vec<Finding>);
-
-impl Findings for Notes {
-    fn pointers(&mut self, key: &[u8], value: &[u8], pointers: &mut Vec<Pointer>) {
-        capos_fs::pointers(key, value, pointers);
-    }
-
-    fn found(&mut self, finding: Finding) {
-        self.0.push(finding);
     }
 }
 
@@ -81,16 +65,8 @@ async fn judge_mounted(state: &State, dumps: &[Dump]) -> Result<(), Bad> {
 
 /// Whether blocks and records fit together.
 async fn sound(fs: &Fs<Volume<Image>>) -> Result<(), Bad> {
-    let mut notes = Notes::default();
-    fs.volume().check(&mut notes, true).await?;
-    if !notes.0.is_empty() {
-        return Err(Bad::Blocks(notes.0));
-    }
-    let findings = capos_fs::check(fs.volume()).await?;
-    match findings.is_empty() {
-        true => Ok(()),
-        false => Err(Bad::Records(findings.iter().map(ToString::to_string).collect())),
-    }
+    let wrong = fs.check().await?;
+    if wrong.is_empty() { Ok(()) } else { Err(Bad::Unsound(wrong)) }
 }
 
 /// Whether one can go on with it.

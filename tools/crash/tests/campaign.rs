@@ -25,7 +25,7 @@ fn whatever_a_crash_leaves_is_what_operations_in_a_row_did() {
 fn a_superblock_that_comes_before_what_it_leads_to_is_found() {
     let summary = run(singles(), Fault::EarlySuperblock);
     let bad = summary.first.expect("it was not found").bad;
-    assert!(matches!(bad, Bad::Blocks(_) | Bad::Volume(_) | Bad::Files(_)), "{bad:?}");
+    assert!(matches!(bad, Bad::Unsound(_) | Bad::Volume(_) | Bad::Files(_)), "{bad:?}");
 }
 
 #[test]

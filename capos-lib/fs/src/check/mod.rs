@@ -1,19 +1,20 @@
 //! Whether everything that is on a volume fits together: all references, counts, sizes and quotas, each inconsistency by name.
 
+mod blocks;
 mod books;
 mod finding;
 mod judge;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::error::Error;
 use crate::fs::Fs;
-use crate::key::{self, ObjectId, Part};
-use crate::record::Stretch;
-use crate::volume::{View, Volume};
+use crate::volume::View;
+use blocks::blocks;
 use books::Books;
-use capos_store::{KEY_MAX, Pointer, VALUE_MAX};
+use capos_store::{Disk, KEY_MAX, VALUE_MAX};
 
 pub use finding::{Fault, Finding};
 
@@ -36,24 +37,41 @@ pub async fn check(view: &impl View) -> Result<Vec<Finding>, Error> {
     Ok(books.judge())
 }
 
-/// Adds the pointers that a record has: what the volume's own check wants to know.
-pub fn pointers(key: &[u8], value: &[u8], pointers: &mut Vec<Pointer>) {
-    let is_own = |object: ObjectId| object != ObjectId::VOLUME;
-    if let Some((_, Part::Stretch, _)) = key::parse(key).filter(|(object, ..)| is_own(*object))
-        && let Ok(stretch) = Stretch::decode(value)
-    {
-        pointers.extend(stretch.stored());
+/// Something that is wrong with a volume.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wrong {
+    /// With its blocks.
+    Block(capos_store::Finding),
+    /// With what they say.
+    Record(Finding),
+    /// What they say could not be read as a whole.
+    Unreadable(Error),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wrong::Block(finding) => write!(f, "{finding}"),
+            Wrong::Record(finding) => write!(f, "{finding}"),
+            Wrong::Unreadable(error) => write!(f, "records: {error}"),
+        }
     }
 }
 
-impl<V: Volume> Fs<V> {
-    /// Looks at all records while nobody changes any; see [`check`].
+impl<D: Disk> Fs<capos_store::Volume<D>> {
+    /// Commits, and looks at everything while nobody changes anything: every block, and every record. It keeps a bit in memory for each block
+    /// in use, and some words for each object.
     ///
     /// # Errors
-    /// See [`check`].
-    pub async fn check(&self) -> Result<Vec<Finding>, Error> {
+    /// What the volume says.
+    pub async fn check(&self) -> Result<Vec<Wrong>, Error> {
         let _turn = self.begin().await?;
-        self.put_counters().await?;
-        check(&self.view.volume).await
+        self.commit().await?;
+        let mut wrong: Vec<Wrong> = blocks(self.volume()).await?.into_iter().map(Wrong::Block).collect();
+        match check(self.volume()).await {
+            Ok(findings) => wrong.extend(findings.into_iter().map(Wrong::Record)),
+            Err(error) => wrong.push(Wrong::Unreadable(error)),
+        }
+        Ok(wrong)
     }
 }

@@ -90,6 +90,13 @@ pub enum Finding {
         /// What the maps say.
         counted: u64,
     },
+    /// The superblock counts the blocks that only snapshots need differently than the records of dead blocks.
+    Held {
+        /// What it says.
+        said: u64,
+        /// What the records say.
+        counted: u64,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -114,6 +121,9 @@ impl fmt::Display for Finding {
             Finding::Map { group, error } => write!(out, "the map of group {group}: {error}"),
             Finding::Used { said, counted } => {
                 write!(out, "{counted} blocks are taken, and the superblock says {said}")
+            }
+            Finding::Held { said, counted } => {
+                write!(out, "only snapshots have {counted} blocks, and the superblock says {said}")
             }
         }
     }

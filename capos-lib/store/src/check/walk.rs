@@ -73,6 +73,10 @@ pub async fn walk<D: Disk, F: Findings>(
         Walk { volume, findings, data, blocks, since: 0, until: commit, dead: vec![], tree: Tree::Snapshots };
     walk.tree(&snapshots).await;
     let dead = walk.dead;
+    let (said, counted) = (volume.held(), dead.len() as u64);
+    if said != counted {
+        findings.found(Finding::Held { said, counted });
+    }
     bury(volume, findings, &mut found, &dead);
     Ok(found)
 }
@@ -172,14 +176,27 @@ impl<D: Disk, F: Findings> Walk<'_, D, F> {
             }
             return;
         }
-        let mut pointers = Vec::new();
+        let (mut pointers, mut fresh) = (Vec::new(), Vec::new());
         self.findings.pointers(key, value, &mut pointers);
         for pointer in pointers.iter().filter(|pointer| !pointer.is_none()) {
             if self.is_new(pointer, birth) && self.data {
-                let mut block = [0; BLOCK];
-                if let Err(error) = self.volume.read_data(&[*pointer], &mut block).await {
-                    self.findings.found(Finding::Unreadable(error));
-                }
+                fresh.push(*pointer);
+            }
+        }
+        for run in fresh.chunk_by(|a, b| a.address.wrapping_add(1) == b.address) {
+            self.data(run).await;
+        }
+    }
+
+    /// Reads blocks of data that lie together, and when something is wrong each by itself.
+    async fn data(&mut self, run: &[Pointer]) {
+        let mut blocks = vec![0; run.len() * BLOCK];
+        if self.volume.fetch(run, &mut blocks).await.is_ok() {
+            return;
+        }
+        for (pointer, block) in run.chunks(1).zip(blocks.chunks_mut(BLOCK)) {
+            if let Err(error) = self.volume.fetch(pointer, block).await {
+                self.findings.found(Finding::Unreadable(error));
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::disk::{Memory, now};
 use super::model::{DATA, check, mount, new_volume};
 use crate::tree::Tree;
-use crate::{BLOCK, Finding, Pointer, Volume};
+use crate::{BLOCK, Fault, Finding, Pointer, StoreError, Volume};
 use alloc::vec::Vec;
 
 /// A record with a pointer.
@@ -39,6 +39,21 @@ fn blocks_that_nothing_uses() {
     let (volume, _) = with_data();
     let block = data(&volume).address;
     assert_eq!(found(&volume), [Finding::Leaked { block, count: 1 }]);
+}
+
+/// What is in memory is not what the disk has.
+#[test]
+fn blocks_that_the_disk_spoiled() {
+    let volume = new_volume(1000);
+    let mut pointers = [Pointer::NONE; 3];
+    now(volume.write_data(&[7; 3 * BLOCK], &mut pointers)).unwrap();
+    for (key, pointer) in [b"a", b"b", b"c"].into_iter().zip(pointers) {
+        put(&volume, key, pointer);
+    }
+    now(volume.commit()).unwrap();
+    let block = pointers[1].address;
+    volume.disk().state.content.borrow_mut().get_mut(&block).unwrap()[9] ^= 1;
+    assert_eq!(check(&volume), [Finding::Unreadable(StoreError::Corrupt { block, fault: Fault::Checksum })]);
 }
 
 #[test]

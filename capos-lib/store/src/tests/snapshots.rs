@@ -26,6 +26,23 @@ fn a_snapshot_has_a_note_and_is_read_until_it_is_deleted() {
     assert_eq!(volume.view(id).err(), Some(StoreError::NoSnapshot));
 }
 
+/// The node that the snapshot has, and the one that the volume has now.
+#[test]
+fn what_only_snapshots_hold_is_counted() {
+    let volume = new_volume(1000);
+    now(volume.put(b"a", b"1")).unwrap();
+    let id = now(volume.snapshot(b"")).unwrap();
+    assert_eq!(volume.space().held, 0);
+    now(volume.put(b"a", b"2")).unwrap();
+    assert_eq!(volume.space().held, 1, "before the commit, too");
+    now(volume.commit()).unwrap();
+    let volume = mount(volume.disk().clone());
+    assert_eq!((volume.space().held, check(&volume)), (1, vec![]));
+    now(volume.put(b"a", b"3")).unwrap();
+    now(volume.delete_snapshot(id)).unwrap();
+    assert_eq!((volume.space().held, check(&volume)), (0, vec![]));
+}
+
 #[test]
 fn there_may_be_many() {
     let volume = new_volume(10_000);

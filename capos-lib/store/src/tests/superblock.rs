@@ -119,10 +119,13 @@ fn a_full_log_fits() {
         records: Root { pointer, level: 3 },
         snapshots: Root { pointer, level: 1 },
         used: 1000,
+        held: 999,
         maps: Entry { checksum: 5, used: 999, copy: 2 },
         log,
     };
-    assert!(Superblock::decode(&superblock.encode()) == Ok(superblock));
+    assert!(Superblock::decode(&superblock.encode()) == Ok(superblock.clone()));
+    let impossible = Superblock { held: superblock.used + 1, ..superblock };
+    assert!(Superblock::decode(&impossible.encode()) == Err(SlotState::Malformed));
 }
 
 /// No commit goes where the one before it is; as long as all slots take what is written, they alternate between the first MiB and beyond.

@@ -68,6 +68,7 @@ impl<D: Disk> Volume<D> {
     async fn bury(&self) -> Result<(), StoreError> {
         let (number, mut dead) = {
             let mut state = self.state.borrow_mut();
+            state.held = state.held_now();
             (state.number(), core::mem::take(&mut state.dead))
         };
         dead.sort_unstable_by_key(|(address, birth)| (*birth, *address));
@@ -125,6 +126,7 @@ impl<D: Disk> Volume<D> {
                 records: state.records,
                 snapshots: state.tree,
                 used: state.space.used,
+                held: state.held,
                 maps: state.space.root,
                 log: state.space.log.clone(),
                 uuid: state.durable.uuid,

@@ -67,6 +67,8 @@ pub struct Core {
     pub snapshots: Vec<Snapshot>,
     pub dirty: [Dirty; 2],
     pub dead: Vec<Dead>,
+    /// Blocks that only snapshots need, as records say; beside them there are the dead ones of the open transaction.
+    pub held: u64,
     pub space: Space,
     /// Nodes that a commit is writing, and that must not be read from the disk before.
     pub writing: Vec<Written>,
@@ -99,6 +101,7 @@ impl Core {
             snapshots: Vec::new(),
             dirty: [Dirty::new(Tree::Records), Dirty::new(Tree::Snapshots)],
             dead: Vec::new(),
+            held: durable.held,
             space,
             writing: Vec::new(),
             nodes: Cache::new(limits.nodes),
@@ -117,6 +120,7 @@ impl Core {
         self.snapshots = self.durable_snapshots.clone();
         self.dirty.iter_mut().for_each(Dirty::clear);
         self.dead.clear();
+        self.held = durable.held;
         self.writing.clear();
         self.nodes.clear();
         self.data.clear();
@@ -172,6 +176,11 @@ impl Core {
             && self.space.pending() == 0
             && self.space.layout == self.durable.layout
             && self.space.log == self.durable.log
+    }
+
+    /// Blocks that only snapshots need.
+    pub fn held_now(&self) -> u64 {
+        self.held.saturating_add(self.dead.len() as u64)
     }
 
     /// Blocks that are kept from some need.

@@ -125,6 +125,15 @@ impl<D: Disk> Volume<D> {
     }
 
     async fn read_run(&self, pointers: &[Pointer], into: &mut [u8]) -> Result<(), StoreError> {
+        self.fetch(pointers, into).await?;
+        if pointers.len() <= KEPT_RUN {
+            pointers.iter().zip(into.chunks(BLOCK)).for_each(|(pointer, block)| self.keep(pointer, block));
+        }
+        Ok(())
+    }
+
+    /// Reads blocks that lie together from the disk, whatever is in memory.
+    pub(crate) async fn fetch(&self, pointers: &[Pointer], into: &mut [u8]) -> Result<(), StoreError> {
         let block = pointers.first().map_or(0, |first| first.address);
         let blocks = self.state.borrow().space.layout.blocks();
         if pointers.iter().any(|pointer| pointer.address >= blocks || Dirty::tree(pointer).is_some()) {
@@ -134,9 +143,6 @@ impl<D: Disk> Volume<D> {
         for (pointer, block) in pointers.iter().zip(into.chunks(BLOCK)) {
             if !pointer.matches(block) {
                 return Err(StoreError::Corrupt { block: pointer.address, fault: Fault::Checksum });
-            }
-            if pointers.len() <= KEPT_RUN {
-                self.keep(pointer, block);
             }
         }
         Ok(())

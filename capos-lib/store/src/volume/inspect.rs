@@ -31,6 +31,11 @@ impl<D: Disk> Volume<D> {
         (state.space.layout.groups(), state.durable.used)
     }
 
+    /// How many blocks the superblock says only snapshots need.
+    pub(crate) fn held(&self) -> u64 {
+        self.state.borrow().durable.held
+    }
+
     /// Whether a block can be given to anybody.
     pub(crate) fn can_have(&self, block: u64) -> bool {
         let layout = self.state.borrow().space.layout;

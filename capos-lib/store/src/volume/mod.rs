@@ -41,6 +41,8 @@ pub struct SpaceReport {
     pub total: u64,
     /// Those that can be taken now.
     pub free: u64,
+    /// Those that only snapshots need.
+    pub held: u64,
     /// What ordinary changes leave to removals.
     pub reserve: u64,
 }
@@ -88,6 +90,7 @@ impl<D: Disk> Volume<D> {
             blocks: state.space.layout.blocks(),
             total: state.space.layout.total(),
             free: state.room(Need::Upkeep),
+            held: state.held_now(),
             reserve: state.reserve(Need::Ordinary),
         }
     }

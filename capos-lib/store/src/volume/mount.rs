@@ -40,6 +40,7 @@ pub async fn format<D: Disk>(disk: &D, uuid: u128, blocks: Option<u64>) -> Resul
         records: Root::EMPTY,
         snapshots: Root::EMPTY,
         used: 0,
+        held: 0,
         maps: Entry::default(),
         log: Log::default(),
     };

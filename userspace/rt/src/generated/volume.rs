@@ -233,8 +233,8 @@ impl VolumeClient {
         ask(&self.cap, SYNC, &Empty, empty_results)
     }
 
-    /// Looks at everything that is on the disk, in steps, and answers with what it finds wrong first, in words, from step `cursor` on; nothing when it was
-    /// looked at whole. Begin with 0.
+    /// With 0, looks at everything that is on the disk, every byte of data too, and answers with the first thing that is wrong, in words; with what `next` said,
+    /// tells of the next one that was found then. Nothing when there is none. Who changes something waits meanwhile.
     pub async fn check(&self, cursor: u64) -> Result<CheckReply, CallError> {
         let params = schema::CheckParams { cursor };
         let reply = call(&self.cap, CHECK, &params, &[]).await?;
@@ -355,8 +355,8 @@ pub trait VolumeServer {
     /// Answers when all that was done before survives whatever happens.
     async fn sync(&self, cx: &CallContext) -> Result<(), Exception>;
 
-    /// Looks at everything that is on the disk, in steps, and answers with what it finds wrong first, in words, from step `cursor` on; nothing when it was
-    /// looked at whole. Begin with 0.
+    /// With 0, looks at everything that is on the disk, every byte of data too, and answers with the first thing that is wrong, in words; with what `next` said,
+    /// tells of the next one that was found then. Nothing when there is none. Who changes something waits meanwhile.
     async fn check(&self, cx: &CallContext, cursor: u64) -> Result<CheckReply, Exception>;
 }
 

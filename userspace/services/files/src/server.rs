@@ -11,7 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use capos_fs::{Error, ObjectId, Stamp, TimeSource};
+use capos_fs::{Error, ObjectId, Stamp, TimeSource, Wrong};
 use core::cell::RefCell;
 use core::ops::RangeInclusive;
 use kit::facets::Facets;
@@ -54,6 +54,8 @@ pub struct Server {
     since: RefCell<BTreeMap<u64, u64>>,
     /// Who has snapshots open.
     pub open: Open,
+    /// What the last check of the volume found.
+    pub found: RefCell<Vec<Wrong>>,
     /// Interfaces of our exports, in the order of their numbers.
     exports: Vec<u64>,
 }
@@ -81,6 +83,7 @@ impl Server {
             clocks,
             since: RefCell::default(),
             open: Open::default(),
+            found: RefCell::default(),
             exports,
         }
     }

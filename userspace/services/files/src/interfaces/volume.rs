@@ -30,7 +30,7 @@ impl VolumeServer for Call<Whole> {
         Ok(SpaceResults {
             blocks: space.total,
             free: space.free,
-            held: 0,
+            held: space.held,
             block_size: BLOCK as u32,
             objects: self.files.objects(),
             commits: volume.commit_number(),
@@ -116,10 +116,14 @@ impl VolumeServer for Call<Whole> {
     }
 
     async fn check(&self, _cx: &CallContext, cursor: u64) -> Result<CheckReply, Exception> {
-        // All of it is one step: nobody changes anything meanwhile.
-        let findings = self.files.check().await.map_err(refused)?;
+        // All of it is one step: nobody changes anything meanwhile. The others tell what was found.
+        if cursor == 0 {
+            let wrong = self.files.check().await.map_err(refused)?;
+            self.server.found.replace(wrong);
+        }
         let place = usize::try_from(cursor).unwrap_or(usize::MAX);
-        let finding = findings.get(place).map(|finding| format!("{finding}")).unwrap_or_default();
+        let found = self.server.found.borrow();
+        let finding = found.get(place).map(|wrong| format!("{wrong}")).unwrap_or_default();
         Ok(CheckReply { next: cursor.saturating_add(1), finding })
     }
 }
