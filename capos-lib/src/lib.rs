@@ -21,6 +21,7 @@ pub use capos_ledger as ledger;
 pub use capos_line as line;
 pub use capos_log as log;
 pub use capos_manifest as manifest;
+pub use capos_media as media;
 pub use capos_mem as mem;
 pub use capos_mutate as mutate;
 pub use capos_nvme as nvme;

@@ -8,6 +8,7 @@ pub mod bus;
 pub mod drive;
 pub mod edu;
 pub mod kernel;
+pub mod media;
 pub mod nvme;
 pub mod virtio;
 pub mod volume;
