@@ -216,7 +216,10 @@ fn whatever_bytes_say_it_ends_and_nobody_panics() {
             for _ in 0..1 + rng.below(6) {
                 // What says where things are comes first on all of them.
                 let among = if rng.below(4) == 0 { used.len() } else { used.len() / 3 };
-                let at = used[rng.below(among as u32) as usize] * 512 + u64::from(rng.below(512));
+                let sector = used[rng.below(among as u32) as usize] * 512;
+                let bytes = image.get(sector, 512);
+                let said: Vec<u64> = (0..512).filter(|at| bytes[*at as usize] != 0).collect();
+                let Some(at) = rng.pick(&said).map(|at| sector + at) else { continue };
                 let byte = [0, 0xff, 0x80, image.get(at, 1)[0] ^ 1, rng.draw() as u8][rng.below(5) as usize];
                 image.put(at, &[byte]);
             }
