@@ -22,7 +22,7 @@ setup-gdb: ## the same, and the debugger
 setup-all: ## the same, and what only the tests need
 	@tools/cap/setup.sh --tests
 
-run: setup ## boot to a shell in this terminal; SYSTEM=diag, DEVICE=virtio-rng-pci, IOMMU=intel, ARGS="--uefi --cpus 4"
+run: setup ## boot to a shell in this terminal, with the disk that disk.img keeps; SYSTEM=diag, DEVICE=virtio-rng-pci, IOMMU=intel, ARGS="--uefi --cpus 4"
 	@$(CAP) run $(if $(SYSTEM),--system "$$SYSTEM") $(if $(DEVICE),--device "$$DEVICE") $(if $(IOMMU),--iommu "$$IOMMU") $(ARGS)
 
 test: setup-all ## the whole gate, or STEPS="fmt lint"

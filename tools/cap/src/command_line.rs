@@ -180,6 +180,12 @@ pub struct RunOptions {
     /// What stands between devices and memory
     #[arg(long, default_value = "none")]
     pub iommu: Iommu,
+    /// The disk image of the default system, which keeps what is written: made with an empty volume if it is not there
+    #[arg(long, default_value = "disk.img")]
+    pub disk: PathBuf,
+    /// No disk
+    #[arg(long)]
+    pub no_disk: bool,
 }
 
 /// IOMMUs.

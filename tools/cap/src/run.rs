@@ -1,5 +1,6 @@
 //! `cap run`: the shipped system in QEMU, its serial port in this terminal.
 
+use std::path::Path;
 use std::process::Command;
 
 use lab::case::parse_mebibytes;
@@ -7,11 +8,11 @@ use lab::machine::args::iommu;
 use lab::machine::{firmware, kvm, qemu};
 
 use crate::build::{self, Programs, Scope};
-use crate::command_line::{Iommu, RunOptions};
+use crate::command_line::{FsVerb, Image, Iommu, RunOptions};
 use crate::exec::{Context, Failure};
 use crate::house::House;
 use crate::systems::Systems;
-use crate::{images, package};
+use crate::{fs, images, package};
 
 /// Builds what is missing and boots it; returns when QEMU does.
 pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
@@ -24,6 +25,9 @@ pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
     let mut command = Command::new(qemu());
     // KVM only where a probe guest really ran: the device node can exist and not work.
     command.args(hardware(options, memory, kvm::works().is_ok()));
+    if options.system == "default" && !options.no_disk {
+        command.args(disk(house, &options.disk)?);
+    }
     if options.uefi {
         command.arg("-bios").arg(firmware::ovmf().map_err(Failure::new)?);
     }
@@ -68,6 +72,27 @@ fn memory(asked: &str) -> Result<u32, Failure> {
     }
 }
 
+/// Bytes of the disk; what was never written takes no room.
+const DISK: &str = "1G";
+
+/// A disk with a volume, which is made if it is not there.
+fn disk(house: &House, image: &Path) -> Result<Vec<String>, Failure> {
+    let path = house.root.join(image);
+    if !path.exists() {
+        let image = Image { image: path.clone(), partition: None };
+        fs::carry_out(&FsVerb::Mkfs { image, size: Some(String::from(DISK)), force: false })?;
+    }
+    Ok(drive(&path))
+}
+
+/// An image as the disk of an NVMe controller.
+fn drive(path: &Path) -> Vec<String> {
+    // QEMU's options have commas between.
+    let file = path.display().to_string().replace(',', ",,");
+    let drive = format!("if=none,id=disk,format=raw,discard=unmap,file={file}");
+    ["-drive", &drive, "-device", "nvme,drive=disk,serial=capOS-disk"].map(String::from).to_vec()
+}
+
 /// How to get out again.
 fn hint(way_out: Option<&str>) -> String {
     let typed = way_out.map(|word| format!(", or type `{word}`")).unwrap_or_default();
@@ -101,9 +126,12 @@ fn medium(
 
 #[cfg(test)]
 mod tests {
-    use super::{hardware, hint, memory};
-    use crate::command_line::{CommandLine, Verb};
+    use super::{disk, drive, hardware, hint, memory};
+    use crate::command_line::{CommandLine, FsVerb, Image, Verb};
+    use crate::fs;
+    use crate::house::House;
     use clap::Parser;
+    use std::path::Path;
 
     fn line(typed: &str, kvm: bool) -> String {
         let words = ["cap", "run"].into_iter().chain(typed.split_whitespace());
@@ -125,6 +153,23 @@ mod tests {
     fn kvm_leaves_interrupts_to_the_iommu() {
         assert!(line("--iommu intel", true).contains("-machine q35,kernel-irqchip=split "));
         assert!(line("", true).contains("-machine q35 "));
+    }
+
+    #[test]
+    fn a_disk_is_made_once_and_kept() {
+        let root = std::env::temp_dir().join(format!("cap-run-disk-{}", std::process::id()));
+        std::fs::create_dir_all(&root).unwrap();
+        let house = House { root: root.clone() };
+        let (path, line) = (root.join("a,b.img"), disk(&house, Path::new("a,b.img")).unwrap());
+        assert_eq!(line, drive(&path));
+        assert!(line[1].ends_with("/a,,b.img"), "{line:?}");
+        let check = |path: &Path| Image { image: path.into(), partition: None };
+        assert!(fs::carry_out(&FsVerb::Check { image: check(&path) }).unwrap());
+        // Somebody's bytes: they stay, and it is not for `run` to say that they are no volume.
+        std::fs::write(&path, b"mine").unwrap();
+        assert_eq!(disk(&house, Path::new("a,b.img")).unwrap(), line);
+        assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+        std::fs::remove_dir_all(&root).unwrap();
     }
 
     #[test]
