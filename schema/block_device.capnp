@@ -41,12 +41,26 @@ interface BlockSession @0xf11c0de0f00d0122 {
   # They may no longer; when nothing is under way with it any more it is let go of. `notFound` when there is none.
 }
 
+enum Content {
+  # What is on a disk or partition, by its marks; what is behind them may be anything.
+
+  unknown @0;
+  volume @1;
+  # Of capOS.
+  fat @2;
+  iso9660 @3;
+}
+
 interface Disks @0xf11c0de0f00d0123 {
   # The disks that there are.
 
   list @0 (cursor :UInt32) -> (number :UInt32, next :UInt32, address :UInt32, namespace :UInt32, sectors :UInt64, sectorSize :UInt32, serial :Text, model :Text);
-  # The first at or after `cursor`; `notFound` when there is none.
+  # The first at or after `cursor`, as soon as it is known whether there is a device; `notFound` when there is none, also because there is no device.
 
   disk @1 (number :UInt32) -> (device :BlockDevice);
-  # One of them, all of it; `notFound` when there is none.
+  # One of them, all of it, as soon as there is a device, which may be never; `notFound` when there is none.
+
+  part @2 (disk :UInt32, cursor :UInt32) -> (next :UInt32, number :UInt32, first :UInt64, sectors :UInt64, content :Content, taken :Bool, name :Text);
+  # What a disk is divided into: the partition with the first number at or after `cursor`; `notFound` when there is none, or no disk. Number 0 is all of
+  # a disk that has no table of partitions. What is `taken` is somebody's by name. Drivers know nothing of partitions, nor of what is on a disk.
 }

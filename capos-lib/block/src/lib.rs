@@ -11,6 +11,7 @@ extern crate alloc;
 extern crate std;
 
 mod completion;
+pub mod content;
 mod geometry;
 mod pending;
 mod request;

@@ -1,5 +1,6 @@
 //! Which disk, or which part of one, somebody means. It has to be exactly one: what fits nothing, or two things, is refused.
 
+use crate::content::Content;
 use capos_gpt::{Guid, Partition};
 use core::fmt;
 
@@ -11,6 +12,8 @@ pub struct Target<'a> {
     serial: Option<&'a str>,
     partition: Option<&'a str>,
     guid: Option<Guid>,
+    /// It has a volume of capOS.
+    volume: bool,
     /// It is to be read only.
     pub read_only: bool,
 }
@@ -24,8 +27,19 @@ pub struct Candidate<'a> {
     pub namespace: u32,
     /// What it says that it is.
     pub serial: &'a str,
+    /// What is on all of it; unknown of one that is divided.
+    pub content: Content,
     /// What it is divided into, as far as that is known and sound.
-    pub partitions: &'a [Partition],
+    pub parts: &'a [Part],
+}
+
+/// A partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// As the table has it.
+    pub partition: Partition,
+    /// What is on it.
+    pub content: Content,
 }
 
 /// What fits.
@@ -56,8 +70,8 @@ impl fmt::Display for Missed {
 }
 
 impl<'a> Target<'a> {
-    /// Of words with commas between: `address=00:05.0`, `namespace=1`, `serial=...`, `partition=` a partition's name, `guid=` its own one, and `readonly`. `None` for other words,
-    /// and when they say nothing of which disk it is.
+    /// Of words with commas between: `address=00:05.0`, `namespace=1`, `serial=...`, `partition=` a partition's name, `guid=` its own one, `volume` for a disk or partition that
+    /// has one of capOS, and `readonly`. `None` for other words, and when they say nothing of which disk it is.
     pub fn parse(text: &'a str) -> Option<Target<'a>> {
         let mut target = Target::default();
         for word in text.split(',') {
@@ -67,6 +81,7 @@ impl<'a> Target<'a> {
                 Some(("serial", it)) => target.serial = Some(it),
                 Some(("partition", it)) => target.partition = Some(it),
                 Some(("guid", it)) => target.guid = Some(it.parse().ok()?),
+                None if word == "volume" => target.volume = true,
                 None if word == "readonly" => target.read_only = true,
                 _ => return None,
             }
@@ -81,9 +96,9 @@ impl<'a> Target<'a> {
     /// See [`Missed`].
     pub fn find<'b>(&self, disks: impl Iterator<Item = Candidate<'b>>) -> Result<Found, Missed> {
         let mut fitting = disks.enumerate().filter(|(_, disk)| self.fits(disk)).flat_map(|(number, disk)| {
-            let parts = disk.partitions.iter().filter(|it| self.names_part() && self.fits_part(it));
-            let parts = parts.map(|it| Some((it.first, it.sectors())));
-            let whole = (!self.names_part()).then_some(None);
+            let parts = disk.parts.iter().filter(|it| self.may_be_part() && self.fits_part(it));
+            let parts = parts.map(|it| Some((it.partition.first, it.partition.sectors())));
+            let whole = (!self.names_part() && self.fits_content(disk.content)).then_some(None);
             parts.chain(whole).map(move |part| Found { disk: number, part })
         });
         match (fitting.next(), fitting.next()) {
@@ -103,8 +118,23 @@ impl<'a> Target<'a> {
         self.partition.is_some() || self.guid.is_some()
     }
 
-    fn fits_part(&self, partition: &Partition) -> bool {
-        self.partition.is_none_or(|it| partition.name.is(it)) && self.guid.is_none_or(|it| it == partition.id)
+    /// Whether it is found by what is on it, so that it may be anywhere: it takes all disks to say that it is the only one.
+    pub const fn is_by_content(&self) -> bool {
+        self.volume
+    }
+
+    const fn may_be_part(&self) -> bool {
+        self.names_part() || self.volume
+    }
+
+    fn fits_part(&self, part: &Part) -> bool {
+        self.partition.is_none_or(|it| part.partition.name.is(it))
+            && self.guid.is_none_or(|it| it == part.partition.id)
+            && self.fits_content(part.content)
+    }
+
+    fn fits_content(&self, content: Content) -> bool {
+        !self.volume || content == Content::Volume
     }
 }
 
@@ -118,12 +148,13 @@ fn address(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Candidate, Found, Missed, Target};
-    use capos_gpt::{Partition, Reader};
+    use super::{Candidate, Found, Missed, Part, Target};
+    use crate::content::Content;
+    use capos_gpt::Reader;
     use std::vec::Vec;
 
     /// Partitions 1 of 2,048 sectors from 2,048 on, `capOS data`, and 3 from 8,192 to 16,350: see there.
-    fn partitions() -> Vec<Partition> {
+    fn partitions() -> Vec<Part> {
         const SECTORS: &[u8] = include_bytes!("../../gpt/fixtures/sgdisk-512.sectors");
         let mut reader = Reader::new(16384, 512).unwrap();
         while let Some(wanted) = reader.wants() {
@@ -136,17 +167,19 @@ mod tests {
             }
             reader.give(Some(&bytes));
         }
-        reader.finish().unwrap().partitions
+        let all = reader.finish().unwrap().partitions.into_iter();
+        all.map(|partition| Part { partition, content: Content::Fat }).collect()
     }
 
     #[test]
     fn exactly_one_thing_fits() {
         let parts = partitions();
-        let disk = |address, namespace, serial| Candidate { address, namespace, serial, partitions: &[] };
+        let content = Content::Unknown;
+        let disk = |address, namespace, serial| Candidate { address, namespace, serial, content, parts: &[] };
         let disks = [
             disk(0x28, 1, "one"),
-            Candidate { partitions: &parts, ..disk(0x28, 2, "two") },
-            Candidate { partitions: &parts, ..disk(0x30, 1, "two") },
+            Candidate { parts: &parts, ..disk(0x28, 2, "two") },
+            Candidate { parts: &parts, ..disk(0x30, 1, "two") },
         ];
         let find = |text| Target::parse(text).unwrap().find(disks.into_iter());
         let whole = |disk| Ok(Found { disk, part: None });
@@ -167,6 +200,28 @@ mod tests {
         let no = find("partition=capOS data,guid=5afe0001-0000-4000-8000-000000000003,address=00:06.0");
         assert_eq!(no, Err(Missed::Nothing));
         assert_eq!(Target::parse("namespace=2").unwrap().find([].into_iter()), Err(Missed::Nothing));
+    }
+
+    #[test]
+    fn a_volume_is_found_wherever_it_is_and_nowhere_else() {
+        let mut parts = partitions();
+        let disk =
+            |namespace, content| Candidate { address: 0x28, namespace, serial: "", content, parts: &[] };
+        let find = |text, disks: &[Candidate<'_>]| Target::parse(text).unwrap().find(disks.iter().copied());
+        let none = [disk(1, Content::Fat), Candidate { parts: &parts, ..disk(2, Content::Unknown) }];
+        assert_eq!(find("volume", &none), Err(Missed::Nothing));
+        let whole = [none[1], disk(2, Content::Volume)];
+        assert_eq!(find("volume", &whole), Ok(Found { disk: 1, part: None }));
+        parts[1].content = Content::Volume;
+        let part = [disk(1, Content::Iso9660), Candidate { parts: &parts, ..disk(2, Content::Unknown) }];
+        let found = Ok(Found { disk: 1, part: Some((8192, 8159)) });
+        assert_eq!(find("volume", &part), found);
+        assert_eq!(find("volume,namespace=1", &part), Err(Missed::Nothing));
+        assert_eq!(find("volume,partition=capOS data", &part), Err(Missed::Nothing));
+        assert_eq!(find("guid=5AFE0001-0000-4000-8000-000000000003,volume", &part), found);
+        assert_eq!(find("volume", &[part[1], disk(2, Content::Volume)]), Err(Missed::Several));
+        assert!(Target::parse("volume").is_some_and(|target| target.is_by_content()));
+        assert!(Target::parse("serial=volume").is_some_and(|target| !target.is_by_content()));
     }
 
     #[test]

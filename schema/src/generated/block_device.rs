@@ -24,6 +24,51 @@ pub const PART: u16 = 4;
 /// `health`: What the device says of its health: bits of `warnings` are 0 spare blocks low, 1 temperature, 2 unreliable, 3 to be read only from now on, 4 backup of its cache failed.
 pub const HEALTH: u16 = 5;
 
+/// What is on a disk or partition, by its marks; what is behind them may be anything.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u16)]
+pub enum Content {
+    #[default]
+    Unknown = 0,
+    /// Of capOS.
+    Volume = 1,
+    Fat = 2,
+    Iso9660 = 3,
+}
+
+impl Content {
+    /// All of them.
+    pub const ALL: [Content; 4] = [Content::Unknown, Content::Volume, Content::Fat, Content::Iso9660];
+
+    /// The number on the wire.
+    #[inline]
+    pub const fn to_wire(self) -> u16 {
+        self as u16
+    }
+
+    /// The value of a number from the wire, which may be of a newer schema.
+    #[inline]
+    pub const fn from_wire(raw: u16) -> Result<Content, DecodeError> {
+        match raw {
+            0 => Ok(Content::Unknown),
+            1 => Ok(Content::Volume),
+            2 => Ok(Content::Fat),
+            3 => Ok(Content::Iso9660),
+            _ => Err(DecodeError::UnknownEnumerant(raw)),
+        }
+    }
+
+    /// The name in the schema, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Content::Unknown => "unknown",
+            Content::Volume => "volume",
+            Content::Fat => "fat",
+            Content::Iso9660 => "iso9660",
+        }
+    }
+}
+
 /// Results of `info`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct InfoResults {

@@ -2,6 +2,7 @@
 //!
 //! The disks that there are.
 
+use super::block_device::Content;
 use crate::error::{DecodeError, EncodeError};
 use crate::wire::{Decode, Encode, Message, Pointer, write};
 
@@ -10,10 +11,12 @@ pub const INTERFACE_ID: u64 = 0xf11c0de0f00d0123;
 /// Its name in the schema.
 pub const INTERFACE_NAME: &str = "Disks";
 
-/// `list`: The first at or after `cursor`; `notFound` when there is none.
+/// `list`: The first at or after `cursor`, as soon as it is known whether there is a device; `notFound` when there is none, also because there is no device.
 pub const LIST: u16 = 0;
-/// `disk`: One of them, all of it; `notFound` when there is none.
+/// `disk`: One of them, all of it, as soon as there is a device, which may be never; `notFound` when there is none.
 pub const DISK: u16 = 1;
+/// `part`: What a disk is divided into: the partition with the first number at or after `cursor`; `notFound` when there is none, or no disk.
+pub const PART: u16 = 2;
 
 /// Parameters of `list`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -125,5 +128,71 @@ impl Decode<'_> for DiskResults {
         let message = Message::<0, 1>::parse(message)?;
         message.capability(0)?;
         Ok(DiskResults)
+    }
+}
+
+/// Parameters of `part`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PartParams {
+    pub disk: u32,
+    pub cursor: u32,
+}
+
+impl Encode for PartParams {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [u64::from(self.disk) | (u64::from(self.cursor) << 32)], [])
+    }
+}
+
+impl Decode<'_> for PartParams {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<1, 0>::parse(message)?;
+        Ok(PartParams { disk: message.data[0] as u32, cursor: (message.data[0] >> 32) as u32 })
+    }
+}
+
+/// Results of `part`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PartResults<'a> {
+    pub next: u32,
+    pub number: u32,
+    pub first: u64,
+    pub sectors: u64,
+    pub content: Content,
+    pub taken: bool,
+    pub name: &'a str,
+}
+
+impl Encode for PartResults<'_> {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(
+            out,
+            [
+                u64::from(self.next) | (u64::from(self.number) << 32),
+                self.first,
+                self.sectors,
+                u64::from(self.content.to_wire()) | (u64::from(self.taken) << 16),
+            ],
+            [Pointer::Text(self.name)],
+        )
+    }
+}
+
+impl<'a> Decode<'a> for PartResults<'a> {
+    #[inline]
+    fn decode(message: &'a [u8]) -> Result<Self, DecodeError> {
+        let message = Message::<4, 1>::parse(message)?;
+        Ok(PartResults {
+            next: message.data[0] as u32,
+            number: (message.data[0] >> 32) as u32,
+            first: message.data[1],
+            sectors: message.data[2],
+            content: Content::from_wire(message.data[3] as u16)?,
+            taken: (message.data[3] >> 16) & 1 != 0,
+            name: message.text(0)?,
+        })
     }
 }

@@ -38,18 +38,20 @@ impl fmt::Display for Refused {
 /// Claims of this process for which there is no device yet.
 static WAITING: AtomicU32 = AtomicU32::new(0);
 
-/// Whether this process waits for a device: its supervisor is told (see `Control.ping`).
+/// Whether this process waits for a device, or for what is on one: its supervisor is told (see `Control.ping`).
 pub fn is_waiting() -> bool {
     WAITING.load(Ordering::Relaxed) > 0
 }
 
-/// One of them, until it is dropped.
-struct Waiting;
+/// A wait for a device, until it is dropped.
+pub struct Waiting(());
 
 impl Waiting {
-    fn new() -> Waiting {
+    /// It begins.
+    #[must_use]
+    pub fn begin() -> Waiting {
         WAITING.fetch_add(1, Ordering::Relaxed);
-        Waiting
+        Waiting(())
     }
 }
 
@@ -66,8 +68,18 @@ pub async fn each<E: From<CallError>>(
     timer: &TimerClient,
     drive: impl AsyncFn(&DeviceClient) -> E,
 ) -> E {
+    each_or(right, timer, &|| (), drive).await
+}
+
+/// The same, and `none` is called when it is known that there is no device now.
+pub async fn each_or<E: From<CallError>>(
+    right: &DeviceClaimClient,
+    timer: &TimerClient,
+    none: &dyn Fn(),
+    drive: impl AsyncFn(&DeviceClient) -> E,
+) -> E {
     loop {
-        let function = match claim(right, timer).await {
+        let function = match claim(right, timer, none).await {
             Ok(function) => function,
             Err(error) => return E::from(error),
         };
@@ -85,12 +97,17 @@ fn is_gone(device: &DeviceClient) -> bool {
 }
 
 /// The device that the manifest describes, as soon as there is one, which may be never. So a driver answers its supervisor and its clients meanwhile.
-pub async fn claim(right: &DeviceClaimClient, timer: &TimerClient) -> Result<DeviceClient, CallError> {
+async fn claim(
+    right: &DeviceClaimClient,
+    timer: &TimerClient,
+    none: &dyn Fn(),
+) -> Result<DeviceClient, CallError> {
     let mut waiting = None;
     loop {
         match right.claim(waiting.is_some()).await {
             Err(error) if waiting.is_none() && is_none_yet(&error) => {
-                waiting = Some(Waiting::new());
+                waiting = Some(Waiting::begin());
+                none();
                 continue;
             }
             // It has ended over our call; its successor knows nothing of it.

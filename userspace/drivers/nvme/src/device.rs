@@ -7,7 +7,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_nvme::{BringUp, Controller, DeviceFault, Step, Wish};
 use kit::block::{Server, Stop};
-use kit::device::{each, is_settled, start};
+use kit::device::{each_or, is_settled, start};
 use rt::generated::{DeviceClaimClient, DeviceClient, InterruptClient, TimerClient};
 use rt::{CallError, ExceptionCode, log};
 
@@ -25,7 +25,9 @@ const ROW_NS: u64 = 60_000_000_000;
 
 /// Waits for a device and drives it, and the next one when it is gone, until one can not be driven any more.
 pub async fn drive(right: &DeviceClaimClient, timer: &TimerClient, server: &Rc<Server>) -> Error {
-    each(right, timer, async |function: &DeviceClient| drive_one(function, timer, server).await).await
+    let none = || server.has_no_device();
+    each_or(right, timer, &none, async |function: &DeviceClient| drive_one(function, timer, server).await)
+        .await
 }
 
 /// Drives a device until it can not be driven any more.

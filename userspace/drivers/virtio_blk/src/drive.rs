@@ -2,7 +2,7 @@
 
 use crate::device::Device;
 use kit::block::{Server, Stop};
-use kit::device::{each, is_settled};
+use kit::device::{each_or, is_settled};
 use kit::virtio::Error;
 use rt::generated::{DeviceClaimClient, DeviceClient, DmaPoolClient, TimerClient};
 use rt::log;
@@ -12,7 +12,9 @@ const RESETS: usize = 8;
 
 /// Waits for a device and drives it, and the next one when it is gone, until one can not be driven any more.
 pub async fn drive(right: &DeviceClaimClient, timer: &TimerClient, server: &Server) -> Error {
-    each(right, timer, async |function: &DeviceClient| drive_one(function, timer, server).await).await
+    let none = || server.has_no_device();
+    each_or(right, timer, &none, async |function: &DeviceClient| drive_one(function, timer, server).await)
+        .await
 }
 
 /// Drives a device until it can not be driven any more.

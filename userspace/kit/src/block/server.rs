@@ -7,6 +7,7 @@ use super::engine::Bits;
 use super::memory::Found;
 use super::queues::{Place, Queues};
 use super::{Description, Health};
+use crate::device::is_waiting;
 use crate::facets::{Facets, number_of};
 use crate::service::Handler;
 use alloc::rc::Rc;
@@ -15,7 +16,7 @@ use capos_block::route::Facet;
 use core::cell::RefCell;
 use rt::generated::block_device::{BlockDeviceServer, IdentityReply, OpenAnswer, serve_block_device};
 use rt::generated::block_session::{BlockSessionServer, serve_block_session};
-use rt::generated::disks::{DisksServer, ListReply, serve_disks};
+use rt::generated::disks::{DisksServer, ListReply, PartReply, serve_disks};
 use rt::generated::{
     AlarmClient, BlockDeviceClient, BlockSessionClient, MemoryObjectClient, SignallerClient, TimerClient,
 };
@@ -109,6 +110,25 @@ impl Server {
         self.queues.borrow_mut().set_health(disk, health);
     }
 
+    /// It is known that there is no device now: whoever asks which disks there are is told.
+    pub fn has_no_device(&self) {
+        self.there.notify();
+    }
+
+    /// A disk, as soon as it is known whether there is a device.
+    async fn listed(&self, index: usize) -> Result<Description, Exception> {
+        loop {
+            let there = self.there.wait();
+            let known = self.queues.borrow().disks().map(|disks| disks.get(index).cloned());
+            match known {
+                Some(Some(disk)) => return Ok(disk),
+                Some(None) => return Err(ExceptionCode::NotFound.into()),
+                None if is_waiting() => return Err(ExceptionCode::NotFound.into()),
+                None => there.await,
+            }
+        }
+    }
+
     /// A disk, as soon as there is a device.
     pub async fn disk(&self, index: usize) -> Result<Description, Exception> {
         loop {
@@ -200,7 +220,7 @@ impl Handler for Server {
 
 impl DisksServer for Server {
     async fn list(&self, _cx: &CallContext, cursor: u32) -> Result<ListReply, Exception> {
-        let disk = self.disk(cursor as usize).await?;
+        let disk = self.listed(cursor as usize).await?;
         Ok(ListReply {
             number: cursor,
             next: cursor + 1,
@@ -215,6 +235,10 @@ impl DisksServer for Server {
 
     async fn disk(&self, cx: &CallContext, number: u32) -> Result<Outgoing, Exception> {
         self.disk_of(cx, number as usize).await
+    }
+
+    async fn part(&self, _cx: &CallContext, _disk: u32, _cursor: u32) -> Result<PartReply, Exception> {
+        Err(ExceptionCode::NotFound.into())
     }
 }
 

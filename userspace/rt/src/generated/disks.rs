@@ -5,6 +5,7 @@
 use alloc::string::String;
 
 use capos_abi::{ExceptionCode, MAX_MESSAGE};
+use capos_schema::block_device::Content;
 use capos_schema::{Decode, DecodeError, Encode, disks as schema};
 
 use super::block_device::BlockDeviceClient;
@@ -43,6 +44,8 @@ impl From<&DisksClient> for Outgoing {
 const LIST: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::LIST, caps: 0, bytes: MAX_MESSAGE };
 const DISK: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::DISK, caps: 1, bytes: 16 };
+const PART: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::PART, caps: 0, bytes: MAX_MESSAGE };
 
 impl DisksClient {
     /// The capability.
@@ -55,7 +58,7 @@ impl DisksClient {
         self.cap
     }
 
-    /// The first at or after `cursor`; `notFound` when there is none.
+    /// The first at or after `cursor`, as soon as it is known whether there is a device; `notFound` when there is none, also because there is no device.
     pub async fn list(&self, cursor: u32) -> Result<ListReply, CallError> {
         let params = schema::ListParams { cursor };
         let reply = call(&self.cap, LIST, &params, &[]).await?;
@@ -68,7 +71,7 @@ impl DisksClient {
         ask(&self.cap, LIST, &params, list_results)
     }
 
-    /// One of them, all of it; `notFound` when there is none.
+    /// One of them, all of it, as soon as there is a device, which may be never; `notFound` when there is none.
     pub async fn disk(&self, number: u32) -> Result<BlockDeviceClient, CallError> {
         let params = schema::DiskParams { number };
         let reply = call(&self.cap, DISK, &params, &[]).await?;
@@ -80,6 +83,20 @@ impl DisksClient {
         let params = schema::DiskParams { number };
         let reply = call_blocking(&self.cap, DISK, &params, &[])?;
         disk_reply(&reply)
+    }
+
+    /// What a disk is divided into: the partition with the first number at or after `cursor`; `notFound` when there is none, or no disk. Number 0 is all of
+    /// a disk that has no table of partitions. What is `taken` is somebody's by name. Drivers know nothing of partitions, nor of what is on a disk.
+    pub async fn part(&self, disk: u32, cursor: u32) -> Result<PartReply, CallError> {
+        let params = schema::PartParams { disk, cursor };
+        let reply = call(&self.cap, PART, &params, &[]).await?;
+        Ok(part_results(reply.bytes())?)
+    }
+
+    /// Like `part`, but the thread waits for the answer.
+    pub fn part_blocking(&self, disk: u32, cursor: u32) -> Result<PartReply, CallError> {
+        let params = schema::PartParams { disk, cursor };
+        ask(&self.cap, PART, &params, part_results)
     }
 }
 
@@ -115,14 +132,43 @@ fn disk_reply(reply: &Reply) -> Result<BlockDeviceClient, CallError> {
     Ok(reply.take_cap(0)?.into())
 }
 
+/// What `part` answers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PartReply {
+    pub next: u32,
+    pub number: u32,
+    pub first: u64,
+    pub sectors: u64,
+    pub content: Content,
+    pub taken: bool,
+    pub name: String,
+}
+
+fn part_results(bytes: &[u8]) -> Result<PartReply, DecodeError> {
+    let results = schema::PartResults::decode(bytes)?;
+    Ok(PartReply {
+        next: results.next,
+        number: results.number,
+        first: results.first,
+        sectors: results.sectors,
+        content: results.content,
+        taken: results.taken,
+        name: String::from(results.name),
+    })
+}
+
 /// What serves `Disks`: one method per method of the interface.
 #[allow(async_fn_in_trait, reason = "an executor runs on the thread that made it")]
 pub trait DisksServer {
-    /// The first at or after `cursor`; `notFound` when there is none.
+    /// The first at or after `cursor`, as soon as it is known whether there is a device; `notFound` when there is none, also because there is no device.
     async fn list(&self, cx: &CallContext, cursor: u32) -> Result<ListReply, Exception>;
 
-    /// One of them, all of it; `notFound` when there is none.
+    /// One of them, all of it, as soon as there is a device, which may be never; `notFound` when there is none.
     async fn disk(&self, cx: &CallContext, number: u32) -> Result<Outgoing, Exception>;
+
+    /// What a disk is divided into: the partition with the first number at or after `cursor`; `notFound` when there is none, or no disk. Number 0 is all of
+    /// a disk that has no table of partitions. What is `taken` is somebody's by name. Drivers know nothing of partitions, nor of what is on a disk.
+    async fn part(&self, cx: &CallContext, disk: u32, cursor: u32) -> Result<PartReply, Exception>;
 }
 
 /// Lets `server` answer one call.
@@ -151,6 +197,24 @@ pub async fn serve_disks(server: &impl DisksServer, request: Request) {
             Ok(device) => request.reply(|out| schema::DiskResults.encode(out), &[device.slot()]),
             Err(exception) => request.fail(exception),
         },
+        schema::PART => match part(server, &request).await {
+            Ok(results) => request.reply(
+                |out| {
+                    schema::PartResults {
+                        next: results.next,
+                        number: results.number,
+                        first: results.first,
+                        sectors: results.sectors,
+                        content: results.content,
+                        taken: results.taken,
+                        name: &results.name,
+                    }
+                    .encode(out)
+                },
+                &[],
+            ),
+            Err(exception) => request.fail(exception),
+        },
         _ => request.fail(ExceptionCode::Unsupported.into()),
     }
 }
@@ -163,4 +227,9 @@ async fn list(server: &impl DisksServer, request: &Request) -> Result<ListReply,
 async fn disk(server: &impl DisksServer, request: &Request) -> Result<Outgoing, Exception> {
     let params = schema::DiskParams::decode(request.bytes())?;
     server.disk(&request.context(), params.number).await
+}
+
+async fn part(server: &impl DisksServer, request: &Request) -> Result<PartReply, Exception> {
+    let params = schema::PartParams::decode(request.bytes())?;
+    server.part(&request.context(), params.disk, params.cursor).await
 }

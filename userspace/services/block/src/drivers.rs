@@ -2,24 +2,29 @@
 
 use crate::remote::{Fault, Remote};
 use crate::service::Service;
-use crate::tables;
+use crate::tables::{self, Contents};
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_block::target::Candidate;
-use capos_gpt::{Partition, Refusal, Table};
+use capos_block::content::Content;
+use capos_block::target::{Candidate, Part};
+use capos_gpt::{Refusal, Table};
 use core::cell::{Cell, RefCell};
 use kit::block::{Description, Disk, Health, Server, Stop};
 use rt::generated::{BlockDeviceClient, DisksClient, TimerClient};
-use rt::{CallError, log, spawn};
+use rt::{CallError, ExceptionCode, log, spawn};
 
 /// Time before a driver is tried again that was of no use, nanoseconds. One that died is there again when calls of it are answered.
 const AGAIN_NS: u64 = 1_000_000;
 
-/// A disk, and what it is divided into.
+/// Time before a device is asked again that has no disk.
+const EMPTY_NS: u64 = 1_000_000_000;
+
+/// A disk, and what is on it.
 struct Known {
     disk: Description,
-    partitions: Vec<Partition>,
+    content: Content,
+    parts: Vec<Part>,
 }
 
 /// What is in the place of one driver.
@@ -31,6 +36,7 @@ pub struct Driver {
     pub server: Rc<Server>,
     known: RefCell<Vec<Known>>,
     is_known: Cell<bool>,
+    is_settled: Cell<bool>,
 }
 
 impl Driver {
@@ -42,8 +48,8 @@ impl Driver {
         number: u8,
     ) -> Result<Driver, CallError> {
         let server = Rc::new(Server::numbered(Rc::clone(&timer), number)?);
-        let (known, is_known) = (RefCell::default(), Cell::new(false));
-        Ok(Driver { name, disks, timer, server, known, is_known })
+        let (known, is_known, is_settled) = (RefCell::default(), Cell::new(false), Cell::new(false));
+        Ok(Driver { name, disks, timer, server, known, is_known, is_settled })
     }
 
     /// Whether it ever had a device.
@@ -51,15 +57,31 @@ impl Driver {
         self.is_known.get()
     }
 
+    /// Whether it is known if there is a device for it.
+    pub fn is_settled(&self) -> bool {
+        self.is_settled.get()
+    }
+
     /// Looks at its disks.
     pub fn with_disks<T>(&self, look: impl FnOnce(&mut dyn Iterator<Item = Candidate<'_>>) -> T) -> T {
         let known = self.known.borrow();
-        look(&mut known.iter().map(|Known { disk, partitions }| Candidate {
+        look(&mut known.iter().map(|Known { disk, content, parts }| Candidate {
             address: disk.address,
             namespace: disk.namespace,
             serial: &disk.serial,
-            partitions,
+            content: *content,
+            parts,
         }))
+    }
+
+    /// Whether a disk is that one.
+    pub fn has(&self, index: usize, disk: &Description) -> bool {
+        self.known.borrow().get(index).is_some_and(|known| known.disk == *disk)
+    }
+
+    /// One of its disks.
+    pub fn disk(&self, index: usize) -> Option<Description> {
+        self.known.borrow().get(index).map(|known| known.disk.clone())
     }
 
     /// How many disks it has, or had last.
@@ -78,10 +100,9 @@ impl Driver {
         }
         let mut all = Vec::new();
         for (disk, device) in remote.disks().iter().zip(remote.devices.iter()) {
-            let table = tables::read(device, &disk.geometry).await?;
+            let Contents { table, parts, content } = tables::read(device, &disk.geometry).await?;
             self.tell(disk, &table);
-            let partitions = table.map(|table| table.partitions).unwrap_or_default();
-            all.push(Known { disk: disk.clone(), partitions });
+            all.push(Known { disk: disk.clone(), content, parts });
         }
         *self.known.borrow_mut() = all;
         Ok(())
@@ -129,8 +150,10 @@ pub async fn follow(driver: Rc<Driver>, service: Rc<Service>) {
 
 /// From a driver's device to its end.
 async fn once(driver: &Rc<Driver>, service: &Service, life: u32) -> Result<core::convert::Infallible, Fault> {
+    until_there(driver, service).await?;
     let mut remote = Remote::open(&driver.disks, &driver.server, life).await?;
     driver.learn(&remote).await?;
+    driver.is_settled.set(true);
     if !driver.is_known.replace(true) {
         log::info(format_args!("{}: {}", driver.name, names(remote.disks())));
     }
@@ -140,6 +163,33 @@ async fn once(driver: &Rc<Driver>, service: &Service, life: u32) -> Result<core:
     match driver.server.drive(&mut remote, finder).await {
         Stop::Fault(fault) => Err(fault),
         Stop::Call(error) => Err(error.into()),
+    }
+}
+
+/// Waits until there is a disk. That there is none is news, too.
+async fn until_there(driver: &Driver, service: &Service) -> Result<(), CallError> {
+    loop {
+        if !is_none(&driver.disks.list(0).await)? {
+            return Ok(());
+        }
+        // One that was unplugged is not there any more.
+        driver.known.borrow_mut().clear();
+        driver.is_settled.set(true);
+        service.news();
+        // There may never be a device; or there is one, and it has no disk.
+        if is_none(&driver.disks.disk(0).await)? {
+            let now = driver.timer.now_blocking()?;
+            driver.timer.sleep_until(now.saturating_add(EMPTY_NS)).await?;
+        }
+    }
+}
+
+/// Whether a driver answers that there is no disk.
+fn is_none<T>(answer: &Result<T, CallError>) -> Result<bool, CallError> {
+    match answer {
+        Err(error) if error.exception() == Some(ExceptionCode::NotFound) => Ok(true),
+        Err(error) => Err(error.clone()),
+        Ok(_) => Ok(false),
     }
 }
 

@@ -23,7 +23,7 @@ use core::error::Error;
 use drivers::Driver;
 use rt::generated::{DisksClient, TimerClient};
 use rt::{Client, Env, spawn};
-use service::Service;
+use service::{Export, Service};
 
 rt::main!(run);
 
@@ -40,7 +40,7 @@ fn start(env: &mut Env) -> Result<(Rc<Service>, impl Future<Output = String> + u
         let disks = DisksClient::from(env.take(cap)?);
         drivers.push(Rc::new(Driver::new(cap.name, disks, Rc::clone(&timer), number)?));
     }
-    let service = Rc::new(Service::new(drivers, targets(env)?));
+    let service = Rc::new(Service::new(drivers, exports(env)?));
     service
         .drivers()
         .iter()
@@ -49,14 +49,16 @@ fn start(env: &mut Env) -> Result<(Rc<Service>, impl Future<Output = String> + u
 }
 
 /// What each export is, in their order; nothing for all disks.
-fn targets(env: &Env) -> Result<Vec<Option<Target<'static>>>, Box<dyn Error>> {
-    let targets = env.exports().map(|(name, interface)| {
+fn exports(env: &Env) -> Result<Vec<Option<Export>>, Box<dyn Error>> {
+    let exports = env.exports().map(|(name, interface)| {
         if interface == DisksClient::ID {
             return Ok(None);
         }
         let mut named = env.args().filter_map(|arg| arg.split_once('=').filter(|(it, _)| *it == name));
         let target = named.next().and_then(|(_, text)| Target::parse(text));
-        target.map(Some).ok_or_else(|| alloc::format!("no argument says which disk `{name}` is").into())
+        target
+            .map(|target| Some(Export::new(name, target)))
+            .ok_or_else(|| alloc::format!("no argument says which disk `{name}` is").into())
     });
-    targets.collect()
+    exports.collect()
 }

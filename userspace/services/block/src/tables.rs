@@ -1,16 +1,17 @@
-//! Reading what a disk is divided into.
+//! Reading what a disk is divided into, and by what marks is known what is there.
 
 use crate::remote::Fault;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
+use capos_block::content::{Content, PIECE, PLACES};
+use capos_block::target::Part;
 use capos_block::{Geometry, Operation, Request};
 use capos_gpt::{Reader, Refusal, Table, Wanted};
 use kit::block::{Client, IoError};
+use rt::generated::BlockDeviceClient;
 use rt::region::Region;
 use rt::schema::virtual_memory::Protection;
 use rt::threads::memory;
-
-/// Bytes that are read at a time: one sector of any disk.
-const PIECE: u32 = 4096;
 
 /// Bits of addresses of devices that memory is made for: all devices find it.
 const ADDRESS_BITS: u8 = 32;
@@ -18,48 +19,93 @@ const ADDRESS_BITS: u8 = 32;
 /// Words of memory.
 const WORD: u64 = 8;
 
-/// What the disk is divided into. An error is the driver's; what the disk says, or does not, is in the answer.
-pub async fn read(
-    device: &rt::generated::BlockDeviceClient,
-    geometry: &Geometry,
-) -> Result<Result<Table, Refusal>, Fault> {
-    let mut reader = match Reader::new(geometry.sectors, geometry.sector_bytes()) {
-        Ok(reader) => reader,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let client = Client::open(device, 1).await?;
-    let object = memory().create_dma_object(PIECE.into(), ADDRESS_BITS).await?;
-    let piece = Region::map(&object, 0, PIECE.into(), Protection::ReadWrite)?;
-    let buffer = client.attach(&object).await?;
-    while let Some(wanted) = reader.wants() {
-        let bytes = sectors(&client, buffer, &piece, geometry, wanted).await?;
-        reader.give(bytes.as_deref());
-    }
-    Ok(reader.finish())
+/// What there is on a disk.
+pub struct Contents {
+    /// What it is divided into.
+    pub table: Result<Table, Refusal>,
+    /// The partitions.
+    pub parts: Vec<Part>,
+    /// What is on all of it. Where there is a table, even a broken one, that says what the disk is for, and not what else may lie there.
+    pub content: Content,
 }
 
-/// The bytes of some sectors; `None` when the disk can not read one of them.
-async fn sectors(
-    client: &Client,
-    buffer: u16,
-    piece: &Region,
-    geometry: &Geometry,
-    wanted: Wanted,
-) -> Result<Option<Vec<u8>>, Fault> {
-    let most = (PIECE >> geometry.sector_shift).min(geometry.most);
-    let (mut bytes, mut first, mut left) = (Vec::new(), wanted.first, wanted.sectors);
-    while left > 0 {
-        let sectors = left.min(most);
-        let operation = Operation::Read;
-        let request = Request { id: 0, operation, durable: false, buffer, offset: 0, first, sectors };
-        match client.perform(request).await {
-            Ok(()) => {}
-            Err(IoError::Failed(..)) => return Ok(None),
-            Err(IoError::Ended(end)) => return Err(end.into()),
+/// Looks at a disk. An error is the driver's; what the disk says, or does not, is in the answer.
+pub async fn read(device: &BlockDeviceClient, geometry: &Geometry) -> Result<Contents, Fault> {
+    let disk = Disk::open(device, geometry).await?;
+    let table = disk.table().await?;
+    let (mut parts, mut content) = (Vec::new(), Content::Unknown);
+    match &table {
+        Ok(table) => {
+            for partition in &table.partitions {
+                let content = disk.content(partition.first, partition.sectors()).await?;
+                parts.push(Part { partition: *partition, content });
+            }
         }
-        let words = (0..geometry.bytes(sectors)).step_by(WORD as usize);
-        bytes.extend(words.flat_map(|at| piece.load(at).unwrap_or(0).to_le_bytes()));
-        (first, left) = (first + u64::from(sectors), left - sectors);
+        Err(Refusal::Absent) => content = disk.content(0, geometry.sectors).await?,
+        Err(_) => {}
     }
-    Ok(Some(bytes))
+    Ok(Contents { table, parts, content })
+}
+
+/// A disk that is looked at.
+struct Disk<'a> {
+    client: Rc<Client>,
+    geometry: &'a Geometry,
+    piece: Region,
+    buffer: u16,
+}
+
+impl Disk<'_> {
+    async fn open<'a>(device: &BlockDeviceClient, geometry: &'a Geometry) -> Result<Disk<'a>, Fault> {
+        let client = Client::open(device, 1).await?;
+        let object = memory().create_dma_object(PIECE as u64, ADDRESS_BITS).await?;
+        let piece = Region::map(&object, 0, PIECE as u64, Protection::ReadWrite)?;
+        let buffer = client.attach(&object).await?;
+        Ok(Disk { client, geometry, piece, buffer })
+    }
+
+    async fn table(&self) -> Result<Result<Table, Refusal>, Fault> {
+        let mut reader = match Reader::new(self.geometry.sectors, self.geometry.sector_bytes()) {
+            Ok(reader) => reader,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        while let Some(wanted) = reader.wants() {
+            let bytes = self.sectors(wanted).await?;
+            reader.give(bytes.as_deref());
+        }
+        Ok(reader.finish())
+    }
+
+    /// What is on so many sectors from `first` on, by its marks.
+    async fn content(&self, first: u64, sectors: u64) -> Result<Content, Fault> {
+        let mut pieces = [const { None }; PLACES.len()];
+        let each = PIECE as u64 >> self.geometry.sector_shift;
+        for (piece, place) in pieces.iter_mut().zip(PLACES) {
+            let at = place >> self.geometry.sector_shift;
+            if at + each <= sectors {
+                *piece = self.sectors(Wanted { first: first + at, sectors: each as u32 }).await?;
+            }
+        }
+        Ok(Content::of(pieces.each_ref().map(Option::as_deref)))
+    }
+
+    /// The bytes of some sectors; `None` when the disk can not read one of them.
+    async fn sectors(&self, wanted: Wanted) -> Result<Option<Vec<u8>>, Fault> {
+        let most = ((PIECE as u32) >> self.geometry.sector_shift).min(self.geometry.most);
+        let (mut bytes, mut first, mut left) = (Vec::new(), wanted.first, wanted.sectors);
+        while left > 0 {
+            let (sectors, operation) = (left.min(most), Operation::Read);
+            let buffer = self.buffer;
+            let request = Request { id: 0, operation, durable: false, buffer, offset: 0, first, sectors };
+            match self.client.perform(request).await {
+                Ok(()) => {}
+                Err(IoError::Failed(..)) => return Ok(None),
+                Err(IoError::Ended(end)) => return Err(end.into()),
+            }
+            let words = (0..self.geometry.bytes(sectors)).step_by(WORD as usize);
+            bytes.extend(words.flat_map(|at| self.piece.load(at).unwrap_or(0).to_le_bytes()));
+            (first, left) = (first + u64::from(sectors), left - sectors);
+        }
+        Ok(Some(bytes))
+    }
 }
