@@ -9,6 +9,7 @@ use alloc::vec;
 use capos_fs::Fs;
 use capos_store::{BLOCK, Disk, DiskError, Limits, Volume};
 use core::future::pending;
+use kit::device::Waiting;
 use rt::generated::BlockDeviceClient;
 use rt::log;
 
@@ -20,10 +21,12 @@ pub type Files = Fs<Volume<Blocks>>;
 
 /// Mounts the volume, has it served, and keeps it until it is beyond repair: why.
 pub async fn keep(server: Rc<Server>, device: BlockDeviceClient, format: bool) -> String {
+    let waiting = Waiting::begin();
     let files = match mount(&server, &device, format).await {
         Ok(files) => Rc::new(files),
         Err(why) => return why,
     };
+    drop(waiting);
     server.has(Rc::clone(&files));
     // What a crash left to be removed; meanwhile it is served.
     if let Err(error) = files.tidy().await {
