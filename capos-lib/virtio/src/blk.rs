@@ -4,6 +4,7 @@
 //! after. A request may take several commands: a range is discarded in as large pieces as the device takes, and what is to be durable is
 //! flushed when it is written, since virtio has no other way to ask for that.
 
+use crate::register::status as device;
 use crate::split::Memory;
 use crate::{DeviceFault, Interface, Layout, Wish};
 use alloc::vec::Vec;
@@ -25,6 +26,9 @@ pub const DEVICE_IDS: [u16; 2] = [0x1042, 0x1001];
 
 /// Time that the device may take for a command, before it is taken for broken. Hosts take long over a flush.
 pub const TIMEOUT_NS: u64 = 30_000_000_000;
+
+/// Time between looks at the device's status while it has something to do. One in trouble may say so there, and nowhere else.
+pub const LOOK_NS: u64 = 1_000_000_000;
 
 /// Queues that are used at most. One thread gives them their work, batch by batch; they are the host's means to do it in several.
 pub const QUEUES: usize = 4;
@@ -81,8 +85,8 @@ pub struct Blk<M, A> {
     /// The one that gets the batch that is made now, and the one that was asked last what it has.
     given: usize,
     asked: usize,
-    /// Nothing that is in flight is late before that; means nothing while nothing is.
-    watch: u64,
+    /// When the device was looked at.
+    looked: u64,
     id: Option<[u8; ID_BYTES]>,
     fault: Option<DeviceFault>,
 }
@@ -106,7 +110,7 @@ impl<M: Memory, A: Memory> Blk<M, A> {
         if lanes.is_empty() {
             return Err(DeviceFault::NoQueue(0));
         }
-        Ok(Blk { area, shape, lanes, in_flight: 0, given: 0, asked: 0, watch: 0, id: None, fault: None })
+        Ok(Blk { area, shape, lanes, in_flight: 0, given: 0, asked: 0, looked: 0, id: None, fault: None })
     }
 
     /// Requests that it has at a time at most.
@@ -142,7 +146,7 @@ impl<M: Memory, A: Memory> Blk<M, A> {
         let transfer = Transfer::of(request, token, &self.shape);
         let lane = Self::vacant(&mut self.lanes, &mut self.given).ok_or(Refusal::Busy)?;
         lane.add_transfer(&self.area, transfer, tag, now);
-        self.count_in(now);
+        self.in_flight += 1;
         Ok(())
     }
 
@@ -155,17 +159,8 @@ impl<M: Memory, A: Memory> Blk<M, A> {
     fn add(&mut self, command: &Command, tag: Tag, now: u64) -> Result<(), Refusal> {
         let lane = Self::vacant(&mut self.lanes, &mut self.given).ok_or(Refusal::Busy)?;
         lane.add(&self.area, command, tag, now);
-        self.count_in(now);
-        Ok(())
-    }
-
-    /// One more command is in flight.
-    #[inline]
-    fn count_in(&mut self, now: u64) {
-        if self.in_flight == 0 {
-            self.watch = now.saturating_add(TIMEOUT_NS);
-        }
         self.in_flight += 1;
+        Ok(())
     }
 
     /// The lane whose turn it is, or another one with room, which is next.
@@ -293,27 +288,41 @@ impl<M: Memory, A: Memory> Blk<M, A> {
     /// When to call [`Blk::on_timeout`]; never while the device has nothing to do.
     #[inline]
     pub fn deadline(&self) -> Option<u64> {
-        (self.in_flight > 0).then_some(self.watch)
+        (self.in_flight > 0).then(|| self.looked.saturating_add(LOOK_NS))
     }
 
-    /// It is `now`, and nothing came.
+    /// It is `now`, and the device's status is this.
     ///
     /// # Errors
-    /// [`DeviceFault::Silent`] when the device has something for too long; else see [`Blk::take`].
-    pub fn on_timeout(&mut self, now: u64) -> Result<(), DeviceFault> {
+    /// [`DeviceFault::Silent`] when the device has something for too long; what its status says; else see [`Blk::take`].
+    pub fn on_timeout(&mut self, status: u8, now: u64) -> Result<(), DeviceFault> {
+        self.looked = now;
+        let looked = self.fault.map_or_else(|| in_order(status), Err);
+        looked.map_err(|fault| self.fail(fault))?;
         // It may have lost an interrupt only.
-        if !self.may_sleep()? || self.in_flight == 0 {
+        if !self.may_sleep()? {
             return Ok(());
         }
-        let oldest = self.lanes.iter().filter_map(Lane::oldest).min().unwrap_or(now);
-        self.watch = oldest.saturating_add(TIMEOUT_NS);
-        if now >= self.watch { Err(self.fail(DeviceFault::Silent)) } else { Ok(()) }
+        let oldest = self.lanes.iter().filter_map(Lane::oldest).min();
+        let is_late = oldest.is_some_and(|since| now >= since.saturating_add(TIMEOUT_NS));
+        if is_late { Err(self.fail(DeviceFault::Silent)) } else { Ok(()) }
     }
 
     fn fail(&mut self, fault: DeviceFault) -> DeviceFault {
         self.fault = Some(fault);
         self.lanes.clear();
         fault
+    }
+}
+
+/// What the status of a device at work must not say (virtio 1.2, 2.1).
+fn in_order(status: u8) -> Result<(), DeviceFault> {
+    match status {
+        device::NOTHING_THERE => Err(DeviceFault::Gone),
+        status if status & device::NEEDS_RESET != 0 => Err(DeviceFault::NeedsReset),
+        // Somebody else has reset it.
+        status if status & device::DRIVER_OK == 0 => Err(DeviceFault::Status(status)),
+        _ => Ok(()),
     }
 }
 

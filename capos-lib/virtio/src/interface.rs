@@ -26,7 +26,8 @@ impl Interface {
         }
     }
 
-    pub(crate) const fn status(self) -> Register {
+    /// The device's status.
+    pub const fn status(self) -> Register {
         match self {
             Interface::Modern => modern::STATUS,
             Interface::Legacy => legacy::STATUS,

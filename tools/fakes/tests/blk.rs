@@ -4,11 +4,11 @@
 mod disk;
 
 use capos_block::{Operation, Status};
-use capos_virtio::blk::{CHAINS, QUEUES, Refusal, TIMEOUT_NS};
+use capos_virtio::blk::{CHAINS, LOOK_NS, QUEUES, Refusal, TIMEOUT_NS};
 use capos_virtio::{DeviceFault, Interface};
 use disk::{BOTH, Bench, UNIT};
 use fakes::virtio::disk::{DiskFault, features};
-use fakes::virtio::{Disk, Mischief, RingFault};
+use fakes::virtio::{Device, Disk, Mischief, RegisterFault, RingFault};
 
 use Operation::{Discard, Flush, Read, Write, Zero};
 
@@ -189,11 +189,13 @@ fn goes_wrong(interface: Interface, expected: DeviceFault, spoil: impl FnOnce(&m
     for unit in 0..3 {
         bench.submit(Read, unit, 1, false).unwrap();
     }
-    let fault = (0..4).find_map(|_| bench.round().err());
+    let fault = (0..40).find_map(|_| bench.round().err());
     assert_eq!(fault, Some(expected), "{interface:?}");
     let now = bench.now;
     assert_eq!((bench.blk().take(now), bench.blk().may_sleep()), (Err(expected), Err(expected)));
-    assert_eq!(bench.blk().on_timeout(u64::MAX), Err(expected), "until it is reset");
+    bench.now = u64::MAX;
+    assert_eq!(bench.look(), Err(expected), "until it is reset");
+    bench.now = now;
     assert_eq!(bench.submit(Read, 0, 1, false), Err(Refusal::Busy));
     bench.recover();
     bench.settle();
@@ -260,11 +262,11 @@ fn a_request_that_never_comes_is_late_though_others_come() {
         bench.submit(Read, 0, 1, false).unwrap();
         bench.turn();
         assert_eq!(bench.over.len(), n as usize);
-        assert_eq!(bench.blk().deadline(), Some(begin + TIMEOUT_NS));
-        let now = bench.now;
-        assert_eq!(bench.blk().on_timeout(now), Ok(()));
+        assert_eq!(bench.look(), Ok(()));
+        assert_eq!(bench.blk().deadline(), Some(bench.now + LOOK_NS));
     }
-    assert_eq!(bench.blk().on_timeout(begin + TIMEOUT_NS), Err(DeviceFault::Silent));
+    bench.now = begin + TIMEOUT_NS;
+    assert_eq!(bench.look(), Err(DeviceFault::Silent));
 }
 
 #[test]
@@ -277,9 +279,10 @@ fn who_has_waited_is_the_one_that_is_late() {
     bench.submit(Read, 0, 1, false).unwrap();
     bench.turn();
     assert_eq!(bench.over.len(), 1);
-    assert_eq!(bench.blk().deadline(), Some(begin + TIMEOUT_NS), "it is not known better");
-    assert_eq!(bench.blk().on_timeout(begin + TIMEOUT_NS), Ok(()));
-    assert_eq!(bench.blk().deadline(), Some(begin + 5 + TIMEOUT_NS));
+    bench.now = begin + TIMEOUT_NS;
+    assert_eq!(bench.look(), Ok(()));
+    bench.now += 5;
+    assert_eq!(bench.look(), Err(DeviceFault::Silent));
 }
 
 #[test]
@@ -292,7 +295,33 @@ fn the_oldest_that_waits_is_late_first() {
         bench.turn();
         bench.now += 5;
     }
-    assert_eq!(bench.blk().on_timeout(begin + TIMEOUT_NS), Err(DeviceFault::Silent));
+    bench.now = begin + TIMEOUT_NS;
+    assert_eq!(bench.look(), Err(DeviceFault::Silent));
+}
+
+#[test]
+fn a_device_in_trouble_is_heard_when_it_is_looked_at() {
+    for (interface, spoil, expected) in [
+        (Interface::Modern, Device::ask_for_reset as fn(&mut Device<Disk>), DeviceFault::NeedsReset),
+        (Interface::Modern, Device::reset, DeviceFault::Status(0)),
+        (Interface::Legacy, Device::reset, DeviceFault::Status(0)),
+        (Interface::Modern, gone, DeviceFault::Gone),
+    ] {
+        let mut bench = good(interface);
+        bench.submit(Read, 0, 1, false).unwrap();
+        let begin = bench.now;
+        spoil(&mut bench.device);
+        let news = bench.blk().publish();
+        assert_eq!((news, bench.blk().may_sleep()), (1, Ok(true)), "nothing tells of it");
+        bench.now = bench.blk().deadline().unwrap();
+        assert_eq!(bench.look(), Err(expected));
+        assert!(bench.now < begin + TIMEOUT_NS / 10);
+        assert_eq!(bench.blk().take(0), Err(expected));
+    }
+}
+
+fn gone(device: &mut Device<Disk>) {
+    device.mischief = Mischief::register(RegisterFault::Gone);
 }
 
 #[test]
@@ -304,7 +333,8 @@ fn a_lost_interrupt_is_not_a_late_device() {
     bench.tell(news);
     bench.device.turn();
     assert!(bench.device.interrupts().is_empty());
-    assert_eq!(bench.blk().on_timeout(u64::MAX), Ok(()));
+    bench.now = u64::MAX;
+    assert_eq!(bench.look(), Ok(()));
     assert!(bench.blk().take(0).unwrap().is_some());
 }
 

@@ -54,16 +54,21 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn world(shape: Shape, input: &mut Unstructured<'_>) -> Result<Option<World>> {
-    let ram = Ram::new(1 << 18);
+    let mut layouts = Vec::new();
+    for _ in 0..input.int_in_range(1..=QUEUES)? {
+        layouts.push(Layout::new(1 << input.int_in_range(1..=7)?).expect("a power of two"));
+    }
+    // No more than is needed: most of what an input costs is to have it zero.
+    let parts = layouts.iter().map(|layout| layout.bytes()).chain([4096, AREA_BYTES]);
+    let ram = Ram::new(parts.map(|bytes| bytes.next_multiple_of(4096) as usize).sum());
     let bus = Bus::direct(&ram);
     let area = ram.allocate(AREA_BYTES).expect("there is enough");
-    let mut rings = Vec::new();
-    for _ in 0..input.int_in_range(1..=QUEUES)? {
-        let layout = Layout::new(1 << input.int_in_range(1..=7)?).expect("a power of two");
+    let ring = |layout: Layout| {
         let base = ram.allocate(layout.bytes()).expect("there is enough");
         let parts = [0, layout.available(), layout.used()].map(|offset| base + u64::from(offset));
-        rings.push((base, layout, Ring::new(layout, parts, false), Vec::new()));
-    }
+        (base, layout, Ring::new(layout, parts, false), Vec::new())
+    };
+    let rings: Vec<_> = layouts.into_iter().map(ring).collect();
     let interface = if input.arbitrary()? { Interface::Modern } else { Interface::Legacy };
     let queues: Vec<_> = rings.iter().map(|(base, layout, ..)| (ram.ring(*base), *layout)).collect();
     let small = queues.iter().any(|(_, layout)| layout.size() < 3);
@@ -143,7 +148,8 @@ impl World {
     fn take(&mut self, input: &mut Unstructured<'_>) -> Result<()> {
         let known = match input.int_in_range(0..=4)? {
             0 => self.blk.may_sleep().map(|_| ()),
-            1 => self.blk.on_timeout(self.now),
+            // At work it says 15; what else it says is its fault.
+            1 => self.blk.on_timeout(if input.ratio(1, 8)? { input.arbitrary()? } else { 15 }, self.now),
             2 => {
                 let _ = self.blk.ask_id(self.now);
                 Ok(())

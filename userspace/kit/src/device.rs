@@ -14,12 +14,23 @@ const PROOF_EVERY_NS: u64 = 2_000_000;
 /// Time until who hands devices out is asked again after it has ended, nanoseconds.
 const AGAIN_NS: u64 = 20_000_000;
 
+/// Resets in a row, after faults of the device. What comes later than that behind the last one begins a new row.
+const RESETS: u32 = 8;
+const ROW_NS: u64 = 60_000_000_000;
+
 /// A call that was refused, and where it was made: of all that can be refused, people want to know which it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused {
     /// Why.
     pub error: CallError,
     at: &'static Location<'static>,
+}
+
+impl Refused {
+    /// Whether the device did what it must not: it completed what the kernel has not given it.
+    pub fn is_of_device(&self) -> bool {
+        self.error.exception() == Some(ExceptionCode::DeviceFault)
+    }
 }
 
 impl From<CallError> for Refused {
@@ -88,6 +99,29 @@ pub async fn each_or<E: From<CallError>>(
             return end;
         }
         log::info(format_args!("the device is gone; the next one is waited for"));
+    }
+}
+
+/// Has `drive` drive a device from one reset to the next, until it ends with what no reset helps against, or with the eighth fault in a row.
+pub async fn outlive<E: From<CallError> + fmt::Display>(
+    device: &DeviceClient,
+    timer: &TimerClient,
+    may_pass: impl Fn(&E) -> bool,
+    drive: impl AsyncFn() -> E,
+) -> E {
+    let (mut resets, mut last) = (0, 0);
+    loop {
+        let error = drive().await;
+        let now = timer.now_blocking().unwrap_or(last);
+        resets = if now.saturating_sub(last) < ROW_NS { resets + 1 } else { 1 };
+        last = now;
+        if !may_pass(&error) || resets > RESETS {
+            return error;
+        }
+        log::warn(format_args!("device: {error}; it is reset"));
+        if let Err(error) = device.reset_blocking() {
+            return error.into();
+        }
     }
 }
 

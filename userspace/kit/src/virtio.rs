@@ -36,6 +36,17 @@ pub enum Error {
     NoRegisters(Window),
 }
 
+impl Error {
+    /// Whether a reset may help.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Error::Device(_) => true,
+            Error::Call(refused) => refused.is_of_device(),
+            Error::NoRegisters(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -129,6 +140,11 @@ impl Registers {
             true => self.read(self.interface().isr()).map(drop),
             false => Ok(()),
         }
+    }
+
+    /// The device's status (virtio 1.2, 2.1).
+    pub fn status(&self) -> Result<u8, Error> {
+        self.read(self.interface().status()).map(|status| status as u8)
     }
 
     /// Which interface they are of.

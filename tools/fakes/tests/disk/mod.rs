@@ -161,10 +161,15 @@ impl Bench {
             if let Some(deadline) = self.blk().deadline() {
                 self.now = deadline;
             }
-            let now = self.now;
-            self.blk().on_timeout(now)?;
+            self.look()?;
         }
         Ok(())
+    }
+
+    /// What the driver does when its deadline comes.
+    pub fn look(&mut self) -> Result<(), DeviceFault> {
+        let (status, now) = (self.device.read(self.device.interface().status()) as u8, self.now);
+        self.blk().on_timeout(status, now)
     }
 
     /// Until nothing is in flight.

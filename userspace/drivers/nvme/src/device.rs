@@ -7,7 +7,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_nvme::{BringUp, Controller, DeviceFault, Step, Wish};
 use kit::block::{Server, Stop};
-use kit::device::{each_or, is_settled, start};
+use kit::device::{each_or, is_settled, outlive, start};
 use rt::generated::{DeviceClaimClient, DeviceClient, InterruptClient, TimerClient};
 use rt::{CallError, ExceptionCode, log};
 
@@ -19,33 +19,12 @@ const ENTRIES: u16 = 64;
 const ADDRESS_BITS: u8 = 64;
 const BUFFER_BITS: u8 = 21;
 
-/// Resets in a row, after faults of the device. What comes later than that behind the last one begins a new row.
-const RESETS: u32 = 8;
-const ROW_NS: u64 = 60_000_000_000;
-
 /// Waits for a device and drives it, and the next one when it is gone, until one can not be driven any more.
 pub async fn drive(right: &DeviceClaimClient, timer: &TimerClient, server: &Rc<Server>) -> Error {
-    let none = || server.has_no_device();
-    each_or(right, timer, &none, async |function: &DeviceClient| drive_one(function, timer, server).await)
-        .await
-}
-
-/// Drives a device until it can not be driven any more.
-async fn drive_one(function: &DeviceClient, timer: &TimerClient, server: &Rc<Server>) -> Error {
-    let (mut resets, mut last) = (0, 0);
-    loop {
-        let error = drive_once(function, timer, server).await;
-        let now = timer.now_blocking().unwrap_or(last);
-        resets = if now.saturating_sub(last) < ROW_NS { resets + 1 } else { 1 };
-        last = now;
-        if !error.may_pass() || resets > RESETS {
-            return error;
-        }
-        log::warn(format_args!("device: {error}; it is reset"));
-        if let Err(error) = function.reset_blocking() {
-            return error.into();
-        }
-    }
+    let one = async |function: &DeviceClient| {
+        outlive(function, timer, Error::may_pass, async || drive_once(function, timer, server).await).await
+    };
+    each_or(right, timer, &|| server.has_no_device(), one).await
 }
 
 /// From a reset to the end of that.

@@ -25,8 +25,7 @@ impl Error {
     pub fn may_pass(&self) -> bool {
         match self {
             Error::Device(_) | Error::Namespaces => true,
-            // The device completed what the kernel has not given it.
-            Error::Call(refused) => refused.error.exception() == Some(rt::ExceptionCode::DeviceFault),
+            Error::Call(refused) => refused.is_of_device(),
             Error::NoMessages | Error::Doorbells => false,
         }
     }

@@ -75,7 +75,7 @@ impl Device {
                 return Ok(());
             }
             if self.blk.deadline().is_some_and(|deadline| deadline <= now) {
-                self.blk.on_timeout(now)?;
+                self.blk.on_timeout(self.registers.status()?, now)?;
             }
             timer.sleep_until(now.saturating_add(LOOK_EVERY_NS)).await?;
         }
@@ -160,6 +160,6 @@ impl Disk for Device {
     }
 
     fn on_timeout(&mut self, now: u64) -> Result<(), Error> {
-        Ok(self.blk.on_timeout(now)?)
+        Ok(self.blk.on_timeout(self.registers.status()?, now)?)
     }
 }

@@ -2,35 +2,16 @@
 
 use crate::device::Device;
 use kit::block::{Server, Stop};
-use kit::device::{each_or, is_settled};
+use kit::device::{each_or, is_settled, outlive};
 use kit::virtio::Error;
 use rt::generated::{DeviceClaimClient, DeviceClient, DmaPoolClient, TimerClient};
-use rt::log;
-
-/// Resets in a driver's life, after faults of the device. A device that goes on so is the supervisor's business.
-const RESETS: usize = 8;
 
 /// Waits for a device and drives it, and the next one when it is gone, until one can not be driven any more.
 pub async fn drive(right: &DeviceClaimClient, timer: &TimerClient, server: &Server) -> Error {
-    let none = || server.has_no_device();
-    each_or(right, timer, &none, async |function: &DeviceClient| drive_one(function, timer, server).await)
-        .await
-}
-
-/// Drives a device until it can not be driven any more.
-async fn drive_one(function: &DeviceClient, timer: &TimerClient, server: &Server) -> Error {
-    let mut resets = 0;
-    loop {
-        let error = drive_once(function, timer, server).await;
-        if !matches!(error, Error::Device(_)) || resets == RESETS {
-            return error;
-        }
-        log::warn(format_args!("device: {error}; it is reset"));
-        resets += 1;
-        if let Err(error) = function.reset_blocking() {
-            return Error::from(error);
-        }
-    }
+    let one = async |function: &DeviceClient| {
+        outlive(function, timer, Error::may_pass, async || drive_once(function, timer, server).await).await
+    };
+    each_or(right, timer, &|| server.has_no_device(), one).await
 }
 
 /// From a reset to a fault.
