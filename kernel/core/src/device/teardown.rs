@@ -1,8 +1,8 @@
 //! Taking everything back that came from a function. There is one way, for reset, release, exit, kill, crash and unplug.
 //!
-//! First the device: its class's sequence is begun, then it is forbidden to reach memory and to interrupt. A device may go on writing where it was
-//! told to after that (QEMU's complete what is under way into memory that they have mapped), so what it was given stays until it was seen to be
-//! quiet. Then what others hold: mappings of registers, interrupts. None of that is done with the function locked, but nobody can have
+//! First the device: it is forbidden to reach memory and to interrupt, so that it begins nothing any more, then its class's sequence is begun. A
+//! device may go on writing where it was told to after that (QEMU's complete what is under way into memory that they have mapped), so what it was
+//! given stays until it was seen to be quiet. Then what others hold: mappings of registers, interrupts. None of that is done with the function locked, but nobody can have
 //! it meanwhile.
 
 use super::buffers::Dma;
@@ -27,10 +27,12 @@ pub(crate) struct Taken {
 
 /// Begins to make the device quiet, and takes everything from the function.
 pub(crate) fn quiesce(function: &Function, state: &mut State) -> Taken {
+    // A device that begins what it was told of while it is being reset may end it afterwards: QEMU 7.2's NVMe controller forgets such a request,
+    // and dies of its end.
+    silence(function);
     state.quieting.begin();
     // A device that does not answer is not quiet: that is all that matters here.
     let quiet = state.go_on().unwrap_or(false);
-    silence(function);
     let mut now = state.dma.take();
     if now.as_mut().is_some_and(|dma| !dma.translation.block()) {
         // What it may remember stays for ever, and nobody relies on it again.

@@ -122,11 +122,11 @@ async fn all(probe: &Probe, killer: Option<Killer>) -> Result<(), IoError> {
     describe(probe, disk).await?;
     orders::follow(disk, probe.orders).await?;
     show(probe, disk).await?;
-    copy(probe, disk).await?;
-    if probe.requests > 0 {
-        work(probe, disk, killer).await?;
-        facets::look(&probe.report, disk).await?;
+    if probe.requests == 0 {
+        return copy(probe, disk, &Cell::new(false)).await;
     }
+    work(probe, disk, killer).await?;
+    facets::look(&probe.report, disk).await?;
     Ok(())
 }
 
@@ -169,8 +169,8 @@ const PIECE: u64 = 61 * 4096;
 const READ_AT: u32 = 1536;
 const WRITE_AT: u32 = READ_AT + PIECE as u32 + 1024;
 
-/// Copies sectors, in pieces that are as long as one may be, for the host to compare.
-async fn copy(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
+/// Copies sectors, in pieces that are as long as one may be, for the host to compare; again and again while others are `busy`.
+async fn copy(probe: &Probe, disk: &BlockDeviceClient, busy: &Cell<bool>) -> Result<(), IoError> {
     let mut numbers = probe.copy.split(',').filter_map(|number| number.parse().ok());
     let (Some(from), Some(to), Some(count)) = (numbers.next(), numbers.next(), numbers.next()) else {
         return Ok(());
@@ -189,6 +189,9 @@ async fn copy(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
         let (first, offset) = (to + done, WRITE_AT);
         client.perform(Request { operation: Operation::Write, offset, first, ..read }).await?;
         done += u64::from(sectors);
+        if done == count && busy.get() {
+            done = 0;
+        }
     }
     let flush = Request {
         id: 0,
@@ -234,6 +237,7 @@ async fn work(probe: &Probe, disk: &BlockDeviceClient, killer: Option<Killer>) -
         hostile::attack(&probe.report, disk, probe.attacks, probe.seed).await?;
         busy.set(false);
     }
+    copy(probe, disk, &busy).await?;
     while running.get() > 0 {
         let over = over.wait();
         if running.get() > 0 {

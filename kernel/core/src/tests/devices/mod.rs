@@ -56,6 +56,8 @@ pub(super) struct Edu {
     pub registers: Mutex<Vec<(u64, u64)>>,
     /// A transfer goes on until the test ends it.
     pub runs: Mutex<bool>,
+    /// It could reach memory when it was last told something.
+    pub reaches: Mutex<bool>,
 }
 
 impl Edu {
@@ -87,6 +89,7 @@ impl Model for Front {
             *self.0.runs.lock().expect("no panics") = true;
         }
         self.0.registers.lock().expect("no panics").push((offset, value));
+        *self.0.reaches.lock().expect("no panics") = is_master();
     }
 }
 

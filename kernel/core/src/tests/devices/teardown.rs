@@ -46,6 +46,21 @@ fn what_a_device_may_still_write_stays_and_what_it_was_never_told_of_goes_unlock
 }
 
 #[test]
+fn a_device_reaches_no_memory_from_before_it_is_made_quiet() {
+    // What begins something new while it is being reset may end it afterwards (QEMU 7.2's NVMe dies of that).
+    let world = World::new();
+    let (edu, driver, _) = at_work(&world);
+    let reaches = || *edu.reaches.lock().expect("no panics");
+    assert!(reaches(), "it was told of a transfer");
+    driver.reset().expect("claimed");
+    assert!(!reaches());
+    edu.finish();
+    driver.call(device::START).expect("it is quiet");
+    driver.release(driver.device);
+    assert!(!reaches());
+}
+
+#[test]
 fn a_device_that_never_answers_its_reset_keeps_its_memory() {
     let world = World::new();
     let (edu, driver, used) = at_work(&world);
