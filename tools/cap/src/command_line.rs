@@ -83,6 +83,9 @@ pub enum Verb {
     /// Volumes in disk images
     #[command(subcommand)]
     Fs(FsVerb),
+    /// What a machine left on its disk when the plug was pulled, or could have
+    #[command(subcommand)]
+    Crash(CrashVerb),
     /// A machine by hand
     #[command(flatten)]
     Hand(HandVerb),
@@ -153,6 +156,39 @@ pub enum FsVerb {
         /// Where
         #[command(flatten)]
         image: Image,
+    },
+}
+
+/// Disks of machines of the lab, on which `probe-files --ops=N` worked.
+#[derive(Subcommand)]
+pub enum CrashVerb {
+    /// Whether what is on a disk is what operations in a row did, all that were synced among them
+    Judge {
+        /// The disk image
+        image: PathBuf,
+        /// What the machine said at its test port
+        events: PathBuf,
+        /// Where it is noted how many operations were there each time, one more at each call
+        kept: PathBuf,
+    },
+    /// Whether every state is, in which the machine could have stopped, by the log of its disk
+    Replay {
+        /// The log
+        log: PathBuf,
+        /// What the machine said at its test port
+        events: PathBuf,
+        /// How many states to look at, some more or less, of those that there are
+        #[arg(long, default_value_t = 500)]
+        states: usize,
+        /// Choices to try at each flush where there are too many for all
+        #[arg(long, default_value_t = 20)]
+        samples: usize,
+        /// Where chance begins
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Leaves out every so-manieth flush, to see that it is found
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        drop_flush: Option<u32>,
     },
 }
 

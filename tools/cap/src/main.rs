@@ -3,6 +3,7 @@
 mod bench;
 mod build;
 mod command_line;
+mod crash;
 mod debugger;
 mod exec;
 mod export;
@@ -63,6 +64,7 @@ fn carry_out(verb: Verb) -> Result<bool, Failure> {
         Verb::Gdb { port } => debugger::attach(&house, port),
         Verb::Export { check } => export::run(&house, check),
         Verb::Fs(verb) => fs::carry_out(&verb),
+        Verb::Crash(verb) => crash::carry_out(&verb),
         Verb::Hand(verb) => hand::carry_out(&house, verb),
     }
 }

@@ -21,6 +21,16 @@ impl Image {
         Image { blocks: RefCell::new(vec![zeros; blocks]) }
     }
 
+    /// With these bytes; what does not fill a block at the end is left out.
+    pub fn from_bytes(bytes: &[u8]) -> Image {
+        Image { blocks: RefCell::new(pieces(&[bytes])) }
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> u64 {
+        self.blocks.borrow().len() as u64 * BLOCK as u64
+    }
+
     /// What is in a block.
     pub fn block(&self, number: u64) -> Option<Block> {
         self.blocks.borrow().get(usize::try_from(number).ok()?).cloned()

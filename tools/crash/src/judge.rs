@@ -36,23 +36,23 @@ impl From<StoreError> for Bad {
     }
 }
 
-/// Mounts a state, checks it, and compares it with what was to be seen after each operation.
+/// Mounts a state, checks it, and compares it with what was to be seen after each operation: says after how many it is that, at least.
 ///
 /// # Errors
 /// What is wrong.
-pub fn judge(state: &State, dumps: &[Dump]) -> Result<(), Bad> {
+pub fn judge(state: &State, dumps: &[Dump]) -> Result<usize, Bad> {
     block_on(judge_mounted(state, dumps))
 }
 
-async fn judge_mounted(state: &State, dumps: &[Dump]) -> Result<(), Bad> {
+async fn judge_mounted(state: &State, dumps: &[Dump]) -> Result<usize, Bad> {
     let (volume, _) = Volume::mount(state.image.clone(), LIMITS).await?;
     let fs = Fs::mount(volume).await?;
     sound(&fs).await?;
     let seen = dump(&fs).await?;
     let may_be = dumps.get(state.operations.clone()).unwrap_or_default();
-    if !may_be.contains(&seen) {
+    let Some(found) = may_be.iter().position(|dump| *dump == seen) else {
         return Err(Bad::Contents(seen));
-    }
+    };
     fs.tidy().await?;
     fs.sync(fs.epoch()).await?;
     sound(&fs).await?;
@@ -60,7 +60,8 @@ async fn judge_mounted(state: &State, dumps: &[Dump]) -> Result<(), Bad> {
     if tidied != seen {
         return Err(Bad::Tidied(tidied));
     }
-    usable(&fs).await
+    usable(&fs).await?;
+    Ok(state.operations.start + found)
 }
 
 /// Whether blocks and records fit together.

@@ -9,22 +9,28 @@ mod campaign;
 mod dump;
 mod image;
 mod judge;
+mod log;
 mod model;
 mod op;
 mod record;
+mod replay;
 mod run;
 mod states;
+mod story;
 mod workload;
 
 pub use campaign::{Campaign, Found, Summary, campaign};
 pub use dump::{Dump, Node};
 pub use image::Image;
 pub use judge::{Bad, judge};
+pub use log::{Recording, read_log};
 pub use model::Model;
 pub use op::{Expect, Op};
 pub use record::{Event, Fault, Recorder};
+pub use replay::{Choice, Replayed, kept, replay};
 pub use run::{Run, run};
 pub use states::{State, states};
+pub use story::{Said, Story};
 pub use workload::{Random, base, pairs, random, singles};
 
 use core::pin::pin;

@@ -52,6 +52,15 @@ pub(crate) fn split(path: &str) -> (Option<&str>, &str) {
 }
 
 impl Op {
+    /// From what a machine says: `write d/f 4000 300 9`.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str) -> Result<Op, String> {
+        let words: Vec<&str> = text.split(' ').collect();
+        words_of(&words).ok_or_else(|| format!("`{text}` is no operation"))
+    }
+
     /// Does it.
     pub async fn carry_out<V: Volume>(&self, fs: &Fs<V>, number: usize) -> Expect {
         match self.try_out(fs, Stamp { ns: number as u64, source: TimeSource::Host }).await {
@@ -111,6 +120,31 @@ impl Op {
         }
         Ok(())
     }
+}
+
+fn words_of(words: &[&str]) -> Option<Op> {
+    let path = |at: usize| words.get(at).map(|path| (*path).to_owned());
+    let number = |at: usize| words.get(at)?.parse::<u64>().ok();
+    let length = |at: usize| number(at).map(|length| length as usize);
+    let value = |at: usize| number(at).map(|value| value as u8);
+    let replaces = |at: usize| Some(*words.get(at)? == "replace");
+    Some(match *words.first()? {
+        "file" => Op::Make(Kind::File, path(1)?),
+        "directory" => Op::Make(Kind::Directory, path(1)?),
+        "namespace" => Op::Make(Kind::Namespace, path(1)?),
+        "write" => Op::Write(path(1)?, number(2)?, length(3)?, value(4)?),
+        "append" => Op::Append(path(1)?, length(2)?, value(3)?),
+        "truncate" => Op::Truncate(path(1)?, number(2)?),
+        "clear" => Op::Clear(path(1)?, number(2)?, number(3)?),
+        "remove" => Op::Remove(path(1)?),
+        "rename" => Op::Rename(path(1)?, path(2)?, replaces(3)?),
+        "blob" => Op::Blob(path(1)?, length(2)?, value(3)?),
+        "bind" => Op::Bind(path(1)?, path(2)?, replaces(3)?),
+        "hold" => Op::Hold(path(1)?),
+        "collect" => Op::Collect,
+        "sync" => Op::Sync,
+        _ => return None,
+    })
 }
 
 async fn find<V: Volume>(fs: &Fs<V>, path: &str) -> Result<ObjectId, Error> {

@@ -13,6 +13,8 @@ pub enum Event {
     Write(u64, Block),
     /// All writes before became durable.
     Flush,
+    /// These writes became durable: their numbers among the events.
+    Durable(Vec<usize>),
     /// An operation began: its number.
     Begun(usize),
     /// All operations before that number are to survive.
@@ -28,6 +30,13 @@ pub enum Fault {
     DropFlush(u32),
     /// A superblock is written before what was written since the last flush.
     EarlySuperblock,
+}
+
+impl Fault {
+    /// Whether the flush of that number, from 1 on, is forgotten.
+    pub(crate) fn forgets(self, flush: u32) -> bool {
+        matches!(self, Fault::DropFlush(every) if flush.is_multiple_of(every))
+    }
 }
 
 /// A disk that notes writes and flushes.
@@ -94,9 +103,8 @@ impl Disk for Recorder {
 
     async fn flush(&self) -> Result<(), DiskError> {
         self.flushes.set(self.flushes.get() + 1);
-        match self.fault {
-            Fault::DropFlush(every) if self.flushes.get().is_multiple_of(every) => {}
-            _ => self.note(Event::Flush),
+        if !self.fault.forgets(self.flushes.get()) {
+            self.note(Event::Flush);
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! Between two flushes a disk may keep any of what was written, in any order, and of a block any of its sectors. Up to some number
 //! of writes all choices of whole blocks are made, and each block is torn at each sector; beyond that, some by chance.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use capos_store::BLOCK;
@@ -45,35 +46,38 @@ pub fn states(
 ) {
     let image = base.clone();
     let mut begin = 0;
-    let ends = (0..=events.len()).filter(|at| matches!(events.get(*at), None | Some(Event::Flush)));
-    for end in ends {
-        let pending = pending(events, begin..end);
+    let mut pending: Vec<Pending<'_>> = Vec::new();
+    for end in 0..=events.len() {
+        let durable = match events.get(end) {
+            Some(Event::Write(number, block)) => {
+                pending.push(Pending { event: end, number: *number, block });
+                continue;
+            }
+            Some(Event::Begun(_) | Event::Synced(_)) => continue,
+            Some(Event::Durable(durable)) => Some(durable.as_slice()),
+            Some(Event::Flush) | None => None,
+        };
         for kept in choices(&pending, samples, random) {
-            let at = kept.last().map_or(begin, |(at, _)| pending[*at].event);
+            let last = kept.last().map_or(begin, |(at, _)| pending[*at].event.max(begin));
             // It may have stopped at any time from the last write that is there up to the next flush, and each must do.
             let least = synced(&events[..end]);
-            let operations = least..begun(&events[..at]).max(least) + 1;
+            let operations = least..begun(&events[..last]).max(least) + 1;
             see(state(&image, &pending, &kept, operations));
         }
-        for write in &pending {
-            image.set(write.number, write.block.clone());
-        }
+        settle(&image, &mut pending, durable);
         begin = end + 1;
     }
 }
 
-fn pending(events: &[Event], range: Range<usize>) -> Vec<Pending<'_>> {
-    let writes = events.iter().enumerate().take(range.end).skip(range.start);
-    let pending = |(event, what): (usize, &'_ Event)| match what {
-        Event::Write(number, _) => Some((event, *number)),
-        _ => None,
-    };
-    let found: Vec<_> = writes.filter_map(pending).collect();
-    let block = |event: usize| match &events[event] {
-        Event::Write(_, block) => block,
-        _ => unreachable!("it was a write"),
-    };
-    found.into_iter().map(|(event, number)| Pending { event, number, block: block(event) }).collect()
+/// Some writes became durable, or all: what was written to the same places before will not be there any more.
+fn settle(image: &Image, pending: &mut Vec<Pending<'_>>, durable: Option<&[usize]>) {
+    let is_durable = |event: usize| durable.is_none_or(|durable| durable.contains(&event));
+    let mut newest = BTreeMap::new();
+    for write in pending.iter().filter(|write| is_durable(write.event)) {
+        image.set(write.number, write.block.clone());
+        newest.insert(write.number, write.event);
+    }
+    pending.retain(|write| newest.get(&write.number).is_none_or(|newest| write.event > *newest));
 }
 
 /// How many operations are to survive.

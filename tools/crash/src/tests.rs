@@ -46,6 +46,33 @@ fn what_was_flushed_is_there_and_of_the_rest_any_part() {
 }
 
 #[test]
+fn what_is_durable_by_itself_is_there_and_other_writes_stay_uncertain() {
+    let events = [
+        write(0, 1),
+        write(1, 2),
+        Event::Durable(vec![1]),
+        write(1, 3),
+        write(2, 4),
+        Event::Durable(vec![0, 4]),
+    ];
+    let all = all(&events);
+    let whole = |state: &State| {
+        let sectors = sectors(state);
+        sectors
+            .chunks(8)
+            .all(|block| block.iter().all(|byte| *byte == block[0]))
+            .then(|| [sectors[0], sectors[8], sectors[16]])
+    };
+    let seen: BTreeSet<[u8; 3]> = all.iter().filter_map(whole).collect();
+    let first = [[0, 0, 0], [1, 0, 0], [0, 2, 0], [1, 2, 0]];
+    let second = [[0, 3, 0], [1, 3, 0], [0, 2, 4], [1, 2, 4], [0, 3, 4], [1, 3, 4]];
+    assert_eq!(seen, first.into_iter().chain(second).collect());
+    // At the end only the third is not durable.
+    let last: BTreeSet<[u8; 3]> = all[all.len() - 44..].iter().filter_map(whole).collect();
+    assert_eq!(last, [[1, 2, 4], [1, 3, 4]].into());
+}
+
+#[test]
 fn what_must_be_there_follows_from_what_was_said() {
     let events = [
         Event::Begun(0),

@@ -273,9 +273,22 @@ pub struct Step {
     pub steps: Vec<Step>,
     /// How often.
     pub times: Option<usize>,
+    /// Pulls the plug, and starts the machine again.
+    pub plug: Option<Plug>,
     /// How long a waiting step may take.
     #[serde(deserialize_with = "maybe_duration", serialize_with = "seconds")]
     pub within: Option<Duration>,
+}
+
+/// QEMU is killed, what disks had in their caches is lost, and the machine is started again with the same disks.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Plug {
+    /// By chance, up to so long after the step before was done.
+    #[serde(deserialize_with = "duration")]
+    pub within: Duration,
+    /// Commands for `sh`, while the machine is off; as those of `after`.
+    pub run: Vec<String>,
 }
 
 /// What a step can do to the machine from outside.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nbd::Server;
 use regex::Regex;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
@@ -29,6 +30,10 @@ pub struct Disk {
     /// Errors that QEMU's blkdebug injects, as in `event=read_aio,errno=5,sector=8`.
     #[serde(default)]
     pub errors: Vec<String>,
+    /// The lab itself serves it, with a cache that is lost when the plug is pulled, and notes in `NAME.log` what is written and flushed since
+    /// the machine was started.
+    #[serde(default)]
+    pub recorded: bool,
 }
 
 /// A look at the disks when the machine is off.
@@ -52,18 +57,48 @@ pub fn blockdev(disk: &Disk, name: &str, wiring: &Wiring) -> String {
     if disk.null {
         return format!("driver=null-co,node-name={name},size={},read-zeroes=off", disk.size);
     }
-    let file = file(&wiring.logs, name).display().to_string();
-    // The host does not crash: what QEMU was told to flush is safe without waiting for the host's disks.
+    // The host does not crash: what QEMU was told to flush is safe without waiting for the host's disks. The lab's own are told.
+    let (below, flush) = match disk.recorded {
+        true => {
+            let socket = socket(wiring, name).display().to_string();
+            (
+                [("driver", "nbd".into()), ("server.type", "unix".into()), ("server.path", socket)].to_vec(),
+                "off",
+            )
+        }
+        false => {
+            let file = file(&wiring.logs, name).display().to_string();
+            ([("driver", "file".into()), ("filename", file)].to_vec(), "on")
+        }
+    };
     let access = if disk.read_only { "read-only=on" } else { "discard=unmap" };
-    let head = format!("driver=raw,node-name={name},{access},cache.direct=off,cache.no-flush=on");
+    let head = format!("driver=raw,node-name={name},{access},cache.direct=off,cache.no-flush={flush}");
+    let below = |prefix: &str| {
+        below.iter().map(|(key, value)| format!(",{prefix}.{key}={value}")).collect::<String>()
+    };
     if disk.errors.is_empty() {
-        return format!("{head},file.driver=file,file.filename={file}");
+        return format!("{head}{}", below("file"));
     }
-    let image = "file.driver=blkdebug,file.image.driver=file,file.image.filename";
     let errors = disk.errors.iter().enumerate().flat_map(|(number, error)| {
         error.split(',').map(move |pair| format!(",file.inject-error.{number}.{pair}"))
     });
-    format!("{head},{image}={file}{}", errors.collect::<String>())
+    format!("{head},file.driver=blkdebug{}{}", below("file.image"), errors.collect::<String>())
+}
+
+/// Where the lab serves one.
+fn socket(wiring: &Wiring, name: &str) -> PathBuf {
+    wiring.sockets.join(format!("{name}.nbd"))
+}
+
+/// Serves what is recorded of a machine that is about to be started.
+pub fn serve(machine: &Machine, wiring: &Wiring) -> Result<Vec<Server>, String> {
+    let recorded = machine.disks.iter().filter(|(_, disk)| disk.recorded);
+    let serve = |(name, _): (&String, &Disk)| {
+        let log = wiring.logs.join(format!("{name}.log"));
+        let server = Server::start(&file(&wiring.logs, name), &socket(wiring, name), &log);
+        server.map_err(|error| format!("disk {name}: {error}"))
+    };
+    recorded.map(serve).collect()
 }
 
 /// Makes the disks of a machine.
@@ -78,6 +113,13 @@ pub fn provide(machine: &Machine, wiring: &Wiring) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Has a command do something with the disks of a machine that is off.
+pub fn run(machine: &Machine, command: &str, logs: &Path) -> Result<(), String> {
+    shell(&with_disks(machine, command, logs), logs)
+        .map(|_| ())
+        .map_err(|error| format!("`{command}`: {error}"))
 }
 
 /// Looks at the disks of a machine that is off.
@@ -101,6 +143,7 @@ pub fn remove(machine: &Machine, logs: &Path) {
     for name in machine.disks.keys() {
         // If it stays, pruning takes it one day.
         let _ = std::fs::remove_file(file(logs, name));
+        let _ = std::fs::remove_file(logs.join(format!("{name}.log")));
     }
 }
 
@@ -111,7 +154,7 @@ pub fn check(case: &Case) -> Result<(), String> {
         if !is_plain || name == "known" || name.is_empty() {
             return Err(format!("disk `{name}`: letters and digits, and not `known`"));
         }
-        if disk.null && !(disk.make.is_empty() && disk.errors.is_empty()) {
+        if disk.null && !(disk.make.is_empty() && disk.errors.is_empty() && !disk.recorded) {
             return Err(format!("disk {name}: there is nothing behind it, and so nothing in it"));
         }
         let drive = format!("drive={name}");
@@ -121,6 +164,13 @@ pub fn check(case: &Case) -> Result<(), String> {
         }
         if disk.errors.iter().flat_map(|error| error.split(',')).any(|pair| !pair.contains('=')) {
             return Err(format!("disk {name}: errors are as in `event=read_aio,errno=5`"));
+        }
+    }
+    let pulled = case.session.iter().flat_map(|step| std::iter::once(step).chain(&step.steps));
+    let commands = pulled.filter_map(|step| step.plug.as_ref()).flat_map(|plug| &plug.run);
+    for command in commands {
+        if with_disks(&case.machine, command, Path::new("")).contains("{disk") {
+            return Err(format!("`{command}` names a disk that there is not"));
         }
     }
     for look in &case.after {
@@ -220,6 +270,15 @@ mod tests {
         );
         let plain = Disk { errors: Vec::new(), ..case.machine.disks["d0"].clone() };
         assert!(blockdev(&plain, "d0", &wiring).contains(",discard=unmap,"));
+        let served = blockdev(&Disk { recorded: true, ..plain.clone() }, "d0", &wiring);
+        assert!(
+            served.contains("no-flush=off,file.driver=nbd,file.server.type=unix,file.server.path="),
+            "{served}"
+        );
+        let both = Disk { recorded: true, ..case.machine.disks["d0"].clone() };
+        assert!(
+            blockdev(&both, "d0", &wiring).contains("blkdebug,file.image.driver=nbd,file.image.server.type")
+        );
         let closed = Disk { read_only: true, ..plain };
         assert!(blockdev(&closed, "d0", &wiring).contains(",read-only=on,"));
         let reasons = look(&case, &folder);
@@ -244,6 +303,7 @@ mod tests {
             (&format!("{driven}errors = ['here']\n"), "errors are as in"),
             (&driven.replace("d0", "known"), "letters and digits"),
             (&format!("after = [{{ run = 'cat {{disk.d1}}' }}]\n{driven}"), "there is not"),
+            (&driven.replace("size", "null = true\nrecorded = true\nsize"), "nothing behind it"),
             (&driven.replace("1M", "1X"), "not a disk's size"),
         ] {
             assert!(case(wrong).is_err_and(|error| error.contains(why)), "{wrong}: {:?}", case(wrong).err());

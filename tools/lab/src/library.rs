@@ -115,7 +115,12 @@ fn check_canary(case: &Case) -> Result<(), String> {
         looks.filter(|step| step.canary.is_some() || step.hand.is_some() || step.device.is_some()).count()
             > 0;
     let debugged = case.session.iter().any(|step| step.gdb.is_some());
+    let pulled = case.session.iter().flat_map(|step| std::iter::once(step).chain(&step.steps));
+    let pulled = pulled.filter(|step| step.plug.is_some()).count() > 0;
     match (used, case.machine.canary) {
+        // Both hold on to one QEMU.
+        (_, true) if pulled => Err("a canary and a plug that is pulled do not go together".into()),
+        _ if debugged && pulled => Err("gdb and a plug that is pulled do not go together".into()),
         // QEMU 7.2 gives up when a plugin is there and a breakpoint is met.
         (_, true) if debugged => Err("a canary and gdb do not go together".into()),
         (true, false) => Err("steps of the canary, but the machine has none".into()),
@@ -161,11 +166,12 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.canary.is_some(),
         step.hand.is_some(),
         step.device.is_some(),
+        step.plug.is_some(),
         !step.steps.is_empty(),
     ];
     if verbs.iter().filter(|set| **set).count() != 1 {
         return Err(
-            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, gdb, canary, hand, device, steps".into()
+            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, gdb, canary, hand, device, plug, steps".into()
         );
     }
     if step.times.is_some() == step.steps.is_empty() {
@@ -219,6 +225,8 @@ mod tests {
         assert!(refusal(&format!("{with}\naccel = 'auto'")).contains("tcg"));
         assert!(refusal("why = 'a'\n[machine]\ncanary = true").contains("nobody"));
         assert!(refusal(&with.replace("}]", "}, { gdb = ['c'] }]")).contains("gdb"));
+        assert!(refusal(&with.replace("}]", "}, { plug = {} }]")).contains("plug"));
+        assert!(refusal("why = 'a'\nsession = [{ gdb = ['c'] }, { plug = {} }]").contains("gdb"));
         assert!(refusal(&with.replace("'begin'", "'begin', sees = 'x'")).contains("sees"));
     }
 

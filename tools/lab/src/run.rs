@@ -5,13 +5,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use capos_mutate::Rng;
+use nbd::Server;
 use serde_json::Value;
 
-use crate::canary::{self, Canary};
+use crate::canary::Canary;
 use crate::case::{Case, Ends};
 use crate::expect::Event;
 use crate::judge::{self, End, Mark, Seen};
-use crate::machine::args::{Media, Role, Wiring, args};
+use crate::machine::args::{Media, Wiring};
 use crate::machine::debugger::{Debugger, Setup};
 use crate::machine::entropy;
 use crate::machine::guest::{Guest, Signal, Sockets};
@@ -20,8 +22,10 @@ use crate::machine::{accel, firmware};
 use crate::matrix::SubCase;
 use crate::session::{Next, Session};
 use crate::{disk, hand, ledger, stop};
+use power::On;
 
 mod memory;
+mod power;
 
 /// How long the loop sleeps at most, so that Ctrl-C is noticed.
 const TICK: Duration = Duration::from_millis(100);
@@ -138,30 +142,11 @@ impl Bench<'_> {
 
     /// One run; its record if it passed, else the reasons.
     fn watch(&self, folder: &Path) -> Result<Record, String> {
-        let sockets = Sockets::new().map_err(|error| format!("sockets: {error}"))?;
-        let debugged = self.case.session.iter().any(|step| step.gdb.is_some());
-        let stub = (self.options.hold || debugged).then(hand::free_port).transpose();
-        let mut wiring = Wiring {
-            role: Role::Attached,
-            sockets: sockets.path().to_owned(),
-            logs: folder.to_owned(),
-            gdb: stub.map_err(|error| error.to_string())?,
-            exit_on_reset: !self.case.reboots,
-            hold: self.options.hold,
-            plugin: self.options.plugin.clone(),
-        };
-        if let Some(plugin) = &self.watcher {
-            let out = canary::stored_file(&wiring);
-            wiring.plugin = Some(format!("{},out={}", plugin.display(), out.display()));
-        }
-        let args = args(&self.case.machine, self.kvm, &self.media, self.firmware.as_deref(), &wiring);
-        entropy::provide(&self.case.machine, &wiring)?;
-        canary::provide(&self.case.machine, &wiring)?;
-        disk::provide(&self.case.machine, &wiring)?;
-        fs::write(folder.join("qemu.args"), args.join("\n") + "\n").map_err(|error| error.to_string())?;
         let mut logs = Logs::create(folder).map_err(|error| error.to_string())?;
-        let guest = Guest::start(&args, &wiring)?;
-        let mut watch = Watch::new(self.case, guest, &mut logs);
+        let on = self.power_on(folder, disk::provide)?;
+        let wiring = on.wiring.clone();
+        let mut watch = Watch::new(self, on, &mut logs);
+        let debugged = self.case.session.iter().any(|step| step.gdb.is_some());
         let debugger = wiring.gdb.filter(|_| debugged).map(|port| self.kitchen.debugger(port)).transpose()?;
         watch.setup = debugger.map(|setup| setup.with("CAPOS_ENTROPY", &entropy::file(&wiring)));
         watch.canary = self.case.machine.canary.then(|| Canary::new(&wiring, self.seed)).transpose()?;
@@ -169,6 +154,9 @@ impl Bench<'_> {
         let mut reasons = watch.reasons(early);
         if watch.seen.end == Some(End::Refused) {
             reasons.push(fs::read_to_string(folder.join("qemu.log")).unwrap_or_default().trim().to_owned());
+        }
+        if reasons.is_empty() {
+            reasons.extend(watch.disks_are_done().err());
         }
         if reasons.is_empty() {
             reasons = disk::look(self.case, folder);
@@ -180,6 +168,8 @@ impl Bench<'_> {
         if self.options.hold {
             hand::hold(watch.guest.as_mut(), wiring.gdb, &reasons);
         }
+        // What they noted is wanted now.
+        reasons.extend(watch.disks_are_done().err());
         Err(reasons.join("\n"))
     }
 }
@@ -218,8 +208,15 @@ impl Logs {
 
 /// The loop around a running machine.
 struct Watch<'a> {
+    bench: &'a Bench<'a>,
     case: &'a Case,
     guest: Option<Guest>,
+    /// Where it is wired to, which goes when this does.
+    wires: (Wiring, Sockets),
+    /// Disks that the lab serves.
+    disks: Vec<Server>,
+    /// What decides when the plug is pulled, and what is lost.
+    chance: Rng,
     /// How gdb attaches, if the session has it do so.
     setup: Option<Setup>,
     debugger: Option<Debugger>,
@@ -255,10 +252,15 @@ enum Early {
 }
 
 impl<'a> Watch<'a> {
-    fn new(case: &'a Case, guest: Guest, logs: &'a mut Logs) -> Watch<'a> {
+    fn new(bench: &'a Bench<'a>, on: On, logs: &'a mut Logs) -> Watch<'a> {
+        let case = bench.case;
         Watch {
+            bench,
             case,
-            guest: Some(guest),
+            guest: Some(on.guest),
+            wires: (on.wiring, on.sockets),
+            disks: on.disks,
+            chance: Rng::new(bench.seed),
             setup: None,
             debugger: None,
             canary: None,
@@ -326,6 +328,7 @@ impl<'a> Watch<'a> {
                 Next::Canary(which, sees) => self.look(which, sees.as_deref())?,
                 Next::Hand(hand) => self.break_rule(hand)?,
                 Next::Device(misdeed) => self.misbehave(misdeed)?,
+                Next::Plug(plug) => self.pull_plug(&plug)?,
                 Next::Debug(commands) => {
                     let setup = self.setup.as_ref().ok_or("no stub for gdb")?;
                     self.debugger = Some(Debugger::start(setup, &commands)?);
@@ -344,8 +347,18 @@ impl<'a> Watch<'a> {
             && self.case.expect.iter().all(|expected| expected.check(&self.seen.events).is_ok())
     }
 
-    /// Takes one signal; false when the machine is gone.
+    /// Takes one signal, and applies the rules to it; false when the machine is gone.
     fn listen(&mut self, patience: Duration) -> bool {
+        let is_there = self.hear(patience);
+        if self.broken_at.is_none() && !judge::broken_since(self.case, &self.seen, self.judged).is_empty() {
+            self.broken_at = Some(Instant::now());
+        }
+        self.judged = Mark::of(&self.seen);
+        is_there
+    }
+
+    /// Takes one signal.
+    fn hear(&mut self, patience: Duration) -> bool {
         let Some(guest) = self.guest.as_mut() else { return false };
         let heard = self.debugger.as_ref().map(Debugger::heard).unwrap_or_default();
         if !heard.is_empty() {
@@ -362,13 +375,9 @@ impl<'a> Watch<'a> {
             }
             Signal::Event(line) => self.event(&line),
             Signal::Monitor(line) => self.notice(&line),
-            Signal::Quiet => return true,
+            Signal::Quiet => {}
             Signal::Gone => return false,
         }
-        if self.broken_at.is_none() && !judge::broken_since(self.case, &self.seen, self.judged).is_empty() {
-            self.broken_at = Some(Instant::now());
-        }
-        self.judged = Mark::of(&self.seen);
         true
     }
 

@@ -48,7 +48,7 @@ pub fn to_shell(
         .into_iter()
         .map(|word| if word.starts_with("shift=") { counting.clone() } else { word })
         .collect();
-    let mut guest = Guest::start(&line, &wiring).map_err(Failure::new)?;
+    let mut guest = Guest::start(&line, &wiring, Vec::new()).map_err(Failure::new)?;
     let count = watch(&mut guest);
     // The plugin writes when QEMU leaves by itself.
     guest.finish(true);

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use nbd::Marker;
+
 use super::args::Wiring;
 use super::monitor;
 
@@ -66,8 +68,9 @@ impl Drop for Sockets {
 }
 
 impl Guest {
-    /// Starts QEMU with these arguments. Its own complaints go to `qemu.log`.
-    pub fn start(args: &[String], wiring: &Wiring) -> Result<Guest, String> {
+    /// Starts QEMU with these arguments. Its own complaints go to `qemu.log`. What the test port says is also told to `markers`, at once: the
+    /// sooner they know, the more the log of a disk shows.
+    pub fn start(args: &[String], wiring: &Wiring, markers: Vec<Marker>) -> Result<Guest, String> {
         let failed = |error: io::Error| format!("starting QEMU: {error}");
         let (serial, events) = (Fifos::make(wiring.serial())?, Fifos::make(wiring.events())?);
         let listener = UnixListener::bind(wiring.monitor()).map_err(failed)?;
@@ -81,7 +84,7 @@ impl Guest {
             .spawn()
             .map_err(|error| format!("{}: {error}", super::qemu()))?;
         let connected = accept(&mut child, &listener, Instant::now() + PATIENCE);
-        match connected.and_then(|monitor| Guest::wire(serial, events, monitor)) {
+        match connected.and_then(|monitor| Guest::wire(serial, events, monitor, markers)) {
             Ok((keyboard, monitor, signals)) => Ok(Guest { child, keyboard, monitor, signals }),
             Err(error) => {
                 end(&mut child);
@@ -95,13 +98,21 @@ impl Guest {
         serial: Fifos,
         events: Fifos,
         mut monitor: UnixStream,
+        markers: Vec<Marker>,
     ) -> Result<(File, UnixStream, Receiver<Signal>), String> {
         let failed = |error: io::Error| format!("wiring the machine: {error}");
         let (sender, signals) = mpsc::channel();
         let (keyboard, screen) = serial.open().map_err(failed)?;
         let (_, reports) = events.open().map_err(failed)?;
         read_bytes(screen, sender.clone(), Signal::Serial);
-        read_lines(reports, sender.clone(), Signal::Event);
+        let event = move |line: String| {
+            for marker in &markers {
+                // Who cannot note that cannot note anything else, and says so in the end.
+                let _ = marker.mark(line.as_bytes());
+            }
+            Signal::Event(line)
+        };
+        read_lines(reports, sender.clone(), event);
         read_lines(monitor.try_clone().map_err(failed)?, sender, Signal::Monitor);
         monitor.write_all(monitor::hello().as_bytes()).map_err(failed)?;
         Ok((keyboard, monitor, signals))
@@ -124,6 +135,11 @@ impl Guest {
             Err(RecvTimeoutError::Timeout) => Signal::Quiet,
             Err(RecvTimeoutError::Disconnected) => Signal::Gone,
         }
+    }
+
+    /// Pulls the plug. What the machine had said by then can still be heard.
+    pub fn kill(&mut self) {
+        end(&mut self.child);
     }
 
     /// Asks QEMU to leave, waits a little, ends it. Returns how it left, if by itself.
@@ -238,7 +254,11 @@ pub(super) fn read_bytes<T: Send + 'static>(
     });
 }
 
-fn read_lines(stream: impl Read + Send + 'static, sender: Sender<Signal>, wrap: fn(String) -> Signal) {
+fn read_lines(
+    stream: impl Read + Send + 'static,
+    sender: Sender<Signal>,
+    wrap: impl Fn(String) -> Signal + Send + 'static,
+) {
     std::thread::spawn(move || {
         let mut reader = io::BufReader::new(stream);
         let mut line = Vec::new();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::case::{Action, Canary, Hand, Look, Misdeed, Step};
+use crate::case::{Action, Canary, Hand, Look, Misdeed, Plug, Step};
 use crate::expect::fields_match;
 pub use plain::Plain;
 
@@ -39,6 +39,8 @@ pub enum Next {
     Device(Misdeed),
     /// Have gdb carry these commands out, feed what it says, ask again.
     Debug(Vec<String>),
+    /// Pull the plug, start the machine again, say so with [`Session::starts_again`], ask again.
+    Plug(Plug),
     /// Ask again when more bytes have arrived, or at this time (since the start of the run) at the latest.
     Wait(Duration),
     /// All steps are done.
@@ -95,6 +97,13 @@ impl Session {
         self.events.insert(event.to_owned());
     }
 
+    /// The machine was started again: what came before comes anew.
+    pub fn starts_again(&mut self) {
+        self.events.clear();
+        self.pending.clear();
+        self.plain = Plain::default();
+    }
+
     /// Takes bytes from the serial port.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.fresh = true;
@@ -140,6 +149,9 @@ impl Session {
         }
         if let Some(misdeed) = step.device {
             return self.advance(Next::Device(misdeed));
+        }
+        if let Some(plug) = step.plug {
+            return self.advance(Next::Plug(plug));
         }
         if let Some(commands) = step.gdb {
             return self.advance(Next::Debug(commands));

@@ -1,11 +1,12 @@
 //! A client of a volume. The first time it makes files, names, blobs and a snapshot, breaks rules, and has all of it synced; when it finds its
-//! own mark there it looks whether everything is as it left it.
+//! own mark there it looks whether everything is as it left it. With `--ops=N` it does so many operations by chance instead.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
 
 mod after;
 mod before;
+mod ops;
 mod rules;
 
 use alloc::format;
@@ -34,6 +35,8 @@ pub struct Probe {
     pub store: StoreClient,
     /// What its bytes are made of.
     pub seed: u64,
+    /// How many operations to do by chance, instead of all that.
+    pub ops: u64,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -59,11 +62,16 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         root: env.client("root")?,
         store: env.client("store")?,
         seed: number(env, "seed", 1),
+        ops: number(env, "ops", 0),
     })
 }
 
 /// Whether there is to be a second time.
 async fn all(probe: &Probe) -> Result<bool, CallError> {
+    if probe.ops > 0 {
+        ops::work(probe, probe.ops).await?;
+        return Ok(false);
+    }
     if probe.root.resolve(false, MARK).await.is_ok() {
         after::look(probe).await?;
         probe.report.event("files.kept", Fields::new());
