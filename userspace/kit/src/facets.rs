@@ -15,9 +15,14 @@ pub const fn number_of(badge: u64) -> Option<u16> {
     if badge & FACET == 0 { None } else { Some((badge >> NUMBER) as u16) }
 }
 
+/// Bits of a badge that say whose it is.
+const CLIENT: u64 = ((1 << NUMBER) - 1) & !FACET;
+
 /// Things by the badges of their facets. The export itself has none.
 pub struct Facets<T> {
     things: RefCell<BTreeMap<u64, T>>,
+    /// How many things each client has.
+    counts: RefCell<BTreeMap<u64, usize>>,
     next: Cell<u16>,
     /// The numbers that they have.
     numbers: RangeInclusive<u16>,
@@ -29,18 +34,19 @@ impl<T: Clone> Facets<T> {
     /// With numbers of their own, so that the things of several that are served together are told apart, and so many at a time.
     /// Each client may have `each` of them.
     pub const fn new(numbers: RangeInclusive<u16>, each: usize) -> Self {
-        Facets { things: RefCell::new(BTreeMap::new()), next: Cell::new(*numbers.start()), numbers, each }
+        Facets {
+            things: RefCell::new(BTreeMap::new()),
+            counts: RefCell::new(BTreeMap::new()),
+            next: Cell::new(*numbers.start()),
+            numbers,
+            each,
+        }
     }
 
     /// How many things like that the one who calls has.
     pub fn count(&self, cx: &CallContext, like: impl Fn(&T) -> bool) -> usize {
-        self.count_of(cx.badge(), like)
-    }
-
-    fn count_of(&self, caller: u64, like: impl Fn(&T) -> bool) -> usize {
-        const CLIENT: u64 = ((1 << NUMBER) - 1) & !FACET;
         let things = self.things.borrow();
-        let own = things.iter().filter(|(badge, thing)| (*badge ^ caller) & CLIENT == 0 && like(thing));
+        let own = things.iter().filter(|(badge, thing)| (*badge ^ cx.badge()) & CLIENT == 0 && like(thing));
         own.count()
     }
 
@@ -51,8 +57,13 @@ impl<T: Clone> Facets<T> {
     pub fn mint<C: Client>(&self, cx: &CallContext, thing: T) -> Result<C, Exception> {
         let badge = self.free_badge(cx.badge()).ok_or(ExceptionCode::BudgetExhausted)?;
         let facet = cx.mint(badge).map_err(|_| ExceptionCode::BudgetExhausted)?;
-        self.things.borrow_mut().insert(badge, thing);
+        self.insert(badge, thing);
         Ok(facet)
+    }
+
+    fn insert(&self, badge: u64, thing: T) {
+        self.things.borrow_mut().insert(badge, thing);
+        *self.counts.borrow_mut().entry(badge & CLIENT).or_default() += 1;
     }
 
     /// A badge that no facet has.
@@ -62,7 +73,8 @@ impl<T: Clone> Facets<T> {
         let badge = |number: u16| u64::from(number) << NUMBER | client;
         let (begin, first, end) = (*self.numbers.start(), self.next.get(), *self.numbers.end());
         let is_full = things.len() > usize::from(end.saturating_sub(begin));
-        if is_full || self.count_of(caller, |_| true) >= self.each {
+        let own = self.counts.borrow().get(&(caller & CLIENT)).copied().unwrap_or(0);
+        if is_full || own >= self.each {
             return None;
         }
         let number = (first..=end).chain(begin..first).find(|it| !things.contains_key(&badge(*it)))?;
@@ -84,13 +96,21 @@ impl<T: Clone> Facets<T> {
 
     /// The last capability with this badge is gone. What it stood for.
     pub fn gone(&self, badge: u64) -> Option<T> {
-        self.things.borrow_mut().remove(&badge)
+        let thing = self.things.borrow_mut().remove(&badge)?;
+        let mut counts = self.counts.borrow_mut();
+        if let Some(count) = counts.get_mut(&(badge & CLIENT)) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&(badge & CLIENT));
+            }
+        }
+        Some(thing)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Facets, number_of};
+    use super::{CLIENT, Facets, number_of};
     use rt::ExceptionCode;
 
     /// As the parent makes it: the third instance of client 5, export 1.
@@ -102,7 +122,7 @@ mod tests {
         assert_eq!((facets.find(EXPORT), number_of(EXPORT)), (Ok(None), None));
         let badges = [1, 2].map(|thing| {
             let badge = facets.free_badge(EXPORT).unwrap();
-            facets.things.borrow_mut().insert(badge, thing);
+            facets.insert(badge, thing);
             badge
         });
         assert_eq!(badges.map(crate::service::export_of), [1, 1]);
@@ -112,9 +132,10 @@ mod tests {
         assert_eq!(facets.free_badge(badges[0]), None, "it is the same client's");
         // Another one may have what is left.
         let other = facets.free_badge(EXPORT ^ 1).unwrap();
-        facets.things.borrow_mut().insert(other, 3);
+        facets.insert(other, 3);
         assert_eq!((number_of(other), facets.free_badge(EXPORT ^ 1)), (Some(9), None));
         assert_eq!(facets.gone(badges[0]), Some(1));
+        assert_eq!((facets.gone(badges[0]), facets.counts.borrow()[&(EXPORT & CLIENT)]), (None, 1));
         assert_eq!(facets.find(badges[0]), Err(ExceptionCode::Disconnected.into()));
         assert!(facets.free_badge(badges[1]).is_some_and(|badge| badge != badges[1] && badge != EXPORT));
     }
