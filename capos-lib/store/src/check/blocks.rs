@@ -36,9 +36,9 @@ impl Blocks {
         word.is_some_and(|word| word & bit != 0)
     }
 
-    /// The piece about a group.
-    pub fn piece(&self, group: u64) -> [u64; WORDS] {
-        self.0.get(&group).map_or([0; WORDS], |words| **words)
+    /// The piece about a group, if it has any.
+    pub fn piece(&self, group: u64) -> Option<&[u64; WORDS]> {
+        self.0.get(&group).map(Box::as_ref)
     }
 
     /// The first piece from a group on that has blocks.

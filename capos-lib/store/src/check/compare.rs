@@ -49,9 +49,14 @@ async fn is_untouched<D: Disk>(volume: &Volume<D>, found: &Found, group: u64) ->
 }
 
 /// Names what differs in a group, whose first block is `start`.
-fn differences<F: Findings>(start: u64, taken: &[u64; WORDS], sets: &[[u64; WORDS]; 3], findings: &mut F) {
-    let [live, kept, other] = sets;
-    let used = live.iter().zip(kept).zip(other).map(|((a, b), c)| a | b | c);
+fn differences<F: Findings>(
+    start: u64,
+    taken: &[u64; WORDS],
+    sets: &[Option<&[u64; WORDS]>; 3],
+    findings: &mut F,
+) {
+    let of = |n: usize| sets.iter().flatten().filter_map(move |words| words.get(n));
+    let used = (0..WORDS).map(|n| of(n).fold(0, |all, word| all | word));
     let mut run: Option<(bool, u64, u64)> = None;
     let mut tell = |run: Option<(bool, u64, u64)>| match run {
         Some((true, block, count)) => findings.found(Finding::Leaked { block, count }),

@@ -48,19 +48,19 @@ impl Map {
     }
 
     /// Its bits, in which blocks with a fixed use are not set.
-    pub fn words(&self, layout: &Layout, group: u64) -> [u64; WORDS] {
+    pub fn words(&self, layout: &Layout, group: u64) -> Box<[u64; WORDS]> {
         let mut map = self.clone();
         layout.fixed_in(group).for_each(|block| {
             map.set(Span { start: block, count: 1 }, false);
         });
-        *map.bits
+        map.bits
     }
 
     /// Its block on disk, and how many bits of it are set.
     pub fn to_page(&self, layout: &Layout, group: u64) -> (Rc<Page>, u64) {
         let words = self.words(layout, group);
         let mut page = Rc::new(Page::zeroed());
-        for (bytes, word) in Rc::make_mut(&mut page).0.as_chunks_mut().0.iter_mut().zip(&words) {
+        for (bytes, word) in Rc::make_mut(&mut page).0.as_chunks_mut().0.iter_mut().zip(words.iter()) {
             *bytes = word.to_le_bytes();
         }
         (page, words.iter().map(|word| u64::from(word.count_ones())).sum())
@@ -107,27 +107,27 @@ impl Map {
             return None;
         }
         let from = from.clamp(self.blocks.start, self.blocks.end);
-        let start = self.next(from, false).or_else(|| self.next(self.blocks.start, false))?;
-        let limit = start.saturating_add(most).min(self.blocks.end);
-        let end = self.next(start, true).unwrap_or(self.blocks.end).min(limit);
+        let end = self.blocks.end;
+        let start = self.next(from, end, false).or_else(|| self.next(self.blocks.start, end, false))?;
+        let limit = start.saturating_add(most).min(end);
+        let end = self.next(start, limit, true).unwrap_or(limit);
         let span = Span { start, count: end - start };
         self.free = self.free.saturating_sub(self.set(span, true));
         Some(span)
     }
 
-    /// The first block from `from` on that is taken, or is free.
-    fn next(&self, from: u64, taken: bool) -> Option<u64> {
+    /// The first block from `from` on, and before `end`, that is taken, or is free.
+    fn next(&self, from: u64, end: u64, taken: bool) -> Option<u64> {
         let flip = if taken { 0 } else { u64::MAX };
-        let at = from - self.blocks.start;
-        let (first, bit) = (at / u64::from(u64::BITS), at % u64::from(u64::BITS));
-        let words = self.bits.iter().zip(0u64..).skip(usize::try_from(first).ok()?);
-        let found = words.map(|(word, n)| {
-            let hidden = if n == first { ones(bit) } else { 0 };
-            (n, (word ^ flip) & !hidden)
-        });
-        let (n, word) = found.into_iter().find(|(_, word)| *word != 0)?;
-        let block = self.blocks.start + n * u64::from(u64::BITS) + u64::from(word.trailing_zeros());
-        (block < self.blocks.end).then_some(block)
+        let bits = u64::from(u64::BITS);
+        let (at, end) = (from - self.blocks.start, end - self.blocks.start);
+        let words = usize::try_from(at / bits).ok()?..usize::try_from(end.div_ceil(bits)).ok()?;
+        let (word, rest) = self.bits.get(words)?.split_first()?;
+        let visible = (word ^ flip) & !ones(at % bits);
+        let behind = || rest.iter().map(|word| word ^ flip).zip(at / bits + 1..).find(|(word, _)| *word != 0);
+        let (word, n) = if visible == 0 { behind()? } else { (visible, at / bits) };
+        let found = n * bits + u64::from(word.trailing_zeros());
+        (found < end).then_some(self.blocks.start + found)
     }
 }
 

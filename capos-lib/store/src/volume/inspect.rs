@@ -7,6 +7,7 @@ use crate::error::StoreError;
 use crate::node::{Expected, Page, validate};
 use crate::pointer::Pointer;
 use crate::tree::Root;
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 impl<D: Disk> Volume<D> {
@@ -52,7 +53,7 @@ impl<D: Disk> Volume<D> {
     }
 
     /// The bits of a group that are set: blocks that are taken, without those with a fixed use.
-    pub(crate) async fn map_now(&self, group: u64) -> Result<[u64; WORDS], StoreError> {
+    pub(crate) async fn map_now(&self, group: u64) -> Result<Box<[u64; WORDS]>, StoreError> {
         let mut map = self.read_map(group).await?;
         let state = self.state.borrow();
         state.space.play(group, &mut map);
