@@ -1,10 +1,19 @@
 //! What a volume lies on.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::future::Future;
 
 /// Bytes of a block: what is read, written, checksummed and counted.
 pub const BLOCK: usize = 4096;
+
+/// Blocks that go to a disk one behind the other.
+pub struct Write<'a> {
+    /// Where the first one goes.
+    pub first: u64,
+    /// What they hold, in pieces of whole blocks.
+    pub pieces: Vec<&'a [u8]>,
+}
 
 /// A device, a partition, an image. Writes are durable after a flush that began when they were done, and not before; until then any
 /// of their sectors may be on it or not.
@@ -20,6 +29,16 @@ pub trait Disk {
 
     /// Makes durable what was written.
     fn flush(&self) -> impl Future<Output = Result<(), DiskError>>;
+
+    /// Writes all of these, in any order, and makes durable what was written so far. If that fails, where, and why; any of it may be there then.
+    fn write_durable(&self, writes: &[Write<'_>]) -> impl Future<Output = Result<(), (u64, DiskError)>> {
+        async move {
+            for Write { first, pieces } in writes {
+                self.write(*first, pieces).await.map_err(|error| (*first, error))?;
+            }
+            self.flush().await.map_err(|error| (0, error))
+        }
+    }
 
     /// What lies in these blocks is not wanted any more. It may stay.
     fn discard(&self, first: u64, count: u64) -> impl Future<Output = Result<(), DiskError>>;

@@ -32,7 +32,7 @@ mod volume;
 mod tests;
 
 pub use check::{Finding, Findings};
-pub use disk::{BLOCK, Disk, DiskError};
+pub use disk::{BLOCK, Disk, DiskError, Write};
 pub use error::{Fault, StoreError};
 pub use node::{KEY_MAX, VALUE_MAX};
 pub use pointer::{Pointer, checksum};

@@ -4,6 +4,7 @@ mod check;
 mod crash;
 mod disk;
 mod faults;
+mod fresh;
 mod full;
 mod model;
 mod node;

@@ -1,15 +1,17 @@
 //! Making changes durable, all of them or none.
 //!
-//! New nodes go to free blocks, then a flush, then the superblock, then a flush. Until the last one is done the commit before counts,
-//! and nothing that it needs was written over.
+//! New nodes, and data that is not on the disk yet, go to free blocks in one go. When they are durable, the superblock is written. Until that is durable,
+//! too, the commit before counts, and nothing that it needs was written over.
 
 use super::Volume;
 use super::core::{DEAD_OF_RECORD, Dead, Need, Stage};
-use crate::disk::{BLOCK, Disk};
+use crate::disk::{BLOCK, Disk, DiskError, Write};
 use crate::error::{Fault, StoreError};
+use crate::node::Page;
 use crate::space::{LOG_MAX, Span};
 use crate::superblock::{Slots, Superblock};
-use crate::tree::{Change, Tree, Written};
+use crate::tree::{Change, Tree};
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 /// The shortest span of freed blocks that the disk is told of: a command to discard costs more than it is worth for a few blocks that
@@ -56,11 +58,10 @@ impl<D: Disk> Volume<D> {
         }
         self.freeze(Tree::Snapshots).await?;
         let freed = self.state.borrow_mut().space.settle();
-        self.write_nodes().await?;
         if self.state.borrow().space.log.len() > LOG_MAX {
             self.write_maps().await?;
         }
-        self.disk.flush().await.map_err(StoreError::disk(0))?;
+        self.write_blocks().await?;
         Ok(freed)
     }
 
@@ -103,15 +104,18 @@ impl<D: Disk> Volume<D> {
         }
     }
 
-    /// Writes nodes that lie together with one request.
-    async fn write_nodes(&self) -> Result<(), StoreError> {
-        let written: Vec<Written> = self.state.borrow().writing.clone();
-        let follows = |a: &Written, b: &Written| a.0.address + 1 == b.0.address;
-        for run in written.chunk_by(follows) {
-            let block = run.first().map_or(0, |(pointer, _)| pointer.address);
-            let pieces: Vec<&[u8]> = run.iter().map(|(_, page)| page.0.as_slice()).collect();
-            self.disk.write(block, &pieces).await.map_err(StoreError::disk(block))?;
-        }
+    /// Writes data and nodes, those that lie together with one request, and has all that was written before durable with them.
+    async fn write_blocks(&self) -> Result<(), StoreError> {
+        let mut blocks: Vec<(u64, Rc<Page>)> = {
+            let state = self.state.borrow();
+            let nodes = state.writing.iter().map(|(pointer, page)| (pointer.address, page));
+            nodes.chain(state.fresh.iter().map(|(block, page)| (*block, page))).map(owned).collect()
+        };
+        blocks.sort_unstable_by_key(|(block, _)| *block);
+        let runs = blocks.chunk_by(|(block, _), (next, _)| block + 1 == *next);
+        let writes: Vec<Write<'_>> = runs.map(together).collect();
+        self.disk.write_durable(&writes).await.map_err(failed)?;
+        self.state.borrow_mut().fresh.clear();
         Ok(())
     }
 
@@ -134,7 +138,6 @@ impl<D: Disk> Volume<D> {
             (superblock, state.slot)
         };
         let slot = self.write_superblock(&superblock, taken).await?;
-        self.disk.flush().await.map_err(StoreError::disk(slot))?;
         let mut state = self.state.borrow_mut();
         state.durable = superblock;
         state.slot = slot;
@@ -146,17 +149,21 @@ impl<D: Disk> Volume<D> {
     }
 
     /// Writes it to the first slot that takes it, of those whose superblock is not the last commit's. If one did not take all of it,
-    /// what it has is either spoiled or the same.
+    /// or not for ever, what it has is either spoiled, what was there before, or the same.
     async fn write_superblock(&self, superblock: &Superblock, taken: u64) -> Result<u64, StoreError> {
         let page = superblock.encode();
-        let mut failed = StoreError::Doubtful;
+        let mut why = StoreError::Doubtful;
         for slot in Slots::choices(superblock.commit, superblock.layout.blocks(), taken) {
-            match self.disk.write(slot, &[&page.0]).await {
+            match self
+                .disk
+                .write_durable(&[Write { first: slot, pieces: Vec::from([page.0.as_slice()]) }])
+                .await
+            {
                 Ok(()) => return Ok(slot),
-                Err(error) => failed = StoreError::Disk { block: slot, error },
+                Err((_, error)) => why = StoreError::Disk { block: slot, error },
             }
         }
-        Err(failed)
+        Err(why)
     }
 
     /// Lets the volume use more of its disk: so many blocks, or a few less, or all there are. Durable when this is done.
@@ -181,6 +188,20 @@ impl<D: Disk> Volume<D> {
             false => self.commit_with(None).await,
         }
     }
+}
+
+/// One write of blocks that lie together.
+fn together(run: &[(u64, Rc<Page>)]) -> Write<'_> {
+    let first = run.first().map_or(0, |(block, _)| *block);
+    Write { first, pieces: run.iter().map(|(_, page)| page.0.as_slice()).collect() }
+}
+
+fn owned((block, page): (u64, &Rc<Page>)) -> (u64, Rc<Page>) {
+    (block, Rc::clone(page))
+}
+
+fn failed((block, error): (u64, DiskError)) -> StoreError {
+    StoreError::Disk { block, error }
 }
 
 /// Key and value of a record of dead blocks: a byte 1, the commit that they died in, a number; addresses and births.

@@ -7,6 +7,7 @@ use crate::pointer::Pointer;
 use crate::space::{Space, Span};
 use crate::superblock::Superblock;
 use crate::tree::{Dirty, Root, Tree, Written};
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
@@ -70,6 +71,8 @@ pub struct Core {
     /// Blocks that only snapshots need, as records say; beside them there are the dead ones of the open transaction.
     pub held: u64,
     pub space: Space,
+    /// Blocks of data that are written with the commit, by their addresses, and must not be read from the disk before.
+    pub fresh: BTreeMap<u64, Rc<Page>>,
     /// Nodes that a commit is writing, and that must not be read from the disk before.
     pub writing: Vec<Written>,
     pub nodes: Cache,
@@ -103,6 +106,7 @@ impl Core {
             dead: Vec::new(),
             held: durable.held,
             space,
+            fresh: BTreeMap::new(),
             writing: Vec::new(),
             nodes: Cache::new(limits.nodes),
             data: Cache::new(limits.data),
@@ -121,6 +125,7 @@ impl Core {
         self.dirty.iter_mut().for_each(Dirty::clear);
         self.dead.clear();
         self.held = durable.held;
+        self.fresh.clear();
         self.writing.clear();
         self.nodes.clear();
         self.data.clear();
@@ -165,7 +170,18 @@ impl Core {
     /// Blocks of memory of the open transaction.
     pub fn dirty(&self) -> usize {
         let notes = self.space.pending() + self.space.log.len() + self.dead.len();
-        self.dirty_nodes() + notes / NOTES_OF_BLOCK
+        self.dirty_nodes() + self.fresh.len() + notes / NOTES_OF_BLOCK
+    }
+
+    /// Whether it is time for a commit.
+    pub fn is_due(&self) -> bool {
+        self.dirty() >= self.limits.dirty / 2
+    }
+
+    /// A block of data that is here.
+    pub fn block(&self, pointer: &Pointer) -> Option<&Rc<Page>> {
+        let fresh = || self.fresh.get(&pointer.address).filter(|_| pointer.birth == self.number());
+        self.data.get(pointer).or_else(fresh)
     }
 
     /// Whether there is nothing to commit.

@@ -1,4 +1,5 @@
-//! Blocks of data. They are written where there is space at once, and count when a record that has their pointers does.
+//! Blocks of data. Each gets its place at once, and counts when a record that has its pointer does. A few of them stay in memory and are
+//! written with the commit, in one go with its nodes; many are written at once.
 
 use super::Volume;
 use super::core::Need;
@@ -11,7 +12,7 @@ use crate::tree::{Dirty, Tree};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-/// Reads and writes of more blocks than this are not kept in memory: who does such wants each only once.
+/// Reads and writes of more blocks than this are not kept in memory: who does such wants each only once, and they are large enough by themselves.
 const KEPT_RUN: usize = 8;
 
 impl<D: Disk> Volume<D> {
@@ -61,6 +62,13 @@ impl<D: Disk> Volume<D> {
         for ((pointer, address), block) in pointers.iter_mut().zip(addresses).zip(data.chunks(BLOCK)) {
             *pointer = Pointer { address, birth, checksum: checksum(block) };
         }
+        if pointers.len() <= KEPT_RUN && !self.is_due() {
+            pointers
+                .iter()
+                .zip(data.as_chunks().0)
+                .for_each(|(pointer, block)| self.begin_block(pointer, block));
+            return Ok(());
+        }
         let mut rest = data;
         for span in spans {
             let bytes = usize::try_from(span.count).unwrap_or(usize::MAX).saturating_mul(BLOCK);
@@ -68,18 +76,15 @@ impl<D: Disk> Volume<D> {
             self.disk.write(span.start, &[piece]).await.map_err(StoreError::disk(span.start))?;
             rest = after;
         }
-        if pointers.len() <= KEPT_RUN {
-            pointers.iter().zip(data.chunks(BLOCK)).for_each(|(pointer, block)| self.keep(pointer, block));
-        }
         Ok(())
     }
 
-    fn keep(&self, pointer: &Pointer, block: &[u8]) {
-        let mut page = Rc::new(Page::zeroed());
-        if block.len() == BLOCK {
-            Rc::make_mut(&mut page).0.copy_from_slice(block);
-            self.state.borrow_mut().data.insert(*pointer, page);
-        }
+    /// A block that is to be written with the commit.
+    fn begin_block(&self, pointer: &Pointer, block: &[u8; BLOCK]) {
+        let page = Rc::new(Page(*block));
+        let mut state = self.state.borrow_mut();
+        state.fresh.insert(pointer.address, Rc::clone(&page));
+        state.data.insert(*pointer, page);
     }
 
     /// Reads blocks; those of no pointer are zeros.
@@ -105,7 +110,7 @@ impl<D: Disk> Volume<D> {
     /// How many blocks from the first one on are read at once: one if it is here or none, else all that follow it on the disk.
     fn run(&self, pointers: &[Pointer]) -> usize {
         let state = self.state.borrow();
-        let away = |pointer: &Pointer| !pointer.is_none() && state.data.get(pointer).is_none();
+        let away = |pointer: &Pointer| !pointer.is_none() && state.block(pointer).is_none();
         let Some(first) = pointers.first().filter(|first| away(first)) else { return 1 };
         let follows = |(pointer, n): &(&Pointer, u64)| {
             pointer.address == first.address.wrapping_add(*n) && away(pointer)
@@ -120,14 +125,17 @@ impl<D: Disk> Volume<D> {
             return true;
         }
         let state = self.state.borrow();
-        let page = state.data.get(pointer).filter(|_| into.len() == BLOCK);
+        let page = state.block(pointer).filter(|_| into.len() == BLOCK);
         page.map(|page| into.copy_from_slice(&page.0)).is_some()
     }
 
     async fn read_run(&self, pointers: &[Pointer], into: &mut [u8]) -> Result<(), StoreError> {
         self.fetch(pointers, into).await?;
         if pointers.len() <= KEPT_RUN {
-            pointers.iter().zip(into.chunks(BLOCK)).for_each(|(pointer, block)| self.keep(pointer, block));
+            let mut state = self.state.borrow_mut();
+            for (pointer, block) in pointers.iter().zip(into.as_chunks().0) {
+                state.data.insert(*pointer, Rc::new(Page(*block)));
+            }
         }
         Ok(())
     }
@@ -163,6 +171,9 @@ impl<D: Disk> Volume<D> {
             return Err(StoreError::Corrupt { block: pointer.address, fault: Fault::Address });
         }
         state.data.take(pointer);
+        if pointer.birth == state.number() {
+            state.fresh.remove(&pointer.address);
+        }
         state.release(Tree::Records, pointer);
         Ok(())
     }

@@ -107,8 +107,7 @@ impl<D: Disk> Volume<D> {
 
     /// Whether it is time for a commit: the open transaction takes half of what it may.
     pub fn is_due(&self) -> bool {
-        let state = self.state.borrow();
-        state.dirty() >= state.limits.dirty / 2
+        self.state.borrow().is_due()
     }
 
     /// Begins a change.

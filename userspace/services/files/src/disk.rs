@@ -3,9 +3,10 @@
 //! Bytes are copied between the volume's memory and some that the device reaches: what the device wrote is judged only when it can not change any more.
 
 use crate::runs::Runs;
+use crate::together::together;
 use alloc::rc::Rc;
-use capos_store::{BLOCK, Disk, DiskError};
-use core::cell::RefCell;
+use capos_store::{BLOCK, Disk, DiskError, Write};
+use core::cell::{Cell, RefCell};
 use kit::block::{Client, IoError};
 use rt::block::{Geometry, Operation, Request, Status};
 use rt::generated::BlockDeviceClient;
@@ -22,6 +23,8 @@ const ADDRESS_BITS: u8 = 64;
 /// Blocks that one request moves at most.
 const MOST: u64 = 32;
 const BYTES: u64 = BLOCK as u64;
+/// Requests that are made durable one by one rather than by a flush behind them.
+const FEW: u64 = 4;
 
 /// Such a disk.
 pub struct Blocks {
@@ -31,6 +34,8 @@ pub struct Blocks {
     buffer: u16,
     free: RefCell<Runs>,
     freed: Signal,
+    /// Something was written that is not durable.
+    is_loose: Cell<bool>,
 }
 
 /// Some of the memory, until it is dropped.
@@ -59,7 +64,7 @@ impl Blocks {
         let memory = Region::map(&object, 0, MEMORY, Protection::ReadWrite)?;
         let buffer = client.attach(&object).await?;
         let free = RefCell::new(Runs::new());
-        Ok(Blocks { client, geometry, memory, buffer, free, freed: Signal::new() })
+        Ok(Blocks { client, geometry, memory, buffer, free, freed: Signal::new(), is_loose: Cell::new(true) })
     }
 
     /// Blocks that one request moves at most.
@@ -82,11 +87,17 @@ impl Blocks {
         }
     }
 
-    async fn ask(&self, operation: Operation, block: u64, run: &Run<'_>) -> Result<(), DiskError> {
+    async fn ask(
+        &self,
+        operation: Operation,
+        durable: bool,
+        block: u64,
+        run: &Run<'_>,
+    ) -> Result<(), DiskError> {
         let request = Request {
             id: 0,
             operation,
-            durable: false,
+            durable,
             buffer: self.buffer,
             offset: (run.first * BYTES) as u32,
             first: self.sectors(block),
@@ -97,8 +108,30 @@ impl Blocks {
 
     async fn read_run(&self, block: u64, into: &mut [u8]) -> Result<(), DiskError> {
         let run = self.run(into.len() as u64 / BYTES).await;
-        self.ask(Operation::Read, block, &run).await?;
+        self.ask(Operation::Read, false, block, &run).await?;
         self.memory.read(run.first * BYTES, into);
+        Ok(())
+    }
+
+    /// Writes pieces of whole blocks, one behind the other; where it failed, and why.
+    async fn write_pieces(
+        &self,
+        first: u64,
+        pieces: &[&[u8]],
+        durable: bool,
+    ) -> Result<(), (u64, DiskError)> {
+        let mut block = first;
+        let mut left: u64 = pieces.iter().map(|piece| (piece.len() / BLOCK) as u64).sum();
+        let mut pieces = pieces.iter().flat_map(|piece| piece.chunks(BLOCK));
+        while left > 0 {
+            let run = self.run(left.min(self.most())).await;
+            for (place, piece) in (run.first..run.first + run.count).zip(&mut pieces) {
+                self.memory.write(place * BYTES, piece);
+            }
+            let written = self.ask(Operation::Write, durable, block, &run).await;
+            written.map_err(|error| (block, error))?;
+            (block, left) = (block + run.count, left - run.count);
+        }
         Ok(())
     }
 }
@@ -127,25 +160,32 @@ impl Disk for Blocks {
     }
 
     async fn write(&self, first: u64, pieces: &[&[u8]]) -> Result<(), DiskError> {
-        let mut block = first;
-        let mut pieces = pieces.iter().flat_map(|piece| piece.chunks(BLOCK)).peekable();
-        let mut left: u64 = pieces.clone().count() as u64;
-        while left > 0 {
-            let run = self.run(left.min(self.most())).await;
-            for (place, piece) in (run.first..run.first + run.count).zip(&mut pieces) {
-                self.memory.write(place * BYTES, piece);
+        self.is_loose.set(true);
+        self.write_pieces(first, pieces, false).await.map_err(|(_, error)| error)
+    }
+
+    async fn write_durable(&self, writes: &[Write<'_>]) -> Result<(), (u64, DiskError)> {
+        // A flush is one request more, and makes the device write down everything: only for what is much, or has others to be flushed with it.
+        let count = |write: &Write<'_>| write.pieces.iter().map(|piece| piece.len()).sum::<usize>() as u64;
+        let requests: u64 = writes.iter().map(|write| count(write).div_ceil(self.most() * BYTES)).sum();
+        let durable = !self.is_loose.get() && requests <= FEW;
+        self.is_loose.set(!durable);
+        match writes {
+            [Write { first, pieces }] => self.write_pieces(*first, pieces, durable).await?,
+            all => {
+                together(all.iter().map(|write| self.write_pieces(write.first, &write.pieces, durable)))
+                    .await?;
             }
-            self.ask(Operation::Write, block, &run).await?;
-            (block, left) = (block + run.count, left - run.count);
         }
-        Ok(())
+        if durable { Ok(()) } else { self.flush().await.map_err(|error| (0, error)) }
     }
 
     async fn flush(&self) -> Result<(), DiskError> {
-        if !self.geometry.cache {
-            return Ok(());
+        if self.geometry.cache {
+            self.client.flush().await.map_err(disk_error)?;
         }
-        self.client.flush().await.map_err(disk_error)
+        self.is_loose.set(false);
+        Ok(())
     }
 
     async fn discard(&self, first: u64, count: u64) -> Result<(), DiskError> {

@@ -18,6 +18,7 @@ mod server;
 mod snapshots;
 mod source;
 mod thing;
+mod together;
 
 use alloc::format;
 use alloc::rc::Rc;
