@@ -19,6 +19,10 @@ const DEPTH: usize = 3;
 
 /// What answers.
 pub trait Handler {
+    /// Whether a call that was begun is carried out to its end though its client is gone, as one that changes several things has to be. Else
+    /// it is dropped where it waits.
+    const TO_THE_END: bool = false;
+
     /// Answers one call, however long it takes; runs in a task of its own.
     fn call(self: Rc<Self>, request: Request) -> impl Future<Output = ()> + 'static;
 
@@ -239,6 +243,9 @@ async fn answer<H: Handler + 'static>(
     seen: u64,
     _counted: Option<Counted>,
 ) {
+    if H::TO_THE_END {
+        return handler.call(request).await;
+    }
     // First whether the client is still there: a call of one that is gone must not act in its name once more.
     select(left.since(seen), handler.call(request)).await;
 }

@@ -230,6 +230,9 @@ pub fn refused(error: Error) -> Exception {
 }
 
 impl Handler for Server {
+    // What is left of a commit is for everybody, and memory is the device's until it is done with it.
+    const TO_THE_END: bool = true;
+
     async fn call(self: Rc<Self>, request: Request) {
         let cx = request.context();
         let thing = match self.called(cx.badge()) {
