@@ -35,7 +35,7 @@ fn has_its_place(thread: &Ref<Thread>) -> bool {
             waits && !thread.is_to_stop()
         }
         Run::Blocked => state.is_waiting(),
-        Run::Resting => state.ops.buffers(OpId::SOLE).is_some(),
+        Run::Resting => thread.pending() > 0,
         Run::Stopping => state.queued.is_none(),
         Run::Stopped => state.queued.is_none() && process_is_debugged(thread),
         // What it had is being taken back.

@@ -33,12 +33,13 @@ pub(crate) fn call(
     call: &Queued<'_>,
     kind: Kind,
 ) -> bool {
-    call_with::<false, false>(cpu, caller, facet, cap, call, kind, 1)
-        || order::is_checked() && call_with::<true, false>(cpu, caller, facet, cap, call, kind, 1)
+    call_with::<false, false, false>(cpu, caller, facet, cap, call, kind, 1)
+        || call_with::<false, false, true>(cpu, caller, facet, cap, call, kind, 1)
+        || order::is_checked() && call_with::<true, false, true>(cpu, caller, facet, cap, call, kind, 1)
 }
 
-/// The same with capabilities, or without, when that sleep ends with completion number `min`, all others being there. The caller's table is
-/// not locked.
+/// The same with capabilities, or without, when that sleep ends with completion number `min`, all others being there, or with the first of
+/// several that are pending. The caller's table is not locked.
 #[inline]
 pub(crate) fn carry_call(
     cpu: &Cpu,
@@ -49,11 +50,12 @@ pub(crate) fn carry_call(
     kind: Kind,
     min: u64,
 ) -> bool {
-    call_with::<true, true>(cpu, caller, facet, cap, call, kind, min)
+    call_with::<true, true, true>(cpu, caller, facet, cap, call, kind, min)
 }
 
+/// `BESIDE`: either side may have other operations pending.
 #[inline(never)]
-fn call_with<const WATCHED: bool, const CARRIES: bool>(
+fn call_with<const WATCHED: bool, const CARRIES: bool, const BESIDE: bool>(
     cpu: &Cpu,
     caller: &Ref<Thread>,
     facet: &Facet,
@@ -66,12 +68,12 @@ fn call_with<const WATCHED: bool, const CARRIES: bool>(
     let Some(mut state) = facet.endpoint.try_lock::<WATCHED>() else { return false };
     let State { calls, receivers, .. } = &mut *state;
     let (Some(vacancy), Some(receiver)) = (calls.vacancy(), receivers.last()) else { return false };
-    let server = &receiver.thread;
-    if receiver.id != OpId::SOLE {
+    let &Ticket { thread: ref server, id: receive } = receiver;
+    if !BESIDE && receive != OpId::SOLE {
         return false;
     }
     let Some(mut serving) = server.state.try_lock::<WATCHED>() else { return false };
-    let (message, room) = (call.message, &serving.ops.sole.buffers);
+    let (message, Some(room)) = (call.message, serving.ops.endless(receive)) else { return false };
     if !serving.rests()
         || message.len() > room.message.len()
         || !is_sound::<CARRIES>(&caller.ring, &call, check::call)
@@ -82,6 +84,8 @@ fn call_with<const WATCHED: bool, const CARRIES: bool>(
     if caller.needs_attention() || CARRIES && is_lost(caller, cap) {
         return false;
     }
+    let place = if CARRIES { own.place_to_rest(caller) } else { Some(OpId::SOLE) };
+    let Some(id) = place else { return false };
     let Some(caps) = carry::<CARRIES>(caller, &call, server, room) else { return false };
     // From here on nothing can fail.
     copy(&caller.ring, message, &server.ring, room.message.off());
@@ -94,17 +98,17 @@ fn call_with<const WATCHED: bool, const CARRIES: bool>(
         badge: facet.badge,
         ..Cqe::default()
     };
-    let at = serving.resume_with(server, &cqe);
+    let at = serving.resume_with(server, receive, &cqe);
     let loan = loans::lend(&mut serving, server, caller);
     drop(serving);
-    own.rest(caller, call, at.calling(), min);
+    own.rest(caller, id, call, at.calling(), min);
     drop(own);
     caller.publish_taken();
     let working = server.clone();
     if let Some(receiver) = receivers.pop()
         && let Some(thread) = schedule::switch_directly(cpu, receiver.thread)
     {
-        vacancy.put_received(Ticket { thread, id: OpId::SOLE }, facet.badge, working, loan);
+        vacancy.put_received(Ticket { thread, id }, facet.badge, working, loan);
     }
     true
 }
@@ -137,9 +141,9 @@ fn carry<const CARRIES: bool>(
 }
 
 /// `RETURN_RECV` through the right to `endpoint`, without capabilities, by the current thread, which then sleeps until the next call is
-/// there: the only operation that it has pending. True when the caller runs instead.
+/// there, or something else that it has pending (`BESIDE`) is done. True when the caller runs instead.
 #[inline(always)]
-pub(crate) fn answer_recv(
+pub(crate) fn answer_recv<const BESIDE: bool>(
     cpu: &Cpu,
     server: &Ref<Thread>,
     endpoint: &Ref<Endpoint>,
@@ -147,14 +151,13 @@ pub(crate) fn answer_recv(
     answer: &Queued<'_>,
     kind: Kind,
 ) -> bool {
-    answer_with::<false, false>(cpu, server, endpoint, token, answer, kind, None)
-        || order::is_checked() && answer_watched(cpu, server, endpoint, token, answer, kind)
+    !BESIDE && answer_with::<false, false, false>(cpu, server, endpoint, token, answer, kind, None)
+        || answer_beside(cpu, server, endpoint, token, answer, kind)
 }
 
-/// The same of locks that are watched.
-#[cold]
+/// The same where either side may have other operations pending, and of locks that are watched.
 #[inline(never)]
-fn answer_watched(
+fn answer_beside(
     cpu: &Cpu,
     server: &Ref<Thread>,
     endpoint: &Ref<Endpoint>,
@@ -162,7 +165,9 @@ fn answer_watched(
     answer: &Queued<'_>,
     kind: Kind,
 ) -> bool {
-    answer_with::<true, false>(cpu, server, endpoint, token, answer, kind, None)
+    answer_with::<false, false, true>(cpu, server, endpoint, token, answer, kind, None)
+        || order::is_checked()
+            && answer_with::<true, false, true>(cpu, server, endpoint, token, answer, kind, None)
 }
 
 /// The same with capabilities, or without, when that sleep ends with completion number `min`, all others being there, and also in the time of
@@ -178,7 +183,7 @@ pub(crate) fn carry_answer(
     min: u64,
 ) -> bool {
     let last = Some(Last { min, given_up: *given_up });
-    answer_with::<true, true>(cpu, server, endpoint, token, answer, kind, last)
+    answer_with::<true, true, true>(cpu, server, endpoint, token, answer, kind, last)
 }
 
 /// What is known of an answer that is the last of several.
@@ -190,7 +195,7 @@ struct Last {
 }
 
 #[inline(always)]
-fn answer_with<const WATCHED: bool, const CARRIES: bool>(
+fn answer_with<const WATCHED: bool, const CARRIES: bool, const BESIDE: bool>(
     cpu: &Cpu,
     server: &Ref<Thread>,
     endpoint: &Ref<Endpoint>,
@@ -212,9 +217,12 @@ fn answer_with<const WATCHED: bool, const CARRIES: bool>(
     let State { calls, receivers, .. } = &mut *state;
     // Who answers for another thread gives back what that one was lent: the ordinary way.
     let Some(received) = calls.received_by(server, token) else { return false };
-    let Some(Ticket { thread: caller, id: OpId::SOLE }) = received.caller() else { return false };
+    let Some(&Ticket { thread: ref caller, id: call }) = received.caller() else { return false };
+    if !BESIDE && call != OpId::SOLE {
+        return false;
+    }
     let Some(mut calling) = caller.state.try_lock::<WATCHED>() else { return false };
-    let (message, to) = (answer.message, &calling.ops.sole.buffers);
+    let (message, Some(to)) = (answer.message, calling.ops.endless(call)) else { return false };
     if !calling.rests()
         || message.len() > to.answer.len()
         || !is_sound::<CARRIES>(&server.ring, &answer, check::answer_recv)
@@ -225,13 +233,15 @@ fn answer_with<const WATCHED: bool, const CARRIES: bool>(
     if server.needs_attention() || !schedule::may_resume::<CARRIES>(cpu, caller, server) {
         return false;
     }
+    let place = if BESIDE { own.place_to_rest(server) } else { Some(OpId::SOLE) };
+    let Some(id) = place else { return false };
     let Some(caps) = carry::<CARRIES>(server, &answer, caller, to) else { return false };
     // From here on nothing can fail.
     copy(&server.ring, message, &caller.ring, to.answer.off());
     let cqe = Cqe { user_data: to.user_data, result: message.len() as i32, caps, ..Cqe::default() };
-    let at = calling.resume_with(caller, &cqe);
+    let at = calling.resume_with(caller, call, &cqe);
     drop(calling);
-    own.rest(server, answer.next(), at.receiving(), last.map_or(1, |last| last.min));
+    own.rest(server, id, answer.next(), at.receiving(), last.map_or(1, |last| last.min));
     if let Some(loan) = received.loan() {
         own.give_back(server, loan);
     }
@@ -240,7 +250,7 @@ fn answer_with<const WATCHED: bool, const CARRIES: bool>(
     if let Some(call) = received.take()
         && let Some(thread) = schedule::switch_directly(cpu, call.caller.thread)
     {
-        receivers.push(Ticket { thread, id: OpId::SOLE });
+        receivers.push(Ticket { thread, id });
     }
     true
 }

@@ -50,7 +50,7 @@ fn fault_with<const WATCHED: bool>(cpu: &Cpu, thread: &Ref<Thread>, fault: Fault
     let len = in_brief(thread, cause).encode(&mut bytes).unwrap_or(0);
     let _ = handler.ring.arena_write(to.answer.off(), bytes.get(..len).unwrap_or_default());
     let cqe = Cqe { user_data: to.user_data, result: len as i32, ..Cqe::default() };
-    let at = waiting.resume_with(handler, &cqe);
+    let at = waiting.resume_with(handler, OpId::SOLE, &cqe);
     drop(waiting);
     own.stop_told(cause);
     drop(own);

@@ -187,10 +187,21 @@ impl At {
             at => at,
         }
     }
+
+    #[inline(always)]
+    fn into_waiting(self) -> Option<Waiting> {
+        match self {
+            At::Nowhere => None,
+            At::Call(endpoint) => Some(Waiting::Call(endpoint)),
+            At::Message(endpoint) => Some(Waiting::Message(endpoint)),
+            At::Bits(event) => Some(Waiting::Bits(event)),
+            At::Debug(process) => Some(Waiting::Debug(process)),
+        }
+    }
 }
 
-/// An operation that began when nothing else was pending, as nearly all do: it has a place of its own, which is found without looking into
-/// the table.
+/// An operation that began when nothing else was pending, as nearly all do, or that its thread rests for: it has a place of its own, which is
+/// found without looking into the table.
 pub(crate) struct Sole {
     pub buffers: Buffers,
     at: At,
@@ -213,16 +224,6 @@ impl Sole {
     #[inline(always)]
     pub fn end(&mut self) -> At {
         core::mem::replace(&mut self.at, At::Nowhere)
-    }
-
-    /// Ends, if it is a wait for bits.
-    #[inline(always)]
-    pub fn end_wait(&mut self) -> Option<Ref<Event>> {
-        let At::Bits(_) = &self.at else { return None };
-        match self.end() {
-            At::Bits(event) => Some(event),
-            _ => None,
-        }
     }
 
     /// Where it calls, if it is a call.
@@ -248,13 +249,7 @@ impl Sole {
     }
 
     fn take(&mut self) -> Option<Waiting> {
-        match self.end() {
-            At::Nowhere => None,
-            At::Call(endpoint) => Some(Waiting::Call(endpoint)),
-            At::Message(endpoint) => Some(Waiting::Message(endpoint)),
-            At::Bits(event) => Some(Waiting::Bits(event)),
-            At::Debug(process) => Some(Waiting::Debug(process)),
-        }
+        self.end().into_waiting()
     }
 }
 
@@ -382,6 +377,67 @@ impl Ops {
             }
             _ => None,
         }
+    }
+
+    /// Whether another operation can have the place of its own, or a slot.
+    pub fn vacant(&self) -> Option<OpId> {
+        if !self.sole.is_there() {
+            return Some(OpId::SOLE);
+        }
+        let slot = self.first_free;
+        self.slots.get(slot as usize).map(|_| OpId::of_slot(slot))
+    }
+
+    /// Opens the operation that is [`vacant`](Ops::vacant), or the sole one where there is none.
+    #[inline(always)]
+    pub fn begin_at(&mut self, id: OpId, buffers: Buffers, at: At) {
+        if id == OpId::SOLE {
+            return self.sole.begin(buffers, at);
+        }
+        if let (Some(opening), Some(waiting)) = (self.opening(), at.into_waiting()) {
+            opening.begin(buffers, waiting);
+        }
+    }
+
+    /// What the submitter of a pending operation asked for, if it has no deadline.
+    #[inline(always)]
+    pub fn endless(&self, id: OpId) -> Option<&Buffers> {
+        if id == OpId::SOLE {
+            return Some(&self.sole.buffers);
+        }
+        self.slots.get(id.slot()).map(|slot| &slot.buffers)
+    }
+
+    /// Ends such an operation, a call, a receive or a wait for bits; gives where its ticket lay.
+    #[inline(always)]
+    pub fn end_at(&mut self, id: OpId) -> At {
+        if id == OpId::SOLE { self.sole.end() } else { self.end_in_slot(id) }
+    }
+
+    #[inline(never)]
+    fn end_in_slot(&mut self, id: OpId) -> At {
+        match self.end(id) {
+            Some(Waiting::Call(endpoint)) => At::Call(endpoint),
+            Some(Waiting::Message(endpoint)) => At::Message(endpoint),
+            Some(Waiting::Bits(event)) => At::Bits(event),
+            Some(Waiting::Debug(process)) => At::Debug(process),
+            _ => At::Nowhere,
+        }
+    }
+
+    /// The user data of a `WAIT` without a deadline.
+    #[inline(always)]
+    pub fn wait(&self, id: OpId) -> Option<u64> {
+        if id == OpId::SOLE {
+            return matches!(self.sole.at, At::Bits(_)).then_some(self.sole.buffers.user_data);
+        }
+        self.wait_in_slot(id)
+    }
+
+    #[inline(never)]
+    fn wait_in_slot(&self, id: OpId) -> Option<u64> {
+        let slot = self.slots.get(id.slot())?;
+        matches!(slot.waiting, Some(Waiting::Bits(_))).then_some(slot.buffers.user_data)
     }
 
     /// Whether the sole operation is the only one of that many.

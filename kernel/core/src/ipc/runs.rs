@@ -157,5 +157,9 @@ fn close(thread: &Thread, head: u32, other: &Ref<Thread>, state: &mut State, tak
     thread.sq_head.store(head.wrapping_add(taken), Ordering::Relaxed);
     other.tell_of(state, taken);
     let woken = taken > 0 && state.wake_if_served(other);
+    if woken {
+        // Who rested was promised one.
+        other.tell_waiting(state);
+    }
     Run { taken, woken: woken.then(|| other.clone()) }
 }

@@ -31,8 +31,26 @@ pub(crate) extern "sysv64" fn syscall(a0: u64, a1: u64, number: u64) {
     let head = thread.sq_head.load(Ordering::Relaxed);
     match lone(&thread, head) {
         Some(kind) if kind.is(Op::Call) => lone_call(cpu, thread, head, kind, wait),
-        Some(kind) if kind.is_with_room(Op::ReturnRecv) => lone_answer(cpu, thread, head, kind, wait),
-        Some(kind) if kind.is(Op::Wait) => lone_wait(cpu, thread, head, kind, wait),
+        Some(kind) if kind.is_with_room(Op::ReturnRecv) => {
+            lone_answer::<false>(cpu, thread, head, kind, wait)
+        }
+        Some(kind) if kind.is(Op::Wait) => lone_wait::<false>(cpu, thread, head, kind, wait),
+        Some(kind) if kind.is_with_caps(Op::Call) => lone_carrying_call(cpu, thread, head, kind, wait),
+        Some(_) => cap_enter(cpu, thread, wait),
+        None => beside_others(cpu, thread, head, wait),
+    }
+}
+
+/// The same ways where others are pending, as the receives of a server are that waits for something else, if the program has seen all that are
+/// complete.
+#[inline(never)]
+fn beside_others(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, wait: Wait) {
+    let has_seen_all = thread.has_completed_all(thread.ring.cq_head());
+    let kind =
+        if has_seen_all && !thread.busy.load(Ordering::Relaxed) { thread.ring.lone(head) } else { None };
+    match kind {
+        Some(kind) if kind.is(Op::Wait) => lone_wait::<true>(cpu, thread, head, kind, wait),
+        Some(kind) if kind.is_with_room(Op::ReturnRecv) => lone_answer::<true>(cpu, thread, head, kind, wait),
         Some(kind) if kind.is_with_caps(Op::Call) => lone_carrying_call(cpu, thread, head, kind, wait),
         _ => cap_enter(cpu, thread, wait),
     }
@@ -129,13 +147,19 @@ fn await_alone(cpu: &'static Cpu, thread: Ref<Thread>, wait: Wait) {
     schedule::settle(cpu);
 }
 
-/// An answer without capabilities, and the next receive.
+/// An answer without capabilities, and the next receive, beside other operations or not.
 #[inline(never)]
-fn lone_answer(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait: Wait) {
+fn lone_answer<const BESIDE: bool>(
+    cpu: &'static Cpu,
+    thread: Ref<Thread>,
+    head: u32,
+    kind: Kind,
+    wait: Wait,
+) {
     let next = head.wrapping_add(1);
     let answer = thread.ring.queued(head);
     thread.sq_head.store(next, Ordering::Relaxed);
-    if wait.is_for_one() && submit::answer_directly(cpu, &thread, kind, &answer) {
+    if wait.is_for_one() && submit::answer_directly::<BESIDE>(cpu, &thread, kind, &answer) {
         return;
     }
     answer_otherwise(cpu, thread, head, kind, wait);
@@ -156,13 +180,14 @@ fn answer_otherwise(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kin
     cap_enter(cpu, thread, wait);
 }
 
-/// A wait for bits.
+/// A wait for bits, beside other operations or not.
 #[inline(never)]
-fn lone_wait(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait: Wait) {
+fn lone_wait<const BESIDE: bool>(cpu: &'static Cpu, thread: Ref<Thread>, head: u32, kind: Kind, wait: Wait) {
     let next = head.wrapping_add(1);
     let submission = thread.ring.queued(head);
     thread.sq_head.store(next, Ordering::Relaxed);
-    if wait.is_for_one() && direct_events::wait(cpu, &thread, &submission, kind) {
+    let directly = if BESIDE { direct_events::wait_beside } else { direct_events::wait };
+    if wait.is_for_one() && directly(cpu, &thread, &submission, kind) {
         return schedule::settle(cpu);
     }
     submit::other(&thread, kind, &submission);

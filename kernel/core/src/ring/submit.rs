@@ -165,12 +165,17 @@ impl Wait {
 
 /// An answer without capabilities, and the next receive, if the caller can be resumed at once.
 #[inline(always)]
-pub(crate) fn answer_directly(cpu: &Cpu, thread: &Ref<Thread>, kind: Kind, answer: &Queued<'_>) -> bool {
+pub(crate) fn answer_directly<const BESIDE: bool>(
+    cpu: &Cpu,
+    thread: &Ref<Thread>,
+    kind: Kind,
+    answer: &Queued<'_>,
+) -> bool {
     let table = thread.process.table.lock();
     match table.lookup_word(answer.interface()).map(|entry| &entry.object) {
         Ok(Object::Endpoint(right)) => {
             let token = Token::from_raw(answer.cap());
-            direct::answer_recv(cpu, thread, &right.endpoint, token, answer, kind)
+            direct::answer_recv::<BESIDE>(cpu, thread, &right.endpoint, token, answer, kind)
         }
         _ => false,
     }

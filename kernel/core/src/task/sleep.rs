@@ -33,7 +33,7 @@ impl Thread {
                 Err(_) => return Block::Ready(waiting),
             },
         };
-        let rests = min - waiting == 1 && deadline_ns.is_none() && state.ops.is_alone(this.pending());
+        let rests = min - waiting == 1 && deadline_ns.is_none() && this.pending() > 0;
         if rests {
             this.context.set_return(u64::from(min));
             state.run = Run::Resting;

@@ -34,8 +34,8 @@ pub(crate) enum Run {
     Ready,
     /// In `cap_enter`, waiting for completions.
     Blocked,
-    /// The same, without an end, for the one operation that is pending ([`crate::ipc::ops::Sole`]). How many completions it will have
-    /// then is known: that answer is set already.
+    /// The same, without an end, for the next operation that is done. How many completions it will have then is known: that answer is set
+    /// already.
     Resting,
     /// On the way into or out of a queue, and to be stopped for a debugger when it gets there.
     Stopping,
@@ -120,31 +120,44 @@ impl State {
         self.post(thread, cqe)
     }
 
-    /// Whether the thread sleeps without an end until its sole operation is done.
+    /// Whether the thread sleeps without an end until one more operation is done.
     #[inline(always)]
     pub fn rests(&self) -> bool {
         self.run == Run::Resting
     }
 
-    /// Begins the sole operation of the running `thread`, of which no other is pending, and puts it to rest until it has `min`
-    /// completions, which will be with that one.
+    /// Where the operation goes that the running `thread` has submitted and is about to [rest](State::rest) for. `None` when it can not: if
+    /// others are pending the program must have seen all that are complete.
     #[inline(always)]
-    pub fn rest(&mut self, thread: &Thread, buffers: Buffers, at: At, min: u64) {
-        self.ops.sole.begin(buffers, at);
+    pub fn place_to_rest(&self, thread: &Thread) -> Option<OpId> {
+        if thread.pending() == 1 { Some(OpId::SOLE) } else { self.place_beside(thread) }
+    }
+
+    #[inline(never)]
+    fn place_beside(&self, thread: &Thread) -> Option<OpId> {
+        let room = thread.pending() <= thread.shape.sq_entries;
+        let seen = thread.has_completed_all(thread.ring.cq_head());
+        if room && seen { self.ops.vacant() } else { None }
+    }
+
+    /// Begins operation `id` of the running `thread`, and puts it to rest until it has `min` completions, which will be with that one, or with
+    /// another one that is pending.
+    #[inline(always)]
+    pub fn rest(&mut self, thread: &Thread, id: OpId, buffers: Buffers, at: At, min: u64) {
+        self.ops.begin_at(id, buffers, at);
         self.run = Run::Resting;
         thread.context.set_return(min);
     }
 
-    /// Ends the operation for which `thread` [rests](State::rests): from now on it runs on this CPU. Gives where its
-    /// ticket lay.
+    /// Ends operation `id` of `thread`, which [rests](State::rests): from now on it runs on this CPU. Gives where its ticket lay.
     #[inline(always)]
-    pub fn resume_with(&mut self, thread: &Thread, cqe: &Cqe) -> At {
+    pub fn resume_with(&mut self, thread: &Thread, id: OpId, cqe: &Cqe) -> At {
         let cpu = machine::id();
         thread.append(self, cqe);
         // There is no alarm that could go off late, so this wait needs not be told from the next.
         self.run = Run::Running(cpu);
         thread.home.store(cpu as u32, Ordering::Relaxed);
-        self.ops.sole.end()
+        self.ops.end_at(id)
     }
 
     #[inline]
@@ -433,6 +446,12 @@ impl Thread {
         self.waiting_from(self.ring.cq_head())
     }
 
+    /// Has the system call that just ended answer how many that are.
+    #[inline]
+    pub fn tell_waiting(&self, _locked: &State) {
+        self.context.set_return(u64::from(self.waiting().unwrap_or(u32::MAX)));
+    }
+
     /// The same when the program has taken all below `taken`.
     #[inline]
     pub fn waiting_from(&self, taken: u32) -> Result<u32, RingFault> {
@@ -539,14 +558,13 @@ impl Ticket {
         let Ticket { thread, id } = self;
         let mut state = thread.state.lock();
         // Nearly all that wait rest in a `WAIT`.
-        if id == OpId::SOLE
-            && state.rests()
-            && let Some(event) = state.ops.sole.end_wait()
+        if state.rests()
+            && let Some(user_data) = state.ops.wait(id)
         {
-            let user_data = state.ops.sole.buffers.user_data;
+            let at = state.ops.end_at(id);
             state.post(&thread, &happened(user_data, bits));
             drop(state);
-            drop(event);
+            drop(at);
             schedule::make_ready(thread);
             return true;
         }

@@ -5,6 +5,7 @@ mod accounts;
 mod apart;
 mod audit;
 mod authority;
+mod beside;
 mod bindings;
 mod clockwork;
 mod debug;
