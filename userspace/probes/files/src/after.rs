@@ -54,7 +54,7 @@ async fn names(probe: &Probe, home: &DirectoryClient) -> Result<(), CallError> {
 }
 
 /// The name of the last record of a listing.
-fn last_name(records: &[u8]) -> Option<String> {
+pub fn last_name(records: &[u8]) -> Option<String> {
     let (mut rest, mut last) = (records, None);
     while let Some((head, behind)) = rest.split_at_checked(32) {
         let length = usize::from(*head.get(26)?);

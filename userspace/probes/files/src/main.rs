@@ -1,11 +1,13 @@
 //! A client of a volume. The first time it makes files, names, blobs and a snapshot, breaks rules, and has all of it synced; when it finds its
-//! own mark there it looks whether everything is as it left it. With `--ops=N` it does so many operations by chance instead.
+//! own mark there it looks whether everything is as it left it. With `--ops=N` it does so many operations by chance instead, and with `--limits=WHAT` what
+//! `limits` has under that name, perhaps `--count=N` times.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
 
 mod after;
 mod before;
+mod limits;
 mod ops;
 mod rules;
 
@@ -37,6 +39,8 @@ pub struct Probe {
     pub seed: u64,
     /// How many operations to do by chance, instead of all that.
     pub ops: u64,
+    /// What to look at instead of all that, and how many of it.
+    pub limits: Option<(String, u64)>,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -56,7 +60,10 @@ fn run(mut env: Env) -> i64 {
 }
 
 fn setup(env: &mut Env) -> Result<Probe, EnvError> {
+    let limits = env.args().find_map(|arg| arg.strip_prefix("--limits=")).map(String::from);
+    let count = number(env, "count", 0);
     Ok(Probe {
+        limits: limits.map(|limits| (limits, count)),
         report: Report::new(env)?,
         volume: env.client("volume")?,
         root: env.client("root")?,
@@ -70,6 +77,10 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
 async fn all(probe: &Probe) -> Result<bool, CallError> {
     if probe.ops > 0 {
         ops::work(probe, probe.ops).await?;
+        return Ok(false);
+    }
+    if let Some((limits, count)) = &probe.limits {
+        limits::look(probe, limits, *count).await?;
         return Ok(false);
     }
     if probe.root.resolve(false, MARK).await.is_ok() {

@@ -1,13 +1,13 @@
 //! The volume, from the moment that its disk is there.
 
 use crate::disk::Blocks;
-use crate::server::Server;
+use crate::server::{Server, refused};
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
-use capos_fs::Fs;
-use capos_store::{BLOCK, Disk, DiskError, Limits, Volume};
+use capos_fs::{Error, Fs};
+use capos_store::{BLOCK, Disk, DiskError, Limits, StoreError, Volume};
 use core::future::pending;
 use kit::device::Waiting;
 use rt::generated::BlockDeviceClient;
@@ -19,36 +19,69 @@ const LOOK: usize = 16;
 /// Of a disk.
 pub type Files = Fs<Volume<Blocks>>;
 
+/// Why there is no volume.
+enum Missing {
+    /// There is no disk any more, which the next of us may find.
+    Disk(String),
+    /// What is on it is no volume that we could serve. Looking again changes nothing.
+    Content(Error),
+}
+
+impl From<StoreError> for Missing {
+    fn from(error: StoreError) -> Missing {
+        match error {
+            StoreError::Disk { error: DiskError::Gone, .. } => Missing::Disk(format!("{error}")),
+            error => Missing::Content(Error::Volume(error)),
+        }
+    }
+}
+
+impl From<Error> for Missing {
+    fn from(error: Error) -> Missing {
+        match error {
+            Error::Volume(error) => error.into(),
+            error => Missing::Content(error),
+        }
+    }
+}
+
 /// Mounts the volume, has it served, and keeps it until it is beyond repair: why.
 pub async fn keep(server: Rc<Server>, device: BlockDeviceClient, format: bool) -> String {
     let waiting = Waiting::begin();
-    let files = match mount(&server, &device, format).await {
-        Ok(files) => Rc::new(files),
-        Err(why) => return why,
-    };
+    let mounted = mount(&server, &device, format).await;
     drop(waiting);
-    server.has(Rc::clone(&files));
-    // What a crash left to be removed; meanwhile it is served.
-    if let Err(error) = files.tidy().await {
-        log::warn(format_args!("what was removed before the last crash stays: {error}"));
+    match mounted {
+        Ok(files) => {
+            let files = Rc::new(files);
+            server.has(Ok(Rc::clone(&files)));
+            // What a crash left to be removed; meanwhile it is served.
+            if let Err(error) = files.tidy().await {
+                log::warn(format_args!("what was removed before the last crash stays: {error}"));
+            }
+        }
+        Err(Missing::Content(error)) => {
+            log::warn(format_args!("no volume: {error}"));
+            server.has(Err(refused(error)));
+        }
+        Err(Missing::Disk(why)) => return why,
     }
     pending().await
 }
 
-async fn mount(server: &Server, device: &BlockDeviceClient, format: bool) -> Result<Files, String> {
-    let blocks = Blocks::open(device).await.map_err(|error| format!("disk: {error}"))?;
-    let format = format && is_blank(&blocks).await.map_err(|error| format!("{error}"))?;
+async fn mount(server: &Server, device: &BlockDeviceClient, format: bool) -> Result<Files, Missing> {
+    let gone = |error| Missing::Disk(format!("disk: {error}"));
+    let blocks = Blocks::open(device).await.map_err(gone)?;
+    let format = format && is_blank(&blocks).await.map_err(|error| StoreError::Disk { block: 0, error })?;
     if format {
-        let uuid = server.proofs.uuid().map_err(|_| String::from("no random bytes"))?;
-        capos_store::format(&blocks, uuid, None).await.map_err(|error| format!("{error}"))?;
+        let no_bytes = |_| Missing::Disk(String::from("no random bytes"));
+        capos_store::format(&blocks, server.proofs.uuid().map_err(no_bytes)?, None).await?;
     }
-    let (volume, mounted) =
-        Volume::mount(blocks, Limits::default()).await.map_err(|error| format!("{error}"))?;
+    let (volume, mounted) = Volume::mount(blocks, Limits::default()).await?;
     if format {
-        Files::format(&volume, server.now()).await.map_err(|error| format!("{error}"))?;
+        Files::format(&volume, server.now()).await?;
     }
     log::info(format_args!("volume {:x} at commit {}", volume.uuid(), mounted.commit));
-    Fs::mount(volume).await.map_err(|error| format!("{error}"))
+    Ok(Fs::mount(volume).await?)
 }
 
 /// Whether nothing is where every format has something: it is never the volume of somebody that is made anew.

@@ -45,7 +45,8 @@ pub struct Clocks {
 
 /// The service.
 pub struct Server {
-    files: RefCell<Option<Rc<Files>>>,
+    /// Once it is known: the volume, or why there is none.
+    files: RefCell<Option<Result<Rc<Files>, Exception>>>,
     there: Signal,
     pub facets: Facets<Thing>,
     pub proofs: Proofs,
@@ -88,13 +89,13 @@ impl Server {
         }
     }
 
-    /// From now on there is something to serve.
-    pub fn has(&self, files: Rc<Files>) {
+    /// From now on there is something to serve, or nothing for ever.
+    pub fn has(&self, files: Result<Rc<Files>, Exception>) {
         self.files.replace(Some(files));
         self.there.notify();
     }
 
-    async fn files(&self) -> Rc<Files> {
+    async fn files(&self) -> Result<Rc<Files>, Exception> {
         loop {
             let there = self.there.wait();
             let files = self.files.borrow().clone();
@@ -139,7 +140,7 @@ impl Server {
     fn let_go(&self, thing: Thing) {
         self.open.remove(thing.at());
         // Without a volume there was nothing to hold.
-        let Some(files) = self.files.borrow().clone() else { return };
+        let Some(Ok(files)) = self.files.borrow().clone() else { return };
         spawn(async move {
             match thing {
                 Thing::Writer(writer) => {
@@ -239,7 +240,10 @@ impl Handler for Server {
             Ok(thing) => thing,
             Err(refused) => return request.fail(refused),
         };
-        let files = self.files().await;
+        let files = match self.files().await {
+            Ok(files) => files,
+            Err(refused) => return request.fail(refused),
+        };
         self.since.borrow_mut().entry(cx.badge()).or_insert_with(|| files.epoch());
         match thing {
             Thing::Volume => serve_volume(&self.call_on(files, cx, Whole), request).await,
