@@ -12,7 +12,7 @@ enum TimeSource {
   rtc @2;
   # The machine's clock did.
   host @3;
-  # `cap fs` wrote it, by the clock of the machine that it ran on.
+  # The clock of another machine did, where `cap fs` wrote it, or whoever wrote the medium. FAT knows no time zone: it is taken for UTC.
 }
 
 interface File {

@@ -9,7 +9,6 @@ use crate::folder::{Collector, Found, Listing, Place};
 use crate::medium::{Look, Medium, Reader};
 use crate::source::Source;
 use crate::time;
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use hadris_fat::r#async::{Fat as Table, Fat12, Fat16, Fat32, FatType, FatVolume, FileEntry};
 use hadris_fat::time::FatDateTime;
@@ -199,8 +198,8 @@ fn stamp(time: FatDateTime) -> Option<u64> {
     time::of_fat(date, time, hundredths)
 }
 
-/// A file of FAT, through one facet.
+/// Where a file of FAT is.
 pub(crate) struct FatFile {
     pub(crate) first: u32,
-    pub(crate) chain: Box<Chain>,
+    pub(crate) chain: Chain,
 }

@@ -19,9 +19,11 @@ use hadris_iso::file::EntryType;
 
 /// Bytes of a logical sector.
 const SECTOR: u64 = 2048;
-/// Where volume descriptors begin, and what they begin with (8.1).
+/// Where volume descriptors begin, and what each has behind its kind (8.1).
 pub(crate) const DESCRIPTORS: u64 = 16 * SECTOR;
-pub(crate) const MAGIC: &[u8; 6] = b"\x01CD001";
+pub(crate) const MAGIC: &[u8; 5] = b"CD001";
+/// Where the first of them, the primary one, says how long the path table is (8.4.14), in both byte orders.
+const PATH_TABLE: (u64, u64) = (DESCRIPTORS + 132, 8);
 /// Bytes of a directory at most: 16,000 entries with the names that Rock Ridge gives them.
 const DIRECTORY_MAX: usize = 2 << 20;
 /// Where the time is in a directory's record (9.1.5).
@@ -68,6 +70,8 @@ impl IsoDirectory {
 
 impl Iso {
     pub(crate) async fn open<S: Source>(medium: &Medium<S>) -> Result<Iso, Error> {
+        // It says again what directories say. Nobody here needs it, but its reader would have all of it in memory, 4 GiB perhaps, at each look.
+        medium.hide(PATH_TABLE.0, PATH_TABLE.1);
         let look = Look::new();
         let image = IsoImage::open(Reader::new(medium, &look)).await.map_err(|error| look.why(error))?;
         let root = image.root_dirs().try_best_choice().ok_or(Error::Unknown)?;

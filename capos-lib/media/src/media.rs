@@ -6,7 +6,6 @@ use crate::folder::{Entry, Kind, Listing, Place};
 use crate::iso::{self, Extent, Iso, Names};
 use crate::medium::{Medium, PAGE};
 use crate::source::Source;
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use core::cell::RefCell;
@@ -64,6 +63,7 @@ pub struct Directory {
 }
 
 /// A file.
+#[derive(Clone)]
 pub struct File {
     place: FilePlace,
     /// Bytes.
@@ -76,8 +76,9 @@ pub struct File {
     pub modified: Option<u64>,
 }
 
+#[derive(Clone)]
 enum FilePlace {
-    Fat(FatFile),
+    Fat(Rc<FatFile>),
     Iso(Rc<[Extent]>),
 }
 
@@ -208,7 +209,7 @@ impl<S: Source> Media<S> {
     pub fn file(&self, entry: &Entry) -> Result<File, Error> {
         let place = match (&self.layout, &entry.place) {
             (Layout::Fat(fat), Place::FatFile(first)) => {
-                FilePlace::Fat(FatFile { first: *first, chain: Box::new(fat.chain(*first, entry.size)) })
+                FilePlace::Fat(Rc::new(FatFile { first: *first, chain: fat.chain(*first, entry.size) }))
             }
             (Layout::Iso(_), Place::IsoFile(extents)) => FilePlace::Iso(Rc::clone(extents)),
             _ => return Err(Error::Kind),
@@ -247,9 +248,9 @@ impl<S: Source> Media<S> {
 
 /// The boot sector if it is FAT's; none for ISO 9660.
 async fn look_at<S: Source>(medium: &Medium<S>) -> Result<Option<[u8; 512]>, Error> {
-    let mut magic = [0; 6];
+    let mut magic = [0; 5];
     if medium.bytes() > iso::DESCRIPTORS.saturating_add(PAGE) {
-        medium.read(iso::DESCRIPTORS, &mut magic).await?;
+        medium.read(iso::DESCRIPTORS.saturating_add(1), &mut magic).await?;
     }
     if magic == *iso::MAGIC {
         return Ok(None);

@@ -17,18 +17,19 @@ pub(crate) const PAGE: u64 = 4096;
 const PAGES: usize = 64;
 /// Bytes that one look has read at most: the largest directory that may be, and the fragments of its chain.
 const BYTES_MAX: u64 = 64 << 20;
-/// Steps of one look: the path table of an ISO 9660 image with 65,535 directories is read in three steps for each.
-const STEPS_MAX: u64 = 1 << 19;
+/// Steps of one look: the largest directory of FAT in clusters of one sector takes three for each, one of ISO 9660 two for each record.
+const STEPS_MAX: u64 = 1 << 16;
 
 /// A source, and some of what it gave.
 pub(crate) struct Medium<S> {
     source: S,
     recent: RefCell<VecDeque<(u64, Rc<[u8]>)>>,
+    hidden: Cell<(u64, u64)>,
 }
 
 impl<S: Source> Medium<S> {
     pub(crate) fn new(source: S) -> Self {
-        Medium { source, recent: RefCell::new(VecDeque::with_capacity(PAGES)) }
+        Medium { source, recent: RefCell::new(VecDeque::with_capacity(PAGES)), hidden: Cell::default() }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -40,6 +41,20 @@ impl<S: Source> Medium<S> {
         let end = at.checked_add(into.len() as u64).filter(|end| *end <= self.bytes());
         end.ok_or(Damage::Beyond)?;
         Ok(self.source.read(at, into).await?)
+    }
+
+    /// From now on the formats' readers find zeros there, which is within a page.
+    pub(crate) fn hide(&self, at: u64, length: u64) {
+        self.hidden.set((at, length));
+    }
+
+    fn cover(&self, start: u64, page: &mut [u8]) {
+        let (at, length) = self.hidden.get();
+        let from = at.saturating_sub(start) as usize;
+        let hidden = page.iter_mut().skip(from).take(length as usize);
+        if at >= start {
+            hidden.for_each(|byte| *byte = 0);
+        }
     }
 
     fn recent(&self, number: u64) -> Option<Rc<[u8]>> {
@@ -112,6 +127,7 @@ impl<'a, S: Source> Reader<'a, S> {
         self.look.spend(&self.look.bytes, length)?;
         let mut page = vec![0; length as usize];
         self.fetch(start, &mut page).await?;
+        self.medium.cover(start, &mut page);
         let page = Rc::from(page);
         self.medium.keep(number, &page);
         Ok(page)

@@ -53,7 +53,7 @@ pub enum TimeSource {
     Firmware = 1,
     /// The machine's clock did.
     Rtc = 2,
-    /// `cap fs` wrote it, by the clock of the machine that it ran on.
+    /// The clock of another machine did, where `cap fs` wrote it, or whoever wrote the medium. FAT knows no time zone: it is taken for UTC.
     Host = 3,
 }
 

@@ -177,10 +177,22 @@ fn directories_and_tables_larger_than_any() {
     let walk = exercise(&image).unwrap();
     assert_eq!(walk.errors, [Damage::TooLarge.into()]);
     rest_is_sound(&walk, "iso-rock-ridge", &["/many/"]);
-    // A path table as long as a disk of a terabyte: nobody needs it, but its reader looks at it.
+    // A path table as long as there can be one: nobody needs it.
     let mut image = sample("iso-plain");
     image.truncate(1 << 40);
     image.put(16 * 2048 + 132, &both(u32::MAX));
+    let walk = exercise(&image).unwrap();
+    assert_eq!(walk.errors, []);
+    rest_is_sound(&walk, "iso-plain", &[]);
+    assert!(image.read_bytes() < 4 << 20);
+    // Where the primary descriptor is not the first its reader looks at it, up to a point.
+    let mut image = sample("iso-joliet");
+    image.truncate(1 << 40);
+    let [primary, mut boot] = [16, 18].map(|sector| image.get(sector * 2048, 2048));
+    boot[0] = 0;
+    image.put(16 * 2048, &boot);
+    image.put(17 * 2048, &primary);
+    image.put(17 * 2048 + 132, &both(u32::MAX));
     assert_eq!(exercise(&image).err(), Some(Damage::TooMuch.into()));
 }
 

@@ -11,6 +11,8 @@ pub mod device;
 pub mod dma;
 pub mod facets;
 pub mod irq;
+pub mod listing;
+pub mod memory;
 pub mod ports;
 pub mod queue;
 pub mod service;

@@ -27,7 +27,7 @@ pub enum Access {
 pub struct ImageDisk {
     file: File,
     start: u64,
-    blocks: u64,
+    bytes: u64,
     /// Partitions that it has, if none was asked for.
     others: Vec<Partition>,
 }
@@ -54,7 +54,7 @@ impl ImageDisk {
         let table = table(&file, length);
         let Some(wanted) = &image.partition else {
             let others = table.map(|table| table.partitions).unwrap_or_default();
-            return Ok(ImageDisk { file, start: 0, blocks: length / BLOCK as u64, others });
+            return Ok(ImageDisk { file, start: 0, bytes: length, others });
         };
         let table = table.context(&name)?;
         let is_it =
@@ -67,7 +67,7 @@ impl ImageDisk {
         };
         let bytes = found.sectors().saturating_mul(SECTOR);
         let start = found.first.saturating_mul(SECTOR);
-        Ok(ImageDisk { file, start, blocks: bytes / BLOCK as u64, others: Vec::new() })
+        Ok(ImageDisk { file, start, bytes, others: Vec::new() })
     }
 
     /// What somebody may have meant who finds no volume here.
@@ -75,9 +75,19 @@ impl ImageDisk {
         if self.others.is_empty() { String::new() } else { list(&self.others) }
     }
 
+    /// Its size.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Reads bytes, wherever they are.
+    pub fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(into, self.start.saturating_add(at))
+    }
+
     fn place(&self, block: u64, bytes: usize) -> Result<u64, DiskError> {
         let end = block.checked_add((bytes / BLOCK) as u64).ok_or(DiskError::OutOfRange)?;
-        if end > self.blocks {
+        if end > self.blocks() {
             return Err(DiskError::OutOfRange);
         }
         Ok(self.start + block * BLOCK as u64)
@@ -109,7 +119,7 @@ fn disk_error(error: &io::Error) -> DiskError {
 
 impl Disk for ImageDisk {
     fn blocks(&self) -> u64 {
-        self.blocks
+        self.bytes / BLOCK as u64
     }
 
     async fn read(&self, first: u64, into: &mut [u8]) -> Result<(), DiskError> {

@@ -3,6 +3,7 @@
 mod check;
 mod copy;
 mod disk;
+mod media;
 mod show;
 
 use std::pin::pin;
@@ -10,6 +11,7 @@ use std::task::{Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use capos_fs::{Entry, Error, Fs, Kind, ObjectId, Stamp, TimeSource};
+use capos_media::Media;
 use capos_store::{Limits, Mounted, Volume};
 use lab::disk::parse_size;
 
@@ -23,10 +25,14 @@ type Files = Fs<Volume<ImageDisk>>;
 pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
     match verb {
         FsVerb::Mkfs { image, size, force } => make(image, size.as_deref(), *force)?,
-        FsVerb::Ls { image, path } => show::list(&mount(image, Access::Read)?.0, path)?,
-        FsVerb::Get { image, path, file } => {
-            copy::get(&mount(image, Access::Read)?.0, path, file.as_deref())?
-        }
+        FsVerb::Ls { image, path } => match foreign(image)? {
+            Some(media) => media::list(&media, path)?,
+            None => show::list(&mount(image, Access::Read)?.0, path)?,
+        },
+        FsVerb::Get { image, path, file } => match foreign(image)? {
+            Some(media) => media::get(&media, path, file.as_deref())?,
+            None => copy::get(&mount(image, Access::Read)?.0, path, file.as_deref())?,
+        },
         FsVerb::Put { image, file, path } => copy::put(&mount(image, Access::Write)?.0, file, path)?,
         FsVerb::Check { image } => return check::check(&mount(image, Access::Read)?.0),
         FsVerb::Dump { image } => {
@@ -71,6 +77,15 @@ fn mount(image: &Image, access: Access) -> Result<(Files, Mounted), Failure> {
     let mounted = block_on(Volume::mount(disk, Limits::default()));
     let (volume, mounted) = mounted.map_err(|error| Failure::new(format!("{name}: {error}{hint}")))?;
     Ok((block_on(Fs::mount(volume)).context(name)?, mounted))
+}
+
+/// FAT or ISO 9660, if that is what an image has on it.
+fn foreign(image: &Image) -> Result<Option<Media<ImageDisk>>, Failure> {
+    match block_on(Media::open(ImageDisk::open(image, Access::Read)?)) {
+        Ok(media) => Ok(Some(media)),
+        Err(capos_media::Error::Unknown) => Ok(None),
+        Err(error) => Err(Failure::new(format!("{}: {error}", image.image.display()))),
+    }
 }
 
 /// What a path leads to; the root for one without names.

@@ -13,7 +13,7 @@ use crate::exec::{Context, Failure};
 const MANY: usize = 256;
 
 /// Prints, for whoever reads as much of it as they want.
-fn print(text: &str) {
+pub fn print(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
@@ -52,10 +52,15 @@ fn each(
 }
 
 fn line(object: &Object, name: &str) -> String {
+    columns(word(object.kind), object.size, object.modified, name)
+}
+
+/// A line of a list.
+pub fn columns(word: &str, size: u64, modified: Stamp, name: &str) -> String {
     // What could do something to a terminal is not shown as it is.
     let name: String =
         name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
-    format!("{:<9} {:>13} {:>19}  {name}\n", word(object.kind), object.size, time(object.modified))
+    format!("{word:<9} {size:>13} {:>19}  {name}\n", time(modified))
 }
 
 fn word(kind: Kind) -> &'static str {

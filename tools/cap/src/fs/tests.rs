@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::carry_out;
 use crate::command_line::{FsVerb, Image};
@@ -160,4 +161,29 @@ fn gpt_of_one(bytes: Vec<u8>, first: u64, last: u64) -> Vec<u8> {
     table.add_partition("files", bytes, kind, 0, None).unwrap();
     table.write().unwrap();
     disk.into_inner()
+}
+
+#[test]
+fn images_of_others_are_looked_at_and_not_written() {
+    let folder = Folder::new("media");
+    let make = |commands: &str| {
+        let done = Command::new("sh").args(["-euc", commands]).current_dir(&folder.0).status();
+        assert!(done.is_ok_and(|done| done.success()), "{commands}");
+    };
+    let tree = "mkdir -p tree/docs; printf hello >'tree/docs/A long name.txt'";
+    for commands in [
+        "mformat -C -i disk -f 1440 ::; mcopy -i disk -s tree/* ::",
+        "xorriso -as mkisofs -quiet -R -o disk tree",
+    ] {
+        make(&format!("{tree}; rm -f disk; {commands}"));
+        assert_eq!(folder.get("docs/A long name.txt"), Ok(b"hello".into()));
+        assert!(folder.get("docs").is_err_and(|why| why.contains("no bytes")));
+        assert!(folder.get("docs/B").is_err_and(|why| why.contains("no such name")));
+        for path in ["", "docs", "docs/A long name.txt"] {
+            assert_eq!(carry_out(&FsVerb::Ls { image: folder.image(), path: path.into() }).ok(), Some(true));
+        }
+        let before = fs::read(folder.file("disk")).unwrap();
+        assert!(folder.put(&folder.file("tree/docs/A long name.txt"), "new").is_err());
+        assert!(fs::read(folder.file("disk")).unwrap() == before);
+    }
 }

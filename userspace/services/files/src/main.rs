@@ -10,7 +10,6 @@ extern crate std;
 
 mod disk;
 mod interfaces;
-mod memory;
 mod mounted;
 mod proof;
 mod runs;

@@ -1,7 +1,6 @@
 //! Who is served what.
 
 use crate::interfaces::{Blob, Directory, File, Namespace, Store, Whole};
-use crate::memory::Memory;
 use crate::mounted::Files;
 use crate::proof::Proofs;
 use crate::snapshots::Open;
@@ -15,6 +14,7 @@ use capos_fs::{Error, ObjectId, Stamp, TimeSource, Wrong};
 use core::cell::RefCell;
 use core::ops::RangeInclusive;
 use kit::facets::Facets;
+use kit::memory::Memory;
 use kit::service::{Handler, export_of};
 use rt::generated::blob::serve_blob;
 use rt::generated::blob_writer::serve_blob_writer;

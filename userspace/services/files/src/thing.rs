@@ -1,9 +1,9 @@
 //! What facets stand for.
 
-use crate::memory::Memory;
 use alloc::rc::Rc;
 use capos_fs::{BlobWriter, ObjectId};
 use core::cell::RefCell;
+use kit::memory::Memory;
 
 /// A directory or namespace.
 #[derive(Clone, Copy, Debug)]

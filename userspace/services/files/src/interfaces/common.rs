@@ -1,10 +1,10 @@
 //! What several interfaces have in common.
 
-use crate::memory::room;
 use crate::server::{Call, refused};
 use crate::thing::{Bytes, Names};
 use alloc::vec::Vec;
 use capos_fs::{Creation, Error, Kind, ObjectId};
+use kit::memory::room;
 use rt::Exception;
 
 impl<T> Call<T> {

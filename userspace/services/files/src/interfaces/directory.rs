@@ -36,8 +36,8 @@ impl DirectoryServer for Call<Directory> {
     }
 
     async fn list(&self, _cx: &CallContext, after: &str) -> Result<ListReply, Exception> {
-        let page = list::page(&self.source(self.on.0.at)?, self.on.0.id, after).await?;
-        Ok(ListReply { count: page.count, end: page.end, records: page.records })
+        let (page, end) = list::page(&self.source(self.on.0.at)?, self.on.0.id, after).await?;
+        Ok(ListReply { count: page.count, end, records: page.records })
     }
 
     async fn stat(&self, _cx: &CallContext, name: &str) -> Result<StatResults, Exception> {

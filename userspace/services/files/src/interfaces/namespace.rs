@@ -38,8 +38,8 @@ impl Call<Namespace> {
 
 impl NamespaceServer for Call<Namespace> {
     async fn list(&self, _cx: &CallContext, after: &str) -> Result<ListReply, Exception> {
-        let page = list::page(&self.source(self.on.0.at)?, self.on.0.id, after).await?;
-        Ok(ListReply { count: page.count, end: page.end, records: page.records })
+        let (page, end) = list::page(&self.source(self.on.0.at)?, self.on.0.id, after).await?;
+        Ok(ListReply { count: page.count, end, records: page.records })
     }
 
     async fn resolve(

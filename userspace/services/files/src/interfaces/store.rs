@@ -1,11 +1,11 @@
 //! `Store`.
 
 use super::Store;
-use crate::memory::Memory;
 use crate::server::{Call, refused, writable};
 use crate::thing::{Thing, Writer};
 use alloc::rc::Rc;
 use core::cell::RefCell;
+use kit::memory::Memory;
 use rt::generated::store::{PutAnswer, StoreServer};
 use rt::generated::{BlobWriterClient, StoreClient};
 use rt::schema::store::CollectResults;
