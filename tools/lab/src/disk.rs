@@ -82,7 +82,9 @@ pub fn blockdev(disk: &Disk, name: &str, wiring: &Wiring) -> String {
     let errors = disk.errors.iter().enumerate().flat_map(|(number, error)| {
         error.split(',').map(move |pair| format!(",file.inject-error.{number}.{pair}"))
     });
-    format!("{head},file.driver=blkdebug{}{}", below("file.image"), errors.collect::<String>())
+    // blkdebug is flushed, or no flush could fail; what is behind it is not.
+    let caches = format!(",file.cache.no-flush=off,file.image.cache.no-flush={flush}");
+    format!("{head},file.driver=blkdebug{}{caches}{}", below("file.image"), errors.collect::<String>())
 }
 
 /// Where the lab serves one.

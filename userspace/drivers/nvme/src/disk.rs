@@ -158,7 +158,11 @@ impl Disk for Nvme {
     fn on_timeout(&mut self, now: u64) -> Result<(), Error> {
         self.now = now;
         let status = self.window.read_blocking(STATUS.offset, STATUS.width)?;
+        let before = self.controller.counters().aborted;
         self.controller.on_timeout(status, now)?;
+        if self.controller.counters().aborted > before {
+            log::warn(format_args!("a command takes too long, it is to be given up"));
+        }
         self.ask_health();
         self.listen()?;
         self.publish()
