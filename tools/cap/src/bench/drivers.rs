@@ -19,6 +19,17 @@ const RESTART: &str = "why = 'figures'\nbudget = '10m'\n\
     [system.services.probe-bench.caps.services]\nexport = { service = 'supervisor', export = 'services' }\n\
     [system.services.probe-bench.caps.entropy]\nexport = { service = 'rng', export = 'entropy' }\n";
 const ENTROPY: &str = "devices = ['virtio-rng-pci,addr=5,disable-legacy=on']\n";
+/// The same of a disk's, whose client goes through the block service: what was asked of the driver that is killed is asked of the next one.
+const RESTART_NVME: &str = "why = 'figures'\nbudget = '10m'\n\
+    allow = [{ rule = 'warning', match = 'nvme is started again|block: ', reason = 'it is killed' }]\n\
+    [system]\nuse = ['testport', 'devmgr', 'nvme', 'block', 'probe-bench']\n\
+    [system.services.block.caps.disks]\nexport = { service = 'nvme', export = 'disks' }\n\
+    [system.services.probe-bench]\nargs = ['--restart=nvme']\n\
+    [system.services.probe-bench.caps.services]\nexport = { service = 'supervisor', export = 'services' }\n\
+    [system.services.probe-bench.caps.disks]\nexport = { service = 'block', export = 'disks' }\n\
+    [system.services.probe-bench.budget]\ndmaPages = 1024\nmemoryPages = 4096\n";
+const NVME: &str =
+    "devices = ['nvme,serial=1,drive=d0,addr=5']\n[machine.disks.d0]\nsize = '1G'\nnull = true\n";
 /// Where the driver's rings are the device's.
 const DIRECT: &str =
     "iommu = 'amd'\ndevices = ['virtio-net-pci,addr=6,disable-legacy=on,iommu_platform=on']\n";
@@ -42,6 +53,9 @@ pub fn all(
     if ["driver.restart", "driver.restart.time"].iter().any(|name| selects(filter, name)) {
         figures.extend(from_probe(house, &restart()?, pantry, plugin, &folder.join("restart"))?);
     }
+    if ["driver.restart.nvme", "driver.restart.nvme.time"].iter().any(|name| selects(filter, name)) {
+        figures.extend(from_probe(house, &restart_nvme()?, pantry, plugin, &folder.join("restart-nvme"))?);
+    }
     if selects(filter, "dma.publish.batch32.iommu") {
         let published = from_probe(house, &direct()?, pantry, plugin, &folder.join("direct"))?;
         let renamed = |measured: Measured| Measured { name: format!("{}.iommu", measured.name), ..measured };
@@ -56,12 +70,16 @@ pub fn all(
 }
 
 /// The machines.
-pub fn cases() -> Result<[SubCase; 2], Failure> {
-    Ok([restart()?, direct()?])
+pub fn cases() -> Result<[SubCase; 3], Failure> {
+    Ok([restart()?, restart_nvme()?, direct()?])
 }
 
 fn restart() -> Result<SubCase, Failure> {
     case("bench-restart", &format!("{RESTART}{MACHINE}{ENTROPY}"))
+}
+
+fn restart_nvme() -> Result<SubCase, Failure> {
+    case("bench-restart-nvme", &format!("{RESTART_NVME}{MACHINE}{NVME}"))
 }
 
 fn direct() -> Result<SubCase, Failure> {

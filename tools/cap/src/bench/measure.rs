@@ -63,8 +63,8 @@ const AGREEMENT: f64 = 0.01;
 pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
     let probe = case("bench-probe", &format!("{PROBE}{MACHINE}{DEVICES}"))?;
     let boot = case("bench-boot", &format!("{BOOT}{MACHINE}"))?;
-    let [restart, direct] = drivers::cases()?;
-    let mut cases = vec![probe.clone(), boot.clone(), restart, direct];
+    let mut cases = vec![probe.clone(), boot.clone()];
+    cases.extend(drivers::cases()?);
     cases.extend(blocks::cases()?);
     let pantry = Pantry::stock(house, &cases)?;
     let folder = house.target().join("bench");

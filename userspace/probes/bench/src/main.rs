@@ -3,7 +3,7 @@
 //! Meant for one processor under `-icount shift=0`, where a tick of the time stamp counter is an instruction as long as nobody
 //! idles. `--only=PREFIX` measures some, `--samples=N` says how many medians are taken of. `--work=N,N --pairs=N,N --units=N` measure instead
 //! what so many members do at once. Devices are measured where it has `devices`, and instead of all that how long a driver is missed where it
-//! has `services` and `entropy`; with `--disk=NAME`, how much reading from the first of its `disks` takes, whose figures begin with that name and end
+//! has `services`: of `entropy`, or with `--restart=DRIVER` of a disk; with `--disk=NAME`, how much reading from the first of its `disks` takes, whose figures begin with that name and end
 //! with `--suffix`; where it has a volume's `root` and `store`, what files and blobs take.
 #![cfg_attr(capos, no_std, no_main)]
 
