@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use capos_fs::{Error, Fs, Kind, ObjectId, Volume};
+use capos_fs::{Error, Fs, Kind, Listing, ObjectId, Snapshot};
+use capos_store::{Disk, View, Volume};
 
 /// What is under a path.
 #[derive(Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Node {
     pub kind: Kind,
     /// How many names a file has.
     pub links: u32,
+    /// Whose quota it counts for.
+    pub domain: u32,
     /// Its bytes; none of what has names.
     pub data: Vec<u8>,
 }
@@ -19,28 +22,91 @@ impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sum =
             self.data.iter().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
-        write!(f, "{:?} of {} bytes ({sum:08x}), {} names", self.kind, self.data.len(), self.links)
+        let Node { kind, links, domain, data } = self;
+        write!(f, "{kind:?} of {} bytes ({sum:08x}), {links} names, domain {domain}", data.len())
     }
 }
 
 /// All paths and what is there.
 pub type Dump = BTreeMap<String, Node>;
 
-/// Looks at everything, through the operations that a service would use.
-pub async fn dump<V: Volume>(fs: &Fs<V>) -> Result<Dump, Error> {
+/// Whose quotas are looked at.
+pub(crate) const DOMAINS: std::ops::Range<u32> = 1..4;
+
+/// What stands for a domain's quota, which has no name.
+pub(crate) fn quota(domain: u32, blocks: u64, objects: u64) -> (String, Node) {
+    let data = [blocks.to_le_bytes(), objects.to_le_bytes()].concat();
+    (format!("#{domain}"), Node { kind: Kind::Namespace, links: 0, domain, data })
+}
+
+/// What a name begins with that is in a snapshot.
+pub(crate) fn in_snapshot(name: &str) -> String {
+    format!("@{name}/")
+}
+
+/// Looks at everything, through the operations that a service would use: names, quotas, and what snapshots have.
+pub async fn dump<D: Disk>(fs: &Fs<Volume<D>>) -> Result<Dump, Error> {
     let mut dump = Dump::new();
-    let mut open = vec![(String::new(), ObjectId::ROOT)];
+    walk(&Source::Now(fs), "", &mut dump).await?;
+    for number in DOMAINS {
+        let domain = fs.domain(number).await?;
+        if (domain.blocks_most, domain.objects_most) != (0, 0) {
+            dump.extend([quota(number, domain.blocks_most, domain.objects_most)]);
+        }
+    }
+    for snapshot in fs.volume().snapshots().iter().filter(|snapshot| !snapshot.deleting) {
+        let then = Source::Then(fs.open_snapshot(snapshot.id)?);
+        walk(&then, &in_snapshot(&String::from_utf8_lossy(&snapshot.note)), &mut dump).await?;
+    }
+    Ok(dump)
+}
+
+/// What is there, or was.
+enum Source<'a, D: Disk> {
+    Now(&'a Fs<Volume<D>>),
+    Then(Snapshot<View<'a, D>>),
+}
+
+impl<D: Disk> Source<'_, D> {
+    async fn list(&self, directory: ObjectId, after: &[u8]) -> Result<Listing, Error> {
+        match self {
+            Source::Now(fs) => fs.list(directory, after, 7).await,
+            Source::Then(snapshot) => snapshot.list(directory, after, 7).await,
+        }
+    }
+
+    async fn node(&self, id: ObjectId) -> Result<Node, Error> {
+        let object = match self {
+            Source::Now(fs) => fs.stat(id).await?,
+            Source::Then(snapshot) => snapshot.stat(id).await?,
+        };
+        let mut data = Vec::new();
+        if !object.kind.has_names() {
+            data = vec![0; usize::try_from(object.size).map_err(|_| Error::Range)?];
+            match self {
+                Source::Now(fs) => fs.read(id, 0, &mut data).await?,
+                Source::Then(snapshot) => snapshot.read(id, 0, &mut data).await?,
+            };
+        }
+        // Whose blobs are depends on who put them first.
+        let domain = if object.kind == Kind::Blob { 0 } else { object.domain };
+        Ok(Node { kind: object.kind, links: object.links, domain, data })
+    }
+}
+
+async fn walk<D: Disk>(source: &Source<'_, D>, prefix: &str, dump: &mut Dump) -> Result<(), Error> {
+    let mut open = vec![(prefix.to_owned(), ObjectId::ROOT)];
     while let Some((path, directory)) = open.pop() {
         let mut after = String::new();
         loop {
-            let listing = fs.list(directory, after.as_bytes(), 7).await?;
+            let listing = source.list(directory, after.as_bytes()).await?;
             for listed in listing.entries {
                 let path = format!("{path}{}", listed.name);
                 let id = listed.entry.object;
                 if listed.entry.kind.has_names() {
                     open.push((format!("{path}/"), id));
                 }
-                dump.insert(path, node(fs, id).await?);
+                dump.insert(path, source.node(id).await?);
                 after = listed.name;
             }
             if listing.end {
@@ -48,15 +114,5 @@ pub async fn dump<V: Volume>(fs: &Fs<V>) -> Result<Dump, Error> {
             }
         }
     }
-    Ok(dump)
-}
-
-async fn node<V: Volume>(fs: &Fs<V>, id: ObjectId) -> Result<Node, Error> {
-    let object = fs.stat(id).await?;
-    let mut data = Vec::new();
-    if !object.kind.has_names() {
-        data = vec![0; usize::try_from(object.size).map_err(|_| Error::Range)?];
-        fs.read(id, 0, &mut data).await?;
-    }
-    Ok(Node { kind: object.kind, links: object.links, data })
+    Ok(())
 }

@@ -54,6 +54,10 @@ async fn judge_mounted(state: &State, dumps: &[Dump]) -> Result<usize, Bad> {
         return Err(Bad::Contents(seen));
     };
     fs.tidy().await?;
+    // As whoever serves the volume does after a mount.
+    for snapshot in fs.volume().snapshots().iter().filter(|snapshot| snapshot.deleting) {
+        fs.delete_snapshot(snapshot.id).await?;
+    }
     fs.sync(fs.epoch()).await?;
     sound(&fs).await?;
     let tidied = dump(&fs).await?;

@@ -4,15 +4,22 @@ use std::collections::BTreeMap;
 
 use capos_fs::{Error, Kind, Name};
 
-use crate::dump::{Dump, Node};
+use crate::dump::{Dump, Node, in_snapshot, quota};
 use crate::op::{Op, pattern, split};
 
 #[derive(Clone, Debug)]
 struct Object {
     kind: Kind,
     links: u32,
+    domain: u32,
     data: Vec<u8>,
     names: BTreeMap<String, u64>,
+}
+
+impl Object {
+    fn empty(kind: Kind) -> Object {
+        Object { kind, links: 0, domain: 0, data: Vec::new(), names: BTreeMap::new() }
+    }
 }
 
 /// Names and bytes in memory.
@@ -20,6 +27,9 @@ struct Object {
 pub struct Model {
     objects: BTreeMap<u64, Object>,
     next: u64,
+    /// What was to be seen then, of names.
+    snapshots: BTreeMap<String, Dump>,
+    quotas: BTreeMap<u32, (u64, u64)>,
     /// Most bytes of a file.
     most: u64,
 }
@@ -29,19 +39,32 @@ const ROOT: u64 = 1;
 impl Model {
     /// Of an empty volume on a disk of so many bytes.
     pub fn new(most: u64) -> Model {
-        let root = Object { kind: Kind::Namespace, links: 1, data: Vec::new(), names: BTreeMap::new() };
-        Model { objects: BTreeMap::from([(ROOT, root)]), next: ROOT + 1, most }
+        let root = Object { links: 1, ..Object::empty(Kind::Namespace) };
+        let (snapshots, quotas) = (BTreeMap::new(), BTreeMap::new());
+        Model { objects: BTreeMap::from([(ROOT, root)]), next: ROOT + 1, snapshots, quotas, most }
     }
 
     /// Everything that can be seen.
     pub fn dump(&self) -> Dump {
+        let mut dump = self.names_now();
+        let limited = self.quotas.iter().filter(|(_, most)| **most != (0, 0));
+        dump.extend(limited.map(|(domain, (blocks, objects))| quota(*domain, *blocks, *objects)));
+        for (name, then) in &self.snapshots {
+            let prefix = in_snapshot(name);
+            dump.extend(then.iter().map(|(path, node)| (format!("{prefix}{path}"), node.clone())));
+        }
+        dump
+    }
+
+    fn names_now(&self) -> Dump {
         let mut dump = Dump::new();
         let mut open = vec![(String::new(), ROOT)];
         while let Some((path, id)) = open.pop() {
             for (name, id) in self.objects.get(&id).into_iter().flat_map(|object| &object.names) {
                 let path = format!("{path}{name}");
                 let Some(object) = self.objects.get(id) else { continue };
-                let node = Node { kind: object.kind, links: object.links, data: object.data.clone() };
+                let Object { kind, links, domain, ref data, .. } = *object;
+                let node = Node { kind, links, domain, data: data.clone() };
                 dump.insert(path.clone(), node);
                 open.push((format!("{path}/"), *id));
             }
@@ -87,6 +110,18 @@ impl Model {
                 let id = self.entry(above, name)?.ok_or(Error::NotFound)?;
                 if self.objects[&id].kind == Kind::File { Ok(()) } else { Err(Error::Kind) }
             }
+            Op::Snapshot(name) => {
+                let now = self.names_now();
+                let is_new = !self.snapshots.contains_key(name);
+                self.snapshots.entry(name.clone()).or_insert(now);
+                if is_new { Ok(()) } else { Err(Error::Exists) }
+            }
+            Op::Drop(name) => self.snapshots.remove(name).map(|_| ()).ok_or(Error::NotFound),
+            Op::Assign(path, domain) => self.assign(path, *domain),
+            Op::Quota(domain, blocks, objects) => {
+                self.quotas.insert(*domain, (*blocks, *objects));
+                Ok(())
+            }
             Op::Collect | Op::Sync => Ok(()),
         }
     }
@@ -131,7 +166,21 @@ impl Model {
         if !self.objects[&above].kind.may_name(kind) {
             return Err(Error::Kind);
         }
-        Ok(self.add(above, name, Object { kind, links: 1, data: Vec::new(), names: BTreeMap::new() }))
+        let domain = self.objects[&above].domain;
+        Ok(self.add(above, name, Object { links: 1, domain, ..Object::empty(kind) }))
+    }
+
+    fn assign(&mut self, path: &str, domain: u32) -> Result<(), Error> {
+        let id = self.find(path)?;
+        let object = self.objects.get_mut(&id).ok_or(Error::NotFound)?;
+        match (object.kind.has_names(), object.names.is_empty()) {
+            (false, _) => Err(Error::Kind),
+            (true, false) => Err(Error::NotEmpty),
+            (true, true) => {
+                object.domain = domain;
+                Ok(())
+            }
+        }
     }
 
     fn add(&mut self, above: u64, name: &str, object: Object) -> u64 {
@@ -198,6 +247,9 @@ impl Model {
         if !self.objects[&target].kind.may_name(kind) {
             return Err(Error::Kind);
         }
+        if self.objects[&source].domain != self.objects[&target].domain {
+            return Err(Error::Domain);
+        }
         if kind.has_names() && source != target && self.is_below(target, id) {
             return Err(Error::Cycle);
         }
@@ -235,7 +287,7 @@ impl Model {
         if taken {
             return Err(Error::Exists);
         }
-        self.add(above, name, Object { kind: Kind::Blob, links: 0, data, names: BTreeMap::new() });
+        self.add(above, name, Object { data, ..Object::empty(Kind::Blob) });
         Ok(())
     }
 

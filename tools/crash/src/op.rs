@@ -1,7 +1,7 @@
 //! What is done to a volume.
 
-use capos_fs::{Creation, Error, Fs, Kind, ObjectId, Path, Stamp, TimeSource, Volume};
-use capos_store::StoreError;
+use capos_fs::{Creation, Error, Fs, Kind, ObjectId, Path, Stamp, TimeSource};
+use capos_store::{Disk, StoreError, Volume};
 
 /// One operation. Paths begin at the root and have `/` between names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,6 +28,14 @@ pub enum Op {
     Hold(String),
     /// Collects blobs.
     Collect,
+    /// Keeps everything as it is now, durably, under a name.
+    Snapshot(String),
+    /// Drops what is kept under a name, durably.
+    Drop(String),
+    /// Has what is made in an empty directory count for a domain.
+    Assign(String, u32),
+    /// Sets how many blocks and objects a domain may have at most.
+    Quota(u32, u64, u64),
     /// Makes everything durable.
     Sync,
 }
@@ -37,7 +45,7 @@ pub enum Op {
 pub enum Expect {
     /// It was done, or refused for this reason.
     Same(Result<(), Error>),
-    /// There was no room, and nothing was done.
+    /// There was no room, on the disk or in a quota, and nothing was done.
     Full,
 }
 
@@ -61,15 +69,20 @@ impl Op {
         words_of(&words).ok_or_else(|| format!("`{text}` is no operation"))
     }
 
+    /// Whether it is durable, with all before, when it is done.
+    pub fn is_durable(&self) -> bool {
+        matches!(self, Op::Sync | Op::Snapshot(_) | Op::Drop(_))
+    }
+
     /// Does it.
-    pub async fn carry_out<V: Volume>(&self, fs: &Fs<V>, number: usize) -> Expect {
+    pub async fn carry_out<D: Disk>(&self, fs: &Fs<Volume<D>>, number: usize) -> Expect {
         match self.try_out(fs, Stamp { ns: number as u64, source: TimeSource::Host }).await {
-            Err(Error::Volume(StoreError::Full)) => Expect::Full,
+            Err(Error::Volume(StoreError::Full) | Error::Quota) => Expect::Full,
             done => Expect::Same(done),
         }
     }
 
-    async fn try_out<V: Volume>(&self, fs: &Fs<V>, now: Stamp) -> Result<(), Error> {
+    async fn try_out<D: Disk>(&self, fs: &Fs<Volume<D>>, now: Stamp) -> Result<(), Error> {
         match self {
             Op::Make(kind, path) => {
                 let (above, name) = place(fs, path).await?;
@@ -116,6 +129,15 @@ impl Op {
             Op::Collect => {
                 fs.collect().await?;
             }
+            Op::Snapshot(name) => {
+                if snapshot(fs, name).is_some() {
+                    return Err(Error::Exists);
+                }
+                fs.snapshot(name.as_bytes()).await?;
+            }
+            Op::Drop(name) => fs.delete_snapshot(snapshot(fs, name).ok_or(Error::NotFound)?).await?,
+            Op::Assign(path, domain) => fs.assign(find(fs, path).await?, *domain).await?,
+            Op::Quota(domain, blocks, objects) => fs.set_quota(*domain, *blocks, *objects).await?,
             Op::Sync => fs.sync(fs.epoch()).await?,
         }
         Ok(())
@@ -142,12 +164,23 @@ fn words_of(words: &[&str]) -> Option<Op> {
         "bind" => Op::Bind(path(1)?, path(2)?, replaces(3)?),
         "hold" => Op::Hold(path(1)?),
         "collect" => Op::Collect,
+        "snapshot" => Op::Snapshot(path(1)?),
+        "drop" => Op::Drop(path(1)?),
+        "assign" => Op::Assign(path(1)?, number(2)? as u32),
+        "quota" => Op::Quota(number(1)? as u32, number(2)?, number(3)?),
         "sync" => Op::Sync,
         _ => return None,
     })
 }
 
-async fn find<V: Volume>(fs: &Fs<V>, path: &str) -> Result<ObjectId, Error> {
+/// The number of a snapshot that is not on its way out.
+fn snapshot<D: Disk>(fs: &Fs<Volume<D>>, name: &str) -> Option<u64> {
+    let snapshots = fs.volume().snapshots();
+    let is_it = |snapshot: &&capos_store::Snapshot| !snapshot.deleting && snapshot.note == name.as_bytes();
+    snapshots.iter().find(is_it).map(|snapshot| snapshot.id)
+}
+
+async fn find<D: Disk>(fs: &Fs<Volume<D>>, path: &str) -> Result<ObjectId, Error> {
     let mut at = ObjectId::ROOT;
     for name in path.split('/') {
         at = fs.lookup(at, name.as_bytes()).await?.object;
@@ -155,7 +188,7 @@ async fn find<V: Volume>(fs: &Fs<V>, path: &str) -> Result<ObjectId, Error> {
     Ok(at)
 }
 
-async fn place<'a, V: Volume>(fs: &Fs<V>, path: &'a str) -> Result<(ObjectId, &'a str), Error> {
+async fn place<'a, D: Disk>(fs: &Fs<Volume<D>>, path: &'a str) -> Result<(ObjectId, &'a str), Error> {
     let (above, name) = split(path);
     match above {
         Some(above) => Ok((find(fs, above).await?, name)),

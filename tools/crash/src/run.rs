@@ -49,7 +49,7 @@ pub fn run(base: &Image, model: &Model, ops: &[Op], fault: Fault) -> Run {
                 differs.get_or_insert_with(|| format!("{op:?}: {done:?}, and the model says {expected:?}"));
             }
         }
-        if *op == Op::Sync && done == Expect::Same(Ok(())) {
+        if op.is_durable() && done == Expect::Same(Ok(())) {
             disk.note(Event::Synced(number + 1));
         }
         dumps.push(model.dump());

@@ -63,7 +63,17 @@ pub fn base() -> (Image, Model) {
     ];
     // Longer than what is removed in one step: as many records as two steps have.
     ops.extend((0..24).map(|at| Op::Write(text("sparse"), at * 65_536, 10, at as u8)));
-    ops.push(Op::Sync);
+    // Something that only a snapshot has, and a directory with a quota.
+    ops.extend([
+        Op::Snapshot(text("first")),
+        Op::Write(text("f"), 0, 9000, 5),
+        Op::Make(Kind::Directory, text("own")),
+        Op::Assign(text("own"), 1),
+        Op::Quota(1, 20, 5),
+        Op::Make(Kind::File, text("own/x")),
+        Op::Write(text("own/x"), 0, 9000, 6),
+        Op::Sync,
+    ]);
     for (number, op) in ops.iter().enumerate() {
         let done = block_on(op.carry_out(&fs, number));
         assert!(done == crate::op::Expect::Same(Ok(())) && model.apply(op).is_ok(), "{op:?}: {done:?}");
@@ -106,6 +116,11 @@ fn all() -> Vec<Op> {
         Op::Bind(text("n/blob"), text("named"), false),
         Op::Bind(text("f"), text("n/x"), true),
         Op::Collect,
+        Op::Snapshot(text("second")),
+        Op::Drop(text("first")),
+        Op::Assign(text("empty"), 2),
+        Op::Quota(2, 40, 9),
+        Op::Make(Kind::File, text("own/y")),
     ]
 }
 
@@ -126,7 +141,8 @@ pub fn pairs() -> Vec<Vec<Op>> {
     pairs
 }
 
-const PLACES: [&str; 6] = ["", "d/", "d/e/", "n/", "n/m/", "empty/"];
+const PLACES: [&str; 7] = ["", "d/", "d/e/", "n/", "n/m/", "empty/", "own/"];
+const SNAPSHOTS: [&str; 3] = ["first", "second", "third"];
 const NAMES: [&str; 7] = ["a", "b", "f", "g", "x", "e", "m"];
 
 /// So many operations by chance, of which many are refused, as they come.
@@ -144,7 +160,11 @@ fn one(random: &mut Random) -> Op {
     let longest = [100, 10_000, 90_000][random.below(3) as usize];
     let (offset, length) = (random.below(furthest), random.below(longest) as usize);
     let value = random.below(256) as u8;
-    match random.below(16) {
+    match random.below(20) {
+        16 => Op::Snapshot(random.of(&SNAPSHOTS).to_owned()),
+        17 => Op::Drop(random.of(&SNAPSHOTS).to_owned()),
+        18 => Op::Assign(this, 1 + random.below(3) as u32),
+        19 => Op::Quota(1 + random.below(3) as u32, random.below(40), random.below(8)),
         0 | 1 => Op::Make(kind, this),
         2..5 => Op::Write(this, offset, length, value),
         5 => Op::Append(this, length, value),
