@@ -186,7 +186,7 @@ pub enum CrashVerb {
         /// Where chance begins
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// Leaves out every so-manieth flush, to see that it is found
+        /// Leaves out every so-manieth flush, or write that is durable by itself, to see that it is found
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
         drop_flush: Option<u32>,
     },

@@ -78,13 +78,11 @@ struct Log {
 impl Log {
     fn take(&mut self, number: u64, record: Record, mark: impl Fn(&[u8]) -> Option<Event>) {
         match record {
-            Record::Write(offset, bytes, true) => {
+            Record::Write(offset, bytes, durable) => {
                 let writes = self.write(offset, &bytes);
-                self.open.insert(number, Open::Durable(writes));
-            }
-            Record::Write(offset, bytes, false) => {
-                let writes = self.write(offset, &bytes);
-                self.open.insert(number, Open::Cached(writes));
+                let is_durable = durable && !self.forgets();
+                self.open
+                    .insert(number, if is_durable { Open::Durable(writes) } else { Open::Cached(writes) });
             }
             Record::Trim(offset, length) => {
                 let writes = self.write(offset, &vec![TRIMMED; length as usize]);
@@ -92,8 +90,7 @@ impl Log {
             }
             // What is answered only after this was asked is not what it is about.
             Record::Flush => {
-                self.flushes += 1;
-                if self.fault.forgets(self.flushes) {
+                if self.forgets() {
                     return;
                 }
                 let covered = self.unsafe_writes.iter().copied().collect();
@@ -103,6 +100,12 @@ impl Log {
             Record::Mark(what) => self.events.extend(mark(&what)),
             Record::Size(_) | Record::Begun => {}
         }
+    }
+
+    /// Whether what is to be made durable is not.
+    fn forgets(&mut self) -> bool {
+        self.flushes += 1;
+        self.fault.forgets(self.flushes)
     }
 
     /// The numbers of the events that it is.
@@ -194,7 +197,7 @@ mod tests {
         assert_eq!(recording.base.block(1).unwrap()[..], [0; SIZE]);
         assert_eq!(recording.end.block(3).unwrap()[..], [3; SIZE]);
         let forgotten = read(Fault::DropFlush(2), &records);
-        assert_eq!(events(&forgotten), [&writes[..], &durable[..4]].concat());
+        assert_eq!(events(&forgotten), [&writes[..], &durable[..3], &[vec![-1, 1, 3]]].concat());
     }
 
     #[test]

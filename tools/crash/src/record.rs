@@ -26,7 +26,7 @@ pub enum Event {
 pub enum Fault {
     /// None.
     None,
-    /// Every so-manieth flush is forgotten.
+    /// Every so-manieth flush, or write that is durable by itself, is forgotten.
     DropFlush(u32),
     /// A superblock is written before what was written since the last flush.
     EarlySuperblock,

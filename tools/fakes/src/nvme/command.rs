@@ -159,7 +159,8 @@ impl Device {
         let Some(at) = self.disks.iter().position(|disk| disk.id == id) else { return 0x400b };
         let (first, twelfth) = (command.words[5], command.dword(12));
         let count = u64::from(twelfth & 0xffff) + 1;
-        let durable = twelfth >> 30 & 1 != 0 || !self.shape.cache;
+        // As QEMU's does, it takes no notice of FUA.
+        let durable = !self.shape.cache;
         match command.opcode() {
             0x00 => self.disks[at].flush(),
             0x01 | 0x02 => return self.move_sectors(command, at, durable),
