@@ -40,6 +40,12 @@ impl Space {
         Space { layout, root, log, used, maps, nodes, lost, pending: Vec::new(), cursor: 0 }
     }
 
+    /// Looks for blocks where another left off: what it took last may be what the disk does not take.
+    pub fn go_on(mut self, other: &Space) -> Space {
+        self.cursor = if other.cursor < self.layout.blocks() { other.cursor } else { 0 };
+        self
+    }
+
     /// Blocks that could be taken.
     pub fn free(&self) -> u64 {
         self.layout.total().saturating_sub(self.used)

@@ -88,6 +88,29 @@ fn a_disk_may_be_gone_from_any_operation_on() {
     assert!(n > 50, "{n} operations");
 }
 
+/// Blocks that take nothing cost the commit that wanted them; the next one goes elsewhere.
+#[test]
+fn blocks_that_cannot_be_written_are_passed_over() {
+    let mut pair = Pair::new(300);
+    pair.volume.disk().state.bad.borrow_mut().extend([20, 21]);
+    let mut failed = 0;
+    for n in 0..200 {
+        pair.step(&Step::Put(n, 100)).unwrap();
+        match pair.step(&Step::Commit) {
+            Ok(()) => {}
+            Err(StoreError::Disk { error: DiskError::Media, .. }) => {
+                pair.model = pair.committed.clone();
+                failed += 1;
+            }
+            Err(error) => panic!("{n}: {error}"),
+        }
+    }
+    assert!((1..20).contains(&failed), "{failed} commits failed");
+    pair.volume.disk().state.bad.borrow_mut().clear();
+    assert_eq!(everything(&pair.volume), Ok(pair.committed));
+    assert_eq!(check(&pair.volume), []);
+}
+
 fn filled() -> Pair {
     let mut pair = Pair::new(600);
     for n in 0..250 {

@@ -119,7 +119,8 @@ impl Core {
     /// Goes back to the last commit.
     pub fn revert(&mut self) {
         let durable = &self.durable;
-        self.space = Space::new(durable.layout, durable.maps, durable.used, durable.log.clone());
+        let space = Space::new(durable.layout, durable.maps, durable.used, durable.log.clone());
+        self.space = space.go_on(&self.space);
         (self.records, self.tree) = (durable.records, durable.snapshots);
         self.snapshots = self.durable_snapshots.clone();
         self.dirty.iter_mut().for_each(Dirty::clear);
