@@ -1,21 +1,25 @@
 //! The loop of a server whose answers may take time.
 
 use crate::control::Control;
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use core::cell::Cell;
 use core::fmt;
 use core::future::poll_fn;
-use core::pin::pin;
+use core::mem;
+use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 use rt::serve::{Event, Receiver, Request};
 use rt::{
-    CallError, Cap, Either, Env, EnvError, Exception, ExceptionCode, Signal, TransportError, block_on, log,
-    select, spawn,
+    CallError, Cap, Either, Env, EnvError, Exception, ExceptionCode, Signal, TransportError, block_on,
+    give_way, log, select, spawn,
 };
 
 /// Receives outstanding at a time.
 const DEPTH: usize = 3;
+/// Calls in hand that stay where they came, in memory that receives need, too: others are copied.
+const IN_PLACE: usize = 3;
 
 /// What answers.
 pub trait Handler {
@@ -23,8 +27,14 @@ pub trait Handler {
     /// it is dropped where it waits.
     const TO_THE_END: bool = false;
 
-    /// Answers one call, however long it takes; runs in a task of its own.
+    /// Answers one call, however long it takes. If that is not at once it goes on in a task of its own.
     fn call(self: Rc<Self>, request: Request) -> impl Future<Output = ()> + 'static;
+
+    /// Answers a call that needs nothing but what is in memory, right where it came: the cheapest way. Gives back what is for
+    /// [`call`](Handler::call).
+    fn at_once(&self, request: Request) -> Option<Request> {
+        Some(request)
+    }
 
     /// The last capability with this badge is gone.
     fn gone(&self, badge: u64);
@@ -66,7 +76,7 @@ pub fn export_of(badge: u64) -> u32 {
     (badge >> 32) as u32 & 0xffff
 }
 
-/// Who left: one signal per badge that ever called.
+/// Who left: one signal per badge that ever called and had to wait.
 type Leaving = BTreeMap<u64, Rc<Signal>>;
 
 /// Why a server stopped serving.
@@ -116,9 +126,10 @@ pub fn run<H: Handler + 'static, S: fmt::Display, E: fmt::Display, W: Future<Out
         });
     });
     let mut work = pin!(work);
-    block_on(poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Ready(error) => Poll::Ready(failed(error)),
-        Poll::Pending => exit.poll(cx),
+    // The work last: it may be what this thread sleeps in.
+    block_on(poll_fn(|cx| match exit.poll(cx) {
+        Poll::Ready(code) => Poll::Ready(code),
+        Poll::Pending => work.as_mut().poll(cx).map(failed),
     }))
 }
 
@@ -203,27 +214,38 @@ pub async fn serve_supervised<H: Handler + 'static>(
 async fn serve_until<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H>, drain: &Signal) -> End {
     let mut leaving = Leaving::new();
     let in_hand = Rc::new(InHand::default());
+    let mut place = Place::new();
     let started = drain.epoch();
     loop {
-        let event = match select(drain.since(started), receiver.next()).await {
+        let event = match select(drain.since(started), receiver.next_in_place()).await {
             Either::Second(event) => event,
             Either::First(()) => {
                 receiver.stop();
-                receiver.next().await
+                receiver.next_in_place().await
             }
         };
         match event {
             Ok(Event::Call(request)) => {
-                let left = leaving.entry(request.context().badge()).or_default();
+                let Some(request) = handler.at_once(request) else { continue };
+                let (badge, may_wait) = (request.context().badge(), handler.may_wait(&request));
+                let stays = !may_wait && in_hand.count.get() < IN_PLACE;
+                let request = if stays { request } else { request.kept() };
+                place.put(|| Rc::clone(&handler).call(request));
+                if poll_fn(|cx| Poll::Ready(Pin::new(&mut place).poll(cx).is_ready())).await {
+                    continue;
+                }
+                let left = leaving.entry(badge).or_default();
                 let (left, seen) = (Rc::clone(left), left.epoch());
-                let counted = (!handler.may_wait(&request)).then(|| in_hand.one_more());
-                spawn(answer(Rc::clone(&handler), request, left, seen, counted));
+                let counted = (!may_wait).then(|| in_hand.one_more());
+                spawn(answer(H::TO_THE_END, mem::replace(&mut place, Place::new()), left, seen, counted));
             }
             Ok(Event::Unreferenced(badge)) => {
                 if let Some(left) = leaving.remove(&badge) {
                     left.notify();
                 }
                 handler.gone(badge);
+                // What it set off comes before what its client calls next.
+                give_way().await;
             }
             Err(CallError::Transport(TransportError::Canceled)) if drain.epoch() != started => break,
             Err(error) => return End::Failed(error),
@@ -235,17 +257,44 @@ async fn serve_until<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H
     End::Drained
 }
 
-/// One call, as long as its client is there.
-async fn answer<H: Handler + 'static>(
-    handler: Rc<H>,
-    request: Request,
+/// One call that could not be answered at once, as long as its client is there.
+async fn answer<F: Future<Output = ()>>(
+    to_the_end: bool,
+    call: Place<F>,
     left: Rc<Signal>,
     seen: u64,
     _counted: Option<Counted>,
 ) {
-    if H::TO_THE_END {
-        return handler.call(request).await;
+    if to_the_end {
+        return call.await;
     }
     // First whether the client is still there: a call of one that is gone must not act in its name once more.
-    select(left.since(seen), handler.call(request)).await;
+    select(left.since(seen), call).await;
+}
+
+/// Where a future is while it runs, and the next one after it: those that do not wait take no memory of their own.
+struct Place<F>(Pin<Box<Option<F>>>);
+
+impl<F: Future<Output = ()>> Place<F> {
+    fn new() -> Self {
+        Place(Box::pin(None))
+    }
+
+    /// Puts a future there. On its own, since futures may be large: a copy of this one is on the stack, and not below what it calls.
+    #[inline(never)]
+    fn put(&mut self, make: impl FnOnce() -> F) {
+        self.0.set(Some(make()));
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Place<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.0.as_mut().as_pin_mut().map_or(Poll::Ready(()), |future| future.poll(cx));
+        if polled.is_ready() {
+            self.0.set(None);
+        }
+        polled
+    }
 }

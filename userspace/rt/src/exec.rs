@@ -6,7 +6,7 @@
 
 use crate::thread;
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
@@ -14,6 +14,9 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Turns of everybody who can go on before the kernel gets what was submitted, while somebody can.
+const TURNS: u32 = 16;
 
 /// The future that [`block_on`] was called with.
 const MAIN: usize = usize::MAX;
@@ -112,7 +115,8 @@ impl Tasks {
         self.free.borrow_mut().push(number);
     }
 
-    fn anything_ready(&self) -> bool {
+    /// Whether somebody can go on who is not just having his turn.
+    pub(crate) fn anything_ready(&self) -> bool {
         self.main_ready.get() || !self.ready.borrow().is_empty()
     }
 }
@@ -142,6 +146,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let waker = waker(MAIN);
     tasks.main_ready.set(true);
+    let mut turns = 0;
     loop {
         if tasks.main_ready.replace(false)
             && let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker))
@@ -150,8 +155,11 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
         }
         tasks.run_ready();
         if tasks.anything_ready() {
+            turns += 1;
             // Tasks that wake each other must not keep submissions from the kernel.
-            thread.enter(0, 0);
+            if turns % TURNS == 0 {
+                thread.hand_over();
+            }
         } else {
             assert!(thread.operations.borrow().in_flight() > 0, "every task waits and nothing is in flight");
             thread.wait();
@@ -181,6 +189,7 @@ pub async fn give_way() {
     let mut is_over = false;
     poll_fn(|cx| {
         if core::mem::replace(&mut is_over, true) {
+            thread::current().hand_over();
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
@@ -214,22 +223,22 @@ pub async fn select<A: Future, B: Future>(a: A, b: B) -> Either<A::Output, B::Ou
 #[derive(Default)]
 pub struct Signal {
     epoch: Cell<u64>,
-    /// Who waits, by the number of the wait. A wait that is over takes its entry away: one that loses against another in
+    /// Who waits, in the order of their numbers. A wait that is over takes its entry away: one that loses against another in
     /// [`select`] again and again would otherwise fill the memory of a server that is never notified.
-    waiting: RefCell<BTreeMap<u64, Waker>>,
+    waiting: RefCell<Vec<(u64, Waker)>>,
     next: Cell<u64>,
 }
 
 impl Signal {
     /// With nobody waiting.
     pub const fn new() -> Self {
-        Signal { epoch: Cell::new(0), waiting: RefCell::new(BTreeMap::new()), next: Cell::new(0) }
+        Signal { epoch: Cell::new(0), waiting: RefCell::new(Vec::new()), next: Cell::new(0) }
     }
 
     /// Wakes everybody who waits.
     pub fn notify(&self) {
         self.epoch.set(self.epoch.get().wrapping_add(1));
-        for waker in self.waiting.take().into_values() {
+        for (_, waker) in self.waiting.take() {
             waker.wake();
         }
     }
@@ -266,14 +275,25 @@ impl Future for Since<'_> {
         if self.signal.epoch.get() != self.seen {
             return Poll::Ready(());
         }
-        self.signal.waiting.borrow_mut().insert(self.number, cx.waker().clone());
+        let mut waiting = self.signal.waiting.borrow_mut();
+        match waiting.binary_search_by_key(&self.number, |(number, _)| *number) {
+            Ok(at) => {
+                if let Some((_, waker)) = waiting.get_mut(at) {
+                    waker.clone_from(cx.waker());
+                }
+            }
+            Err(at) => waiting.insert(at, (self.number, cx.waker().clone())),
+        }
         Poll::Pending
     }
 }
 
 impl Drop for Since<'_> {
     fn drop(&mut self) {
-        self.signal.waiting.borrow_mut().remove(&self.number);
+        let mut waiting = self.signal.waiting.borrow_mut();
+        if let Ok(at) = waiting.binary_search_by_key(&self.number, |(number, _)| *number) {
+            waiting.remove(at);
+        }
     }
 }
 

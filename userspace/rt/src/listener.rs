@@ -6,7 +6,7 @@ use crate::ipc::CallError;
 use crate::op::Plain;
 use crate::thread;
 use capos_abi::ring::cqe_flags;
-use capos_abi::{CapId, ExceptionCode, Op, Sqe, TransportError};
+use capos_abi::{CapId, Cqe, ExceptionCode, Op, Sqe, TransportError};
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
 use core::mem::ManuallyDrop;
@@ -48,7 +48,37 @@ impl Listener {
     /// Waits until any bit is set, and takes all that are. One future at a time.
     pub async fn wait(&self) -> Result<u64, CallError> {
         let signals = self.begin();
-        let cqe = poll_fn(|cx| {
+        bits(&self.completion().await, signals)
+    }
+
+    /// The same for the last thing that a task looks at before it has nothing to do: if nobody else of this thread has anything to do either it
+    /// sleeps here and now, which spares the way back to the executor and here again. What the same task polls behind this waits, too.
+    #[inline]
+    pub async fn rest(&self) -> Result<u64, CallError> {
+        let is_new = self.wait.borrow().is_none();
+        let signals = self.begin();
+        if is_new
+            && !thread::current().tasks.anything_ready()
+            && let Some(cqe) = self.sleep()
+        {
+            return bits(&cqe, signals);
+        }
+        bits(&self.completion().await, signals)
+    }
+
+    #[inline]
+    fn sleep(&self) -> Option<Cqe> {
+        let mut wait = self.wait.borrow_mut();
+        let cqe = wait.as_mut().and_then(Plain::sleep);
+        if cqe.is_some() {
+            *wait = None;
+        }
+        cqe
+    }
+
+    /// What comes of the wait that was begun.
+    async fn completion(&self) -> Cqe {
+        poll_fn(|cx| {
             let mut wait = self.wait.borrow_mut();
             let polled = wait.as_mut().map_or(Poll::Pending, |wait| wait.poll(cx));
             if polled.is_ready() {
@@ -56,14 +86,7 @@ impl Listener {
             }
             polled
         })
-        .await;
-        let refused = match TransportError::from_code(cqe.result) {
-            Some(error) => CallError::from(error),
-            None if cqe.flags & cqe_flags::EXCEPTION == 0 => return Ok(cqe.badge),
-            None => CallError::Exception(ExceptionCode::from_code(cqe.method).into()),
-        };
-        // It may have been the signal, to a peer that is gone. Whoever waits looks why he was woken, and waits again without one.
-        if signals { Ok(0) } else { Err(refused) }
+        .await
     }
 
     /// Submits a wait, unless there is one. Whether a signal goes along.
@@ -81,6 +104,18 @@ impl Listener {
         *wait = Some(Plain::submit(thread::current(), &sqe));
         owed != CapId::NULL
     }
+}
+
+/// What a completed wait says, with which a signal went along or not.
+#[inline]
+fn bits(cqe: &Cqe, signals: bool) -> Result<u64, CallError> {
+    let refused = match TransportError::from_code(cqe.result) {
+        Some(error) => CallError::from(error),
+        None if cqe.flags & cqe_flags::EXCEPTION == 0 => return Ok(cqe.badge),
+        None => CallError::Exception(ExceptionCode::from_code(cqe.method).into()),
+    };
+    // It may have been the signal, to a peer that is gone. Whoever waits looks why he was woken, and waits again without one.
+    if signals { Ok(0) } else { Err(refused) }
 }
 
 /// Signals now. A peer that is gone hears nothing, and that it is gone its own signaller says.

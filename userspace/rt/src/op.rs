@@ -64,6 +64,12 @@ impl Operations {
         self.free.push(index);
     }
 
+    /// One whose completion was taken by its owner.
+    fn is_over(&mut self, index: u32) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.close(index);
+    }
+
     fn put(&mut self, index: u32, slot: Slot) -> Slot {
         match self.slots.get_mut(index as usize) {
             Some(place) => core::mem::replace(place, slot),
@@ -102,6 +108,10 @@ impl Operations {
     fn poll(&mut self, index: u32, cx: &Context<'_>) -> Poll<Cqe> {
         match self.slots.get_mut(index as usize) {
             Some(Slot::Done(cqe, _)) => Poll::Ready(*cqe),
+            Some(Slot::Waiting(Some(waker))) => {
+                waker.clone_from(cx.waker());
+                Poll::Pending
+            }
             Some(Slot::Waiting(waker)) => {
                 *waker = Some(cx.waker().clone());
                 Poll::Pending
@@ -174,12 +184,32 @@ pub(crate) struct Operation {
 impl Operation {
     /// Submits `sqe`, whose ranges all lie in `run`; the slot's index becomes its `user_data`.
     pub(crate) fn submit(thread: &'static Thread, sqe: &Sqe, run: Run) -> Operation {
+        let operation = Operation::open(thread, sqe, run);
+        let sqe = Sqe { user_data: u64::from(operation.index), ..*sqe };
+        thread.submit(&match thread.deadline.get() {
+            0 => sqe,
+            at => Sqe { flags: sqe.flags | sqe_flags::DEADLINE, aux: at, ..sqe },
+        });
+        operation
+    }
+
+    /// Lets `receive` travel with the answer that was queued last, if there is one: see [`Thread::receive_with_answer`]. Else it is submitted.
+    /// Whether there was one.
+    pub(crate) fn receive(thread: &'static Thread, receive: &Sqe, run: Run) -> (Operation, bool) {
+        if thread.deadline.get() != 0 {
+            return (Operation::submit(thread, receive, run), false);
+        }
+        let operation = Operation::open(thread, receive, run);
+        let receive = Sqe { user_data: u64::from(operation.index), ..*receive };
+        let joined = thread.receive_with_answer(&receive);
+        if !joined {
+            thread.submit(&receive);
+        }
+        (operation, joined)
+    }
+
+    fn open(thread: &'static Thread, sqe: &Sqe, run: Run) -> Operation {
         let index = thread.operations.borrow_mut().open();
-        let timed = match thread.deadline.get() {
-            0 => *sqe,
-            at => Sqe { flags: sqe.flags | sqe_flags::DEADLINE, aux: at, ..*sqe },
-        };
-        thread.submit(&Sqe { user_data: u64::from(index), ..timed });
         let right = CapId::from_raw(sqe.cap);
         Operation { thread, index, run: Some(run), caps: sqe.caps_off, reply: sqe.reply_off, right }
     }
@@ -265,7 +295,23 @@ impl Plain {
         Plain { thread, index, is_over: false }
     }
 
-    /// The completion, if it has come; then it is not to be asked again.
+    /// Sleeps until something is complete of what the thread has in flight, with what was submitted. The completion if it was this one, which is
+    /// not to be asked for again then; what else is complete is told to who waits for it.
+    #[inline]
+    pub(crate) fn sleep(&mut self) -> Option<Cqe> {
+        self.thread.wait();
+        let own = u64::from(self.index);
+        let cqe = self.thread.ring.pop_if(|cqe| cqe.user_data == own);
+        if cqe.is_some() {
+            self.thread.operations.borrow_mut().is_over(self.index);
+            self.is_over = true;
+        } else {
+            self.thread.drain();
+        }
+        cqe
+    }
+
+    /// The completion, if it has come; then it is not to be asked for again.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Cqe> {
         let mut operations = self.thread.operations.borrow_mut();

@@ -103,8 +103,8 @@ impl Request {
         }
     }
 
-    /// Moves bytes and capabilities to the heap and frees the receive buffer.
-    fn into_heap(mut self) -> Request {
+    /// Moves bytes and capabilities to the heap and frees the receive buffer, of which there are few: for what is not answered soon.
+    pub fn kept(mut self) -> Request {
         let bytes = Vec::from(self.bytes());
         let caps = (0..usize::from(self.caps)).map(|n| Cell::new(self.take_raw(n))).collect();
         let kept = Body::Heap(Box::new(Kept { bytes, caps }));
@@ -346,9 +346,16 @@ pub fn now(future: impl Future<Output = ()>) {
 /// Receives on an endpoint as futures, with several receives outstanding.
 pub struct Receiver {
     endpoint: Cap,
-    pending: VecDeque<Operation>,
+    pending: VecDeque<Receive>,
     depth: usize,
     stopped: bool,
+}
+
+/// A receive that was begun.
+struct Receive {
+    operation: Operation,
+    /// It travels with an answer.
+    answers: bool,
 }
 
 impl Receiver {
@@ -366,53 +373,65 @@ impl Receiver {
     /// `canceled`: not one is lost between this server and the next.
     pub fn stop(&mut self) {
         if !core::mem::replace(&mut self.stopped, true) {
-            self.pending.iter().for_each(Operation::cancel);
+            self.pending.iter().for_each(|receive| receive.operation.cancel());
         }
     }
 
     /// The next event. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Event, CallError> {
-        loop {
-            match self.receive().await {
-                Err(CallError::Transport(TransportError::Canceled))
-                    if self.stopped && !self.pending.is_empty() => {}
-                result => return result,
-            }
+        match self.next_in_place().await {
+            Ok(Event::Call(request)) => Ok(Event::Call(request.kept())),
+            other => other,
         }
     }
 
-    async fn receive(&mut self) -> Result<Event, CallError> {
+    /// The same, with the call where it came: whoever does not answer it soon [keeps](Request::kept) it elsewhere.
+    pub async fn next_in_place(&mut self) -> Result<Event, CallError> {
         let thread = thread::current();
+        loop {
+            self.begin(thread);
+            if self.pending.is_empty() {
+                let stopped = CallError::Transport(TransportError::Canceled);
+                return Err(if self.stopped { stopped } else { CallError::ArenaFull });
+            }
+            let (cqe, run, answers) = poll_fn(|cx| self.poll_first(cx)).await;
+            let taken_back = cqe.result == TransportError::Canceled.code() && self.stopped;
+            // Whose answer it was does not wait for it any more, say. What concerns the receive comes again without one.
+            if cqe.result < 0 && answers || taken_back && !self.pending.is_empty() {
+                thread.keep_receive_buffer(run);
+                continue;
+            }
+            return event(thread, self.endpoint.id(), &cqe, run);
+        }
+    }
+
+    /// Has as many receives outstanding as there are to be.
+    fn begin(&mut self, thread: &'static Thread) {
         while !self.stopped && self.pending.len() < self.depth {
-            let Some(run) = thread.receive_buffer(BUFFER) else { break };
+            let Some(run) = thread.receive_buffer(BUFFER) else { return };
             let sqe = receive_sqe(&self.endpoint, &run);
-            self.pending.push_back(Operation::submit(thread, &sqe, run));
-        }
-        if self.pending.is_empty() {
-            let stopped = CallError::Transport(TransportError::Canceled);
-            return Err(if self.stopped { stopped } else { CallError::ArenaFull });
-        }
-        let (cqe, run) = poll_fn(|cx| self.poll_first(cx)).await;
-        match event(thread, self.endpoint.id(), &cqe, run)? {
-            Event::Call(request) => Ok(Event::Call(request.into_heap())),
-            other => Ok(other),
+            let (operation, answers) = Operation::receive(thread, &sqe, run);
+            self.pending.push_back(Receive { operation, answers });
         }
     }
 
     /// Takes the receive that completed first: which is not the one that began first, as the last one has the next call. What a client did
     /// before it went is seen before that it went.
-    fn poll_first(&mut self, cx: &Context<'_>) -> Poll<(Cqe, Run)> {
-        let completed = |(index, operation): (usize, &Operation)| Some((operation.completed_as()?, index));
+    fn poll_first(&mut self, cx: &Context<'_>) -> Poll<(Cqe, Run, bool)> {
+        let completed =
+            |(index, receive): (usize, &Receive)| Some((receive.operation.completed_as()?, index));
         let first = self.pending.iter().enumerate().filter_map(completed).min();
         let Some((_, index)) = first else {
-            for operation in &self.pending {
-                let _ = operation.poll(cx);
+            for receive in &self.pending {
+                let _ = receive.operation.poll(cx);
             }
             return Poll::Pending;
         };
-        let Some(mut operation) = self.pending.remove(index) else { return Poll::Pending };
+        let Some(Receive { mut operation, answers }) = self.pending.remove(index) else {
+            return Poll::Pending;
+        };
         let Poll::Ready(cqe) = operation.poll(cx) else { return Poll::Pending };
         let (cqe, finished) = operation.close(cqe);
-        Poll::Ready((cqe, finished.run))
+        Poll::Ready((cqe, finished.run, answers))
     }
 }

@@ -139,7 +139,6 @@ impl Thread {
     }
 
     /// Hands the queue over, if there is anything in it.
-    #[cfg_attr(not(capos), expect(dead_code, reason = "called by the entry, which exists only on capOS"))]
     pub(crate) fn hand_over(&self) {
         if self.ring.submitted() > 0 {
             self.enter(0, 0);

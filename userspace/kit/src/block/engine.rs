@@ -103,7 +103,7 @@ impl Server {
             if disk.deadline().is_some() && !clock.is_set {
                 clock = self.tick()?;
             }
-            let bits = self.listener.wait().await?;
+            let bits = self.listener.rest().await?;
             self.queues.borrow_mut().rung(bits & Bits::ALL_SESSIONS, bits >> Bits::LOST & Bits::ALL_SESSIONS);
             if bits & Bits::INTERRUPT != 0 {
                 disk.interrupted().map_err(Stop::Fault)?;

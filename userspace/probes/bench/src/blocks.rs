@@ -123,7 +123,7 @@ impl Reader {
             }
             if done == before && self.session.may_sleep().map_err(said)? {
                 self.session.send(&self.listener);
-                if self.listener.wait().await.map_err(|error| format!("{error}"))? & 2 != 0 {
+                if self.listener.rest().await.map_err(|error| format!("{error}"))? & 2 != 0 {
                     return Err(String::from("the server is gone"));
                 }
             }
