@@ -41,6 +41,12 @@ impl Lock {
         self.enter(false).await
     }
 
+    /// If nobody changes, and nobody waits to.
+    pub(crate) fn try_look(&self) -> Option<Guard<'_>> {
+        let is_free = self.waiting.borrow().is_empty() && self.take(false);
+        is_free.then(|| Guard { lock: self })
+    }
+
     /// Waits until nobody else is there.
     pub(crate) async fn change(&self) -> Guard<'_> {
         self.enter(true).await

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::cell::RefCell;
+use core::ops::Range;
 
 use capos_store::{BLOCK, Change, Pointer, StoreError};
 
@@ -11,7 +12,7 @@ use crate::record::{MAX_RECORD, Object, STRETCH_BLOCKS};
 use crate::volume::{View, Volume};
 
 /// How many are kept.
-const SLOTS: usize = 32;
+const SLOTS: usize = 128;
 /// Keys of objects have 9 bytes, those of stretches 17. Longer ones are not kept.
 const LONGEST: usize = 17;
 
@@ -37,12 +38,14 @@ pub(crate) struct Recent<V> {
     slots: RefCell<Slots>,
 }
 
-/// Where a key belongs: objects that follow each other, and the stretches of one, are apart.
+/// Where a key belongs: objects that follow each other, the stretches of one, and it and its first one are apart.
 fn place(key: &[u8]) -> Option<usize> {
     let object = *key.get(7)?;
     let last = *key.last()?;
     let longest = key.len() <= LONGEST;
-    longest.then_some(usize::from(object.wrapping_mul(5).wrapping_add(last)) % SLOTS)
+    longest.then_some(
+        usize::from(object.wrapping_mul(5).wrapping_add(last).wrapping_add(key.len() as u8)) % SLOTS,
+    )
 }
 
 impl<V: Volume> Recent<V> {
@@ -82,23 +85,23 @@ impl<V: Volume> Recent<V> {
         slot.value.get(..usize::from(slot.length)).map(look)
     }
 
-    /// Where a whole block of a file is, if that is known here.
-    pub(crate) fn whole_block(&self, id: ObjectId, offset: u64, length: usize) -> Option<Pointer> {
-        let end = offset.checked_add(BLOCK_BYTES)?;
-        if length != BLOCK || !offset.is_multiple_of(BLOCK_BYTES) {
-            return None;
-        }
+    /// Where bytes of a file are that lie in one block, and which of its bytes: fewer at the end. If that is known here.
+    pub(crate) fn piece(&self, id: ObjectId, offset: u64, length: usize) -> Option<(Pointer, Range<usize>)> {
         let object = self.with(&key::object(id), Object::decode)?.ok()?;
-        if end > object.size || object.kind.has_names() {
+        if object.kind.has_names() {
             return None;
         }
+        let left = usize::try_from(object.size.checked_sub(offset)?).unwrap_or(usize::MAX);
+        let first = (offset % BLOCK_BYTES) as usize;
+        let end = first.checked_add(length.min(left)).filter(|end| *end <= BLOCK)?;
         let block = offset / BLOCK_BYTES;
         let at = (block % STRETCH_BLOCKS) as usize;
         let key = key::stretch(id, block / STRETCH_BLOCKS);
-        self.with(&key, |bytes| {
+        let pointer = self.with(&key, |bytes| {
             let (pointers, _) = bytes.as_chunks::<{ Pointer::BYTES }>();
             pointers.get(at).map_or(Some(Pointer::NONE), |bytes| Pointer::from_bytes(bytes))
-        })?
+        })??;
+        Some((pointer, first..end))
     }
 
     fn recall(&self, key: &[u8], value: &mut [u8]) -> Option<usize> {

@@ -97,3 +97,20 @@ fn a_reader_that_waits_for_the_disk_holds_up_no_other() {
     assert!(Task::new(lock.change()).poll().is_some());
     assert_eq!(*log.borrow(), ["slow"]);
 }
+
+#[test]
+fn who_does_not_wait_looks_only_when_it_may() {
+    let lock = Lock::default();
+    let first = lock.try_look();
+    let second = lock.try_look();
+    assert!(first.is_some() && second.is_some());
+    let mut change = Task::new(lock.change());
+    assert!(change.poll().is_none() && lock.try_look().is_none(), "somebody waits to change");
+    drop((first, second));
+    let changing = change.poll();
+    assert!(changing.is_some() && lock.try_look().is_none());
+    drop(changing);
+    assert!(lock.try_look().is_some(), "and what was refused holds nothing");
+    let mut change = Task::new(lock.change());
+    assert!(change.poll().is_some());
+}

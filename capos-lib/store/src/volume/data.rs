@@ -129,6 +129,12 @@ impl<D: Disk> Volume<D> {
         page.map(|page| into.copy_from_slice(&page.0)).is_some()
     }
 
+    /// Looks at a block that is in memory.
+    pub fn here<T>(&self, pointer: &Pointer, look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let state = self.state.borrow();
+        state.block(pointer).map(|page| look(&page.0))
+    }
+
     async fn read_run(&self, pointers: &[Pointer], into: &mut [u8]) -> Result<(), StoreError> {
         self.fetch(pointers, into).await?;
         if pointers.len() <= KEPT_RUN {
