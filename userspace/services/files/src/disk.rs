@@ -23,8 +23,8 @@ const ADDRESS_BITS: u8 = 64;
 /// Blocks that one request moves at most.
 const MOST: u64 = 32;
 const BYTES: u64 = BLOCK as u64;
-/// Requests that are made durable one by one rather than by a flush behind them.
-const FEW: u64 = 4;
+/// Requests that are made durable by themselves rather than by a flush behind all: a driver may have to flush for each.
+const FEW: u64 = 1;
 
 /// Such a disk.
 pub struct Blocks {
