@@ -42,4 +42,8 @@ interface Namespace {
 
   prove @10 (challenge :UInt64) -> ();
   # See `File.prove`.
+
+  directory @11 () -> (directory :Directory);
+  # The same names as a directory: files can be made here, and moved to and from directories below. What is neither a file nor a directory keeps to
+  # namespaces. Read-only if this facet is.
 }

@@ -35,6 +35,8 @@ pub const SYNC: u16 = 8;
 pub const READ_ONLY: u16 = 9;
 /// `prove`: See `File.prove`.
 pub const PROVE: u16 = 10;
+/// `directory`: The same names as a directory: files can be made here, and moved to and from directories below.
+pub const DIRECTORY: u16 = 11;
 
 /// Parameters of `list`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -380,5 +382,30 @@ impl Decode<'_> for ProveParams {
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
         let message = Message::<1, 0>::parse(message)?;
         Ok(ProveParams { challenge: message.data[0] })
+    }
+}
+
+/// Results of `directory`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DirectoryResults;
+
+impl DirectoryResults {
+    /// Interfaces of the capabilities beside the message: `directory`.
+    pub const CAPS: [u64; 1] = [crate::directory::INTERFACE_ID];
+}
+
+impl Encode for DirectoryResults {
+    #[inline]
+    fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        write(out, [], [Pointer::Capability])
+    }
+}
+
+impl Decode<'_> for DirectoryResults {
+    #[inline]
+    fn decode(message: &[u8]) -> Result<Self, DecodeError> {
+        let message = Message::<0, 1>::parse(message)?;
+        message.capability(0)?;
+        Ok(DirectoryResults)
     }
 }

@@ -62,6 +62,8 @@ const SYNC: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::
 const READ_ONLY: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::READ_ONLY, caps: 1, bytes: 16 };
 const PROVE: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PROVE, caps: 0, bytes: 0 };
+const DIRECTORY: Method =
+    Method { interface: schema::INTERFACE_ID, ordinal: schema::DIRECTORY, caps: 1, bytes: 16 };
 
 impl NamespaceClient {
     /// The capability.
@@ -254,6 +256,19 @@ impl NamespaceClient {
         let params = schema::ProveParams { challenge };
         ask(&self.cap, PROVE, &params, empty_results)
     }
+
+    /// The same names as a directory: files can be made here, and moved to and from directories below. What is neither a file nor a directory keeps to
+    /// namespaces. Read-only if this facet is.
+    pub async fn directory(&self) -> Result<DirectoryClient, CallError> {
+        let reply = call(&self.cap, DIRECTORY, &Empty, &[]).await?;
+        directory_reply(&reply)
+    }
+
+    /// Like `directory`, but the thread waits for the answer.
+    pub fn directory_blocking(&self) -> Result<DirectoryClient, CallError> {
+        let reply = call_blocking(&self.cap, DIRECTORY, &Empty, &[])?;
+        directory_reply(&reply)
+    }
 }
 
 /// What `list` answers.
@@ -292,6 +307,11 @@ fn open_namespace_reply(reply: &Reply) -> Result<NamespaceClient, CallError> {
 
 fn read_only_reply(reply: &Reply) -> Result<NamespaceClient, CallError> {
     schema::ReadOnlyResults::decode(reply.bytes())?;
+    Ok(reply.take_cap(0)?.into())
+}
+
+fn directory_reply(reply: &Reply) -> Result<DirectoryClient, CallError> {
+    schema::DirectoryResults::decode(reply.bytes())?;
     Ok(reply.take_cap(0)?.into())
 }
 
@@ -359,6 +379,10 @@ pub trait NamespaceServer {
 
     /// See `File.prove`.
     async fn prove(&self, cx: &CallContext, challenge: u64) -> Result<(), Exception>;
+
+    /// The same names as a directory: files can be made here, and moved to and from directories below. What is neither a file nor a directory keeps to
+    /// namespaces. Read-only if this facet is.
+    async fn directory(&self, cx: &CallContext) -> Result<Outgoing, Exception>;
 }
 
 /// What a server answers to `resolve`.
@@ -427,6 +451,10 @@ pub async fn serve_namespace(server: &impl NamespaceServer, request: Request) {
             Ok(()) => request.reply(|out| Empty.encode(out), &[]),
             Err(exception) => request.fail(exception),
         },
+        schema::DIRECTORY => match directory(server, &request).await {
+            Ok(directory) => request.reply(|out| schema::DirectoryResults.encode(out), &[directory.slot()]),
+            Err(exception) => request.fail(exception),
+        },
         _ => request.fail(ExceptionCode::Unsupported.into()),
     }
 }
@@ -484,4 +512,9 @@ async fn read_only(server: &impl NamespaceServer, request: &Request) -> Result<O
 async fn prove(server: &impl NamespaceServer, request: &Request) -> Result<(), Exception> {
     let params = schema::ProveParams::decode(request.bytes())?;
     server.prove(&request.context(), params.challenge).await
+}
+
+async fn directory(server: &impl NamespaceServer, request: &Request) -> Result<Outgoing, Exception> {
+    Empty::decode(request.bytes())?;
+    server.directory(&request.context()).await
 }

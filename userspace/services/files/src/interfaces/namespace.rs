@@ -138,4 +138,9 @@ impl NamespaceServer for Call<Namespace> {
         Call::prove(self, challenge);
         Ok(())
     }
+
+    async fn directory(&self, _cx: &CallContext) -> Result<Outgoing, Exception> {
+        self.hold(self.on.0.id, self.on.0.at);
+        self.facet_of(self.on.0.id, Kind::Directory, self.on.0.writable)
+    }
 }

@@ -5,7 +5,7 @@ use crate::server::Thing;
 use alloc::rc::Rc;
 use capos_media::Kind;
 use rt::generated::namespace::{ListReply, NamespaceServer, ResolveAnswer};
-use rt::generated::{BlobClient, FileClient, NamespaceClient};
+use rt::generated::{BlobClient, DirectoryClient, FileClient, NamespaceClient};
 use rt::schema::directory::Creation;
 use rt::{CallContext, Exception, ExceptionCode, Outgoing};
 
@@ -96,5 +96,9 @@ impl NamespaceServer for Call<Names> {
 
     async fn prove(&self, _cx: &CallContext, _challenge: u64) -> Result<(), Exception> {
         Ok(())
+    }
+
+    async fn directory(&self, _cx: &CallContext) -> Result<Outgoing, Exception> {
+        self.facet::<DirectoryClient>(Thing::Directory(Rc::clone(&self.on.0)))
     }
 }
