@@ -11,9 +11,6 @@ use capos_store::{BLOCK, Disk, DiskError};
 use crate::command_line::Image;
 use crate::exec::{Context, Failure};
 
-/// Bytes of a sector, as tables of partitions count them.
-const SECTOR: u64 = 512;
-
 /// What may be done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Access {
@@ -53,10 +50,10 @@ impl ImageDisk {
         let length = file.metadata().context(&name)?.len();
         let table = table(&file, length);
         let Some(wanted) = &image.partition else {
-            let others = table.map(|table| table.partitions).unwrap_or_default();
+            let others = table.map(|(table, _)| table.partitions).unwrap_or_default();
             return Ok(ImageDisk { file, start: 0, bytes: length, others });
         };
-        let table = table.context(&name)?;
+        let (table, sector) = table.context(&name)?;
         let is_it =
             |partition: &&Partition| partition.name.is(wanted) || wanted.parse() == Ok(partition.number);
         let Some(found) = table.partitions.iter().find(is_it) else {
@@ -65,8 +62,8 @@ impl ImageDisk {
                 list(&table.partitions)
             )));
         };
-        let bytes = found.sectors().saturating_mul(SECTOR);
-        let start = found.first.saturating_mul(SECTOR);
+        let bytes = found.sectors().saturating_mul(sector.into());
+        let start = found.first.saturating_mul(sector.into());
         Ok(ImageDisk { file, start, bytes, others: Vec::new() })
     }
 
@@ -99,14 +96,21 @@ fn list(partitions: &[Partition]) -> String {
     format!("; it has these:{}", partitions.iter().map(one).collect::<String>())
 }
 
-fn table(file: &File, length: u64) -> Result<Table, Refusal> {
-    let mut reader = Reader::new(length / SECTOR, SECTOR as u32)?;
+/// The table of partitions, and the size of the sectors that it counts: an image does not say which it is.
+fn table(file: &File, length: u64) -> Result<(Table, u32), Refusal> {
+    let [usual, large] = [512, 4096];
+    table_in(file, length, usual).or_else(|why| table_in(file, length, large).map_err(|_| why))
+}
+
+fn table_in(file: &File, length: u64, sector: u32) -> Result<(Table, u32), Refusal> {
+    let bytes_in = u64::from(sector);
+    let mut reader = Reader::new(length / bytes_in, sector)?;
     while let Some(wanted) = reader.wants() {
-        let mut bytes = vec![0; (u64::from(wanted.sectors) * SECTOR) as usize];
-        let read = file.read_exact_at(&mut bytes, wanted.first.saturating_mul(SECTOR));
+        let mut bytes = vec![0; (u64::from(wanted.sectors) * bytes_in) as usize];
+        let read = file.read_exact_at(&mut bytes, wanted.first.saturating_mul(bytes_in));
         reader.give(read.is_ok().then_some(&bytes));
     }
-    reader.finish()
+    Ok((reader.finish()?, sector))
 }
 
 fn disk_error(error: &io::Error) -> DiskError {

@@ -132,9 +132,15 @@ fn what_is_spoiled_is_found_and_the_rest_is_read() {
 
 #[test]
 fn a_volume_may_lie_in_a_partition() {
-    let folder = Folder::new("partition");
+    for sector in [512, 4096] {
+        volume_in_a_partition(sector);
+    }
+}
+
+fn volume_in_a_partition(sector: u64) {
+    let folder = Folder::new(&format!("partition-{sector}"));
     let disk = vec![0; 4 << 20];
-    let table = gpt_of_one(disk, 2048, 6143);
+    let table = gpt_of_one(disk, sector);
     fs::write(folder.file("disk"), table).unwrap();
     let part = |which: &str| Image { partition: Some(which.into()), ..folder.image() };
     assert!(carry_out(&FsVerb::Mkfs { image: part("1"), size: None, force: false }).unwrap());
@@ -148,17 +154,17 @@ fn a_volume_may_lie_in_a_partition() {
 }
 
 /// A disk with a table of one partition, named `files`.
-fn gpt_of_one(bytes: Vec<u8>, first: u64, last: u64) -> Vec<u8> {
+fn gpt_of_one(bytes: Vec<u8>, sector: u64) -> Vec<u8> {
     let mut disk = std::io::Cursor::new(bytes);
-    let sectors = disk.get_ref().len() as u64 / 512;
+    let sectors = disk.get_ref().len() as u64 / sector;
     let mbr = gpt::mbr::ProtectiveMBR::with_lb_size(u32::try_from(sectors - 1).unwrap());
     mbr.overwrite_lba0(&mut disk).unwrap();
-    let config = gpt::GptConfig::new().writable(true).logical_block_size(gpt::disk::LogicalBlockSize::Lb512);
+    let size = gpt::disk::LogicalBlockSize::try_from(sector).unwrap();
+    let config = gpt::GptConfig::new().writable(true).logical_block_size(size);
     let mut table = config.create_from_device(&mut disk, None).unwrap();
     table.update_partitions(std::collections::BTreeMap::new()).unwrap();
     let kind = gpt::partition_types::LINUX_FS;
-    let bytes = (last - first + 1) * 512;
-    table.add_partition("files", bytes, kind, 0, None).unwrap();
+    table.add_partition("files", 2 << 20, kind, 0, None).unwrap();
     table.write().unwrap();
     disk.into_inner()
 }
