@@ -3,6 +3,7 @@
 use crate::budget;
 use crate::commands;
 use crate::session::Session;
+use crate::storage;
 use alloc::string::String;
 use alloc::vec::Vec;
 use capos_line::Editor;
@@ -17,7 +18,8 @@ pub async fn complete(session: &Session, editor: &mut Editor, out: &mut String) 
         Completion::Nothing => out.push('\x07'),
         Completion::Insert { text, done } => {
             editor.insert(&text, out);
-            if done {
+            // In a place or a directory there are more names.
+            if done && !text.ends_with(['/', ':']) {
                 editor.insert(" ", out);
             }
         }
@@ -34,12 +36,16 @@ async fn candidates(session: &Session, context: &Context) -> Vec<String> {
     let budget = context.words.iter().skip(1).take_while(|word| word.starts_with(budget::WORD)).count();
     let position = context.words.len().saturating_sub(budget);
     match context.command() {
-        None if context.piped => alloc::vec![String::from("run")],
+        None if context.piped => alloc::vec![String::from("run"), String::from("put")],
         None => commands::COMMANDS.iter().map(|command| String::from(command.name)).collect(),
         Some("run") if context.granting() => {
             session.held.all().map(|granted| String::from(granted.name)).collect()
         }
-        Some("run" | "cat") if position == 1 => boot_files(session).await,
+        Some("run") if position == 1 => boot_files(session).await,
+        Some("ls" | "cat" | "get" | "put" | "cp" | "mv" | "rm" | "mkdir") => {
+            storage::names(session, &context.begun).await
+        }
+        Some("mount") if position == 1 => storage::disk_names(session).await,
         Some("run") => alloc::vec![String::from("with")],
         Some("kill" | "start" | "replace" | "grant" | "crash" | "trace") if position == 1 => {
             services(session).await

@@ -17,6 +17,7 @@ use rt::abi::startup::{Record, Writer};
 use rt::generated::{
     BootPackageClient, ByteStreamClient, ConsoleClient, ProcessHandleClient, ProcessSpawnerClient,
 };
+use rt::schema::process_spawner::CreateParams;
 use rt::{Cap, Client, Either, ExceptionCode, select, spawn};
 
 /// Room for names and arguments: what fits a message beside its own words.
@@ -47,12 +48,14 @@ impl Stage {
     }
 }
 
-/// Starts a pipeline. `text`, if there is some, is what the first program finds as its `stdin`.
+/// Starts a pipeline. `text`, if there is some, is what the first program finds as its `stdin`; what the last one writes goes to the screen, or
+/// into `output`.
 pub async fn start(
     session: &Session,
     stages: &[Stage],
     text: Option<String>,
     background: bool,
+    output: Option<&Rc<LentPipe>>,
 ) -> Result<Rc<Job>, Trouble> {
     let lender = &session.lender;
     let console = lender.console(!background);
@@ -71,6 +74,9 @@ pub async fn start(
             let (writer, reader) = writer.and_then(|writer| Ok((writer, reader?))).map_err(mint)?;
             gifts.push(Gift { name: "stdout", cap: writer });
             input = Some(reader);
+        } else if let Some(pipe) = output {
+            let cap = lender.writer(pipe).await.map_err(Trouble::about("pipe"))?;
+            gifts.push(Gift { name: "stdout", cap });
         } else if piped && !stage.grants("stdout") && !stage.grants("console") {
             // A pipeline ends on the screen, unless the line says otherwise.
             let cap = lender.text(&console).await.map_err(Trouble::about("stdout"))?;
@@ -156,8 +162,22 @@ async fn child(
     }
 }
 
-/// Loads the program; it has nothing yet.
 async fn create(session: &Session, program: &str, budget: &Budget) -> Result<ProcessHandleClient, Trouble> {
+    let loaded = load(session, program, |size| budget.params(program, size)).await;
+    loaded.map_err(|trouble| match trouble {
+        Trouble::Call(_, error) if error.exception() == Some(ExceptionCode::BudgetExhausted) => {
+            budget.refused(program)
+        }
+        other => other,
+    })
+}
+
+/// Loads a program of so many bytes; it has nothing yet.
+pub async fn load<'a>(
+    session: &Session,
+    program: &'a str,
+    params: impl FnOnce(u64) -> CreateParams<'a>,
+) -> Result<ProcessHandleClient, Trouble> {
     let boot = session.held.client::<BootPackageClient>("boot")?;
     let spawner = session.held.client::<ProcessSpawnerClient>("spawner")?;
     let file = match boot.open(program).await {
@@ -167,10 +187,9 @@ async fn create(session: &Session, program: &str, budget: &Budget) -> Result<Pro
         }
         Err(error) => return Err(Trouble::Call(String::from(program), error)),
     };
-    let created = spawner.create(&file.object, budget.params(program, file.size)).await;
+    let created = spawner.create(&file.object, params(file.size)).await;
     created.map_err(|error| match error.exception() {
         Some(ExceptionCode::Malformed) => Trouble::Say(format!("`{program}` is not a program")),
-        Some(ExceptionCode::BudgetExhausted) => budget.refused(program),
         Some(ExceptionCode::InvalidArgument) => {
             Trouble::Say(format!("`{program}` can not get that much: no machine has it"))
         }
@@ -214,24 +233,27 @@ async fn equip(
 }
 
 /// The startup block in the making.
-struct Startup {
+pub struct Startup {
     buffer: Vec<u8>,
     used: usize,
 }
 
 impl Startup {
-    fn new() -> Self {
+    /// With nothing in it.
+    pub fn new() -> Self {
         Startup { buffer: alloc::vec![0; STARTUP_ROOM], used: 0 }
     }
 
-    fn push(&mut self, record: Record<'_>) -> Result<(), Trouble> {
+    /// Appends a record.
+    pub fn push(&mut self, record: Record<'_>) -> Result<(), Trouble> {
         let mut writer = Writer::new(self.buffer.get_mut(self.used..).unwrap_or(&mut []));
         writer.push(record).map_err(|_| Trouble::say("names and arguments are too long"))?;
         self.used += writer.len();
         Ok(())
     }
 
-    fn bytes(&self) -> &[u8] {
+    /// What was written.
+    pub fn bytes(&self) -> &[u8] {
         self.buffer.get(..self.used).unwrap_or(&[])
     }
 }
@@ -247,6 +269,6 @@ async fn no_program(session: &Session, program: &str) -> Trouble {
     let files = session.boot_files().await.unwrap_or_default();
     match closest(program, files.iter().map(|(name, _)| name.as_str())) {
         Some(meant) => Trouble::Say(format!("no boot file `{program}`; did you mean `{meant}`?")),
-        None => Trouble::Say(format!("no boot file `{program}`; `ls` lists them")),
+        None => Trouble::Say(format!("no boot file `{program}`; `ls boot:` lists them")),
     }
 }

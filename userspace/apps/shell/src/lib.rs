@@ -19,6 +19,7 @@ mod look;
 mod names;
 mod screen;
 mod session;
+mod storage;
 mod trouble;
 
 use rt::{Env, block_on, log};

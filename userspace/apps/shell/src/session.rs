@@ -6,9 +6,10 @@ use crate::held::Held;
 use crate::jobs::{Job, Jobs};
 use crate::keyboard::Keyboard;
 use crate::launch::{self, Stage};
-use crate::lend::Lender;
+use crate::lend::{Lender, LentPipe};
 use crate::names::Names;
 use crate::screen::{Screen, print};
+use crate::storage::{self, Input, Mounts};
 use crate::trouble::Trouble;
 use alloc::boxed::Box;
 use alloc::format;
@@ -37,6 +38,7 @@ pub struct Session {
     pub lender: Rc<Lender>,
     pub jobs: Jobs,
     pub names: Names,
+    pub mounts: Mounts,
     pub columns: usize,
     /// Set by `exit`.
     pub over: Cell<bool>,
@@ -59,6 +61,7 @@ pub async fn run(mut env: Env) -> Result<(), Trouble> {
         console,
         jobs: Jobs::default(),
         names: Names::default(),
+        mounts: Mounts::of(held),
         columns,
         over: Cell::new(false),
     };
@@ -206,7 +209,12 @@ impl Session {
     }
 
     async fn execute(&self, line: &str) -> Result<(), Trouble> {
-        let CommandLine { stages, background } = split(line)?;
+        let CommandLine { mut stages, background } = split(line)?;
+        // What comes out of the end of a pipeline may become a file.
+        let file = match stages.split_last() {
+            Some((last, [_, ..])) if last.first().is_some_and(|word| word == "put") => stages.pop(),
+            _ => None,
+        };
         let Some(first) = stages.first() else { return Ok(()) };
         let text = match first.split_first() {
             Some((command, words)) if command != "run" => {
@@ -218,7 +226,11 @@ impl Session {
                 }
                 let text = commands::run(self, command, words).await?;
                 if stages.len() == 1 {
-                    return print(&self.console, &text).await;
+                    let shown = match &file {
+                        Some(words) => storage::put(self, name_of(words)?, Input::Text(&text)).await?,
+                        None => text,
+                    };
+                    return print(&self.console, &shown).await;
                 }
                 Some(text)
             }
@@ -227,12 +239,36 @@ impl Session {
         let programs = stages.get(usize::from(text.is_some())..).unwrap_or(&[]);
         let programs =
             programs.iter().map(|stage| program_of(stage)).collect::<Result<Vec<Stage>, Trouble>>()?;
-        let job = launch::start(self, &programs, text, background).await?;
+        if let Some(words) = file {
+            return self.keep(&programs, text, name_of(&words)?).await;
+        }
+        let job = launch::start(self, &programs, text, background, None).await?;
         if let Some(number) = job.number {
             return print(&self.console, &format!("[{number}] {}\n", pids(&job))).await;
         }
         launch::foreground(self, &job).await?;
         print(&self.console, &job.report()).await
+    }
+
+    /// Runs programs, and makes a file of what the last one writes. Ctrl-C ends both.
+    async fn keep(&self, programs: &[Stage], text: Option<String>, name: &str) -> Result<(), Trouble> {
+        let pipe = Rc::new(LentPipe::default());
+        let job = launch::start(self, programs, text, false, Some(&pipe)).await?;
+        let kept = storage::put(self, name, Input::Pipe(&pipe)).await;
+        if kept.is_err() {
+            job.kill().await;
+        }
+        launch::foreground(self, &job).await?;
+        print(&self.console, &job.report()).await?;
+        print(&self.console, &kept?).await
+    }
+}
+
+/// The file that `put` makes.
+fn name_of(words: &[String]) -> Result<&str, Trouble> {
+    match words {
+        [_, name] => Ok(name),
+        _ => Err(Trouble::Usage("... | put FILE")),
     }
 }
 

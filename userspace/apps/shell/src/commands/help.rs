@@ -29,8 +29,12 @@ const fn command(
 /// What starting programs takes.
 const PROGRAMS: &[&str] = &["spawner", "boot"];
 
+/// What has files in it.
+const FILES: &[&[&str]] = &[&["files"], &["boot"], &["disks"]];
+const VOLUMES: &[&[&str]] = &[&["files"], &["disks"]];
+
 /// Every command.
-pub const COMMANDS: [Command; 26] = [
+pub const COMMANDS: [Command; 35] = [
     command("help", "[COMMAND]", "this list, or more about one command", &[]),
     command("caps", "", "the capabilities you hold", &[]),
     command(
@@ -61,8 +65,22 @@ pub const COMMANDS: [Command; 26] = [
     ),
     command("graph", "[PROCESS]", "who holds what, and from whom", &[&["inspector"]]),
     command("mem", "", "memory", &[&["system"]]),
-    command("ls", "", "boot files", &[&["boot"]]),
-    command("cat", "FILE", "show a boot file", &[&["boot"]]),
+    command("ls", "[PLACE:][DIR]", "what is in a directory, or in all of a place", FILES),
+    command("cat", "FILE", "show a file", FILES),
+    command("get", "FILE", "all of a file, for a pipe", FILES),
+    command("put", "FILE", "make a file of what comes out of a pipe", VOLUMES),
+    command("cp", "FILE TO", "copy a file, also from `boot:` and from and to `store:`", VOLUMES),
+    command("mv", "NAME TO", "rename or move within a volume", VOLUMES),
+    command("rm", "[-r] NAME ...", "remove files and directories", VOLUMES),
+    command("mkdir", "DIR ...", "make directories", VOLUMES),
+    command("df", "", "room on volumes", VOLUMES),
+    command("snap", "[VOLUME:] [NAME | -d NAME]", "snapshots: list, keep, drop", &[&["volume"], &["disks"]]),
+    command(
+        "mount",
+        "[DISK NAME | -u NAME]",
+        "disks and what is on them; serve one as a place",
+        &[&["disks"]],
+    ),
     command("log", "[-f] [COUNT]", "last log records; -f goes on until a key is pressed", &[&["log_reader"]]),
     command("time", "", "time of day and time since boot", &[&["wall_clock"], &["timer"]]),
     command("echo", "[WORD ...]", "show words", &[]),
@@ -74,9 +92,21 @@ pub const COMMANDS: [Command; 26] = [
     command("version", "", "what this is", &[&["system"]]),
 ];
 
+/// More about files.
+const PLACES: &str = "    \
+    Names are below a place: `files:` is the machine's volume, `boot:` the boot files, `store:` blobs by their SHA-256, and `mount` makes more.
+    Names without a place are in `files:`, or in `boot:` while there is no volume. There is no way up from a place, and `/` is between names:
+        mkdir notes
+        echo buy milk | put notes/today
+        cp boot:welcome notes
+        snap monday
+        ls files@monday:notes
+    What a command says is done is safe on the disk.
+";
+
 /// More about `run`.
 const RUN: &str = "    \
-    NAME is a boot file (`ls`). It is given what stands behind `with` and nothing else; spaces or commas separate:
+    NAME is a boot file (`ls boot:`). It is given what stands behind `with` and nothing else; spaces or commas separate:
         run hello with console
         run diag with console,system timer
     CAP=MINE gives it what you hold as MINE (`caps`), and it finds it under the name CAP.
@@ -130,7 +160,11 @@ pub fn all(session: &Session) -> String {
 pub fn about(name: &str) -> Result<String, Trouble> {
     let command = COMMANDS.iter().find(|command| command.name == name);
     let command = command.ok_or_else(|| Trouble::Say(format!("no command `{name}`; `help` lists them")))?;
-    let more = if command.name == "run" { RUN } else { "" };
+    let more = match command.needs {
+        _ if command.name == "run" => RUN,
+        FILES | VOLUMES => PLACES,
+        _ => "",
+    };
     Ok(format!("{}\n    {}\n{more}", command.usage(), command.tells))
 }
 

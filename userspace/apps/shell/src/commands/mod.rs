@@ -1,7 +1,6 @@
 //! The commands. Each gives the text to show, so that it can also go into a pipe.
 
 mod crash;
-mod files;
 mod graph;
 mod help;
 mod inspect;
@@ -12,6 +11,7 @@ mod top;
 mod trace;
 
 use crate::session::Session;
+use crate::storage::{self, interruptible};
 use crate::trouble::Trouble;
 use alloc::format;
 use alloc::string::String;
@@ -50,8 +50,18 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
         ("trace", [service, on]) => trace::set(session, service, on).await,
         ("ps", []) => processes::ps(session).await,
         ("mem", []) => inspect::memory(session).await,
-        ("ls", []) => files::list(session).await,
-        ("cat", [file]) => files::show(session, file).await,
+        ("ls", []) => interruptible(session, storage::list(session, "")).await,
+        ("ls", [path]) => interruptible(session, storage::list(session, path)).await,
+        ("cat", [file]) => interruptible(session, storage::text(session, file, false)).await,
+        ("get", [file]) => interruptible(session, storage::text(session, file, true)).await,
+        ("put", [_]) => Err(Trouble::say("what? Something has to come out of a pipe: echo WORDS | put FILE")),
+        ("cp", [from, to]) => storage::copy(session, from, to).await,
+        ("mv", [from, to]) => interruptible(session, storage::rename(session, from, to)).await,
+        ("rm", words @ [_, ..]) => interruptible(session, storage::remove(session, words)).await,
+        ("mkdir", words @ [_, ..]) => interruptible(session, storage::make(session, words)).await,
+        ("df", []) => interruptible(session, storage::space(session)).await,
+        ("snap", words) => interruptible(session, storage::snapshots(session, words)).await,
+        ("mount", words) => storage::mount(session, words).await,
         ("log", words) => logs::log(session, words).await,
         ("time", []) => inspect::time(session).await,
         ("echo", words) => Ok(format!("{}\n", words.join(" "))),

@@ -44,7 +44,8 @@ impl LentPipe {
         self.changed.notify();
     }
 
-    async fn read(&self, max: u32) -> Result<Vec<u8>, Exception> {
+    /// Reads some bytes as soon as there are any; `endOfStream` when nobody will write any more.
+    pub async fn read(&self, max: u32) -> Result<Vec<u8>, Exception> {
         let max = usize::try_from(max).unwrap_or(MAX_READ).clamp(1, MAX_READ);
         loop {
             let read = self.pipe.borrow_mut().read(max);
