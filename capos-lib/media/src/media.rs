@@ -6,6 +6,7 @@ use crate::folder::{Entry, Kind, Listing, Place};
 use crate::iso::{self, Extent, Iso, Names};
 use crate::medium::{Medium, PAGE};
 use crate::source::Source;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use core::cell::RefCell;
@@ -137,21 +138,26 @@ impl<S: Source> Media<S> {
         if let Some(listing) = self.kept(directory.key) {
             return Ok(listing);
         }
-        let listing = match (&self.layout, &directory.place) {
-            (Layout::Fat(fat), Place::FatDirectory(place)) => {
-                fat.list(&self.medium, place, directory.key).await?
-            }
-            (Layout::Iso(iso), Place::IsoDirectory(place)) => {
-                iso.list(&self.medium, *place, directory.key).await?
-            }
-            _ => return Err(Error::Kind),
-        };
+        // What the formats' readers keep is large, and each call of a service is moved with all that it may need.
+        let listing = Box::pin(self.look(directory)).await?;
         let listing = Rc::new(listing);
         // What the device did not give back it may give the next time.
         if !matches!(listing.damage(), Some(Error::Source(_))) {
             self.keep(directory.key, &listing);
         }
         Ok(listing)
+    }
+
+    async fn look(&self, directory: &Directory) -> Result<Listing, Error> {
+        match (&self.layout, &directory.place) {
+            (Layout::Fat(fat), Place::FatDirectory(place)) => {
+                fat.list(&self.medium, place, directory.key).await
+            }
+            (Layout::Iso(iso), Place::IsoDirectory(place)) => {
+                iso.list(&self.medium, *place, directory.key).await
+            }
+            _ => Err(Error::Kind),
+        }
     }
 
     fn kept(&self, key: u64) -> Option<Rc<Listing>> {

@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod content;
+mod killer;
 mod rules;
 mod walk;
 
@@ -36,10 +37,14 @@ pub struct Probe {
 
 fn run(mut env: Env) -> i64 {
     let walks = number(&env, "walks", 1);
+    let kills = killer::start(&mut env);
     let Ok(probe) = Probe::new(&mut env) else { return 2 };
     let done = block_on(all(&probe, walks));
     if let Err(error) = &done {
         probe.report.check("the medium", false, error);
+    }
+    if let Some(kills) = kills {
+        probe.report.event("media.kills", Fields::new().value("kills", kills.get()));
     }
     probe.report.finish(u8::from(done.is_err()))
 }
