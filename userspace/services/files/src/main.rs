@@ -8,6 +8,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod at_once;
 mod disk;
 mod interfaces;
 mod mounted;

@@ -46,7 +46,7 @@ pub struct Clocks {
 /// The service.
 pub struct Server {
     /// Once it is known: the volume, or why there is none.
-    files: RefCell<Option<Result<Rc<Files>, Exception>>>,
+    pub files: RefCell<Option<Result<Rc<Files>, Exception>>>,
     there: Signal,
     pub facets: Facets<Thing>,
     pub proofs: Proofs,
@@ -95,7 +95,7 @@ impl Server {
         self.there.notify();
     }
 
-    async fn files(&self) -> Result<Rc<Files>, Exception> {
+    async fn mounted(&self) -> Result<Rc<Files>, Exception> {
         loop {
             let there = self.there.wait();
             let files = self.files.borrow().clone();
@@ -234,13 +234,17 @@ impl Handler for Server {
     // What is left of a commit is for everybody, and memory is the device's until it is done with it.
     const TO_THE_END: bool = true;
 
+    fn at_once(&self, request: Request) -> Option<Request> {
+        self.read_at_once(request)
+    }
+
     async fn call(self: Rc<Self>, request: Request) {
         let cx = request.context();
         let thing = match self.called(cx.badge()) {
             Ok(thing) => thing,
             Err(refused) => return request.fail(refused),
         };
-        let files = match self.files().await {
+        let files = match self.mounted().await {
             Ok(files) => files,
             Err(refused) => return request.fail(refused),
         };
