@@ -7,6 +7,7 @@ extern crate alloc;
 
 mod after;
 mod before;
+mod broken;
 mod limits;
 mod ops;
 mod rules;
@@ -41,6 +42,8 @@ pub struct Probe {
     pub ops: u64,
     /// What to look at instead of all that, and how many of it.
     pub limits: Option<(String, u64)>,
+    /// The disk does not take or give back everything.
+    pub is_broken: bool,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -70,6 +73,7 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         store: env.client("store")?,
         seed: number(env, "seed", 1),
         ops: number(env, "ops", 0),
+        is_broken: number(env, "broken", 0) > 0,
     })
 }
 
@@ -82,6 +86,9 @@ async fn all(probe: &Probe) -> Result<bool, CallError> {
     if let Some((limits, count)) = &probe.limits {
         limits::look(probe, limits, *count).await?;
         return Ok(false);
+    }
+    if probe.is_broken {
+        return broken::work(probe).await;
     }
     if probe.root.resolve(false, MARK).await.is_ok() {
         after::look(probe).await?;

@@ -1,0 +1,132 @@
+//! A disk that does not take or give back everything: what is refused says so, and everything else is served.
+
+use crate::Probe;
+use alloc::format;
+use alloc::vec::Vec;
+use probe::Fields;
+use rt::generated::{DirectoryClient, FileClient};
+use rt::schema::directory::Creation;
+use rt::{CallError, ExceptionCode};
+
+/// Files that are made.
+const FILES: u64 = 40;
+/// Blocks of each.
+const BLOCKS: u64 = 3;
+/// How often to try what the disk does not take.
+const TRIES: u64 = 20;
+/// The directory that they are in; it is there when they are all made.
+const HOME: &str = "broken";
+
+/// What came of it.
+#[derive(Default)]
+struct Found {
+    right: u64,
+    /// The disk did not give it back, and whoever asked was told so.
+    refused: u64,
+    /// Anything else.
+    wrong: u64,
+}
+
+/// Makes the files, or if they are there looks at them and mends them. Whether there is to be a second time.
+pub async fn work(probe: &Probe) -> Result<bool, CallError> {
+    if let Ok(home) = probe.root.open_directory(Creation::Existing, HOME).await {
+        look(probe, &home).await?;
+        return Ok(false);
+    }
+    let mut refused = 0;
+    for number in 0..FILES {
+        for tries in 0.. {
+            match make(probe, number).await {
+                Ok(()) => break,
+                Err(error) if is_fault(&error) && tries < TRIES => refused += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    probe.report.event("files.whole", Fields::new().value("files", FILES).value("refused", refused));
+    Ok(true)
+}
+
+fn is_fault(error: &CallError) -> bool {
+    error.exception() == Some(ExceptionCode::DeviceFault)
+}
+
+/// The bytes of a block of a file. They begin with what a person can look for.
+fn block(probe: &Probe, number: u64, index: u64) -> Vec<u8> {
+    let mut bytes = format!("block {index} of file {number}.").into_bytes();
+    bytes.extend(probe.bytes(number * BLOCKS + index, 4000 - bytes.len()));
+    bytes
+}
+
+/// One file, durably. What is lost of it when a commit fails is made again.
+async fn make(probe: &Probe, number: u64) -> Result<(), CallError> {
+    let home = probe.root.open_directory(Creation::Missing, HOME).await?;
+    let file = home.open_file(Creation::Missing, true, &format!("{number}")).await?;
+    for index in 0..BLOCKS {
+        file.write(index * 4096, &block(probe, number, index)).await?;
+    }
+    probe.root.sync().await
+}
+
+async fn look(probe: &Probe, home: &DirectoryClient) -> Result<(), CallError> {
+    let before = read(probe, home, false).await;
+    report(probe, "files.broken", &before);
+    // A check may itself be told that the disk does not give something back.
+    let is_sound = probe.volume.check(0).await.is_ok_and(|found| found.finding.is_empty());
+    probe.is("a check finds what is broken, and nothing else", is_sound, before.refused == 0);
+    let mended = read(probe, home, true).await;
+    probe.is("nothing more is broken", (mended.right, mended.refused), (before.right, before.refused));
+    probe.root.sync().await?;
+    report(probe, "files.mended", &read(probe, home, false).await);
+    Ok(())
+}
+
+fn report(probe: &Probe, name: &str, found: &Found) {
+    let fields = Fields::new().value("right", found.right).value("refused", found.refused);
+    probe.report.event(name, fields.value("wrong", found.wrong));
+}
+
+/// Reads all blocks; whether to write again what is not given back.
+async fn read(probe: &Probe, home: &DirectoryClient, mends: bool) -> Found {
+    let mut found = Found::default();
+    for number in 0..FILES {
+        let name = format!("{number}");
+        let file = match home.open_file(Creation::Existing, true, &name).await {
+            Ok(file) => file,
+            Err(error) if is_fault(&error) => {
+                found.refused += BLOCKS;
+                continue;
+            }
+            Err(_) => {
+                found.wrong += BLOCKS;
+                continue;
+            }
+        };
+        for index in 0..BLOCKS {
+            one(probe, &file, (number, index), mends, &mut found).await;
+        }
+    }
+    found
+}
+
+async fn one(probe: &Probe, file: &FileClient, (number, index): (u64, u64), mends: bool, found: &mut Found) {
+    let wanted = block(probe, number, index);
+    match file.read(index * 4096, 4000).await {
+        Ok(bytes) if bytes == wanted => found.right += 1,
+        Err(error) if is_fault(&error) => {
+            found.refused += 1;
+            if mends {
+                mend(probe, file, index, &wanted).await;
+            }
+        }
+        _ => found.wrong += 1,
+    }
+}
+
+/// A block that is not given back can be given up, and written again.
+async fn mend(probe: &Probe, file: &FileClient, index: u64, bytes: &[u8]) {
+    let cleared = file.clear(index * 4096, 4096).await;
+    probe.is("what is broken can be cleared", cleared.is_ok(), true);
+    let written = file.write(index * 4096, bytes).await;
+    probe.is("and written again", written.is_ok(), true);
+}
