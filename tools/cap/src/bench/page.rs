@@ -26,6 +26,9 @@ const COLUMNS: &str = "\
 |---|--:|---|--:|---|--:|--:|--:|--:|--:|---|
 ";
 
+/// What is not measured here, and stands on the same page.
+const CAMPAIGNS: &str = include_str!("campaigns.md");
+
 /// docs/figures.md.
 pub fn render(figures: &Figures, known: &[Known]) -> String {
     let mut text = HEAD.to_owned();
@@ -48,6 +51,7 @@ pub fn render(figures: &Figures, known: &[Known]) -> String {
     }
     text.push_str(&behind(figures, known));
     text.push_str(&splits(figures, known));
+    text.push_str(CAMPAIGNS);
     text
 }
 
