@@ -10,6 +10,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod asked;
 mod completion;
 pub mod content;
 mod geometry;
@@ -18,6 +19,7 @@ mod request;
 pub mod route;
 pub mod target;
 
+pub use asked::Asked;
 pub use completion::{Completion, Status};
 pub use geometry::Geometry;
 pub use pending::{Pending, Tag};

@@ -5,7 +5,7 @@ use core::panic::Location;
 use core::sync::atomic::{AtomicU32, Ordering};
 use rt::generated::{DeviceClaimClient, DeviceClient, TimerClient};
 use rt::schema::device_manager::DmaBackend;
-use rt::{CallError, ExceptionCode, TransportError, log};
+use rt::{CallError, ExceptionCode, log};
 
 /// How often it is looked whether a device does something by the IOMMU, and the time between: half a second in all.
 const PROOF_LOOKS: u32 = 250;
@@ -127,7 +127,7 @@ pub async fn outlive<E: From<CallError> + fmt::Display>(
 
 /// Whether it was unplugged.
 fn is_gone(device: &DeviceClient) -> bool {
-    device.config_blocking(0, 4).is_err_and(|error| is_disconnected(&error))
+    device.config_blocking(0, 4).is_err_and(|error| error.is_gone())
 }
 
 /// The device that the manifest describes, as soon as there is one, which may be never. So a driver answers its supervisor and its clients meanwhile.
@@ -145,7 +145,7 @@ async fn claim(
                 continue;
             }
             // It has ended over our call; its successor knows nothing of it.
-            Err(error) if is_disconnected(&error) => {}
+            Err(error) if error.is_gone() => {}
             other => return other,
         }
         timer.sleep_until(timer.now_blocking()?.saturating_add(AGAIN_NS)).await?;
@@ -156,11 +156,6 @@ async fn claim(
 fn is_none_yet(error: &CallError) -> bool {
     let codes = [ExceptionCode::NotFound, ExceptionCode::Exists, ExceptionCode::WrongState];
     error.exception().is_some_and(|code| codes.contains(&code))
-}
-
-fn is_disconnected(error: &CallError) -> bool {
-    *error == CallError::Transport(TransportError::Disconnected)
-        || error.exception() == Some(ExceptionCode::Disconnected)
 }
 
 /// Whether all that was set up stays. If it is not known yet how the device reaches memory, it is to do something now, which `look` has the kernel

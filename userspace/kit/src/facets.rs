@@ -2,21 +2,18 @@
 
 use alloc::collections::BTreeMap;
 use core::cell::{Cell, RefCell};
-use core::ops::RangeInclusive;
+use rt::threads::process_id;
 use rt::{CallContext, Client, Exception, ExceptionCode};
 
-/// Where the number of a thing lies in a badge, in place of the instance of who was given the export (see [`crate::service::export_of`]).
-const NUMBER: u32 = 48;
 /// What tells facets from exports: clients are few, so the parent never sets it.
 const FACET: u64 = 1 << 31;
-
-/// The number of the thing that a badge is for; none for an export itself.
-pub const fn number_of(badge: u64) -> Option<u16> {
-    if badge & FACET == 0 { None } else { Some((badge >> NUMBER) as u16) }
-}
-
-/// Bits of a badge that say whose it is.
-const CLIENT: u64 = ((1 << NUMBER) - 1) & !FACET;
+/// Whose a facet is, as in the badges of exports.
+const CLIENT: u64 = FACET - 1;
+/// Which instance of the service minted it, in place of the number of the export (see [`crate::service::export_of`]). Those of instances that are gone
+/// still come to their successor, and so does word of their end: they are nobody's there.
+const LIFE: u32 = 32;
+/// Where the number of the thing lies.
+const NUMBER: u32 = 48;
 
 /// Things by the badges of their facets. The export itself has none.
 pub struct Facets<T> {
@@ -24,23 +21,21 @@ pub struct Facets<T> {
     /// How many things each client has.
     counts: RefCell<BTreeMap<u64, usize>>,
     next: Cell<u16>,
-    /// The numbers that they have.
-    numbers: RangeInclusive<u16>,
-    /// How many each client may have.
+    life: u16,
+    /// How many there may be, and how many each client may have.
+    most: usize,
     each: usize,
 }
 
 impl<T: Clone> Facets<T> {
-    /// With numbers of their own, so that the things of several that are served together are told apart, and so many at a time.
-    /// Each client may have `each` of them.
-    pub const fn new(numbers: RangeInclusive<u16>, each: usize) -> Self {
-        Facets {
-            things: RefCell::new(BTreeMap::new()),
-            counts: RefCell::new(BTreeMap::new()),
-            next: Cell::new(*numbers.start()),
-            numbers,
-            each,
-        }
+    /// So many at a time, and so many for each client.
+    pub fn new(most: usize, each: usize) -> Self {
+        Facets::in_life(process_id() as u16, most, each)
+    }
+
+    fn in_life(life: u16, most: usize, each: usize) -> Self {
+        let (things, counts) = (RefCell::default(), RefCell::default());
+        Facets { things, counts, next: Cell::new(0), life, most, each }
     }
 
     /// How many things like that the one who calls has.
@@ -69,16 +64,16 @@ impl<T: Clone> Facets<T> {
     /// A badge that no facet has.
     fn free_badge(&self, caller: u64) -> Option<u64> {
         let things = self.things.borrow();
-        let client = caller & ((1 << NUMBER) - 1) | FACET;
-        let badge = |number: u16| u64::from(number) << NUMBER | client;
-        let (begin, first, end) = (*self.numbers.start(), self.next.get(), *self.numbers.end());
-        let is_full = things.len() > usize::from(end.saturating_sub(begin));
         let own = self.counts.borrow().get(&(caller & CLIENT)).copied().unwrap_or(0);
-        if is_full || own >= self.each {
+        if things.len() >= self.most || own >= self.each {
             return None;
         }
-        let number = (first..=end).chain(begin..first).find(|it| !things.contains_key(&badge(*it)))?;
-        self.next.set(if number == end { begin } else { number + 1 });
+        let client = caller & CLIENT | FACET | u64::from(self.life) << LIFE;
+        let badge = |number: u16| u64::from(number) << NUMBER | client;
+        let first = self.next.get();
+        let mut numbers = (first..=u16::MAX).chain(0..first);
+        let number = numbers.find(|number| !things.contains_key(&badge(*number)))?;
+        self.next.set(number.wrapping_add(1));
         Some(badge(number))
     }
 
@@ -110,33 +105,40 @@ impl<T: Clone> Facets<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLIENT, Facets, number_of};
+    use super::{CLIENT, Facets};
     use rt::ExceptionCode;
 
     /// As the parent makes it: the third instance of client 5, export 1.
     const EXPORT: u64 = 3 << 48 | 1 << 32 | 5;
 
+    fn put(facets: &Facets<u8>, caller: u64, thing: u8) -> u64 {
+        let badge = facets.free_badge(caller).unwrap();
+        facets.insert(badge, thing);
+        badge
+    }
+
     #[test]
     fn facets_are_told_from_exports_and_from_each_other() {
-        let facets: Facets<u8> = Facets::new(7..=9, 2);
-        assert_eq!((facets.find(EXPORT), number_of(EXPORT)), (Ok(None), None));
-        let badges = [1, 2].map(|thing| {
-            let badge = facets.free_badge(EXPORT).unwrap();
-            facets.insert(badge, thing);
-            badge
-        });
-        assert_eq!(badges.map(crate::service::export_of), [1, 1]);
-        assert_eq!(badges.map(number_of), [Some(7), Some(8)]);
+        let facets: Facets<u8> = Facets::in_life(7, 3, 2);
+        assert_eq!(facets.find(EXPORT), Ok(None));
+        let badges = [1, 2].map(|thing| put(&facets, EXPORT, thing));
         assert_eq!(badges.map(|badge| facets.find(badge).unwrap()), [Some(1), Some(2)]);
         assert_eq!((facets.find(EXPORT), facets.free_badge(EXPORT)), (Ok(None), None));
         assert_eq!(facets.free_badge(badges[0]), None, "it is the same client's");
         // Another one may have what is left.
-        let other = facets.free_badge(EXPORT ^ 1).unwrap();
-        facets.insert(other, 3);
-        assert_eq!((number_of(other), facets.free_badge(EXPORT ^ 1)), (Some(9), None));
+        put(&facets, EXPORT ^ 1, 3);
+        assert_eq!(facets.free_badge(EXPORT ^ 1), None);
         assert_eq!(facets.gone(badges[0]), Some(1));
         assert_eq!((facets.gone(badges[0]), facets.counts.borrow()[&(EXPORT & CLIENT)]), (None, 1));
         assert_eq!(facets.find(badges[0]), Err(ExceptionCode::Disconnected.into()));
         assert!(facets.free_badge(badges[1]).is_some_and(|badge| badge != badges[1] && badge != EXPORT));
+    }
+
+    #[test]
+    fn what_an_instance_before_minted_is_nothing_of_ours() {
+        let (before, now) = (Facets::in_life(1, 9, 9), Facets::in_life(2, 9, 9));
+        let (old, new) = (put(&before, EXPORT, 1), put(&now, EXPORT, 2));
+        assert_eq!(now.find(old), Err(ExceptionCode::Disconnected.into()));
+        assert_eq!((now.gone(old), now.find(new)), (None, Ok(Some(2))));
     }
 }

@@ -53,6 +53,20 @@ impl CallError {
         *self == CallError::Transport(TransportError::Disconnected)
     }
 
+    /// Whether whoever was called, or what stood behind the capability, is not there any more.
+    pub fn is_gone(&self) -> bool {
+        self.is_disconnect() || self.exception() == Some(ExceptionCode::Disconnected)
+    }
+
+    /// What a server answers that could not do what it was asked because a call of its own ended like this.
+    pub fn handed_on(&self) -> Exception {
+        match self {
+            CallError::Exception(exception) => exception.clone(),
+            _ if self.is_disconnect() => ExceptionCode::Disconnected.into(),
+            _ => ExceptionCode::InvalidArgument.into(),
+        }
+    }
+
     /// The exception's code, if it is one: what programs branch on.
     pub fn exception(&self) -> Option<ExceptionCode> {
         match self {

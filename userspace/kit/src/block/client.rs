@@ -1,17 +1,23 @@
-//! A client that reads and writes, and nothing else.
+//! A client's end: what is asked of a device, through whatever happens to who serves it.
+//!
+//! What was asked and not answered is kept here, and asked again of the next who serves the device: whoever asked knows of nothing but the time it took.
+//! That next one is found by the capability for the device, so it has to outlive its server: an export does, what a server made does not.
 
-use super::{End, Session};
+use super::{End, Session, geometry};
 use alloc::rc::Rc;
-use capos_block::{Completion, Geometry, Operation, Pending, Request, Status, Tag};
+use alloc::vec::Vec;
+use capos_block::{Asked, Completion, Geometry, Operation, Request, Status, Tag};
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use rt::generated::{BlockDeviceClient, MemoryObjectClient};
-use rt::listener::Listener;
+use rt::schema::block_device::InfoResults;
 use rt::{CallError, ExceptionCode, Signal};
 
-/// What our doorbell tells.
-const RING: u64 = 1;
-const LOST: u64 = 2;
+/// Times that a device is asked for in a row while whoever is asked dies over it.
+const TRIES: u32 = 16;
+
+/// A number that no memory has.
+const NOBODYS: u16 = u16::MAX;
 
 /// Why something was not done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +26,17 @@ pub enum IoError {
     Failed(Status, u32),
     /// The session is over.
     Ended(End),
+}
+
+impl IoError {
+    /// Whether it is just that who served is not there any more.
+    pub fn is_loss(&self) -> bool {
+        match self {
+            IoError::Ended(End::Gone) => true,
+            IoError::Ended(End::Call(error)) => error.is_gone(),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for IoError {
@@ -38,69 +55,51 @@ impl<E: Into<End>> From<E> for IoError {
     }
 }
 
-/// One request under way.
-enum Place {
-    /// For the completion with this id.
-    Waits(u32),
-    Over(Completion),
-    /// Nobody waits any more.
-    Abandoned(u32),
+/// Memory that requests name by its place.
+struct Buffer {
+    object: Rc<MemoryObjectClient>,
+    /// What who serves now calls it; nobody's when he refuses it.
+    number: u16,
 }
 
-impl Place {
-    fn waits_for(&self, id: u32) -> bool {
-        matches!(self, Place::Waits(asked) if *asked == id)
-    }
-
-    fn abandon(&mut self) {
-        if let Place::Waits(id) = *self {
-            *self = Place::Abandoned(id);
-        }
-    }
-}
-
-/// A session with a device, for any number of tasks.
+/// Who uses a device, for any number of tasks.
 pub struct Client {
-    session: RefCell<Session>,
-    listener: Listener,
-    pending: RefCell<Pending<Place>>,
+    device: Rc<BlockDeviceClient>,
+    entries: u32,
+    info: InfoResults,
     geometry: Geometry,
+    session: RefCell<Rc<Session>>,
+    /// Who serves is gone; the next one is to be found.
+    lost: Cell<bool>,
+    /// There will be no next one.
+    over: RefCell<Option<IoError>>,
+    asked: RefCell<Asked>,
+    buffers: RefCell<Vec<Option<Buffer>>>,
     /// Who waits for the doorbell; the others wait for what that one finds.
     watched: Cell<bool>,
-    /// The server is gone: what it answered before is still there to be taken.
-    lost: Cell<bool>,
     progress: Signal,
-    /// How many were asked: ids are never those of requests that are over.
-    asked: Cell<u16>,
 }
 
 impl Client {
     /// With so many requests at a time: a power of two, at most 1,024.
-    pub async fn open(device: &BlockDeviceClient, depth: u16) -> Result<Rc<Client>, CallError> {
-        let info = device.info().await?;
-        let sector_shift = info.sector_size.trailing_zeros() as u8;
-        let listener = Listener::new()?;
-        let session = Session::open(device, depth.into(), listener.signaller(RING, LOST)?).await?;
-        let pending = Pending::new(depth).map_err(|_| ExceptionCode::OutOfMemory);
-        let pending = pending.map_err(|code| CallError::Exception(code.into()))?;
-        let geometry = Geometry {
-            sectors: info.sectors,
-            sector_shift,
-            most: info.most,
-            read_only: info.read_only,
-            cache: info.cache,
-            discard: info.discard,
-            zero: info.zero,
-        };
+    pub async fn open(device: impl Into<Rc<BlockDeviceClient>>, depth: u16) -> Result<Rc<Client>, CallError> {
+        let device = device.into();
+        let asked = Asked::new(depth).map_err(|_| CallError::Exception(ExceptionCode::OutOfMemory.into()))?;
+        let (info, session) = begin(&device, depth.into()).await?;
+        let geometry =
+            geometry(&info).ok_or_else(|| CallError::Exception(ExceptionCode::DeviceFault.into()))?;
         Ok(Rc::new(Client {
-            session: RefCell::new(session),
-            listener,
-            pending: RefCell::new(pending),
+            device,
+            entries: depth.into(),
+            info,
             geometry,
-            watched: Cell::new(false),
+            session: RefCell::new(Rc::new(session)),
             lost: Cell::new(false),
+            over: RefCell::new(None),
+            asked: RefCell::new(asked),
+            buffers: RefCell::default(),
+            watched: Cell::new(false),
             progress: Signal::new(),
-            asked: Cell::new(0),
         }))
     }
 
@@ -110,15 +109,39 @@ impl Client {
     }
 
     /// Lets requests name this memory; gives its number.
-    pub async fn attach(&self, memory: &MemoryObjectClient) -> Result<u16, CallError> {
-        let control = Rc::clone(self.session.borrow().control());
-        control.attach(memory).await
+    pub async fn attach(&self, memory: impl Into<Rc<MemoryObjectClient>>) -> Result<u16, CallError> {
+        let object = memory.into();
+        loop {
+            let session = self.session().await?;
+            match session.control().attach(&*object).await {
+                Ok(number) if self.is_now(&session) => return self.keep(Buffer { object, number }),
+                Ok(_) => {}
+                Err(error) if error.is_gone() => self.lose(&session),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// They name it no more.
     pub async fn detach(&self, buffer: u16) -> Result<(), CallError> {
-        let control = Rc::clone(self.session.borrow().control());
-        control.detach(buffer).await
+        let session = self.session().await?;
+        let place = self.buffers.borrow_mut().get_mut(usize::from(buffer)).and_then(Option::take);
+        let number = place.ok_or(CallError::Exception(ExceptionCode::NotFound.into()))?.number;
+        match session.control().detach(number).await {
+            Err(error) if !error.is_gone() => Err(error),
+            // Whoever comes is not told of it.
+            _ => Ok(()),
+        }
+    }
+
+    fn keep(&self, buffer: Buffer) -> Result<u16, CallError> {
+        let mut buffers = self.buffers.borrow_mut();
+        let free = buffers.iter().position(Option::is_none).unwrap_or(buffers.len());
+        match buffers.get_mut(free) {
+            Some(place) => *place = Some(buffer),
+            None => buffers.push(Some(buffer)),
+        }
+        u16::try_from(free).map_err(|_| CallError::Exception(ExceptionCode::BudgetExhausted.into()))
     }
 
     /// What was written before this was asked is durable.
@@ -130,13 +153,23 @@ impl Client {
 
     /// Has something done, whatever the request's id. A future that is dropped leaves it under way.
     pub async fn perform(&self, request: Request) -> Result<(), IoError> {
-        let ticket = self.ask(request).await?;
+        let tag = loop {
+            match self.push(&request)? {
+                Some(tag) => break tag,
+                None => {
+                    self.look()?;
+                    self.wait().await?;
+                }
+            }
+        };
+        let ticket = Ticket { client: self, tag };
         let done = loop {
             self.look()?;
-            if let Some(Place::Over(done)) = self.pending.borrow().get(ticket.tag) {
-                break *done;
+            let outcome = self.asked.borrow().outcome(ticket.tag);
+            match outcome {
+                Some(done) => break done,
+                None => self.wait().await?,
             }
-            self.wait().await?;
         };
         match done.status {
             Status::Done => Ok(()),
@@ -144,42 +177,47 @@ impl Client {
         }
     }
 
-    /// Puts it into the queue as soon as there is room.
-    async fn ask(&self, request: Request) -> Result<Ticket<'_>, IoError> {
-        loop {
-            let id = u32::from(self.asked.replace(self.asked.get().wrapping_add(1))) << 16;
-            let place = self.pending.borrow_mut().insert(Place::Waits(id));
-            let Ok(tag) = place else {
-                self.look()?;
-                self.wait().await?;
-                continue;
-            };
-            let id = id | u32::from(tag);
-            if let Some(place) = self.pending.borrow_mut().get_mut(tag) {
-                *place = Place::Waits(id);
-            }
-            // There are as many places as entries; a server that has not taken one yet keeps its entry.
-            if self.session.borrow_mut().push(&Request { id, ..request })? {
-                return Ok(Ticket { client: self, tag });
-            }
-            self.pending.borrow_mut().remove(tag);
-            self.wait().await?;
+    /// Asks for something, whatever the request's id: with the next [`wait`](Self::wait) at the latest. `None` when there is no room.
+    #[inline]
+    pub fn push(&self, request: &Request) -> Result<Option<Tag>, IoError> {
+        let asked = self.asked.borrow_mut().ask(request);
+        let Some((tag, id)) = asked else { return Ok(None) };
+        if !self.lost.get() {
+            self.send(&Request { id, ..*request })?;
+        }
+        Ok(Some(tag))
+    }
+
+    #[inline]
+    fn send(&self, request: &Request) -> Result<(), IoError> {
+        let buffers = self.buffers.borrow();
+        let buffer = buffers.get(usize::from(request.buffer)).and_then(Option::as_ref);
+        let buffer = buffer.map_or(NOBODYS, |buffer| buffer.number);
+        // There are as many places as entries: there is room, if the server is not one that lies.
+        match self.session.borrow().push(&Request { buffer, ..*request })? {
+            true => Ok(()),
+            false => Err(IoError::Ended(End::Gone)),
         }
     }
 
-    /// Takes what is over.
+    /// The next that is over of what was [pushed](Self::push); not for who has something [performed](Self::perform), too.
+    #[inline]
+    pub fn take(&self) -> Result<Option<(Tag, Completion)>, IoError> {
+        loop {
+            let Some(done) = self.session.borrow().take()? else { return Ok(None) };
+            let mut asked = self.asked.borrow_mut();
+            if let Some(tag) = asked.done(done) {
+                asked.forget(tag);
+                return Ok(Some((tag, done)));
+            }
+        }
+    }
+
+    /// Takes what is over, for those who wait for it.
     fn look(&self) -> Result<(), IoError> {
         let mut any = false;
-        while let Some(done) = self.session.borrow_mut().take()? {
-            let mut pending = self.pending.borrow_mut();
-            let tag = done.id as Tag;
-            match pending.get_mut(tag) {
-                Some(Place::Abandoned(id)) if *id == done.id => drop(pending.remove(tag)),
-                Some(place) if place.waits_for(done.id) => *place = Place::Over(done),
-                // It completes what nobody asked.
-                _ => {}
-            }
-            any = true;
+        while let Some(done) = self.session.borrow().take()? {
+            any |= self.asked.borrow_mut().done(done).is_some();
         }
         if any {
             self.progress.notify();
@@ -188,28 +226,97 @@ impl Client {
     }
 
     /// Waits until something may be over. One task hears the doorbell, the others hear of that.
-    async fn wait(&self) -> Result<(), IoError> {
-        if self.lost.get() {
-            return Err(IoError::Ended(End::Gone));
+    pub async fn wait(&self) -> Result<(), IoError> {
+        if let Some(error) = &*self.over.borrow() {
+            return Err(error.clone());
         }
-        let progress = self.progress.wait();
         if self.watched.get() {
-            progress.await;
+            self.progress.wait().await;
             return Ok(());
         }
         let _watch = Watch::new(self);
-        {
-            let mut session = self.session.borrow_mut();
-            if !session.may_sleep()? {
+        let session = Rc::clone(&self.session.borrow());
+        if !self.lost.get() {
+            if session.wait().await? {
                 return Ok(());
             }
-            session.send(&self.listener);
+            self.lose(&session);
+            // What it answered before it went is taken first.
+            return Ok(());
         }
-        let bits = self.listener.wait().await.map_err(End::from)?;
-        if bits & LOST != 0 {
+        self.resume().await.inspect_err(|error| *self.over.borrow_mut() = Some(error.clone()))
+    }
+
+    /// The session of now, as soon as there is one.
+    async fn session(&self) -> Result<Rc<Session>, CallError> {
+        while self.lost.get() {
+            self.wait().await.map_err(|_| CallError::Exception(ExceptionCode::Disconnected.into()))?;
+        }
+        Ok(Rc::clone(&self.session.borrow()))
+    }
+
+    fn is_now(&self, session: &Rc<Session>) -> bool {
+        !self.lost.get() && Rc::ptr_eq(session, &self.session.borrow())
+    }
+
+    fn lose(&self, session: &Rc<Session>) {
+        if Rc::ptr_eq(session, &self.session.borrow()) {
             self.lost.set(true);
         }
+    }
+
+    /// Finds the next who serves the device, and asks him what was not answered.
+    async fn resume(&self) -> Result<(), IoError> {
+        let (info, session) = begin(&self.device, self.entries).await?;
+        if info != self.info {
+            // It is another device.
+            return Err(IoError::Ended(End::Gone));
+        }
+        if !self.introduce(&session).await {
+            // He is gone, too.
+            return Ok(());
+        }
+        *self.session.borrow_mut() = Rc::new(session);
+        self.lost.set(false);
+        for request in self.asked.borrow_mut().again() {
+            self.send(request)?;
+        }
         Ok(())
+    }
+
+    /// Tells him of all memory; false when he is gone.
+    async fn introduce(&self, session: &Session) -> bool {
+        let count = self.buffers.borrow().len();
+        for place in 0..count {
+            let object =
+                self.buffers.borrow().get(place).and_then(Option::as_ref).map(|it| Rc::clone(&it.object));
+            let Some(object) = object else { continue };
+            let number = match session.control().attach(&*object).await {
+                Ok(number) => number,
+                Err(error) if error.is_gone() => return false,
+                // What is asked with it fails.
+                Err(_) => NOBODYS,
+            };
+            if let Some(Some(buffer)) = self.buffers.borrow_mut().get_mut(place) {
+                buffer.number = number;
+            }
+        }
+        true
+    }
+}
+
+/// Begins a session with whoever serves a device.
+async fn begin(device: &BlockDeviceClient, entries: u32) -> Result<(InfoResults, Session), CallError> {
+    let mut tries = 0;
+    loop {
+        let begun = async {
+            let info = device.info().await?;
+            Ok::<_, CallError>((info, Session::open(device, entries).await?))
+        };
+        match begun.await {
+            Err(error) if error.is_gone() && tries < TRIES => tries += 1,
+            begun => return begun,
+        }
     }
 }
 
@@ -239,10 +346,6 @@ struct Ticket<'a> {
 
 impl Drop for Ticket<'_> {
     fn drop(&mut self) {
-        let mut pending = self.client.pending.borrow_mut();
-        match pending.get_mut(self.tag) {
-            Some(place @ Place::Waits(_)) => place.abandon(),
-            _ => drop(pending.remove(self.tag)),
-        }
+        self.client.asked.borrow_mut().forget(self.tag);
     }
 }

@@ -39,25 +39,6 @@ pub struct Description {
     pub model: String,
 }
 
-/// What a device says of its health; see `BlockDevice.health`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Health {
-    /// Bits, see there.
-    pub warnings: u32,
-    /// Kelvin.
-    pub kelvin: u16,
-    /// Spare blocks that are left, of 100.
-    pub spare_percent: u8,
-    /// Of its life, of 100; may be more.
-    pub used_percent: u8,
-    /// Sectors that it could not read or write.
-    pub media_errors: u64,
-    /// Hours.
-    pub power_on_hours: u64,
-    /// Times that its power went without a word.
-    pub unsafe_shutdowns: u64,
-}
-
 /// A device that is up, from one reset to the next. Its methods never wait. `disk` is an index into what [`Disk::disks`] gave.
 pub trait Disk {
     /// Why it is to be reset, or given up.
@@ -86,17 +67,12 @@ pub trait Disk {
     /// One that is over. Each tag once for each submission.
     fn take(&mut self, now: u64) -> Result<Option<Over>, Self::Fault>;
 
-    /// To be asked when there is nothing to take, before waiting: whether an interrupt will tell of the next one.
+    /// To be asked when there is nothing to take, before waiting: whether an interrupt will tell of the next one. Who has begun a further step of a
+    /// request in [`Disk::take`] tells the device of it here at the latest.
     fn may_sleep(&mut self) -> Result<bool, Self::Fault>;
 
     /// It interrupted.
     fn interrupted(&mut self) -> Result<(), Self::Fault>;
-
-    /// Whoever serves it, in one of these lives, lost our doorbell: see [`Server::doorbell`](super::Server::doorbell).
-    fn gone(&mut self, lives: u64) -> Result<(), Self::Fault> {
-        let _ = lives;
-        Ok(())
-    }
 
     /// When to call [`Disk::on_timeout`]; never while it has nothing to do.
     fn deadline(&self) -> Option<u64>;

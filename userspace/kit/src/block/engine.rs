@@ -1,6 +1,8 @@
 //! The way of a request: from a client's queue to the device, and of its completion back.
 
-use super::{Disk, Finder, Server};
+use super::memory::Found;
+use super::{Disk, Server};
+use rt::generated::DmaPoolClient;
 use rt::{CallError, give_way, log};
 
 /// Time between looks at whether the device answers, nanoseconds, while it has something to do. Times given to it are late by as much.
@@ -19,9 +21,6 @@ impl Bits {
     const LOST: usize = 32;
     pub const INTERRUPT: u64 = 1 << 28;
     pub const ALARM: u64 = 1 << 29;
-    /// Whoever serves the device lost our doorbell: one bit for each of his last lives, since it may be heard in a later one.
-    pub const GONE: [u64; 5] = [1 << 30, 1 << 31, 1 << 60, 1 << 61, 1 << 62];
-    const ALL_GONE: u64 = 3 << 30 | 7 << 60;
 
     pub const fn ring(place: usize) -> u64 {
         1 << place
@@ -54,9 +53,9 @@ struct Clock {
 }
 
 impl Server {
-    /// Drives a device that is up until that is over. First it is asked again whatever the one before it did not answer.
-    pub async fn drive<D: Disk>(&self, disk: &mut D, finder: impl Into<Finder>) -> Stop<D::Fault> {
-        let stop = match self.begin(disk, finder.into()).await {
+    /// Drives a device that is up, and finds memory by its pool, until that is over. First it is asked again whatever the one before it did not answer.
+    pub async fn drive<D: Disk>(&self, disk: &mut D, pool: DmaPoolClient) -> Stop<D::Fault> {
+        let stop = match self.begin(disk, pool) {
             Ok(()) => match self.turn(disk).await {
                 Ok(never) => match never {},
                 Err(stop) => stop,
@@ -69,19 +68,18 @@ impl Server {
     }
 
     /// Tells the device of all memory.
-    async fn begin<D: Disk>(&self, disk: &D, finder: Finder) -> Result<(), CallError> {
-        self.queues.borrow_mut().begin(disk)?;
-        loop {
-            let unknown = self.queues.borrow_mut().unknown();
-            let Some(unknown) = unknown else { break };
-            match finder.find(unknown.disk, &unknown.object).await {
-                Ok(found) => self.queues.borrow_mut().known(&unknown, found),
-                Err(error) if finder.is_lost(unknown.disk, &error).await => return Err(error),
+    fn begin<D: Disk>(&self, disk: &D, pool: DmaPoolClient) -> Result<(), CallError> {
+        let mut queues = self.queues.borrow_mut();
+        queues.begin(disk)?;
+        while let Some(unknown) = queues.unknown() {
+            match Found::of(&pool, &unknown.object) {
+                Ok(found) => queues.known(&unknown, found),
+                Err(error) if error.is_gone() => return Err(error),
                 // What is under way with it fails.
                 Err(error) => log::warn(format_args!("a client's memory is refused: {error}")),
             }
         }
-        self.queues.borrow_mut().up(finder)?;
+        queues.up(pool)?;
         self.there.notify();
         Ok(())
     }
@@ -107,9 +105,6 @@ impl Server {
             self.queues.borrow_mut().rung(bits & Bits::ALL_SESSIONS, bits >> Bits::LOST & Bits::ALL_SESSIONS);
             if bits & Bits::INTERRUPT != 0 {
                 disk.interrupted().map_err(Stop::Fault)?;
-            }
-            if bits & Bits::ALL_GONE != 0 {
-                disk.gone(bits & Bits::ALL_GONE).map_err(Stop::Fault)?;
             }
             if bits & Bits::ALARM != 0 {
                 clock = Clock { now: self.timer.now_blocking()?, is_set: false };

@@ -1,7 +1,7 @@
 //! Block devices: how they are used, and how they are served (schema/block_device.capnp, capos-lib/block).
 //!
-//! [`Session`] is a client's end of the two queues, [`Port`] the server's. [`Client`] is for who wants to read and write and nothing else. [`Server`] is
-//! all of a driver but the device, which is a [`Disk`].
+//! [`Client`] is for who uses one: it has a session with whoever serves the device, and with the next one. [`Server`] is all of a driver but the device,
+//! which is a [`Disk`]; each of its clients has a [`Port`].
 
 mod client;
 mod disk;
@@ -12,13 +12,17 @@ mod queues;
 mod server;
 mod session;
 
+use session::Session;
+
 pub use client::{Client, IoError};
-pub use disk::{Description, Disk, Health, Over, Refusal};
+pub use disk::{Description, Disk, Over, Refusal};
 pub use engine::Stop;
-pub use memory::Finder;
 pub use port::Port;
-pub use server::{Extent, Server};
-pub use session::{Session, queues_size};
+pub use server::Server;
+pub use session::{geometry, queues_size};
+
+/// What a device says of its health: see `BlockDevice.health`.
+pub use rt::schema::block_device::HealthResults as Health;
 
 /// Why the other side of a session is of no use any more.
 pub use crate::queue::End;

@@ -3,7 +3,7 @@
 mod flow;
 mod ports;
 
-use super::memory::{Finder, Found, Memory};
+use super::memory::{Found, Memory};
 use super::server::Extent;
 use super::{Description, Disk, Health, Port};
 use alloc::rc::Rc;
@@ -12,8 +12,11 @@ use alloc::vec::Vec;
 use capos_block::Geometry;
 use capos_block::route::{Facet, Router, SessionId};
 use ports::Ports;
-use rt::generated::{MemoryObjectClient, SignallerClient};
+use rt::generated::{DmaPoolClient, MemoryObjectClient, SignallerClient};
 use rt::{CallError, ExceptionCode};
+
+/// Buffers of one session.
+const BUFFERS: usize = 32;
 
 /// A session, as its facet names it: its place, and which of all that were there.
 #[derive(Clone, Copy, Debug)]
@@ -29,18 +32,15 @@ pub(super) struct Queues {
     /// What the device has, or had last.
     disks: Option<Vec<Description>>,
     health: Vec<Option<Health>>,
-    /// How the device of now finds memory, the number of its life, and which life was the first of these disks.
-    finder: Option<Rc<Finder>>,
+    /// By what the device of now finds memory, the number of its life, and which life was the first of these disks.
+    pool: Option<DmaPoolClient>,
     life: u64,
     first_life: u64,
-    /// How many each session may have.
-    buffers: usize,
 }
 
 /// Memory that the device does not know yet.
 pub(super) struct Unknown {
     number: u16,
-    pub disk: usize,
     pub object: Rc<MemoryObjectClient>,
 }
 
@@ -54,11 +54,10 @@ fn router(disks: &[Description], depth: u16) -> Result<Router<Memory>, CallError
 }
 
 impl Queues {
-    /// Each session may have so many buffers.
-    pub fn new(buffers: usize) -> Result<Queues, CallError> {
-        let (disks, health, finder) = (None, Vec::new(), None);
+    /// Without a device.
+    pub fn new() -> Result<Queues, CallError> {
         let (ports, router) = (Ports::new(), router(&[], 0)?);
-        Ok(Queues { ports, router, disks, health, finder, life: 0, first_life: 0, buffers })
+        Ok(Queues { ports, router, disks: None, health: Vec::new(), pool: None, life: 0, first_life: 0 })
     }
 
     /// The disks; none before there was a device.
@@ -123,36 +122,22 @@ impl Queues {
         }
     }
 
-    /// The disk of a session.
-    pub fn disk(&self, place: Place) -> Option<usize> {
-        self.ports.disk(place)
-    }
-
-    /// How the device of now finds memory.
-    pub fn finder(&self) -> Option<Rc<Finder>> {
-        self.finder.clone()
-    }
-
-    /// Whether memory is found so now.
-    pub fn is_now(&self, finder: &Rc<Finder>) -> bool {
-        self.finder.as_ref().is_some_and(|now| Rc::ptr_eq(now, finder))
-    }
-
-    /// Takes memory up for a session, with what the device of now knows it by. If there is one it has to know it.
-    pub fn attach(
-        &mut self,
-        place: Place,
-        object: Rc<MemoryObjectClient>,
-        size: u64,
-        found: Option<Found>,
-    ) -> Result<u16, CallError> {
-        let disk = self.ports.disk(place).ok_or(exception(ExceptionCode::Disconnected))?;
-        let handle = found.as_ref().map(|found| found.handle);
-        let memory = Memory { object, disk, found, told: 0 };
-        let number = self.router.attach(place.id, size, memory, self.buffers);
+    /// Takes memory up for a session. If there is a device it has to know it; else the next one is told.
+    pub fn attach(&mut self, place: Place, object: MemoryObjectClient, size: u64) -> Result<u16, CallError> {
+        self.ports.disk(place).ok_or(exception(ExceptionCode::Disconnected))?;
+        let found = match self.pool.as_ref().map(|pool| Found::of(pool, &object)) {
+            None => None,
+            Some(Ok(found)) => Some(found),
+            // It is about to be noticed that the device is gone.
+            Some(Err(error)) if error.is_gone() => None,
+            Some(Err(error)) => return Err(error),
+        };
+        let token = found.as_ref().map(|found| found.token);
+        let memory = Memory { object: Rc::new(object), found, told: 0 };
+        let number = self.router.attach(place.id, size, memory, BUFFERS);
         let number = number.map_err(|_| exception(ExceptionCode::BudgetExhausted))?;
         if let Some((_, known)) = self.router.buffer(number) {
-            *known = handle;
+            *known = token;
         }
         Ok(number)
     }
@@ -167,9 +152,7 @@ impl Queues {
 
     /// Of memory that nobody uses any more.
     fn let_go(&mut self) {
-        while let Some(released) = self.router.released() {
-            released.keep.forget();
-        }
+        while self.router.released().is_some() {}
     }
 
     /// There is a device, after a reset or a new one: it is to be told of all memory, and then [`up`](Self::up).
@@ -203,36 +186,31 @@ impl Queues {
         all.find_map(|(number, memory, handle)| {
             let is_new = handle.is_none() && memory.told != life;
             memory.told = life;
-            is_new.then(|| Unknown { number, disk: memory.disk, object: Rc::clone(&memory.object) })
+            is_new.then(|| Unknown { number, object: Rc::clone(&memory.object) })
         })
     }
 
     /// What the device knows it by.
     pub fn known(&mut self, unknown: &Unknown, found: Found) {
-        let buffer = self.router.buffer(unknown.number);
-        match buffer.filter(|(memory, _)| Rc::ptr_eq(&memory.object, &unknown.object)) {
-            Some((memory, handle)) => {
-                *handle = Some(found.handle);
-                memory.found = Some(found);
-            }
-            // Its client is gone meanwhile.
-            None => found.forget(),
+        if let Some((memory, token)) = self.router.buffer(unknown.number) {
+            *token = Some(found.token);
+            memory.found = Some(found);
         }
     }
 
     /// The device knows all memory: it is asked what was not answered.
-    pub fn up(&mut self, finder: Finder) -> Result<(), CallError> {
+    pub fn up(&mut self, pool: DmaPoolClient) -> Result<(), CallError> {
         let geometries: Vec<_> = self.disks.iter().flatten().map(|disk| disk.geometry).collect();
         let up = self.router.up(&geometries, &mut self.ports);
         up.map_err(|_| exception(ExceptionCode::Disconnected))?;
-        self.finder = Some(Rc::new(finder));
+        self.pool = Some(pool);
         self.ports.wake_all();
         Ok(())
     }
 
     /// There is none any more.
     pub fn end(&mut self) {
-        self.finder = None;
+        self.pool = None;
         self.router.down(&mut self.ports);
         self.router.buffers().for_each(|(_, memory, _)| memory.found = None);
         self.let_go();

@@ -4,11 +4,10 @@
 //! may be made twice as long as they are not acknowledged, and clients know of nothing but the time it took.
 
 use super::engine::Bits;
-use super::memory::Found;
 use super::queues::{Place, Queues};
 use super::{Description, Health};
 use crate::device::is_waiting;
-use crate::facets::{Facets, number_of};
+use crate::facets::Facets;
 use crate::service::Handler;
 use alloc::rc::Rc;
 use capos_block::Geometry;
@@ -21,23 +20,19 @@ use rt::generated::{
     AlarmClient, BlockDeviceClient, BlockSessionClient, MemoryObjectClient, SignallerClient, TimerClient,
 };
 use rt::listener::Listener;
-use rt::schema::block_device::{HealthResults, InfoResults};
+use rt::schema::block_device::InfoResults;
 use rt::{CallContext, CallError, Exception, ExceptionCode, Outgoing, Request, Signal};
 
 /// Facets of one server at a time: what clients asked for, sessions among them.
-const FACETS: u16 = 256;
+const FACETS: usize = 256;
 
-/// Those of one client, and sessions among them: the rest is there for others.
-const FACETS_EACH: usize = 64;
-const SESSIONS_EACH: usize = 8;
-
-/// Buffers of one session: of a driver's, which may be a block service's with all buffers of its clients, and of a block service's.
-const BUFFERS: usize = 1024;
-const BUFFERS_OF_MANY: usize = 32;
+/// Those of one client, which may be a block service with clients of its own, and sessions among them: the rest is there for others.
+const FACETS_EACH: usize = 192;
+const SESSIONS_EACH: usize = 24;
 
 /// Some of a disk's sectors, as they are served.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
+pub(super) struct Extent {
     pub(super) facet: Facet,
     /// The life in which its disk came.
     pub(super) life: u64,
@@ -45,7 +40,7 @@ pub struct Extent {
 
 /// What a facet stands for.
 #[derive(Clone, Copy, Debug)]
-pub enum Thing {
+enum Thing {
     /// A disk, or part of it.
     Device(Extent),
     /// A session.
@@ -66,43 +61,15 @@ pub struct Server {
 impl Server {
     /// Without a device.
     pub fn new(timer: Rc<TimerClient>) -> Result<Server, CallError> {
-        Server::with(timer, 0, BUFFERS)
-    }
-
-    /// One of several that are served together: calls are of the one that [`number_of`](Server::number_of) says.
-    pub fn numbered(timer: Rc<TimerClient>, number: u8) -> Result<Server, CallError> {
-        Server::with(timer, number, BUFFERS_OF_MANY)
-    }
-
-    fn with(timer: Rc<TimerClient>, number: u8, buffers: usize) -> Result<Server, CallError> {
         let listener = Listener::new()?;
         let alarm = timer.alarm_blocking(listener.signaller(Bits::ALARM, 0)?)?;
-        let queues = RefCell::new(Queues::new(buffers)?);
-        let first = u16::from(number) * FACETS;
-        let facets = Facets::new(first..=first + (FACETS - 1), FACETS_EACH);
+        let (queues, facets) = (RefCell::new(Queues::new()?), Facets::new(FACETS, FACETS_EACH));
         Ok(Server { queues, listener, timer, alarm, there: Signal::new(), facets })
-    }
-
-    /// Whose a badge is; none's when it is that of an export.
-    pub fn number_of(badge: u64) -> Option<u8> {
-        number_of(badge).map(|number| (number / FACETS) as u8)
     }
 
     /// What the device's interrupts are to be bound to.
     pub fn interrupts(&self) -> Result<SignallerClient, CallError> {
         self.listener.signaller(Bits::INTERRUPT, 0)
-    }
-
-    /// By what somebody else who serves the device is to ring, in his life of that number. Gives what its loss tells, too: see [`Disk::gone`](super::Disk::gone).
-    pub fn doorbell(&self, life: u32) -> Result<(SignallerClient, u64), CallError> {
-        let [first, ..] = Bits::GONE;
-        let lost = Bits::GONE.get(life as usize % Bits::GONE.len()).copied().unwrap_or(first);
-        Ok((self.listener.signaller(Bits::INTERRUPT, lost)?, lost))
-    }
-
-    /// With what is waited.
-    pub fn listener(&self) -> &Listener {
-        &self.listener
     }
 
     /// What a disk said of its health.
@@ -130,7 +97,7 @@ impl Server {
     }
 
     /// A disk, as soon as there is a device.
-    pub async fn disk(&self, index: usize) -> Result<Description, Exception> {
+    async fn description(&self, index: usize) -> Result<Description, Exception> {
         loop {
             let there = self.there.wait();
             let disks = self.queues.borrow().disks().map(|disks| disks.get(index).cloned());
@@ -147,14 +114,9 @@ impl Server {
     }
 
     /// All of a disk, as soon as there is a device.
-    pub async fn whole(&self, index: usize) -> Result<Extent, Exception> {
-        self.disk(index).await?;
+    async fn whole(&self, index: usize) -> Result<Extent, Exception> {
+        self.description(index).await?;
         self.queues.borrow().whole(index).ok_or_else(|| ExceptionCode::NotFound.into())
-    }
-
-    /// A facet of all of a disk, as soon as there is a device.
-    pub async fn disk_of(&self, cx: &CallContext, index: usize) -> Result<Outgoing, Exception> {
-        self.facet(cx, self.whole(index).await?)
     }
 
     fn session(&self, cx: &CallContext) -> Result<Place, Exception> {
@@ -168,40 +130,15 @@ impl Server {
         let facet: BlockDeviceClient = self.facets.mint(cx, Thing::Device(extent))?;
         Ok(facet.into())
     }
-
-    /// Has the device of now know this memory, for a session. Where there is none that is left to the next one.
-    async fn find(&self, place: Place, object: &MemoryObjectClient) -> Result<Option<Found>, Exception> {
-        loop {
-            let change = self.there.wait();
-            let (finder, disk) = {
-                let queues = self.queues.borrow();
-                (queues.finder(), queues.disk(place).ok_or(ExceptionCode::Disconnected)?)
-            };
-            let Some(finder) = finder else { return Ok(None) };
-            match finder.find(disk, object).await {
-                Ok(found) if self.queues.borrow().is_now(&finder) => return Ok(Some(found)),
-                // It came back meanwhile.
-                Ok(found) => found.forget(),
-                Err(error) if !finder.is_lost(disk, &error).await => return Err(exception(error)),
-                Err(_) => {
-                    if self.queues.borrow().is_now(&finder) {
-                        change.await;
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn exception(error: CallError) -> Exception {
-    error.exception().unwrap_or(ExceptionCode::InvalidArgument).into()
 }
 
 impl Handler for Server {
     async fn call(self: Rc<Self>, request: Request) {
         match self.facets.find(request.context().badge()) {
             Ok(None) => serve_disks(&*self, request).await,
-            Ok(Some(Thing::Device(extent))) => self.serve_part(extent, request).await,
+            Ok(Some(Thing::Device(extent))) => {
+                serve_block_device(&Part { server: &*self, extent }, request).await;
+            }
             Ok(Some(Thing::Session(_))) => serve_block_session(&*self, request).await,
             Err(exception) => request.fail(exception),
         }
@@ -234,7 +171,7 @@ impl DisksServer for Server {
     }
 
     async fn disk(&self, cx: &CallContext, number: u32) -> Result<Outgoing, Exception> {
-        self.disk_of(cx, number as usize).await
+        self.facet(cx, self.whole(number as usize).await?)
     }
 
     async fn part(&self, _cx: &CallContext, _disk: u32, _cursor: u32) -> Result<PartReply, Exception> {
@@ -250,15 +187,8 @@ struct Part<'a> {
 
 impl Extent {
     /// Less of it, or of what may be done with it.
-    pub fn narrow(self, change: impl FnOnce(Facet) -> Option<Facet>) -> Option<Extent> {
+    fn narrow(self, change: impl FnOnce(Facet) -> Option<Facet>) -> Option<Extent> {
         Some(Extent { facet: change(self.facet)?, life: self.life })
-    }
-}
-
-impl Server {
-    /// Answers a call of part of a disk.
-    pub async fn serve_part(&self, extent: Extent, request: Request) {
-        serve_block_device(&Part { server: self, extent }, request).await;
     }
 }
 
@@ -273,7 +203,7 @@ impl BlockDeviceServer for Part<'_> {
     async fn identity(&self, _cx: &CallContext) -> Result<IdentityReply, Exception> {
         self.server.geometry(&self.extent)?;
         let Description { address, namespace, serial, model, .. } =
-            self.server.disk(self.extent.facet.disk()).await?;
+            self.server.description(self.extent.facet.disk()).await?;
         Ok(IdentityReply { address, namespace, serial, model })
     }
 
@@ -288,9 +218,12 @@ impl BlockDeviceServer for Part<'_> {
         if facets.count(cx, |thing| matches!(thing, Thing::Session(_))) >= SESSIONS_EACH {
             return Err(ExceptionCode::BudgetExhausted.into());
         }
-        let place = queues.borrow_mut().open(&memory, entries, doorbell, &self.extent).map_err(exception)?;
+        let place = queues
+            .borrow_mut()
+            .open(&memory, entries, doorbell, &self.extent)
+            .map_err(|error| error.handed_on())?;
         let (ring, lost) = (Bits::ring(place.id.index()), Bits::lost(place.id.index()));
-        let bell = listener.signaller(ring, lost).map_err(exception);
+        let bell = listener.signaller(ring, lost).map_err(|error| error.handed_on());
         if bell.is_ok() {
             queues.borrow_mut().gave_doorbell(place);
         }
@@ -314,36 +247,17 @@ impl BlockDeviceServer for Part<'_> {
         self.server.facet(cx, narrow.ok_or(ExceptionCode::InvalidArgument)?)
     }
 
-    async fn health(&self, _cx: &CallContext) -> Result<HealthResults, Exception> {
+    async fn health(&self, _cx: &CallContext) -> Result<Health, Exception> {
         let health = self.server.queues.borrow().health(self.extent.facet.disk());
-        let Health {
-            warnings,
-            kelvin,
-            spare_percent,
-            used_percent,
-            media_errors,
-            power_on_hours,
-            unsafe_shutdowns,
-        } = health.ok_or(ExceptionCode::Unsupported)?;
-        Ok(HealthResults {
-            warnings,
-            kelvin,
-            spare_percent,
-            used_percent,
-            media_errors,
-            power_on_hours,
-            unsafe_shutdowns,
-        })
+        health.ok_or_else(|| ExceptionCode::Unsupported.into())
     }
 }
 
 impl BlockSessionServer for Server {
     async fn attach(&self, cx: &CallContext, memory: MemoryObjectClient) -> Result<u16, Exception> {
         let place = self.session(cx)?;
-        let size = memory.info().await.map_err(exception)?.size;
-        let found = self.find(place, &memory).await?;
-        let attached = self.queues.borrow_mut().attach(place, Rc::new(memory), size, found);
-        attached.map_err(exception)
+        let size = memory.info().await.map_err(|error| error.handed_on())?.size;
+        self.queues.borrow_mut().attach(place, memory, size).map_err(|error| error.handed_on())
     }
 
     async fn detach(&self, cx: &CallContext, buffer: u16) -> Result<(), Exception> {

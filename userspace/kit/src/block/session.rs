@@ -1,11 +1,12 @@
 //! A client's end of a session.
 
 use super::End;
-use alloc::rc::Rc;
-use capos_block::{Completion, Request, WORDS};
+use capos_block::{Completion, Geometry, Request, WORDS};
+use core::cell::RefCell;
 use rt::generated::{BlockDeviceClient, BlockSessionClient, MemoryObjectClient, SignallerClient};
 use rt::listener::Listener;
 use rt::queue::{Consumer, Producer, Wake};
+use rt::schema::block_device::InfoResults;
 use rt::shared::{Mapped, size};
 use rt::threads::memory;
 use rt::{CallError, ExceptionCode};
@@ -14,6 +15,15 @@ use rt::{CallError, ExceptionCode};
 pub fn queues_size(entries: u32) -> Result<u64, CallError> {
     let one = size::<WORDS>(entries).filter(|_| capos_block::DEPTHS.contains(&entries));
     one.map(|one| 2 * one).ok_or(CallError::Exception(ExceptionCode::InvalidArgument.into()))
+}
+
+/// What a device is like, by what its server says; `None` when there are none like that.
+pub fn geometry(info: &InfoResults) -> Option<Geometry> {
+    let InfoResults { sectors, sector_size, most, read_only, cache, discard, zero, .. } = *info;
+    let is_size = sector_size.is_power_of_two() && (512..=4096).contains(&sector_size);
+    let sector_shift = sector_size.trailing_zeros() as u8;
+    let geometry = Geometry { sectors, sector_shift, most, read_only, cache, discard, zero };
+    (is_size && sectors > 0 && most > 0).then_some(geometry)
 }
 
 /// Both queues, requests first.
@@ -25,71 +35,79 @@ pub(super) fn map(
     Ok((Mapped::map(object, entries)?, Mapped::map_at(object, behind, entries)?))
 }
 
-/// A session with a device. What is asked goes out in batches: [`Session::push`] any number, then [`Session::send`].
-pub struct Session {
+/// What our doorbell tells.
+const RING: u64 = 1;
+const LOST: u64 = 2;
+
+/// A session with a device, as long as its server lives. What is asked goes out in batches: [`Session::push`] any number, then wait.
+pub(super) struct Session {
+    queues: RefCell<Queues>,
+    listener: Listener,
+    peer: SignallerClient,
+    control: BlockSessionClient,
+}
+
+struct Queues {
     requests: Producer<WORDS, Mapped<WORDS>>,
     completions: Consumer<WORDS, Mapped<WORDS>>,
-    peer: SignallerClient,
-    control: Rc<BlockSessionClient>,
     wake: Wake,
 }
 
 impl Session {
-    /// Begins one of so many entries. `doorbell` is how we hear of completions, and by its loss of the server's end.
-    pub async fn open(
-        device: &BlockDeviceClient,
-        entries: u32,
-        doorbell: SignallerClient,
-    ) -> Result<Session, CallError> {
+    /// Begins one of so many entries.
+    pub async fn open(device: &BlockDeviceClient, entries: u32) -> Result<Session, CallError> {
         let object = memory().create_object(queues_size(entries)?).await?;
         let (requests, completions) = map(&object, entries)?;
-        let reply = device.open(object, doorbell, entries).await?;
-        Ok(Session {
+        let listener = Listener::new()?;
+        let reply = device.open(object, listener.signaller(RING, LOST)?, entries).await?;
+        let queues = Queues {
             requests: Producer::new(requests),
             completions: Consumer::new(completions),
-            peer: reply.doorbell,
-            control: Rc::new(reply.session),
             wake: Wake::No,
-        })
+        };
+        Ok(Session { queues: RefCell::new(queues), listener, peer: reply.doorbell, control: reply.session })
     }
 
     /// By which memory is attached.
-    pub fn control(&self) -> &Rc<BlockSessionClient> {
+    pub fn control(&self) -> &BlockSessionClient {
         &self.control
     }
 
-    /// Asks for something; false when there is no room. The server may see it at once, or not before [`Session::send`].
+    /// Asks for something; false when there is no room. The server may see it at once, or not before [`Session::wait`].
     #[inline]
-    pub fn push(&mut self, request: &Request) -> Result<bool, End> {
-        let pushed = self.requests.push(&request.encode())?;
+    pub fn push(&self, request: &Request) -> Result<bool, End> {
+        let mut queues = self.queues.borrow_mut();
+        let pushed = queues.requests.push(&request.encode())?;
         if pushed == Some(Wake::Yes) {
-            self.wake = Wake::Yes;
+            queues.wake = Wake::Yes;
         }
         Ok(pushed.is_some())
     }
 
-    /// Sees to it that the server looks at what was asked, with the next wait.
-    #[inline]
-    pub fn send(&mut self, listener: &Listener) {
-        if core::mem::replace(&mut self.wake, Wake::No) == Wake::Yes {
-            listener.owe(&self.peer);
-        }
-    }
-
     /// The next completion.
     #[inline]
-    pub fn take(&mut self) -> Result<Option<Completion>, End> {
+    pub fn take(&self) -> Result<Option<Completion>, End> {
+        let mut queues = self.queues.borrow_mut();
         let mut entry = [0; WORDS];
-        let Some(wake) = self.completions.pop(&mut entry)? else { return Ok(None) };
+        let Some(wake) = queues.completions.pop(&mut entry)? else { return Ok(None) };
         if wake == Wake::Yes {
-            self.wake = Wake::Yes;
+            queues.wake = Wake::Yes;
         }
         Ok(Some(Completion::decode(&entry)))
     }
 
-    /// To be asked when there is nothing to take, before waiting: whether the doorbell will tell of the next completion.
+    /// Sees to it that the server looks at what was asked, and waits until it has answered something; false when it is gone. One future at a time.
     #[inline]
-    pub fn may_sleep(&mut self) -> Result<bool, End> {
-        Ok(self.completions.may_sleep()?)
+    pub async fn wait(&self) -> Result<bool, End> {
+        {
+            let mut queues = self.queues.borrow_mut();
+            if !queues.completions.may_sleep()? {
+                return Ok(true);
+            }
+            if core::mem::replace(&mut queues.wake, Wake::No) == Wake::Yes {
+                self.listener.owe(&self.peer);
+            }
+        }
+        Ok(self.listener.rest().await? & LOST == 0)
     }
 }

@@ -2,18 +2,17 @@
 
 use crate::measure::{Bench, Region, middle};
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use kit::block::{End, Session};
+use kit::block::{Client, IoError};
 use probe::options;
-use rt::block::{Operation, Request, Status};
-use rt::generated::{BlockDeviceClient, DisksClient};
-use rt::listener::Listener;
-use rt::schema::block_device::InfoResults;
+use rt::block::{Geometry, Operation, Request, Status};
+use rt::generated::DisksClient;
 use rt::{CallError, Env, block_on};
 
 /// Entries of the queues.
-const ENTRIES: u32 = 64;
+const ENTRIES: u16 = 64;
 /// Bytes of our memory: the largest piece that there is.
 const MEMORY: u64 = 2 << 20;
 /// Bits of the addresses that devices here have.
@@ -58,7 +57,7 @@ impl Blocks {
     /// All figures of it.
     pub fn measure(&self, bench: &Bench) -> Result<(), CallError> {
         let device = self.disks.disk_blocking(0)?;
-        let mut reader = block_on(Reader::open(&device))?;
+        let mut reader = block_on(Reader::open(device))?;
         for load in LOADS {
             let name = format!("{}.{}{}", self.name, load.name, self.suffix);
             if bench.wants(&name) {
@@ -88,19 +87,18 @@ impl Blocks {
 
 /// Who reads.
 struct Reader {
-    session: Session,
-    listener: Listener,
-    info: InfoResults,
+    client: Rc<Client>,
+    geometry: Geometry,
+    buffer: u16,
     next: u64,
 }
 
 impl Reader {
-    async fn open(device: &BlockDeviceClient) -> Result<Reader, CallError> {
-        let (listener, info) = (Listener::new()?, device.info().await?);
-        let session = Session::open(device, ENTRIES, listener.signaller(1, 2)?).await?;
+    async fn open(device: rt::generated::BlockDeviceClient) -> Result<Reader, CallError> {
+        let client = Client::open(device, ENTRIES).await?;
         let memory = rt::threads::memory().create_dma_object(MEMORY, ADDRESS_BITS).await?;
-        session.control().attach(memory).await?;
-        Ok(Reader { session, listener, info, next: 0 })
+        let (geometry, buffer) = (client.geometry(), client.attach(memory).await?);
+        Ok(Reader { client, geometry, buffer, next: 0 })
     }
 
     /// Reads as often as the load says, so many at a time.
@@ -109,38 +107,35 @@ impl Reader {
         while done < load.requests {
             while asked < load.requests && asked - done < load.depth {
                 let request = self.request(load, asked);
-                if !self.session.push(&request).map_err(said)? {
+                if self.client.push(&request).map_err(said)?.is_none() {
                     return Err(String::from("no room"));
                 }
                 asked += 1;
             }
             let before = done;
-            while let Some(completion) = self.session.take().map_err(said)? {
+            while let Some((_, completion)) = self.client.take().map_err(said)? {
                 if completion.status != Status::Done {
                     return Err(format!("{} ({:#x})", completion.status, completion.detail));
                 }
                 done += 1;
             }
-            if done == before && self.session.may_sleep().map_err(said)? {
-                self.session.send(&self.listener);
-                if self.listener.rest().await.map_err(|error| format!("{error}"))? & 2 != 0 {
-                    return Err(String::from("the server is gone"));
-                }
+            if done == before {
+                self.client.wait().await.map_err(said)?;
             }
         }
         Ok(())
     }
 
     fn request(&mut self, load: &Load, number: u32) -> Request {
-        let sectors = load.bytes / self.info.sector_size;
-        let places = (self.info.sectors / u64::from(sectors)).max(1);
+        let sectors = load.bytes >> self.geometry.sector_shift;
+        let places = (self.geometry.sectors / u64::from(sectors)).max(1);
         let step = if load.is_random { STRIDE } else { 1 };
         self.next = self.next.wrapping_add(step);
         Request {
-            id: number,
+            id: 0,
             operation: Operation::Read,
             durable: false,
-            buffer: 0,
+            buffer: self.buffer,
             offset: number % load.depth * load.bytes,
             first: self.next % places * u64::from(sectors),
             sectors,
@@ -148,6 +143,6 @@ impl Reader {
     }
 }
 
-fn said(end: End) -> String {
-    format!("{end}")
+fn said(error: IoError) -> String {
+    format!("{error}")
 }

@@ -23,8 +23,8 @@ struct Session {
 }
 
 impl Session {
-    async fn new(device: &BlockDeviceClient) -> Result<Session, CallError> {
-        let client = Client::open(device, DEPTH).await?;
+    async fn new(device: &Rc<BlockDeviceClient>) -> Result<Session, CallError> {
+        let client = Client::open(Rc::clone(device), DEPTH).await?;
         let pages = Pages::new(&client, BYTES).await?;
         Ok(Session { client, pages })
     }
@@ -39,14 +39,14 @@ impl Session {
 }
 
 /// Looks at facets of a disk.
-pub async fn look(report: &Report, disk: &BlockDeviceClient) -> Result<(), CallError> {
+pub async fn look(report: &Report, disk: &Rc<BlockDeviceClient>) -> Result<(), CallError> {
     let whole = Session::new(disk).await?;
     let geometry = whole.client.geometry();
     let (middle, end) = (geometry.sectors / 2, geometry.sectors);
     whole.ask(request(Operation::Read, middle, 1)).await;
     let word = whole.pages.word(0);
 
-    let part = Session::new(&disk.part(middle, 2).await?).await?;
+    let part = Session::new(&Rc::new(disk.part(middle, 2).await?)).await?;
     report.equal("a part has its sectors", part.client.geometry().sectors, 2);
     report.equal("a part is read", part.ask(request(Operation::Read, 0, 1)).await, Status::Done);
     report.equal("a part's first sector is the disk's", part.pages.word(0), word);
@@ -55,7 +55,7 @@ pub async fn look(report: &Report, disk: &BlockDeviceClient) -> Result<(), CallE
     report.fails("no part is beyond the disk", disk.part(end - 1, 2).await, ExceptionCode::InvalidArgument);
     report.fails("no part wraps", disk.part(u64::MAX, 2).await, ExceptionCode::InvalidArgument);
 
-    let closed = Session::new(&disk.read_only().await?).await?;
+    let closed = Session::new(&Rc::new(disk.read_only().await?)).await?;
     let read = closed.ask(request(Operation::Read, middle, 1)).await;
     report.equal("what may only be read is read", read, Status::Done);
     for operation in [Operation::Write, Operation::Zero, Operation::Discard] {

@@ -1,6 +1,7 @@
 //! A client that keeps to nothing: queues of impossible shapes, indices and entries that say anything, memory of others. Each attack costs its own session at most.
 
 use crate::pages::Pages;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_block::{Completion, Operation, Request, Status, WORDS};
 use kit::block::{Client, IoError, queues_size};
@@ -84,7 +85,7 @@ impl Raw {
 /// All attacks, so often.
 pub async fn attack(
     report: &Report,
-    device: &BlockDeviceClient,
+    device: &Rc<BlockDeviceClient>,
     rounds: u64,
     seed: u64,
 ) -> Result<(), IoError> {
@@ -159,8 +160,9 @@ async fn entries(device: &BlockDeviceClient, rng: &mut Rng) -> Result<u64, CallE
     Ok(refused)
 }
 
-async fn memory_of_others(report: &Report, device: &BlockDeviceClient) -> Result<(), IoError> {
-    let (mine, other) = (Client::open(device, 1).await?, Client::open(device, 1).await?);
+async fn memory_of_others(report: &Report, device: &Rc<BlockDeviceClient>) -> Result<(), IoError> {
+    let (mine, other) =
+        (Client::open(Rc::clone(device), 1).await?, Client::open(Rc::clone(device), 1).await?);
     let pages = Pages::new(&other, 4096).await?;
     let (operation, buffer) = (Operation::Write, pages.number);
     let write = Request { id: 0, operation, durable: false, buffer, offset: 0, first: 0, sectors: 1 };
@@ -174,14 +176,14 @@ async fn memory_of_others(report: &Report, device: &BlockDeviceClient) -> Result
     let plain = memory().create_object(4096).await?;
     report.fails(
         "memory that is not for devices",
-        mine.attach(&plain).await.map(drop),
+        mine.attach(plain).await.map(drop),
         ExceptionCode::Unsupported,
     );
     Ok(())
 }
 
 /// Who takes all that there is leaves something for others.
-async fn too_much(report: &Report, device: &BlockDeviceClient) -> Result<(), IoError> {
+async fn too_much(report: &Report, device: &Rc<BlockDeviceClient>) -> Result<(), IoError> {
     let mut all = Vec::new();
     let end = loop {
         match Raw::open(device).await {
@@ -192,11 +194,11 @@ async fn too_much(report: &Report, device: &BlockDeviceClient) -> Result<(), IoE
     };
     report.equal("sessions have an end", end, Some(ExceptionCode::BudgetExhausted));
     drop(all);
-    let client = Client::open(device, 1).await?;
-    let object = memory().create_dma_object(4096, 64).await?;
+    let client = Client::open(Rc::clone(device), 1).await?;
+    let object = Rc::new(memory().create_dma_object(4096, 64).await?);
     let mut count = 0;
     let end = loop {
-        match client.attach(&object).await {
+        match client.attach(Rc::clone(&object)).await {
             Ok(_) if count < 2000 => count += 1,
             Ok(_) => break None,
             Err(error) => break error.exception(),

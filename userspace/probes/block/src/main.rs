@@ -35,7 +35,7 @@ const SHOWN: u64 = 64;
 enum Source {
     /// That of them.
     Disks(DisksClient, u32),
-    Device(BlockDeviceClient),
+    Device(Rc<BlockDeviceClient>),
 }
 
 struct Probe {
@@ -93,7 +93,7 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
 
 fn source(env: &mut Env) -> Result<Source, EnvError> {
     match env.client("device") {
-        Ok(device) => Ok(Source::Device(device)),
+        Ok(device) => Ok(Source::Device(Rc::new(device))),
         Err(_) => Ok(Source::Disks(env.client("disks")?, number(env, "disk", 0) as u32)),
     }
 }
@@ -110,7 +110,7 @@ async fn all(probe: &Probe, killer: Option<Killer>) -> Result<(), IoError> {
     let disk = match &probe.source {
         Source::Device(device) => device,
         Source::Disks(disks, number) => {
-            found = disks.disk(*number).await?;
+            found = Rc::new(disks.disk(*number).await?);
             &found
         }
     };
@@ -130,7 +130,7 @@ async fn all(probe: &Probe, killer: Option<Killer>) -> Result<(), IoError> {
     Ok(())
 }
 
-async fn describe(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), CallError> {
+async fn describe(probe: &Probe, disk: &Rc<BlockDeviceClient>) -> Result<(), CallError> {
     let (info, identity) = (disk.info().await?, disk.identity().await?);
     let fields = Fields::new()
         .value("sectors", info.sectors)
@@ -150,8 +150,8 @@ async fn describe(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), CallErr
 }
 
 /// Tells how sectors begin, for whoever knows what they hold.
-async fn show(probe: &Probe, disk: &BlockDeviceClient) -> Result<(), IoError> {
-    let client = Client::open(disk, 1).await?;
+async fn show(probe: &Probe, disk: &Rc<BlockDeviceClient>) -> Result<(), IoError> {
+    let client = Client::open(Rc::clone(disk), 1).await?;
     let pages = Pages::new(&client, 4096).await?;
     for sector in probe.show.split(',').filter_map(|sector| sector.parse().ok()) {
         let (operation, buffer) = (Operation::Read, pages.number);
@@ -170,12 +170,12 @@ const READ_AT: u32 = 1536;
 const WRITE_AT: u32 = READ_AT + PIECE as u32 + 1024;
 
 /// Copies sectors, in pieces that are as long as one may be, for the host to compare; again and again while others are `busy`.
-async fn copy(probe: &Probe, disk: &BlockDeviceClient, busy: &Cell<bool>) -> Result<(), IoError> {
+async fn copy(probe: &Probe, disk: &Rc<BlockDeviceClient>, busy: &Cell<bool>) -> Result<(), IoError> {
     let mut numbers = probe.copy.split(',').filter_map(|number| number.parse().ok());
     let (Some(from), Some(to), Some(count)) = (numbers.next(), numbers.next(), numbers.next()) else {
         return Ok(());
     };
-    let client = Client::open(disk, 1).await?;
+    let client = Client::open(Rc::clone(disk), 1).await?;
     let pages = Pages::new(&client, 2 * PIECE + 4096).await?;
     let (geometry, mut done) = (client.geometry(), 0u64);
     let most = u64::from(geometry.most).min(PIECE / geometry.bytes(1));
@@ -208,9 +208,9 @@ async fn copy(probe: &Probe, disk: &BlockDeviceClient, busy: &Cell<bool>) -> Res
 }
 
 /// Workers all over the disk, the last at its very end.
-async fn work(probe: &Probe, disk: &BlockDeviceClient, killer: Option<Killer>) -> Result<(), IoError> {
+async fn work(probe: &Probe, disk: &Rc<BlockDeviceClient>, killer: Option<Killer>) -> Result<(), IoError> {
     let entries = probe.workers.next_power_of_two() as u16;
-    let client = Client::open(disk, entries).await?;
+    let client = Client::open(Rc::clone(disk), entries).await?;
     let tally = Rc::new(Tally::new(&probe.report));
     let (all, count) = (client.geometry().sectors, probe.workers);
     let each = probe.sectors.min(all / count);

@@ -1,13 +1,14 @@
 //! What a case has done to ranges of a disk in so many words, for the host to look at afterwards.
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_block::{Operation, Request};
 use kit::block::{Client, IoError};
 use rt::generated::BlockDeviceClient;
 
 /// Follows `zero:FROM:SECTORS` and `discard:FROM:SECTORS`, one after the other; each is one request, and durable.
-pub async fn follow(disk: &BlockDeviceClient, orders: &str) -> Result<(), IoError> {
-    let client = Client::open(disk, 1).await?;
+pub async fn follow(disk: &Rc<BlockDeviceClient>, orders: &str) -> Result<(), IoError> {
+    let client = Client::open(Rc::clone(disk), 1).await?;
     for order in orders.split(',').filter(|order| !order.is_empty()) {
         let mut words = order.split(':');
         let operation = if words.next() == Some("zero") { Operation::Zero } else { Operation::Discard };

@@ -33,7 +33,7 @@ impl Pages {
     pub async fn new(client: &Client, bytes: u64) -> Result<Pages, CallError> {
         let object = memory().create_dma_object(bytes, ADDRESS_BITS).await?;
         let region = Region::map(&object, 0, bytes, Protection::ReadWrite)?;
-        Ok(Pages { region, number: client.attach(&object).await? })
+        Ok(Pages { region, number: client.attach(object).await? })
     }
 
     /// Fills one sector's room from `offset` on.

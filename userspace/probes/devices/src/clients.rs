@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use probe::{Fields, Report};
 use rt::generated::{ByteStreamClient, EduClient};
-use rt::{CallError, Env, ExceptionCode, Signal, spawn};
+use rt::{CallError, Env, Signal, spawn};
 
 /// Clients of the entropy device at a time.
 const READERS: u32 = 3;
@@ -176,7 +176,7 @@ impl Clients {
 
     fn failed(&self, what: &str, error: &CallError) {
         // Its driver has ended, or has no device any more.
-        if error.is_disconnect() || error.exception() == Some(ExceptionCode::Disconnected) {
+        if error.is_gone() {
             one_more(&self.seen.disconnected);
         } else {
             self.is_wrong(format!("{what}: {error}"));

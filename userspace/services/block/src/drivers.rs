@@ -1,8 +1,8 @@
-//! One driver after the other, in the same place.
+//! The drivers, and what is known of their disks.
 
-use crate::remote::{Fault, Remote};
 use crate::service::Service;
 use crate::tables::{self, Contents};
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,9 +10,12 @@ use capos_block::content::Content;
 use capos_block::target::{Candidate, Part};
 use capos_gpt::{Refusal, Table};
 use core::cell::{Cell, RefCell};
-use kit::block::{Description, Disk, Health, Server, Stop};
+use kit::block::{Description, IoError, geometry};
+use rt::generated::disks::PartReply;
 use rt::generated::{BlockDeviceClient, DisksClient, TimerClient};
-use rt::{CallError, ExceptionCode, log, spawn};
+use rt::schema::block_device::Content as Shown;
+use rt::schema::block_device::InfoResults;
+use rt::{CallError, ExceptionCode, Signal, log};
 
 /// Time before a driver is tried again that was of no use, nanoseconds. One that died is there again when calls of it are answered.
 const AGAIN_NS: u64 = 1_000_000;
@@ -20,36 +23,77 @@ const AGAIN_NS: u64 = 1_000_000;
 /// Time before a device is asked again that has no disk.
 const EMPTY_NS: u64 = 1_000_000_000;
 
+/// Times that a driver is asked for a disk in a row while it dies over it.
+pub const TRIES: u32 = 16;
+
 /// A disk, and what is on it.
-struct Known {
-    disk: Description,
+#[derive(PartialEq, Eq, Debug)]
+pub struct Known {
+    number: u32,
+    pub info: InfoResults,
+    pub disk: Description,
     content: Content,
     parts: Vec<Part>,
 }
 
-/// What is in the place of one driver.
+impl Known {
+    /// The partition with the first number at or after `cursor`; number 0 is all of a disk without a table.
+    pub fn part(&self, cursor: u32) -> Option<PartReply> {
+        if cursor == 0 && self.parts.is_empty() {
+            let (sectors, content) = (self.disk.geometry.sectors, shown(self.content));
+            return Some(PartReply { sectors, content, ..PartReply::default() });
+        }
+        let parts = self.parts.iter().filter(|part| part.partition.number >= cursor);
+        let part = parts.min_by_key(|part| part.partition.number)?;
+        Some(PartReply {
+            number: part.partition.number,
+            first: part.partition.first,
+            sectors: part.partition.sectors(),
+            content: shown(part.content),
+            name: format!("{}", part.partition.name),
+            ..PartReply::default()
+        })
+    }
+}
+
+fn shown(content: Content) -> Shown {
+    match content {
+        Content::Unknown => Shown::Unknown,
+        Content::Volume => Shown::Volume,
+        Content::Fat => Shown::Fat,
+        Content::Iso9660 => Shown::Iso9660,
+    }
+}
+
+/// What is in the place of one driver, whoever that is now.
 pub struct Driver {
     name: &'static str,
-    disks: DisksClient,
+    disks: RefCell<Rc<DisksClient>>,
     timer: Rc<TimerClient>,
-    /// Who serves its disks.
-    pub server: Rc<Server>,
-    known: RefCell<Vec<Known>>,
+    known: RefCell<Vec<Rc<Known>>>,
     is_known: Cell<bool>,
     is_settled: Cell<bool>,
+    /// It may have other disks than it had.
+    changed: Signal,
 }
 
 impl Driver {
     /// The one by that name.
-    pub fn new(
-        name: &'static str,
-        disks: DisksClient,
-        timer: Rc<TimerClient>,
-        number: u8,
-    ) -> Result<Driver, CallError> {
-        let server = Rc::new(Server::numbered(Rc::clone(&timer), number)?);
-        let (known, is_known, is_settled) = (RefCell::default(), Cell::new(false), Cell::new(false));
-        Ok(Driver { name, disks, timer, server, known, is_known, is_settled })
+    pub fn new(name: &'static str, disks: DisksClient, timer: Rc<TimerClient>) -> Driver {
+        let (is_known, is_settled) = (Cell::new(false), Cell::new(false));
+        let (disks, known) = (RefCell::new(Rc::new(disks)), RefCell::default());
+        Driver { name, disks, timer, known, is_known, is_settled, changed: Signal::new() }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Another instance is in that place.
+    pub fn replace(&self, disks: DisksClient) {
+        *self.disks.borrow_mut() = Rc::new(disks);
+        self.changed.notify();
     }
 
     /// Whether it ever had a device.
@@ -65,47 +109,92 @@ impl Driver {
     /// Looks at its disks.
     pub fn with_disks<T>(&self, look: impl FnOnce(&mut dyn Iterator<Item = Candidate<'_>>) -> T) -> T {
         let known = self.known.borrow();
-        look(&mut known.iter().map(|Known { disk, content, parts }| Candidate {
-            address: disk.address,
-            namespace: disk.namespace,
-            serial: &disk.serial,
-            content: *content,
-            parts,
+        look(&mut known.iter().map(|known| Candidate {
+            address: known.disk.address,
+            namespace: known.disk.namespace,
+            serial: &known.disk.serial,
+            content: known.content,
+            parts: &known.parts,
         }))
     }
 
-    /// Whether a disk is that one.
-    pub fn has(&self, index: usize, disk: &Description) -> bool {
-        self.known.borrow().get(index).is_some_and(|known| known.disk == *disk)
+    /// A disk that it has, or had last.
+    pub fn known(&self, index: usize) -> Option<Rc<Known>> {
+        self.known.borrow().get(index).cloned()
     }
 
-    /// One of its disks.
-    pub fn disk(&self, index: usize) -> Option<Description> {
-        self.known.borrow().get(index).map(|known| known.disk.clone())
+    /// Whether it has that disk, or had it last.
+    pub fn has(&self, disk: &Known) -> bool {
+        self.known.borrow().iter().any(|known| **known == *disk)
     }
 
-    /// How many disks it has, or had last.
-    pub fn count(&self) -> usize {
-        self.known.borrow().len()
-    }
-
-    /// Learns what its disks are divided into, if they are not those of before.
-    async fn learn(&self, remote: &Remote) -> Result<(), Fault> {
-        let is_same = {
-            let known = self.known.borrow();
-            self.is_known() && known.iter().map(|known| &known.disk).eq(remote.disks())
-        };
-        if is_same {
-            return Ok(());
+    /// All of a disk, from whoever is in that place now, as soon as he has a device. `disconnected` when it is another disk.
+    pub async fn device(&self, known: &Known) -> Result<BlockDeviceClient, CallError> {
+        let disks = Rc::clone(&self.disks.borrow());
+        let device = disks.disk(known.number).await?;
+        let (identity, info) = (device.identity().await?, device.info().await?);
+        let Description { address, namespace, serial, model, .. } = &known.disk;
+        let is_it = (identity.address, identity.namespace) == (*address, *namespace)
+            && (&identity.serial, &identity.model, &info) == (serial, model, &known.info);
+        if is_it {
+            return Ok(device);
         }
-        let mut all = Vec::new();
-        for (disk, device) in remote.disks().iter().zip(remote.devices.iter()) {
-            let Contents { table, parts, content } = tables::read(device, &disk.geometry).await?;
-            self.tell(disk, &table);
-            all.push(Known { disk: disk.clone(), content, parts });
+        self.changed.notify();
+        Err(CallError::Exception(ExceptionCode::NotFound.into()))
+    }
+
+    /// Learns which disks it has, as soon as there are some. That there is none is news, too.
+    async fn learn(&self, service: &Service) -> Result<(), IoError> {
+        let disks = Rc::clone(&self.disks.borrow());
+        loop {
+            let all = self.look(&disks).await?;
+            let is_none = all.is_empty();
+            if !is_none && !self.is_known.replace(true) {
+                log::info(format_args!("{}: {}", self.name, names(&all)));
+            }
+            // Those that stay are those that they were.
+            *self.known.borrow_mut() = all;
+            self.is_settled.set(true);
+            service.news();
+            if !is_none {
+                return Ok(());
+            }
+            // There may never be a device; or there is one, and it has no disk.
+            if found(disks.disk(0).await)?.is_none() {
+                self.wait(EMPTY_NS).await?;
+            }
         }
-        *self.known.borrow_mut() = all;
-        Ok(())
+    }
+
+    /// All disks that there are.
+    async fn look(&self, disks: &DisksClient) -> Result<Vec<Rc<Known>>, IoError> {
+        let (mut all, mut cursor) = (Vec::new(), 0);
+        while let Some(next) = found(disks.list(cursor).await)? {
+            let device = Rc::new(disks.disk(next.number).await?);
+            let info = device.info().await?;
+            let nonsense = CallError::Exception(ExceptionCode::DeviceFault.into());
+            let geometry = geometry(&info).filter(|_| next.next > cursor).ok_or(nonsense)?;
+            let (address, namespace) = (next.address, next.namespace);
+            let disk = Description { geometry, address, namespace, serial: next.serial, model: next.model };
+            let before =
+                self.known.borrow().iter().find(|it| (&it.disk, &it.info) == (&disk, &info)).cloned();
+            let known = match before {
+                Some(before) => before,
+                None => {
+                    let Contents { table, parts, content } = tables::read(device, &disk.geometry).await?;
+                    self.tell(&disk, &table);
+                    Rc::new(Known { number: next.number, info, disk, content, parts })
+                }
+            };
+            all.push(known);
+            cursor = next.next;
+        }
+        Ok(all)
+    }
+
+    async fn wait(&self, ns: u64) -> Result<(), CallError> {
+        let until = self.timer.now_blocking()?.saturating_add(ns);
+        self.timer.sleep_until(until).await
     }
 
     /// What people should know of a table.
@@ -132,87 +221,34 @@ impl Driver {
     }
 }
 
+/// What is there; nothing when it is `notFound`.
+fn found<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match answer {
+        Err(error) if error.exception() == Some(ExceptionCode::NotFound) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
 /// Follows whoever is in that place, for ever.
 pub async fn follow(driver: Rc<Driver>, service: Rc<Service>) {
-    let mut life = 0u32;
     loop {
-        life = life.wrapping_add(1);
-        let Err(fault) = once(&driver, &service, life).await;
-        if !fault.is_loss() {
-            log::warn(format_args!("{}: {fault}", driver.name));
+        let changed = driver.changed.wait();
+        match driver.learn(&service).await {
+            Ok(()) => {
+                changed.await;
+                continue;
+            }
+            Err(error) if error.is_loss() => {}
+            Err(error) => log::warn(format_args!("{}: {error}", driver.name)),
         }
-        let again = driver.timer.now_blocking().unwrap_or(0).saturating_add(AGAIN_NS);
-        if driver.timer.sleep_until(again).await.is_err() {
+        if driver.wait(AGAIN_NS).await.is_err() {
             return;
         }
     }
 }
 
-/// From a driver's device to its end.
-async fn once(driver: &Rc<Driver>, service: &Service, life: u32) -> Result<core::convert::Infallible, Fault> {
-    until_there(driver, service).await?;
-    let mut remote = Remote::open(&driver.disks, &driver.server, life).await?;
-    driver.learn(&remote).await?;
-    driver.is_settled.set(true);
-    if !driver.is_known.replace(true) {
-        log::info(format_args!("{}: {}", driver.name, names(remote.disks())));
-    }
-    spawn(tell_health(Rc::clone(&driver.server), Rc::clone(&remote.devices)));
-    let finder = remote.finder();
-    service.news();
-    match driver.server.drive(&mut remote, finder).await {
-        Stop::Fault(fault) => Err(fault),
-        Stop::Call(error) => Err(error.into()),
-    }
-}
-
-/// Waits until there is a disk. That there is none is news, too.
-async fn until_there(driver: &Driver, service: &Service) -> Result<(), CallError> {
-    loop {
-        if !is_none(&driver.disks.list(0).await)? {
-            return Ok(());
-        }
-        // One that was unplugged is not there any more.
-        driver.known.borrow_mut().clear();
-        driver.is_settled.set(true);
-        service.news();
-        // There may never be a device; or there is one, and it has no disk.
-        if is_none(&driver.disks.disk(0).await)? {
-            let now = driver.timer.now_blocking()?;
-            driver.timer.sleep_until(now.saturating_add(EMPTY_NS)).await?;
-        }
-    }
-}
-
-/// Whether a driver answers that there is no disk.
-fn is_none<T>(answer: &Result<T, CallError>) -> Result<bool, CallError> {
-    match answer {
-        Err(error) if error.exception() == Some(ExceptionCode::NotFound) => Ok(true),
-        Err(error) => Err(error.clone()),
-        Ok(_) => Ok(false),
-    }
-}
-
-/// Asks once in each life of a driver; a device that says nothing is no less of a device.
-async fn tell_health(server: Rc<Server>, devices: Rc<Vec<BlockDeviceClient>>) {
-    for (number, device) in devices.iter().enumerate() {
-        let (Ok(health), Ok(_)) = (device.health().await, server.disk(number).await) else { continue };
-        server.set_health(
-            number,
-            Health {
-                warnings: health.warnings,
-                kelvin: health.kelvin,
-                spare_percent: health.spare_percent,
-                used_percent: health.used_percent,
-                media_errors: health.media_errors,
-                power_on_hours: health.power_on_hours,
-                unsafe_shutdowns: health.unsafe_shutdowns,
-            },
-        );
-    }
-}
-
-fn names(disks: &[Description]) -> String {
-    let name = |disk: &Description| alloc::format!("{} ({} sectors)", disk.serial, disk.geometry.sectors);
+fn names(disks: &[Rc<Known>]) -> String {
+    let name =
+        |known: &Rc<Known>| alloc::format!("{} ({} sectors)", known.disk.serial, known.disk.geometry.sectors);
     disks.iter().map(name).collect::<Vec<_>>().join(", ")
 }

@@ -1,16 +1,16 @@
 //! The block service: disks and partitions of all drivers, for many clients, through the deaths of drivers.
 //!
-//! It is given the exports (`Disks`) of drivers, and is a client of each like any other; what it asks of them and what they have not answered stays
-//! here, with `kit::block`, as drivers keep what they ask their devices. When a driver is gone the next one is asked again, and clients know of nothing but the time
-//! it took. Bytes are never seen here: the memory of clients is attached to the driver's sessions as it was to ours.
+//! It is given the exports (`Disks`) of drivers, knows what their disks are divided into, and opens sessions with them for its clients, who may use less than a driver would
+//! let them. Bytes and requests are never seen here: they go between client and driver. When a driver is gone its clients open sessions anew, through the capability that they have from here, and are
+//! led to the next one, if its disk is the same.
 //!
 //! Exports are `disks`, all that there are, and disks and partitions by the names that arguments give them: `NAME=TARGET`, see [`capos_block::target`].
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
 
+mod device;
 mod drivers;
-mod remote;
 mod service;
 mod tables;
 
@@ -36,15 +36,14 @@ fn start(env: &mut Env) -> Result<(Rc<Service>, impl Future<Output = String> + u
     let timer = Rc::new(env.client::<TimerClient>("timer")?);
     let mut drivers = Vec::new();
     let granted: Vec<_> = env.granted().filter(|cap| cap.interface == DisksClient::ID).collect();
-    for (cap, number) in granted.into_iter().zip(0..) {
+    for cap in granted {
         let disks = DisksClient::from(env.take(cap)?);
-        drivers.push(Rc::new(Driver::new(cap.name, disks, Rc::clone(&timer), number)?));
+        drivers.push(Rc::new(Driver::new(cap.name, disks, Rc::clone(&timer))));
     }
     let service = Rc::new(Service::new(drivers, exports(env)?));
-    service
-        .drivers()
-        .iter()
-        .for_each(|driver| spawn(drivers::follow(Rc::clone(driver), Rc::clone(&service))));
+    for driver in service.drivers() {
+        spawn(drivers::follow(Rc::clone(driver), Rc::clone(&service)));
+    }
     Ok((service, core::future::pending()))
 }
 

@@ -1,6 +1,5 @@
 //! Reading what a disk is divided into, and by what marks is known what is there.
 
-use crate::remote::Fault;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_block::content::{Content, PIECE, PLACES};
@@ -30,7 +29,7 @@ pub struct Contents {
 }
 
 /// Looks at a disk. An error is the driver's; what the disk says, or does not, is in the answer.
-pub async fn read(device: &BlockDeviceClient, geometry: &Geometry) -> Result<Contents, Fault> {
+pub async fn read(device: Rc<BlockDeviceClient>, geometry: &Geometry) -> Result<Contents, IoError> {
     let disk = Disk::open(device, geometry).await?;
     let table = disk.table().await?;
     let (mut parts, mut content) = (Vec::new(), Content::Unknown);
@@ -56,15 +55,15 @@ struct Disk<'a> {
 }
 
 impl Disk<'_> {
-    async fn open<'a>(device: &BlockDeviceClient, geometry: &'a Geometry) -> Result<Disk<'a>, Fault> {
+    async fn open<'a>(device: Rc<BlockDeviceClient>, geometry: &'a Geometry) -> Result<Disk<'a>, IoError> {
         let client = Client::open(device, 1).await?;
         let object = memory().create_dma_object(PIECE as u64, ADDRESS_BITS).await?;
         let piece = Region::map(&object, 0, PIECE as u64, Protection::ReadWrite)?;
-        let buffer = client.attach(&object).await?;
+        let buffer = client.attach(object).await?;
         Ok(Disk { client, geometry, piece, buffer })
     }
 
-    async fn table(&self) -> Result<Result<Table, Refusal>, Fault> {
+    async fn table(&self) -> Result<Result<Table, Refusal>, IoError> {
         let mut reader = match Reader::new(self.geometry.sectors, self.geometry.sector_bytes()) {
             Ok(reader) => reader,
             Err(refusal) => return Ok(Err(refusal)),
@@ -77,7 +76,7 @@ impl Disk<'_> {
     }
 
     /// What is on so many sectors from `first` on, by its marks.
-    async fn content(&self, first: u64, sectors: u64) -> Result<Content, Fault> {
+    async fn content(&self, first: u64, sectors: u64) -> Result<Content, IoError> {
         let mut pieces = [const { None }; PLACES.len()];
         let each = PIECE as u64 >> self.geometry.sector_shift;
         for (piece, place) in pieces.iter_mut().zip(PLACES) {
@@ -90,7 +89,7 @@ impl Disk<'_> {
     }
 
     /// The bytes of some sectors; `None` when the disk can not read one of them.
-    async fn sectors(&self, wanted: Wanted) -> Result<Option<Vec<u8>>, Fault> {
+    async fn sectors(&self, wanted: Wanted) -> Result<Option<Vec<u8>>, IoError> {
         let most = ((PIECE as u32) >> self.geometry.sector_shift).min(self.geometry.most);
         let (mut bytes, mut first, mut left) = (Vec::new(), wanted.first, wanted.sectors);
         while left > 0 {
@@ -100,7 +99,7 @@ impl Disk<'_> {
             match self.client.perform(request).await {
                 Ok(()) => {}
                 Err(IoError::Failed(..)) => return Ok(None),
-                Err(IoError::Ended(end)) => return Err(end.into()),
+                Err(ended) => return Err(ended),
             }
             let words = (0..self.geometry.bytes(sectors)).step_by(WORD as usize);
             bytes.extend(words.flat_map(|at| self.piece.load(at).unwrap_or(0).to_le_bytes()));

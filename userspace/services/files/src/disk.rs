@@ -54,15 +54,15 @@ impl Drop for Run<'_> {
 
 impl Blocks {
     /// On a device.
-    pub async fn open(device: &BlockDeviceClient) -> Result<Blocks, CallError> {
-        let client = Client::open(device, DEPTH).await?;
+    pub async fn open(device: &Rc<BlockDeviceClient>) -> Result<Blocks, CallError> {
+        let client = Client::open(Rc::clone(device), DEPTH).await?;
         let geometry = client.geometry();
         if geometry.bytes(geometry.most) < BYTES || u64::from(geometry.sector_bytes()) > BYTES {
             return Err(CallError::Exception(ExceptionCode::Unsupported.into()));
         }
         let object = rt::threads::memory().create_dma_object(MEMORY, ADDRESS_BITS).await?;
         let memory = Region::map(&object, 0, MEMORY, Protection::ReadWrite)?;
-        let buffer = client.attach(&object).await?;
+        let buffer = client.attach(object).await?;
         let free = RefCell::new(Runs::new());
         Ok(Blocks { client, geometry, memory, buffer, free, freed: Signal::new(), is_loose: Cell::new(true) })
     }

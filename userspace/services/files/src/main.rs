@@ -35,7 +35,7 @@ fn run(env: Env) -> i64 {
 }
 
 fn start(env: &mut Env) -> Result<(Rc<Server>, impl Future<Output = String> + use<>), EnvError> {
-    let device = env.client::<BlockDeviceClient>("disk")?;
+    let device = Rc::new(env.client::<BlockDeviceClient>("disk")?);
     let clocks = Clocks {
         wall: env.client::<WallClockClient>("wall_clock")?,
         timer: env.client::<TimerClient>("timer")?,

@@ -46,7 +46,7 @@ impl From<Error> for Missing {
 }
 
 /// Mounts the volume, has it served, and keeps it until it is beyond repair: why.
-pub async fn keep(server: Rc<Server>, device: BlockDeviceClient, format: bool) -> String {
+pub async fn keep(server: Rc<Server>, device: Rc<BlockDeviceClient>, format: bool) -> String {
     let waiting = Waiting::begin();
     let mounted = mount(&server, &device, format).await;
     drop(waiting);
@@ -68,7 +68,7 @@ pub async fn keep(server: Rc<Server>, device: BlockDeviceClient, format: bool) -
     pending().await
 }
 
-async fn mount(server: &Server, device: &BlockDeviceClient, format: bool) -> Result<Files, Missing> {
+async fn mount(server: &Server, device: &Rc<BlockDeviceClient>, format: bool) -> Result<Files, Missing> {
     let gone = |error| Missing::Disk(format!("disk: {error}"));
     let blocks = Blocks::open(device).await.map_err(gone)?;
     let format = format && is_blank(&blocks).await.map_err(|error| StoreError::Disk { block: 0, error })?;

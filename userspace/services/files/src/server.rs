@@ -12,7 +12,6 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_fs::{Error, ObjectId, Stamp, TimeSource, Wrong};
 use core::cell::RefCell;
-use core::ops::RangeInclusive;
 use kit::facets::Facets;
 use kit::memory::Memory;
 use kit::service::{Handler, export_of};
@@ -31,7 +30,7 @@ use rt::schema::wall_clock::ClockSource;
 use rt::{CallContext, CallError, Client, Exception, ExceptionCode, Outgoing, Request, Signal, spawn};
 
 /// Facets at a time, of all clients.
-const FACETS: RangeInclusive<u16> = 1..=16_384;
+const FACETS: usize = 16_384;
 /// And of one client.
 const EACH: usize = 4096;
 
