@@ -4,6 +4,7 @@
 //! That next one is found by the capability for the device, so it has to outlive its server: an export does, what a server made does not.
 
 use super::{End, Session, geometry};
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_block::{Asked, Completion, Geometry, Operation, Request, Status, Tag};
@@ -244,7 +245,8 @@ impl Client {
             // What it answered before it went is taken first.
             return Ok(());
         }
-        self.resume().await.inspect_err(|error| *self.over.borrow_mut() = Some(error.clone()))
+        // Boxed, as it is rare: every request's future would have room for it.
+        Box::pin(self.resume()).await.inspect_err(|error| *self.over.borrow_mut() = Some(error.clone()))
     }
 
     /// The session of now, as soon as there is one.
