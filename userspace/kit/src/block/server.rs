@@ -137,7 +137,7 @@ impl Handler for Server {
         match self.facets.find(request.context().badge()) {
             Ok(None) => serve_disks(&*self, request).await,
             Ok(Some(Thing::Device(extent))) => {
-                serve_block_device(&Part { server: &*self, extent }, request).await;
+                serve_block_device(&Part { server: &self, extent }, request).await;
             }
             Ok(Some(Thing::Session(_))) => serve_block_session(&*self, request).await,
             Err(exception) => request.fail(exception),
