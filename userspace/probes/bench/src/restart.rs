@@ -61,9 +61,9 @@ impl Restart {
                 true
             }),
             Served::Disks(disks) => {
-                let disk = block_on(Client::open(&disks.disk_blocking(0)?, 1))?;
+                let disk = block_on(Client::open(disks.disk_blocking(0)?, 1))?;
                 let memory = rt::threads::memory().create_dma_object_blocking(PAGE, ADDRESS_BITS)?;
-                let read = read(&disk, block_on(disk.attach(&memory))?);
+                let read = read(&disk, block_on(disk.attach(memory))?);
                 let name = format!("driver.restart.{}", self.driver);
                 // Who serves it asks again what the driver had: nothing is to be done but to wait.
                 self.kill_all(bench, &name, || block_on(disk.perform(read)).is_ok())

@@ -57,7 +57,7 @@ struct Asked {
 
 impl Disk {
     /// On a device.
-    pub async fn open(device: &BlockDeviceClient) -> Result<Disk, CallError> {
+    pub async fn open(device: BlockDeviceClient) -> Result<Disk, CallError> {
         let client = Client::open(device, DEPTH).await?;
         let geometry = client.geometry();
         if u64::from(geometry.sector_bytes()) > PIECE || geometry.most == 0 {
@@ -66,7 +66,7 @@ impl Disk {
         let size = PIECE * u64::from(DEPTH);
         let object = rt::threads::memory().create_dma_object(size, ADDRESS_BITS).await?;
         let memory = Region::map(&object, 0, size, Protection::Read)?;
-        let buffer = client.attach(&object).await?;
+        let buffer = client.attach(object).await?;
         let free = RefCell::new((0..u64::from(DEPTH)).map(|number| number * PIECE).collect());
         let (progress, has_ended) = (Signal::new(), Cell::new(false));
         Ok(Disk(Rc::new(Parts { client, geometry, memory, buffer, free, progress, has_ended })))

@@ -11,7 +11,7 @@ use rt::log;
 
 /// Has the medium served until it is gone: why. What has no format that is known here, or is too much damaged, is served as well: by answers that say so.
 pub async fn keep(server: Rc<Server>, device: BlockDeviceClient) -> String {
-    let disk = match Disk::open(&device).await {
+    let disk = match Disk::open(device).await {
         Ok(disk) => disk,
         Err(error) => return format!("disk: {error}"),
     };

@@ -7,7 +7,6 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_media::{Directory, Error, Media, SourceError};
 use core::cell::RefCell;
-use core::ops::RangeInclusive;
 use kit::facets::Facets;
 use kit::service::{Handler, export_of};
 use rt::generated::directory::serve_directory;
@@ -17,7 +16,7 @@ use rt::generated::{DirectoryClient, NamespaceClient};
 use rt::{Client, Exception, ExceptionCode, Request, Signal};
 
 /// Facets at a time, of all clients.
-const FACETS: RangeInclusive<u16> = 1..=4096;
+const FACETS: usize = 16_384;
 /// And of one client.
 const EACH: usize = 1024;
 
