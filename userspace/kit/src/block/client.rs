@@ -178,7 +178,7 @@ impl Client {
         }
     }
 
-    /// Asks for something, whatever the request's id: with the next [`wait`](Self::wait) at the latest. `None` when there is no room.
+    /// Asks for something, whatever the request's id: with the next [`rest`](Self::rest) at the latest. `None` when there is no room.
     #[inline]
     pub fn push(&self, request: &Request) -> Result<Option<Tag>, IoError> {
         let asked = self.asked.borrow_mut().ask(request);
@@ -227,26 +227,48 @@ impl Client {
     }
 
     /// Waits until something may be over. One task hears the doorbell, the others hear of that.
-    pub async fn wait(&self) -> Result<(), IoError> {
+    async fn wait(&self) -> Result<(), IoError> {
+        let Some(watch) = self.watch()? else {
+            self.progress.wait().await;
+            return Ok(());
+        };
+        match &watch.session {
+            Some(session) => self.heard(session, session.wait().await?),
+            // Boxed, as it is rare: every request's future would have room for it.
+            None => Box::pin(self.resume()).await,
+        }
+    }
+
+    /// The same for the one task that [pushes](Self::push) and [takes](Self::take), and polls nothing behind this: it sleeps here.
+    #[inline]
+    pub async fn rest(&self) -> Result<(), IoError> {
+        let Some(watch) = self.watch()? else {
+            self.progress.wait().await;
+            return Ok(());
+        };
+        match &watch.session {
+            Some(session) => self.heard(session, session.rest().await?),
+            None => Box::pin(self.resume()).await,
+        }
+    }
+
+    /// Who is to hear the doorbell, of the session that there is; none when somebody does.
+    #[inline]
+    fn watch(&self) -> Result<Option<Watch<'_>>, IoError> {
         if let Some(error) = &*self.over.borrow() {
             return Err(error.clone());
         }
-        if self.watched.get() {
-            self.progress.wait().await;
-            return Ok(());
+        let session = (!self.lost.get()).then(|| Rc::clone(&self.session.borrow()));
+        Ok((!self.watched.replace(true)).then(|| Watch { client: self, session }))
+    }
+
+    /// What the doorbell said. What it answered before it went is taken first.
+    #[inline]
+    fn heard(&self, session: &Rc<Session>, is_there: bool) -> Result<(), IoError> {
+        if !is_there {
+            self.lose(session);
         }
-        let _watch = Watch::new(self);
-        let session = Rc::clone(&self.session.borrow());
-        if !self.lost.get() {
-            if session.wait().await? {
-                return Ok(());
-            }
-            self.lose(&session);
-            // What it answered before it went is taken first.
-            return Ok(());
-        }
-        // Boxed, as it is rare: every request's future would have room for it.
-        Box::pin(self.resume()).await.inspect_err(|error| *self.over.borrow_mut() = Some(error.clone()))
+        Ok(())
     }
 
     /// The session of now, as soon as there is one.
@@ -269,6 +291,10 @@ impl Client {
 
     /// Finds the next who serves the device, and asks him what was not answered.
     async fn resume(&self) -> Result<(), IoError> {
+        self.follow().await.inspect_err(|error| *self.over.borrow_mut() = Some(error.clone()))
+    }
+
+    async fn follow(&self) -> Result<(), IoError> {
         let (info, session) = begin(&self.device, self.entries).await?;
         if info != self.info {
             // It is another device.
@@ -323,20 +349,17 @@ async fn begin(device: &BlockDeviceClient, entries: u32) -> Result<(InfoResults,
 }
 
 /// Whoever hears the doorbell, as long as it does.
-struct Watch<'a>(&'a Client);
-
-impl<'a> Watch<'a> {
-    fn new(client: &'a Client) -> Self {
-        client.watched.set(true);
-        Watch(client)
-    }
+struct Watch<'a> {
+    client: &'a Client,
+    /// Whose; of nobody's when the next one is to be found.
+    session: Option<Rc<Session>>,
 }
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        self.0.watched.set(false);
+        self.client.watched.set(false);
         // Somebody else is to hear it.
-        self.0.progress.notify();
+        self.client.progress.notify();
     }
 }
 

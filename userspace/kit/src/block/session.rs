@@ -97,17 +97,32 @@ impl Session {
     }
 
     /// Sees to it that the server looks at what was asked, and waits until it has answered something; false when it is gone. One future at a time.
-    #[inline]
     pub async fn wait(&self) -> Result<bool, End> {
-        {
-            let mut queues = self.queues.borrow_mut();
-            if !queues.completions.may_sleep()? {
-                return Ok(true);
-            }
-            if core::mem::replace(&mut queues.wake, Wake::No) == Wake::Yes {
-                self.listener.owe(&self.peer);
-            }
+        if !self.send()? {
+            return Ok(true);
+        }
+        Ok(self.listener.wait().await? & LOST == 0)
+    }
+
+    /// The same for the last thing that a task waits for: see [`Listener::rest`].
+    #[inline]
+    pub async fn rest(&self) -> Result<bool, End> {
+        if !self.send()? {
+            return Ok(true);
         }
         Ok(self.listener.rest().await? & LOST == 0)
+    }
+
+    /// Whether there is nothing to take, and the doorbell will tell.
+    #[inline]
+    fn send(&self) -> Result<bool, End> {
+        let mut queues = self.queues.borrow_mut();
+        if !queues.completions.may_sleep()? {
+            return Ok(false);
+        }
+        if core::mem::replace(&mut queues.wake, Wake::No) == Wake::Yes {
+            self.listener.owe(&self.peer);
+        }
+        Ok(true)
     }
 }

@@ -120,7 +120,7 @@ impl Reader {
                 done += 1;
             }
             if done == before {
-                self.client.wait().await.map_err(said)?;
+                self.client.rest().await.map_err(said)?;
             }
         }
         Ok(())
