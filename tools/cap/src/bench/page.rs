@@ -329,6 +329,8 @@ mod tests {
         let page = render(&figures, &known);
         assert!(page.contains("| seL4: 246 |  | | | |  | Null call |"), "{page}");
         let pipes = |line: &str| line.matches('|').count();
-        assert!(page.lines().filter(|line| line.starts_with('|')).all(|line| pipes(line) == 12), "{page}");
+        // Behind the figures comes what is written by hand.
+        let figures = page.strip_suffix(CAMPAIGNS).unwrap();
+        assert!(figures.lines().filter(|line| line.starts_with('|')).all(|line| pipes(line) == 12), "{page}");
     }
 }
