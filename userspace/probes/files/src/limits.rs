@@ -208,6 +208,6 @@ async fn refused(probe: &Probe) -> Result<(), CallError> {
         let space = probe.volume.space().await;
         probe.refuses("its space", space.map(drop), ExceptionCode::Malformed);
     }
-    probe.report.event("files.refused", Fields::new());
+    probe.report.event("files.unmounted", Fields::new());
     Ok(())
 }
