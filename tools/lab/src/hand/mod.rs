@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn free_ports_are_free() {
-        let port = free_port().unwrap();
-        assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok());
+        // Somebody else may take one in between, but hardly each of three.
+        let is_free = || TcpListener::bind((Ipv4Addr::LOCALHOST, free_port().unwrap())).is_ok();
+        assert!((0..3).any(|_| is_free()));
     }
 }
