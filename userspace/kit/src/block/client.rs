@@ -229,7 +229,7 @@ impl Client {
     /// Waits until something may be over. One task hears the doorbell, the others hear of that.
     async fn wait(&self) -> Result<(), IoError> {
         let Some(watch) = self.watch()? else {
-            self.progress.wait().await;
+            self.others().await;
             return Ok(());
         };
         match &watch.session {
@@ -243,13 +243,22 @@ impl Client {
     #[inline]
     pub async fn rest(&self) -> Result<(), IoError> {
         let Some(watch) = self.watch()? else {
-            self.progress.wait().await;
+            self.others().await;
             return Ok(());
         };
         match &watch.session {
             Some(session) => self.heard(session, session.rest().await?),
             None => Box::pin(self.resume()).await,
         }
+    }
+
+    /// Waits until whoever hears the doorbell has heard something. What was asked meanwhile he knows nothing of.
+    async fn others(&self) {
+        let progress = self.progress.wait();
+        if !self.lost.get() {
+            self.session.borrow().ring();
+        }
+        progress.await;
     }
 
     /// Who is to hear the doorbell, of the session that there is; none when somebody does.

@@ -107,6 +107,9 @@ impl Server {
                 disk.interrupted().map_err(Stop::Fault)?;
             }
             if bits & Bits::ALARM != 0 {
+                if let Some(error) = self.queues.borrow_mut().loss() {
+                    return Err(error.into());
+                }
                 clock = Clock { now: self.timer.now_blocking()?, is_set: false };
                 if disk.deadline().is_some_and(|deadline| deadline <= clock.now) {
                     disk.on_timeout(clock.now).map_err(Stop::Fault)?;

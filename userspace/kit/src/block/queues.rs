@@ -34,6 +34,8 @@ pub(super) struct Queues {
     health: Vec<Option<Health>>,
     /// By what the device of now finds memory, the number of its life, and which life was the first of these disks.
     pool: Option<DmaPoolClient>,
+    /// It was heard here first that the device is gone.
+    loss: Option<CallError>,
     life: u64,
     first_life: u64,
 }
@@ -57,7 +59,16 @@ impl Queues {
     /// Without a device.
     pub fn new() -> Result<Queues, CallError> {
         let (ports, router) = (Ports::new(), router(&[], 0)?);
-        Ok(Queues { ports, router, disks: None, health: Vec::new(), pool: None, life: 0, first_life: 0 })
+        Ok(Queues {
+            ports,
+            router,
+            disks: None,
+            health: Vec::new(),
+            pool: None,
+            loss: None,
+            life: 0,
+            first_life: 0,
+        })
     }
 
     /// The disks; none before there was a device.
@@ -128,8 +139,12 @@ impl Queues {
         let found = match self.pool.as_ref().map(|pool| Found::of(pool, &object)) {
             None => None,
             Some(Ok(found)) => Some(found),
-            // It is about to be noticed that the device is gone.
-            Some(Err(error)) if error.is_gone() => None,
+            // What is asked with it from now on is for the next device.
+            Some(Err(error)) if error.is_gone() => {
+                self.end();
+                self.loss = Some(error);
+                None
+            }
             Some(Err(error)) => return Err(error),
         };
         let token = found.as_ref().map(|found| found.token);
@@ -208,8 +223,19 @@ impl Queues {
         Ok(())
     }
 
+    /// Whether who drives the device is still to hear that it is gone.
+    pub fn is_lost(&self) -> bool {
+        self.loss.is_some()
+    }
+
+    /// That the device is gone, for who drives it and does not know yet.
+    pub fn loss(&mut self) -> Option<CallError> {
+        self.loss.take()
+    }
+
     /// There is none any more.
     pub fn end(&mut self) {
+        self.loss = None;
         self.pool = None;
         self.router.down(&mut self.ports);
         self.router.buffers().for_each(|(_, memory, _)| memory.found = None);

@@ -257,7 +257,13 @@ impl BlockSessionServer for Server {
     async fn attach(&self, cx: &CallContext, memory: MemoryObjectClient) -> Result<u16, Exception> {
         let place = self.session(cx)?;
         let size = memory.info().await.map_err(|error| error.handed_on())?.size;
-        self.queues.borrow_mut().attach(place, memory, size).map_err(|error| error.handed_on())
+        let mut queues = self.queues.borrow_mut();
+        let attached = queues.attach(place, memory, size).map_err(|error| error.handed_on());
+        if queues.is_lost() {
+            // Who drives it may be asleep.
+            self.alarm.set_blocking(0).map_err(|error| error.handed_on())?;
+        }
+        attached
     }
 
     async fn detach(&self, cx: &CallContext, buffer: u16) -> Result<(), Exception> {

@@ -113,6 +113,15 @@ impl Session {
         Ok(self.listener.rest().await? & LOST == 0)
     }
 
+    /// Sees to it that the server looks at what was asked, for who does not wait here himself.
+    pub fn ring(&self) {
+        let wake = core::mem::replace(&mut self.queues.borrow_mut().wake, Wake::No);
+        if wake == Wake::Yes {
+            // Whether it is still there the one who waits hears.
+            let _ = self.peer.signal_blocking();
+        }
+    }
+
     /// Whether there is nothing to take, and the doorbell will tell.
     #[inline]
     fn send(&self) -> Result<bool, End> {

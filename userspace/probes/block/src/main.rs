@@ -58,6 +58,8 @@ struct Probe {
     attacks: u64,
     /// Who is killed meanwhile.
     killer: Option<Killer>,
+    /// Until he is given up.
+    given_up: bool,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -88,6 +90,7 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         copy: options::text(env, "copy").unwrap_or(""),
         orders: options::text(env, "do").unwrap_or(""),
         killer: killer(env)?,
+        given_up: number(env, "given-up", 0) > 0,
     })
 }
 
@@ -126,6 +129,9 @@ async fn all(probe: &Probe, killer: Option<Killer>) -> Result<(), IoError> {
         return copy(probe, disk, &Cell::new(false)).await;
     }
     work(probe, disk, killer).await?;
+    if probe.given_up {
+        return Ok(());
+    }
     facets::look(&probe.report, disk).await?;
     Ok(())
 }
@@ -216,22 +222,26 @@ async fn work(probe: &Probe, disk: &Rc<BlockDeviceClient>, killer: Option<Killer
     let each = probe.sectors.min(all / count);
     let (over, running) = (Rc::new(Signal::new()), Rc::new(Cell::new(count)));
     let busy = Rc::new(Cell::new(killer.is_some() || probe.attacks > 0));
-    if let Some(killer) = killer {
-        spawn(kill(killer, Rc::clone(&probe.report), Rc::clone(&busy)));
-    }
     for n in 0..count {
         let first = if n + 1 == count { all - each } else { all / count * n };
         let mut worker = Worker::new(&client, &tally, first, each as u32, probe.seed ^ n << 32).await?;
         let (report, requests) = (Rc::clone(&probe.report), probe.requests / count);
         let (over, running) = (Rc::clone(&over), Rc::clone(&running));
-        let busy = Rc::clone(&busy);
+        let (busy, given_up) = (Rc::clone(&busy), probe.given_up);
         spawn(async move {
-            if let Err(error) = worker.work(requests, &busy).await {
-                report.check("a worker", false, error);
+            match worker.work(requests, &busy).await {
+                Err(error) if given_up => {
+                    report.equal("who is served by nobody any more hears of it", error.is_loss(), true);
+                }
+                Err(error) => report.check("a worker", false, error),
+                Ok(()) => report.equal("a worker comes to its end", given_up, false),
             }
             running.set(running.get() - 1);
             over.notify();
         });
+    }
+    if let Some(killer) = killer {
+        spawn(kill(killer, Rc::clone(&probe.report), Rc::clone(&busy)));
     }
     if probe.attacks > 0 {
         hostile::attack(&probe.report, disk, probe.attacks, probe.seed).await?;
