@@ -114,7 +114,7 @@ impl ByteStreamServer for Patient {
             b"fault" => {
                 // Something to be remembered by.
                 (0..self.epoch.get()).for_each(|_| drop(self.timer.now_blocking()));
-                Misdeed::ReadNull.commit()
+                outer()
             }
             b"hang" => loop {
                 core::hint::spin_loop();
@@ -130,4 +130,17 @@ impl ByteStreamServer for Patient {
         }
         Ok(())
     }
+}
+
+/// Two calls deep, for whoever looks at the way here; nothing is the last thing that either does, or it would have no frame.
+#[inline(never)]
+fn outer() {
+    inner();
+    core::hint::black_box(());
+}
+
+#[inline(never)]
+fn inner() {
+    Misdeed::ReadNull.commit();
+    core::hint::black_box(());
 }
