@@ -34,10 +34,11 @@ impl Windows {
         let word = config.read32(at, PREFETCHABLE);
         let wide = word & 0xf == IS_WIDE;
         let high = |register| if wide { u64::from(config.read32(at, register)) << 32 } else { 0 };
-        Windows {
-            memory: window(config.read32(at, MEMORY), 0, 0),
-            prefetchable: window(word, high(PREFETCHABLE_HIGH), high(LIMIT_HIGH)),
-        }
+        let memory = window(config.read32(at, MEMORY), 0, 0);
+        // What both let through is one address all the same, and no two functions are to answer there.
+        let apart = |it: &RangeInclusive<u64>| memory.as_ref().is_none_or(|memory| apart(memory, it));
+        let prefetchable = window(word, high(PREFETCHABLE_HIGH), high(LIMIT_HIGH)).filter(apart);
+        Windows { memory, prefetchable }
     }
 
     /// All there are.
@@ -59,6 +60,10 @@ fn window(word: u32, high: u64, limit_high: u64) -> Option<RangeInclusive<u64>> 
     let first = high | u64::from(word & 0xfff0) << 16;
     let last = limit_high | u64::from(word & 0xfff0_0000) | 0xf_ffff;
     (first != 0 && first < last).then_some(first..=last)
+}
+
+fn apart(one: &RangeInclusive<u64>, other: &RangeInclusive<u64>) -> bool {
+    one.end() < other.start() || other.end() < one.start()
 }
 
 fn take(window: &mut RangeInclusive<u64>, size: u64) -> Option<u64> {

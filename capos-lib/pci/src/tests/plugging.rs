@@ -55,6 +55,11 @@ fn windows_are_what_firmware_gave_the_port() {
     // Without upper halves what stands there is nothing.
     let narrow = read(&|port| port.put(0x24, &[0x00, 0xc0, 0xf0, 0xcf])).prefetchable;
     assert_eq!(narrow, Some(0xc000_0000..=0xcfff_ffff));
+    // What is in both is given out once.
+    let twice = read(&|port| port.put(0x24, &[0x80, 0xfe, 0x90, 0xfe]));
+    assert_eq!(twice, Windows { memory: Some(0xfe80_0000..=0xfe8f_ffff), prefetchable: None });
+    let beside = read(&|port| port.put(0x24, &[0x90, 0xfe, 0x90, 0xfe])).prefetchable;
+    assert_eq!(beside, Some(0xfe90_0000..=0xfe9f_ffff));
 }
 
 #[test]
