@@ -8,6 +8,9 @@ use rt::region::Region;
 use rt::schema::virtual_memory::Protection;
 use rt::{Exception, ExceptionCode};
 
+/// Most bytes that one message carries (schema/file.capnp).
+pub const INLINE: u32 = 4000;
+
 /// Most bytes that one call moves.
 const MOST: usize = 1 << 20;
 

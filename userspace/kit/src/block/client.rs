@@ -159,7 +159,7 @@ impl Client {
                 Some(tag) => break tag,
                 None => {
                     self.look()?;
-                    self.wait().await?;
+                    self.wait(false).await?;
                 }
             }
         };
@@ -169,7 +169,7 @@ impl Client {
             let outcome = self.asked.borrow().outcome(ticket.tag);
             match outcome {
                 Some(done) => break done,
-                None => self.wait().await?,
+                None => self.wait(false).await?,
             }
         };
         match done.status {
@@ -226,30 +226,29 @@ impl Client {
         Ok(())
     }
 
-    /// Waits until something may be over. One task hears the doorbell, the others hear of that.
-    async fn wait(&self) -> Result<(), IoError> {
-        let Some(watch) = self.watch()? else {
-            self.others().await;
-            return Ok(());
-        };
-        match &watch.session {
-            Some(session) => self.heard(session, session.wait().await?),
-            // Boxed, as it is rare: every request's future would have room for it.
-            None => Box::pin(self.resume()).await,
-        }
-    }
-
-    /// The same for the one task that [pushes](Self::push) and [takes](Self::take), and polls nothing behind this: it sleeps here.
+    /// For the one task that [pushes](Self::push) and [takes](Self::take), and polls nothing behind this: waits until something may be over, and
+    /// sleeps here.
     #[inline]
     pub async fn rest(&self) -> Result<(), IoError> {
+        self.wait(true).await
+    }
+
+    /// Waits until something may be over. One task hears the doorbell, the others hear of that.
+    #[inline]
+    async fn wait(&self, rests: bool) -> Result<(), IoError> {
         let Some(watch) = self.watch()? else {
             self.others().await;
             return Ok(());
         };
-        match &watch.session {
-            Some(session) => self.heard(session, session.rest().await?),
-            None => Box::pin(self.resume()).await,
+        let Some(session) = &watch.session else {
+            // Boxed, as it is rare: every request's future would have room for it.
+            return Box::pin(self.resume()).await;
+        };
+        if !session.wait(rests).await? {
+            // What it answered before it went is taken first.
+            self.lose(session);
         }
+        Ok(())
     }
 
     /// Waits until whoever hears the doorbell has heard something. What was asked meanwhile he knows nothing of.
@@ -271,19 +270,10 @@ impl Client {
         Ok((!self.watched.replace(true)).then(|| Watch { client: self, session }))
     }
 
-    /// What the doorbell said. What it answered before it went is taken first.
-    #[inline]
-    fn heard(&self, session: &Rc<Session>, is_there: bool) -> Result<(), IoError> {
-        if !is_there {
-            self.lose(session);
-        }
-        Ok(())
-    }
-
     /// The session of now, as soon as there is one.
     async fn session(&self) -> Result<Rc<Session>, CallError> {
         while self.lost.get() {
-            self.wait().await.map_err(|_| CallError::Exception(ExceptionCode::Disconnected.into()))?;
+            self.wait(false).await.map_err(|_| CallError::Exception(ExceptionCode::Disconnected.into()))?;
         }
         Ok(Rc::clone(&self.session.borrow()))
     }

@@ -1,9 +1,8 @@
 //! The way of a request: from a client's queue to the device, and of its completion back.
 
-use super::memory::Found;
 use super::{Disk, Server};
 use rt::generated::DmaPoolClient;
-use rt::{CallError, give_way, log};
+use rt::{CallError, give_way};
 
 /// Time between looks at whether the device answers, nanoseconds, while it has something to do. Times given to it are late by as much.
 const TICK_NS: u64 = 1_000_000_000;
@@ -67,18 +66,10 @@ impl Server {
         stop
     }
 
-    /// Tells the device of all memory.
+    /// Has the device take over.
     fn begin<D: Disk>(&self, disk: &D, pool: DmaPoolClient) -> Result<(), CallError> {
         let mut queues = self.queues.borrow_mut();
         queues.begin(disk)?;
-        while let Some(unknown) = queues.unknown() {
-            match Found::of(&pool, &unknown.object) {
-                Ok(found) => queues.known(&unknown, found),
-                Err(error) if error.is_gone() => return Err(error),
-                // What is under way with it fails.
-                Err(error) => log::warn(format_args!("a client's memory is refused: {error}")),
-            }
-        }
         queues.up(pool)?;
         self.there.notify();
         Ok(())

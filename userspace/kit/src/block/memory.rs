@@ -1,6 +1,5 @@
 //! Memory that clients' requests name, and how a device comes to know it.
 
-use alloc::rc::Rc;
 use rt::CallError;
 use rt::generated::{DmaBufferClient, DmaPoolClient, MemoryObjectClient};
 
@@ -21,8 +20,7 @@ impl Found {
 
 /// Memory of a client. It is there as long as a request names it, and longer than any device.
 pub(super) struct Memory {
-    pub object: Rc<MemoryObjectClient>,
+    pub object: MemoryObjectClient,
+    /// What the device of now knows it by.
     pub found: Option<Found>,
-    /// The life of the device in which it was told of this last.
-    pub told: u64,
 }

@@ -6,14 +6,13 @@ mod ports;
 use super::memory::{Found, Memory};
 use super::server::Extent;
 use super::{Description, Disk, Health, Port};
-use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 use capos_block::Geometry;
 use capos_block::route::{Facet, Router, SessionId};
 use ports::Ports;
 use rt::generated::{DmaPoolClient, MemoryObjectClient, SignallerClient};
-use rt::{CallError, ExceptionCode};
+use rt::{CallError, ExceptionCode, log};
 
 /// Buffers of one session.
 const BUFFERS: usize = 32;
@@ -38,12 +37,6 @@ pub(super) struct Queues {
     loss: Option<CallError>,
     life: u64,
     first_life: u64,
-}
-
-/// Memory that the device does not know yet.
-pub(super) struct Unknown {
-    number: u16,
-    pub object: Rc<MemoryObjectClient>,
 }
 
 fn exception(code: ExceptionCode) -> CallError {
@@ -148,7 +141,7 @@ impl Queues {
             Some(Err(error)) => return Err(error),
         };
         let token = found.as_ref().map(|found| found.token);
-        let memory = Memory { object: Rc::new(object), found, told: 0 };
+        let memory = Memory { object, found };
         let number = self.router.attach(place.id, size, memory, BUFFERS);
         let number = number.map_err(|_| exception(ExceptionCode::BudgetExhausted))?;
         if let Some((_, known)) = self.router.buffer(number) {
@@ -170,7 +163,7 @@ impl Queues {
         while self.router.released().is_some() {}
     }
 
-    /// There is a device, after a reset or a new one: it is to be told of all memory, and then [`up`](Self::up).
+    /// There is a device, after a reset or a new one: [`up`](Self::up) is next.
     pub fn begin<D: Disk>(&mut self, disk: &D) -> Result<(), CallError> {
         self.life += 1;
         if !self.is_same(disk) {
@@ -194,27 +187,19 @@ impl Queues {
         named && kept && u32::from(disk.depth()) >= self.depth()
     }
 
-    /// Memory that the device has not been told of in this life.
-    pub fn unknown(&mut self) -> Option<Unknown> {
-        let life = self.life;
-        let mut all = self.router.buffers();
-        all.find_map(|(number, memory, handle)| {
-            let is_new = handle.is_none() && memory.told != life;
-            memory.told = life;
-            is_new.then(|| Unknown { number, object: Rc::clone(&memory.object) })
-        })
-    }
-
-    /// What the device knows it by.
-    pub fn known(&mut self, unknown: &Unknown, found: Found) {
-        if let Some((memory, token)) = self.router.buffer(unknown.number) {
-            *token = Some(found.token);
-            memory.found = Some(found);
-        }
-    }
-
-    /// The device knows all memory: it is asked what was not answered.
+    /// The device is told of all memory, and asked what was not answered.
     pub fn up(&mut self, pool: DmaPoolClient) -> Result<(), CallError> {
+        for (_, memory, token) in self.router.buffers() {
+            match Found::of(&pool, &memory.object) {
+                Ok(found) => {
+                    *token = Some(found.token);
+                    memory.found = Some(found);
+                }
+                Err(error) if error.is_gone() => return Err(error),
+                // What is under way with it fails.
+                Err(error) => log::warn(format_args!("a client's memory is refused: {error}")),
+            }
+        }
         let geometries: Vec<_> = self.disks.iter().flatten().map(|disk| disk.geometry).collect();
         let up = self.router.up(&geometries, &mut self.ports);
         up.map_err(|_| exception(ExceptionCode::Disconnected))?;

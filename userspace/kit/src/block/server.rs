@@ -82,27 +82,14 @@ impl Server {
         self.there.notify();
     }
 
-    /// A disk, as soon as it is known whether there is a device.
-    async fn listed(&self, index: usize) -> Result<Description, Exception> {
-        loop {
-            let there = self.there.wait();
-            let known = self.queues.borrow().disks().map(|disks| disks.get(index).cloned());
-            match known {
-                Some(Some(disk)) => return Ok(disk),
-                Some(None) => return Err(ExceptionCode::NotFound.into()),
-                None if is_waiting() => return Err(ExceptionCode::NotFound.into()),
-                None => there.await,
-            }
-        }
-    }
-
-    /// A disk, as soon as there is a device.
-    async fn description(&self, index: usize) -> Result<Description, Exception> {
+    /// A disk, as soon as there is a device; or as soon as it is known that there is `none` now.
+    async fn description(&self, index: usize, none: bool) -> Result<Description, Exception> {
         loop {
             let there = self.there.wait();
             let disks = self.queues.borrow().disks().map(|disks| disks.get(index).cloned());
             match disks {
                 Some(disk) => return disk.ok_or_else(|| ExceptionCode::NotFound.into()),
+                None if none && is_waiting() => return Err(ExceptionCode::NotFound.into()),
                 None => there.await,
             }
         }
@@ -115,7 +102,7 @@ impl Server {
 
     /// All of a disk, as soon as there is a device.
     async fn whole(&self, index: usize) -> Result<Extent, Exception> {
-        self.description(index).await?;
+        self.description(index, false).await?;
         self.queues.borrow().whole(index).ok_or_else(|| ExceptionCode::NotFound.into())
     }
 
@@ -157,7 +144,7 @@ impl Handler for Server {
 
 impl DisksServer for Server {
     async fn list(&self, _cx: &CallContext, cursor: u32) -> Result<ListReply, Exception> {
-        let disk = self.listed(cursor as usize).await?;
+        let disk = self.description(cursor as usize, true).await?;
         Ok(ListReply {
             number: cursor,
             next: cursor + 1,
@@ -203,7 +190,7 @@ impl BlockDeviceServer for Part<'_> {
     async fn identity(&self, _cx: &CallContext) -> Result<IdentityReply, Exception> {
         self.server.geometry(&self.extent)?;
         let Description { address, namespace, serial, model, .. } =
-            self.server.description(self.extent.facet.disk()).await?;
+            self.server.description(self.extent.facet.disk(), false).await?;
         Ok(IdentityReply { address, namespace, serial, model })
     }
 

@@ -96,21 +96,15 @@ impl Session {
         Ok(Some(Completion::decode(&entry)))
     }
 
-    /// Sees to it that the server looks at what was asked, and waits until it has answered something; false when it is gone. One future at a time.
-    pub async fn wait(&self) -> Result<bool, End> {
-        if !self.send()? {
-            return Ok(true);
-        }
-        Ok(self.listener.wait().await? & LOST == 0)
-    }
-
-    /// The same for the last thing that a task waits for: see [`Listener::rest`].
+    /// Sees to it that the server looks at what was asked, and waits until it has answered something; false when it is gone. One future at a time,
+    /// which `rests` if it is the last thing that its task waits for: see [`Listener::rest`].
     #[inline]
-    pub async fn rest(&self) -> Result<bool, End> {
+    pub async fn wait(&self, rests: bool) -> Result<bool, End> {
         if !self.send()? {
             return Ok(true);
         }
-        Ok(self.listener.rest().await? & LOST == 0)
+        let bits = if rests { self.listener.rest().await? } else { self.listener.wait().await? };
+        Ok(bits & LOST == 0)
     }
 
     /// Sees to it that the server looks at what was asked, for who does not wait here himself.

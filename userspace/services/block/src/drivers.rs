@@ -128,7 +128,7 @@ impl Driver {
         self.known.borrow().iter().any(|known| **known == *disk)
     }
 
-    /// All of a disk, from whoever is in that place now, as soon as he has a device. `disconnected` when it is another disk.
+    /// All of a disk, from whoever is in that place now, as soon as he has a device. `notFound` when it is another disk.
     pub async fn device(&self, known: &Known) -> Result<BlockDeviceClient, CallError> {
         let disks = Rc::clone(&self.disks.borrow());
         let device = disks.disk(known.number).await?;

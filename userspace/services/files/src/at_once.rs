@@ -2,11 +2,9 @@
 
 use crate::server::Server;
 use crate::thing::{Bytes, Thing};
+use kit::memory::INLINE;
 use rt::Request;
 use rt::schema::{Decode as _, Encode as _, blob, file};
-
-/// Most bytes that one message carries.
-const INLINE: u32 = 4000;
 
 /// What is wanted.
 enum Wanted {

@@ -5,13 +5,11 @@ use crate::server::{Call, refused};
 use crate::thing::Writer;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use kit::memory::INLINE;
 use rt::generated::MemoryObjectClient;
 use rt::generated::blob::{BlobServer, InfoReply};
 use rt::generated::blob_writer::{BlobWriterServer, FinishAnswer};
 use rt::{CallContext, Exception, ExceptionCode};
-
-/// Most bytes that one message carries.
-const INLINE: u32 = 4000;
 
 impl BlobServer for Call<Blob> {
     async fn info(&self, _cx: &CallContext) -> Result<InfoReply, Exception> {

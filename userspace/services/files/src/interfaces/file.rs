@@ -3,13 +3,11 @@
 use super::{File, source};
 use crate::server::{Call, refused, writable};
 use alloc::vec::Vec;
+use kit::memory::INLINE;
 use rt::generated::MemoryObjectClient;
 use rt::generated::file::FileServer;
 use rt::schema::file::{NextResults, StatResults};
 use rt::{CallContext, Exception, ExceptionCode, Outgoing};
-
-/// Most bytes that one message carries.
-const INLINE: u32 = 4000;
 
 impl Call<File> {
     async fn overwrite(&self, offset: u64, data: &[u8]) -> Result<(), Exception> {

@@ -4,14 +4,11 @@ use super::{Call, Open, denied, stamp};
 use crate::server::{Thing, refused};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use kit::memory::room;
+use kit::memory::{INLINE, room};
 use rt::generated::file::FileServer;
 use rt::generated::{FileClient, MemoryObjectClient};
 use rt::schema::file::{NextResults, StatResults};
 use rt::{CallContext, Exception, ExceptionCode, Outgoing};
-
-/// Most bytes that one message carries.
-const INLINE: u32 = 4000;
 
 impl Call<Rc<Open>> {
     async fn bytes(&self, offset: u64, length: u32) -> Result<Vec<u8>, Exception> {
