@@ -9,7 +9,7 @@ use core::fmt;
 pub enum NameFault {
     /// It has no bytes.
     Empty,
-    /// It has more than 255.
+    /// It has more than 255, or that of a snapshot more than 246.
     Long,
     /// It is `.` or `..`.
     Dots,
@@ -122,7 +122,7 @@ impl fmt::Display for NameFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             NameFault::Empty => "a name has one byte at least",
-            NameFault::Long => "a name has 255 bytes at most",
+            NameFault::Long => "a name has 255 bytes at most, and that of a snapshot 246",
             NameFault::Dots => "`.` and `..` are no names",
             NameFault::Byte => "a name has no `/` and no NUL",
             NameFault::Encoding => "a name is UTF-8",

@@ -1,13 +1,18 @@
 //! Snapshots: everything as it was, to be read; and growing, which like them is for the volume as a whole.
 
-use capos_store::{Disk, StoreError};
+use alloc::vec::Vec;
+
+use capos_store::Disk;
 
 use crate::error::Error;
 use crate::fs::Fs;
 use crate::key::ObjectId;
 use crate::look::{self, Listing, Run};
 use crate::name::Name;
+use crate::note::Note;
 use crate::record::{Entry, Object};
+use crate::source::Source;
+use crate::time::Stamp;
 use crate::volume::View;
 
 /// Everything as it was in a snapshot. What it answers is what [`Fs`] answered then.
@@ -86,7 +91,31 @@ impl<D: Disk> Fs<capos_store::Volume<D>> {
     /// # Errors
     /// What the volume says.
     pub async fn snapshot(&self, note: &[u8]) -> Result<u64, Error> {
-        self.whole(async |volume| volume.snapshot(note).await).await
+        self.whole(async |volume| Ok(volume.snapshot(note).await?)).await
+    }
+
+    /// Keeps everything as it is now under a name, by which [`Fs::snapshots`] knows it. Its number.
+    ///
+    /// # Errors
+    /// `Name`, `Exists`, and what the volume says.
+    pub async fn keep(&self, name: &str, now: Stamp) -> Result<u64, Error> {
+        let note = Note::new(name, now)?.encode();
+        self.whole(async |volume| match self.named(name) {
+            Some(_) => Err(Error::Exists),
+            None => Ok(volume.snapshot(&note).await?),
+        })
+        .await
+    }
+
+    /// The numbers and notes of those that have names and are not being deleted.
+    pub fn snapshots(&self) -> Vec<(u64, Note)> {
+        let all = self.volume().snapshots().into_iter().filter(|snapshot| !snapshot.deleting);
+        all.filter_map(|snapshot| Some((snapshot.id, Note::of(&snapshot)?))).collect()
+    }
+
+    /// The number of the snapshot that has a name.
+    pub fn named(&self, name: &str) -> Option<u64> {
+        self.snapshots().iter().find(|(_, note)| note.name == name).map(|(number, _)| *number)
     }
 
     /// Gives back the room that only a snapshot holds, in steps, with others waiting meanwhile.
@@ -94,7 +123,18 @@ impl<D: Disk> Fs<capos_store::Volume<D>> {
     /// # Errors
     /// What the volume says; it may be called again.
     pub async fn delete_snapshot(&self, number: u64) -> Result<(), Error> {
-        self.whole(async |volume| volume.delete_snapshot(number).await).await
+        self.whole(async |volume| Ok(volume.delete_snapshot(number).await?)).await
+    }
+
+    /// Ends the deletions that a crash interrupted.
+    ///
+    /// # Errors
+    /// What the volume says; it may be called again.
+    pub async fn tidy_snapshots(&self) -> Result<(), Error> {
+        for snapshot in self.volume().snapshots().iter().filter(|snapshot| snapshot.deleting) {
+            self.delete_snapshot(snapshot.id).await?;
+        }
+        Ok(())
     }
 
     /// Takes what the disk has become larger by.
@@ -102,7 +142,7 @@ impl<D: Disk> Fs<capos_store::Volume<D>> {
     /// # Errors
     /// What the volume says.
     pub async fn grow(&self) -> Result<(), Error> {
-        self.whole(async |volume| volume.grow(None).await).await
+        self.whole(async |volume| Ok(volume.grow(None).await?)).await
     }
 
     /// A snapshot, to be read.
@@ -113,13 +153,22 @@ impl<D: Disk> Fs<capos_store::Volume<D>> {
         Ok(Snapshot::new(self.volume().view(number)?))
     }
 
+    /// What there is now, or was when a snapshot was made.
+    ///
+    /// # Errors
+    /// `Volume(NoSnapshot)`.
+    pub fn source(&self, snapshot: Option<u64>) -> Result<Source<'_, D>, Error> {
+        let Some(number) = snapshot else { return Ok(Source::Now(self)) };
+        Ok(Source::Then(self.open_snapshot(number)?))
+    }
+
     /// Does something that commits, with everything that was counted written down.
     async fn whole<T>(
         &self,
-        what: impl AsyncFnOnce(&capos_store::Volume<D>) -> Result<T, StoreError>,
+        what: impl AsyncFnOnce(&capos_store::Volume<D>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let _turn = self.begin().await?;
         self.put_counters().await?;
-        Ok(what(self.volume()).await?)
+        what(self.volume()).await
     }
 }

@@ -101,6 +101,14 @@ pub struct Image {
     pub partition: Option<String>,
 }
 
+/// What is looked at.
+#[derive(Args)]
+pub struct When {
+    /// As a snapshot kept it, by its name
+    #[arg(long)]
+    pub snapshot: Option<String>,
+}
+
 /// Volumes in disk images.
 #[derive(Subcommand)]
 pub enum FsVerb {
@@ -121,6 +129,9 @@ pub enum FsVerb {
         /// Where
         #[command(flatten)]
         image: Image,
+        /// When
+        #[command(flatten)]
+        when: When,
         /// Names, with / between them
         #[arg(default_value = "")]
         path: String,
@@ -130,6 +141,9 @@ pub enum FsVerb {
         /// Where
         #[command(flatten)]
         image: Image,
+        /// When
+        #[command(flatten)]
+        when: When,
         /// Names, with / between them
         path: String,
         /// Where to; standard output if not given
@@ -145,7 +159,18 @@ pub enum FsVerb {
         /// Names, with / between them; directories on the way are made
         path: String,
     },
-    /// Looks at everything, and names every inconsistency
+    /// Lists snapshots, or keeps what is there now as one
+    Snap {
+        /// Where
+        #[command(flatten)]
+        image: Image,
+        /// What it is called
+        name: Option<String>,
+        /// Drops it instead
+        #[arg(short, long, requires = "name")]
+        delete: bool,
+    },
+    /// Looks at everything, snapshots too, and names every inconsistency
     Check {
         /// Where
         #[command(flatten)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use capos_fs::{Error, Fs, Kind, Listing, ObjectId, Snapshot};
-use capos_store::{Disk, View, Volume};
+use capos_fs::{Error, Fs, Kind, ObjectId, Source};
+use capos_store::{Disk, Volume};
 
 /// What is under a path.
 #[derive(Clone, PartialEq, Eq)]
@@ -30,6 +30,9 @@ impl std::fmt::Debug for Node {
 /// All paths and what is there.
 pub type Dump = BTreeMap<String, Node>;
 
+/// How many names are asked for at a time.
+const SOME: usize = 7;
+
 /// Whose quotas are looked at.
 pub(crate) const DOMAINS: std::ops::Range<u32> = 1..4;
 
@@ -55,43 +58,22 @@ pub async fn dump<D: Disk>(fs: &Fs<Volume<D>>) -> Result<Dump, Error> {
         }
     }
     for snapshot in fs.volume().snapshots().iter().filter(|snapshot| !snapshot.deleting) {
-        let then = Source::Then(fs.open_snapshot(snapshot.id)?);
+        let then = fs.source(Some(snapshot.id))?;
         walk(&then, &in_snapshot(&String::from_utf8_lossy(&snapshot.note)), &mut dump).await?;
     }
     Ok(dump)
 }
 
-/// What is there, or was.
-enum Source<'a, D: Disk> {
-    Now(&'a Fs<Volume<D>>),
-    Then(Snapshot<View<'a, D>>),
-}
-
-impl<D: Disk> Source<'_, D> {
-    async fn list(&self, directory: ObjectId, after: &[u8]) -> Result<Listing, Error> {
-        match self {
-            Source::Now(fs) => fs.list(directory, after, 7).await,
-            Source::Then(snapshot) => snapshot.list(directory, after, 7).await,
-        }
+async fn node<D: Disk>(source: &Source<'_, D>, id: ObjectId) -> Result<Node, Error> {
+    let object = source.stat(id).await?;
+    let mut data = Vec::new();
+    if !object.kind.has_names() {
+        data = vec![0; usize::try_from(object.size).map_err(|_| Error::Range)?];
+        source.read(id, 0, &mut data).await?;
     }
-
-    async fn node(&self, id: ObjectId) -> Result<Node, Error> {
-        let object = match self {
-            Source::Now(fs) => fs.stat(id).await?,
-            Source::Then(snapshot) => snapshot.stat(id).await?,
-        };
-        let mut data = Vec::new();
-        if !object.kind.has_names() {
-            data = vec![0; usize::try_from(object.size).map_err(|_| Error::Range)?];
-            match self {
-                Source::Now(fs) => fs.read(id, 0, &mut data).await?,
-                Source::Then(snapshot) => snapshot.read(id, 0, &mut data).await?,
-            };
-        }
-        // Whose blobs are depends on who put them first.
-        let domain = if object.kind == Kind::Blob { 0 } else { object.domain };
-        Ok(Node { kind: object.kind, links: object.links, domain, data })
-    }
+    // Whose blobs are depends on who put them first.
+    let domain = if object.kind == Kind::Blob { 0 } else { object.domain };
+    Ok(Node { kind: object.kind, links: object.links, domain, data })
 }
 
 async fn walk<D: Disk>(source: &Source<'_, D>, prefix: &str, dump: &mut Dump) -> Result<(), Error> {
@@ -99,14 +81,14 @@ async fn walk<D: Disk>(source: &Source<'_, D>, prefix: &str, dump: &mut Dump) ->
     while let Some((path, directory)) = open.pop() {
         let mut after = String::new();
         loop {
-            let listing = source.list(directory, after.as_bytes()).await?;
+            let listing = source.list(directory, after.as_bytes(), SOME).await?;
             for listed in listing.entries {
                 let path = format!("{path}{}", listed.name);
                 let id = listed.entry.object;
                 if listed.entry.kind.has_names() {
                     open.push((format!("{path}/"), id));
                 }
-                dump.insert(path, source.node(id).await?);
+                dump.insert(path, node(source, id).await?);
                 after = listed.name;
             }
             if listing.end {

@@ -55,9 +55,7 @@ async fn judge_mounted(state: &State, dumps: &[Dump]) -> Result<usize, Bad> {
     };
     fs.tidy().await?;
     // As whoever serves the volume does after a mount.
-    for snapshot in fs.volume().snapshots().iter().filter(|snapshot| snapshot.deleting) {
-        fs.delete_snapshot(snapshot.id).await?;
-    }
+    fs.tidy_snapshots().await?;
     fs.sync(fs.epoch()).await?;
     sound(&fs).await?;
     let tidied = dump(&fs).await?;

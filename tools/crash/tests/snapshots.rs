@@ -1,8 +1,9 @@
 //! Snapshots of files on a real volume, and volumes that grow.
 
 use capos_fs::{Creation, Error, Fs, Kind, ObjectId, Stamp, TimeSource};
-use capos_store::{Limits, StoreError, Volume};
+use capos_store::{Disk, DiskError, Limits, StoreError, Volume};
 use crash::{Image, block_on};
+use std::cell::Cell;
 
 const NOW: Stamp = Stamp { ns: 1, source: TimeSource::Host };
 const ROOT: ObjectId = ObjectId::ROOT;
@@ -90,4 +91,74 @@ fn a_full_volume_can_be_emptied() {
     sound(&fs);
     write(&fs, "again", 1, 400_000).unwrap();
     sound(&fs);
+}
+
+#[test]
+fn a_name_is_of_one_snapshot() {
+    let fs = fresh(512, 512);
+    let first = block_on(fs.keep("a", NOW)).unwrap();
+    assert_eq!(block_on(fs.keep("a", NOW)), Err(Error::Exists));
+    let second = block_on(fs.keep("b", NOW)).unwrap();
+    let names: Vec<_> =
+        fs.snapshots().into_iter().map(|(number, note)| (number, note.name, note.at)).collect();
+    assert_eq!(names, [(first, "a".into(), NOW), (second, "b".into(), NOW)]);
+    for name in ["", &"x".repeat(247)] {
+        assert!(matches!(block_on(fs.keep(name, NOW)), Err(Error::Name(_))), "{name}");
+    }
+    assert!(block_on(fs.keep(&"x".repeat(246), NOW)).is_ok());
+    block_on(fs.delete_snapshot(first)).unwrap();
+    assert_eq!((fs.named("a"), fs.named("b")), (None, Some(second)));
+}
+
+/// A disk that loses its power after so many writes.
+struct Short(Image, Cell<u32>);
+
+impl Disk for Short {
+    fn blocks(&self) -> u64 {
+        self.0.blocks()
+    }
+
+    async fn read(&self, first: u64, into: &mut [u8]) -> Result<(), DiskError> {
+        self.0.read(first, into).await
+    }
+
+    async fn write(&self, first: u64, data: &[&[u8]]) -> Result<(), DiskError> {
+        let left = self.1.get().checked_sub(1).ok_or(DiskError::Gone)?;
+        self.1.set(left);
+        self.0.write(first, data).await
+    }
+
+    async fn flush(&self) -> Result<(), DiskError> {
+        Ok(())
+    }
+
+    async fn discard(&self, _: u64, _: u64) -> Result<(), DiskError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn deletions_that_were_interrupted_are_ended() {
+    let fs = fresh(2048, 2048);
+    let number = block_on(fs.keep("a", NOW)).unwrap();
+    write(&fs, "f", 1, 1_000_000).unwrap();
+    block_on(fs.sync(fs.epoch())).unwrap();
+    let image = fs.into_volume().into_disk();
+    let mut interrupted = 0;
+    for writes in 1.. {
+        let disk = Short(image.clone(), Cell::new(writes));
+        let (volume, _) = block_on(Volume::mount(disk, Limits::default())).unwrap();
+        let fs = block_on(Fs::mount(volume)).unwrap();
+        let done = block_on(fs.delete_snapshot(number)).is_ok();
+        let fs = mount(fs.into_volume().into_disk().0, false);
+        interrupted += u32::from(fs.volume().snapshots().iter().any(|snapshot| snapshot.deleting));
+        block_on(fs.tidy_snapshots()).unwrap();
+        let is_left = |snapshot: &capos_store::Snapshot| snapshot.deleting;
+        assert!(!fs.volume().snapshots().iter().any(is_left), "after {writes} writes");
+        sound(&fs);
+        if done {
+            break;
+        }
+    }
+    assert!(interrupted > 0);
 }

@@ -1,18 +1,33 @@
 //! Everything that is on a volume, looked at.
 
-use super::{Files, block_on};
+use super::{Files, block_on, snapshots};
 use crate::exec::{Context, Failure};
 
 /// Names every inconsistency; false when there is one.
 pub fn check(files: &Files) -> Result<bool, Failure> {
     let wrong = block_on(files.check()).context("check")?;
     wrong.iter().for_each(|wrong| println!("{wrong}"));
+    let mut count = wrong.len();
+    for snapshot in files.volume().snapshots() {
+        println!("snapshot {}", snapshots::called(&snapshot));
+        // What is being deleted cannot be opened any more; its blocks were looked at above.
+        if !snapshot.deleting {
+            count += records(files, snapshot.id);
+        }
+    }
     let (space, objects) = (files.volume().space(), files.objects());
-    println!(
-        "{objects} objects, {} of {} blocks free: {} found wrong",
-        space.free,
-        space.blocks,
-        wrong.len()
-    );
-    Ok(wrong.is_empty())
+    println!("{objects} objects, {} of {} blocks free: {count} found wrong", space.free, space.blocks);
+    Ok(count == 0)
+}
+
+/// What is wrong with what the blocks of a snapshot say: how much.
+fn records(files: &Files, snapshot: u64) -> usize {
+    let checked = files.volume().view(snapshot).map_err(Into::into);
+    let checked = checked.and_then(|view| block_on(capos_fs::check(&view)));
+    let wrong: Vec<String> = match checked {
+        Ok(findings) => findings.iter().map(ToString::to_string).collect(),
+        Err(error) => vec![format!("records: {error}")],
+    };
+    wrong.iter().for_each(|wrong| println!("  in it: {wrong}"));
+    wrong.len()
 }

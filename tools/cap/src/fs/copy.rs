@@ -6,28 +6,28 @@ use std::path::{Path, PathBuf};
 
 use capos_fs::{Creation, Kind, ObjectId};
 
-use super::{Files, block_on, failed, find, names, now};
+use super::{Files, Source, block_on, failed, find, names, now};
 use crate::exec::{Context, Failure};
 
 /// Bytes that are copied at a time, which is as much as is written as a whole.
 const PIECE: usize = 1 << 20;
 
 /// Writes a file or blob to a file, or to standard output.
-pub fn get(files: &Files, path: &str, to: Option<&Path>) -> Result<(), Failure> {
-    let entry = find(files, path)?;
+pub fn get(source: &Source<'_>, path: &str, to: Option<&Path>) -> Result<(), Failure> {
+    let entry = find(source, path)?;
     if entry.kind.has_names() {
         return Err(Failure::new(format!("{path} has names and no bytes: `ls` shows them")));
     }
-    let Some(to) = to else { return write_out(files, path, entry.object, &mut std::io::stdout()) };
+    let Some(to) = to else { return write_out(source, path, entry.object, &mut std::io::stdout()) };
     let mut file = File::create(to).context(to.display())?;
-    let size = block_on(files.stat(entry.object)).map_err(|error| failed(path, error))?.size;
+    let size = block_on(source.stat(entry.object)).map_err(|error| failed(path, error))?.size;
     // Holes stay holes.
     file.set_len(size).context(to.display())?;
     let mut data = vec![0; PIECE];
     let mut at = 0;
-    while let Some(run) = block_on(files.run(entry.object, at)).map_err(|error| failed(path, error))? {
+    while let Some(run) = block_on(source.run(entry.object, at)).map_err(|error| failed(path, error))? {
         let length = usize::try_from(run.length).unwrap_or(PIECE).min(PIECE);
-        let read = block_on(files.read(entry.object, run.start, &mut data[..length]));
+        let read = block_on(source.read(entry.object, run.start, &mut data[..length]));
         let length = read.map_err(|error| failed(path, error))?;
         file.seek(SeekFrom::Start(run.start)).context(to.display())?;
         file.write_all(&data[..length]).context(to.display())?;
@@ -36,11 +36,11 @@ pub fn get(files: &Files, path: &str, to: Option<&Path>) -> Result<(), Failure> 
     Ok(())
 }
 
-fn write_out(files: &Files, path: &str, object: ObjectId, to: &mut impl Write) -> Result<(), Failure> {
+fn write_out(source: &Source<'_>, path: &str, object: ObjectId, to: &mut impl Write) -> Result<(), Failure> {
     let mut data = vec![0; PIECE];
     let mut at = 0;
     loop {
-        let length = block_on(files.read(object, at, &mut data)).map_err(|error| failed(path, error))?;
+        let length = block_on(source.read(object, at, &mut data)).map_err(|error| failed(path, error))?;
         if length == 0 {
             return to.flush().context("standard output");
         }

@@ -1,10 +1,11 @@
-//! `fs mkfs|ls|get|put|check|dump`: volumes in disk images, by the code that the system itself has.
+//! `fs mkfs|ls|get|put|snap|check|dump`: volumes in disk images, by the code that the system itself has.
 
 mod check;
 mod copy;
 mod disk;
 mod media;
 mod show;
+mod snapshots;
 
 use std::pin::pin;
 use std::task::{Poll, Waker};
@@ -15,25 +16,33 @@ use capos_media::Media;
 use capos_store::{Limits, Mounted, Volume};
 use lab::disk::parse_size;
 
-use crate::command_line::{FsVerb, Image};
+use crate::command_line::{FsVerb, Image, When};
 use crate::exec::{Context, Failure};
 use disk::{Access, ImageDisk};
 
 type Files = Fs<Volume<ImageDisk>>;
+type Source<'a> = capos_fs::Source<'a, ImageDisk>;
 
 /// Carries out one verb; `Ok(false)` when a check found something.
 pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
     match verb {
         FsVerb::Mkfs { image, size, force } => make(image, size.as_deref(), *force)?,
-        FsVerb::Ls { image, path } => match foreign(image)? {
+        FsVerb::Ls { image, when, path } => match foreign(image, when)? {
             Some(media) => media::list(&media, path)?,
-            None => show::list(&mount(image, Access::Read)?.0, path)?,
+            None => show::list(&source(&mount(image, Access::Read)?.0, when)?, path)?,
         },
-        FsVerb::Get { image, path, file } => match foreign(image)? {
+        FsVerb::Get { image, when, path, file } => match foreign(image, when)? {
             Some(media) => media::get(&media, path, file.as_deref())?,
-            None => copy::get(&mount(image, Access::Read)?.0, path, file.as_deref())?,
+            None => copy::get(&source(&mount(image, Access::Read)?.0, when)?, path, file.as_deref())?,
         },
         FsVerb::Put { image, file, path } => copy::put(&mount(image, Access::Write)?.0, file, path)?,
+        FsVerb::Snap { image, name: None, .. } => snapshots::list(&mount(image, Access::Read)?.0),
+        FsVerb::Snap { image, name: Some(name), delete: false } => {
+            snapshots::keep(&mount(image, Access::Write)?.0, name)?;
+        }
+        FsVerb::Snap { image, name: Some(name), delete: true } => {
+            snapshots::delete(&mount(image, Access::Write)?.0, name)?;
+        }
         FsVerb::Check { image } => return check::check(&mount(image, Access::Read)?.0),
         FsVerb::Dump { image } => {
             let (files, mounted) = mount(image, Access::Read)?;
@@ -79,8 +88,18 @@ fn mount(image: &Image, access: Access) -> Result<(Files, Mounted), Failure> {
     Ok((block_on(Fs::mount(volume)).context(name)?, mounted))
 }
 
-/// FAT or ISO 9660, if that is what an image has on it.
-fn foreign(image: &Image) -> Result<Option<Media<ImageDisk>>, Failure> {
+/// What is to be looked at.
+fn source<'a>(files: &'a Files, when: &When) -> Result<Source<'a>, Failure> {
+    let Some(name) = &when.snapshot else { return Ok(Source::Now(files)) };
+    let number = files.named(name).ok_or_else(|| snapshots::missing(files, name))?;
+    files.source(Some(number)).context(name)
+}
+
+/// FAT or ISO 9660, if that is what an image has on it. Neither has snapshots.
+fn foreign(image: &Image, when: &When) -> Result<Option<Media<ImageDisk>>, Failure> {
+    if when.snapshot.is_some() {
+        return Ok(None);
+    }
     match block_on(Media::open(ImageDisk::open(image, Access::Read)?)) {
         Ok(media) => Ok(Some(media)),
         Err(capos_media::Error::Unknown) => Ok(None),
@@ -89,10 +108,10 @@ fn foreign(image: &Image) -> Result<Option<Media<ImageDisk>>, Failure> {
 }
 
 /// What a path leads to; the root for one without names.
-fn find(files: &Files, path: &str) -> Result<Entry, Failure> {
+fn find(source: &Source<'_>, path: &str) -> Result<Entry, Failure> {
     let mut at = Entry { kind: Kind::Namespace, object: ObjectId::ROOT };
     for name in names(path) {
-        at = block_on(files.lookup(at.object, name.as_bytes())).map_err(|error| failed(path, error))?;
+        at = block_on(source.lookup(at.object, name.as_bytes())).map_err(|error| failed(path, error))?;
     }
     Ok(at)
 }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use capos_fs::{Kind, Listed, Object, Stamp, TimeSource};
 use capos_store::Mounted;
 
-use super::{Files, block_on, failed, find};
+use super::{Files, Source, block_on, failed, find, snapshots};
 use crate::exec::{Context, Failure};
 
 /// How many names are asked for at a time.
@@ -18,20 +18,20 @@ pub fn print(text: &str) {
 }
 
 /// Lists a directory or namespace, or shows one file.
-pub fn list(files: &Files, path: &str) -> Result<(), Failure> {
-    let entry = find(files, path)?;
+pub fn list(source: &Source<'_>, path: &str) -> Result<(), Failure> {
+    let entry = find(source, path)?;
     let mut text = String::new();
     if entry.kind.has_names() {
-        each(files, entry.object, path, |listed, object| text += &line(object, &listed.name))?;
+        each(source, entry.object, path, |listed, object| text += &line(object, &listed.name))?;
     } else {
-        text = line(&block_on(files.stat(entry.object)).map_err(|error| failed(path, error))?, path);
+        text = line(&block_on(source.stat(entry.object)).map_err(|error| failed(path, error))?, path);
     }
     print(&text);
     Ok(())
 }
 
 fn each(
-    files: &Files,
+    source: &Source<'_>,
     directory: capos_fs::ObjectId,
     path: &str,
     mut show: impl FnMut(&Listed, &Object),
@@ -39,9 +39,9 @@ fn each(
     let mut after = String::new();
     loop {
         let listing =
-            block_on(files.list(directory, after.as_bytes(), MANY)).map_err(|error| failed(path, error))?;
+            block_on(source.list(directory, after.as_bytes(), MANY)).map_err(|error| failed(path, error))?;
         for listed in &listing.entries {
-            let object = block_on(files.stat(listed.entry.object)).map_err(|error| failed(path, error))?;
+            let object = block_on(source.stat(listed.entry.object)).map_err(|error| failed(path, error))?;
             show(listed, &object);
             after.clone_from(&listed.name);
         }
@@ -57,10 +57,12 @@ fn line(object: &Object, name: &str) -> String {
 
 /// A line of a list.
 pub fn columns(word: &str, size: u64, modified: Stamp, name: &str) -> String {
-    // What could do something to a terminal is not shown as it is.
-    let name: String =
-        name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
-    format!("{word:<9} {size:>13} {:>19}  {name}\n", time(modified))
+    format!("{word:<9} {size:>13} {:>19}  {}\n", time(modified), shown(name))
+}
+
+/// What could do something to a terminal is not shown as it is.
+pub fn shown(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn word(kind: Kind) -> &'static str {
@@ -72,7 +74,7 @@ fn word(kind: Kind) -> &'static str {
     }
 }
 
-fn time(stamp: Stamp) -> String {
+pub fn time(stamp: Stamp) -> String {
     let seconds = stamp.ns / 1_000_000_000;
     match stamp.source {
         TimeSource::Unknown => format!("{seconds} s after a start"),
@@ -104,7 +106,7 @@ pub fn dump(files: &Files, mounted: &Mounted) -> Result<(), Failure> {
             continue;
         }
         let mut below = Vec::new();
-        each(files, id, &path, |listed, _| {
+        each(&Source::Now(files), id, &path, |listed, _| {
             let end = if listed.entry.kind.has_names() { "/" } else { "" };
             below.push((format!("{path}{}{end}", listed.name.escape_debug()), listed.entry.object));
         })?;
@@ -122,7 +124,7 @@ fn volume(files: &Files, mounted: &Mounted) -> String {
         let _ = writeln!(text, "  slot {number} {slot}");
     }
     for snapshot in volume.snapshots() {
-        let _ = writeln!(text, "  snapshot {}: {}", snapshot.id, snapshot.note.escape_ascii());
+        let _ = writeln!(text, "  snapshot {}", snapshots::called(&snapshot));
     }
     let _ =
         writeln!(text, "  {} blocks, {} free, {} kept for removals", space.blocks, space.free, space.reserve);

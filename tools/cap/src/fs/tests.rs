@@ -5,8 +5,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::carry_out;
-use crate::command_line::{FsVerb, Image};
+use super::disk::Access;
+use super::{carry_out, mount, snapshots};
+use crate::command_line::{FsVerb, Image, When};
+
+const NOW: When = When { snapshot: None };
 
 /// A folder that goes with its test.
 struct Folder(PathBuf);
@@ -38,14 +41,25 @@ impl Folder {
     }
 
     fn get(&self, path: &str) -> Result<Vec<u8>, String> {
+        self.get_from(self.image(), None, path)
+    }
+
+    fn get_from(&self, image: Image, snapshot: Option<&str>, path: &str) -> Result<Vec<u8>, String> {
         let to = self.file("out");
-        let verb = FsVerb::Get { image: self.image(), path: path.into(), file: Some(to.clone()) };
+        let when = When { snapshot: snapshot.map(Into::into) };
+        let verb = FsVerb::Get { image, when, path: path.into(), file: Some(to.clone()) };
         carry_out(&verb).map_err(|failure| failure.to_string())?;
         Ok(fs::read(to).unwrap())
     }
 
     fn check(&self) -> bool {
         carry_out(&FsVerb::Check { image: self.image() }).unwrap()
+    }
+
+    /// What is on the volume that snapshots are told by.
+    fn kept(&self, image: &Image) -> Vec<String> {
+        let files = mount(image, Access::Read).unwrap_or_else(|_| panic!()).0;
+        files.volume().snapshots().iter().map(snapshots::called).collect()
     }
 }
 
@@ -70,7 +84,7 @@ fn what_is_put_is_got() {
     folder.put(&folder.file("other"), "copy/of/below/large").unwrap();
     assert_eq!(folder.get("copy/of/below/large").unwrap(), b"in its place");
     for path in ["", "copy", "copy/of/empty"] {
-        assert!(carry_out(&FsVerb::Ls { image: folder.image(), path: path.into() }).unwrap());
+        assert!(carry_out(&FsVerb::Ls { image: folder.image(), when: NOW, path: path.into() }).unwrap());
     }
     assert!(carry_out(&FsVerb::Dump { image: folder.image() }).unwrap());
     assert!(folder.check());
@@ -149,6 +163,7 @@ fn volume_in_a_partition(sector: u64) {
     assert!(carry_out(&FsVerb::Check { image: part("1") }).unwrap());
     let failure = folder.get("f").unwrap_err();
     assert!(failure.contains("there is no volume") && failure.contains("--partition 1  files"), "{failure}");
+    keep_and_drop(&folder, || part("files"));
     let failure = carry_out(&FsVerb::Check { image: part("2") }).unwrap_err().to_string();
     assert!(failure.contains("no partition `2`; it has these"), "{failure}");
 }
@@ -186,10 +201,87 @@ fn images_of_others_are_looked_at_and_not_written() {
         assert!(folder.get("docs").is_err_and(|why| why.contains("no bytes")));
         assert!(folder.get("docs/B").is_err_and(|why| why.contains("no such name")));
         for path in ["", "docs", "docs/A long name.txt"] {
-            assert_eq!(carry_out(&FsVerb::Ls { image: folder.image(), path: path.into() }).ok(), Some(true));
+            assert_eq!(
+                carry_out(&FsVerb::Ls { image: folder.image(), when: NOW, path: path.into() }).ok(),
+                Some(true)
+            );
         }
         let before = fs::read(folder.file("disk")).unwrap();
         assert!(folder.put(&folder.file("tree/docs/A long name.txt"), "new").is_err());
         assert!(fs::read(folder.file("disk")).unwrap() == before);
     }
+}
+
+fn snap(image: Image, name: &str, delete: bool) -> Result<bool, String> {
+    carry_out(&FsVerb::Snap { image, name: Some(name.into()), delete }).map_err(|failure| failure.to_string())
+}
+
+/// Keeps what is there, changes it, looks at both, and drops what was kept. Nothing else is there.
+fn keep_and_drop(folder: &Folder, image: impl Fn() -> Image) {
+    let put = |data: &[u8]| {
+        fs::write(folder.file("f"), data).unwrap();
+        let verb = FsVerb::Put { image: image(), file: folder.file("f"), path: "d/f".into() };
+        assert!(carry_out(&verb).unwrap());
+    };
+    let free = || mount(&image(), Access::Read).unwrap_or_else(|_| panic!()).0.volume().space().free;
+    let (old, new) = (vec![1; 100_000], vec![2; 50_000]);
+    put(&new);
+    let before = free();
+    put(&old);
+    assert_eq!(snap(image(), "first \u{1b}", false), Ok(true));
+    put(&new);
+    assert_eq!(snap(image(), "second", false), Ok(true));
+    let kept = folder.kept(&image());
+    assert!(kept[0].ends_with("first \u{fffd}") && kept[1].ends_with("  second"), "{kept:?}");
+    assert_eq!(kept.len(), 2);
+    for name in [None, Some("first \u{1b}"), Some("second")] {
+        let data = if name == Some("first \u{1b}") { &old } else { &new };
+        assert!(folder.get_from(image(), name, "d/f").unwrap() == *data, "{name:?}");
+        let when = When { snapshot: name.map(Into::into) };
+        assert!(carry_out(&FsVerb::Ls { image: image(), when, path: "d".into() }).unwrap());
+    }
+    assert!(snap(image(), "second", false).unwrap_err().contains("the name is taken"));
+    assert!(snap(image(), "third", true).unwrap_err().contains("there are: first \u{fffd}, second"));
+    assert!(snap(image(), &"x".repeat(247), false).unwrap_err().contains("246"));
+    assert!(folder.get_from(image(), Some("third"), "d/f").unwrap_err().contains("no snapshot `third`"));
+    for verb in [
+        FsVerb::Check { image: image() },
+        FsVerb::Snap { image: image(), name: None, delete: false },
+        FsVerb::Dump { image: image() },
+    ] {
+        assert!(carry_out(&verb).unwrap());
+    }
+    assert!(free() + 25 <= before, "what is kept takes room");
+    assert_eq!(snap(image(), "first \u{1b}", true), Ok(true));
+    assert_eq!(snap(image(), "second", true), Ok(true));
+    assert_eq!((folder.kept(&image()), free() + 2 >= before), (vec![], true), "{} {before}", free());
+    assert!(carry_out(&FsVerb::Check { image: image() }).unwrap());
+    assert!(folder.get_from(image(), None, "d/f").unwrap() == new);
+}
+
+#[test]
+fn snapshots_are_kept_read_and_dropped() {
+    let folder = Folder::new("snapshots");
+    folder.make("16M");
+    keep_and_drop(&folder, || folder.image());
+}
+
+#[test]
+fn what_is_spoiled_of_a_snapshot_is_found() {
+    let folder = Folder::new("spoiled-snapshot");
+    folder.make("1M");
+    let mark = b"these bytes only a snapshot has";
+    for data in [mark.as_slice(), b"others"] {
+        fs::write(folder.file("f"), data).unwrap();
+        folder.put(&folder.file("f"), "f").unwrap();
+        let _ = snap(folder.image(), "old", false);
+    }
+    assert!(folder.check());
+    let image = fs::read(folder.file("disk")).unwrap();
+    let at = image.windows(mark.len()).position(|bytes| bytes == mark).unwrap();
+    let file = fs::File::options().write(true).open(folder.file("disk")).unwrap();
+    file.write_all_at(b"T", at as u64).unwrap();
+    assert!(!folder.check());
+    assert!(folder.get_from(folder.image(), Some("old"), "f").unwrap_err().contains("corrupt"));
+    assert_eq!(folder.get("f").unwrap(), b"others");
 }

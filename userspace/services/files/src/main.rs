@@ -16,7 +16,6 @@ mod proof;
 mod runs;
 mod server;
 mod snapshots;
-mod source;
 mod thing;
 mod together;
 

@@ -55,7 +55,7 @@ pub async fn keep(server: Rc<Server>, device: Rc<BlockDeviceClient>, format: boo
             let files = Rc::new(files);
             server.has(Ok(Rc::clone(&files)));
             // What a crash left to be removed; meanwhile it is served.
-            if let Err(error) = files.tidy().await {
+            if let Err(error) = tidy(&files).await {
                 log::warn(format_args!("what was removed before the last crash stays: {error}"));
             }
         }
@@ -66,6 +66,11 @@ pub async fn keep(server: Rc<Server>, device: Rc<BlockDeviceClient>, format: boo
         Err(Missing::Disk(why)) => return why,
     }
     pending().await
+}
+
+async fn tidy(files: &Files) -> Result<(), Error> {
+    files.tidy().await?;
+    files.tidy_snapshots().await
 }
 
 async fn mount(server: &Server, device: &Rc<BlockDeviceClient>, format: bool) -> Result<Files, Missing> {

@@ -1,16 +1,16 @@
 //! Who is served what.
 
+use crate::disk::Blocks;
 use crate::interfaces::{Blob, Directory, File, Namespace, Store, Whole};
 use crate::mounted::Files;
 use crate::proof::Proofs;
 use crate::snapshots::Open;
-use crate::source::Source;
 use crate::thing::{Bytes, Names, Thing};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use capos_fs::{Error, ObjectId, Stamp, TimeSource, Wrong};
+use capos_fs::{Error, ObjectId, Source, Stamp, TimeSource, Wrong};
 use core::cell::RefCell;
 use kit::facets::Facets;
 use kit::memory::Memory;
@@ -172,10 +172,8 @@ impl<T> Call<T> {
     }
 
     /// What is there, or was when a snapshot was made.
-    pub fn source(&self, at: Option<u64>) -> Result<Source<'_>, Exception> {
-        let Some(snapshot) = at else { return Ok(Source::Now(&self.files)) };
-        let past = self.files.open_snapshot(snapshot).map_err(|_| ExceptionCode::Disconnected)?;
-        Ok(Source::Then(past))
+    pub fn source(&self, at: Option<u64>) -> Result<Source<'_, Blocks>, Exception> {
+        self.files.source(at).map_err(|_| ExceptionCode::Disconnected.into())
     }
 
     /// A facet of a file.

@@ -1,41 +1,7 @@
-//! Snapshots by their names, and who has them open.
+//! Who has snapshots open.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
-use alloc::vec::Vec;
-use capos_fs::{Stamp, TimeSource};
-use capos_store::{NOTE_MAX, Snapshot};
 use core::cell::RefCell;
-
-/// Bytes of a note before the name: when it was made, and how that was known.
-const HEAD: usize = 10;
-/// Longest name.
-pub const NAME_MAX: usize = NOTE_MAX - HEAD;
-
-/// What a snapshot's note says.
-pub struct Note {
-    pub at: Stamp,
-    pub name: String,
-}
-
-impl Note {
-    pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEAD + self.name.len());
-        bytes.extend(self.at.ns.to_le_bytes());
-        bytes.extend((self.at.source as u16).to_le_bytes());
-        bytes.extend(self.name.as_bytes());
-        bytes
-    }
-
-    /// None of what is no note of ours.
-    pub fn of(snapshot: &Snapshot) -> Option<Note> {
-        let (ns, rest) = snapshot.note.split_first_chunk()?;
-        let (source, name) = rest.split_first_chunk()?;
-        let source = TimeSource::from_number(u16::from_le_bytes(*source))?;
-        let name = String::from(core::str::from_utf8(name).ok()?);
-        Some(Note { at: Stamp { ns: u64::from_le_bytes(*ns), source }, name })
-    }
-}
 
 /// How many facets there are of what each snapshot keeps.
 #[derive(Default)]

@@ -14,8 +14,8 @@ use rt::{CallContext, Exception, ExceptionCode};
 impl BlobServer for Call<Blob> {
     async fn info(&self, _cx: &CallContext) -> Result<InfoReply, Exception> {
         let source = self.source(self.on.0.at)?;
-        let size = source.stat(self.on.0.id).await?.size;
-        let hash = source.blob_hash(self.on.0.id).await?.to_vec();
+        let size = source.stat(self.on.0.id).await.map_err(refused)?.size;
+        let hash = source.blob_hash(self.on.0.id).await.map_err(refused)?.to_vec();
         Ok(InfoReply { size, hash })
     }
 

@@ -16,7 +16,7 @@ impl<T> Call<T> {
         length: u32,
     ) -> Result<Vec<u8>, Exception> {
         let mut found = room(length)?;
-        let count = self.source(bytes.at)?.read(bytes.id, offset, &mut found).await?;
+        let count = self.source(bytes.at)?.read(bytes.id, offset, &mut found).await.map_err(refused)?;
         found.truncate(count);
         Ok(found)
     }
@@ -44,7 +44,7 @@ impl<T> Call<T> {
         creation: Creation,
     ) -> Result<ObjectId, Exception> {
         if names.at.is_some() {
-            let entry = self.source(names.at)?.lookup(names.id, name).await?;
+            let entry = self.source(names.at)?.lookup(names.id, name.as_bytes()).await.map_err(refused)?;
             return if entry.kind == kind { Ok(entry.object) } else { Err(refused(Error::Kind)) };
         }
         let opened = self.files.open(names.id, name.as_bytes(), kind, creation, self.now()).await;

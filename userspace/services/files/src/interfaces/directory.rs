@@ -22,7 +22,7 @@ impl Call<Directory> {
 
 impl DirectoryServer for Call<Directory> {
     async fn info(&self, _cx: &CallContext) -> Result<InfoResults, Exception> {
-        let object = self.source(self.on.0.at)?.stat(self.on.0.id).await?;
+        let object = self.source(self.on.0.at)?.stat(self.on.0.id).await.map_err(refused)?;
         Ok(InfoResults {
             object: self.on.0.id.0,
             entries: object.size,
@@ -42,8 +42,8 @@ impl DirectoryServer for Call<Directory> {
 
     async fn stat(&self, _cx: &CallContext, name: &str) -> Result<StatResults, Exception> {
         let names = self.source(self.on.0.at)?;
-        let entry = names.lookup(self.on.0.id, name).await?;
-        let object = names.stat(entry.object).await?;
+        let entry = names.lookup(self.on.0.id, name.as_bytes()).await.map_err(refused)?;
+        let object = names.stat(entry.object).await.map_err(refused)?;
         Ok(StatResults {
             kind: kind(entry.kind),
             object: entry.object.0,

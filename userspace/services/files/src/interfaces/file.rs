@@ -18,7 +18,7 @@ impl Call<File> {
 
 impl FileServer for Call<File> {
     async fn stat(&self, _cx: &CallContext) -> Result<StatResults, Exception> {
-        let object = self.source(self.on.0.at)?.stat(self.on.0.id).await?;
+        let object = self.source(self.on.0.at)?.stat(self.on.0.id).await.map_err(refused)?;
         Ok(StatResults {
             object: self.on.0.id.0,
             size: object.size,
@@ -57,7 +57,7 @@ impl FileServer for Call<File> {
     }
 
     async fn next(&self, _cx: &CallContext, offset: u64) -> Result<NextResults, Exception> {
-        let run = self.source(self.on.0.at)?.run(self.on.0.id, offset).await?;
+        let run = self.source(self.on.0.at)?.run(self.on.0.id, offset).await.map_err(refused)?;
         let run = run.ok_or(ExceptionCode::NotFound)?;
         Ok(NextResults { start: run.start, length: run.length })
     }

@@ -1,14 +1,15 @@
 //! Listings.
 
 use super::{kind, source};
-use crate::source::Source;
-use capos_fs::{Kind, ObjectId};
+use crate::disk::Blocks;
+use crate::server::refused;
+use capos_fs::{Kind, ObjectId, Source};
 use kit::listing::{ENTRIES, Page, Record};
 use rt::Exception;
 
 /// The entries behind `after`, as many as fit, and whether these are all.
-pub async fn page(from: &Source<'_>, id: ObjectId, after: &str) -> Result<(Page, bool), Exception> {
-    let listing = from.list(id, after, ENTRIES).await?;
+pub async fn page(from: &Source<'_, Blocks>, id: ObjectId, after: &str) -> Result<(Page, bool), Exception> {
+    let listing = from.list(id, after.as_bytes(), ENTRIES).await.map_err(refused)?;
     let mut page = Page::default();
     for listed in &listing.entries {
         // A blob has no number that anybody could do something with.

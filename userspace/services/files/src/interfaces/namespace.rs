@@ -51,7 +51,8 @@ impl NamespaceServer for Call<Namespace> {
         if writable {
             crate::server::writable(self.on.0.writable)?;
         }
-        let found = self.source(self.on.0.at)?.lookup(self.on.0.id, name).await?.kind;
+        let found =
+            self.source(self.on.0.at)?.lookup(self.on.0.id, name.as_bytes()).await.map_err(refused)?.kind;
         // By now the name may lead to something else, of another kind even: then it is of the wrong kind, and who asks again finds that.
         let id = self.opened(&self.on.0, name, found, Creation::Existing).await?;
         Ok(ResolveAnswer { kind: kind(found), object: self.facet_of(id, found, writable)? })

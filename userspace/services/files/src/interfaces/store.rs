@@ -27,7 +27,7 @@ impl StoreServer for Call<Store> {
 
     async fn get(&self, _cx: &CallContext, hash: &[u8]) -> Result<Outgoing, Exception> {
         let hash = hash.try_into().map_err(|_| ExceptionCode::InvalidArgument)?;
-        let id = self.source(self.on.at)?.get_blob(hash).await?;
+        let id = self.source(self.on.at)?.get_blob(hash).await.map_err(refused)?;
         self.blob(id, self.on.at)
     }
 

@@ -2,11 +2,9 @@
 
 use super::{Whole, source};
 use crate::server::{Call, refused, writable};
-use crate::snapshots::{NAME_MAX, Note};
 use crate::thing::{Names, Thing};
 use alloc::format;
-use alloc::string::String;
-use capos_fs::ObjectId;
+use capos_fs::{Note, ObjectId};
 use capos_store::BLOCK;
 use rt::generated::volume::{CheckReply, ListSnapshotsReply, OpenSnapshotAnswer, VolumeServer};
 use rt::generated::{DirectoryClient, NamespaceClient, StoreClient};
@@ -73,25 +71,18 @@ impl VolumeServer for Call<Whole> {
     }
 
     async fn snapshot(&self, _cx: &CallContext, name: &str) -> Result<(), Exception> {
-        if name.is_empty() || name.len() > NAME_MAX {
-            return Err(ExceptionCode::InvalidArgument.into());
-        }
-        if self.named(name).is_some() {
-            return Err(ExceptionCode::Exists.into());
-        }
-        let note = Note { at: self.now(), name: String::from(name) };
-        self.files.snapshot(&note.encode()).await.map(drop).map_err(refused)
+        self.files.keep(name, self.now()).await.map(drop).map_err(refused)
     }
 
     async fn list_snapshots(&self, _cx: &CallContext, after: &str) -> Result<ListSnapshotsReply, Exception> {
-        let next = self.snapshots().filter(|(_, note)| note.name.as_str() > after);
+        let next = self.files.snapshots().into_iter().filter(|(_, note)| note.name.as_str() > after);
         let next = next.min_by(|(_, a), (_, b)| a.name.cmp(&b.name));
         let (commit, Note { at, name }) = next.ok_or(ExceptionCode::NotFound)?;
         Ok(ListSnapshotsReply { at_ns: at.ns, at: source(at), commit, name })
     }
 
     async fn open_snapshot(&self, _cx: &CallContext, name: &str) -> Result<OpenSnapshotAnswer, Exception> {
-        let at = Some(self.named(name).ok_or(ExceptionCode::NotFound)?);
+        let at = Some(self.files.named(name).ok_or(ExceptionCode::NotFound)?);
         let root = Names { id: ObjectId::ROOT, writable: false, at };
         let namespace = self.facet::<NamespaceClient>(Thing::Namespace(root))?;
         let store = self.facet::<StoreClient>(Thing::Store(false, at))?;
@@ -99,7 +90,7 @@ impl VolumeServer for Call<Whole> {
     }
 
     async fn remove_snapshot(&self, _cx: &CallContext, name: &str) -> Result<(), Exception> {
-        let snapshot = self.named(name).ok_or(ExceptionCode::NotFound)?;
+        let snapshot = self.files.named(name).ok_or(ExceptionCode::NotFound)?;
         if self.server.open.is_open(snapshot) {
             return Err(ExceptionCode::WrongState.into());
         }
@@ -125,17 +116,5 @@ impl VolumeServer for Call<Whole> {
         let found = self.server.found.borrow();
         let finding = found.get(place).map(|wrong| format!("{wrong}")).unwrap_or_default();
         Ok(CheckReply { next: cursor.saturating_add(1), finding })
-    }
-}
-
-impl Call<Whole> {
-    /// Those that are not being deleted, by their numbers.
-    fn snapshots(&self) -> impl Iterator<Item = (u64, Note)> {
-        let all = self.files.volume().snapshots().into_iter().filter(|snapshot| !snapshot.deleting);
-        all.filter_map(|snapshot| Some((snapshot.id, Note::of(&snapshot)?)))
-    }
-
-    fn named(&self, name: &str) -> Option<u64> {
-        self.snapshots().find(|(_, note)| note.name == name).map(|(id, _)| id)
     }
 }
