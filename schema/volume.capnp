@@ -46,5 +46,6 @@ interface Volume {
 
   check @12 (cursor :UInt64) -> (next :UInt64, finding :Text);
   # With 0, looks at everything that is on the disk, every byte of data too, and answers with the first thing that is wrong, in words; with what `next` said,
-  # tells of the next one that was found then. Nothing when there is none. Who changes something waits meanwhile.
+  # tells of the next one that was found then. Nothing when there is none. Who changes something waits meanwhile. Who asks for more than a thousand has it looked
+  # at again now and then.
 }

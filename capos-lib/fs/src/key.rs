@@ -6,7 +6,7 @@
 use crate::name::{MAX_NAME, Name};
 
 /// The number of an object. None is given twice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct ObjectId(pub u64);
 
 impl ObjectId {

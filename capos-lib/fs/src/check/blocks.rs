@@ -2,15 +2,15 @@
 
 use alloc::vec::Vec;
 
+use super::Wrong;
 use crate::key::{self, ObjectId, Part};
 use crate::record::Stretch;
 use capos_store::{Disk, Finding, Findings, Pointer, StoreError, Volume};
 
-/// Takes findings down.
-#[derive(Default)]
-struct Notes(Vec<Finding>);
+/// Hands findings on.
+struct Notes<'f, F>(&'f mut F);
 
-impl Findings for Notes {
+impl<F: FnMut(Wrong)> Findings for Notes<'_, F> {
     fn pointers(&mut self, key: &[u8], value: &[u8], pointers: &mut Vec<Pointer>) {
         let is_own = |object: ObjectId| object != ObjectId::VOLUME;
         if let Some((_, Part::Stretch, _)) = key::parse(key).filter(|(object, ..)| is_own(*object))
@@ -21,13 +21,11 @@ impl Findings for Notes {
     }
 
     fn found(&mut self, finding: Finding) {
-        self.0.push(finding);
+        (self.0)(Wrong::Block(finding));
     }
 }
 
 /// What is wrong with the blocks of a volume, all of which are read.
-pub(super) async fn blocks<D: Disk>(volume: &Volume<D>) -> Result<Vec<Finding>, StoreError> {
-    let mut notes = Notes::default();
-    volume.check(&mut notes, true).await?;
-    Ok(notes.0)
+pub async fn blocks<D: Disk>(volume: &Volume<D>, found: &mut impl FnMut(Wrong)) -> Result<(), StoreError> {
+    volume.check(&mut Notes(found), true).await
 }

@@ -1,87 +1,150 @@
 //! What is counted while all records go by.
 
-use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
-
 use super::finding::{Fault, Finding};
+use super::own::Own;
+use super::window::Window;
 use crate::error::Error;
 use crate::key::{self, ObjectId, Part};
+use crate::look;
 use crate::name::Name;
-use crate::record::{self, Domain, Entry, Hash, Kind, Object, Orphan, STRETCH_BLOCKS, Stretch, VolumeRecord};
-use capos_store::Pointer;
+use crate::record::{self, Domain, Entry, Hash, Kind, Orphan, VolumeRecord};
+use crate::volume::View;
 
 /// What was seen of an object.
 #[derive(Default)]
-pub(super) struct Seen {
-    pub(super) object: Option<Object>,
-    pub(super) entries: u64,
-    pub(super) blocks: u64,
-    /// The last block that is stored.
-    pub(super) last: Option<u64>,
-    /// Parts of which there was a record.
-    pub(super) parts: Vec<Part>,
-    pub(super) hash: Option<[u8; 32]>,
-    /// Names that lead to it: who has them, and what they take it for.
-    pub(super) names: u64,
-    pub(super) named_by: Vec<(ObjectId, Kind)>,
-    pub(super) orphan: Option<Orphan>,
-    /// The hash that leads to it.
-    pub(super) index: Option<[u8; 32]>,
+pub struct Seen {
+    /// What its record says.
+    pub said: Option<Said>,
+    /// A block that is stored behind its end.
+    pub behind: Option<u64>,
+    /// Its hash leads to it.
+    pub indexed: bool,
+    /// Names that lead to it.
+    pub names: u64,
+    /// Who has some of them, and what they take it for: the first, and another one that takes it for something else if there is any.
+    pub named_by: [Option<(ObjectId, Kind)>; 2],
+    pub orphan: Option<Orphan>,
 }
 
-/// What was seen of all.
+/// What the record of an object says of other objects.
+#[derive(Clone, Copy)]
+pub struct Said {
+    pub kind: Kind,
+    pub links: u32,
+    pub parent: ObjectId,
+}
+
+/// What a domain has, and what it says that it has.
 #[derive(Default)]
-pub(super) struct Books {
-    pub(super) volume: Option<VolumeRecord>,
-    pub(super) objects: BTreeMap<ObjectId, Seen>,
-    pub(super) domains: BTreeMap<u32, Domain>,
-    pub(super) findings: Vec<Finding>,
+pub struct Counted {
+    pub found: Domain,
+    pub said: Domain,
 }
 
-/// Most entries of one object that are remembered one by one: of a kind of which there is one, a second is wrong already.
-const REMEMBERED: usize = 2;
+/// What was seen of those that are kept in mind, while all records went by.
+pub struct Books<'f, F> {
+    /// Where findings go.
+    found: &'f mut F,
+    /// Nothing went by before: what a record says of itself is judged now.
+    pub is_first: bool,
+    pub objects: Window<ObjectId, Seen>,
+    pub domains: Window<u32, Counted>,
+    pub volume: Option<VolumeRecord>,
+    /// What the root is.
+    pub root: Option<Kind>,
+    /// All objects.
+    pub count: u64,
+    /// Whose records go by.
+    own: Own,
+}
 
-impl Books {
-    pub(super) fn find(&mut self, object: ObjectId, fault: Fault) {
-        self.findings.push(Finding { object, fault });
-    }
-
-    fn seen(&mut self, object: ObjectId) -> &mut Seen {
-        self.objects.entry(object).or_default()
-    }
-
-    /// Takes a record down.
-    pub(super) fn enter(&mut self, key: &[u8], value: &[u8]) {
-        let Some((object, part, rest)) = key::parse(key) else {
-            return self.find(ObjectId::VOLUME, Fault::Key);
-        };
-        let done = match object {
-            ObjectId::VOLUME => self.enter_own(part, rest, value),
-            _ => self.enter_part(object, part, rest, value),
-        };
-        match done {
-            Ok(()) => {}
-            Err(Error::Name(fault)) => self.find(object, Fault::Name(fault)),
-            Err(_) => self.find(object, Fault::Record(part)),
+impl<'f, F: FnMut(Finding)> Books<'f, F> {
+    /// With room for so many objects.
+    pub fn new(found: &'f mut F, most: usize) -> Self {
+        Books {
+            found,
+            is_first: true,
+            objects: Window::new(ObjectId::VOLUME, most),
+            domains: Window::new(0, most),
+            volume: None,
+            root: None,
+            count: 0,
+            own: Own::default(),
         }
     }
 
+    /// Whether everything that is next was judged before.
+    pub const fn is_done(&self) -> bool {
+        self.objects.is_done() && self.domains.is_done()
+    }
+
+    /// Something that is found once.
+    pub fn find(&mut self, object: ObjectId, fault: Fault) {
+        (self.found)(Finding { object, fault });
+    }
+
+    /// Something that every sweep finds.
+    fn find_first(&mut self, object: ObjectId, fault: Fault) {
+        if self.is_first {
+            self.find(object, fault);
+        }
+    }
+
+    /// Whether what is left of an object's records is of no use here.
+    pub fn is_enough(&self, object: ObjectId, part: Part) -> bool {
+        !self.is_first && object != ObjectId::VOLUME && part >= Part::Stretch && !self.objects.has(object)
+    }
+
+    /// Takes a record down.
+    pub async fn enter(&mut self, view: &impl View, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        let Some((object, part, rest)) = key::parse(key) else {
+            self.find_first(ObjectId::VOLUME, Fault::Key);
+            return Ok(());
+        };
+        if object != self.own.id {
+            self.end_object();
+            self.own = Own::of(object);
+        }
+        let done = match object {
+            ObjectId::VOLUME => self.enter_own(view, part, rest, value).await,
+            _ => self.enter_part(view, object, part, rest, value).await,
+        };
+        match done {
+            Err(Error::Name(fault)) => self.find_first(object, Fault::Name(fault)),
+            Err(Error::Corrupt | Error::Version) => self.find_first(object, Fault::Record(part)),
+            other => return other,
+        }
+        Ok(())
+    }
+
     /// A record of the volume itself.
-    fn enter_own(&mut self, part: Part, rest: &[u8], value: &[u8]) -> Result<(), Error> {
+    async fn enter_own(
+        &mut self,
+        view: &impl View,
+        part: Part,
+        rest: &[u8],
+        value: &[u8],
+    ) -> Result<(), Error> {
         match part {
             Part::Object if rest.is_empty() => self.volume = Some(VolumeRecord::decode(value)?),
             Part::Domain => {
                 let number = u32::from_be_bytes(rest.try_into().map_err(|_| Error::Corrupt)?);
-                self.domains.insert(number, Domain::decode(value)?);
+                let said = Domain::decode(value)?;
+                if let Some(counted) = self.domains.at(number) {
+                    counted.said = said;
+                }
             }
             Part::Orphan => {
                 let object = ObjectId(key::number(rest).ok_or(Error::Corrupt)?);
-                self.seen(object).orphan = Some(Orphan::decode(value)?);
+                let orphan = Orphan::decode(value)?;
+                if let Some(seen) = self.objects.at(object) {
+                    seen.orphan = Some(orphan);
+                }
             }
             Part::Blob => {
                 let object = record::decode_blob(value)?;
                 let hash = rest.try_into().map_err(|_| Error::Corrupt)?;
-                if self.seen(object).index.replace(hash).is_some() {
+                if self.is_first && !is_blob_of(view, object, hash).await? {
                     self.find(object, Fault::Index);
                 }
             }
@@ -90,41 +153,98 @@ impl Books {
         Ok(())
     }
 
-    fn enter_part(&mut self, id: ObjectId, part: Part, rest: &[u8], value: &[u8]) -> Result<(), Error> {
-        let seen = self.seen(id);
-        if !seen.parts.contains(&part) {
-            seen.parts.push(part);
-        }
+    async fn enter_part(
+        &mut self,
+        view: &impl View,
+        id: ObjectId,
+        part: Part,
+        rest: &[u8],
+        value: &[u8],
+    ) -> Result<(), Error> {
+        self.own.has(part);
         match part {
-            Part::Object if rest.is_empty() => seen.object = Some(Object::decode(value)?),
-            Part::Hash if rest.is_empty() => seen.hash = Some(Hash::decode(value)?.hash),
-            Part::Entry => {
-                seen.entries = seen.entries.saturating_add(1);
-                Name::new(rest)?;
-                let entry = Entry::decode(value)?;
-                let target = self.seen(entry.object);
-                target.names = target.names.saturating_add(1);
-                if target.named_by.len() < REMEMBERED || target.names_oddly(entry.kind) {
-                    target.named_by.push((id, entry.kind));
+            Part::Hash if rest.is_empty() => {
+                let hash = Hash::decode(value)?.hash;
+                let is_kept = self.objects.at(id).is_some();
+                if is_kept && view_blob(view, &hash).await? == Some(id) {
+                    self.own.indexed = true;
                 }
+                Ok(())
             }
-            Part::Stretch => {
-                let number = key::number(rest).ok_or(Error::Corrupt)?;
-                let stretch = Stretch::decode(value)?;
-                seen.blocks = seen.blocks.saturating_add(stretch.stored().count() as u64);
-                let last = stretch.0.iter().rposition(|pointer| *pointer != Pointer::NONE).unwrap_or_default()
-                    as u64;
-                seen.last = Some(number.saturating_mul(STRETCH_BLOCKS).saturating_add(last));
+            Part::Entry => {
+                self.own.entries = self.own.entries.saturating_add(1);
+                Name::new(rest)?;
+                self.enter_entry(id, Entry::decode(value)?);
+                Ok(())
             }
-            _ => return Err(Error::Corrupt),
+            _ => self.own.enter(part, rest, value),
         }
-        Ok(())
+    }
+
+    fn enter_entry(&mut self, id: ObjectId, entry: Entry) {
+        let holder = self.own.object.map(|object| object.kind);
+        if holder.is_some_and(|kind| kind.has_names() && !kind.may_name(entry.kind)) {
+            self.find_first(id, Fault::EntryKind(entry.object, entry.kind));
+        }
+        let Some(seen) = self.objects.at(entry.object) else { return };
+        seen.names = seen.names.saturating_add(1);
+        let name = Some((id, entry.kind));
+        match &mut seen.named_by {
+            [first @ None, _] => *first = name,
+            [_, second @ None] => *second = name,
+            // One that takes it for something else tells more.
+            [Some((_, kind)), Some(second)] if second.1 == *kind && entry.kind != *kind => {
+                *second = (id, entry.kind);
+            }
+            _ => {}
+        }
+    }
+
+    /// All records of an object went by.
+    pub fn end_object(&mut self) {
+        let own = core::mem::take(&mut self.own);
+        if !own.is_any() {
+            return;
+        }
+        let Some(object) = own.object else {
+            return self.find_first(own.id, Fault::Missing);
+        };
+        if let Some(counted) = self.domains.at(object.domain) {
+            let found = &mut counted.found;
+            found.blocks = found.blocks.saturating_add(object.blocks);
+            found.objects = found.objects.saturating_add(1);
+        }
+        if let Some(seen) = self.objects.at(own.id) {
+            seen.said = Some(Said { kind: object.kind, links: object.links, parent: object.parent });
+            seen.behind = own.behind(&object);
+            seen.indexed = own.indexed;
+        }
+        if self.is_first {
+            own.judge(&object, |fault| self.find(own.id, fault));
+            self.count = self.count.saturating_add(1);
+            if own.id == ObjectId::ROOT {
+                self.root = Some(object.kind);
+            }
+            if own.id.0 >= self.volume.map_or(0, |volume| volume.next) {
+                self.find(own.id, Fault::Number);
+            }
+        }
     }
 }
 
-impl Seen {
-    /// Whether a name takes it for another kind than its first name did.
-    fn names_oddly(&self, kind: Kind) -> bool {
-        self.named_by.first().is_some_and(|(_, first)| *first != kind)
+/// Whether an object is the blob of a hash.
+async fn is_blob_of(view: &impl View, object: ObjectId, hash: [u8; 32]) -> Result<bool, Error> {
+    match look::blob_hash(view, object).await {
+        Ok(found) => Ok(found == hash),
+        Err(Error::NotFound | Error::Corrupt | Error::Kind) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The blob that a hash leads to.
+async fn view_blob(view: &impl View, hash: &[u8; 32]) -> Result<Option<ObjectId>, Error> {
+    match look::blob(view, hash).await {
+        Err(Error::Corrupt) => Ok(None),
+        other => other,
     }
 }

@@ -66,6 +66,8 @@ pub enum Fault {
     Nameless,
     /// It is a directory that cannot be reached from the root.
     Ring,
+    /// It is a directory from which the way up is longer than anybody looks.
+    Far,
     /// It is to be removed, and is not there or has a name.
     Orphan,
     /// It is a blob, and its hash does not lead to it.
@@ -126,6 +128,7 @@ impl fmt::Display for Finding {
             }
             Fault::Nameless => write!(f, "it has no name, and is not to be removed"),
             Fault::Ring => write!(f, "it cannot be reached from the root"),
+            Fault::Far => write!(f, "it is too far below the root to be looked at"),
             Fault::Orphan => write!(f, "it is to be removed, and is not there or has a name"),
             Fault::Unindexed => write!(f, "its hash does not lead to it"),
             Fault::Index => write!(f, "a hash leads to it that is not its own"),

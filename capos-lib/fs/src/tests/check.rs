@@ -1,11 +1,13 @@
 //! What is broken on purpose is found, and called what it is.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::map::Map;
 use super::{NOW, ROOT, directory, file, fresh, make, run, sound};
 use capos_store::Pointer;
 
+use crate::check::{Window, check_records};
 use crate::key::{self, EntryKey, ObjectId, Part};
 use crate::record::{Orphan, Stretch, VolumeRecord};
 use crate::{Domain, Entry, Error, Fault, Finding, Fs, Kind, Name, NameFault, Object, Path};
@@ -16,7 +18,23 @@ fn broken(fs: &Fs<Map>, breaking: impl FnOnce(&Map)) -> Vec<(u64, Fault)> {
     breaking(fs.volume());
     let findings = run(crate::check(fs.volume())).unwrap();
     assert!(findings.iter().all(|finding| !alloc::format!("{finding}").is_empty()));
+    for most in [1, 2, 3, 5, 100] {
+        assert_eq!(in_order(&few(fs, most).0), in_order(&findings), "with {most} objects at a time");
+    }
     findings.into_iter().map(|Finding { object, fault }| (object.0, fault)).collect()
+}
+
+/// What is found with so many objects kept in mind at a time, and in how many sweeps.
+fn few(fs: &Fs<Map>, most: usize) -> (Vec<Finding>, u32) {
+    let mut findings = Vec::new();
+    let sweeps = run(check_records(fs.volume(), most, &mut |finding| findings.push(finding))).unwrap();
+    (findings, sweeps)
+}
+
+fn in_order(findings: &[Finding]) -> Vec<String> {
+    let mut words: Vec<String> = findings.iter().map(|finding| alloc::format!("{finding:?}")).collect();
+    words.sort();
+    words
 }
 
 fn change(map: &Map, id: ObjectId, change: impl FnOnce(&mut Object)) {
@@ -52,10 +70,10 @@ fn counts() {
         found,
         [
             (below.0, Fault::Entries { found: 1, said: 5 }),
-            (id.0, Fault::Links { found: 1, said: 7 }),
             (id.0, Fault::Blocks { found: 2, said: 3 }),
-            (id.0, Fault::Behind(1)),
             (id.0, Fault::Number),
+            (id.0, Fault::Links { found: 1, said: 7 }),
+            (id.0, Fault::Behind(1)),
             (0, Fault::Objects { found: 3, said: 9 }),
             (0, Fault::DomainBlocks { domain: 0, found: 3, said: 2 }),
             (0, Fault::DomainBlocks { domain: 3, found: 0, said: 1 }),
@@ -162,4 +180,56 @@ fn blobs() {
         "{found:?}"
     );
     assert!(run(fs.get_blob(&[9; 32])).is_err());
+}
+
+#[test]
+fn no_more_is_kept_in_mind_than_may_be() {
+    let keys: Vec<u64> = (0..1000u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).collect();
+    for most in [1, 7, 999, 1000] {
+        let (mut window, mut seen, mut sweeps) = (Window::<u64, u32>::new(0, most), Vec::new(), 0);
+        while !window.is_done() {
+            for key in keys.iter().chain(&keys) {
+                window.at(*key).into_iter().for_each(|count| *count += 1);
+                assert!(window.things().len() <= most);
+            }
+            assert!(
+                window.things().values().all(|count| *count == 2),
+                "each is kept in one sweep, all of it"
+            );
+            seen.extend(window.things().keys().copied());
+            (window, sweeps) = (window.next(), sweeps + 1);
+        }
+        let mut sorted = keys.clone();
+        sorted.sort_unstable();
+        assert_eq!((seen, sweeps), (sorted, 1000usize.div_ceil(most)));
+    }
+}
+
+#[test]
+fn as_often_as_needed() {
+    let fs = fresh();
+    let mut at = ROOT;
+    for number in 0..99 {
+        at = directory(&fs, at, "d");
+        file(&fs, at, "f", &[number]);
+    }
+    sound(&fs);
+    for (most, sweeps) in [(1000, 1), (199, 1), (198, 2), (50, 4), (10, 20)] {
+        assert_eq!(few(&fs, most), (Vec::new(), sweeps), "{most} of 199 objects at a time");
+    }
+}
+
+#[test]
+fn a_way_up_that_is_too_long_is_said_to_be() {
+    let fs = fresh();
+    let mut at = ROOT;
+    for _ in 0..300 {
+        at = directory(&fs, at, "d");
+    }
+    sound(&fs);
+    let found = few(&fs, 1).0;
+    assert!(found.contains(&Finding { object: at, fault: Fault::Far }), "{found:?}");
+    assert!(found.iter().all(|finding| finding.fault == Fault::Far));
+    assert!(found.len() < 50, "{}", found.len());
+    assert_eq!(few(&fs, 8).0, []);
 }

@@ -125,7 +125,7 @@ async fn many(probe: &Probe, count: u64) -> Result<(), CallError> {
     let gone = all.stat(&number(0)).await;
     probe.refuses("one of these", gone, ExceptionCode::NotFound);
     probe.is("its neighbour is there", all.stat(&number(1)).await?.kind, EntryKind::File);
-    Ok(())
+    sound(probe).await
 }
 
 /// Directories in each other, and a file at the end.

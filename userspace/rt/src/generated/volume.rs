@@ -234,7 +234,8 @@ impl VolumeClient {
     }
 
     /// With 0, looks at everything that is on the disk, every byte of data too, and answers with the first thing that is wrong, in words; with what `next` said,
-    /// tells of the next one that was found then. Nothing when there is none. Who changes something waits meanwhile.
+    /// tells of the next one that was found then. Nothing when there is none. Who changes something waits meanwhile. Who asks for more than a thousand has it looked
+    /// at again now and then.
     pub async fn check(&self, cursor: u64) -> Result<CheckReply, CallError> {
         let params = schema::CheckParams { cursor };
         let reply = call(&self.cap, CHECK, &params, &[]).await?;
@@ -356,7 +357,8 @@ pub trait VolumeServer {
     async fn sync(&self, cx: &CallContext) -> Result<(), Exception>;
 
     /// With 0, looks at everything that is on the disk, every byte of data too, and answers with the first thing that is wrong, in words; with what `next` said,
-    /// tells of the next one that was found then. Nothing when there is none. Who changes something waits meanwhile.
+    /// tells of the next one that was found then. Nothing when there is none. Who changes something waits meanwhile. Who asks for more than a thousand has it looked
+    /// at again now and then.
     async fn check(&self, cx: &CallContext, cursor: u64) -> Result<CheckReply, Exception>;
 }
 

@@ -10,6 +10,7 @@ extern crate std;
 
 mod at_once;
 mod disk;
+mod found;
 mod interfaces;
 mod mounted;
 mod proof;

@@ -1,6 +1,7 @@
 //! Who is served what.
 
 use crate::disk::Blocks;
+use crate::found::Found;
 use crate::interfaces::{Blob, Directory, File, Namespace, Store, Whole};
 use crate::mounted::Files;
 use crate::proof::Proofs;
@@ -10,7 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use capos_fs::{Error, ObjectId, Source, Stamp, TimeSource, Wrong};
+use capos_fs::{Error, ObjectId, Source, Stamp, TimeSource};
 use core::cell::RefCell;
 use kit::facets::Facets;
 use kit::memory::Memory;
@@ -55,7 +56,7 @@ pub struct Server {
     /// Who has snapshots open.
     pub open: Open,
     /// What the last check of the volume found.
-    pub found: RefCell<Vec<Wrong>>,
+    pub found: RefCell<Found>,
     /// Interfaces of our exports, in the order of their numbers.
     exports: Vec<u64>,
 }

@@ -1,6 +1,7 @@
 //! `Volume`.
 
 use super::{Whole, source};
+use crate::found::Found;
 use crate::server::{Call, refused, writable};
 use crate::thing::{Names, Thing};
 use alloc::format;
@@ -108,13 +109,18 @@ impl VolumeServer for Call<Whole> {
 
     async fn check(&self, _cx: &CallContext, cursor: u64) -> Result<CheckReply, Exception> {
         // All of it is one step: nobody changes anything meanwhile. The others tell what was found.
-        if cursor == 0 {
-            let wrong = self.files.check().await.map_err(refused)?;
-            self.server.found.replace(wrong);
-        }
-        let place = usize::try_from(cursor).unwrap_or(usize::MAX);
-        let found = self.server.found.borrow();
-        let finding = found.get(place).map(|wrong| format!("{wrong}")).unwrap_or_default();
+        let known = if cursor > 0 { self.server.found.borrow().get(cursor) } else { None };
+        let wrong = match known {
+            Some(known) => known,
+            None => {
+                let mut found = Found::from(cursor);
+                self.files.check_each(&mut |wrong| found.add(wrong)).await.map_err(refused)?;
+                let first = found.get(cursor).flatten();
+                self.server.found.replace(found);
+                first
+            }
+        };
+        let finding = wrong.map(|wrong| format!("{wrong}")).unwrap_or_default();
         Ok(CheckReply { next: cursor.saturating_add(1), finding })
     }
 }
