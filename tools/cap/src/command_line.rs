@@ -176,12 +176,38 @@ pub enum FsVerb {
         #[command(flatten)]
         image: Image,
     },
+    /// Makes records lie, under checksums that are right, to be refused by whoever reads them
+    #[command(hide = true)]
+    Craft {
+        /// Where
+        #[command(flatten)]
+        image: Image,
+        /// About what
+        lie: Lie,
+    },
     /// Shows everything that is known of everything
     Dump {
         /// Where
         #[command(flatten)]
         image: Image,
     },
+}
+
+/// What records say that is not so. They are of what is in the directory `home`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Lie {
+    /// Two directories are in each other
+    Ring,
+    /// A file is a directory by another name
+    Twice,
+    /// Two files have the same blocks
+    Shared,
+    /// A file is longer than any disk
+    Size,
+    /// A block is behind the end of the disk
+    Outside,
+    /// Names that are none
+    Names,
 }
 
 /// Disks of machines of the lab, on which `probe-files --ops=N` worked.

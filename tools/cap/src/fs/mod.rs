@@ -2,6 +2,7 @@
 
 mod check;
 mod copy;
+mod craft;
 mod disk;
 mod media;
 mod show;
@@ -44,6 +45,7 @@ pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
             snapshots::delete(&mount(image, Access::Write)?.0, name)?;
         }
         FsVerb::Check { image } => return check::check(&mount(image, Access::Read)?.0),
+        FsVerb::Craft { image, lie } => craft::craft(&mount(image, Access::Write)?.0, *lie)?,
         FsVerb::Dump { image } => {
             let (files, mounted) = mount(image, Access::Read)?;
             show::dump(&files, &mounted)?;

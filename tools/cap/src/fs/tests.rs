@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::disk::Access;
-use super::{carry_out, mount, snapshots};
-use crate::command_line::{FsVerb, Image, When};
+use super::{block_on, carry_out, mount, snapshots};
+use crate::command_line::{FsVerb, Image, Lie, When};
 
 const NOW: When = When { snapshot: None };
 
@@ -284,4 +284,31 @@ fn what_is_spoiled_of_a_snapshot_is_found() {
     assert!(!folder.check());
     assert!(folder.get_from(folder.image(), Some("old"), "f").unwrap_err().contains("corrupt"));
     assert_eq!(folder.get("f").unwrap(), b"others");
+}
+
+#[test]
+fn what_lies_is_named() {
+    for (lie, words) in [
+        (Lie::Ring, "cannot be reached from the root"),
+        (Lie::Twice, "for a Directory"),
+        (Lie::Shared, "two pointers lead to block"),
+        (Lie::Size, "blocks of it are stored and it says"),
+        (Lie::Outside, "which nobody can have"),
+        (Lie::Names, "a name in it is none"),
+    ] {
+        let folder = Folder::new(&format!("{lie:?}"));
+        folder.make("1M");
+        fs::create_dir_all(folder.file("home/a/b")).unwrap();
+        for name in ["one", "two", "thief"] {
+            fs::write(folder.file("home").join(name), name).unwrap();
+        }
+        folder.put(&folder.file("home"), "home").unwrap();
+        assert!(folder.check());
+        assert!(carry_out(&FsVerb::Craft { image: folder.image(), lie }).unwrap());
+        let files = mount(&folder.image(), Access::Read).unwrap_or_else(|_| panic!()).0;
+        let found: Vec<String> = block_on(files.check()).unwrap().iter().map(ToString::to_string).collect();
+        assert!(found.iter().any(|finding| finding.contains(words)), "{lie:?}: {found:?}");
+        assert!(!folder.check());
+        assert_eq!(folder.get("home/two").unwrap(), b"two");
+    }
 }

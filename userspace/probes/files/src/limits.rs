@@ -2,6 +2,7 @@
 
 use crate::Probe;
 use crate::before::{PIECE, read};
+use crate::crafted;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -26,6 +27,9 @@ const ODD: [&str; 9] = [
 /// What there is to be looked at.
 pub async fn look(probe: &Probe, mode: &str, count: u64) -> Result<(), CallError> {
     match mode {
+        lie if lie.starts_with("crafted-") => {
+            crafted::look(probe, lie.trim_start_matches("crafted-")).await?
+        }
         "full" => full(probe).await?,
         "many" => many(probe, count).await?,
         "deep" => deep(probe, count).await?,

@@ -8,6 +8,7 @@ extern crate alloc;
 mod after;
 mod before;
 mod broken;
+mod crafted;
 mod limits;
 mod ops;
 mod rules;
