@@ -20,4 +20,5 @@ pub use frames::{FrameAllocator, FrameCache, FrameError};
 pub use magazine::Magazine;
 pub use regions::{
     Backing, Bounds, Commitment, LARGE_PAGES, Placement, Protection, Region, RegionError, Regions, Removal,
+    Withdrawal,
 };

@@ -504,6 +504,28 @@ fn what_is_withdrawn_stays_reserved() {
     assert!(regions.is_empty());
 }
 
+#[test]
+fn something_else_is_put_in_the_place_of_a_whole_region() {
+    let mut regions = regions();
+    regions.insert(backed(0x40, 4, 7, 3)).unwrap();
+    let withdrawal = regions.withdrawal(|object| *object == 7).expect("it is there");
+    assert_eq!(withdrawal.whole(), Some(&backed(0x40, 4, 7, 3)));
+    assert_eq!(withdrawal.exchange(Backing { object: 8, first: 0 }), Some(Backing { object: 7, first: 3 }));
+    assert_eq!(list(&regions), [backed(0x40, 4, 8, 0)]);
+    assert!(regions.withdrawal(|object| *object == 7).is_none());
+}
+
+#[test]
+fn a_part_of_a_region_is_not_exchanged() {
+    let mut regions = Regions::new(WIDE, 2);
+    let large = LARGE_PAGES as u64;
+    regions.insert(backed(large - 2, 4, 7, 0)).unwrap();
+    let first = regions.withdrawal(|object| *object == 7).expect("it is there");
+    assert_eq!((first.range(), first.whole()), (((large - 2) * PAGE, 2), None));
+    assert_eq!(first.exchange(Backing { object: 8, first: 0 }), None);
+    assert_eq!(list(&regions), [backed(large - 2, 4, 7, 0)]);
+}
+
 /// Room for more than 2 MiB.
 const WIDE: Bounds =
     Bounds { start: PAGE, end: PAGE << 20, dynamic_start: PAGE << 10, dynamic_end: PAGE << 19 };

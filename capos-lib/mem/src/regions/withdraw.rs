@@ -42,6 +42,18 @@ impl<T: Clone + PartialEq> Withdrawal<'_, T> {
         (self.start, self.pages)
     }
 
+    /// The region, if it is all of one: then it can be exchanged.
+    pub fn whole(&self) -> Option<&Region<T>> {
+        self.regions.list.get(self.at).filter(|region| region.pages == self.pages)
+    }
+
+    /// Puts something else in the place of a whole region. Gives what was there, for the caller to let go of when no translation is left.
+    pub fn exchange(self, backing: Backing<T>) -> Option<Backing<T>> {
+        let Withdrawal { regions, at, pages, .. } = self;
+        let region = regions.list.get_mut(at).filter(|region| region.pages == pages)?;
+        region.backing.replace(backing)
+    }
+
     /// Takes them away. Gives what backed them, for the caller to let go of when no translation is left.
     pub fn withdraw(self) -> Option<Backing<T>> {
         let Withdrawal { regions, at, start, pages } = self;

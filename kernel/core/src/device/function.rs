@@ -210,7 +210,7 @@ impl Function {
         state.record.vanish();
         self.note(Event::Gone, &state, 0);
         drop(state);
-        taken.give_back();
+        taken.give_back_gone();
     }
 
     /// Whether something is kept for the device. Looks once more whether it still has to be.

@@ -14,6 +14,7 @@ use capos_ledger::Event;
 use capos_pci::{Config, change_command, command};
 use kernel_hal::pci;
 use kernel_hal::sync::Ref;
+use kernel_hal::vm::AddressSpace;
 
 /// What was taken from a function, to be given back when it is not locked.
 #[must_use]
@@ -76,10 +77,20 @@ impl Taken {
 
     /// Takes it from those who have it. With nothing locked.
     pub fn give_back(self) {
+        self.take(AddressSpace::withdraw);
+    }
+
+    /// The same when the device is gone. Its driver did nothing wrong, and hears of it by whatever it asks next: until then it finds what
+    /// drivers find on a bus where nobody answers.
+    pub fn give_back_gone(self) {
+        self.take(AddressSpace::leave_ones);
+    }
+
+    fn take(self, unmap: impl Fn(&AddressSpace, u64) -> bool) {
         for mapping in &self.mappings {
             // Who is not in the registry has been taken apart.
             if let Some(process) = registry::find(mapping.process) {
-                while process.space.withdraw(mapping.lease.number()) {}
+                while unmap(&process.space, mapping.lease.number()) {}
             }
         }
         self.lines.iter().for_each(|line| line.cut());

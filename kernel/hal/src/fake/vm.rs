@@ -135,11 +135,29 @@ impl AddressSpace {
 
     /// Takes one of the pages that are mapped by lease number `lease` away; it stays reserved. True when there was one: there may be more.
     pub fn withdraw(&self, lease: u64) -> bool {
+        self.supplant(lease, |_| Page::reserved())
+    }
+
+    /// The same for registers of a device that is gone: ones are left there, in memory of its own if there is some.
+    pub fn leave_ones(&self, lease: u64) -> bool {
+        let ones = Frames::zeroed(1, &self.budget).ok();
+        let ones = ones.filter(|frames| frames.write(0, &[0xff; PAGE_SIZE]).is_ok());
+        self.supplant(lease, |page| match ones {
+            Some(frames) => Page { backing: Some((frames, 0)), lease: None, ..page.clone() },
+            None => Page::reserved(),
+        })
+    }
+
+    /// Puts something else in the place of a page that hangs by lease number `lease`.
+    fn supplant(&self, lease: u64, by: impl FnOnce(&Page) -> Page) -> bool {
         let taken = {
             let mut map = self.pages.lock();
             let mut pages = map.values_mut();
             let by_lease = |page: &&mut Page| page.lease.as_ref().is_some_and(|held| held.number() == lease);
-            pages.find(by_lease).map(|page| core::mem::replace(page, Page::reserved()))
+            pages.find(by_lease).map(|page| {
+                let new = by(page);
+                core::mem::replace(page, new)
+            })
         };
         taken.is_some()
     }

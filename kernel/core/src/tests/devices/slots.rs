@@ -7,9 +7,11 @@ use crate::device::function::Function;
 use crate::device::{audit, history, registry};
 use capos_abi::{CapId, ExceptionCode};
 use capos_ledger::{Event, Phase};
+use capos_mem::Resource;
 use capos_pci::model::Device as Plugged;
 use capos_schema::device::{self, ConfigParams, ConfigResults, InterruptParams};
 use capos_schema::device_manager::{self, AttendParams, AttendResults, DeviceState, ListParams, ListResults};
+use capos_schema::device_mmio::{self, MapParams, MapResults};
 use kernel_hal::Width;
 use kernel_hal::fake::device::{Model, put};
 use kernel_hal::fake::{self, pci};
@@ -240,6 +242,56 @@ fn what_is_pulled_out_is_taken_back_all_the_same() {
     assert!(manager.look());
     assert_eq!(manager.find(), None);
     assert_eq!(exception(driver.call(device::START)), ExceptionCode::Disconnected);
+}
+
+/// A driver that has registers mapped, two pages of them, and where.
+fn with_registers(world: &World) -> (Manager, Driver, u64) {
+    empty_slot();
+    let manager = Manager::new(world);
+    manager.look();
+    manager.plug();
+    let user = world.start("driver");
+    let device = claim_at(&user, HERE, "plain").expect("free");
+    let driver = Driver { user, device };
+    let params = MapParams { offset: 0, size: 8192, writable: true };
+    let mapped: Result<MapResults, _> =
+        driver.user.call(driver.window(), device_mmio::INTERFACE_ID, device_mmio::MAP, &params);
+    let address = mapped.expect("its own").address;
+    (manager, driver, address)
+}
+
+#[test]
+fn registers_of_what_is_gone_read_as_ones_and_take_what_is_written() {
+    let world = World::new();
+    let (manager, driver, address) = with_registers(&world);
+    let process = driver.user.process();
+    let (space, account) = (&process.space, &process.account);
+    let before = account.used(Resource::MemoryPages);
+    report(OCCUPIED | BUTTON);
+    assert!(manager.look());
+    let mut seen = [0; 16];
+    space.peek(address + 8184, &mut seen[..8]).expect("it is mapped");
+    assert_eq!(seen[..8], [0xff; 8]);
+    space.poke(address, &[1, 2, 3]).expect("as it was");
+    assert!(space.registers(0).is_none(), "nothing of the device is left");
+    assert_eq!(audit::look_at(&registry::find(HERE).expect("known")).wrong, "");
+    // They are memory of its own, until it takes them out.
+    assert_eq!(account.used(Resource::MemoryPages), before + 2);
+    space.unmap(address, 2).expect("its own");
+    assert_eq!(account.used(Resource::MemoryPages), before);
+}
+
+#[test]
+fn registers_of_what_is_gone_are_taken_away_where_there_is_no_memory() {
+    let world = World::new();
+    let (manager, driver, address) = with_registers(&world);
+    let process = driver.user.process();
+    let free = process.account.limit(Resource::MemoryPages) - process.account.used(Resource::MemoryPages);
+    process.account.charge(Resource::MemoryPages, free).expect("it has so much");
+    report(OCCUPIED | BUTTON);
+    assert!(manager.look());
+    assert!(process.space.peek(address, &mut [0]).is_err());
+    process.account.refund(Resource::MemoryPages, free);
 }
 
 #[test]

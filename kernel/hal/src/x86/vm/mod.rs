@@ -119,6 +119,11 @@ impl Memory {
         Ok(memory)
     }
 
+    /// Whether lease number `lease` is what it hangs by.
+    fn hangs_by(&self, lease: u64) -> bool {
+        self.lease.as_ref().is_some_and(|held| held.number() == lease)
+    }
+
     fn allows(&self, protection: Protection) -> Result<(), VmError> {
         if !self.writable && protection == Protection::ReadWrite { Err(VmError::Denied) } else { Ok(()) }
     }
