@@ -2,8 +2,8 @@
 //
 // The guest marks by instructions without effect: `xchg bx,bx` where a region starts, `xchg cx,cx` where it stops, `xchg dx,dx`
 // after the last region of a series, `xchg si,si` if a region is to start with the next interrupt (userspace/rt/src/time.rs). One line is
-// written per region, per series and at the end, and before a series ends one for each place of code that its regions went through; their
-// reader is tools/cap/src/bench/count.rs. A region is counted on all processors together, for one of them at a time: the machine runs on
+// written per region, per series and at the end, and before a series ends one for each place of code that its regions went through, with
+// the first bytes of that code, which say whose it is; their reader is tools/cap/src/bench/count.rs. A region is counted on all processors together, for one of them at a time: the machine runs on
 // one host thread.
 //
 // Arguments: out=FILE, and traps=ADDRESS of the 256 entry stubs of the kernel, 16 bytes each, in the order of the vectors.
@@ -15,15 +15,18 @@
 
 // In the order of a line.
 enum { USER, KERNEL, CROSSINGS, CR3, DEVICE, INTERRUPTS, REP, COUNTS };
-enum { STUBS = 256, STUB = 16, EXCEPTIONS = 32, CPUS = 64 };
+enum { STUBS = 256, STUB = 16, EXCEPTIONS = 32, CPUS = 64, CODE = 48 };
 static uint64_t count[COUNTS], start[COUNTS], traps;
 static bool counting, awaiting, was_kernel[CPUS];
 static FILE *out;
 
-// Blocks of code as they were translated, and how often each ran within regions of this series.
+// Blocks of code as they were translated, and how often each ran within regions of this series. Programs have the same addresses, but
+// not the same code.
 struct block {
   struct block *next;
   uint64_t address, size, runs;
+  size_t bytes;
+  uint8_t code[CODE];
 };
 static struct block *blocks;
 
@@ -57,7 +60,10 @@ static void on_stop(unsigned cpu, void *unused) {
 // An interrupt may leave a block early: what is told of places is theirs but for that.
 static void tell_places(void) {
   for (struct block *block = blocks; block; block = block->next) {
-    if (block->runs) fprintf(out, "at %llx %llu\n", (unsigned long long)block->address, (unsigned long long)(block->runs * block->size));
+    if (!block->runs) continue;
+    fprintf(out, "at %llx %llu ", (unsigned long long)block->address, (unsigned long long)(block->runs * block->size));
+    for (size_t n = 0; n < block->bytes; n++) fprintf(out, "%02x", block->code[n]);
+    fputc('\n', out);
     block->runs = 0;
   }
 }
@@ -132,6 +138,13 @@ static bool is_interrupt(uint64_t address) {
   return traps && address >= traps && from % STUB == 0 && from / STUB >= EXCEPTIONS && from / STUB < STUBS;
 }
 
+static void keep(struct block *block, const struct qemu_plugin_insn *insn) {
+  size_t size = qemu_plugin_insn_size(insn), room = CODE - block->bytes;
+  if (size > room) size = room;
+  memcpy(block->code + block->bytes, qemu_plugin_insn_data(insn), size);
+  block->bytes += size;
+}
+
 static void add(struct qemu_plugin_insn *insn, int which) {
   qemu_plugin_register_vcpu_insn_exec_inline(insn, ADD, &count[which], 1);
 }
@@ -141,12 +154,13 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *block) {
   qemu_plugin_register_vcpu_tb_exec_cb(block, on_side, NO_REGISTERS, kernel ? &count[KERNEL] : NULL);
   struct block *known = calloc(1, sizeof *known);
   if (known) {
-    *known = (struct block){blocks, qemu_plugin_tb_vaddr(block), qemu_plugin_tb_n_insns(block), 0};
+    *known = (struct block){blocks, qemu_plugin_tb_vaddr(block), qemu_plugin_tb_n_insns(block), 0, 0, {0}};
     blocks = known;
     qemu_plugin_register_vcpu_tb_exec_cb(block, on_run, NO_REGISTERS, known);
   }
   for (size_t n = 0; n < qemu_plugin_tb_n_insns(block); n++) {
     struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(block, n);
+    if (known) keep(known, insn);
     struct code code = opcode(insn);
     bool interrupt = is_interrupt(qemu_plugin_insn_vaddr(insn));
     if (interrupt) qemu_plugin_register_vcpu_insn_exec_cb(insn, on_interrupt, NO_REGISTERS, NULL);

@@ -101,8 +101,18 @@ fn address(symbols: &str, name: &str) -> Option<String> {
 #[derive(Default)]
 struct OneSeries {
     regions: Vec<[u64; COUNTS]>,
-    /// Instructions of all its regions by the address where their block of code begins.
-    places: Vec<(u64, u64)>,
+    places: Vec<Place>,
+}
+
+/// A block of code that its regions went through.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Place {
+    /// Where it begins.
+    pub address: u64,
+    /// How it begins: programs have the same addresses.
+    pub code: Vec<u8>,
+    /// Instructions of all regions there.
+    pub count: u64,
 }
 
 /// Series of regions, as the plugin wrote them down, and everything from the start of the machine to its end.
@@ -126,13 +136,13 @@ impl Series {
         less.map_or(Some(whole), |less| Some(whole.minus(&one(less)?)))
     }
 
-    /// For places in a series the part of its instructions that is spent there, by the address of the block.
-    pub fn places(&self, series: u64) -> impl Iterator<Item = (u64, f64)> {
+    /// For places in a series the part of its instructions that is spent there.
+    pub fn places(&self, series: u64) -> impl Iterator<Item = (&Place, f64)> {
         let places =
             usize::try_from(series).ok().and_then(|n| self.all.get(n)).map(|one| one.places.as_slice());
         let places = places.unwrap_or_default();
-        let all: u64 = places.iter().map(|(_, count)| count).sum();
-        places.iter().map(move |(address, count)| (*address, *count as f64 / all.max(1) as f64))
+        let all: u64 = places.iter().map(|place| place.count).sum();
+        places.iter().map(move |place| (place, place.count as f64 / all.max(1) as f64))
     }
 
     /// Everything.
@@ -161,9 +171,12 @@ fn parse(text: &str) -> Option<Series> {
     Some(Series { all, total })
 }
 
-fn place(text: &str) -> Option<(u64, u64)> {
-    let (address, count) = text.split_once(' ')?;
-    Some((u64::from_str_radix(address, 16).ok()?, count.parse().ok()?))
+fn place(text: &str) -> Option<Place> {
+    let (address, rest) = text.split_once(' ')?;
+    let (count, code) = rest.split_once(' ')?;
+    let digits = code.as_bytes().chunks(2).map(|two| str::from_utf8(two).ok());
+    let code = digits.map(|two| u8::from_str_radix(two?, 16).ok()).collect::<Option<_>>()?;
+    Some(Place { address: u64::from_str_radix(address, 16).ok()?, code, count: count.parse().ok()? })
 }
 
 fn region(numbers: &str) -> Option<[u64; COUNTS]> {
@@ -203,12 +216,14 @@ mod tests {
 
     #[test]
     fn places_have_their_parts() {
-        let series =
-            parse("region 10 30 0 0 0 0 0\nat ffffffff80001000 30\nat 401000 10\nseries\nseries\n").unwrap();
+        let text = "region 10 30 0 0 0 0 0\nat ffffffff80001000 30 0f05\nat 401000 10 c3\nseries\nseries\n";
+        let series = parse(text).unwrap();
         let found: Vec<_> = series.places(0).collect();
-        assert_eq!(found, [(0xffff_ffff_8000_1000, 0.75), (0x40_1000, 0.25)]);
+        let kernel = Place { address: 0xffff_ffff_8000_1000, code: vec![0x0f, 0x05], count: 30 };
+        let program = Place { address: 0x40_1000, code: vec![0xc3], count: 10 };
+        assert_eq!(found, [(&kernel, 0.75), (&program, 0.25)]);
         assert_eq!((series.places(1).count(), series.places(9).count()), (0, 0));
-        assert!(parse("at here 3\n").is_none());
+        assert!(parse("at here 3 c3\n").is_none() && parse("at 401000 3 cé\n").is_none());
     }
 
     #[test]

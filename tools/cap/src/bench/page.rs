@@ -92,8 +92,8 @@ fn split(figure: &Figure) -> Option<String> {
 const SPLITS: &str = "
 ## Where the instructions go
 
-Of each figure that misses its budget, by function (module or type, and name), and what stands in the way; what was inlined counts where it is, and `closure` is what the
-measuring programs do on bare rings. Of a figure that is a difference, what is done less is negative. The plugin counts blocks of code in the
+Of each figure that misses its budget, by function (module or type, and name), and what stands in the way; what was inlined counts where it is, `closure` is what the
+measuring programs do on bare rings, and what other programs do has their name before it. Of a figure that is a difference, what is done less is negative. The plugin counts blocks of code in the
 same regions, so an interrupt in the middle of one may be off by some instructions.
 
 ";
@@ -104,8 +104,11 @@ fn signed(count: f64) -> String {
     if count.round() < 0.0 { format!("-{size}") } else { size }
 }
 
-/// The last two parts of a function's name: its type or module, and itself.
+/// The last two parts of a function's name: its type or module, and itself; and before it whose it is.
 fn short(name: &str) -> String {
+    if let Some((program, function)) = name.split_once('/') {
+        return format!("{program}/{}", short(function));
+    }
     if name.ends_with("{{vtable.shim}}") {
         return "closure".into();
     }
@@ -250,6 +253,7 @@ mod tests {
         for (name, shown) in [
             ("kernel_core::ring::enter::cap_enter", "enter::cap_enter"),
             ("memmove", "memmove"),
+            ("nvme/capos_nvme::queue::Queue::take", "nvme/Queue::take"),
             ("core::ops::function::FnOnce::call_once{{vtable.shim}}", "closure"),
             (
                 "capos_ring::kernel::arena::<impl capos_ring::kernel::KernelRing>::arena_copy",
