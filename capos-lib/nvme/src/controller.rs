@@ -52,6 +52,10 @@ pub struct Controller<M> {
     queues: Vec<IoQueue<M>>,
     /// The queue that is read next; none when there is a fault.
     at: usize,
+    /// Requests that it has.
+    in_flight: usize,
+    /// Some queue may have something to tell.
+    has_news: bool,
     /// When it was last looked for what is late.
     looked: u64,
     /// What is wrong with it, for good.
@@ -68,6 +72,8 @@ impl<M: Memory> Controller<M> {
             admin,
             queues,
             at: 0,
+            in_flight: 0,
+            has_news: true,
             looked: 0,
             fault: None,
             counters: Counters::default(),
@@ -106,7 +112,7 @@ impl<M: Memory> Controller<M> {
 
     /// Requests that it has.
     pub fn in_flight(&self) -> usize {
-        self.queues.iter().map(|queue| usize::from(queue.in_flight())).sum()
+        self.in_flight
     }
 
     /// Puts a request for a namespace under way, whose data is at the token `place`. It has passed [`capos_block::Geometry::check`].
@@ -133,10 +139,18 @@ impl<M: Memory> Controller<M> {
         let asked = Asked { namespace, request, place };
         // Each namespace begins with a queue of its own, as far as there are any, so that one does not keep the others from it.
         let home = usize::from(disk).min(self.queues.len().saturating_sub(1));
-        if self.queues.get_mut(home).is_some_and(|queue| queue.put(disk, tag, &asked, now)) {
-            return Ok(());
+        if !self.queues.get_mut(home).is_some_and(|queue| queue.put(disk, tag, &asked, now)) {
+            Self::submit_elsewhere(&mut self.queues, disk, tag, &asked, now)?;
         }
-        Self::submit_elsewhere(&mut self.queues, disk, tag, &asked, now)
+        self.is_under_way();
+        Ok(())
+    }
+
+    /// One request more.
+    #[inline]
+    fn is_under_way(&mut self) {
+        self.in_flight += 1;
+        self.has_news = true;
     }
 
     /// To whatever queue has room.
@@ -160,8 +174,11 @@ impl<M: Memory> Controller<M> {
             return Err(Refusal::Over(Status::Done));
         }
         let mut queues = self.queues.iter_mut();
-        let is_under_way = queues.any(|queue| queue.put_other(disk, tag, (namespace, request), now));
-        if is_under_way { Ok(()) } else { Err(Refusal::Busy) }
+        if !queues.any(|queue| queue.put_other(disk, tag, (namespace, request), now)) {
+            return Err(Refusal::Busy);
+        }
+        self.is_under_way();
+        Ok(())
     }
 
     /// Has `tell` tell the device what it is to be told, of which queue.
@@ -170,12 +187,17 @@ impl<M: Memory> Controller<M> {
     /// What `tell` says: what it was not asked for then is told the next time.
     #[inline]
     pub fn tell<E>(&mut self, mut tell: impl FnMut(u16, Bells) -> Result<(), E>) -> Result<(), E> {
+        if !self.has_news {
+            return Ok(());
+        }
         for queue in &mut self.queues {
             if let Some(bells) = queue.bells() {
                 tell(queue.number(), bells)?;
             }
         }
-        self.admin.bells().map_or(Ok(()), |bells| tell(0, bells))
+        self.admin.bells().map_or(Ok(()), |bells| tell(0, bells))?;
+        self.has_news = false;
+        Ok(())
     }
 
     /// Takes a request that is over. To be asked until there is none.
@@ -185,6 +207,9 @@ impl<M: Memory> Controller<M> {
     #[inline]
     pub fn take(&mut self, now: u64) -> Result<Option<Finished>, DeviceFault> {
         let mut idle = 0;
+        if self.in_flight == 0 {
+            return self.fault.map_or(Ok(None), Err);
+        }
         // None is read of a controller with a fault.
         while let Some(queue) = self.queues.get_mut(self.at) {
             // What comes on a queue that has nothing is looked at when it has something again.
@@ -192,6 +217,8 @@ impl<M: Memory> Controller<M> {
             match taken {
                 Ok(Some(done)) if done.is_all() => {
                     queue.release();
+                    self.in_flight -= 1;
+                    self.has_news |= queue.is_far();
                     let (disk, tag) = (done.load.disk(), done.load.tag());
                     return Ok(Some(Finished { disk, tag, status: Status::Done, detail: 0 }));
                 }
@@ -217,8 +244,10 @@ impl<M: Memory> Controller<M> {
     #[cold]
     fn sequel(&mut self, done: &Done<Flight>, now: u64) -> Option<Finished> {
         let (disk, tag) = (done.load.disk(), done.load.tag());
+        self.has_news = true;
         match self.queues.get_mut(self.at)?.sequel(done, now) {
             Sequel::Over(status) => {
+                self.in_flight -= 1;
                 self.counters.failed += 1;
                 return Some(Finished { disk, tag, status, detail: done.status.0.into() });
             }
@@ -233,6 +262,7 @@ impl<M: Memory> Controller<M> {
     /// # Errors
     /// See [`Controller::take`].
     pub fn event(&mut self, now: u64) -> Result<Option<Event>, DeviceFault> {
+        self.has_news = true;
         let taken = self.fault.map_or_else(|| self.admin.take(now), Err);
         taken.map_err(|fault| self.fail(fault))
     }
@@ -247,18 +277,20 @@ impl<M: Memory> Controller<M> {
 
     /// Asks how it is: [`Event::Health`] comes some time later. False when it can not be asked now.
     pub fn ask_health(&mut self, now: u64) -> bool {
+        self.has_news = true;
         self.admin.ask_health(now)
     }
 
-    /// Whether there is nothing to take: then we may sleep until an interrupt.
+    /// Whether an interrupt tells of what comes next, when there was nothing to [take](Self::take) and no [event](Self::event) is left. Whatever is
+    /// completed from then on comes with a message (7.5.2); who looked for it before he sleeps would be woken by that all the same.
+    #[inline]
     pub fn may_sleep(&self) -> bool {
-        let is_quiet = |queue: &IoQueue<M>| queue.in_flight() == 0 || queue.is_quiet();
-        self.fault.is_none() && self.admin.is_quiet() && self.queues.iter().all(is_quiet)
+        self.fault.is_none() && self.admin.is_quiet()
     }
 
     /// When to call [`Controller::on_timeout`]; never while the device has nothing to do.
     pub fn deadline(&self) -> Option<u64> {
-        let is_busy = self.queues.iter().any(|queue| queue.in_flight() > 0) || self.admin.is_busy();
+        let is_busy = self.in_flight > 0 || self.admin.is_busy();
         is_busy.then(|| self.looked.saturating_add(LOOK_NS))
     }
 
@@ -273,6 +305,7 @@ impl<M: Memory> Controller<M> {
 
     fn look(&mut self, status: u64, now: u64) -> Result<(), DeviceFault> {
         self.looked = now;
+        self.has_news = true;
         match status {
             NOTHING => return Err(DeviceFault::Gone),
             status if status & FATAL != 0 => return Err(DeviceFault::Fatal),

@@ -268,16 +268,22 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
         (word >> 48 & 1 != 0) != self.phase
     }
 
+    /// Whether a quarter of the queue was read that the device was not told of.
+    #[inline]
+    pub fn is_far(&self) -> bool {
+        self.next.wrapping_sub(self.consumed) & self.mask > self.mask / 4
+    }
+
     /// What the device is to be told, if anything. Of completions it is told with commands, or when a quarter of the queue was read: it has room for
     /// all the same, and is woken once instead of twice.
     #[inline]
     pub fn bells(&mut self) -> Option<Bells> {
         let is_new = self.tail != self.told;
-        let read = self.next.wrapping_sub(self.consumed) & self.mask;
-        if !is_new && read <= self.mask / 4 {
+        if !is_new && !self.is_far() {
             return None;
         }
-        let bells = Bells { tail: is_new.then_some(self.tail), consumed: (read > 0).then_some(self.next) };
+        let has_read = self.next != self.consumed;
+        let bells = Bells { tail: is_new.then_some(self.tail), consumed: has_read.then_some(self.next) };
         (self.told, self.consumed) = (self.tail, self.next);
         Some(bells)
     }

@@ -101,10 +101,13 @@ impl<B> Buffers<B> {
         self.places.iter_mut().flatten().for_each(|buffer| buffer.handle = None);
     }
 
+    #[inline]
     fn take(&mut self) -> Option<Buffer<B>> {
-        if self.over == 0 {
-            return None;
-        }
+        if self.over == 0 { None } else { self.take_over() }
+    }
+
+    #[cold]
+    fn take_over(&mut self) -> Option<Buffer<B>> {
         let is_over = |buffer: &mut Buffer<B>| !buffer.is_open && buffer.uses == 0;
         let buffer = self.places.iter_mut().find_map(|place| place.take_if(is_over))?;
         self.over -= 1;
@@ -136,6 +139,7 @@ impl<B> Router<B> {
     }
 
     /// Memory that nobody uses any more: for the disk to forget, and to be let go of.
+    #[inline]
     pub fn released(&mut self) -> Option<Released<B>> {
         let Buffer { keep, handle, .. } = self.buffers.take()?;
         Some(Released { keep, handle })

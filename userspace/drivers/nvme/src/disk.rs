@@ -139,9 +139,12 @@ impl Disk for Nvme {
     fn may_sleep(&mut self) -> Result<bool, Error> {
         if self.asked.is_none() {
             self.ask_health();
+            self.publish()?;
+        }
+        if self.controller.may_sleep() {
+            return Ok(true);
         }
         self.listen()?;
-        // What was taken may have been a part: then there is something to tell that nobody submitted.
         self.publish()?;
         Ok(self.controller.may_sleep())
     }

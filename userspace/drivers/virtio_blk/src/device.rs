@@ -142,8 +142,6 @@ impl Disk for Device {
 
     #[inline]
     fn may_sleep(&mut self) -> Result<bool, Error> {
-        // What was taken may have left the next command of a request that takes several.
-        self.tell()?;
         Ok(self.blk.may_sleep()?)
     }
 

@@ -61,14 +61,13 @@ pub trait Disk {
         now: u64,
     ) -> Result<(), Refusal>;
 
-    /// Tells the device of what was submitted, and that what was taken may be used again.
+    /// Tells the device of what was submitted, here or as a further step of a request in [`Disk::take`], and that what was taken may be used again.
     fn publish(&mut self) -> Result<(), Self::Fault>;
 
     /// One that is over. Each tag once for each submission.
     fn take(&mut self, now: u64) -> Result<Option<Over>, Self::Fault>;
 
-    /// To be asked when there is nothing to take, before waiting: whether an interrupt will tell of the next one. Who has begun a further step of a
-    /// request in [`Disk::take`] tells the device of it here at the latest.
+    /// To be asked when there is nothing to take, before waiting: whether an interrupt will tell of the next one.
     fn may_sleep(&mut self) -> Result<bool, Self::Fault>;
 
     /// It interrupted.

@@ -89,7 +89,7 @@ impl Server {
             if !disk.may_sleep().map_err(Stop::Fault)? {
                 continue;
             }
-            if disk.deadline().is_some() && !clock.is_set {
+            if !clock.is_set && disk.deadline().is_some() {
                 clock = self.tick()?;
             }
             let bits = self.listener.rest().await?;
@@ -116,14 +116,14 @@ impl Server {
         Ok(Clock { now, is_set: true })
     }
 
-    /// Takes what the device has done, gives it what there is to do, and tells everybody. False when nothing was to be done.
+    /// Takes what the device has done, gives it what there is to do, and tells everybody. Whether there may be more at once: most times all was
+    /// taken, and whoever comes next rings.
+    #[inline]
     fn step<D: Disk>(&self, disk: &mut D, now: u64) -> Result<bool, D::Fault> {
         let mut queues = self.queues.borrow_mut();
         let moved = queues.complete(disk, now)? | queues.submit(disk, now);
-        if moved {
-            disk.publish()?;
-        }
+        disk.publish()?;
         queues.send(&self.listener);
-        Ok(moved)
+        Ok(moved && queues.is_asked())
     }
 }

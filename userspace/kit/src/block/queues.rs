@@ -159,6 +159,7 @@ impl Queues {
     }
 
     /// Of memory that nobody uses any more.
+    #[inline]
     fn let_go(&mut self) {
         while self.router.released().is_some() {}
     }

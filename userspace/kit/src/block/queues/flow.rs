@@ -18,6 +18,12 @@ impl Queues {
         Ok(any)
     }
 
+    /// Whether some client may have asked for more.
+    #[inline]
+    pub fn is_asked(&self) -> bool {
+        self.ports.awake() != 0
+    }
+
     /// Gives the device what there is to do. Whether there was anything.
     #[inline]
     pub fn submit<D: Disk>(&mut self, disk: &mut D, now: u64) -> bool {

@@ -135,11 +135,13 @@ impl Ports {
             let count = slot.port.take(out)?;
             if count > 0 {
                 self.answered |= bit(id);
+            }
+            if count < out.len() && slot.port.may_sleep()? {
+                self.awake &= !bit(id);
                 return Ok(count);
             }
-            if slot.port.may_sleep()? {
-                self.awake &= !bit(id);
-                return Ok(0);
+            if count > 0 {
+                return Ok(count);
             }
         }
     }
