@@ -55,25 +55,18 @@ impl Listener {
     /// sleeps here and now, which spares the way back to the executor and here again. What the same task polls behind this waits, too.
     #[inline]
     pub async fn rest(&self) -> Result<u64, CallError> {
-        let is_new = self.wait.borrow().is_none();
-        let signals = self.begin();
-        if is_new
-            && !thread::current().tasks.anything_ready()
-            && let Some(cqe) = self.sleep()
-        {
-            return bits(&cqe, signals);
+        let thread = thread::current();
+        if self.wait.borrow().is_some() || thread.tasks.anything_ready() {
+            return self.wait().await;
         }
-        bits(&self.completion().await, signals)
-    }
-
-    #[inline]
-    fn sleep(&self) -> Option<Cqe> {
-        let mut wait = self.wait.borrow_mut();
-        let cqe = wait.as_mut().and_then(Plain::sleep);
-        if cqe.is_some() {
-            *wait = None;
+        let (sqe, signals) = self.next();
+        match Plain::sleep(thread, &sqe) {
+            Ok(cqe) => bits(&cqe, signals),
+            Err(wait) => {
+                *self.wait.borrow_mut() = Some(wait);
+                bits(&self.completion().await, signals)
+            }
         }
-        cqe
     }
 
     /// What comes of the wait that was begun.
@@ -91,18 +84,25 @@ impl Listener {
 
     /// Submits a wait, unless there is one. Whether a signal goes along.
     fn begin(&self) -> bool {
-        let owed = self.owed.replace(CapId::NULL);
         let mut wait = self.wait.borrow_mut();
         if wait.is_some() {
+            let owed = self.owed.replace(CapId::NULL);
             if owed != CapId::NULL {
                 signal(owed);
             }
             return false;
         }
-        let (cap, interface) = (self.own.cap().id().raw(), owed.raw());
-        let sqe = Sqe { op: Op::Wait as u8, cap, interface, ..Sqe::default() };
+        let (sqe, signals) = self.next();
         *wait = Some(Plain::submit(thread::current(), &sqe));
-        owed != CapId::NULL
+        signals
+    }
+
+    /// A wait, and whether a signal goes along.
+    #[inline]
+    fn next(&self) -> (Sqe, bool) {
+        let owed = self.owed.replace(CapId::NULL);
+        let (cap, interface) = (self.own.cap().id().raw(), owed.raw());
+        (Sqe { op: Op::Wait as u8, cap, interface, ..Sqe::default() }, owed != CapId::NULL)
     }
 }
 

@@ -5,7 +5,7 @@
 //! (a capability, a received call) is given back then.
 
 use crate::arena;
-use crate::thread::{self, Thread};
+use crate::thread::{self, RESTING, Thread};
 use alloc::vec::Vec;
 use capos_abi::ring::sqe_flags;
 use capos_abi::{CapId, Cqe, ExceptionCode, MAX_CAPS, Op, Sqe};
@@ -35,11 +35,13 @@ pub(crate) struct Operations {
     in_flight: usize,
     /// How many have completed.
     completed: u64,
+    /// The slot of the wait in which somebody wanted to sleep, if that was woken by something else.
+    resting: Option<u32>,
 }
 
 impl Operations {
     pub(crate) const fn new() -> Self {
-        Operations { slots: Vec::new(), free: Vec::new(), in_flight: 0, completed: 0 }
+        Operations { slots: Vec::new(), free: Vec::new(), in_flight: 0, completed: 0, resting: None }
     }
 
     /// How many have not completed yet.
@@ -64,12 +66,6 @@ impl Operations {
         self.free.push(index);
     }
 
-    /// One whose completion was taken by its owner.
-    fn is_over(&mut self, index: u32) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        self.close(index);
-    }
-
     fn put(&mut self, index: u32, slot: Slot) -> Slot {
         match self.slots.get_mut(index as usize) {
             Some(place) => core::mem::replace(place, slot),
@@ -80,7 +76,10 @@ impl Operations {
     /// A completion has come. What it leaves to clean up, if its operation was abandoned, is for the caller: cleaning up may
     /// submit, which may complete other operations.
     pub(crate) fn complete(&mut self, cqe: Cqe) -> Option<Abandoned> {
-        let index = u32::try_from(cqe.user_data).ok()?;
+        let index = match cqe.user_data {
+            RESTING => self.resting.take()?,
+            index => u32::try_from(index).ok()?,
+        };
         self.in_flight = self.in_flight.saturating_sub(1);
         self.completed += 1;
         match self.put(index, Slot::Done(cqe, self.completed)) {
@@ -247,7 +246,7 @@ impl Operation {
 
     /// Asks the kernel to end it. Its completion still comes, and may be another one than `canceled`.
     pub(crate) fn cancel(&self) {
-        cancel(self.thread, self.index);
+        cancel(self.thread, self.index.into());
     }
 
     /// After a completion: frees the slot and hands the memory over.
@@ -274,7 +273,7 @@ impl Drop for Operation {
             _ => {
                 operations.put(self.index, Slot::Orphan { run, caps: self.caps, right: self.right });
                 drop(operations);
-                cancel(thread::current(), self.index);
+                cancel(thread::current(), self.index.into());
             }
         }
     }
@@ -284,6 +283,8 @@ impl Drop for Operation {
 pub(crate) struct Plain {
     thread: &'static Thread,
     index: u32,
+    /// Its `user_data`.
+    name: u64,
     is_over: bool,
 }
 
@@ -292,23 +293,31 @@ impl Plain {
     pub(crate) fn submit(thread: &'static Thread, sqe: &Sqe) -> Plain {
         let index = thread.operations.borrow_mut().open();
         thread.submit(&Sqe { user_data: u64::from(index), ..*sqe });
-        Plain { thread, index, is_over: false }
+        Plain { thread, index, name: index.into(), is_over: false }
     }
 
-    /// Sleeps until something is complete of what the thread has in flight, with what was submitted. The completion if it was this one, which is
-    /// not to be asked for again then; what else is complete is told to who waits for it.
+    /// Submits it and sleeps until something is complete of what the thread has in flight. Gives the completion if it was this one, which then never
+    /// had a slot; else it goes on, and what else is complete is told to who waits for it.
     #[inline]
-    pub(crate) fn sleep(&mut self) -> Option<Cqe> {
-        self.thread.wait();
-        let own = u64::from(self.index);
-        let cqe = self.thread.ring.pop_if(|cqe| cqe.user_data == own);
-        if cqe.is_some() {
-            self.thread.operations.borrow_mut().is_over(self.index);
-            self.is_over = true;
-        } else {
-            self.thread.drain();
+    pub(crate) fn sleep(thread: &'static Thread, sqe: &Sqe) -> Result<Cqe, Plain> {
+        if thread.operations.borrow().resting.is_some() {
+            return Err(Plain::submit(thread, sqe));
         }
-        cqe
+        thread.submit(&Sqe { user_data: RESTING, ..*sqe });
+        thread.wait();
+        let cqe = thread.ring.pop_if(|cqe| cqe.user_data == RESTING);
+        cqe.ok_or_else(|| Plain::go_on(thread))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn go_on(thread: &'static Thread) -> Plain {
+        let mut operations = thread.operations.borrow_mut();
+        let index = operations.open();
+        operations.resting = Some(index);
+        drop(operations);
+        thread.drain();
+        Plain { thread, index, name: RESTING, is_over: false }
     }
 
     /// The completion, if it has come; then it is not to be asked for again.
@@ -334,11 +343,11 @@ impl Drop for Plain {
             return operations.close(self.index);
         }
         drop(operations);
-        cancel(self.thread, self.index);
+        cancel(self.thread, self.name);
     }
 }
 
 /// Asks the kernel to end an operation; its completion comes in any case.
-fn cancel(thread: &Thread, index: u32) {
-    thread.submit_ignored(&Sqe { op: Op::Cancel as u8, aux: u64::from(index), ..Sqe::default() });
+fn cancel(thread: &Thread, name: u64) {
+    thread.submit_ignored(&Sqe { op: Op::Cancel as u8, aux: name, ..Sqe::default() });
 }

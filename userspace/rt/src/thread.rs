@@ -22,6 +22,8 @@ pub(crate) const BLOCKING: u64 = u64::MAX - 1;
 pub(crate) const RECEIVE: u64 = u64::MAX - 2;
 /// `user_data` of calls that must not disturb anything: heap growth, last words.
 pub(crate) const EMERGENCY: u64 = u64::MAX - 3;
+/// `user_data` of the one wait in which a thread can sleep: see [`crate::op::Plain::sleep`].
+pub(crate) const RESTING: u64 = u64::MAX - 4;
 
 /// One thread's own things.
 #[repr(C)]
