@@ -12,6 +12,7 @@ pub struct Target<'a> {
     serial: Option<&'a str>,
     partition: Option<&'a str>,
     guid: Option<Guid>,
+    number: Option<u32>,
     /// It has a volume of capOS.
     volume: bool,
     /// It is to be read only.
@@ -70,8 +71,8 @@ impl fmt::Display for Missed {
 }
 
 impl<'a> Target<'a> {
-    /// Of words with commas between: `address=00:05.0`, `namespace=1`, `serial=...`, `partition=` a partition's name, `guid=` its own one, `volume` for a disk or partition that
-    /// has one of capOS, and `readonly`. `None` for other words, and when they say nothing of which disk it is.
+    /// Of words with commas between: `address=00:05.0`, `namespace=1`, `serial=...`, `partition=` a partition's name, `guid=` its own one, `number=` its number in the table,
+    /// `volume` for a disk or partition that has one of capOS, and `readonly`. `None` for other words, and when they say nothing of which disk it is.
     pub fn parse(text: &'a str) -> Option<Target<'a>> {
         let mut target = Target::default();
         for word in text.split(',') {
@@ -81,6 +82,7 @@ impl<'a> Target<'a> {
                 Some(("serial", it)) => target.serial = Some(it),
                 Some(("partition", it)) => target.partition = Some(it),
                 Some(("guid", it)) => target.guid = Some(it.parse().ok()?),
+                Some(("number", it)) => target.number = Some(it.parse().ok()?),
                 None if word == "volume" => target.volume = true,
                 None if word == "readonly" => target.read_only = true,
                 _ => return None,
@@ -115,7 +117,7 @@ impl<'a> Target<'a> {
     }
 
     const fn names_part(&self) -> bool {
-        self.partition.is_some() || self.guid.is_some()
+        self.partition.is_some() || self.guid.is_some() || self.number.is_some()
     }
 
     /// Whether it is found by what is on it, so that it may be anywhere: it takes all disks to say that it is the only one.
@@ -129,7 +131,8 @@ impl<'a> Target<'a> {
 
     fn fits_part(&self, part: &Part) -> bool {
         self.partition.is_none_or(|it| part.partition.name.is(it))
-            && self.guid.is_none_or(|it| it == part.partition.id)
+            && self.guid.is_none_or(|it| it == part.partition.id && it != Guid::ZERO)
+            && self.number.is_none_or(|it| it == part.partition.number)
             && self.fits_content(part.content)
     }
 
@@ -150,7 +153,7 @@ fn address(text: &str) -> Option<u32> {
 mod tests {
     use super::{Candidate, Found, Missed, Part, Target};
     use crate::content::Content;
-    use capos_gpt::Reader;
+    use capos_gpt::{Guid, Partition, Reader};
     use std::vec::Vec;
 
     /// Partitions 1 of 2,048 sectors from 2,048 on, `capOS data`, and 3 from 8,192 to 16,350: see there.
@@ -195,11 +198,28 @@ mod tests {
         assert_eq!(find("partition=capOS data"), Err(Missed::Several));
         assert_eq!(find("partition=capOS data,namespace=2"), part(1, 2048, 2048));
         assert_eq!(find("guid=5AFE0001-0000-4000-8000-000000000003,address=00:06.0"), part(2, 8192, 8159));
+        assert_eq!(find("number=3,address=00:06.0"), part(2, 8192, 8159));
+        assert_eq!(find("number=3"), Err(Missed::Several));
+        assert_eq!(find("number=2"), Err(Missed::Nothing));
         assert_eq!(find("serial=one,partition=capOS data"), Err(Missed::Nothing));
         assert_eq!(find("address=00:06.0,partition="), Err(Missed::Nothing));
         let no = find("partition=capOS data,guid=5afe0001-0000-4000-8000-000000000003,address=00:06.0");
         assert_eq!(no, Err(Missed::Nothing));
         assert_eq!(Target::parse("namespace=2").unwrap().find([].into_iter()), Err(Missed::Nothing));
+    }
+
+    #[test]
+    fn partitions_without_names_have_numbers_only() {
+        let unnamed = |part: &Part| {
+            let partition = Partition { id: Guid::ZERO, ..part.partition };
+            Part { partition, ..*part }
+        };
+        let parts: Vec<_> = partitions().iter().map(unnamed).collect();
+        let disk =
+            Candidate { address: 0, namespace: 1, serial: "", content: Content::Unknown, parts: &parts };
+        let find = |text| Target::parse(text).unwrap().find([disk].into_iter());
+        assert_eq!(find("guid=00000000-0000-0000-0000-000000000000,number=1"), Err(Missed::Nothing));
+        assert_eq!(find("number=1"), Ok(Found { disk: 0, part: Some((2048, 2048)) }));
     }
 
     #[test]
@@ -235,6 +255,7 @@ mod tests {
             "address=00:20.0",
             "address=00:05.8",
             "namespace=-1",
+            "number=one",
             "guid=12",
             "serial=a,",
             "serial=a,b",

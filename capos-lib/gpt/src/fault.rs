@@ -35,6 +35,12 @@ pub enum Fault {
     Outside(u32),
     /// Two partitions have sectors in common.
     Overlap(u32, u32),
+    /// There is no table of logical partitions there, or it is for more than one.
+    Table(u64),
+    /// The tables of logical partitions lead to this one twice.
+    Loop(u64),
+    /// This is the second one that is divided into logical partitions.
+    Extended(u32),
     /// The copy is sound and says something else.
     Differs,
     /// The second copy is not at the disk's end: the disk has grown since.
@@ -67,6 +73,9 @@ impl fmt::Display for Fault {
             Fault::Backwards(number) => write!(f, "partition {number} ends before it begins"),
             Fault::Outside(number) => write!(f, "partition {number} reaches beyond the room for partitions"),
             Fault::Overlap(one, other) => write!(f, "partitions {one} and {other} overlap"),
+            Fault::Table(sector) => write!(f, "sector {sector} has no sensible table of logical partitions"),
+            Fault::Loop(sector) => write!(f, "its tables lead to sector {sector} twice"),
+            Fault::Extended(number) => write!(f, "partition {number} is the second with logical ones"),
             Fault::Differs => f.write_str("it says something else than the first copy"),
             Fault::Grown => f.write_str("it is not at the end of the disk, which has grown"),
         }

@@ -9,9 +9,9 @@ use uguid::Guid;
 pub struct Partition {
     /// Its place in the table, from 1 on: as other systems number them.
     pub number: u32,
-    /// What it is for.
+    /// What it is for; zero in a table without GUIDs.
     pub kind: Guid,
-    /// Which one it is.
+    /// Which one it is; zero as well.
     pub id: Guid,
     /// Its first sector.
     pub first: u64,
@@ -35,6 +35,11 @@ impl Partition {
             name: Name::from_bytes(&units),
         };
         (kind != Guid::ZERO).then_some(partition)
+    }
+
+    /// One of a table that has neither GUIDs nor names.
+    pub(crate) const fn without_name(number: u32, first: u64, last: u64) -> Partition {
+        Partition { number, kind: Guid::ZERO, id: Guid::ZERO, first, last, name: Name([0; Name::UNITS]) }
     }
 
     /// How many sectors it has.

@@ -2,10 +2,11 @@
 
 use crate::fault::{Fault, Refusal};
 use crate::header::{Header, Shape};
-use crate::mbr;
+use crate::mbr::{Chain, First};
 use crate::partition::Partition;
 use crate::table::{Copy, Table, partitions};
 use alloc::vec::Vec;
+use uguid::Guid;
 
 /// Sectors to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,7 +25,9 @@ type Found = Result<(Header, Vec<Partition>), Fault>;
 pub struct Reader {
     shape: Shape,
     phase: Phase,
-    mbr: Result<Result<(), Refusal>, Fault>,
+    mbr: Result<First, Fault>,
+    /// What the first sector divides the disk into, if it is that.
+    chain: Option<Result<Chain, Fault>>,
     primary: Found,
     backup: Found,
 }
@@ -34,6 +37,7 @@ enum Phase {
     Mbr,
     Header(Copy, u64),
     Array(Copy, Header),
+    Chain(u64),
     Done,
 }
 
@@ -51,14 +55,14 @@ impl Reader {
         }
         let (shape, phase) = (Shape { last: sectors - 1, sector_bytes }, Phase::Mbr);
         let (primary, backup) = (Err(Fault::Signature), Err(Fault::Signature));
-        Ok(Reader { shape, phase, mbr: Err(Fault::Unreadable(0)), primary, backup })
+        Ok(Reader { shape, phase, mbr: Err(Fault::Unreadable(0)), chain: None, primary, backup })
     }
 
     /// What to read next; nothing when everything is known.
     pub fn wants(&self) -> Option<Wanted> {
         match self.phase {
             Phase::Mbr => Some(Wanted { first: 0, sectors: 1 }),
-            Phase::Header(_, first) => Some(Wanted { first, sectors: 1 }),
+            Phase::Header(_, first) | Phase::Chain(first) => Some(Wanted { first, sectors: 1 }),
             Phase::Array(_, header) => {
                 Some(Wanted { first: header.array, sectors: header.array_sectors(self.shape) })
             }
@@ -73,7 +77,7 @@ impl Reader {
         let read = bytes.and_then(|bytes| bytes.get(..length)).ok_or(Fault::Unreadable(wanted.first));
         match self.phase {
             Phase::Mbr => {
-                self.mbr = read.map(mbr::check);
+                self.mbr = read.map(First::parse);
                 self.phase = Phase::Header(Copy::Primary, PRIMARY);
             }
             Phase::Header(copy, place) => {
@@ -86,8 +90,23 @@ impl Reader {
                 let found = read.and_then(|array| partitions(&header, array));
                 self.found(copy, found.map(|partitions| (header, partitions)));
             }
+            Phase::Chain(_) => {
+                let chain = self.chain.take();
+                self.follow(chain.map(|chain| {
+                    let mut chain = chain?;
+                    chain.give(read?)?;
+                    Ok(chain)
+                }));
+            }
             Phase::Done => {}
         }
+    }
+
+    /// The next table of a chain, or all is known.
+    fn follow(&mut self, chain: Option<Result<Chain, Fault>>) {
+        let next = chain.as_ref().and_then(|chain| chain.as_ref().ok()?.wants());
+        self.phase = next.map_or(Phase::Done, Phase::Chain);
+        self.chain = chain;
     }
 
     fn found(&mut self, copy: Copy, found: Found) {
@@ -101,6 +120,17 @@ impl Reader {
             Copy::Primary => self.primary = found,
             Copy::Backup => self.backup = found,
         }
+        if let (Phase::Done, Ok(First::Divides(records)), true) =
+            (self.phase, self.mbr, self.is_without_gpt())
+        {
+            self.follow(Some(Chain::new(&records, self.shape.last)));
+        }
+    }
+
+    /// Whether there is not even what looks like a copy.
+    fn is_without_gpt(&self) -> bool {
+        let no_header = |found: &Found| matches!(found, Err(Fault::Signature));
+        no_header(&self.primary) && no_header(&self.backup)
     }
 
     /// What the disk is divided into, when nothing is wanted any more.
@@ -108,6 +138,11 @@ impl Reader {
     /// # Errors
     /// See [`Refusal`].
     pub fn finish(self) -> Result<Table, Refusal> {
+        if let Some(chain) = self.chain {
+            let partitions = chain.and_then(Chain::finish).map_err(Refusal::Wrong)?;
+            let (disk, copy) = (Guid::ZERO, Copy::Primary);
+            return Ok(Table { disk, copy, mbr: None, primary: None, backup: None, partitions });
+        }
         let mbr = self.protection()?;
         let last = self.shape.last;
         match (self.primary, self.backup) {
@@ -132,12 +167,12 @@ impl Reader {
 
     /// A first sector that can not be read does not say that the disk is divided in another way; the table's own checksums do for it.
     fn protection(&self) -> Result<Option<Fault>, Refusal> {
-        let no_header = |found: &Found| matches!(found, Err(Fault::Signature));
         match self.mbr {
             Err(fault) => Ok(Some(fault)),
-            Ok(Ok(())) => Ok(None),
-            Ok(Err(_)) if no_header(&self.primary) && no_header(&self.backup) => Err(Refusal::Absent),
-            Ok(Err(refusal)) => Err(refusal),
+            Ok(First::Protects) => Ok(None),
+            Ok(First::Nothing) if self.is_without_gpt() => Err(Refusal::Absent),
+            Ok(First::Nothing | First::Divides(_)) => Err(Refusal::Unprotected),
+            Ok(First::Refused(refusal)) => Err(refusal),
         }
     }
 }

@@ -16,7 +16,8 @@ pub enum Copy {
     Backup,
 }
 
-/// What a disk is divided into, all of it checked: partitions lie within the disk, apart from the table and from each other.
+/// What a disk is divided into, all of it checked: partitions lie within the disk, apart from the table and from each other. Of a table in the
+/// first sector (MBR) there is no second copy, and it does not say which disk it is.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Table {
     /// Which disk it is.
@@ -49,17 +50,17 @@ pub fn partitions(header: &Header, array: &[u8]) -> Result<Vec<Partition>, Fault
             return Err(Fault::Outside(partition.number));
         }
     }
-    are_apart(&found)?;
+    are_apart(found.iter().map(|it| (it.first, it.last, it.number)).collect())?;
     Ok(found)
 }
 
-fn are_apart(partitions: &[Partition]) -> Result<(), Fault> {
-    let mut sorted: Vec<_> = partitions.iter().collect();
-    sorted.sort_unstable_by_key(|partition| (partition.first, partition.number));
-    let neighbours = sorted.iter().zip(sorted.iter().skip(1));
-    for (one, next) in neighbours {
-        if next.first <= one.last {
-            return Err(Fault::Overlap(one.number.min(next.number), one.number.max(next.number)));
+/// Whether no two of them, each with its first and last sector and its number, have a sector in common.
+pub fn are_apart(mut parts: Vec<(u64, u64, u32)>) -> Result<(), Fault> {
+    parts.sort_unstable();
+    let neighbours = parts.iter().zip(parts.iter().skip(1));
+    for ((_, last, one), (first, _, other)) in neighbours {
+        if first <= last {
+            return Err(Fault::Overlap(*one.min(other), *one.max(other)));
         }
     }
     Ok(())

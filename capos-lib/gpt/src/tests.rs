@@ -2,5 +2,6 @@
 
 mod damage;
 mod disk;
+mod mbr;
 mod nonsense;
 mod tools;

@@ -1,7 +1,7 @@
 //! A disk of which only the sectors are kept that are not zero.
 
 use crate::bytes::checksum;
-use crate::{ARRAY_MAX, Reader, Refusal, Table};
+use crate::{ARRAY_MAX, READS_MAX, Reader, Refusal, Table};
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec;
 use std::vec::Vec;
@@ -49,7 +49,7 @@ impl Disk {
 
     pub fn table(&self) -> Result<Table, Refusal> {
         let mut reader = Reader::new(self.sectors, self.bytes)?;
-        for _ in 0..5 {
+        for _ in 0..READS_MAX {
             let Some(wanted) = reader.wants() else { break };
             assert!(wanted.sectors > 0 && wanted.sectors * self.bytes <= ARRAY_MAX);
             reader.give(self.read(wanted.first, wanted.sectors).as_deref());
