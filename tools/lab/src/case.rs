@@ -258,6 +258,8 @@ pub struct Step {
     pub look: Option<Look>,
     /// Lines for QEMU's monitor, which do something that the system could not: what they answer is not looked at.
     pub monitor: Option<Vec<String>>,
+    /// Commands for `sh` on the host while the machine runs, as those of `after`: they break disks that the lab serves.
+    pub host: Option<Vec<String>>,
     /// Has gdb attach to the machine and carry out these commands; what it says arrives as text, and when it is done it lets go.
     pub gdb: Option<Vec<String>>,
     /// Looks at all memory from outside, and fails if a device wrote or read where it must not.

@@ -168,9 +168,9 @@ pub fn check(case: &Case) -> Result<(), String> {
             return Err(format!("disk {name}: errors are as in `event=read_aio,errno=5`"));
         }
     }
-    let pulled = case.session.iter().flat_map(|step| std::iter::once(step).chain(&step.steps));
-    let commands = pulled.filter_map(|step| step.plug.as_ref()).flat_map(|plug| &plug.run);
-    for command in commands {
+    let steps = || case.session.iter().flat_map(|step| std::iter::once(step).chain(&step.steps));
+    let pulled = steps().filter_map(|step| step.plug.as_ref()).flat_map(|plug| &plug.run);
+    for command in steps().filter_map(|step| step.host.as_ref()).flatten().chain(pulled) {
         if with_disks(&case.machine, command, Path::new("")).contains("{disk") {
             return Err(format!("`{command}` names a disk that there is not"));
         }

@@ -167,11 +167,12 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.hand.is_some(),
         step.device.is_some(),
         step.plug.is_some(),
+        step.host.is_some(),
         !step.steps.is_empty(),
     ];
     if verbs.iter().filter(|set| **set).count() != 1 {
         return Err(
-            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, gdb, canary, hand, device, plug, steps".into()
+            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, host, gdb, canary, hand, device, plug, steps".into()
         );
     }
     if step.times.is_some() == step.steps.is_empty() {

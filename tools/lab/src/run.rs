@@ -325,6 +325,10 @@ impl<'a> Watch<'a> {
                 Next::Monitor(lines) => {
                     lines.iter().for_each(|line| drop(guest.command(&monitor::line(line))));
                 }
+                Next::Host(commands) => {
+                    let folder = self.wires.0.logs.clone();
+                    commands.iter().try_for_each(|it| disk::run(&self.bench.case.machine, it, &folder))?;
+                }
                 Next::Canary(which, sees) => self.look(which, sees.as_deref())?,
                 Next::Hand(hand) => self.break_rule(hand)?,
                 Next::Device(misdeed) => self.misbehave(misdeed)?,

@@ -42,6 +42,19 @@ pub enum Command {
     Unknown,
 }
 
+impl Command {
+    /// The bytes that it is about: from where on, and how many.
+    pub fn range(&self) -> (u64, u64) {
+        match self {
+            Command::Read(offset, length)
+            | Command::Zero(offset, length, _)
+            | Command::Trim(offset, length) => (*offset, u64::from(*length)),
+            Command::Write(offset, bytes, _) => (*offset, bytes.len() as u64),
+            Command::Flush | Command::Unknown => (0, 0),
+        }
+    }
+}
+
 /// One request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {

@@ -5,13 +5,18 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::log::Record;
 use crate::media::Media;
 use crate::protocol::{self, Command, Refusal, Request};
+use crate::trouble::Trouble;
+
+/// How often it is looked whether what is withheld is to be answered.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The log, and what both threads know.
 struct Book {
@@ -62,7 +67,8 @@ impl Server {
         let listener = UnixListener::bind(socket)?;
         let book = Arc::new(Mutex::new(book));
         let shared = book.clone();
-        let thread = std::thread::spawn(move || serve(listener.accept()?.0, media, &shared));
+        let trouble = Trouble::beside(disk);
+        let thread = std::thread::spawn(move || serve(listener.accept()?.0, media, trouble, &shared));
         Ok(Server { book, thread, socket: socket.to_owned() })
     }
 
@@ -112,7 +118,7 @@ fn begin(media: &Media, book: &mut Book) -> io::Result<()> {
     book.note(&Record::Begun).map(|_| ())
 }
 
-fn serve(mut client: UnixStream, media: Media, book: &Shared) -> io::Result<Media> {
+fn serve(mut client: UnixStream, media: Media, trouble: Trouble, book: &Shared) -> io::Result<Media> {
     // Who leaves before it is served wants nothing.
     if !protocol::shake_hands(&mut client, media.size()).unwrap_or(false) {
         return Ok(media);
@@ -120,7 +126,8 @@ fn serve(mut client: UnixStream, media: Media, book: &Shared) -> io::Result<Medi
     let (sender, taken) = mpsc::channel();
     let answers = client.try_clone()?;
     let shared = book.clone();
-    let worker = std::thread::spawn(move || work(answers, media, &taken, &shared));
+    let mut worker = Worker { client: answers, media, trouble, book: shared };
+    let worker = std::thread::spawn(move || worker.work(&taken).map(|()| worker.media));
     // Whoever is killed leaves in the middle of something: that is no failure.
     let _ = take(&mut client, &sender, book);
     drop(sender);
@@ -149,38 +156,62 @@ fn take(client: &mut UnixStream, sender: &Sender<Taken>, book: &Shared) -> io::R
     Ok(())
 }
 
-/// Does what was taken. A client that does not hear the answers any more has left.
-fn work(
-    mut client: UnixStream,
-    mut media: Media,
-    requests: &Receiver<Taken>,
-    book: &Shared,
-) -> io::Result<Media> {
-    for Taken { request, number, answered } in requests {
-        let done = carry_out(&mut media, request.command, answered);
-        let mut book = locked(book);
+/// Does what was taken.
+struct Worker {
+    client: UnixStream,
+    media: Media,
+    trouble: Trouble,
+    book: Shared,
+}
+
+impl Worker {
+    /// Until the client leaves. What it never heard of is done then: that it was not answered does not say that it was not done.
+    fn work(&mut self, requests: &Receiver<Taken>) -> io::Result<()> {
+        let mut held: Vec<Taken> = Vec::new();
+        loop {
+            let taken = if held.is_empty() {
+                requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                requests.recv_timeout(LOOK)
+            };
+            match taken {
+                Ok(taken) => held.push(taken),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return held.into_iter().try_for_each(|it| self.answer(it));
+                }
+            }
+            let all = std::mem::take(&mut held);
+            let (stays, goes) = all.into_iter().partition(|it| self.trouble.withholds(&it.request.command));
+            held = stays;
+            let goes: Vec<Taken> = goes;
+            goes.into_iter().try_for_each(|it| self.answer(it))?;
+        }
+    }
+
+    /// A client that does not hear the answer any more has left.
+    fn answer(&mut self, Taken { request, number, answered }: Taken) -> io::Result<()> {
+        let done = match self.trouble.fails(&request.command) {
+            true => Err(Refusal::Io),
+            false => carry_out(&mut self.media, request.command, answered),
+        };
+        let mut book = locked(&self.book);
         if done.is_ok()
             && let Some(number) = number
         {
             book.note(&Record::Done(number))?;
         }
-        book.answered = media.done();
+        book.answered = self.media.done();
         // As above.
-        let _ = protocol::reply(&mut client, request.cookie, done.as_deref().map_err(|refusal| *refusal));
+        let _ =
+            protocol::reply(&mut self.client, request.cookie, done.as_deref().map_err(|refusal| *refusal));
+        Ok(())
     }
-    Ok(media)
 }
 
 fn carry_out(media: &mut Media, command: Command, answered: u64) -> Result<Vec<u8>, Refusal> {
-    let (offset, length) = match &command {
-        Command::Read(offset, length) | Command::Zero(offset, length, _) | Command::Trim(offset, length) => {
-            (*offset, u64::from(*length))
-        }
-        Command::Write(offset, bytes, _) => (*offset, bytes.len() as u64),
-        Command::Flush => (0, 0),
-        Command::Unknown => return Err(Refusal::Invalid),
-    };
-    if !media.has(offset, length) {
+    let (offset, length) = command.range();
+    if command == Command::Unknown || !media.has(offset, length) {
         return Err(Refusal::Invalid);
     }
     let length = length as usize;

@@ -177,6 +177,52 @@ fn a_flush_covers_what_was_answered_before_it_was_asked() {
 }
 
 #[test]
+fn what_is_unreadable_is_that_until_it_is_mended() {
+    let mut bench = Bench::new("unreadable");
+    let file = bench.folder.join("disk.unreadable");
+    fs::write(&file, "700\n5000\n").unwrap();
+    for (offset, error) in [(0, 0), (512, 5), (1024, 0), (4096, 5), (5120, 0)] {
+        bench.ask(0, 0, offset, 512 + u32::from(offset == 4096) * 512, &[]);
+        assert_eq!(bench.reply(), error, "{offset}");
+        if error == 0 {
+            bench.get(512);
+        }
+    }
+    // It can be written.
+    bench.write(0, 1, 0);
+    fs::remove_file(file).unwrap();
+    bench.ask(0, 0, 512, 1, &[]);
+    assert_eq!((bench.reply(), bench.get(1)), (0, vec![1]));
+    bench.end(None);
+}
+
+#[test]
+fn an_answer_is_withheld_and_others_are_given() {
+    let mut bench = Bench::new("silent");
+    let file = bench.folder.join("disk.silent");
+    fs::write(&file, "4096").unwrap();
+    bench.ask(1, 0, 4096, 4096, &[5; 4096]);
+    bench.write(8192, 6, 0);
+    bench.flush();
+    fs::remove_file(file).unwrap();
+    bench.cookie = 1;
+    assert_eq!(bench.reply(), 0);
+    let (disk, log) = bench.end(None);
+    assert_eq!((disk[8], disk[16]), (5, 6));
+    assert_eq!(log[3..].iter().filter(|it| matches!(it, Record::Done(_))).collect::<Vec<_>>().len(), 3);
+    assert_eq!(log.last(), Some(&Record::Done(3)), "the first was answered last");
+}
+
+#[test]
+fn who_leaves_without_an_answer_is_not_waited_for() {
+    let mut bench = Bench::new("leaves");
+    fs::write(bench.folder.join("disk.silent"), "4096").unwrap();
+    bench.ask(1, 0, 4096, 4096, &[5; 4096]);
+    let (disk, _) = bench.end(None);
+    assert_eq!(disk[8], 5);
+}
+
+#[test]
 fn nobody_has_to_come() {
     let folder = std::env::temp_dir().join(format!("capos-nbd-alone-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

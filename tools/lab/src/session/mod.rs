@@ -31,6 +31,8 @@ pub enum Next {
     Look(Look),
     /// Tell QEMU's monitor these lines, then ask again.
     Monitor(Vec<String>),
+    /// Run these commands on the host, then ask again.
+    Host(Vec<String>),
     /// Stand the machine still, and look at its memory; whether what must be wrong there was found. Feed what is seen, ask again.
     Canary(Canary, Option<String>),
     /// Break a rule of the canary, then ask again.
@@ -140,6 +142,9 @@ impl Session {
         }
         if let Some(lines) = step.monitor {
             return self.advance(Next::Monitor(lines));
+        }
+        if let Some(commands) = step.host {
+            return self.advance(Next::Host(commands));
         }
         if let Some(canary) = step.canary {
             return self.advance(Next::Canary(canary, step.sees));

@@ -4,7 +4,7 @@ use crate::Probe;
 use alloc::format;
 use alloc::vec::Vec;
 use probe::Fields;
-use rt::generated::{DirectoryClient, FileClient};
+use rt::generated::{DirectoryClient, FileClient, ServicesClient};
 use rt::schema::directory::Creation;
 use rt::{CallError, ExceptionCode};
 
@@ -44,7 +44,27 @@ pub async fn work(probe: &Probe) -> Result<bool, CallError> {
         }
     }
     probe.report.event("files.whole", Fields::new().value("files", FILES).value("refused", refused));
-    Ok(true)
+    let Some(services) = &probe.services else { return Ok(true) };
+    look(probe, &until_broken(probe, services).await?).await?;
+    Ok(false)
+}
+
+/// Looks again and again until something is broken. Each time the service is another instance, which has read nothing yet.
+async fn until_broken(probe: &Probe, services: &ServicesClient) -> Result<DirectoryClient, CallError> {
+    loop {
+        services.kill("files").await?;
+        let home = loop {
+            match probe.root.open_directory(Creation::Existing, HOME).await {
+                // Its successor may not be there yet.
+                Err(error) if error.is_gone() => {}
+                done => break done?,
+            }
+        };
+        let found = read(probe, &home, false).await;
+        if found.right < FILES * BLOCKS {
+            return Ok(home);
+        }
+    }
 }
 
 fn is_fault(error: &CallError) -> bool {
@@ -72,13 +92,25 @@ async fn look(probe: &Probe, home: &DirectoryClient) -> Result<(), CallError> {
     let before = read(probe, home, false).await;
     report(probe, "files.broken", &before);
     // A check may itself be told that the disk does not give something back.
-    let is_sound = probe.volume.check(0).await.is_ok_and(|found| found.finding.is_empty());
+    let is_sound = check(probe).await.is_ok_and(|found| found == 0);
     probe.is("a check finds what is broken, and nothing else", is_sound, before.refused == 0);
     let mended = read(probe, home, true).await;
     probe.is("nothing more is broken", (mended.right, mended.refused), (before.right, before.refused));
     probe.root.sync().await?;
     report(probe, "files.mended", &read(probe, home, false).await);
     Ok(())
+}
+
+/// Tells all that a check finds; how much that is.
+async fn check(probe: &Probe) -> Result<u64, CallError> {
+    for number in 0.. {
+        let found = probe.volume.check(number).await?;
+        if found.finding.is_empty() {
+            return Ok(number);
+        }
+        probe.report.event("files.found", Fields::new().text("finding", &found.finding));
+    }
+    Ok(u64::MAX)
 }
 
 fn report(probe: &Probe, name: &str, found: &Found) {

@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use capos_mutate::Rng;
 use core::fmt::Debug;
 use probe::{Fields, Report, number};
-use rt::generated::{NamespaceClient, StoreClient, VolumeClient};
+use rt::generated::{NamespaceClient, ServicesClient, StoreClient, VolumeClient};
 use rt::{CallError, Env, EnvError, ExceptionCode, block_on};
 
 rt::main!(run);
@@ -45,6 +45,8 @@ pub struct Probe {
     pub limits: Option<(String, u64)>,
     /// The disk does not take or give back everything.
     pub is_broken: bool,
+    /// It begins with that while it is looked at, by instances of the service that are killed by these.
+    pub services: Option<ServicesClient>,
 }
 
 fn run(mut env: Env) -> i64 {
@@ -75,6 +77,7 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         seed: number(env, "seed", 1),
         ops: number(env, "ops", 0),
         is_broken: number(env, "broken", 0) > 0,
+        services: env.client("services").ok(),
     })
 }
 
