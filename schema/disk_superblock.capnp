@@ -7,13 +7,13 @@ struct Superblock {
   version @0 :UInt32;
   # Of the format: 1. Another one is refused.
   incompatible @1 :UInt64;
-  # Features that a reader must know, one bit each. One that it does not know is refused.
+  # Features that a reader must know, one bit each. One that it does not know is refused. Bit 0: it has `beside`.
   uuidLow @2 :UInt64;
   uuidHigh @3 :UInt64;
   blocks @4 :UInt64;
   # Size of the volume, in blocks of 4 KiB.
   commit @5 :UInt64;
-  # Number of this commit. The greatest sound one counts.
+  # Number of this commit. The greatest sound one counts, if all that it has beside it is there.
   records @6 :Tree;
   snapshots @7 :Tree;
   # Records of snapshots, and which blocks died since.
@@ -23,6 +23,9 @@ struct Superblock {
   # set if they were given back.
   held @10 :UInt64;
   # Blocks that only snapshots need.
+  beside @11 :List(UInt64);
+  # Blocks that were written side by side with this superblock, rather than before it: for each its number and its checksum. The commit is
+  # complete if they are what they say. Only the newest one may not be, and only while the commit before it is still there.
 }
 
 struct Tree {

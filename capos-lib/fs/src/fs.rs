@@ -55,6 +55,8 @@ impl<V: Volume> Fs<V> {
         change.put(&key::domain(0), &Domain { objects: 1, ..Domain::default() }.encode());
         change.put(&key::object(ObjectId::VOLUME), &numbers.encode());
         volume.apply(&change.records(), Need::Ordinary).await?;
+        volume.commit().await?;
+        // Nothing more follows: it is settled.
         Ok(volume.commit().await?)
     }
 
@@ -89,7 +91,12 @@ impl<V: Volume> Fs<V> {
     pub async fn sync(&self, since: u64) -> Result<(), Error> {
         let _turn = self.turn.change().await;
         if self.epoch() == since {
-            self.commit().await?;
+            let changed = self.state.borrow().changed;
+            match changed {
+                true => self.commit().await?,
+                // What the last mount found may not be durable, and what was committed last has not been settled.
+                false => self.view.volume.commit().await?,
+            }
         }
         if self.epoch() == since { Ok(()) } else { Err(Error::Lost) }
     }

@@ -20,8 +20,12 @@ use core::fmt;
 const MAGIC: [u8; 8] = *b"capOSvol";
 /// Of the format.
 const VERSION: u32 = 1;
-/// Incompatible features that are known: none yet.
-const FEATURES: u64 = 0;
+/// Incompatible features that are known.
+const FEATURES: u64 = BESIDE;
+/// Blocks were written side by side with the superblock.
+const BESIDE: u64 = 1;
+/// Most of them that there is room for.
+pub const BESIDE_MAX: usize = 16;
 /// No volume gets as old.
 const COMMIT_MAX: u64 = 1 << 62;
 /// Room for the record.
@@ -74,9 +78,21 @@ pub enum SlotState {
     Features(u64),
     /// A sound superblock of this commit, but a root of it is not to be read.
     Root(u64),
+    /// A sound superblock of a commit that was not complete when the machine stopped, or was spoiled since: nobody can tell.
+    Incomplete {
+        /// Which commit.
+        commit: u64,
+        /// The first block that is not what was to be written there.
+        block: u64,
+    },
 }
 
 impl SlotState {
+    /// Whether the last commit may have been lost with it. Where power went in the middle of one that is as it should be.
+    pub fn is_loss(&self) -> bool {
+        !matches!(self, SlotState::Absent | SlotState::Blank | SlotState::Sound(_))
+    }
+
     /// Whether this is a volume that a newer program wrote: an older slot must not be taken instead.
     pub fn is_foreign(&self) -> bool {
         matches!(self, SlotState::Version(_) | SlotState::Features(_))
@@ -99,6 +115,9 @@ impl fmt::Display for SlotState {
                 write!(out, "has features {bits:#x}, which this program does not know")
             }
             SlotState::Root(commit) => write!(out, "has commit {commit}, whose root is not to be read"),
+            SlotState::Incomplete { commit, block } => {
+                write!(out, "has commit {commit}, of which block {block} is not there")
+            }
         }
     }
 }
@@ -124,7 +143,12 @@ pub struct Superblock {
     pub maps: Entry,
     /// What changed since they were written.
     pub log: Log,
+    /// Blocks that were written side by side with it.
+    pub beside: Vec<Beside>,
 }
+
+/// A block, and its checksum.
+pub type Beside = (u64, u64);
 
 impl Superblock {
     /// What goes to a slot.
@@ -132,7 +156,7 @@ impl Superblock {
         let mut builder = Builder::new(HeapAllocator::new().first_segment_words(FIRST_SEGMENT));
         let mut root = builder.init_root::<message::superblock::Builder<'_>>();
         root.set_version(VERSION);
-        root.set_incompatible(FEATURES);
+        root.set_incompatible(if self.beside.is_empty() { 0 } else { BESIDE });
         root.set_uuid_low(self.uuid as u64);
         root.set_uuid_high((self.uuid >> 64) as u64);
         root.set_blocks(self.layout.blocks());
@@ -145,6 +169,9 @@ impl Superblock {
         maps.set_copy(self.maps.copy);
         maps.set_mapped(self.maps.used);
         maps.set_used(self.used);
+        let words = self.beside.iter().flat_map(|(block, checksum)| [*block, *checksum]);
+        let mut beside = root.reborrow().init_beside(u32::try_from(2 * self.beside.len()).unwrap_or(0));
+        (0..).zip(words).for_each(|(n, word)| beside.set(n, word));
         let words = self.log.words();
         let mut log = root.init_log(u32::try_from(words.len()).unwrap_or(0));
         match log.as_slice() {
@@ -173,7 +200,8 @@ impl Superblock {
     }
 }
 
-/// A slot with a record, which fits: a superblock has at most [`LOG_MAX`] entries of the log, and the rest has one size.
+/// A slot with a record, which fits: a superblock has at most [`LOG_MAX`] entries of the log and [`BESIDE_MAX`] blocks beside it, and the
+/// rest has one size.
 fn slot(write: impl FnOnce(&mut &mut [u8]) -> capnp::Result<()>) -> Rc<Page> {
     let mut slot = Rc::new(Page::zeroed());
     let page = Rc::make_mut(&mut slot);
@@ -221,6 +249,7 @@ fn fields(root: message::superblock::Reader<'_>) -> capnp::Result<Option<Superbl
     let (maps, log) = (root.get_maps()?, root.get_log()?);
     let entry = Entry { checksum: maps.get_checksum(), used: maps.get_mapped(), copy: maps.get_copy() };
     let Some(log) = Log::new(log.iter(), blocks) else { return Ok(None) };
+    let Some(beside) = beside(root.get_beside()?.iter(), &layout) else { return Ok(None) };
     let superblock = Superblock {
         uuid: u128::from(root.get_uuid_high()) << 64 | u128::from(root.get_uuid_low()),
         layout,
@@ -231,6 +260,7 @@ fn fields(root: message::superblock::Reader<'_>) -> capnp::Result<Option<Superbl
         held: root.get_held(),
         maps: entry,
         log,
+        beside,
     };
     let sound = superblock.records.is_sound(blocks)
         && superblock.snapshots.is_sound(blocks)
@@ -240,6 +270,13 @@ fn fields(root: message::superblock::Reader<'_>) -> capnp::Result<Option<Superbl
         && entry.is_sound()
         && (1..COMMIT_MAX).contains(&superblock.commit);
     Ok(sound.then_some(superblock))
+}
+
+/// The blocks beside a superblock; `None` if they make no sense.
+fn beside(mut words: impl ExactSizeIterator<Item = u64>, layout: &Layout) -> Option<Vec<Beside>> {
+    let pairs = (words.len() <= 2 * BESIDE_MAX).then(|| words.len() / 2)?;
+    let pairs: Option<Vec<Beside>> = (0..pairs).map(|_| words.next().zip(words.next())).collect();
+    pairs.filter(|pairs| pairs.iter().all(|(block, _)| *block < layout.blocks() && !layout.is_fixed(*block)))
 }
 
 /// A root in a record.

@@ -1,5 +1,6 @@
 //! A volume against a model, and against disks that fail.
 
+mod at_once;
 mod check;
 mod crash;
 mod disk;

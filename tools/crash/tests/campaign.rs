@@ -30,10 +30,10 @@ fn a_superblock_that_comes_before_what_it_leads_to_is_found() {
 
 #[test]
 fn a_commit_that_does_not_wait_for_the_disk_is_found() {
-    // Of the two flushes of a commit the second one is left out: what was synced may be gone.
+    // Every second flush is left out, and most commits have one: what was synced may be gone.
     let summary = run(singles(), Fault::DropFlush(2));
     assert!(matches!(summary.first, Some(Found { bad: Bad::Contents(_), .. })), "{:?}", summary.first);
-    // Now and then the first: what the superblock leads to may not be there.
+    // Now and then the first of a commit that has two: what the superblock leads to may not be there.
     let summary = run(some(1).into_iter().chain(some(2)).collect(), Fault::DropFlush(3));
     assert!(summary.bad > 0, "it was not found");
 }

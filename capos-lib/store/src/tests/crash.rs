@@ -3,18 +3,21 @@
 //! Everything that was done to the disk is recorded. Between two flushes a disk may have done any of what was asked of it, in sectors of
 //! 512 bytes; so each such state is mounted, compared and checked: all subsets where they are few, else some of them.
 
-use super::disk::{Content, Event, Memory};
+use super::disk::{Content, Event, Memory, now};
 use super::model::{Model, Pair, Step, check, everything, everything_in, mount, steps};
+use super::turns::slow_volume;
 use crate::{BLOCK, StoreError};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::pin::pin;
+use core::task::{Context, Waker};
 use proptest::prelude::*;
 
 const SECTOR: usize = 512;
 const SECTORS: usize = BLOCK / SECTOR;
 /// With so many writes between two flushes, every subset of them is tried.
-const EXHAUSTIVE: usize = 5;
+const EXHAUSTIVE: usize = 7;
 
 /// What a volume holds after a commit, with its snapshots.
 type Held = (Model, BTreeMap<u64, Model>);
@@ -139,7 +142,7 @@ fn choices(writes: &[&Event], dice: &mut Dice) -> Vec<Vec<Sectors>> {
             some
         }
     };
-    for _ in 0..8 {
+    for _ in 0..24 {
         chosen.push((0..count).map(|_| dice.sectors()).collect());
     }
     chosen
@@ -184,6 +187,47 @@ fn every_state_of_small_workloads() {
         states += record(blocks, &steps).crash_everywhere(&mut Dice(7));
     }
     assert!(states > 300, "{states}");
+}
+
+/// Whoever serves a volume may end in the middle of a commit, and the next one finds on the disk what was not flushed yet.
+#[test]
+fn a_restart_in_the_middle_of_a_commit() {
+    for patience in 1..20 {
+        let (volume, slow) = slow_volume();
+        let state = volume.disk().memory.state.clone();
+        let blocks = volume.disk().memory.blocks;
+        state.record.set(true);
+        let before = state.content.borrow().clone();
+        let old = everything(&mount(volume.disk().memory.clone())).unwrap();
+        slow.set(false);
+        now(volume.put(&7u32.to_be_bytes(), &[2; 100])).unwrap();
+        slow.set(true);
+        let done = {
+            let mut context = Context::from_waker(Waker::noop());
+            let mut commit = pin!(volume.commit());
+            (0..patience).any(|_| commit.as_mut().poll(&mut context).is_ready())
+        };
+        let again = mount(volume.disk().memory.clone());
+        let held = |model: &Model| (model.clone(), BTreeMap::new());
+        let mut made = Vec::from([Made { begun: 0, done: 0, held: held(&old) }]);
+        let found = everything(&again).unwrap();
+        if found != old {
+            made.push(Made { begun: 0, done: usize::MAX, held: held(&found) });
+        }
+        for n in 0..3u32 {
+            let begun = state.events.borrow().len();
+            now(again.put(&(9 + n).to_be_bytes(), &[3; 100])).unwrap();
+            now(again.commit()).unwrap();
+            let held = held(&everything(&again).unwrap());
+            made.push(Made { begun, done: state.events.borrow().len(), held });
+        }
+        let events = state.events.borrow().clone();
+        Run { blocks, before, events, made }.crash_everywhere(&mut Dice(patience));
+        if done {
+            return;
+        }
+    }
+    panic!("it never ended");
 }
 
 /// So many commits that the maps are written, in which nothing else differs.

@@ -1,6 +1,6 @@
 //! A disk in memory that remembers what was done to it, and fails on demand.
 
-use crate::{BLOCK, Disk, DiskError};
+use crate::{BLOCK, Disk, DiskError, Write};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -115,6 +115,15 @@ impl Disk for Memory {
             self.state.events.borrow_mut().push(Event::Flush);
         }
         Ok(())
+    }
+
+    /// What fails does not keep the rest from being done.
+    async fn write_durable(&self, writes: &[Write<'_>]) -> Result<(), (u64, DiskError)> {
+        let mut failed = Ok(());
+        for Write { first, pieces } in writes {
+            failed = failed.and(self.write(*first, pieces).await.map_err(|error| (*first, error)));
+        }
+        failed.and(self.flush().await.map_err(|error| (0, error)))
     }
 
     async fn discard(&self, first: u64, count: u64) -> Result<(), DiskError> {

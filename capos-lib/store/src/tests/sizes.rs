@@ -27,7 +27,7 @@ fn from_one_mib_to_two_pib() {
     }
 }
 
-/// A mount reads the slots and the roots, whatever the size, and whatever is in it.
+/// A mount reads the slots, what is beside the newest one, and the roots, whatever the size, and whatever is in it.
 #[test]
 fn a_mount_costs_the_same_on_every_disk() {
     let mut costs = vec![];
@@ -46,7 +46,7 @@ fn a_mount_costs_the_same_on_every_disk() {
         now(volume.commit()).unwrap();
         costs.push(disk.state.operations.get());
     }
-    assert!(costs[0] <= 5, "{costs:?}");
+    assert!(costs[0] <= 6, "{costs:?}");
     assert!(costs[1] < 20, "{costs:?}");
     assert_eq!(costs[..2], costs[2..]);
 }

@@ -4,7 +4,7 @@ use super::disk::{Memory, now};
 use super::model::{LIMITS, Pair, Step, mount};
 use crate::pointer::checksum;
 use crate::space::{Entry, LOG_MAX, Layout, Log, Span};
-use crate::superblock::Superblock;
+use crate::superblock::{BESIDE_MAX, Superblock};
 use crate::tree::Root;
 use crate::{BLOCK, SlotState, Slots, StoreError, Volume};
 
@@ -51,7 +51,12 @@ fn the_newest_sound_one_counts() {
 /// Where the newest one's root cannot be read, the one before it counts.
 #[test]
 fn a_root_that_is_not_to_be_read() {
-    let (pair, [newest, _]) = some_commits();
+    let (pair, [_, newest]) = some_commits();
+    // With much data, so that there is nothing beside the superblock.
+    let mut pointers = [crate::Pointer::NONE; 9];
+    now(pair.volume.write_data(&[1; 9 * BLOCK], &mut pointers)).unwrap();
+    now(pair.volume.put(b"data", b"")).unwrap();
+    now(pair.volume.commit()).unwrap();
     let disk = pair.volume.disk().clone();
     let commit = pair.volume.commit_number();
     let (records, ..) = pair.volume.roots();
@@ -64,6 +69,27 @@ fn a_root_that_is_not_to_be_read() {
     now(volume.commit()).unwrap();
     let (_, mounted) = now(Volume::mount(volume.disk().clone(), LIMITS)).unwrap();
     assert_eq!((mounted.slot, mounted.commit), (newest, commit));
+}
+
+/// What is older than the two last commits was written over since: it does not count, whatever is left of these.
+#[test]
+fn an_old_commit_is_no_volume() {
+    let mut pair = Pair::new(5000);
+    let mut pointers = [crate::Pointer::NONE; 9];
+    for n in 0..6 {
+        now(pair.volume.write_data(&[1; 9 * BLOCK], &mut pointers)).unwrap();
+        pair.step(&Step::Put(n, n)).unwrap();
+        pair.step(&Step::Commit).unwrap();
+    }
+    let disk = pair.volume.disk().clone();
+    let (_, mounted) = now(Volume::mount(disk.clone(), LIMITS)).unwrap();
+    let old = mounted.slots.iter().position(|state| matches!(state, SlotState::Sound(4))).unwrap();
+    let block = pair.volume.roots().0.pointer.address;
+    disk.spoil(block, 100);
+    let before = Slots::ALL.into_iter().find(|slot| *slot != mounted.slot && *slot != Slots::ALL[old]);
+    disk.spoil(before.unwrap(), 30);
+    let error = StoreError::Corrupt { block, fault: crate::Fault::Checksum };
+    assert_eq!(now(Volume::mount(disk, LIMITS)).err(), Some(error));
 }
 
 /// A newer program's volume is refused, even if an older slot could be read.
@@ -122,6 +148,7 @@ fn a_full_log_fits() {
         held: 999,
         maps: Entry { checksum: 5, used: 999, copy: 2 },
         log,
+        beside: (0..BESIDE_MAX as u64).map(|n| (500 + n, u64::MAX - n)).collect(),
     };
     assert!(Superblock::decode(&superblock.encode()) == Ok(superblock.clone()));
     let impossible = Superblock { held: superblock.used + 1, ..superblock };

@@ -10,8 +10,8 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
 /// A disk in memory that makes everybody wait once for each thing it does, while it is slow.
-struct Slow {
-    memory: Memory,
+pub struct Slow {
+    pub memory: Memory,
     slow: Rc<Cell<bool>>,
 }
 
@@ -51,7 +51,7 @@ impl Disk for Slow {
     }
 }
 
-fn slow_volume() -> (Volume<Slow>, Rc<Cell<bool>>) {
+pub fn slow_volume() -> (Volume<Slow>, Rc<Cell<bool>>) {
     let memory = Memory::new(1000);
     now(format(&memory, 1, None)).unwrap();
     let slow = Rc::new(Cell::new(false));

@@ -1,17 +1,16 @@
 //! Making changes durable, all of them or none.
 //!
-//! New nodes, and data that is not on the disk yet, go to free blocks in one go. When they are durable, the superblock is written. Until that is durable,
-//! too, the commit before counts, and nothing that it needs was written over.
+//! New nodes, and data that is not on the disk yet, go to free blocks. A few of them are written side by side with the superblock, which lists them with
+//! their checksums: it counts if they are there. Of many, or if something else is not durable yet, the superblock is written when they are. Until all is
+//! durable the commit before counts, and nothing that it needs was written over.
 
 use super::Volume;
 use super::core::{DEAD_OF_RECORD, Dead, Need, Stage};
 use crate::disk::{BLOCK, Disk, DiskError, Write};
 use crate::error::{Fault, StoreError};
-use crate::node::Page;
 use crate::space::{LOG_MAX, Span};
-use crate::superblock::{Slots, Superblock};
-use crate::tree::{Change, Tree};
-use alloc::rc::Rc;
+use crate::superblock::{BESIDE_MAX, Beside, Slots, Superblock};
+use crate::tree::{Change, Tree, Written};
 use alloc::vec::Vec;
 
 /// The shortest span of freed blocks that the disk is told of: a command to discard costs more than it is worth for a few blocks that
@@ -19,13 +18,15 @@ use alloc::vec::Vec;
 const DISCARDED: u64 = 64;
 
 impl<D: Disk> Volume<D> {
-    /// Makes all changes since the last commit durable. If the disk fails before the superblock is written, they are dropped
-    /// ([`Volume::epoch`] tells); if it fails then, nothing more can be changed until the volume is mounted again.
+    /// Makes all changes since the last commit durable. If the disk fails, they are dropped ([`Volume::epoch`] tells); if nobody can know
+    /// then which commit counts, nothing more can be changed until the volume is mounted again.
+    ///
+    /// Where nothing was changed, the last commit is settled: it counts from then on, whatever is spoiled later.
     pub async fn commit(&self) -> Result<(), StoreError> {
         let _turn = self.turn()?;
         let clean = self.state.borrow().is_clean();
         match clean {
-            true => Ok(()),
+            true => self.settle().await,
             false => self.commit_with(None).await,
         }
     }
@@ -33,24 +34,32 @@ impl<D: Disk> Volume<D> {
     /// The same, and takes a snapshot of it if there is a note.
     pub(super) async fn commit_with(&self, note: Option<&[u8]>) -> Result<(), StoreError> {
         self.state.borrow_mut().stage = Stage::Writing;
-        let written = self.write_all(note).await;
-        let freed = match written {
+        let freed = match self.prepare(note).await {
             Ok(freed) => freed,
             Err(error) => {
                 self.state.borrow_mut().revert();
                 return Err(error);
             }
         };
-        self.count().await?;
-        for span in freed.iter().filter(|span| span.count >= DISCARDED) {
+        let discarded = freed.iter().filter(|span| span.count >= DISCARDED);
+        let blocks = self.blocks();
+        // What is discarded is gone for good, so then the commit must not be one that a mount may pass over.
+        let at_once =
+            discarded.clone().next().is_none() && blocks.len() <= BESIDE_MAX && !self.state.borrow().is_loose;
+        match at_once {
+            true => self.write_at_once(&blocks).await?,
+            false => self.write_in_turn(&blocks).await?,
+        }
+        for span in discarded {
             // The disk may do it or not.
             let _ = self.disk.discard(span.start, span.count).await;
         }
         Ok(())
     }
 
-    /// Writes everything but the superblock, and says what is free when that is written.
-    async fn write_all(&self, note: Option<&[u8]>) -> Result<Vec<Span>, StoreError> {
+    /// Gives everything its place, and says what is free when the commit counts.
+    async fn prepare(&self, note: Option<&[u8]>) -> Result<Vec<Span>, StoreError> {
+        self.make_sure().await?;
         self.bury().await?;
         self.freeze(Tree::Records).await?;
         if let Some(note) = note {
@@ -61,7 +70,6 @@ impl<D: Disk> Volume<D> {
         if self.state.borrow().space.log.len() > LOG_MAX {
             self.write_maps().await?;
         }
-        self.write_blocks().await?;
         Ok(freed)
     }
 
@@ -104,66 +112,102 @@ impl<D: Disk> Volume<D> {
         }
     }
 
-    /// Writes data and nodes, those that lie together with one request, and has all that was written before durable with them.
-    async fn write_blocks(&self) -> Result<(), StoreError> {
-        let mut blocks: Vec<(u64, Rc<Page>)> = {
-            let state = self.state.borrow();
-            let nodes = state.writing.iter().map(|(pointer, page)| (pointer.address, page));
-            nodes.chain(state.fresh.iter().map(|(block, page)| (*block, page))).map(owned).collect()
-        };
-        blocks.sort_unstable_by_key(|(block, _)| *block);
-        let runs = blocks.chunk_by(|(block, _), (next, _)| block + 1 == *next);
-        let writes: Vec<Write<'_>> = runs.map(together).collect();
-        self.disk.write_durable(&writes).await.map_err(failed)?;
-        self.state.borrow_mut().fresh.clear();
+    /// The nodes and the data that the commit writes, in the order of their places.
+    fn blocks(&self) -> Vec<Written> {
+        let state = self.state.borrow();
+        let mut blocks: Vec<Written> = state.writing.iter().chain(state.fresh.values()).cloned().collect();
+        blocks.sort_unstable_by_key(|(pointer, _)| pointer.address);
+        blocks
+    }
+
+    /// Writes everything side by side. The superblock says what must be beside it.
+    async fn write_at_once(&self, blocks: &[Written]) -> Result<(), StoreError> {
+        let beside = blocks.iter().map(|(pointer, _)| (pointer.address, pointer.checksum)).collect();
+        let superblock = self.superblock(beside);
+        let slot = self.slots().first().copied().ok_or(StoreError::Doubtful)?;
+        self.state.borrow_mut().stage = Stage::Counting;
+        let page = superblock.encode();
+        let mut writes = runs(blocks);
+        writes.push(Write { first: slot, pieces: Vec::from([page.0.as_slice()]) });
+        if self.disk.write_durable(&writes).await.is_ok() {
+            self.counts(superblock, slot);
+            return Ok(());
+        }
+        // Whatever of it is there now: it is the same commit if all blocks get there after all.
+        {
+            let mut state = self.state.borrow_mut();
+            (state.is_loose, state.is_sure) = (true, false);
+            state.stale.push(slot);
+        }
+        self.write_in_turn(blocks).await
+    }
+
+    /// Makes all blocks durable, and then the superblock: once that is begun, it stands for a commit that is complete.
+    async fn write_in_turn(&self, blocks: &[Written]) -> Result<(), StoreError> {
+        if let Err(error) = self.disk.write_durable(&runs(blocks)).await {
+            // If a superblock of this commit may be there, the one before it takes its place, or nobody knows which one counts.
+            if self.state.borrow().stage == Stage::Writing || self.make_sure().await.is_ok() {
+                self.state.borrow_mut().revert();
+            }
+            return Err(failed(error));
+        }
+        self.state.borrow_mut().stage = Stage::Counting;
+        let superblock = self.superblock(Vec::new());
+        let slot = self.write_superblock(&superblock).await?;
+        self.counts(superblock, slot);
         Ok(())
     }
 
-    /// Writes the superblock, and has the commit behind it.
-    async fn count(&self) -> Result<(), StoreError> {
-        let (superblock, taken) = {
-            let mut state = self.state.borrow_mut();
-            state.stage = Stage::Counting;
-            let superblock = Superblock {
-                commit: state.number(),
-                layout: state.space.layout,
-                records: state.records,
-                snapshots: state.tree,
-                used: state.space.used,
-                held: state.held,
-                maps: state.space.root,
-                log: state.space.log.clone(),
-                uuid: state.durable.uuid,
-            };
-            (superblock, state.slot)
-        };
-        let slot = self.write_superblock(&superblock, taken).await?;
-        let mut state = self.state.borrow_mut();
-        state.durable = superblock;
-        state.slot = slot;
-        state.durable_snapshots = state.snapshots.clone();
-        state.stage = Stage::Open;
-        state.writing.clear();
-        state.space.forget();
-        Ok(())
+    /// The superblock of the commit that is being made.
+    fn superblock(&self, beside: Vec<Beside>) -> Superblock {
+        let state = self.state.borrow();
+        Superblock {
+            commit: state.number(),
+            layout: state.space.layout,
+            records: state.records,
+            snapshots: state.tree,
+            used: state.space.used,
+            held: state.held,
+            maps: state.space.root,
+            log: state.space.log.clone(),
+            uuid: state.durable.uuid,
+            beside,
+        }
+    }
+
+    /// Where it can go.
+    pub(super) fn slots(&self) -> Vec<u64> {
+        let state = self.state.borrow();
+        Slots::choices(state.number(), state.space.layout.blocks(), state.slot)
     }
 
     /// Writes it to the first slot that takes it, of those whose superblock is not the last commit's. If one did not take all of it,
     /// or not for ever, what it has is either spoiled, what was there before, or the same.
-    async fn write_superblock(&self, superblock: &Superblock, taken: u64) -> Result<u64, StoreError> {
+    async fn write_superblock(&self, superblock: &Superblock) -> Result<u64, StoreError> {
         let page = superblock.encode();
         let mut why = StoreError::Doubtful;
-        for slot in Slots::choices(superblock.commit, superblock.layout.blocks(), taken) {
-            match self
-                .disk
-                .write_durable(&[Write { first: slot, pieces: Vec::from([page.0.as_slice()]) }])
-                .await
-            {
+        for slot in self.slots() {
+            let write = Write { first: slot, pieces: Vec::from([page.0.as_slice()]) };
+            match self.disk.write_durable(&[write]).await {
                 Ok(()) => return Ok(slot),
                 Err((_, error)) => why = StoreError::Disk { block: slot, error },
             }
         }
         Err(why)
+    }
+
+    /// A commit is durable.
+    fn counts(&self, superblock: Superblock, slot: u64) {
+        let mut state = self.state.borrow_mut();
+        state.durable = superblock;
+        state.slot = slot;
+        state.durable_snapshots = state.snapshots.clone();
+        state.stage = Stage::Open;
+        (state.is_loose, state.is_sure) = (false, true);
+        state.stale.clear();
+        state.fresh.clear();
+        state.writing.clear();
+        state.space.forget();
     }
 
     /// Lets the volume use more of its disk: so many blocks, or a few less, or all there are. Durable when this is done.
@@ -190,17 +234,18 @@ impl<D: Disk> Volume<D> {
     }
 }
 
-/// One write of blocks that lie together.
-fn together(run: &[(u64, Rc<Page>)]) -> Write<'_> {
-    let first = run.first().map_or(0, |(block, _)| *block);
+/// One write for all blocks that lie together.
+fn runs(blocks: &[Written]) -> Vec<Write<'_>> {
+    let runs = blocks.chunk_by(|(pointer, _), (next, _)| pointer.address + 1 == next.address);
+    runs.map(together).collect()
+}
+
+fn together(run: &[Written]) -> Write<'_> {
+    let first = run.first().map_or(0, |(pointer, _)| pointer.address);
     Write { first, pieces: run.iter().map(|(_, page)| page.0.as_slice()).collect() }
 }
 
-fn owned((block, page): (u64, &Rc<Page>)) -> (u64, Rc<Page>) {
-    (block, Rc::clone(page))
-}
-
-fn failed((block, error): (u64, DiskError)) -> StoreError {
+pub(super) fn failed((block, error): (u64, DiskError)) -> StoreError {
     StoreError::Disk { block, error }
 }
 

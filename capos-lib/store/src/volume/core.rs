@@ -47,7 +47,7 @@ pub enum Stage {
     Open,
     /// Blocks are written that do not count yet.
     Writing,
-    /// The superblock is written.
+    /// The superblock is written, alone or side by side with the rest.
     Counting,
 }
 
@@ -62,6 +62,12 @@ pub struct Core {
     pub durable: Superblock,
     pub slot: u64,
     pub durable_snapshots: Vec<Snapshot>,
+    /// Something was written that is not durable. So it may be right after a mount: nobody knows what came before.
+    pub is_loose: bool,
+    /// The last commit is durable, and none that failed or was passed over can come back.
+    pub is_sure: bool,
+    /// Slots that may have a superblock which is not to count.
+    pub stale: Vec<u64>,
     /// The open transaction.
     pub records: Root,
     pub tree: Root,
@@ -72,7 +78,7 @@ pub struct Core {
     pub held: u64,
     pub space: Space,
     /// Blocks of data that are written with the commit, by their addresses, and must not be read from the disk before.
-    pub fresh: BTreeMap<u64, Rc<Page>>,
+    pub fresh: BTreeMap<u64, Written>,
     /// Nodes that a commit is writing, and that must not be read from the disk before.
     pub writing: Vec<Written>,
     pub nodes: Cache,
@@ -92,13 +98,17 @@ pub const DEAD_OF_RECORD: usize = 64;
 const NOTES_OF_BLOCK: usize = 128;
 
 impl Core {
-    pub fn new(limits: Limits, durable: Superblock, slot: u64) -> Core {
+    /// As a mount finds it.
+    pub fn new(limits: Limits, durable: Superblock, slot: u64, stale: Vec<u64>) -> Core {
         let space = Space::new(durable.layout, durable.maps, durable.used, durable.log.clone());
         Core {
             limits,
             stage: Stage::Open,
             slot,
             durable_snapshots: Vec::new(),
+            is_loose: true,
+            is_sure: false,
+            stale,
             records: durable.records,
             tree: durable.snapshots,
             snapshots: Vec::new(),
@@ -181,8 +191,8 @@ impl Core {
 
     /// A block of data that is here.
     pub fn block(&self, pointer: &Pointer) -> Option<&Rc<Page>> {
-        let fresh = || self.fresh.get(&pointer.address).filter(|_| pointer.birth == self.number());
-        self.data.get(pointer).or_else(fresh)
+        let fresh = || self.fresh.get(&pointer.address).filter(|(written, _)| written == pointer);
+        self.data.get(pointer).or_else(|| fresh().map(|(_, page)| page))
     }
 
     /// Whether there is nothing to commit.

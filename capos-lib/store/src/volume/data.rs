@@ -69,6 +69,8 @@ impl<D: Disk> Volume<D> {
                 .for_each(|(pointer, block)| self.begin_block(pointer, block));
             return Ok(());
         }
+        self.make_sure().await?;
+        self.state.borrow_mut().is_loose = true;
         let mut rest = data;
         for span in spans {
             let bytes = usize::try_from(span.count).unwrap_or(usize::MAX).saturating_mul(BLOCK);
@@ -83,7 +85,7 @@ impl<D: Disk> Volume<D> {
     fn begin_block(&self, pointer: &Pointer, block: &[u8; BLOCK]) {
         let page = Rc::new(Page(*block));
         let mut state = self.state.borrow_mut();
-        state.fresh.insert(pointer.address, Rc::clone(&page));
+        state.fresh.insert(pointer.address, (*pointer, Rc::clone(&page)));
         state.data.insert(*pointer, page);
     }
 

@@ -137,6 +137,7 @@ impl<D: Disk> Volume<D> {
     /// Writes all maps that the log is about, each to the copy that does not count, and forgets the log.
     pub(super) async fn write_maps(&self) -> Result<(), StoreError> {
         let mut changed = self.state.borrow().space.touched();
+        self.state.borrow_mut().is_loose = true;
         for group in core::mem::take(&mut changed) {
             if !self.state.borrow().space.maps.contains_key(&group) {
                 self.bring_map(group).await;

@@ -10,6 +10,7 @@ mod maps;
 mod mount;
 mod read;
 mod snapshot;
+mod sure;
 mod view;
 mod write;
 

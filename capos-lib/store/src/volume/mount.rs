@@ -5,12 +5,14 @@ use super::{Volume, snapshot};
 use crate::disk::Disk;
 use crate::error::{Fault, StoreError};
 use crate::node::Page;
+use crate::pointer::checksum;
 use crate::space::{Entry, Layout, Log};
 use crate::superblock::{SlotState, Slots, Superblock};
 use crate::tree::{Root, Tree};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::cmp::Reverse;
 
 /// What a mount found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +23,13 @@ pub struct Mounted {
     pub commit: u64,
     /// What was in each slot.
     pub slots: [SlotState; Slots::COUNT],
+}
+
+impl Mounted {
+    /// Slots with which the last commit may have been lost, and what is in them.
+    pub fn losses(&self) -> impl Iterator<Item = (u64, &SlotState)> {
+        Slots::ALL.into_iter().zip(&self.slots).filter(|(_, state)| state.is_loss())
+    }
 }
 
 /// Makes an empty volume of all of a disk, or of so many blocks of it. What the disk held is lost.
@@ -43,6 +52,7 @@ pub async fn format<D: Disk>(disk: &D, uuid: u128, blocks: Option<u64>) -> Resul
         held: 0,
         maps: Entry::default(),
         log: Log::default(),
+        beside: Vec::new(),
     };
     for slot in Slots::of(layout.blocks()).rev() {
         disk.write(slot, &[&superblock.encode().0]).await.map_err(StoreError::disk(slot))?;
@@ -52,30 +62,47 @@ pub async fn format<D: Disk>(disk: &D, uuid: u128, blocks: Option<u64>) -> Resul
 }
 
 impl<D: Disk> Volume<D> {
-    /// Mounts a disk's volume: its newest superblock whose roots can be read. Nothing is written.
+    /// Mounts a disk's volume: its newest commit. One that is not complete is passed over for the one before it, and so is one whose
+    /// roots cannot be read; what is older than that was written over since, and does not count. Nothing is written.
     pub async fn mount(disk: D, limits: Limits) -> Result<(Volume<D>, Mounted), StoreError> {
         let (mut slots, mut found) = look(&disk).await;
         if slots.iter().any(SlotState::is_foreign) {
             return Err(slots.into());
         }
-        found.sort_unstable_by_key(|(_, superblock)| core::cmp::Reverse(superblock.commit));
+        // Of two that are the same commit first the one that needs nothing beside it.
+        let order = |superblock: &Superblock| (Reverse(superblock.commit), superblock.beside.len());
+        found.sort_unstable_by_key(|(_, superblock)| order(superblock));
+        let newest = found.first().map_or(0, |(_, superblock)| superblock.commit);
+        found.retain(|(_, superblock)| superblock.commit + 1 >= newest);
         let mut disk = disk;
         let mut why = StoreError::from(slots);
+        let (mut stale, mut left) = (Vec::new(), found.len());
         for (slot, superblock) in found {
+            left -= 1;
             let (blocks, commit) = (superblock.layout.blocks(), superblock.commit);
             if blocks > disk.blocks() {
                 return Err(StoreError::Cut { blocks });
             }
-            let state = RefCell::new(Core::new(limits, superblock, slot));
-            let volume = Volume { disk, state, taken: Cell::new(false) };
-            match volume.begin().await {
-                Ok(()) => return Ok((volume, Mounted { slot, commit, slots })),
-                Err(error) => why = error,
-            }
-            disk = volume.disk;
+            // The next commit is begun when one is durable. So only the newest one may be incomplete, and only if the one before it is
+            // there: its superblock is what the next one takes the place of.
+            let missing = if commit == newest && left > 0 { missing(&disk, &superblock).await } else { None };
+            let passed_over = match missing {
+                Some(block) => SlotState::Incomplete { commit, block },
+                None => {
+                    let state = RefCell::new(Core::new(limits, superblock, slot, stale.clone()));
+                    let volume = Volume { disk, state, taken: Cell::new(false) };
+                    match volume.begin().await {
+                        Ok(()) => return Ok((volume, Mounted { slot, commit, slots })),
+                        Err(error) => why = error,
+                    }
+                    disk = volume.disk;
+                    SlotState::Root(commit)
+                }
+            };
+            stale.push(slot);
             let place = Slots::ALL.iter().position(|other| *other == slot);
             if let Some(state) = place.and_then(|place| slots.get_mut(place)) {
-                *state = SlotState::Root(commit);
+                *state = passed_over;
             }
         }
         Err(why)
@@ -97,6 +124,18 @@ impl<D: Disk> Volume<D> {
         state.snapshots = snapshots;
         Ok(())
     }
+}
+
+/// The first block that should be beside a superblock and is not there.
+async fn missing<D: Disk>(disk: &D, superblock: &Superblock) -> Option<u64> {
+    let mut page = Rc::new(Page::zeroed());
+    for (block, sum) in &superblock.beside {
+        let read = disk.read(*block, &mut Rc::make_mut(&mut page).0).await;
+        if read.is_err() || checksum(&page.0) != *sum {
+            return Some(*block);
+        }
+    }
+    None
 }
 
 /// Reads all slots.

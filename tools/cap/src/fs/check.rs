@@ -2,9 +2,13 @@
 
 use super::{Files, block_on, snapshots};
 use crate::exec::{Context, Failure};
+use capos_store::Mounted;
 
 /// Names every inconsistency; false when there is one.
-pub fn check(files: &Files) -> Result<bool, Failure> {
+pub fn check(files: &Files, mounted: &Mounted) -> Result<bool, Failure> {
+    for (slot, state) in mounted.losses() {
+        println!("superblock {slot} {state}: commit {} counts", mounted.commit);
+    }
     let wrong = block_on(files.check()).context("check")?;
     wrong.iter().for_each(|wrong| println!("{wrong}"));
     let mut count = wrong.len();

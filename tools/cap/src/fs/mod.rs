@@ -36,16 +36,19 @@ pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
             Some(media) => media::get(&media, path, file.as_deref())?,
             None => copy::get(&source(&mount(image, Access::Read)?.0, when)?, path, file.as_deref())?,
         },
-        FsVerb::Put { image, file, path } => copy::put(&mount(image, Access::Write)?.0, file, path)?,
+        FsVerb::Put { image, file, path } => change(image, |files| copy::put(files, file, path))?,
         FsVerb::Snap { image, name: None, .. } => snapshots::list(&mount(image, Access::Read)?.0),
         FsVerb::Snap { image, name: Some(name), delete: false } => {
-            snapshots::keep(&mount(image, Access::Write)?.0, name)?;
+            change(image, |files| snapshots::keep(files, name))?;
         }
         FsVerb::Snap { image, name: Some(name), delete: true } => {
-            snapshots::delete(&mount(image, Access::Write)?.0, name)?;
+            change(image, |files| snapshots::delete(files, name))?;
         }
-        FsVerb::Check { image } => return check::check(&mount(image, Access::Read)?.0),
-        FsVerb::Craft { image, lie } => craft::craft(&mount(image, Access::Write)?.0, *lie)?,
+        FsVerb::Check { image } => {
+            let (files, mounted) = mount(image, Access::Read)?;
+            return check::check(&files, &mounted);
+        }
+        FsVerb::Craft { image, lie } => change(image, |files| craft::craft(files, *lie))?,
         FsVerb::Dump { image } => {
             let (files, mounted) = mount(image, Access::Read)?;
             show::dump(&files, &mounted)?;
@@ -78,6 +81,13 @@ fn make(image: &Image, size: Option<&str>, force: bool) -> Result<(), Failure> {
         volume.space().free
     );
     Ok(())
+}
+
+/// Changes a volume, and has its last commit count whatever is spoiled in it later: that is the second time that it is asked for.
+fn change(image: &Image, what: impl FnOnce(&Files) -> Result<(), Failure>) -> Result<(), Failure> {
+    let (files, _) = mount(image, Access::Write)?;
+    what(&files)?;
+    block_on(files.sync(files.epoch())).context(image.image.display())
 }
 
 /// Mounts the volume of an image.

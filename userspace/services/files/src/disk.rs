@@ -23,8 +23,9 @@ const ADDRESS_BITS: u8 = 64;
 /// Blocks that one request moves at most.
 const MOST: u64 = 32;
 const BYTES: u64 = BLOCK as u64;
-/// Requests that are made durable by themselves rather than by a flush behind all: a driver may have to flush for each.
-const FEW: u64 = 1;
+/// Requests that are made durable by themselves rather than by a flush behind all: a driver may have to flush for each. What a small commit takes: its blocks,
+/// which mostly lie together, and its superblock.
+const FEW: u64 = 2;
 
 /// Such a disk.
 pub struct Blocks {

@@ -86,6 +86,9 @@ async fn mount(server: &Server, device: &Rc<BlockDeviceClient>, format: bool) ->
         Files::format(&volume, server.now()).await?;
     }
     log::info(format_args!("volume {:x} at commit {}", volume.uuid(), mounted.commit));
+    for (slot, state) in mounted.losses() {
+        log::warn(format_args!("superblock {slot} {state}"));
+    }
     Ok(Fs::mount(volume).await?)
 }
 
