@@ -92,6 +92,8 @@ pub struct Machine {
     pub disks: BTreeMap<String, Disk>,
     /// Memory lies in a file, and it is noted where processors store: the steps `canary` can tell what devices wrote.
     pub canary: bool,
+    /// It mostly waits for time to pass, and others may run beside it, whatever processors it has.
+    pub sleeps: bool,
 }
 
 impl Default for Machine {
@@ -112,6 +114,7 @@ impl Default for Machine {
             disk: false,
             disks: BTreeMap::new(),
             canary: false,
+            sleeps: false,
         }
     }
 }

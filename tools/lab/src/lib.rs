@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod library;
 pub mod machine;
 pub mod matrix;
+mod queue;
 pub mod run;
 pub mod runner;
 pub mod session;

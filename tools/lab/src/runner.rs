@@ -1,13 +1,14 @@
-//! Runs many sub-cases side by side, each weighing as many processors as its machine has.
+//! Runs many sub-cases side by side.
 
 use std::io;
 use std::path::Path;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use crate::artefacts::{self, Outcome, RunFolder, Status};
 use crate::matrix::SubCase;
+use crate::queue::{Queue, SLEEPERS};
 use crate::run::{self, Kitchen, Options, Unready};
 use crate::table::Table;
 use crate::{clock, ledger, stop};
@@ -47,15 +48,15 @@ pub fn run_all(
     stop::install();
     let folder = RunFolder::create(root)?;
     let table = Table::new(cases.len());
-    let queue = Mutex::new((0, vec![None; cases.len()]));
-    let scale = Scale::new(plan.capacity);
+    let queue = Queue::new(cases, plan.capacity);
+    let outcomes = Mutex::new(vec![None; cases.len()]);
     thread::scope(|scope| {
-        for _ in 0..plan.capacity.max(1) {
+        for _ in 0..plan.capacity.max(1) + SLEEPERS {
             scope.spawn(|| {
-                while let Some((at, case)) = take(&queue, cases) {
-                    let _weight = scale.lift(weight(case));
+                while let Some((at, case)) = queue.take() {
                     let outcome = run_one(case, kitchen, &folder, plan, &table);
-                    if let Some(slot) = lock(&queue).1.get_mut(at) {
+                    queue.give_back(case);
+                    if let Some(slot) = lock(&outcomes).get_mut(at) {
                         *slot = Some(outcome);
                     }
                 }
@@ -63,30 +64,15 @@ pub fn run_all(
         }
     });
     table.close();
-    let outcomes: Vec<Outcome> = lock(&queue).1.drain(..).flatten().collect();
+    let outcomes: Vec<Outcome> = lock(&outcomes).drain(..).flatten().collect();
     folder.write_summary(&outcomes)?;
     artefacts::prune(root)?;
     Ok(outcomes)
 }
 
-type Queue = Mutex<(usize, Vec<Option<Outcome>>)>;
-
-fn take<'a>(queue: &Queue, cases: &'a [SubCase]) -> Option<(usize, &'a SubCase)> {
-    let mut queue = lock(queue);
-    let at = queue.0;
-    let case = cases.get(at).filter(|_| !stop::requested())?;
-    queue.0 += 1;
-    Some((at, case))
-}
-
 /// A worker that panicked has stored nothing half-done here.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Under icount all processors share one thread.
-fn weight(case: &SubCase) -> usize {
-    if case.case.machine.icount { 1 } else { case.case.machine.cpus as usize }
 }
 
 fn run_one(case: &SubCase, kitchen: &dyn Kitchen, folder: &RunFolder, plan: &Plan, table: &Table) -> Outcome {
@@ -124,79 +110,15 @@ fn fresh_seed(name: &str) -> u64 {
     mixed >> 11
 }
 
-/// Bears so many processors at the same time.
-struct Scale {
-    capacity: usize,
-    load: Mutex<usize>,
-    lighter: Condvar,
-}
-
-impl Scale {
-    fn new(capacity: usize) -> Scale {
-        Scale { capacity: capacity.max(1), load: Mutex::new(0), lighter: Condvar::new() }
-    }
-
-    /// Waits until `weight` fits; heavier than the whole scale counts as filling it.
-    fn lift(&self, weight: usize) -> Weight<'_> {
-        let weight = weight.clamp(1, self.capacity);
-        let mut load = lock(&self.load);
-        while *load + weight > self.capacity {
-            load = self.lighter.wait(load).unwrap_or_else(PoisonError::into_inner);
-        }
-        *load += weight;
-        Weight { scale: self, weight }
-    }
-}
-
-struct Weight<'a> {
-    scale: &'a Scale,
-    weight: usize,
-}
-
-impl Drop for Weight<'_> {
-    fn drop(&mut self) {
-        *lock(&self.scale.load) -= self.weight;
-        self.scale.lighter.notify_all();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    #[test]
-    fn the_scale_never_bears_too_much() {
-        let (scale, load, most) = (Scale::new(3), AtomicUsize::new(0), AtomicUsize::new(0));
-        thread::scope(|scope| {
-            for weight in [1, 2, 3, 9, 1, 2, 1, 3] {
-                let (scale, load, most) = (&scale, &load, &most);
-                scope.spawn(move || {
-                    let held = scale.lift(weight);
-                    let now = load.fetch_add(held.weight, Ordering::SeqCst) + held.weight;
-                    most.fetch_max(now, Ordering::SeqCst);
-                    thread::yield_now();
-                    load.fetch_sub(held.weight, Ordering::SeqCst);
-                });
-            }
-        });
-        assert!(most.into_inner() <= 3);
-        assert_eq!(*lock(&scale.load), 0);
-    }
 
     #[test]
     fn seeds_differ_by_name_and_fit() {
         let (a, b) = (fresh_seed("a"), fresh_seed("b"));
         assert_ne!(a, b);
         assert!(a < 1 << 53 && b < 1 << 53);
-    }
-
-    #[test]
-    fn counted_machines_weigh_one() {
-        let mut sub = crate::library::read("x-y", "x", "why = 'a'\n[machine]\ncpus = 4").unwrap().remove(0);
-        assert_eq!(weight(&sub), 4);
-        sub.case.machine.icount = true;
-        assert_eq!(weight(&sub), 1);
     }
 
     struct Nothing(Unready);
