@@ -1,20 +1,6 @@
 //! What a disk or a partition has on it, by its marks. A mark is no proof: what is behind it may be spoiled, or somebody's trap.
 
-use core::fmt;
-
-/// What there is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Content {
-    /// Nothing that is known.
-    #[default]
-    Unknown,
-    /// A volume of capOS.
-    Volume,
-    /// A file system of the FAT family.
-    Fat,
-    /// A file system of optical disks.
-    Iso9660,
-}
+pub use capos_schema::block_device::Content;
 
 /// Bytes to read at each place.
 pub const PIECE: usize = 4096;
@@ -33,25 +19,23 @@ const JUMPS: [u8; 2] = [0xeb, 0xe9];
 const SECTOR_SIZES: [u16; 4] = [512, 1024, 2048, 4096];
 const TABLES: [u8; 2] = [1, 2];
 
-impl Content {
-    /// By what is at [`PLACES`], as far as that can be read. What another system wrote last over the beginning of a volume counts: the old volume's
-    /// other marks may still be there.
-    pub fn of(pieces: [Option<&[u8]>; PLACES.len()]) -> Content {
-        let [first, descriptor, second, third] = pieces;
-        let is = |piece: Option<&[u8]>, at: usize, mark: &[u8]| {
-            piece.and_then(|piece| piece.get(at..)).is_some_and(|rest| rest.starts_with(mark))
-        };
-        if is(first, 0, VOLUME) {
-            Content::Volume
-        } else if is(descriptor, 1, ISO9660) {
-            Content::Iso9660
-        } else if first.is_some_and(is_fat) {
-            Content::Fat
-        } else if is(second, 0, VOLUME) || is(third, 0, VOLUME) {
-            Content::Volume
-        } else {
-            Content::Unknown
-        }
+/// What there is, by what is at [`PLACES`], as far as that can be read. What another system wrote last over the beginning of a volume counts: the
+/// old volume's other marks may still be there.
+pub fn of(pieces: [Option<&[u8]>; PLACES.len()]) -> Content {
+    let [first, descriptor, second, third] = pieces;
+    let is = |piece: Option<&[u8]>, at: usize, mark: &[u8]| {
+        piece.and_then(|piece| piece.get(at..)).is_some_and(|rest| rest.starts_with(mark))
+    };
+    if is(first, 0, VOLUME) {
+        Content::Volume
+    } else if is(descriptor, 1, ISO9660) {
+        Content::Iso9660
+    } else if first.is_some_and(is_fat) {
+        Content::Fat
+    } else if is(second, 0, VOLUME) || is(third, 0, VOLUME) {
+        Content::Volume
+    } else {
+        Content::Unknown
     }
 }
 
@@ -65,20 +49,9 @@ fn is_fat(sector: &[u8]) -> bool {
         && TABLES.contains(&at(16))
 }
 
-impl fmt::Display for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Content::Unknown => "-",
-            Content::Volume => "capOS",
-            Content::Fat => "FAT",
-            Content::Iso9660 => "ISO 9660",
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Content, PIECE, PLACES};
+    use super::{Content, PIECE, PLACES, of};
     use capos_store::{BLOCK, Disk, DiskError, Slots};
     use core::cell::RefCell;
     use core::pin::pin;
@@ -123,7 +96,7 @@ mod tests {
     }
 
     fn content(disk: &[u8]) -> Content {
-        Content::of(PLACES.map(|place| disk.get(place as usize..)?.get(..PIECE)))
+        of(PLACES.map(|place| disk.get(place as usize..)?.get(..PIECE)))
     }
 
     /// The boot sector of a floppy, as mkfs.fat makes it.
@@ -163,7 +136,7 @@ mod tests {
     fn the_rest_is_unknown() {
         assert_eq!(content(&[]), Content::Unknown);
         assert_eq!(content(&std::vec![0; 17 << 20]), Content::Unknown);
-        assert_eq!(Content::of([None; 4]), Content::Unknown);
+        assert_eq!(of([None; 4]), Content::Unknown);
         let mut disk = std::vec![0; PIECE];
         make_fat(&mut disk);
         assert_eq!(content(&disk), Content::Fat);

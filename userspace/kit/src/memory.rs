@@ -39,8 +39,21 @@ impl Memory {
         if region.read(at, &mut bytes) { Ok(bytes) } else { Err(ExceptionCode::InvalidArgument.into()) }
     }
 
+    /// The same as [`read`], to there: how many. What would not fit is not read.
+    pub async fn read_into(
+        &self,
+        at: u64,
+        length: u32,
+        from: impl AsyncFnOnce(&mut [u8]) -> Result<usize, Exception>,
+    ) -> Result<u32, Exception> {
+        self.check(at, length)?;
+        let bytes = read(length, from).await?;
+        self.put(at, &bytes)?;
+        Ok(bytes.len() as u32)
+    }
+
     /// Whether so many bytes fit there.
-    pub fn check(&self, at: u64, length: u32) -> Result<(), Exception> {
+    fn check(&self, at: u64, length: u32) -> Result<(), Exception> {
         let region = self.region.borrow();
         let region = region.as_ref().ok_or(ExceptionCode::WrongState)?;
         let end = at.checked_add(length.into()).filter(|end| *end <= region.size());
@@ -55,8 +68,19 @@ impl Memory {
     }
 }
 
+/// Bytes of something that is read: up to so many, fewer at its end.
+pub async fn read(
+    length: u32,
+    from: impl AsyncFnOnce(&mut [u8]) -> Result<usize, Exception>,
+) -> Result<Vec<u8>, Exception> {
+    let mut bytes = room(length)?;
+    let count = from(&mut bytes).await?;
+    bytes.truncate(count);
+    Ok(bytes)
+}
+
 /// Room for so many bytes.
-pub fn room(length: u32) -> Result<Vec<u8>, Exception> {
+fn room(length: u32) -> Result<Vec<u8>, Exception> {
     let length = length as usize;
     if length > MOST { Err(ExceptionCode::InvalidArgument.into()) } else { Ok(vec![0; length]) }
 }

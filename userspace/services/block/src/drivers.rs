@@ -13,7 +13,6 @@ use core::cell::{Cell, RefCell};
 use kit::block::{Description, IoError, geometry};
 use rt::generated::disks::PartReply;
 use rt::generated::{BlockDeviceClient, DisksClient, TimerClient};
-use rt::schema::block_device::Content as Shown;
 use rt::schema::block_device::InfoResults;
 use rt::{CallError, ExceptionCode, Signal, log};
 
@@ -40,7 +39,7 @@ impl Known {
     /// The partition with the first number at or after `cursor`; number 0 is all of a disk without a table.
     pub fn part(&self, cursor: u32) -> Option<PartReply> {
         if cursor == 0 && self.parts.is_empty() {
-            let (sectors, content) = (self.disk.geometry.sectors, shown(self.content));
+            let (sectors, content) = (self.disk.geometry.sectors, self.content);
             return Some(PartReply { sectors, content, ..PartReply::default() });
         }
         let parts = self.parts.iter().filter(|part| part.partition.number >= cursor);
@@ -49,19 +48,10 @@ impl Known {
             number: part.partition.number,
             first: part.partition.first,
             sectors: part.partition.sectors(),
-            content: shown(part.content),
+            content: part.content,
             name: format!("{}", part.partition.name),
             ..PartReply::default()
         })
-    }
-}
-
-fn shown(content: Content) -> Shown {
-    match content {
-        Content::Unknown => Shown::Unknown,
-        Content::Volume => Shown::Volume,
-        Content::Fat => Shown::Fat,
-        Content::Iso9660 => Shown::Iso9660,
     }
 }
 

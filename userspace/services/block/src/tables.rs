@@ -2,7 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use capos_block::content::{Content, PIECE, PLACES};
+use capos_block::content::{self, Content, PIECE, PLACES};
 use capos_block::target::Part;
 use capos_block::{Geometry, Operation, Request};
 use capos_gpt::{Reader, Refusal, Table, Wanted};
@@ -85,7 +85,7 @@ impl Disk<'_> {
                 *piece = self.sectors(Wanted { first: first + at, sectors: each as u32 }).await?;
             }
         }
-        Ok(Content::of(pieces.each_ref().map(Option::as_deref)))
+        Ok(content::of(pieces.each_ref().map(Option::as_deref)))
     }
 
     /// The bytes of some sectors; `None` when the disk can not read one of them.

@@ -4,7 +4,7 @@ use crate::server::{Call, refused};
 use crate::thing::{Bytes, Names};
 use alloc::vec::Vec;
 use capos_fs::{Creation, Error, Kind, ObjectId};
-use kit::memory::room;
+use kit::memory::read;
 use rt::Exception;
 
 impl<T> Call<T> {
@@ -15,10 +15,8 @@ impl<T> Call<T> {
         offset: u64,
         length: u32,
     ) -> Result<Vec<u8>, Exception> {
-        let mut found = room(length)?;
-        let count = self.source(bytes.at)?.read(bytes.id, offset, &mut found).await.map_err(refused)?;
-        found.truncate(count);
-        Ok(found)
+        let source = self.source(bytes.at)?;
+        read(length, async |to| source.read(bytes.id, offset, to).await.map_err(refused)).await
     }
 
     /// The same, into the memory that was attached to the facet: how many.
@@ -29,10 +27,9 @@ impl<T> Call<T> {
         at: u64,
         length: u32,
     ) -> Result<u32, Exception> {
-        bytes.memory.check(at, length)?;
-        let found = self.bytes_of(bytes, offset, length).await?;
-        bytes.memory.put(at, &found)?;
-        Ok(found.len() as u32)
+        let source = self.source(bytes.at)?;
+        let from = async |to: &mut [u8]| source.read(bytes.id, offset, to).await.map_err(refused);
+        bytes.memory.read_into(at, length, from).await
     }
 
     /// What a name leads to, which is or becomes a `kind`; held, if that can be.

@@ -4,18 +4,15 @@ use super::{Call, Open, denied, stamp};
 use crate::server::{Thing, refused};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use kit::memory::{INLINE, room};
+use kit::memory::{INLINE, read};
 use rt::generated::file::FileServer;
 use rt::generated::{FileClient, MemoryObjectClient};
 use rt::schema::file::{NextResults, StatResults};
 use rt::{CallContext, Exception, ExceptionCode, Outgoing};
 
 impl Call<Rc<Open>> {
-    async fn bytes(&self, offset: u64, length: u32) -> Result<Vec<u8>, Exception> {
-        let mut found = room(length)?;
-        let count = self.medium.read(&self.on.file, offset, &mut found).await.map_err(refused)?;
-        found.truncate(count);
-        Ok(found)
+    async fn read_to(&self, offset: u64, to: &mut [u8]) -> Result<usize, Exception> {
+        self.medium.read(&self.on.file, offset, to).await.map_err(refused)
     }
 }
 
@@ -40,7 +37,7 @@ impl FileServer for Call<Rc<Open>> {
     }
 
     async fn read(&self, _cx: &CallContext, offset: u64, length: u32) -> Result<Vec<u8>, Exception> {
-        self.bytes(offset, length.min(INLINE)).await
+        read(length.min(INLINE), async |to| self.read_to(offset, to).await).await
     }
 
     async fn write(&self, _cx: &CallContext, _offset: u64, _data: &[u8]) -> Result<(), Exception> {
@@ -84,10 +81,8 @@ impl FileServer for Call<Rc<Open>> {
         at: u64,
         length: u32,
     ) -> Result<u32, Exception> {
-        self.on.memory.check(at, length)?;
-        let found = self.bytes(offset, length).await?;
-        self.on.memory.put(at, &found)?;
-        Ok(found.len() as u32)
+        let from = async |to: &mut [u8]| self.read_to(offset, to).await;
+        self.on.memory.read_into(at, length, from).await
     }
 
     async fn write_from(

@@ -6,6 +6,7 @@ mod namespace;
 
 use crate::server::{Medium, Server, Thing, refused};
 use alloc::rc::Rc;
+use capos_fs::Name;
 use capos_media::{Directory, Entry, File, Kind, Listing};
 use kit::listing::{Page, Record};
 use kit::memory::Memory;
@@ -59,7 +60,7 @@ impl<T> Call<T> {
 
     /// What a name leads to.
     async fn find(&self, directory: &Directory, name: &str) -> Result<Entry, Exception> {
-        is_name(name)?;
+        Name::new(name.as_bytes()).map_err(|_| ExceptionCode::InvalidArgument)?;
         let listing = self.listing(directory).await?;
         listing.find(name).cloned().map_err(refused)
     }
@@ -73,13 +74,6 @@ impl<T> Call<T> {
         let directory = self.medium.directory(above, entry).map_err(refused)?;
         self.facet::<DirectoryClient>(Thing::Directory(directory))
     }
-}
-
-/// See schema/directory.capnp.
-fn is_name(name: &str) -> Result<(), Exception> {
-    let is_one =
-        (1..=255).contains(&name.len()) && !name.contains(['/', '\0']) && name != "." && name != "..";
-    if is_one { Ok(()) } else { Err(ExceptionCode::InvalidArgument.into()) }
 }
 
 /// Nothing can be changed here, nor made.
