@@ -17,8 +17,8 @@ fn row(probe: &str) -> &'static str {
 }
 
 fn sources(folder: &Path) -> String {
-    let files = fs::read_dir(folder.join("src")).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|file| fs::read_to_string(file).unwrap()).collect()
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.map(|file| if file.is_dir() { sources(&file) } else { fs::read_to_string(file).unwrap() }).collect()
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn every_argument_event_and_field_is_in_the_table() {
         if ["support", "testport"].contains(&name.as_str()) {
             continue;
         }
-        let (row, text) = (row(&name), sources(&folder));
+        let (row, text) = (row(&name), sources(&folder.join("src")));
         for (before, dashes) in BEFORE {
             for word in text.split(before).skip(1).filter_map(|rest| rest.split('"').next()) {
                 let word = format!("{dashes}{word}");

@@ -55,13 +55,19 @@ async fn names(probe: &Probe, home: &DirectoryClient) -> Result<(), CallError> {
 
 /// The name of the last record of a listing.
 pub fn last_name(records: &[u8]) -> Option<String> {
-    let (mut rest, mut last) = (records, None);
+    names_of(records).pop()
+}
+
+/// The names of a listing.
+pub fn names_of(records: &[u8]) -> Vec<String> {
+    let (mut rest, mut names) = (records, Vec::new());
     while let Some((head, behind)) = rest.split_at_checked(32) {
-        let length = usize::from(*head.get(26)?);
-        last = Some(behind.get(..length)?);
+        let length = head.get(26).map_or(0, |length| usize::from(*length));
+        let name = behind.get(..length).and_then(|name| core::str::from_utf8(name).ok());
+        names.extend(name.map(String::from));
         rest = behind.get(length.next_multiple_of(8)..).unwrap_or_default();
     }
-    core::str::from_utf8(last?).ok().map(String::from)
+    names
 }
 
 async fn snapshot(probe: &Probe) -> Result<(), CallError> {

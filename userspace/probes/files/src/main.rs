@@ -9,6 +9,7 @@ mod after;
 mod before;
 mod broken;
 mod crafted;
+mod crowd;
 mod limits;
 mod ops;
 mod rules;
@@ -18,7 +19,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use capos_mutate::Rng;
 use core::fmt::Debug;
-use probe::{Fields, Report, number};
+use probe::{Fields, Report, number, options};
 use rt::generated::{NamespaceClient, ServicesClient, StoreClient, VolumeClient};
 use rt::{CallError, Env, EnvError, ExceptionCode, block_on};
 
@@ -50,6 +51,9 @@ pub struct Probe {
 }
 
 fn run(mut env: Env) -> i64 {
+    if let Some(role) = options::text(&env, "crowd") {
+        return crowd::run(env, role);
+    }
     match setup(&mut env) {
         Ok(probe) => {
             let done = block_on(all(&probe));
