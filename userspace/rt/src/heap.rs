@@ -1,4 +1,4 @@
-//! The heap: a first-fit list of holes over reserved address space that is backed as it is needed.
+//! The heap: `talc` (decision 0038) over reserved address space that is backed as it is needed.
 //!
 //! Nothing is reserved before the first allocation. Growing is a call of `VirtualMemory.commit` in the middle of an
 //! allocation, hence through [`crate::emergency`]. Memory goes back to the kernel when the process ends.
@@ -8,8 +8,10 @@ use crate::thread;
 use capos_abi::PAGE_SIZE;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
-use linked_list_allocator::Heap;
 use spinning::Spinning;
+use talc::DefaultBinning;
+use talc::base::Talc;
+use talc::source::Manual;
 
 /// Address space set aside for the heap; what it may really hold is the process's budget.
 const SPACE: u64 = 1 << 30;
@@ -17,23 +19,34 @@ const SPACE: u64 = 1 << 30;
 /// Least growth: sixteen pages.
 const STEP: u64 = 16 * PAGE_SIZE as u64;
 
+/// More than the heap needs for itself beside what is allocated: its lists in the first pages, and a word for each block.
+const OWN: usize = talc::min_first_heap_size::<DefaultBinning>() + 64;
+
 #[global_allocator]
-static HEAP: Growing = Growing(Spinning::new(State { heap: Heap::empty(), end: 0, limit: 0 }));
+static HEAP: Growing =
+    Growing(Spinning::new(State { heap: Talc::new(Manual), heap_end: None, end: 0, limit: 0 }));
 
 struct Growing(Spinning<State>);
 
 struct State {
-    heap: Heap,
+    heap: Talc<Manual, DefaultBinning>,
+    /// Where the heap ends by its own account, once there is one.
+    heap_end: Option<NonNull<u8>>,
     /// One past the last backed byte; zero before the first allocation.
     end: u64,
     /// One past the reserved space.
     limit: u64,
 }
 
+// SAFETY: what its pointers lead to is the heap's own, whichever thread has it.
+unsafe impl Send for State {}
+
 impl State {
     /// Backs enough memory that an allocation of `layout` succeeds; false when that is refused.
+    #[cold]
+    #[inline(never)]
     fn grow(&mut self, layout: Layout) -> bool {
-        let need = (layout.size() + layout.align() + 64) as u64;
+        let need = (layout.size() + layout.align() + OWN) as u64;
         let need = need.next_multiple_of(PAGE_SIZE as u64);
         if self.end == 0 && !self.reserve() {
             return false;
@@ -51,15 +64,15 @@ impl State {
         if size > self.limit - self.end || !emergency::commit(thread::current(), self.end, size) {
             return false;
         }
-        if self.heap.size() == 0 {
-            // SAFETY: just committed, zeroed, ours alone, and never given back.
-            unsafe { self.heap.init(self.end as *mut u8, size as usize) };
-        } else {
-            // SAFETY: just committed directly behind the heap's end, ours alone, and never given back.
-            unsafe { self.heap.extend(size as usize) };
-        }
+        let begin = self.end as *mut u8;
         self.end += size;
-        true
+        self.heap_end = match self.heap_end {
+            // SAFETY: just committed, ours alone, and never given back.
+            None => unsafe { self.heap.claim(begin, size as usize) },
+            // SAFETY: as before, and it begins where the heap ends.
+            Some(end) => Some(unsafe { self.heap.extend(end, self.end as *mut u8) }),
+        };
+        self.heap_end.is_some()
     }
 }
 
@@ -68,7 +81,8 @@ unsafe impl GlobalAlloc for Growing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let mut state = self.0.lock();
         loop {
-            if let Ok(block) = state.heap.allocate_first_fit(layout) {
+            // SAFETY: the caller asks for something.
+            if let Some(block) = unsafe { state.heap.try_allocate(layout) } {
                 return block.as_ptr();
             }
             if !state.grow(layout) {
@@ -78,10 +92,27 @@ unsafe impl GlobalAlloc for Growing {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        if let Some(block) = NonNull::new(block) {
-            // SAFETY: the caller got the block from `alloc` with this layout.
-            unsafe { self.0.lock().heap.deallocate(block, layout) };
+        // SAFETY: the caller got the block from `alloc` with this layout.
+        unsafe { self.0.lock().heap.deallocate(block, layout) };
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller got the block from `alloc` with this layout, and wants something.
+        if unsafe { self.0.lock().heap.try_realloc_in_place(block, layout, size) } {
+            return block;
         }
+        // SAFETY: the caller's promise: rounded up to the alignment the size is not too large.
+        let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        // SAFETY: it is not empty.
+        let moved = unsafe { self.alloc(wanted) };
+        if !moved.is_null() {
+            // SAFETY: both are blocks of at least so many bytes, and not the same one; the old one is given up by the caller.
+            unsafe {
+                core::ptr::copy_nonoverlapping(block, moved, layout.size().min(size));
+                self.dealloc(block, layout);
+            }
+        }
+        moved
     }
 }
 
