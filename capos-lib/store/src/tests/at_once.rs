@@ -65,7 +65,27 @@ fn a_commit_counts_if_all_that_is_beside_it_is_there() {
         assert!(everything(&volume).unwrap() == before);
         assert_eq!(check(&volume), []);
         let (_, mounted) = copied(&pair, |disk| disk.state.bad.borrow_mut().push(*block));
-        assert_eq!(mounted.commit, commit - 1, "one that is not read is not there, either");
+        assert_eq!(mounted.commit, commit - 1, "one that the medium does not give back is not there, either");
+    }
+}
+
+/// A disk that fails now and then, or goes away, takes no commit back: a mount asks again, or says that it cannot know.
+#[test]
+fn a_disk_that_fails_takes_no_commit_back() {
+    let mut pair = pair();
+    commit(&mut pair);
+    let number = pair.volume.commit_number();
+    let (volume, _) = copied(&pair, |_| {});
+    let reads = volume.disk().state.operations.get();
+    assert!(reads >= 5, "slots, what is beside a superblock, roots: {reads}");
+    for at in 0..reads {
+        let (_, mounted) = copied(&pair, |disk| disk.state.fail.set(Some((at, false))));
+        assert_eq!((mounted.commit, mounted.losses().count()), (number, 0), "operation {at} failed once");
+        let disk = Memory::with(300, pair.volume.disk().state.content.borrow().clone());
+        disk.state.fail.set(Some((at, true)));
+        disk.state.is_gone.set(true);
+        let error = now(Volume::mount(disk, LIMITS)).err();
+        assert!(matches!(error, Some(StoreError::Disk { error: DiskError::Gone, .. })), "{at}: {error:?}");
     }
 }
 

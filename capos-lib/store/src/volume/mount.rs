@@ -2,7 +2,7 @@
 
 use super::core::{Core, Limits};
 use super::{Volume, snapshot};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskError};
 use crate::error::{Fault, StoreError};
 use crate::node::Page;
 use crate::pointer::checksum;
@@ -13,6 +13,9 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
+
+/// How often a block is read on which it depends which commit counts, before it is given up.
+const TRIES: usize = 3;
 
 /// What a mount found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,9 +66,10 @@ pub async fn format<D: Disk>(disk: &D, uuid: u128, blocks: Option<u64>) -> Resul
 
 impl<D: Disk> Volume<D> {
     /// Mounts a disk's volume: its newest commit. One that is not complete is passed over for the one before it, and so is one whose
-    /// roots cannot be read; what is older than that was written over since, and does not count. Nothing is written.
+    /// roots the medium does not give back; what is older than that was written over since, and does not count. Nothing is written.
+    /// A disk that fails otherwise says nothing about what it holds, so nothing is passed over then: the mount fails.
     pub async fn mount(disk: D, limits: Limits) -> Result<(Volume<D>, Mounted), StoreError> {
-        let (mut slots, mut found) = look(&disk).await;
+        let (mut slots, mut found) = look(&disk).await?;
         if slots.iter().any(SlotState::is_foreign) {
             return Err(slots.into());
         }
@@ -85,7 +89,8 @@ impl<D: Disk> Volume<D> {
             }
             // The next commit is begun when one is durable. So only the newest one may be incomplete, and only if the one before it is
             // there: its superblock is what the next one takes the place of.
-            let missing = if commit == newest && left > 0 { missing(&disk, &superblock).await } else { None };
+            let missing =
+                if commit == newest && left > 0 { missing(&disk, &superblock).await? } else { None };
             let passed_over = match missing {
                 Some(block) => SlotState::Incomplete { commit, block },
                 None => {
@@ -93,6 +98,9 @@ impl<D: Disk> Volume<D> {
                     let volume = Volume { disk, state, taken: Cell::new(false) };
                     match volume.begin().await {
                         Ok(()) => return Ok((volume, Mounted { slot, commit, slots })),
+                        Err(StoreError::Disk { block, error }) if error != DiskError::Media => {
+                            return Err(StoreError::Disk { block, error });
+                        }
                         Err(error) => why = error,
                     }
                     disk = volume.disk;
@@ -108,8 +116,17 @@ impl<D: Disk> Volume<D> {
         Err(why)
     }
 
-    /// Reads what every commit has to know.
+    /// Reads what every commit has to know; more than once, if the disk fails.
     async fn begin(&self) -> Result<(), StoreError> {
+        let mut done = self.begin_once().await;
+        for _ in 1..TRIES {
+            let Err(StoreError::Disk { .. }) = done else { break };
+            done = self.begin_once().await;
+        }
+        done
+    }
+
+    async fn begin_once(&self) -> Result<(), StoreError> {
         for tree in [Tree::Records, Tree::Snapshots] {
             let root = self.state.borrow().root(tree);
             self.root_node(&root).await?;
@@ -127,25 +144,28 @@ impl<D: Disk> Volume<D> {
 }
 
 /// The first block that should be beside a superblock and is not there.
-async fn missing<D: Disk>(disk: &D, superblock: &Superblock) -> Option<u64> {
+async fn missing<D: Disk>(disk: &D, superblock: &Superblock) -> Result<Option<u64>, StoreError> {
     let mut page = Rc::new(Page::zeroed());
     for (block, sum) in &superblock.beside {
-        let read = disk.read(*block, &mut Rc::make_mut(&mut page).0).await;
-        if read.is_err() || checksum(&page.0) != *sum {
-            return Some(*block);
+        let is_read = read(disk, *block, &mut page).await?;
+        if !is_read || checksum(&page.0) != *sum {
+            return Ok(Some(*block));
         }
     }
-    None
+    Ok(None)
 }
 
 /// Reads all slots.
-async fn look<D: Disk>(disk: &D) -> ([SlotState; Slots::COUNT], Vec<(u64, Superblock)>) {
+async fn look<D: Disk>(disk: &D) -> Result<Found, StoreError> {
     let mut states = [SlotState::Absent; Slots::COUNT];
     let mut found = Vec::new();
     let mut page = Rc::new(Page::zeroed());
     for (slot, state) in Slots::of(disk.blocks()).zip(&mut states) {
-        let read = disk.read(slot, &mut Rc::make_mut(&mut page).0).await.map_err(SlotState::Unreadable);
-        *state = match read.and_then(|()| Superblock::decode(&page)) {
+        let decoded = match read(disk, slot, &mut page).await? {
+            true => Superblock::decode(&page),
+            false => Err(SlotState::Unreadable(DiskError::Media)),
+        };
+        *state = match decoded {
             Ok(superblock) => {
                 let commit = superblock.commit;
                 found.push((slot, superblock));
@@ -154,5 +174,23 @@ async fn look<D: Disk>(disk: &D) -> ([SlotState; Slots::COUNT], Vec<(u64, Superb
             Err(state) => state,
         };
     }
-    (states, found)
+    Ok((states, found))
+}
+
+type Found = ([SlotState; Slots::COUNT], Vec<(u64, Superblock)>);
+
+/// Reads a block on which it depends which commit counts: false if the medium does not give it back, however often it is asked.
+async fn read<D: Disk>(disk: &D, block: u64, page: &mut Rc<Page>) -> Result<bool, StoreError> {
+    let mut done = Ok(());
+    for _ in 0..TRIES {
+        done = disk.read(block, &mut Rc::make_mut(page).0).await;
+        if done.is_ok() {
+            break;
+        }
+    }
+    match done {
+        Ok(()) => Ok(true),
+        Err(DiskError::Media) => Ok(false),
+        Err(error) => Err(StoreError::Disk { block, error }),
+    }
 }
