@@ -19,9 +19,16 @@ pub fn check(files: &Files, mounted: &Mounted) -> Result<bool, Failure> {
             count += records(files, snapshot.id);
         }
     }
-    let (space, objects) = (files.volume().space(), files.objects());
-    println!("{objects} objects, {} of {} blocks free: {count} found wrong", space.free, space.blocks);
+    println!("{}", summary(files, mounted, count));
     Ok(count == 0)
+}
+
+/// A crash in the middle of a commit leaves a superblock that is no good, and so may a disk that spoils one: nobody can tell, so it is said, and
+/// not counted.
+pub fn summary(files: &Files, mounted: &Mounted, count: usize) -> String {
+    let (space, objects) = (files.volume().space(), files.objects());
+    let lost = if mounted.losses().next().is_some() { ", and the last commit may be lost" } else { "" };
+    format!("{objects} objects, {} of {} blocks free: {count} found wrong{lost}", space.free, space.blocks)
 }
 
 /// What is wrong with what the blocks of a snapshot say: how much.

@@ -19,15 +19,24 @@ pub fn get(source: &Source<'_>, path: &str, to: Option<&Path>) -> Result<(), Fai
         return Err(Failure::new(format!("{path} has names and no bytes: `ls` shows them")));
     }
     let Some(to) = to else { return write_out(source, path, entry.object, &mut std::io::stdout()) };
+    let done = write_file(source, path, entry.object, to);
+    if done.is_err() && to.is_file() {
+        // A part of it would look like all of it.
+        let _ = std::fs::remove_file(to);
+    }
+    done
+}
+
+fn write_file(source: &Source<'_>, path: &str, object: ObjectId, to: &Path) -> Result<(), Failure> {
     let mut file = File::create(to).context(to.display())?;
-    let size = block_on(source.stat(entry.object)).map_err(|error| failed(path, error))?.size;
+    let size = block_on(source.stat(object)).map_err(|error| failed(path, error))?.size;
     // Holes stay holes.
     file.set_len(size).context(to.display())?;
     let mut data = vec![0; PIECE];
     let mut at = 0;
-    while let Some(run) = block_on(source.run(entry.object, at)).map_err(|error| failed(path, error))? {
+    while let Some(run) = block_on(source.run(object, at)).map_err(|error| failed(path, error))? {
         let length = usize::try_from(run.length).unwrap_or(PIECE).min(PIECE);
-        let read = block_on(source.read(entry.object, run.start, &mut data[..length]));
+        let read = block_on(source.read(object, run.start, &mut data[..length]));
         let length = read.map_err(|error| failed(path, error))?;
         file.seek(SeekFrom::Start(run.start)).context(to.display())?;
         file.write_all(&data[..length]).context(to.display())?;

@@ -8,8 +8,14 @@ use std::path::Path;
 use capos_gpt::{Partition, Reader, Refusal, Table};
 use capos_store::{BLOCK, Disk, DiskError};
 
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
 use crate::command_line::Image;
 use crate::exec::{Context, Failure};
+
+/// Bytes from the beginning that are looked at: ISO 9660 is the last to begin, at 32 KiB.
+const LOOK: u64 = 64 << 10;
 
 /// What may be done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,6 +53,10 @@ impl ImageDisk {
         let name = image.image.display();
         let file =
             File::options().read(true).write(access == Access::Write).open(&image.image).context(&name)?;
+        if access == Access::Write {
+            lock(&file)
+                .map_err(|_| Failure::new(format!("{name} is in use: does a machine run with it?")))?;
+        }
         let length = file.metadata().context(&name)?.len();
         let table = table(&file, length);
         let Some(wanted) = &image.partition else {
@@ -82,6 +92,13 @@ impl ImageDisk {
         self.file.read_exact_at(into, self.start.saturating_add(at))
     }
 
+    /// Whether nothing is where every format has something.
+    pub fn is_blank(&self) -> io::Result<bool> {
+        let mut begin = vec![0; self.bytes.min(LOOK) as usize];
+        self.read_at(0, &mut begin)?;
+        Ok(begin.iter().all(|byte| *byte == 0))
+    }
+
     fn place(&self, block: u64, bytes: usize) -> Result<u64, DiskError> {
         let end = block.checked_add((bytes / BLOCK) as u64).ok_or(DiskError::OutOfRange)?;
         if end > self.blocks() {
@@ -89,6 +106,18 @@ impl ImageDisk {
         }
         Ok(self.start + block * BLOCK as u64)
     }
+}
+
+/// Keeps out all others that lock what they write, as QEMU does, until the file is closed.
+fn lock(file: &File) -> nix::Result<()> {
+    let all = libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(file, FcntlArg::F_OFD_SETLK(&all)).map(|_| ())
 }
 
 fn list(partitions: &[Partition]) -> String {

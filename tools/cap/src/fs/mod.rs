@@ -64,22 +64,27 @@ fn make(image: &Image, size: Option<&str>, force: bool) -> Result<(), Failure> {
             parse_size(size).ok_or_else(|| Failure::new(format!("`{size}` is not a size like 64M or 1T")))?;
         disk::create(&image.image, bytes)?;
     }
-    let disk = ImageDisk::open(image, Access::Write)?;
-    if !force && block_on(Volume::mount(ImageDisk::open(image, Access::Read)?, Limits::default())).is_ok() {
-        let why =
-            format!("{} has a volume already; --force makes another in its place", image.image.display());
-        return Err(Failure::new(why));
+    let made = fill(image, force);
+    if made.is_err() && size.is_some() {
+        // It holds nothing, and would be in the way of the next try.
+        let _ = std::fs::remove_file(&image.image);
     }
-    let name = &image.image;
-    block_on(capos_store::format(&disk, random(), None)).context(name.display())?;
-    let (volume, _) = block_on(Volume::mount(disk, Limits::default())).context(name.display())?;
-    block_on(Fs::format(&volume, now())).context(name.display())?;
-    println!(
-        "{}: a volume of {} blocks, of which {} are free",
-        name.display(),
-        volume.space().blocks,
-        volume.space().free
-    );
+    made
+}
+
+fn fill(image: &Image, force: bool) -> Result<(), Failure> {
+    let name = image.image.display();
+    let disk = ImageDisk::open(image, Access::Write)?;
+    if !force && !disk.is_blank().context(&name)? {
+        return Err(Failure::new(format!(
+            "{name} has something on it already; --force puts a volume in its place"
+        )));
+    }
+    block_on(capos_store::format(&disk, random(), None)).context(&name)?;
+    let (volume, _) = block_on(Volume::mount(disk, Limits::default())).context(&name)?;
+    block_on(Fs::format(&volume, now())).context(&name)?;
+    let space = volume.space();
+    println!("{name}: a volume of {} blocks, of which {} are free", space.blocks, space.free);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::disk::Access;
-use super::{block_on, carry_out, mount, snapshots};
+use super::{block_on, carry_out, check, mount, snapshots};
 use crate::command_line::{FsVerb, Image, Lie, When};
 
 const NOW: When = When { snapshot: None };
@@ -113,6 +113,17 @@ fn wrong_input_is_answered_in_words() {
     assert!(make(Some("1M")).unwrap_err().to_string().contains("leave --size out"));
     assert!(make(Some("much")).unwrap_err().to_string().contains("not a size"));
     assert!(carry_out(&FsVerb::Mkfs { image: folder.image(), size: None, force: true }).unwrap());
+    // Whatever has something on it, a volume or not; and what cannot be made is not left lying about.
+    let mkfs = |name: &str, size: Option<&str>, force| {
+        let image = Image { image: folder.file(name), partition: None };
+        carry_out(&FsVerb::Mkfs { image, size: size.map(Into::into), force })
+    };
+    let mut other = vec![0; 1 << 20];
+    other[0x8001] = b'C';
+    fs::write(folder.file("other"), &other).unwrap();
+    assert!(mkfs("other", None, false).unwrap_err().to_string().contains("something on it"));
+    assert!(mkfs("other", None, true).unwrap());
+    assert!(mkfs("tiny", Some("8K"), false).is_err() && !folder.file("tiny").exists());
     let no_volume = Image { image: small, partition: None };
     assert!(
         carry_out(&FsVerb::Check { image: no_volume })
@@ -123,6 +134,19 @@ fn wrong_input_is_answered_in_words() {
     let no_table = Image { partition: Some("1".into()), ..folder.image() };
     let failure = carry_out(&FsVerb::Check { image: no_table }).unwrap_err().to_string();
     assert!(failure.contains("no table of partitions"), "{failure}");
+}
+
+/// As QEMU has the disk of a machine that runs.
+#[test]
+fn what_is_in_use_is_read_and_not_written() {
+    let folder = Folder::new("used");
+    folder.make("1M");
+    fs::write(folder.file("f"), [1; 100]).unwrap();
+    let machine = super::disk::ImageDisk::open(&folder.image(), Access::Write).unwrap();
+    assert!(folder.put(&folder.file("f"), "f").unwrap_err().contains("in use"));
+    assert!(folder.check());
+    drop(machine);
+    folder.put(&folder.file("f"), "f").unwrap();
 }
 
 #[test]
@@ -141,7 +165,23 @@ fn what_is_spoiled_is_found_and_the_rest_is_read() {
     file.write_all_at(b"T", at as u64).unwrap();
     assert!(!folder.check());
     assert!(folder.get("one").unwrap_err().contains("corrupt"));
+    assert!(!folder.file("out").exists(), "a part of a file is not left for all of it");
     assert_eq!(folder.get("two").unwrap(), b"these will not");
+}
+
+#[test]
+fn a_superblock_that_is_spoiled_is_told_of_beside_the_verdict() {
+    let folder = Folder::new("superblock");
+    folder.make("1M");
+    let summary = || {
+        let (files, mounted) = mount(&folder.image(), Access::Read).unwrap_or_else(|_| panic!());
+        check::summary(&files, &mounted, 0)
+    };
+    assert!(summary().ends_with("blocks free: 0 found wrong"));
+    let file = fs::File::options().write(true).open(folder.file("disk")).unwrap();
+    file.write_all_at(b"spoiled", 100).unwrap();
+    assert!(summary().ends_with("0 found wrong, and the last commit may be lost"));
+    assert!(folder.check());
 }
 
 #[test]
