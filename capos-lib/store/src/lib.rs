@@ -39,5 +39,5 @@ pub use pointer::{Pointer, checksum};
 pub use superblock::{SlotState, Slots};
 pub use tree::Change;
 pub use volume::{
-    Limits, Mounted, NOTE_MAX, Need, SNAPSHOTS_MAX, Snapshot, SpaceReport, View, Volume, format,
+    Limits, Mounted, NOTE_MAX, Need, SNAPSHOTS_MAX, Snapshot, SpaceReport, View, Volume, format, is_blank,
 };

@@ -15,7 +15,7 @@ mod view;
 mod write;
 
 pub use self::core::{Limits, Need};
-pub use mount::{Mounted, format};
+pub use mount::{Mounted, format, is_blank};
 pub use snapshot::{NOTE_MAX, SNAPSHOTS_MAX, Snapshot};
 pub(crate) use snapshot::{dead, death};
 pub use view::View;

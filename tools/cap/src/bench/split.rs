@@ -76,8 +76,8 @@ impl Functions {
         let boot = house.boot();
         let folder = boot.join("files");
         let entries = fs::read_dir(&folder).context(folder.display())?;
-        let mut paths = entries.map(|entry| Ok(entry.context(folder.display())?.path()));
-        let mut paths = paths.by_ref().collect::<Result<Vec<PathBuf>, Failure>>()?;
+        let paths = entries.map(|entry| Ok(entry.context(folder.display())?.path()));
+        let mut paths = paths.collect::<Result<Vec<PathBuf>, Failure>>()?;
         paths.sort();
         let programs = paths.into_iter().filter(|path| path.is_file()).map(Program::read);
         Ok(Functions {

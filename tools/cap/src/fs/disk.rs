@@ -7,15 +7,11 @@ use std::path::Path;
 
 use capos_gpt::{Partition, Reader, Refusal, Table};
 use capos_store::{BLOCK, Disk, DiskError};
-
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use crate::command_line::Image;
 use crate::exec::{Context, Failure};
-
-/// Bytes from the beginning that are looked at: ISO 9660 is the last to begin, at 32 KiB.
-const LOOK: u64 = 64 << 10;
 
 /// What may be done to it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,13 +86,6 @@ impl ImageDisk {
     /// Reads bytes, wherever they are.
     pub fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
         self.file.read_exact_at(into, self.start.saturating_add(at))
-    }
-
-    /// Whether nothing is where every format has something.
-    pub fn is_blank(&self) -> io::Result<bool> {
-        let mut begin = vec![0; self.bytes.min(LOOK) as usize];
-        self.read_at(0, &mut begin)?;
-        Ok(begin.iter().all(|byte| *byte == 0))
     }
 
     fn place(&self, block: u64, bytes: usize) -> Result<u64, DiskError> {

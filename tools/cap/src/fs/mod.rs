@@ -75,7 +75,7 @@ fn make(image: &Image, size: Option<&str>, force: bool) -> Result<(), Failure> {
 fn fill(image: &Image, force: bool) -> Result<(), Failure> {
     let name = image.image.display();
     let disk = ImageDisk::open(image, Access::Write)?;
-    if !force && !disk.is_blank().context(&name)? {
+    if !force && !block_on(capos_store::is_blank(&disk)).context(&name)? {
         return Err(Failure::new(format!(
             "{name} has something on it already; --force puts a volume in its place"
         )));

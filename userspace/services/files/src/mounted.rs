@@ -5,16 +5,12 @@ use crate::server::{Server, refused};
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
-use alloc::vec;
 use capos_fs::{Error, Fs};
-use capos_store::{BLOCK, Disk, DiskError, Limits, StoreError, Volume};
+use capos_store::{DiskError, Limits, StoreError, Volume};
 use core::future::pending;
 use kit::device::Waiting;
 use rt::generated::BlockDeviceClient;
 use rt::log;
-
-/// Blocks from the beginning that are looked at.
-const LOOK: usize = 16;
 
 /// Of a disk.
 pub type Files = Fs<Volume<Blocks>>;
@@ -76,7 +72,8 @@ async fn tidy(files: &Files) -> Result<(), Error> {
 async fn mount(server: &Server, device: &Rc<BlockDeviceClient>, format: bool) -> Result<Files, Missing> {
     let gone = |error| Missing::Disk(format!("disk: {error}"));
     let blocks = Blocks::open(device).await.map_err(gone)?;
-    let format = format && is_blank(&blocks).await.map_err(|error| StoreError::Disk { block: 0, error })?;
+    let format = format
+        && capos_store::is_blank(&blocks).await.map_err(|error| StoreError::Disk { block: 0, error })?;
     if format {
         let no_bytes = |_| Missing::Disk(String::from("no random bytes"));
         capos_store::format(&blocks, server.proofs.uuid().map_err(no_bytes)?, None).await?;
@@ -90,11 +87,4 @@ async fn mount(server: &Server, device: &Rc<BlockDeviceClient>, format: bool) ->
         log::warn(format_args!("superblock {slot} {state}"));
     }
     Ok(Fs::mount(volume).await?)
-}
-
-/// Whether nothing is where every format has something: it is never the volume of somebody that is made anew.
-async fn is_blank(disk: &Blocks) -> Result<bool, DiskError> {
-    let mut begin = vec![0; LOOK * BLOCK];
-    disk.read(0, &mut begin).await?;
-    Ok(begin.iter().all(|byte| *byte == 0))
 }
