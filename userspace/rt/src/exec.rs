@@ -36,6 +36,8 @@ pub(crate) struct Tasks {
     /// Numbers of tasks to poll. Has room for all of them, so that waking never allocates.
     ready: RefCell<VecDeque<usize>>,
     main_ready: Cell<bool>,
+    /// How many of them had their turn.
+    turns: Cell<u64>,
 }
 
 impl Tasks {
@@ -45,6 +47,7 @@ impl Tasks {
             free: RefCell::new(Vec::new()),
             ready: RefCell::new(VecDeque::new()),
             main_ready: Cell::new(false),
+            turns: Cell::new(0),
         }
     }
 
@@ -86,9 +89,14 @@ impl Tasks {
     fn run_ready(&self) {
         let count = self.ready.borrow().len();
         for _ in 0..count {
-            let Some(number) = self.ready.borrow_mut().pop_front() else { return };
-            self.run(number);
+            self.run_first();
         }
+    }
+
+    fn run_first(&self) {
+        let Some(number) = self.ready.borrow_mut().pop_front() else { return };
+        self.turns.set(self.turns.get() + 1);
+        self.run(number);
     }
 
     fn run(&self, number: usize) {
@@ -113,6 +121,11 @@ impl Tasks {
             *slot = Slot::default();
         }
         self.free.borrow_mut().push(number);
+    }
+
+    /// How many will have had their turn when everybody had who is ready now.
+    fn turns_ahead(&self) -> u64 {
+        self.turns.get() + self.ready.borrow().len() as u64
     }
 
     /// Whether somebody can go on who is not just having his turn.
@@ -186,12 +199,19 @@ pub async fn with_deadline<F: Future>(at_ns: u64, future: F) -> F::Output {
 
 /// Lets every task that can go on have its turn, and what was submitted go to the kernel.
 pub async fn give_way() {
-    let mut is_over = false;
+    let tasks = &thread::current().tasks;
+    after_others(tasks).await;
+    thread::current().hand_over();
+}
+
+/// Lets every task that can go on have its turn. Whoever waits for that may himself be among them, woken by something else, and ahead of others.
+async fn after_others(tasks: &Tasks) {
+    let mut until = None;
     poll_fn(|cx| {
-        if core::mem::replace(&mut is_over, true) {
-            thread::current().hand_over();
+        if until.is_some_and(|until| tasks.turns.get() >= until) {
             return Poll::Ready(());
         }
+        until.get_or_insert_with(|| tasks.turns_ahead());
         cx.waker().wake_by_ref();
         Poll::Pending
     })
@@ -331,7 +351,7 @@ impl Drop for TurnGuard<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Signal;
+    use super::{Signal, Tasks, after_others};
     use core::pin::pin;
     use core::task::{Context, Waker};
 
@@ -358,5 +378,19 @@ mod tests {
         assert!(early.poll(&mut cx).is_ready());
         assert!(pin!(signal.since(0)).poll(&mut cx).is_ready());
         assert!(pin!(signal.wait()).poll(&mut cx).is_pending());
+    }
+
+    #[test]
+    fn who_gives_way_waits_for_all_who_were_ready_even_if_he_was_one() {
+        let tasks = Tasks::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        // He himself, woken by something else, and another behind him.
+        tasks.ready.borrow_mut().extend([0, 1]);
+        let mut way = pin!(after_others(&tasks));
+        for _ in 0..2 {
+            assert!(way.as_mut().poll(&mut cx).is_pending());
+            tasks.run_first();
+        }
+        assert!(way.poll(&mut cx).is_ready());
     }
 }
