@@ -216,8 +216,9 @@ async fn serve_until<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H
     let in_hand = Rc::new(InHand::default());
     let mut place = Place::new();
     let started = drain.epoch();
+    let mut drained = pin!(drain.since(started));
     loop {
-        let event = match select(drain.since(started), receiver.next_in_place()).await {
+        let event = match select(drained.as_mut(), receiver.next_at_rest()).await {
             Either::Second(event) => event,
             Either::First(()) => {
                 receiver.stop();

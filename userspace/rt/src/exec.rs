@@ -258,6 +258,9 @@ impl Signal {
     /// Wakes everybody who waits.
     pub fn notify(&self) {
         self.epoch.set(self.epoch.get().wrapping_add(1));
+        if self.waiting.borrow().is_empty() {
+            return;
+        }
         for (_, waker) in self.waiting.take() {
             waker.wake();
         }

@@ -387,6 +387,16 @@ impl Receiver {
 
     /// The same, with the call where it came: whoever does not answer it soon [keeps](Request::kept) it elsewhere.
     pub async fn next_in_place(&mut self) -> Result<Event, CallError> {
+        self.next_event(false).await
+    }
+
+    /// The same for the last thing that a task looks at before it has nothing to do: if nobody else of this thread has anything to do either it
+    /// sleeps here and now, which spares the way back to the executor and here again. What the same task polls behind this waits, too.
+    pub async fn next_at_rest(&mut self) -> Result<Event, CallError> {
+        self.next_event(true).await
+    }
+
+    async fn next_event(&mut self, rests: bool) -> Result<Event, CallError> {
         let thread = thread::current();
         loop {
             self.begin(thread);
@@ -394,7 +404,7 @@ impl Receiver {
                 let stopped = CallError::Transport(TransportError::Canceled);
                 return Err(if self.stopped { stopped } else { CallError::ArenaFull });
             }
-            let (cqe, run, answers) = poll_fn(|cx| self.poll_first(cx)).await;
+            let (cqe, run, answers) = poll_fn(|cx| self.poll_first(thread, rests, cx)).await;
             let taken_back = cqe.result == TransportError::Canceled.code() && self.stopped;
             // Whose answer it was does not wait for it any more, say. What concerns the receive comes again without one.
             if cqe.result < 0 && answers || taken_back && !self.pending.is_empty() {
@@ -415,13 +425,23 @@ impl Receiver {
         }
     }
 
-    /// Takes the receive that completed first: which is not the one that began first, as the last one has the next call. What a client did
-    /// before it went is seen before that it went.
-    fn poll_first(&mut self, cx: &Context<'_>) -> Poll<(Cqe, Run, bool)> {
+    /// The receive that completed first.
+    fn first(&self) -> Option<usize> {
         let completed =
             |(index, receive): (usize, &Receive)| Some((receive.operation.completed_as()?, index));
-        let first = self.pending.iter().enumerate().filter_map(completed).min();
-        let Some((_, index)) = first else {
+        self.pending.iter().enumerate().filter_map(completed).min().map(|(_, index)| index)
+    }
+
+    /// Takes the receive that completed first: which is not the one that began first, as the last one has the next call. What a client did
+    /// before it went is seen before that it went.
+    fn poll_first(&mut self, thread: &Thread, rests: bool, cx: &Context<'_>) -> Poll<(Cqe, Run, bool)> {
+        let mut first = self.first();
+        if first.is_none() && rests && !thread.tasks.anything_ready() {
+            thread.wait();
+            thread.drain();
+            first = self.first();
+        }
+        let Some(index) = first else {
             for receive in &self.pending {
                 let _ = receive.operation.poll(cx);
             }
