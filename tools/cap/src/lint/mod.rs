@@ -6,6 +6,7 @@ mod clauses;
 pub mod code;
 mod hosts;
 mod layers;
+mod locks;
 mod manifests;
 mod pages;
 mod rooms;
@@ -61,9 +62,10 @@ impl fmt::Display for Finding {
 /// A rule's name and check.
 type Rule = (&'static str, fn(&[File]) -> Vec<Finding>);
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     ("imports go down only", layers::check),
     ("manifests inherit from the workspace and have no features", manifests::check),
+    ("the lock of the fuzz targets knows what their crates need", locks::check),
     ("unsafe stays in its rooms", rooms::check),
     ("no cfg for tests or machines", cfgs::check),
     ("no file above 1,000 lines", sizes::check),
