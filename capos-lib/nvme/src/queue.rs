@@ -35,6 +35,8 @@ pub struct Slot<T> {
     /// The device was told to give it up.
     pub aborted: bool,
     in_flight: bool,
+    /// The entry that it was written to last.
+    at: u16,
 }
 
 /// A command that the device is through with. Its number is ours until [`Queue::release`] or [`Queue::again`].
@@ -105,7 +107,7 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
         let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
         let load = T::default();
-        let empty = Slot { words: [0; 5], since: 0, load, tries: 0, aborted: false, in_flight: false };
+        let empty = Slot { words: [0; 5], since: 0, load, tries: 0, aborted: false, in_flight: false, at: 0 };
         slots.resize(size, empty);
         Ok(Queue {
             memory,
@@ -177,7 +179,8 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
         let own = Own { memory: &self.memory, offset: Self::list(id), begin: self.places.own };
         let mut words = words(&own);
         words[0] |= u64::from(id) << 16;
-        *slot = Slot { words, since: now, load, tries: 0, aborted: false, in_flight: true };
+        let at = self.tail;
+        *slot = Slot { words, since: now, load, tries: 0, aborted: false, in_flight: true, at };
         self.taken += 1;
         self.write(&words);
         true
@@ -202,7 +205,7 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
     pub fn again(&mut self, id: u16, change: impl FnOnce(&mut Slot<T>), now: u64) {
         let Some(slot) = self.slots.get_mut(usize::from(id)).filter(|slot| !slot.in_flight) else { return };
         change(slot);
-        (slot.since, slot.aborted, slot.in_flight) = (now, false, true);
+        (slot.since, slot.aborted, slot.in_flight, slot.at) = (now, false, true, self.tail);
         let words = slot.words;
         self.write(&words);
     }
@@ -242,7 +245,9 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
             return Err(DeviceFault::WrongQueue(queue));
         }
         let slot = self.slots.get_mut(usize::from(id)).ok_or(DeviceFault::UnknownId(id))?;
-        if !slot.in_flight {
+        // Not if it was not told of it, either: its number would be another's while the device still finds its command.
+        let is_told = self.tail == self.told || has_passed(self.told, slot.at, self.tail, self.mask);
+        if !slot.in_flight || !is_told {
             return Err(DeviceFault::NotInFlight(id));
         }
         // What it did not fetch it still has, beside this one.
@@ -287,4 +292,10 @@ impl<M: Memory, T: Copy + Default> Queue<M, T> {
         (self.told, self.consumed) = (self.tail, self.next);
         Some(bells)
     }
+}
+
+/// Whether the entry `at` is none of those from `told` up to `tail`.
+#[inline]
+fn has_passed(told: u16, at: u16, tail: u16, mask: u16) -> bool {
+    at.wrapping_sub(told) & mask >= tail.wrapping_sub(told) & mask
 }

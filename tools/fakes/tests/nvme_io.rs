@@ -217,6 +217,17 @@ fn what_the_device_does_wrong_is_said() {
     assert_eq!(fault(CompletionFault::Never), None);
 }
 
+/// Its number would be the next one's, and the device would find the old command with the new one's list.
+#[test]
+fn what_the_device_was_not_told_of_it_can_not_have_done() {
+    let mut bench = Bench::good();
+    bench.misbehave(Mischief::completions(&[(0, CompletionFault::Id(1))]));
+    bench.submit(0, 1, &request(Operation::Read, 0, 1));
+    bench.machine.turn(&mut bench.controller);
+    bench.submit(0, 2, &request(Operation::Read, 0, 1));
+    assert_eq!(bench.controller.take(bench.machine.now), Err(DeviceFault::NotInFlight(1)));
+}
+
 #[test]
 fn a_device_that_does_not_even_give_up_is_silent() {
     let mut bench = Bench::good();
