@@ -101,6 +101,15 @@ impl<V: Volume> Fs<V> {
         if self.epoch() == since { Ok(()) } else { Err(Error::Lost) }
     }
 
+    /// Has what is durable stay so whatever block is spoiled later. What was not synced is as before.
+    ///
+    /// # Errors
+    /// What the volume says; nothing is lost then.
+    pub async fn settle_commit(&self) -> Result<(), Error> {
+        let _turn = self.turn.change().await;
+        Ok(self.view.volume.settle().await?)
+    }
+
     /// Waits for the turn to change something.
     pub(crate) async fn begin(&self) -> Result<Guard<'_>, Error> {
         let turn = self.turn.change().await;

@@ -37,6 +37,9 @@ pub trait Volume: View {
     /// Makes everything durable.
     async fn commit(&self) -> Result<(), StoreError>;
 
+    /// Has the last commit count whatever block is spoiled later.
+    async fn settle(&self) -> Result<(), StoreError>;
+
     /// Whether there is so much that is not durable that a commit is due.
     fn is_due(&self) -> bool;
 
@@ -100,6 +103,10 @@ impl<D: Disk> Volume for capos_store::Volume<D> {
 
     async fn commit(&self) -> Result<(), StoreError> {
         self.commit().await
+    }
+
+    async fn settle(&self) -> Result<(), StoreError> {
+        self.settle().await
     }
 
     fn is_due(&self) -> bool {

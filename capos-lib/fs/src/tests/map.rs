@@ -155,6 +155,10 @@ impl Volume for Map {
         Ok(())
     }
 
+    async fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn commit(&self) -> Result<(), StoreError> {
         if self.may_fail().is_err() {
             // As capos-store: what was not committed is gone.

@@ -209,3 +209,27 @@ fn a_commit_that_is_settled_is_not_passed_over() {
         assert_eq!(state.operations.get(), before);
     }
 }
+
+/// So it is while something new is under way, which neither counts for it nor is lost, and through whatever becomes of the next commit.
+#[test]
+fn a_commit_is_settled_beside_changes() {
+    let mut pair = pair();
+    let lost = commit(&mut pair)[0][0];
+    pair.step(&Step::Put(8, 8)).unwrap();
+    now(pair.volume.settle()).unwrap();
+    let number = pair.volume.commit_number();
+    let (volume, mounted) = copied(&pair, |disk| disk.spoil(lost, 4000));
+    assert_eq!((mounted.commit, mounted.losses().count()), (number, 0));
+    let corrupt = StoreError::Corrupt { block: lost, fault: crate::Fault::Checksum };
+    assert_eq!(everything(&volume), Err(corrupt));
+    // What the next one begins with is the superblock that has a list.
+    let before = pair.volume.disk().state.content.borrow().clone();
+    let next = commit(&mut pair);
+    let slot = next[0].iter().copied().find(|block| Slots::ALL.contains(block)).unwrap();
+    let torn = Memory::with(300, before);
+    torn.spoil(slot, 100);
+    torn.spoil(lost, 4000);
+    assert_eq!(now(Volume::mount(torn, LIMITS)).unwrap().1.commit, number);
+    pair.step(&Step::Mount).unwrap();
+    pair.compare();
+}

@@ -26,7 +26,7 @@ impl<D: Disk> Volume<D> {
         let _turn = self.turn()?;
         let clean = self.state.borrow().is_clean();
         match clean {
-            true => self.settle().await,
+            true => self.settle_last().await,
             false => self.commit_with(None).await,
         }
     }

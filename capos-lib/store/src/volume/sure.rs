@@ -7,8 +7,14 @@ use crate::superblock::Superblock;
 use alloc::vec::Vec;
 
 impl<D: Disk> Volume<D> {
+    /// Has the last commit count from now on, whatever is spoiled later. What was changed since is as before.
+    pub async fn settle(&self) -> Result<(), StoreError> {
+        let _turn = self.turn()?;
+        self.settle_last().await
+    }
+
     /// Has the last commit durable, and nothing beside its superblock any more that would have to be there.
-    pub(super) async fn settle(&self) -> Result<(), StoreError> {
+    pub(super) async fn settle_last(&self) -> Result<(), StoreError> {
         self.make_durable().await?;
         let slot = self.slots().first().copied().filter(|_| !self.state.borrow().durable.beside.is_empty());
         let Some(first) = slot else { return Ok(()) };
@@ -17,7 +23,9 @@ impl<D: Disk> Volume<D> {
         let write = Write { first, pieces: Vec::from([page.0.as_slice()]) };
         // It is durable without, and a read-only disk stays as it is.
         if self.disk.write_durable(&[write]).await.is_ok() {
-            self.state.borrow_mut().durable = last;
+            let mut state = self.state.borrow_mut();
+            // The next commit takes the place of the superblock with the list.
+            (state.durable, state.slot) = (last, first);
         }
         Ok(())
     }

@@ -10,7 +10,10 @@ use capos_store::{DiskError, Limits, StoreError, Volume};
 use core::future::pending;
 use kit::device::Waiting;
 use rt::generated::BlockDeviceClient;
-use rt::log;
+use rt::{CallError, log};
+
+/// How long nothing may be committed before the last commit is settled.
+const QUIET_NS: u64 = 100_000_000;
 
 /// Of a disk.
 pub type Files = Fs<Volume<Blocks>>;
@@ -54,14 +57,32 @@ pub async fn keep(server: Rc<Server>, device: Rc<BlockDeviceClient>, format: boo
             if let Err(error) = tidy(&files).await {
                 log::warn(format_args!("what was removed before the last crash stays: {error}"));
             }
+            format!("timer: {}", settle_when_quiet(&server, &files).await)
         }
         Err(Missing::Content(error)) => {
             log::warn(format_args!("no volume: {error}"));
             server.has(Err(refused(error)));
+            pending().await
         }
-        Err(Missing::Disk(why)) => return why,
+        Err(Missing::Disk(why)) => why,
     }
-    pending().await
+}
+
+/// Has each commit that no other follows soon count whatever the disk spoils of it later (decision 0031). Once for each: of a disk that does not take
+/// that, what was synced is there all the same. Only ends when there is no time any more.
+async fn settle_when_quiet(server: &Server, files: &Files) -> CallError {
+    loop {
+        let unsettled = server.unsettled.wait();
+        let commit = files.volume().commit_number();
+        if server.settled.get() == commit {
+            unsettled.await;
+        } else if let Err(error) = server.pause(QUIET_NS).await {
+            return error;
+        } else if files.volume().commit_number() == commit {
+            let _ = files.settle_commit().await;
+            server.settled.set(commit);
+        }
+    }
 }
 
 async fn tidy(files: &Files) -> Result<(), Error> {

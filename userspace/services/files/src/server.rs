@@ -12,7 +12,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_fs::{Error, ObjectId, Source, Stamp, TimeSource};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use kit::facets::Facets;
 use kit::memory::Memory;
 use kit::service::{Handler, export_of};
@@ -53,6 +53,10 @@ pub struct Server {
     clocks: Clocks,
     /// The volume's epoch when somebody began to rely on what he does, by badge.
     since: RefCell<BTreeMap<u64, u64>>,
+    /// The last commit that was settled, if it could be.
+    pub settled: Cell<u64>,
+    /// There is one behind that.
+    pub unsettled: Signal,
     /// Who has snapshots open.
     pub open: Open,
     /// What the last check of the volume found.
@@ -83,6 +87,8 @@ impl Server {
             proofs: Proofs::new(entropy),
             clocks,
             since: RefCell::default(),
+            settled: Cell::default(),
+            unsettled: Signal::new(),
             open: Open::default(),
             found: RefCell::default(),
             exports,
@@ -116,6 +122,12 @@ impl Server {
         });
         let since_start = || self.clocks.timer.now_blocking().unwrap_or(0);
         known.unwrap_or_else(|| Stamp { ns: since_start(), source: TimeSource::Unknown })
+    }
+
+    /// Lets so much time pass.
+    pub async fn pause(&self, ns: u64) -> Result<(), CallError> {
+        let now = self.clocks.timer.now().await?;
+        self.clocks.timer.sleep_until(now.saturating_add(ns)).await
     }
 
     fn call_on<T>(self: Rc<Self>, files: Rc<Files>, cx: CallContext, on: T) -> Call<T> {
@@ -247,6 +259,7 @@ impl Handler for Server {
             Err(refused) => return request.fail(refused),
         };
         self.since.borrow_mut().entry(cx.badge()).or_insert_with(|| files.epoch());
+        let (server, volume) = (Rc::clone(&self), Rc::clone(&files));
         match thing {
             Thing::Volume => serve_volume(&self.call_on(files, cx, Whole), request).await,
             Thing::Namespace(on) => serve_namespace(&self.call_on(files, cx, Namespace(on)), request).await,
@@ -257,6 +270,9 @@ impl Handler for Server {
                 serve_store(&self.call_on(files, cx, Store { writable, at }), request).await
             }
             Thing::Writer(on) => serve_blob_writer(&self.call_on(files, cx, on), request).await,
+        }
+        if volume.volume().commit_number() != server.settled.get() {
+            server.unsettled.notify();
         }
     }
 
