@@ -1,6 +1,7 @@
 //! The records of objects and stretches that were read last: a file that is read or written again is found without a descent.
 
 use alloc::boxed::Box;
+use alloc::vec;
 use core::cell::RefCell;
 use core::ops::Range;
 
@@ -11,9 +12,12 @@ use crate::look::BLOCK_BYTES;
 use crate::record::{MAX_RECORD, Object, STRETCH_BLOCKS};
 use crate::volume::{View, Volume};
 
-/// How many are kept.
-const SLOTS: usize = 128;
+/// How many are kept whose key is an object and a part of it, and how many of the others: as many stretches as 16 MiB have.
+const OBJECTS: usize = 32;
+const OTHERS: usize = 256;
 /// Keys of objects have 9 bytes, those of stretches 17. Longer ones are not kept.
+const OF_OBJECT: usize = 9;
+const MORE: usize = OF_OBJECT + 1;
 const LONGEST: usize = 17;
 
 #[derive(Clone, Copy)]
@@ -27,7 +31,7 @@ struct Slot {
 const EMPTY: Slot = Slot { key: [0; LONGEST], key_length: 0, length: 0, value: [0; MAX_RECORD] };
 
 struct Slots {
-    slots: Box<[Slot; SLOTS]>,
+    slots: Box<[Slot]>,
     /// Of the volume when these were read from it.
     epoch: u64,
 }
@@ -38,19 +42,19 @@ pub(crate) struct Recent<V> {
     slots: RefCell<Slots>,
 }
 
-/// Where a key belongs: objects that follow each other, the stretches of one, and it and its first one are apart.
+/// Where a key belongs: objects that follow each other, and the stretches of one, are apart, and an object is never in its stretches' way.
 fn place(key: &[u8]) -> Option<usize> {
-    let object = *key.get(7)?;
-    let last = *key.last()?;
-    let longest = key.len() <= LONGEST;
-    longest.then_some(
-        usize::from(object.wrapping_mul(5).wrapping_add(last).wrapping_add(key.len() as u8)) % SLOTS,
-    )
+    let (object, last) = (usize::from(*key.get(7)?), usize::from(*key.last()?));
+    match key.len() {
+        ..=OF_OBJECT => Some(object.wrapping_add(last.wrapping_mul(5)) % OBJECTS),
+        MORE..=LONGEST => Some(OBJECTS.wrapping_add(object.wrapping_mul(5).wrapping_add(last) % OTHERS)),
+        _ => None,
+    }
 }
 
 impl<V: Volume> Recent<V> {
     pub(crate) fn new(volume: V) -> Self {
-        let slots = Slots { slots: Box::new([EMPTY; SLOTS]), epoch: volume.epoch() };
+        let slots = Slots { slots: vec![EMPTY; OBJECTS + OTHERS].into(), epoch: volume.epoch() };
         Recent { volume, slots: RefCell::new(slots) }
     }
 
@@ -154,5 +158,23 @@ impl<V: Volume> View for Recent<V> {
 
     async fn read_data(&self, pointers: &[Pointer], data: &mut [u8]) -> Result<(), StoreError> {
         self.volume.read_data(pointers, data).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OTHERS, place};
+    use crate::key::{ObjectId, object, stretch};
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn an_object_and_its_stretches_have_places_of_their_own() {
+        for id in [1, 2, 77, 255, 256].map(ObjectId) {
+            let stretches = (0..OTHERS as u64).map(|number| place(&stretch(id, number)));
+            let places: BTreeSet<_> = stretches.chain([place(&object(id))]).collect();
+            assert_eq!((places.len(), places.contains(&None)), (OTHERS + 1, false));
+            assert_ne!(place(&object(id)), place(&object(ObjectId(id.0 + 1))));
+        }
+        assert_eq!(place(&[0; 18]), None);
     }
 }
