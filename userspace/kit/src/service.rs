@@ -216,14 +216,17 @@ async fn serve_until<H: Handler + 'static>(mut receiver: Receiver, handler: Rc<H
     let in_hand = Rc::new(InHand::default());
     let mut place = Place::new();
     let started = drain.epoch();
-    let mut drained = pin!(drain.since(started));
     loop {
-        let event = match select(drained.as_mut(), receiver.next_at_rest()).await {
-            Either::Second(event) => event,
-            Either::First(()) => {
-                receiver.stop();
-                receiver.next_in_place().await
-            }
+        let rested = if drain.epoch() == started { receiver.rest() } else { None };
+        let event = match rested {
+            Some(event) => event,
+            None => match select(drain.since(started), receiver.next_in_place()).await {
+                Either::Second(event) => event,
+                Either::First(()) => {
+                    receiver.stop();
+                    receiver.next_in_place().await
+                }
+            },
         };
         match event {
             Ok(Event::Call(request)) => {

@@ -49,6 +49,18 @@ impl Operations {
         self.in_flight
     }
 
+    /// How many have completed, and whether one may be submitted to be slept in.
+    pub(crate) fn at_rest(&self) -> (u64, bool) {
+        (self.completed, self.resting.is_none())
+    }
+
+    /// A slot for the operation that somebody slept in and that goes on.
+    fn open_rested(&mut self) -> u32 {
+        let index = self.open();
+        self.resting = Some(index);
+        index
+    }
+
     fn open(&mut self) -> u32 {
         self.in_flight += 1;
         if let Some(index) = self.free.pop() {
@@ -173,6 +185,8 @@ pub(crate) struct Finished {
 pub(crate) struct Operation {
     thread: &'static Thread,
     index: u32,
+    /// Its `user_data`.
+    name: u64,
     run: Option<Run>,
     caps: u32,
     reply: u32,
@@ -209,8 +223,21 @@ impl Operation {
 
     fn open(thread: &'static Thread, sqe: &Sqe, run: Run) -> Operation {
         let index = thread.operations.borrow_mut().open();
+        Operation::of(thread, index, index.into(), sqe, run)
+    }
+
+    /// Of one that was submitted to be slept in, when something else was complete first. That is told to who waits for it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn rested(thread: &'static Thread, sqe: &Sqe, run: Run) -> Operation {
+        let index = thread.operations.borrow_mut().open_rested();
+        thread.drain();
+        Operation::of(thread, index, RESTING, sqe, run)
+    }
+
+    fn of(thread: &'static Thread, index: u32, name: u64, sqe: &Sqe, run: Run) -> Operation {
         let right = CapId::from_raw(sqe.cap);
-        Operation { thread, index, run: Some(run), caps: sqe.caps_off, reply: sqe.reply_off, right }
+        Operation { thread, index, name, run: Some(run), caps: sqe.caps_off, reply: sqe.reply_off, right }
     }
 
     /// Waits for the completion and hands the memory over.
@@ -246,7 +273,7 @@ impl Operation {
 
     /// Asks the kernel to end it. Its completion still comes, and may be another one than `canceled`.
     pub(crate) fn cancel(&self) {
-        cancel(self.thread, self.index.into());
+        cancel(self.thread, self.name);
     }
 
     /// After a completion: frees the slot and hands the memory over.
@@ -273,7 +300,7 @@ impl Drop for Operation {
             _ => {
                 operations.put(self.index, Slot::Orphan { run, caps: self.caps, right: self.right });
                 drop(operations);
-                cancel(thread::current(), self.index.into());
+                cancel(thread::current(), self.name);
             }
         }
     }
@@ -312,10 +339,7 @@ impl Plain {
     #[cold]
     #[inline(never)]
     fn go_on(thread: &'static Thread) -> Plain {
-        let mut operations = thread.operations.borrow_mut();
-        let index = operations.open();
-        operations.resting = Some(index);
-        drop(operations);
+        let index = thread.operations.borrow_mut().open_rested();
         thread.drain();
         Plain { thread, index, name: RESTING, is_over: false }
     }

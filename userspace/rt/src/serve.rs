@@ -11,7 +11,7 @@ use crate::cap::{Cap, Client};
 use crate::generated::EndpointClient;
 use crate::ipc::{CallError, Encoder, encode_somewhere, once};
 use crate::op::Operation;
-use crate::thread::{self, RECEIVE, Thread};
+use crate::thread::{self, IGNORED, RECEIVE, RESTING, Thread};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -349,6 +349,8 @@ pub struct Receiver {
     pending: VecDeque<Receive>,
     depth: usize,
     stopped: bool,
+    /// How many operations of the thread were complete when none of these was.
+    looked_at: u64,
 }
 
 /// A receive that was begun.
@@ -361,7 +363,13 @@ struct Receive {
 impl Receiver {
     /// Receives on `endpoint`, `depth` receives at a time (each takes 4 KiB of the arena). Two or three do.
     pub fn new(endpoint: Cap, depth: usize) -> Receiver {
-        Receiver { endpoint, pending: VecDeque::with_capacity(depth), depth: depth.max(1), stopped: false }
+        Receiver {
+            endpoint,
+            pending: VecDeque::with_capacity(depth),
+            depth: depth.max(1),
+            stopped: false,
+            looked_at: u64::MAX,
+        }
     }
 
     /// The receive right.
@@ -387,16 +395,6 @@ impl Receiver {
 
     /// The same, with the call where it came: whoever does not answer it soon [keeps](Request::kept) it elsewhere.
     pub async fn next_in_place(&mut self) -> Result<Event, CallError> {
-        self.next_event(false).await
-    }
-
-    /// The same for the last thing that a task looks at before it has nothing to do: if nobody else of this thread has anything to do either it
-    /// sleeps here and now, which spares the way back to the executor and here again. What the same task polls behind this waits, too.
-    pub async fn next_at_rest(&mut self) -> Result<Event, CallError> {
-        self.next_event(true).await
-    }
-
-    async fn next_event(&mut self, rests: bool) -> Result<Event, CallError> {
         let thread = thread::current();
         loop {
             self.begin(thread);
@@ -404,15 +402,76 @@ impl Receiver {
                 let stopped = CallError::Transport(TransportError::Canceled);
                 return Err(if self.stopped { stopped } else { CallError::ArenaFull });
             }
-            let (cqe, run, answers) = poll_fn(|cx| self.poll_first(thread, rests, cx)).await;
-            let taken_back = cqe.result == TransportError::Canceled.code() && self.stopped;
-            // Whose answer it was does not wait for it any more, say. What concerns the receive comes again without one.
-            if cqe.result < 0 && answers || taken_back && !self.pending.is_empty() {
-                thread.keep_receive_buffer(run);
-                continue;
+            let (cqe, run, answers) = poll_fn(|cx| self.poll_first(cx)).await;
+            if let Some(event) = self.arrived(thread, &cqe, run, answers) {
+                return event;
             }
-            return event(thread, self.endpoint.id(), &cqe, run);
         }
+    }
+
+    /// What a completed receive brought, which traveled with an answer or not; nothing if it has to be begun again.
+    #[inline]
+    fn arrived(
+        &self,
+        thread: &'static Thread,
+        cqe: &Cqe,
+        run: Run,
+        answers: bool,
+    ) -> Option<Result<Event, CallError>> {
+        let taken_back = cqe.result == TransportError::Canceled.code() && self.stopped;
+        // Whose answer it was does not wait for it any more, say. What concerns the receive comes again without one.
+        if cqe.result < 0 && answers || taken_back && !self.pending.is_empty() {
+            thread.keep_receive_buffer(run);
+            return None;
+        }
+        Some(event(thread, self.endpoint.id(), cqe, run))
+    }
+
+    /// Sleeps for the next event, the last thing that a task does when it has nothing to do: if nobody else of this thread has anything to do either,
+    /// and nothing came that was not looked at. That spares the way back to the executor and here again, and a place among the operations that somebody
+    /// awaits. Nothing if there is something else to do first: that is for [`Receiver::next_in_place`].
+    #[inline]
+    pub fn rest(&mut self) -> Option<Result<Event, CallError>> {
+        let thread = thread::current();
+        if self.stopped
+            || self.pending.len() >= self.depth
+            || thread.tasks.anything_ready()
+            || !self.is_quiet(thread)
+        {
+            return None;
+        }
+        let run = thread.receive_buffer(BUFFER)?;
+        let receive = Sqe { user_data: RESTING, ..receive_sqe(&self.endpoint, &run) };
+        let answers = thread.receive_with_answer(&receive);
+        if !answers {
+            thread.submit(&receive);
+        }
+        thread.wait();
+        let is_whose = |user_data| move |cqe: &Cqe| cqe.user_data == user_data;
+        loop {
+            if let Some(cqe) = thread.ring.pop_if(is_whose(RESTING)) {
+                return self.arrived(thread, &cqe, run, answers);
+            }
+            if thread.ring.pop_if(is_whose(IGNORED)).is_none() {
+                break;
+            }
+        }
+        let operation = Operation::rested(thread, &receive, run);
+        self.pending.push_back(Receive { operation, answers });
+        None
+    }
+
+    /// Whether no receive is complete, and one that sleeps can be begun.
+    #[inline]
+    fn is_quiet(&mut self, thread: &Thread) -> bool {
+        let (completed, can_rest) = thread.operations.borrow().at_rest();
+        if !can_rest || thread.deadline.get() != 0 {
+            return false;
+        }
+        if completed != self.looked_at && self.first().is_none() {
+            self.looked_at = completed;
+        }
+        completed == self.looked_at
     }
 
     /// Has as many receives outstanding as there are to be.
@@ -434,14 +493,8 @@ impl Receiver {
 
     /// Takes the receive that completed first: which is not the one that began first, as the last one has the next call. What a client did
     /// before it went is seen before that it went.
-    fn poll_first(&mut self, thread: &Thread, rests: bool, cx: &Context<'_>) -> Poll<(Cqe, Run, bool)> {
-        let mut first = self.first();
-        if first.is_none() && rests && !thread.tasks.anything_ready() {
-            thread.wait();
-            thread.drain();
-            first = self.first();
-        }
-        let Some(index) = first else {
+    fn poll_first(&mut self, cx: &Context<'_>) -> Poll<(Cqe, Run, bool)> {
+        let Some(index) = self.first() else {
             for receive in &self.pending {
                 let _ = receive.operation.poll(cx);
             }
