@@ -57,15 +57,22 @@ impl Port {
         Ok(self.completions.room()?.saturating_sub(self.taken) as usize)
     }
 
-    /// Answers one that was taken.
+    /// Answers one that was taken. Whether nothing more could be taken before: no doorbell tells that it can now.
     #[inline]
-    pub fn complete(&mut self, completion: &Completion) -> Result<(), End> {
+    pub fn complete(&mut self, completion: &Completion) -> Result<bool, End> {
+        let was_full = self.is_full();
         self.taken = self.taken.saturating_sub(1);
         // There is room: see `take`.
         if self.completions.push(&completion.encode())? == Some(Wake::Yes) {
             self.wake = true;
         }
-        Ok(())
+        Ok(was_full)
+    }
+
+    /// All places for completions are for what was taken.
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.taken >= self.completions.memory().entries()
     }
 
     /// Sees to it that the client looks at what was answered, with the next wait.
@@ -80,8 +87,8 @@ impl Port {
     /// completion.
     #[inline]
     pub fn may_sleep(&mut self) -> Result<bool, End> {
-        if self.taken >= self.completions.memory().entries() {
-            // All of them are under way: the next step is ours.
+        if self.is_full() {
+            // The next step is ours.
             return Ok(true);
         }
         if self.room()? == 0 {

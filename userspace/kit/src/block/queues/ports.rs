@@ -160,11 +160,12 @@ impl Clients for Ports {
     #[inline]
     fn answer(&mut self, id: SessionId, completion: Completion) {
         let Some(Some(slot)) = self.slots.get_mut(id.index()) else { return };
-        if slot.port.complete(&completion).is_err() {
-            self.broken |= bit(id);
+        match slot.port.complete(&completion) {
+            Ok(true) => self.awake |= bit(id),
+            // If it asks for more meanwhile it rings.
+            Ok(false) => {}
+            Err(_) => self.broken |= bit(id),
         }
         self.answered |= bit(id);
-        // There is room for it: its client may ask for more.
-        self.awake |= bit(id);
     }
 }
