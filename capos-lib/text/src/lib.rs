@@ -5,12 +5,14 @@
 extern crate alloc;
 
 mod json;
+mod name;
 mod report;
 mod symbol;
 mod table;
 mod units;
 
 pub use json::Object;
+pub use name::{is_plain, shown};
 pub use report::{Report, Value};
 pub use symbol::symbol;
 pub use table::{Align, Table};

@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use capos_fs::{Kind, Listed, Object, Stamp, TimeSource};
 use capos_store::Mounted;
+use capos_text::shown;
 
 use super::{Files, Source, block_on, failed, find, snapshots};
 use crate::exec::{Context, Failure};
@@ -60,11 +61,6 @@ pub fn columns(word: &str, size: u64, modified: Stamp, name: &str) -> String {
     format!("{word:<9} {size:>13} {:>19}  {}\n", time(modified), shown(name))
 }
 
-/// What could do something to a terminal is not shown as it is.
-pub fn shown(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
-}
-
 fn word(kind: Kind) -> &'static str {
     match kind {
         Kind::File => "file",
@@ -108,7 +104,7 @@ pub fn dump(files: &Files, mounted: &Mounted) -> Result<(), Failure> {
         let mut below = Vec::new();
         each(&Source::Now(files), id, &path, |listed, _| {
             let end = if listed.entry.kind.has_names() { "/" } else { "" };
-            below.push((format!("{path}{}{end}", listed.name.escape_debug()), listed.entry.object));
+            below.push((format!("{path}{}{end}", shown(&listed.name)), listed.entry.object));
         })?;
         open.extend(below.into_iter().rev());
     }

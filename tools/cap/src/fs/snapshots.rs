@@ -2,6 +2,7 @@
 
 use capos_fs::Note;
 use capos_store::Snapshot;
+use capos_text::shown;
 
 use super::{Files, block_on, failed, now, show};
 use crate::exec::{Context, Failure};
@@ -17,7 +18,7 @@ pub fn called(snapshot: &Snapshot) -> String {
     let deleting = if snapshot.deleting { ", being deleted" } else { "" };
     match Note::of(snapshot) {
         Some(note) => {
-            let name = show::shown(&note.name);
+            let name = shown(&note.name);
             format!("{:>10} {:>19}  {name}{deleting}", snapshot.id, show::time(note.at))
         }
         None => format!("{:>10} {:>19}  {}{deleting}", snapshot.id, "", snapshot.note.escape_ascii()),
@@ -38,7 +39,7 @@ pub fn delete(files: &Files, name: &str) -> Result<(), Failure> {
 
 /// There is none of that name.
 pub fn missing(files: &Files, name: &str) -> Failure {
-    let names: Vec<String> = files.snapshots().iter().map(|(_, note)| show::shown(&note.name)).collect();
+    let names: Vec<String> = files.snapshots().iter().map(|(_, note)| shown(&note.name)).collect();
     let others = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     Failure::new(format!("there is no snapshot `{name}`; there are: {others}"))
 }

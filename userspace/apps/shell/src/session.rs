@@ -224,6 +224,9 @@ impl Session {
                 if stages.len() > 1 && commands::is_endless(command, words) {
                     return Err(Trouble::say("it has no end that a program could read to: leave -f out"));
                 }
+                // On its way to somewhere else nothing is cut that nobody would see.
+                let is_shown = stages.len() == 1 && file.is_none();
+                let command = if command == "cat" && !is_shown { "get" } else { command };
                 let text = commands::run(self, command, words).await?;
                 if stages.len() == 1 {
                     let shown = match &file {
@@ -266,8 +269,8 @@ impl Session {
 
 /// The file that `put` makes.
 fn name_of(words: &[String]) -> Result<&str, Trouble> {
-    match words {
-        [_, name] => Ok(name),
+    match storage::options("put", "", words.get(1..).unwrap_or_default())?.1 {
+        [name] => Ok(name),
         _ => Err(Trouble::Usage("... | put FILE")),
     }
 }

@@ -34,7 +34,7 @@ const FILES: &[&[&str]] = &[&["files"], &["boot"], &["disks"]];
 const VOLUMES: &[&[&str]] = &[&["files"], &["disks"]];
 
 /// Every command.
-pub const COMMANDS: [Command; 35] = [
+pub const COMMANDS: [Command; 36] = [
     command("help", "[COMMAND]", "this list, or more about one command", &[]),
     command("caps", "", "the capabilities you hold", &[]),
     command(
@@ -67,13 +67,19 @@ pub const COMMANDS: [Command; 35] = [
     command("mem", "", "memory", &[&["system"]]),
     command("ls", "[PLACE:][DIR]", "what is in a directory, or in all of a place", FILES),
     command("cat", "FILE", "show a file", FILES),
-    command("get", "FILE", "all of a file, for a pipe", FILES),
+    command("get", "FILE", "all of a text file, up to 4 MiB, for a pipe", FILES),
     command("put", "FILE", "make a file of what comes out of a pipe", VOLUMES),
     command("cp", "FILE TO", "copy a file, also from `boot:` and from and to `store:`", VOLUMES),
     command("mv", "NAME TO", "rename or move within a volume", VOLUMES),
-    command("rm", "[-r] NAME ...", "remove files and directories", VOLUMES),
-    command("mkdir", "DIR ...", "make directories", VOLUMES),
+    command(
+        "rm",
+        "[-rf] NAME ...",
+        "remove files; -r: and what is in directories; -f: if it is there",
+        VOLUMES,
+    ),
+    command("mkdir", "[-p] DIR ...", "make directories; -p: and those above them", VOLUMES),
     command("df", "", "room on volumes", VOLUMES),
+    command("grow", "[VOLUME:]", "give a volume all of its disk, which became larger", VOLUMES),
     command("snap", "[VOLUME:] [NAME | -d NAME]", "snapshots: list, keep, drop", &[&["volume"], &["disks"]]),
     command(
         "mount",

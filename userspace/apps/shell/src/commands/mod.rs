@@ -29,6 +29,12 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
     let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
         return Err(unknown(session, name).await);
     };
+    let (letters, words) = match name {
+        "rm" => storage::options(name, "rf", words)?,
+        "mkdir" => storage::options(name, "p", words)?,
+        "ls" | "cat" | "get" | "put" | "cp" | "mv" | "df" | "grow" => storage::options(name, "", words)?,
+        _ => (String::new(), words),
+    };
     match (name, words) {
         ("help", []) => Ok(help::all(session)),
         ("help", [about]) => help::about(about),
@@ -57,9 +63,13 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
         ("put", [_]) => Err(Trouble::say("what? Something has to come out of a pipe: echo WORDS | put FILE")),
         ("cp", [from, to]) => storage::copy(session, from, to).await,
         ("mv", [from, to]) => interruptible(session, storage::rename(session, from, to)).await,
-        ("rm", words @ [_, ..]) => interruptible(session, storage::remove(session, words)).await,
-        ("mkdir", words @ [_, ..]) => interruptible(session, storage::make(session, words)).await,
+        ("rm", words @ [_, ..]) => interruptible(session, storage::remove(session, &letters, words)).await,
+        ("mkdir", words @ [_, ..]) => interruptible(session, storage::make(session, &letters, words)).await,
         ("df", []) => interruptible(session, storage::space(session)).await,
+        ("grow", []) => interruptible(session, storage::grow(session, "")).await,
+        ("grow", [volume]) if volume.ends_with(':') => {
+            interruptible(session, storage::grow(session, volume)).await
+        }
         ("snap", words) => interruptible(session, storage::snapshots(session, words)).await,
         ("mount", words) => storage::mount(session, words).await,
         ("log", words) => logs::log(session, words).await,

@@ -2,7 +2,7 @@
 
 use super::path::shown;
 use super::walk::{self, Source};
-use super::{copy, refused};
+use super::{copy, refused_at};
 use crate::lend::LentPipe;
 use crate::session::Session;
 use crate::trouble::Trouble;
@@ -25,17 +25,16 @@ const READ: u32 = 3072;
 pub async fn text(session: &Session, word: &str, whole: bool) -> Result<String, Trouble> {
     let path = walk::path(session, word).await?;
     let source = walk::source(session, &path).await?;
-    let name = shown(path.last().unwrap_or_default());
     let (total, most) = (source.size(), if whole { WHOLE } else { SHOWN });
     if whole && total > most {
         return Err(Trouble::Say(format!(
-            "{name} has {}: more than {} is for programs",
+            "{path} has {}, and a pipe takes {} of text at most: `cp` copies files",
             size(total),
             size(most)
         )));
     }
-    let bytes = bytes(&source, total.min(most)).await.map_err(refused(&name))?;
-    let binary = Trouble::Say(format!("{name} is not text ({})", size(total)));
+    let bytes = bytes(&source, total.min(most)).await.map_err(refused_at(&path))?;
+    let binary = Trouble::Say(format!("{path} is not text ({})", size(total)));
     if bytes.contains(&0) {
         return Err(binary);
     }
@@ -77,7 +76,10 @@ pub enum Input<'a> {
 pub async fn put(session: &Session, word: &str, input: Input<'_>) -> Result<String, Trouble> {
     let path = walk::path(session, word).await?;
     let (directory, name) = walk::parent(session, &path, true).await?;
-    let total = copy::as_a_whole(session, &directory, name, async |file| {
+    if path.is_directory {
+        return Err(Trouble::Say(format!("{path}/ would be a directory, and `put` makes files")));
+    }
+    let total = copy::as_a_whole(session, &directory, &path, async |file| {
         let mut offset = 0;
         match input {
             Input::Text(text) => {

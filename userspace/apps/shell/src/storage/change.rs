@@ -1,8 +1,8 @@
 //! Names made, moved and taken away. What is said to be done is safe.
 
 use super::listing;
-use super::path::{Path, Place, shown};
-use super::{copy, refused, walk};
+use super::path::{Path, Place};
+use super::{copy, refused_at, walk};
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::boxed::Box;
@@ -16,65 +16,76 @@ use rt::schema::directory::{Creation, EntryKind};
 /// Directories below each other that are removed together.
 const DEEPEST: usize = 256;
 
-/// `mkdir`.
-pub async fn make(session: &Session, words: &[String]) -> Result<String, Trouble> {
+/// `mkdir`, and with `p` what is missing above, too.
+pub async fn make(session: &Session, letters: &str, words: &[String]) -> Result<String, Trouble> {
     for word in words {
         let path = walk::path(session, word).await?;
-        let (directory, name) = walk::parent(session, &path, true).await?;
-        directory.open_directory(Creation::Always, true, name).await.map_err(refused(name))?;
-        directory.sync().await.map_err(refused(name))?;
-    }
-    Ok(String::new())
-}
-
-/// `rm`: files and empty directories, and with `-r` what is below, too.
-pub async fn remove(session: &Session, words: &[String]) -> Result<String, Trouble> {
-    let (below, words) = match words.split_first() {
-        Some((word, rest)) if word == "-r" => (true, rest),
-        _ => (false, words),
-    };
-    if words.is_empty() {
-        return Err(Trouble::say("rm what?"));
-    }
-    for word in words {
-        let path = walk::path(session, word).await?;
-        let (directory, name) = walk::parent(session, &path, true).await?;
-        if below {
-            empty(&directory, name, 0).await?;
+        let (first, creation) = match letters.is_empty() {
+            true => (path.names.len(), Creation::Always),
+            false => (1, Creation::Missing),
+        };
+        for count in first..=path.names.len().max(first) {
+            make_one(session, &path.first(count), creation).await?;
         }
-        directory.remove(name).await.map_err(|error| match error.exception() {
-            Some(ExceptionCode::WrongState) => {
-                Trouble::Say(format!("{} is not empty; `rm -r` removes what is in it, too", shown(name)))
-            }
-            _ => refused(name)(error),
-        })?;
-        directory.sync().await.map_err(refused(name))?;
     }
     Ok(String::new())
 }
 
-/// Removes everything below a directory; what is none has nothing below.
+async fn make_one(session: &Session, path: &Path, creation: Creation) -> Result<(), Trouble> {
+    let (directory, name) = walk::parent(session, path, true).await?;
+    directory.open_directory(creation, true, name).await.map_err(|error| match error.exception() {
+        Some(ExceptionCode::WrongState) => Trouble::Say(format!("{path} is no directory")),
+        _ => refused_at(path)(error),
+    })?;
+    directory.sync().await.map_err(refused_at(path))
+}
+
+/// `rm`: files and empty directories, with `r` what is below, too, and with `f` it is no error if nothing is there.
+pub async fn remove(session: &Session, letters: &str, words: &[String]) -> Result<String, Trouble> {
+    for word in words {
+        let path = walk::path(session, word).await?;
+        let (directory, name) = walk::parent(session, &path, true).await?;
+        if letters.contains('r') {
+            empty(&directory, &path, 0).await?;
+        }
+        match directory.remove(name).await {
+            Err(error) if error.exception() == Some(ExceptionCode::WrongState) => {
+                return Err(Trouble::Say(format!("{path} is not empty; `rm -r` removes what is in it, too")));
+            }
+            Err(error) if letters.contains('f') && error.exception() == Some(ExceptionCode::NotFound) => {}
+            removed => removed.map_err(refused_at(&path))?,
+        }
+        directory.sync().await.map_err(refused_at(&path))?;
+    }
+    Ok(String::new())
+}
+
+/// Removes everything below a directory; what is none, or is not there, has nothing below.
 fn empty<'a>(
     above: &'a DirectoryClient,
-    name: &'a str,
+    path: &'a Path,
     depth: usize,
 ) -> Pin<Box<dyn Future<Output = Result<(), Trouble>> + 'a>> {
     Box::pin(async move {
         if depth > DEEPEST {
             return Err(Trouble::say("that is too deep to be removed at once"));
         }
+        let name = path.last().unwrap_or_default();
         let directory = match above.open_directory(Creation::Existing, true, name).await {
             Ok(directory) => directory,
-            Err(error) if error.exception() == Some(ExceptionCode::WrongState) => return Ok(()),
-            Err(error) => return Err(refused(name)(error)),
+            Err(error) => match error.exception() {
+                Some(ExceptionCode::WrongState | ExceptionCode::NotFound) => return Ok(()),
+                _ => return Err(refused_at(path)(error)),
+            },
         };
         loop {
-            let (entries, more) = listing::all(&directory).await.map_err(refused(name))?;
+            let (entries, more) = listing::all(&directory).await.map_err(refused_at(path))?;
             for entry in &entries {
+                let path = path.below(&entry.name);
                 if entry.kind == EntryKind::Directory {
-                    empty(&directory, &entry.name, depth + 1).await?;
+                    empty(&directory, &path, depth + 1).await?;
                 }
-                directory.remove(&entry.name).await.map_err(refused(&entry.name))?;
+                directory.remove(&entry.name).await.map_err(refused_at(&path))?;
             }
             if !more {
                 return Ok(());
@@ -86,23 +97,25 @@ fn empty<'a>(
 /// `mv`, within a volume; onto a file it takes its place.
 pub async fn rename(session: &Session, from: &str, to: &str) -> Result<String, Trouble> {
     let (from, to) = (walk::path(session, from).await?, walk::path(session, to).await?);
-    if !is_same_volume(&from, &to) {
+    for path in [&from, &to] {
+        if let Place::Volume { snapshot: Some(_), .. } | Place::Boot | Place::Store = path.place {
+            return Err(Trouble::Say(format!("{path}: that can only be read")));
+        }
+    }
+    if from.place != to.place {
         return Err(Trouble::say("`mv` moves within one volume; between volumes it is `cp`, and `rm` then"));
     }
     let (source, name) = walk::parent(session, &from, true).await?;
-    let (directory, new_name) = copy::target(session, &from, &to).await?;
-    source.rename(&directory, true, name, &new_name).await.map_err(|error| match error.exception() {
-        Some(ExceptionCode::WrongState) => Trouble::Say(format!(
-            "{} is a directory that is not empty, or one of both is a directory and the other is not",
-            shown(&new_name)
-        )),
-        _ => refused(name)(error),
-    })?;
-    source.sync().await.map_err(refused(name))?;
-    directory.sync().await.map_err(refused(&new_name))?;
+    let (directory, to) = copy::target(session, &from, &to).await?;
+    source.rename(&directory, true, name, to.last().unwrap_or_default()).await.map_err(
+        |error| match error.exception() {
+            Some(ExceptionCode::WrongState) => Trouble::Say(format!(
+                "{to} is a directory that is not empty, or one of both is a directory and the other is not"
+            )),
+            _ => refused_at(&from)(error),
+        },
+    )?;
+    source.sync().await.map_err(refused_at(&from))?;
+    directory.sync().await.map_err(refused_at(&to))?;
     Ok(String::new())
-}
-
-fn is_same_volume(from: &Path, to: &Path) -> bool {
-    matches!(from.place, Place::Volume { snapshot: None, .. }) && from.place == to.place
 }

@@ -2,7 +2,7 @@
 
 use super::path::{Path, Place, shown};
 use super::walk::{self, Source};
-use super::{interruptible, refused};
+use super::{interruptible, refused, refused_at};
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::format;
@@ -31,42 +31,48 @@ pub async fn copy(session: &Session, from: &str, to: &str) -> Result<String, Tro
     if to.place == Place::Store {
         return interruptible(session, store(session, &source)).await;
     }
-    let (directory, name) = interruptible(session, target(session, &from, &to)).await?;
-    let total = as_a_whole(session, &directory, &name, async |file| fill(file, &source).await).await?;
-    Ok(format!("{} in {}\n", size(total), shown(&name)))
+    let (directory, to) = interruptible(session, target(session, &from, &to)).await?;
+    let total = as_a_whole(session, &directory, &to, async |file| fill(file, &source).await).await?;
+    Ok(format!("{} in {}\n", size(total), shown(to.last().unwrap_or_default())))
 }
 
-/// The directory and the name that something gets: in a directory it keeps the name that it has.
-pub async fn target(session: &Session, from: &Path, to: &Path) -> Result<(DirectoryClient, String), Trouble> {
+/// The directory that something gets into, and its path there: in a directory it keeps the name that it has.
+pub async fn target(session: &Session, from: &Path, to: &Path) -> Result<(DirectoryClient, Path), Trouble> {
     if to.place == Place::Boot {
         return Err(Trouble::say("boot files can only be read"));
     }
-    if let Ok(directory) = walk::directory(session, to, true).await {
-        return Ok((directory, String::from(from.last().unwrap_or_default())));
+    match walk::directory(session, to, true).await {
+        Ok(directory) => Ok((directory, to.below(from.last().unwrap_or_default()))),
+        Err(trouble) if to.is_directory => Err(trouble),
+        Err(_) => Ok((walk::parent(session, to, true).await?.0, to.clone())),
     }
-    let (directory, name) = walk::parent(session, to, true).await?;
-    Ok((directory, String::from(name)))
 }
 
 /// Makes a file that has its name when all of it is there, and safe; before that, nothing has changed. What `fill` says.
 pub async fn as_a_whole<T>(
     session: &Session,
     directory: &DirectoryClient,
-    name: &str,
+    path: &Path,
     fill: impl AsyncFnOnce(&FileClient) -> Result<T, CallError>,
 ) -> Result<T, Trouble> {
-    let (file, part) = fresh(directory).await.map_err(refused(name))?;
+    let name = path.last().unwrap_or_default();
+    let (file, part) = fresh(directory).await.map_err(|error| match error.exception() {
+        Some(ExceptionCode::Exists) => Trouble::Say(format!(
+            "{path}: beside it are {TRIES} copies that were cut short; remove .part-1 to .part-{TRIES}"
+        )),
+        _ => refused_at(path)(error),
+    })?;
     let filled = interruptible(session, async {
-        let filled = fill(&file).await.map_err(refused(name))?;
+        let filled = fill(&file).await.map_err(refused_at(path))?;
         directory.rename(directory, true, &part, name).await.map_err(|error| match error.exception() {
-            Some(ExceptionCode::WrongState) => Trouble::Say(format!("{} is no file", shown(name))),
-            _ => refused(name)(error),
+            Some(ExceptionCode::WrongState) => Trouble::Say(format!("{path} is no file")),
+            _ => refused_at(path)(error),
         })?;
         Ok(filled)
     });
     match filled.await {
         Ok(filled) => {
-            directory.sync().await.map_err(refused(name))?;
+            directory.sync().await.map_err(refused_at(path))?;
             Ok(filled)
         }
         Err(trouble) => {

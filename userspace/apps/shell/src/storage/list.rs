@@ -46,8 +46,7 @@ async fn volume(session: &Session, path: &Path) -> Result<String, Trouble> {
             Err(_) => return Err(trouble),
         },
     };
-    let (entries, is_cut) =
-        listing::all(&directory).await.map_err(super::refused(path.last().unwrap_or("it")))?;
+    let (entries, is_cut) = listing::all(&directory).await.map_err(super::refused_at(path))?;
     if entries.is_empty() {
         return Ok(String::from("(empty)\n"));
     }

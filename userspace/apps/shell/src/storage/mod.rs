@@ -8,6 +8,7 @@ mod list;
 mod listing;
 mod mount;
 mod mounts;
+mod options;
 mod path;
 mod volumes;
 mod walk;
@@ -19,11 +20,14 @@ pub use disks::disk_names;
 pub use list::{list, names};
 pub use mount::mount;
 pub use mounts::Mounts;
-pub use volumes::{snapshots, space};
+pub use options::options;
+pub use volumes::{grow, snapshots, space};
 
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::format;
+use alloc::string::String;
+use path::Path;
 use rt::{CallError, Either, ExceptionCode, select};
 
 /// Carries out what Ctrl-C may end.
@@ -40,7 +44,15 @@ pub async fn interruptible<T>(
 
 /// For `map_err`: why something about a name was refused.
 fn refused(what: &str) -> impl FnOnce(CallError) -> Trouble {
-    let what = path::shown(what);
+    because(path::shown(what))
+}
+
+/// The same about a path.
+fn refused_at(path: &Path) -> impl FnOnce(CallError) -> Trouble {
+    because(format!("{path}"))
+}
+
+fn because(what: String) -> impl FnOnce(CallError) -> Trouble {
     move |error| {
         let words = match error.exception() {
             Some(ExceptionCode::NotFound) => "there is nothing of that name",

@@ -1,7 +1,7 @@
 //! `mount`: what disks there are, and a process for one of them that holds this disk and nothing of the others.
 
 use super::disks::{self, Part};
-use super::mounts::{Handle, Mount, Server};
+use super::mounts::{GIVEN, Handle, Mount, Server};
 use super::path::{is_plain, shown};
 use crate::launch::{self, Startup};
 use crate::session::Session;
@@ -90,6 +90,11 @@ fn as_what(session: &Session, part: &Part) -> Option<String> {
 async fn add(session: &Session, disk: &str, name: &str) -> Result<String, Trouble> {
     if !is_plain(name) || name.contains(['/', '@']) || matches!(name, "boot" | "store") {
         return Err(Trouble::Say(format!("{} can be no name of a place", shown(name))));
+    }
+    if name == GIVEN && session.mounts.find(name).is_some() {
+        return Err(Trouble::Say(format!(
+            "`{name}` is the machine's own place: take another name, as in `mount {disk} other`"
+        )));
     }
     if session.mounts.find(name).is_some() {
         return Err(Trouble::Say(format!("`{name}` is something else already; `mount -u {name}` ends it")));
@@ -227,7 +232,7 @@ async fn leave(session: &Session, name: &str) -> Result<String, Trouble> {
     let mount = session.mounts.find(name);
     let mount = mount.ok_or_else(|| Trouble::Say(format!("nothing is mounted as {}", shown(name))))?;
     let Some(server) = &mount.server else {
-        return Err(Trouble::Say(format!("`{name}` is the machine's: `kill files` ends who serves it")));
+        return Err(Trouble::Say(format!("`{name}` is the machine's own place, and stays")));
     };
     // What was not synced is lost with who serves it.
     if let Some(volume) = &mount.volume {

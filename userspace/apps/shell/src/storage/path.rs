@@ -3,10 +3,11 @@
 //! A place is something that the shell holds: `boot:`, `store:`, or a volume under its name, of which `NAME@SNAPSHOT:` is what it was. There is nothing
 //! above a place, and no way from one to another.
 
-use alloc::format;
+use super::mounts::GIVEN;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
+pub use capos_text::{is_plain, shown};
+use core::fmt;
 
 /// What names are below.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,6 +32,8 @@ pub struct Path {
     pub place: Place,
     /// One in the other; none for all of the place.
     pub names: Vec<String>,
+    /// It ends with `/`, so that it can only be a directory.
+    pub is_directory: bool,
 }
 
 /// Why a word means nothing.
@@ -70,17 +73,46 @@ impl Path {
         let names = rest.split('/').filter(|name| !matches!(*name, "" | "."));
         let names = names.map(|name| if name == ".." { None } else { decode(name) });
         let names = names.collect::<Option<Vec<String>>>().ok_or(Wrong::Name)?;
-        Ok(Path { place, names })
+        Ok(Path { place, names, is_directory: rest.ends_with('/') })
     }
 
     /// The last name.
     pub fn last(&self) -> Option<&str> {
         self.names.last().map(String::as_str)
     }
+
+    /// As far as the first names of it.
+    pub fn first(&self, count: usize) -> Path {
+        let names = self.names.iter().take(count).cloned().collect();
+        Path { place: self.place.clone(), names, is_directory: false }
+    }
+
+    /// One name more.
+    pub fn below(&self, name: &str) -> Path {
+        let mut path = self.first(self.names.len());
+        path.names.push(String::from(name));
+        path
+    }
+}
+
+/// As it can be shown, and typed.
+impl fmt::Display for Path {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = if self.names.is_empty() { String::new() } else { shown(&self.names.join("/")) };
+        match &self.place {
+            Place::Boot => write!(out, "boot:{names}"),
+            Place::Store => write!(out, "store:{names}"),
+            Place::Volume { name, snapshot: Some(snapshot) } => {
+                write!(out, "{name}@{}:{names}", shown(snapshot))
+            }
+            Place::Volume { name, .. } if name == GIVEN && !names.is_empty() => out.write_str(&names),
+            Place::Volume { name, .. } => write!(out, "{name}:{names}"),
+        }
+    }
 }
 
 /// Replaces `\u{...}`, which stands for a character that a terminal does not show, or the command line takes for something else.
-fn decode(name: &str) -> Option<String> {
+pub fn decode(name: &str) -> Option<String> {
     let mut pieces = name.split("\\u{");
     let mut decoded = String::from(pieces.next()?);
     for piece in pieces {
@@ -89,26 +121,6 @@ fn decode(name: &str) -> Option<String> {
         decoded.push_str(rest);
     }
     Some(decoded)
-}
-
-/// A name as it can be shown, and typed: nothing in it does something to a terminal.
-pub fn shown(name: &str) -> String {
-    let mut text = String::new();
-    for c in name.chars() {
-        let is_printable = !c.is_control() && (c == '"' || c.escape_debug().eq([c]));
-        if is_printable && !matches!(c, '\\' | '\'' | ':') {
-            text.push(c);
-        } else {
-            let _ = write!(text, "\\u{{{:x}}}", u32::from(c));
-        }
-    }
-    if is_plain(name) { text } else { format!("'{text}'") }
-}
-
-/// Whether a name can be typed as it is.
-pub fn is_plain(name: &str) -> bool {
-    let is_fine = |c: char| c.is_alphanumeric() || "._-+,=@%~/".contains(c);
-    !name.is_empty() && name.chars().all(is_fine)
 }
 
 #[cfg(test)]
@@ -137,6 +149,18 @@ mod tests {
         assert_eq!(parse(""), Some((volume("files", None), String::new())));
         assert_eq!(parse("tape:a"), None);
         assert_eq!(parse("usb@:a"), None);
+    }
+
+    #[test]
+    fn errors_name_what_was_typed() {
+        let usual = Place::Volume { name: "files".into(), snapshot: None };
+        let path = |word| Path::parse(word, &usual, |name| matches!(name, "files" | "usb")).unwrap();
+        for word in ["a/b", "usb:a/b", "usb@monday:a", "boot:welcome", "usb:", "files:"] {
+            assert_eq!(format!("{}", path(word)), word);
+        }
+        assert_eq!(format!("{}", path("files:a//b/").first(1)), "a");
+        assert_eq!(format!("{}", path("a").below("b c")), "'a/b c'");
+        assert!(path("a/").is_directory && !path("a").is_directory);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! How much room there is, and what was kept.
 
 use super::mounts::{GIVEN, Mount};
-use super::path::shown;
+use super::path::{decode, shown};
 use super::{disks, refused};
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use capos_text::{Align, Table, size, timestamp};
 use rt::ExceptionCode;
 use rt::generated::VolumeClient;
@@ -19,41 +20,74 @@ pub async fn space(session: &Session) -> Result<String, Trouble> {
         [("VOLUME", Align::Left), ("SIZE", Align::Right), ("USED", Align::Right), ("FREE", Align::Right)];
     let more = [("SNAPSHOTS", Align::Right), ("OBJECTS", Align::Right)];
     let mut table = Table::new(&[columns.as_slice(), more.as_slice()].concat());
+    let (mut are_some, mut troubles) = (false, Vec::new());
     for mount in session.mounts.all() {
         let Some(volume) = &mount.volume else { continue };
-        if mount.name == GIVEN {
-            disks::volume(session).await?;
+        match space_of(session, &mount.name, volume).await {
+            Ok(row) => {
+                table.row(row);
+                are_some = true;
+            }
+            Err(trouble) => troubles.push((mount, trouble)),
         }
-        let space = volume.space().await.map_err(refused(&mount.name))?;
-        let bytes = |blocks: u64| size(blocks.saturating_mul(space.block_size.into()));
-        let used = space.blocks.saturating_sub(space.free);
-        table.row([
-            mount.name.clone(),
-            bytes(space.blocks),
-            bytes(used),
-            bytes(space.free),
-            bytes(space.held),
-            format!("{}", space.objects),
-        ]);
     }
-    Ok(table.render())
+    if !are_some && let Some((_, trouble)) = troubles.pop() {
+        return Err(trouble);
+    }
+    let troubles = troubles.iter().map(|(mount, trouble)| format!("{}: {trouble}\n", mount.name));
+    Ok(troubles.fold(table.render(), |text, trouble| text + &trouble))
+}
+
+async fn space_of(session: &Session, name: &str, volume: &VolumeClient) -> Result<[String; 6], Trouble> {
+    if name == GIVEN {
+        disks::volume(session).await?;
+    }
+    let space = volume.space().await.map_err(refused(name))?;
+    let bytes = |blocks: u64| size(blocks.saturating_mul(space.block_size.into()));
+    let used = space.blocks.saturating_sub(space.free);
+    let [all, used, free, held] = [space.blocks, used, space.free, space.held].map(bytes);
+    Ok([String::from(name), all, used, free, held, format!("{}", space.objects)])
+}
+
+/// `grow [VOLUME:]`: a volume gets all of its disk, or partition, which became larger.
+pub async fn grow(session: &Session, word: &str) -> Result<String, Trouble> {
+    let (mount, _) = named(session, word).await?;
+    let volume = of(&mount)?;
+    let about = || refused(&mount.name);
+    let before = volume.space().await.map_err(about())?;
+    volume.grow().await.map_err(about())?;
+    let after = volume.space().await.map_err(about())?;
+    let bytes = |blocks: u64| size(blocks.saturating_mul(after.block_size.into()));
+    let (name, now) = (&mount.name, bytes(after.blocks));
+    Ok(match after.blocks > before.blocks {
+        true => format!("{name} has {now}, and had {}\n", bytes(before.blocks)),
+        false => format!("{name} has all of its disk already: {now}\n"),
+    })
+}
+
+/// What `VOLUME:` stands for, and whether a word does.
+async fn named(session: &Session, word: &str) -> Result<(Rc<Mount>, bool), Trouble> {
+    let (name, is_named) = word.strip_suffix(':').map_or((GIVEN, false), |name| (name, true));
+    let mount = session.mounts.find(name);
+    let mount = mount.ok_or_else(|| Trouble::Say(format!("nothing is mounted as {}", shown(name))))?;
+    if name == GIVEN {
+        disks::volume(session).await?;
+    }
+    Ok((mount, is_named))
 }
 
 /// `snap [VOLUME:] [NAME | -d NAME]`.
 pub async fn snapshots(session: &Session, words: &[String]) -> Result<String, Trouble> {
-    let (name, words) = match words.split_first() {
-        Some((word, rest)) if word.ends_with(':') => (word.trim_end_matches(':'), rest),
-        _ => (GIVEN, words),
-    };
-    let mount = session.mounts.find(name);
-    let mount = mount.ok_or_else(|| Trouble::Say(format!("nothing is mounted as `{name}`")))?;
-    if name == GIVEN {
-        disks::volume(session).await?;
-    }
+    let (mount, is_named) = named(session, words.first().map_or("", String::as_str)).await?;
+    let words = words.get(usize::from(is_named)..).unwrap_or_default();
     let volume = of(&mount)?;
+    let decode = |name: &str| {
+        decode(name).ok_or_else(|| Trouble::Say(format!("`{name}`: `\\u{{...}}` is a character's number")))
+    };
     match words {
         [] => list(volume).await,
         [flag, name] if flag == "-d" => {
+            let name = &decode(name)?;
             let removed = volume.remove_snapshot(name).await;
             removed.map_err(|error| match error.exception() {
                 Some(ExceptionCode::WrongState) => Trouble::say("somebody looks at it"),
@@ -63,6 +97,7 @@ pub async fn snapshots(session: &Session, words: &[String]) -> Result<String, Tr
             Ok(String::new())
         }
         [name] if !name.starts_with('-') => {
+            let name = &decode(name)?;
             volume.snapshot(name).await.map_err(refused(name))?;
             Ok(format!("{0} is kept: ls {1}@{0}:\n", shown(name), mount.name))
         }

@@ -2,7 +2,7 @@
 
 use super::mounts::GIVEN;
 use super::path::{Path, Place, Wrong, shown};
-use super::{disks, refused};
+use super::{disks, refused, refused_at};
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::format;
@@ -31,6 +31,8 @@ pub async fn path(session: &Session, word: &str) -> Result<Path, Trouble> {
 /// The directory that all of a place is.
 async fn root(session: &Session, place: &Place) -> Result<DirectoryClient, Trouble> {
     let Place::Volume { name, snapshot } = place else {
+        // Names without a place are of boot files where there is no volume.
+        disks::volume(session).await?;
         return Err(Trouble::say("boot files and blobs are not in directories"));
     };
     let mount = session.mounts.find(name);
@@ -51,11 +53,12 @@ async fn root(session: &Session, place: &Place) -> Result<DirectoryClient, Troub
 /// The directory at a path.
 pub async fn directory(session: &Session, path: &Path, writable: bool) -> Result<DirectoryClient, Trouble> {
     let mut directory = root(session, &path.place).await?;
-    for name in &path.names {
+    for (above, name) in path.names.iter().enumerate() {
         let below = directory.open_directory(Creation::Existing, writable, name).await;
+        let path = || path.first(above + 1);
         directory = below.map_err(|error| match error.exception() {
-            Some(ExceptionCode::WrongState) => Trouble::Say(format!("{} is no directory", shown(name))),
-            _ => refused(name)(error),
+            Some(ExceptionCode::WrongState) => Trouble::Say(format!("{} is no directory", path())),
+            _ => refused_at(&path())(error),
         })?;
     }
     Ok(directory)
@@ -70,8 +73,7 @@ pub async fn parent<'p>(
     let Some((last, names)) = path.names.split_last() else {
         return Err(Trouble::say("that is all of a place, and not a name in it"));
     };
-    let above = Path { place: path.place.clone(), names: names.to_vec() };
-    Ok((directory(session, &above, writable).await?, last))
+    Ok((directory(session, &path.first(names.len()), writable).await?, last))
 }
 
 /// Bytes that can be read.
@@ -109,12 +111,12 @@ pub async fn source(session: &Session, path: &Path) -> Result<Source, Trouble> {
             let opened = directory.open_file(Creation::Existing, false, name).await;
             let file = opened.map_err(|error| match error.exception() {
                 Some(ExceptionCode::WrongState) => {
-                    Trouble::Say(format!("{} is no file; `ls` shows what is in it", shown(name)))
+                    Trouble::Say(format!("{path} is no file; `ls` shows what is in it"))
                 }
                 Some(ExceptionCode::NotFound) if session.mounts.usual() == path.place => elsewhere(name),
-                _ => refused(name)(error),
+                _ => refused_at(path)(error),
             })?;
-            let size = file.stat().await.map_err(refused(name))?.size;
+            let size = file.stat().await.map_err(refused_at(path))?.size;
             Ok(Source::File(file, size))
         }
         _ => Err(Trouble::say("that is no file: write one name, as in boot:welcome")),
