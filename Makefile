@@ -3,7 +3,7 @@
 
 FILTER ?= *
 # Handed over by the environment: they may hold any character.
-export FILTER CASE MATCH TYPE WITHIN SYSTEM DEVICE IOMMU
+export FILTER CASE MATCH TYPE WITHIN SYSTEM DEVICE IOMMU DISK2
 # The first build of `cap` takes a minute and says what it does; later ones are silent.
 CAP := cargo run $(if $(wildcard target/debug/cap),--quiet) --package cap --
 
@@ -22,8 +22,8 @@ setup-gdb: ## the same, and the debugger
 setup-all: ## the same, and what only the tests need
 	@tools/cap/setup.sh --tests
 
-run: setup ## boot to a shell in this terminal, with the disk that disk.img keeps; SYSTEM=diag, DEVICE=virtio-rng-pci, IOMMU=intel, ARGS="--uefi --cpus 4"
-	@$(CAP) run $(if $(SYSTEM),--system "$$SYSTEM") $(if $(DEVICE),--device "$$DEVICE") $(if $(IOMMU),--iommu "$$IOMMU") $(ARGS)
+run: setup ## boot to a shell in this terminal, with the disk that disk.img keeps; SYSTEM=diag, DISK2=other.img, DEVICE=virtio-rng-pci, IOMMU=intel, ARGS="--uefi --cpus 4"
+	@$(CAP) run $(if $(SYSTEM),--system "$$SYSTEM") $(if $(DISK2),--disk2 "$$DISK2") $(if $(DEVICE),--device "$$DEVICE") $(if $(IOMMU),--iommu "$$IOMMU") $(ARGS)
 
 test: setup-all ## the whole gate, or STEPS="fmt lint"
 	@$(CAP) test $(STEPS)

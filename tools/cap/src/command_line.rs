@@ -273,6 +273,9 @@ pub struct RunOptions {
     /// No disk
     #[arg(long)]
     pub no_disk: bool,
+    /// A second disk image, to be mounted by hand: a volume, FAT or ISO 9660; it has to be there
+    #[arg(long)]
+    pub disk2: Option<PathBuf>,
 }
 
 /// IOMMUs.

@@ -28,6 +28,9 @@ pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
     if options.system == "default" && !options.no_disk {
         command.args(disk(house, &options.disk)?);
     }
+    if let Some(image) = &options.disk2 {
+        command.args(second(house, image)?);
+    }
     if options.uefi {
         command.arg("-bios").arg(firmware::ovmf().map_err(Failure::new)?);
     }
@@ -82,15 +85,27 @@ fn disk(house: &House, image: &Path) -> Result<Vec<String>, Failure> {
         let image = Image { image: path.clone(), partition: None };
         fs::carry_out(&FsVerb::Mkfs { image, size: Some(String::from(DISK)), force: false })?;
     }
-    Ok(drive(&path))
+    Ok(drive(&path, "disk", "nvme,drive=disk,serial=capOS-disk"))
 }
 
-/// An image as the disk of an NVMe controller.
-fn drive(path: &Path) -> Vec<String> {
+/// A disk that somebody made.
+fn second(house: &House, image: &Path) -> Result<Vec<String>, Failure> {
+    let path = house.root.join(image);
+    if !path.exists() {
+        let path = path.display();
+        return Err(Failure::new(format!(
+            "{path} is not there; `cargo cap fs mkfs {path} --size 64M` makes a volume"
+        )));
+    }
+    Ok(drive(&path, "disk2", "virtio-blk-pci,drive=disk2,serial=capOS-disk2"))
+}
+
+/// An image as the disk of a device.
+fn drive(path: &Path, id: &str, device: &str) -> Vec<String> {
     // QEMU's options have commas between.
     let file = path.display().to_string().replace(',', ",,");
-    let drive = format!("if=none,id=disk,format=raw,discard=unmap,file={file}");
-    ["-drive", &drive, "-device", "nvme,drive=disk,serial=capOS-disk"].map(String::from).to_vec()
+    let drive = format!("if=none,id={id},format=raw,discard=unmap,file={file}");
+    ["-drive", &drive, "-device", device].map(String::from).to_vec()
 }
 
 /// How to get out again.
@@ -126,7 +141,7 @@ fn medium(
 
 #[cfg(test)]
 mod tests {
-    use super::{disk, drive, hardware, hint, memory};
+    use super::{disk, hardware, hint, memory, second};
     use crate::command_line::{CommandLine, FsVerb, Image, Verb};
     use crate::fs;
     use crate::house::House;
@@ -161,7 +176,7 @@ mod tests {
         std::fs::create_dir_all(&root).unwrap();
         let house = House { root: root.clone() };
         let (path, line) = (root.join("a,b.img"), disk(&house, Path::new("a,b.img")).unwrap());
-        assert_eq!(line, drive(&path));
+        assert_eq!(line[3], "nvme,drive=disk,serial=capOS-disk");
         assert!(line[1].ends_with("/a,,b.img"), "{line:?}");
         let check = |path: &Path| Image { image: path.into(), partition: None };
         assert!(fs::carry_out(&FsVerb::Check { image: check(&path) }).unwrap());
@@ -169,6 +184,14 @@ mod tests {
         std::fs::write(&path, b"mine").unwrap();
         assert_eq!(disk(&house, Path::new("a,b.img")).unwrap(), line);
         assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+        // A second one is somebody's, or a mistake.
+        assert_eq!(
+            second(&house, Path::new("a,b.img")).unwrap()[3],
+            "virtio-blk-pci,drive=disk2,serial=capOS-disk2"
+        );
+        let missing = second(&house, Path::new("b.img")).unwrap_err().to_string();
+        assert!(missing.contains("b.img is not there"), "{missing}");
+        assert!(!root.join("b.img").exists());
         std::fs::remove_dir_all(&root).unwrap();
     }
 
