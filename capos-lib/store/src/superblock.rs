@@ -28,8 +28,8 @@ const BESIDE: u64 = 1;
 pub const BESIDE_MAX: usize = 16;
 /// No volume gets as old.
 const COMMIT_MAX: u64 = 1 << 62;
-/// Room for the record.
-const FIRST_SEGMENT: u32 = 508;
+/// Words of a record without its lists, which it has room for beside the words of the longest ones.
+const FIXED_WORDS: usize = 28;
 
 /// Where superblocks are. Even commits go to the first slot. Odd ones go to the last one there is: it lies 16 MiB further, or at the end
 /// of a volume of 1 MiB, so that what spoils the beginning of a disk leaves one of the two last commits alone.
@@ -153,7 +153,9 @@ pub type Beside = (u64, u64);
 impl Superblock {
     /// What goes to a slot.
     pub fn encode(&self) -> Rc<Page> {
-        let mut builder = Builder::new(HeapAllocator::new().first_segment_words(FIRST_SEGMENT));
+        let words = FIXED_WORDS + 2 * self.beside.len() + self.log.len();
+        let allocator = HeapAllocator::new().first_segment_words(u32::try_from(words).unwrap_or(u32::MAX));
+        let mut builder = Builder::new(allocator);
         let mut root = builder.init_root::<message::superblock::Builder<'_>>();
         root.set_version(VERSION);
         root.set_incompatible(if self.beside.is_empty() { 0 } else { BESIDE });

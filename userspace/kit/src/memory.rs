@@ -33,10 +33,10 @@ impl Memory {
 
     /// A copy of its bytes, which nobody changes.
     pub fn bytes(&self, at: u64, length: u32) -> Result<Vec<u8>, Exception> {
-        let mut bytes = room(length)?;
+        let length = most(length)?;
         let region = self.region.borrow();
         let region = region.as_ref().ok_or(ExceptionCode::WrongState)?;
-        if region.read(at, &mut bytes) { Ok(bytes) } else { Err(ExceptionCode::InvalidArgument.into()) }
+        region.bytes(at, length).ok_or_else(|| ExceptionCode::InvalidArgument.into())
     }
 
     /// The same as [`read`], to there: how many. What would not fit is not read.
@@ -81,6 +81,11 @@ pub async fn read(
 
 /// Room for so many bytes.
 fn room(length: u32) -> Result<Vec<u8>, Exception> {
+    most(length).map(|length| vec![0; length])
+}
+
+/// So many bytes, if that is not too many for one call.
+fn most(length: u32) -> Result<usize, Exception> {
     let length = length as usize;
-    if length > MOST { Err(ExceptionCode::InvalidArgument.into()) } else { Ok(vec![0; length]) }
+    if length > MOST { Err(ExceptionCode::InvalidArgument.into()) } else { Ok(length) }
 }

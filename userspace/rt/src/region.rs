@@ -5,6 +5,7 @@
 
 use crate::ipc::CallError;
 use crate::threads::memory;
+use alloc::vec::Vec;
 use capos_schema::virtual_memory::Protection;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
@@ -141,6 +142,18 @@ impl Region {
         // SAFETY: see `range`; `out` is ours alone.
         unsafe { copy(from as *const u8, out.as_mut_ptr(), out.len()) };
         true
+    }
+
+    /// A copy of bytes, which others may change meanwhile; none when they are not all inside.
+    pub fn bytes(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        let from = self.range(offset, length)?;
+        let mut bytes = Vec::with_capacity(length);
+        // SAFETY: see `range`; there is room for so many, and all of them are written before they are counted in.
+        unsafe {
+            copy(from as *const u8, bytes.as_mut_ptr(), length);
+            bytes.set_len(length);
+        }
+        Some(bytes)
     }
 
     /// Copies bytes in; false when they are not all inside.

@@ -73,6 +73,11 @@ impl Layout {
         block % GROUP < HEAD || Slots::ALL.contains(&block)
     }
 
+    /// Whether neither a block nor any behind it in its group has a fixed use.
+    pub fn is_behind_fixed(&self, block: u64) -> bool {
+        block % GROUP >= HEAD && Slots::ALL.iter().all(|slot| *slot < block)
+    }
+
     /// Blocks with a fixed use in a group.
     pub fn fixed_in(&self, group: u64) -> impl Iterator<Item = u64> {
         let blocks = self.group(group);

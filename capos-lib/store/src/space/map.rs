@@ -95,6 +95,9 @@ impl Map {
             return;
         }
         self.free += changed;
+        if layout.is_behind_fixed(extent.span.start) {
+            return;
+        }
         let touched = layout.fixed_in(self.blocks.start / GROUP);
         for block in touched.filter(|block| (extent.span.start..extent.span.end()).contains(block)) {
             self.free -= self.set(Span { start: block, count: 1 }, true);
@@ -136,5 +139,26 @@ fn ones(count: u64) -> u64 {
     match count {
         0 => 0,
         count => u64::MAX >> (u64::from(u64::BITS) - count.min(u64::from(u64::BITS))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Extent, GROUP, Layout, Map, Page, Span};
+
+    #[test]
+    fn what_has_a_fixed_use_is_never_given_back() {
+        let layout = Layout::new(GROUP + 100).unwrap();
+        for group in 0..2 {
+            let mut map = Map::new(&layout, group, &Page::zeroed());
+            let free = map.free();
+            for start in [0, 5, 8, 9, 50, 250, 255, 256, 4000, 4095, 4096] {
+                for count in [1, 20, 200] {
+                    let span = Span { start: group * GROUP + start, count };
+                    map.apply(&layout, Extent { span, free: true });
+                    assert_eq!(map.free(), free, "{count} from {start} on of group {group}");
+                }
+            }
+        }
     }
 }
