@@ -106,7 +106,7 @@ impl fmt::Display for SlotState {
             SlotState::Sound(commit) => write!(out, "has commit {commit}"),
             SlotState::Blank => out.write_str("has no superblock"),
             SlotState::Unreadable(error) => write!(out, "is not to be read: {error}"),
-            SlotState::Checksum => out.write_str("has a spoiled superblock"),
+            SlotState::Checksum => out.write_str("is spoiled"),
             SlotState::Malformed => out.write_str("has a superblock that makes no sense"),
             SlotState::Version(version) => {
                 write!(out, "has version {version}, which this program does not know")
