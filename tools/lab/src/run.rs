@@ -407,6 +407,10 @@ impl<'a> Watch<'a> {
             // Not the machine's own words: they are no part of `serial.log`, nor of what the rules are applied to.
             self.session.hear(text.as_bytes());
         }
+        if let Some(text) = monitor::said(line) {
+            // As above.
+            let _ = writeln!(self.logs.session, "           the monitor says: {text}");
+        }
         match monitor::notice(line) {
             Some(Notice::Reset) => self.seen.reset = true,
             Some(Notice::Poweroff) => self.poweroff = true,

@@ -79,7 +79,7 @@ impl Media {
         self.cache.retain(|write| write.number >= first);
     }
 
-    /// The plug was pulled: of what is not durable there is only what `chance`, one below its argument, wants. A write is there, is not,
+    /// It has no power: of what is not durable there is only what `chance`, one below its argument, wants. A write is there, is not,
     /// or is torn at some sector.
     pub fn lose(&mut self, mut chance: impl FnMut(u32) -> u32) -> io::Result<()> {
         let cache = std::mem::take(&mut self.cache);

@@ -15,7 +15,7 @@ use crate::media::Media;
 use crate::protocol::{self, Command, Refusal, Request};
 use crate::trouble::Trouble;
 
-/// How often it is looked whether what is withheld is to be answered.
+/// How often it is looked whether what is withheld is to be answered, and whether the disk has no power.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// The log, and what both threads know.
@@ -169,11 +169,11 @@ impl Worker {
     fn work(&mut self, requests: &Receiver<Taken>) -> io::Result<()> {
         let mut held: Vec<Taken> = Vec::new();
         loop {
-            let taken = if held.is_empty() {
-                requests.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            } else {
-                requests.recv_timeout(LOOK)
-            };
+            let taken = requests.recv_timeout(LOOK);
+            if self.trouble.is_cut() {
+                self.media.lose(|_| 0)?;
+                self.trouble.end_cut()?;
+            }
             match taken {
                 Ok(taken) => held.push(taken),
                 Err(RecvTimeoutError::Timeout) => {}

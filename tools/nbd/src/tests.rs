@@ -214,6 +214,26 @@ fn an_answer_is_withheld_and_others_are_given() {
 }
 
 #[test]
+fn a_disk_without_power_loses_what_was_not_flushed_and_is_served_on() {
+    let mut bench = Bench::new("cut");
+    bench.write(4096, 3, 0);
+    bench.flush();
+    bench.write(4096, 4, 0);
+    bench.write(8192, 5, 1);
+    let file = bench.folder.join("disk.cut");
+    fs::write(&file, "").unwrap();
+    while file.exists() {
+        std::thread::yield_now();
+    }
+    bench.write(12288, 6, 0);
+    for (offset, byte) in [(4096, 3), (8192, 5), (12288, 6)] {
+        bench.ask(0, 0, offset, 1, &[]);
+        assert_eq!((bench.reply(), bench.get(1)), (0, vec![byte]), "{offset}");
+    }
+    bench.end(None);
+}
+
+#[test]
 fn who_leaves_without_an_answer_is_not_waited_for() {
     let mut bench = Bench::new("leaves");
     fs::write(bench.folder.join("disk.silent"), "4096").unwrap();

@@ -2,21 +2,33 @@
 //! do with none of them is served.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::protocol::Command;
 
-/// The files: where nothing is answered for as long as it is said there, and what can not be read.
+/// The files: where nothing is answered for as long as it is said there, what can not be read, and that the disk had no power.
 pub struct Trouble {
     silent: PathBuf,
     unreadable: PathBuf,
+    cut: PathBuf,
 }
 
 impl Trouble {
-    /// `NAME.silent` and `NAME.unreadable`, beside the disk `NAME.disk`. Usually there are none.
+    /// `NAME.silent`, `NAME.unreadable` and `NAME.cut`, beside the disk `NAME.disk`. Usually there are none.
     pub fn beside(disk: &Path) -> Trouble {
         let beside = |kind| disk.with_extension(kind);
-        Trouble { silent: beside("silent"), unreadable: beside("unreadable") }
+        Trouble { silent: beside("silent"), unreadable: beside("unreadable"), cut: beside("cut") }
+    }
+
+    /// Whether it is without power.
+    pub fn is_cut(&self) -> bool {
+        self.cut.exists()
+    }
+
+    /// It has lost what it had to lose, and has power again.
+    pub fn end_cut(&self) -> io::Result<()> {
+        fs::remove_file(&self.cut)
     }
 
     /// Whether it is not to be answered now.

@@ -32,6 +32,13 @@ pub fn line(line: &str) -> String {
     format!("{}\n", json!({ "execute": "human-monitor-command", "arguments": arguments }))
 }
 
+/// What the monitor answered to such a line, if anything: mostly that it was not done.
+pub fn said(line: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    let text = value.get("return").filter(|_| value.get("id").is_none())?.as_str()?.trim();
+    (!text.is_empty()).then(|| text.into())
+}
+
 /// The command for a look; the answer comes with the look's name.
 pub fn look(look: Look) -> String {
     let (line, id) = match look {
@@ -118,6 +125,14 @@ mod tests {
         assert_eq!(notice(&line("STOP", "")), None);
         assert_eq!(notice(r#"{"return":{}}"#), None);
         assert_eq!(notice("garbage"), None);
+    }
+
+    #[test]
+    fn what_people_would_read_is_told() {
+        assert_eq!(said(r#"{"return":"Error: no\r\n"}"#), Some("Error: no".into()));
+        assert_eq!(said(r#"{"return":""}"#), None);
+        assert_eq!(said(r#"{"return":{}}"#), None);
+        assert_eq!(said(r#"{"return":"pc","id":"registers"}"#), None);
     }
 
     #[test]
