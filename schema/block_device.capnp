@@ -14,10 +14,11 @@ interface BlockDevice {
   # Which device it is on: the PCI function (bus << 8 | device << 3 | function), and which of its disks, from 1. What the device says about itself
   # is no proof of anything.
 
-  open @2 (entries :UInt32, memory :MemoryObject, doorbell :Signaller) -> (session :BlockSession, doorbell :Signaller);
+  open @2 (entries :UInt32, memory :MemoryObject, doorbell :Signaller) -> (session :BlockSession, doorbell :Signaller, arrival :UInt32);
   # Begins a session: two queues of so many entries (a power of two, at most 1,024) in `memory`, which nobody has used yet: requests at its beginning, completions on
   # the first page behind them. Each side gives the other a doorbell, whose loss says that it has ended. A request is taken only while there is room for
-  # its completion.
+  # its completion. It ends when the device is taken out, too: with another `arrival` than that of the session before the device had no power between
+  # them, and of what was written and not flushed nobody knows what is there.
 
   readOnly @3 () -> (device :BlockDevice);
   # The same sectors, to be read only.

@@ -11,8 +11,9 @@ interface Device $Capos.kernelHosted {
   # One function of a device, claimed. What comes from it lasts until `reset`, or until the last capability for it is gone: from then on
   # it is stale, and its methods answer `disconnected`.
 
-  info @0 () -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, revision :UInt8, subsystemVendor :UInt16, subsystem :UInt16, messages :UInt16, line :Bool, backend :DmaBackend, generation :UInt32);
-  # What it is. `messages` is how many message interrupts it has, `line` whether it has an interrupt line.
+  info @0 () -> (address :UInt32, vendor :UInt16, device :UInt16, class :UInt32, revision :UInt8, subsystemVendor :UInt16, subsystem :UInt16, messages :UInt16, line :Bool, backend :DmaBackend, generation :UInt32, arrival :UInt32);
+  # What it is. `messages` is how many message interrupts it has, `line` whether it has an interrupt line,
+  # `arrival` which of all functions that came since boot it is: what is taken out and put in again has another one, and had no power meanwhile.
 
   config @1 (offset :UInt16, width :UInt8) -> (value :UInt32);
   # 1, 2 or 4 bytes of its configuration space; `disconnected` when it is gone. Whatever might be an address (base addresses,

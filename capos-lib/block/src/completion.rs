@@ -25,11 +25,13 @@ pub enum Status {
     Device = 7,
     /// Nobody's fault: the device was taken away, or the session ended.
     Gone = 8,
+    /// Nobody's fault: of what a flush was to make durable some was lost with the device's power.
+    Lost = 9,
 }
 
 impl Status {
     /// All of them, by their numbers.
-    pub const ALL: [Status; 9] = [
+    pub const ALL: [Status; 10] = [
         Status::Done,
         Status::Invalid,
         Status::OutOfRange,
@@ -39,6 +41,7 @@ impl Status {
         Status::Full,
         Status::Device,
         Status::Gone,
+        Status::Lost,
     ];
 }
 
@@ -54,6 +57,7 @@ impl fmt::Display for Status {
             Status::Full => "the device has no room",
             Status::Device => "the device failed",
             Status::Gone => "the device is gone",
+            Status::Lost => "the device was without power, and what was not flushed may be lost",
         })
     }
 }
@@ -92,13 +96,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded(id: u32, status in 0usize..9, detail: u32) {
+        fn what_is_encoded_is_decoded(id: u32, status in 0usize..10, detail: u32) {
             let completion = Completion { id, status: Status::ALL[status], detail };
             prop_assert_eq!(Completion::decode(&completion.encode()), completion);
         }
 
         #[test]
-        fn nonsense_is_never_done(number in 9u64..256) {
+        fn nonsense_is_never_done(number in 10u64..256) {
             prop_assert_eq!(Completion::decode(&[number << 32, 0, 0, 0, 0, 0, 0, 0]).status, Status::Device);
         }
     }

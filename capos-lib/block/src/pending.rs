@@ -116,6 +116,11 @@ impl<T> Pending<T> {
         Some(value)
     }
 
+    /// All of them in no order, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
+    }
+
     /// All of them, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = (Tag, &T)> {
         let mut next = self.oldest;
@@ -156,6 +161,9 @@ mod tests {
                 }
                 let found: Vec<_> = pending.iter().map(|(tag, value)| (tag, *value)).collect();
                 prop_assert_eq!(&found, &model);
+                let mut values: Vec<u32> = pending.values_mut().map(|value| *value).collect();
+                values.sort_unstable();
+                prop_assert_eq!(values, model.iter().map(|(_, value)| *value).collect::<Vec<_>>());
                 prop_assert_eq!(pending.len() + pending.room(), usize::from(capacity));
                 prop_assert_eq!(pending.is_empty(), model.is_empty());
             }

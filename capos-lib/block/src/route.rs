@@ -8,7 +8,8 @@
 //!
 //! - Nothing is acknowledged that the disk did not acknowledge, and nothing twice.
 //! - Requests that are under way together have no order. Who needs one waits for the first before asking the second, or has both in one.
-//! - A flush covers what was completed before it was asked. A disk keeps what is in its cache when its driver goes, since that is not its power.
+//! - A flush covers what was completed before it was asked. A disk keeps what is in its cache when its driver goes, since that is not its power; where it was the
+//!   power, there is another router, and clients know ([`Asked`](crate::Asked)).
 //! - Who changes sectors that another request changes already waits for it ([`order`]). So nothing that was overwritten ever comes back because it was asked again.
 //! - A request may have begun when its client went away: its sectors have then what they had, or what was written, each for itself.
 //! - What [`LIVES`] lives of the disk did not answer fails as [`Status::Device`](crate::Status::Device): it may be what they die of.

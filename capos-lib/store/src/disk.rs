@@ -57,6 +57,8 @@ pub enum DiskError {
     OutOfRange,
     /// It is gone, or failed altogether.
     Gone,
+    /// It had no power for a while: of what was written and not made durable before, some may be lost. What is written from now on is not.
+    Lost,
 }
 
 impl fmt::Display for DiskError {
@@ -67,6 +69,7 @@ impl fmt::Display for DiskError {
             DiskError::ReadOnly => "the disk is read-only",
             DiskError::OutOfRange => "it lies beyond the disk",
             DiskError::Gone => "the disk is gone",
+            DiskError::Lost => "the disk was without power, and what was not durable may be lost",
         })
     }
 }

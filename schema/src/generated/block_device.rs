@@ -181,7 +181,9 @@ impl Decode<'_> for OpenParams {
 
 /// Results of `open`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct OpenResults;
+pub struct OpenResults {
+    pub arrival: u32,
+}
 
 impl OpenResults {
     /// Interfaces of the capabilities beside the message: `session`, `doorbell`.
@@ -191,17 +193,17 @@ impl OpenResults {
 impl Encode for OpenResults {
     #[inline]
     fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
-        write(out, [], [Pointer::Capability, Pointer::Capability])
+        write(out, [u64::from(self.arrival)], [Pointer::Capability, Pointer::Capability])
     }
 }
 
 impl Decode<'_> for OpenResults {
     #[inline]
     fn decode(message: &[u8]) -> Result<Self, DecodeError> {
-        let message = Message::<0, 2>::parse(message)?;
+        let message = Message::<1, 2>::parse(message)?;
         message.capability(0)?;
         message.capability(1)?;
-        Ok(OpenResults)
+        Ok(OpenResults { arrival: message.data[0] as u32 })
     }
 }
 

@@ -49,6 +49,7 @@ pub struct InfoResults {
     pub line: bool,
     pub backend: DmaBackend,
     pub generation: u32,
+    pub arrival: u32,
 }
 
 impl Encode for InfoResults {
@@ -65,7 +66,7 @@ impl Encode for InfoResults {
                 u64::from(self.subsystem)
                     | (u64::from(self.messages) << 16)
                     | (u64::from(self.backend.to_wire()) << 32),
-                u64::from(self.generation),
+                u64::from(self.generation) | (u64::from(self.arrival) << 32),
             ],
             [],
         )
@@ -88,6 +89,7 @@ impl Decode<'_> for InfoResults {
             line: (message.data[1] >> 40) & 1 != 0,
             backend: DmaBackend::from_wire((message.data[2] >> 32) as u16)?,
             generation: message.data[3] as u32,
+            arrival: (message.data[3] >> 32) as u32,
         })
     }
 }

@@ -58,6 +58,7 @@ impl Device {
             line: header.pin != 0,
             backend: backend(way),
             generation,
+            arrival: function.arrival,
         })
     }
 

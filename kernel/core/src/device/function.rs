@@ -10,6 +10,7 @@ use capos_abi::ExceptionCode;
 use capos_dma::class::Class;
 use capos_ledger::{Backend, Event, Phase, Record, Trust};
 use capos_pci::{Shown, change_command, command};
+use core::sync::atomic::{AtomicU32, Ordering};
 use kernel_hal::device::Registers;
 use kernel_hal::lease::Lease;
 use kernel_hal::order::LockRank;
@@ -54,9 +55,14 @@ struct Looked {
     class: Class,
 }
 
+/// Functions that were ever known. One that goes is forgotten, so what is in its place later counts anew.
+static ARRIVALS: AtomicU32 = AtomicU32::new(1);
+
 /// One function.
 pub(crate) struct Function {
     pub pci: capos_pci::Function,
+    /// Which of all that came. What is in its place later is another one.
+    pub arrival: u32,
     /// What its drivers see of its configuration space.
     pub shown: Shown,
     state: Lock<State>,
@@ -79,7 +85,8 @@ impl Function {
             quieting: Quieting::new(),
         };
         let shown = Shown::of(&pci, &pci::Access);
-        Function { pci, shown, state: Lock::new(LockRank::Function, state) }
+        let arrival = ARRIVALS.fetch_add(1, Ordering::Relaxed);
+        Function { pci, arrival, shown, state: Lock::new(LockRank::Function, state) }
     }
 
     /// bus << 8 | device << 3 | function.

@@ -57,11 +57,11 @@ async fn bring_up_settled(
         // By what it answered it has shown how it reaches memory.
         if is_settled(function, timer, || Ok::<_, Error>(())).await? {
             let Parts { window, pool, .. } = parts;
-            let address = function.info_blocking()?.address;
-            let depth = controller.depth();
+            let info = function.info_blocking()?;
             describe(&controller);
             let held = (pairs, interrupts);
-            return Ok((Nvme::new(controller, held, window, (address, depth), Rc::clone(server)), pool));
+            let which = (info.address, info.arrival);
+            return Ok((Nvme::new(controller, held, window, which, Rc::clone(server)), pool));
         }
     }
 }

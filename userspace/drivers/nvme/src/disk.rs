@@ -24,6 +24,7 @@ pub struct Nvme {
     pub pairs: Vec<Pair>,
     window: DeviceMmioClient,
     disks: Vec<Description>,
+    arrival: u32,
     depth: u16,
     server: Rc<Server>,
     /// Given up, nobody would be interrupted.
@@ -39,10 +40,10 @@ impl Nvme {
         controller: Controller<Ring>,
         (pairs, interrupts): (Vec<Pair>, Vec<InterruptClient>),
         window: DeviceMmioClient,
-        (address, depth): (u32, u16),
+        (address, arrival): (u32, u32),
         server: Rc<Server>,
     ) -> Nvme {
-        let identity = controller.identity();
+        let (identity, depth) = (controller.identity(), controller.depth());
         let describe = |namespace: &capos_nvme::Namespace| Description {
             geometry: namespace.geometry,
             address,
@@ -51,7 +52,8 @@ impl Nvme {
             model: identity.model.to_string(),
         };
         let disks = controller.namespaces().iter().map(describe).collect();
-        Nvme { controller, pairs, window, disks, depth, server, _interrupts: interrupts, now: 0, asked: None }
+        let (now, asked, _interrupts) = (0, None, interrupts);
+        Nvme { controller, pairs, window, disks, arrival, depth, server, _interrupts, now, asked }
     }
 
     /// Asks how it is, if that was some time ago. The answer is an event.
@@ -99,6 +101,10 @@ impl Disk for Nvme {
 
     fn disks(&self) -> &[Description] {
         &self.disks
+    }
+
+    fn arrival(&self) -> u32 {
+        self.arrival
     }
 
     fn depth(&self) -> u16 {

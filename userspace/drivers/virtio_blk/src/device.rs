@@ -27,6 +27,7 @@ pub struct Device {
     queues: Vec<Virtqueue>,
     interrupt: InterruptClient,
     description: [Description; 1],
+    arrival: u32,
 }
 
 impl Device {
@@ -50,10 +51,11 @@ impl Device {
         }
         let (token, geometry) = (area.token(), shape.geometry);
         let blk = Blk::new(registers.interface(), shape, area, token, rings)?;
-        let address = function.info_blocking()?.address;
+        let info = function.info_blocking()?;
+        let (address, arrival) = (info.address, info.arrival);
         let (serial, model) = Default::default();
         let description = [Description { geometry, address, namespace: 1, serial, model }];
-        let mut device = Device { blk, registers, queues, interrupt, description };
+        let mut device = Device { blk, registers, queues, interrupt, description, arrival };
         // What it is called is the first that it is asked.
         let asked = device.blk.ask_id(timer.now_blocking()?);
         debug_assert!(asked, "nothing is under way");
@@ -108,6 +110,10 @@ impl Disk for Device {
 
     fn disks(&self) -> &[Description] {
         &self.description
+    }
+
+    fn arrival(&self) -> u32 {
+        self.arrival
     }
 
     fn depth(&self) -> u16 {

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use capos_block::{Asked, Completion, Geometry, Operation, Request, Status, Tag};
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use rt::generated::block_device::IdentityReply;
 use rt::generated::{BlockDeviceClient, MemoryObjectClient};
 use rt::schema::block_device::InfoResults;
 use rt::{CallError, ExceptionCode, Signal};
@@ -67,9 +68,12 @@ struct Buffer {
 pub struct Client {
     device: Rc<BlockDeviceClient>,
     entries: u32,
-    info: InfoResults,
+    what: What,
     geometry: Geometry,
-    session: RefCell<Rc<Session>>,
+    /// Which arrival of it the session is with, or was.
+    arrival: Cell<u32>,
+    /// None while the next one is looked for.
+    session: RefCell<Option<Rc<Session>>>,
     /// Who serves is gone; the next one is to be found.
     lost: Cell<bool>,
     /// There will be no next one.
@@ -85,16 +89,18 @@ impl Client {
     /// With so many requests at a time: a power of two, at most 1,024.
     pub async fn open(device: impl Into<Rc<BlockDeviceClient>>, depth: u16) -> Result<Rc<Client>, CallError> {
         let device = device.into();
-        let asked = Asked::new(depth).map_err(|_| CallError::Exception(ExceptionCode::OutOfMemory.into()))?;
-        let (info, session) = begin(&device, depth.into()).await?;
+        let Begun { session, arrival, what } = begin(&device, depth.into()).await?;
         let geometry =
-            geometry(&info).ok_or_else(|| CallError::Exception(ExceptionCode::DeviceFault.into()))?;
+            geometry(&what.info).ok_or_else(|| CallError::Exception(ExceptionCode::DeviceFault.into()))?;
+        let asked = Asked::new(depth, geometry.cache)
+            .map_err(|_| CallError::Exception(ExceptionCode::OutOfMemory.into()))?;
         Ok(Rc::new(Client {
             device,
             entries: depth.into(),
-            info,
+            what,
             geometry,
-            session: RefCell::new(Rc::new(session)),
+            arrival: Cell::new(arrival),
+            session: RefCell::new(Some(Rc::new(session))),
             lost: Cell::new(false),
             over: RefCell::new(None),
             asked: RefCell::new(asked),
@@ -195,9 +201,11 @@ impl Client {
         let buffer = buffers.get(usize::from(request.buffer)).and_then(Option::as_ref);
         let buffer = buffer.map_or(NOBODYS, |buffer| buffer.number);
         // There are as many places as entries: there is room, if the server is not one that lies.
-        match self.session.borrow().push(&Request { buffer, ..*request })? {
-            true => Ok(()),
-            false => Err(IoError::Ended(End::Gone)),
+        let session = self.session.borrow();
+        let pushed = session.as_ref().map(|session| session.push(&Request { buffer, ..*request }));
+        match pushed.transpose()? {
+            Some(true) => Ok(()),
+            _ => Err(IoError::Ended(End::Gone)),
         }
     }
 
@@ -205,19 +213,25 @@ impl Client {
     #[inline]
     pub fn take(&self) -> Result<Option<(Tag, Completion)>, IoError> {
         loop {
-            let Some(done) = self.session.borrow().take()? else { return Ok(None) };
+            let Some(done) = self.next()? else { return Ok(None) };
             let mut asked = self.asked.borrow_mut();
-            if let Some(tag) = asked.done(done) {
+            if let Some((tag, done)) = asked.done(done) {
                 asked.forget(tag);
                 return Ok(Some((tag, done)));
             }
         }
     }
 
+    /// What the session has answered.
+    #[inline]
+    fn next(&self) -> Result<Option<Completion>, End> {
+        self.session.borrow().as_ref().map_or(Ok(None), |session| session.take())
+    }
+
     /// Takes what is over, for those who wait for it.
     fn look(&self) -> Result<(), IoError> {
         let mut any = false;
-        while let Some(done) = self.session.borrow().take()? {
+        while let Some(done) = self.next()? {
             any |= self.asked.borrow_mut().done(done).is_some();
         }
         if any {
@@ -254,8 +268,8 @@ impl Client {
     /// Waits until whoever hears the doorbell has heard something. What was asked meanwhile he knows nothing of.
     async fn others(&self) {
         let progress = self.progress.wait();
-        if !self.lost.get() {
-            self.session.borrow().ring();
+        if let Some(session) = self.now() {
+            session.ring();
         }
         progress.await;
     }
@@ -266,24 +280,32 @@ impl Client {
         if let Some(error) = &*self.over.borrow() {
             return Err(error.clone());
         }
-        let session = (!self.lost.get()).then(|| Rc::clone(&self.session.borrow()));
+        let session = self.now();
         Ok((!self.watched.replace(true)).then(|| Watch { client: self, session }))
     }
 
     /// The session of now, as soon as there is one.
     async fn session(&self) -> Result<Rc<Session>, CallError> {
-        while self.lost.get() {
+        loop {
+            if let Some(session) = self.now() {
+                return Ok(session);
+            }
             self.wait(false).await.map_err(|_| CallError::Exception(ExceptionCode::Disconnected.into()))?;
         }
-        Ok(Rc::clone(&self.session.borrow()))
+    }
+
+    /// The session, if who serves is not known to be gone.
+    #[inline]
+    fn now(&self) -> Option<Rc<Session>> {
+        self.session.borrow().clone().filter(|_| !self.lost.get())
     }
 
     fn is_now(&self, session: &Rc<Session>) -> bool {
-        !self.lost.get() && Rc::ptr_eq(session, &self.session.borrow())
+        self.now().is_some_and(|now| Rc::ptr_eq(session, &now))
     }
 
     fn lose(&self, session: &Rc<Session>) {
-        if Rc::ptr_eq(session, &self.session.borrow()) {
+        if self.is_now(session) {
             self.lost.set(true);
         }
     }
@@ -294,16 +316,21 @@ impl Client {
     }
 
     async fn follow(&self) -> Result<(), IoError> {
-        let (info, session) = begin(&self.device, self.entries).await?;
-        if info != self.info {
+        // It has a place with who serves, if he is there after all.
+        drop(self.session.take());
+        let Begun { session, arrival, what } = begin(&self.device, self.entries).await?;
+        if what != self.what {
             // It is another device.
             return Err(IoError::Ended(End::Gone));
+        }
+        if self.arrival.replace(arrival) != arrival {
+            self.asked.borrow_mut().power_lost();
         }
         if !self.introduce(&session).await {
             // He is gone, too.
             return Ok(());
         }
-        *self.session.borrow_mut() = Rc::new(session);
+        *self.session.borrow_mut() = Some(Rc::new(session));
         self.lost.set(false);
         for request in self.asked.borrow_mut().again() {
             self.send(request)?;
@@ -332,13 +359,28 @@ impl Client {
     }
 }
 
-/// Begins a session with whoever serves a device.
-async fn begin(device: &BlockDeviceClient, entries: u32) -> Result<(InfoResults, Session), CallError> {
+/// What a device is: another one is not taken for it.
+#[derive(PartialEq, Eq)]
+struct What {
+    info: InfoResults,
+    identity: IdentityReply,
+}
+
+struct Begun {
+    session: Session,
+    arrival: u32,
+    what: What,
+}
+
+/// Begins a session with whoever serves a device. What it is with is asked afterwards: if that goes over it, and another one comes, the session
+/// ends, and it is asked again.
+async fn begin(device: &BlockDeviceClient, entries: u32) -> Result<Begun, CallError> {
     let mut tries = 0;
     loop {
         let begun = async {
-            let info = device.info().await?;
-            Ok::<_, CallError>((info, Session::open(device, entries).await?))
+            let (session, arrival) = Session::open(device, entries).await?;
+            let (info, identity) = (device.info().await?, device.identity().await?);
+            Ok::<_, CallError>(Begun { session, arrival, what: What { info, identity } })
         };
         match begun.await {
             Err(error) if error.is_gone() && tries < TRIES => tries += 1,

@@ -47,6 +47,9 @@ pub trait Disk {
     /// What is there.
     fn disks(&self) -> &[Description];
 
+    /// Which arrival of its device it is (`Device.info`): another one had no power since the one before.
+    fn arrival(&self) -> u32;
+
     /// How many requests it has at a time at most. Tags are below that.
     fn depth(&self) -> u16;
 

@@ -37,6 +37,8 @@ pub(super) struct Queues {
     loss: Option<CallError>,
     life: u64,
     first_life: u64,
+    /// Of the device of now, or of the last one.
+    arrival: u32,
 }
 
 fn exception(code: ExceptionCode) -> CallError {
@@ -61,6 +63,7 @@ impl Queues {
             loss: None,
             life: 0,
             first_life: 0,
+            arrival: 0,
         })
     }
 
@@ -72,6 +75,11 @@ impl Queues {
     /// Requests under way at a time.
     pub fn depth(&self) -> u32 {
         self.router.depth() as u32
+    }
+
+    /// Which arrival of the device sessions are with.
+    pub fn arrival(&self) -> u32 {
+        self.arrival
     }
 
     pub fn health(&self, disk: usize) -> Option<Health> {
@@ -110,6 +118,11 @@ impl Queues {
         let opened = self.router.open(&extent.facet, budget, self.ports.out());
         let id = opened.map_err(|_| exception(ExceptionCode::BudgetExhausted))?;
         Ok(Place { id, serial: self.ports.open(id, port, extent.facet.disk()) })
+    }
+
+    /// Whether that session has not ended.
+    pub fn has(&self, place: Place) -> bool {
+        self.ports.disk(place).is_some()
     }
 
     /// The client of a session is given a doorbell, whose loss we hear of.
@@ -167,10 +180,14 @@ impl Queues {
     /// There is a device, after a reset or a new one: [`up`](Self::up) is next.
     pub fn begin<D: Disk>(&mut self, disk: &D) -> Result<(), CallError> {
         self.life += 1;
-        if !self.is_same(disk) {
-            // Whoever asked meant another disk.
+        let is_same = self.is_same(disk);
+        if !is_same || self.arrival != disk.arrival() {
+            // Whoever asked meant another disk; or the same one, which had no power meanwhile: he is to begin anew, and to hear of that.
             self.ports.close_all();
             self.router = router(disk.disks(), disk.depth())?;
+            self.arrival = disk.arrival();
+        }
+        if !is_same {
             self.disks = Some(disk.disks().to_vec());
             self.health = vec![None; disk.disks().len()];
             self.first_life = self.life;

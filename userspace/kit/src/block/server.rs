@@ -202,9 +202,11 @@ impl BlockDeviceServer for Part<'_> {
         entries: u32,
     ) -> Result<OpenAnswer, Exception> {
         let Server { queues, facets, listener, .. } = self.server;
-        if facets.count(cx, |thing| matches!(thing, Thing::Session(_))) >= SESSIONS_EACH {
+        let is_open = |thing: &Thing| matches!(thing, Thing::Session(place) if queues.borrow().has(*place));
+        if facets.count(cx, is_open) >= SESSIONS_EACH {
             return Err(ExceptionCode::BudgetExhausted.into());
         }
+        let arrival = queues.borrow().arrival();
         let place = queues
             .borrow_mut()
             .open(&memory, entries, doorbell, &self.extent)
@@ -216,7 +218,10 @@ impl BlockDeviceServer for Part<'_> {
         }
         let session = facets.mint::<BlockSessionClient>(cx, Thing::Session(place));
         match bell.and_then(|bell| Ok((bell, session?))) {
-            Ok((doorbell, session)) => Ok(OpenAnswer { session: session.into(), doorbell: doorbell.into() }),
+            Ok((doorbell, session)) => {
+                let (session, doorbell) = (session.into(), doorbell.into());
+                Ok(OpenAnswer { session, doorbell, arrival })
+            }
             Err(refused) => {
                 queues.borrow_mut().close(place);
                 Err(refused)

@@ -54,8 +54,8 @@ struct Queues {
 }
 
 impl Session {
-    /// Begins one of so many entries.
-    pub async fn open(device: &BlockDeviceClient, entries: u32) -> Result<Session, CallError> {
+    /// Begins one of so many entries; with which arrival of the device.
+    pub async fn open(device: &BlockDeviceClient, entries: u32) -> Result<(Session, u32), CallError> {
         let object = memory().create_object(queues_size(entries)?).await?;
         let (requests, completions) = map(&object, entries)?;
         let listener = Listener::new()?;
@@ -65,7 +65,8 @@ impl Session {
             completions: Consumer::new(completions),
             wake: Wake::No,
         };
-        Ok(Session { queues: RefCell::new(queues), listener, peer: reply.doorbell, control: reply.session })
+        let (queues, peer, control) = (RefCell::new(queues), reply.doorbell, reply.session);
+        Ok((Session { queues, listener, peer, control }, reply.arrival))
     }
 
     /// By which memory is attached.

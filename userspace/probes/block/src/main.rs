@@ -46,6 +46,8 @@ struct Probe {
     workers: u64,
     /// Sectors of each.
     sectors: u64,
+    /// One request in so many dozens is a flush.
+    flushes: u32,
     /// Sectors whose beginnings are told.
     show: &'static str,
     /// Sectors that are copied: from which, to which, and how many.
@@ -86,6 +88,7 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         requests: number(env, "requests", 0),
         workers: number(env, "workers", 1).max(1),
         sectors: number(env, "sectors", 256),
+        flushes: number(env, "flushes", 1).max(1) as u32,
         show: options::text(env, "show").unwrap_or(""),
         copy: options::text(env, "copy").unwrap_or(""),
         orders: options::text(env, "do").unwrap_or(""),
@@ -225,6 +228,7 @@ async fn work(probe: &Probe, disk: &Rc<BlockDeviceClient>, killer: Option<Killer
     for n in 0..count {
         let first = if n + 1 == count { all - each } else { all / count * n };
         let mut worker = Worker::new(&client, &tally, first, each as u32, probe.seed ^ n << 32).await?;
+        worker.flushes = probe.flushes;
         let (report, requests) = (Rc::clone(&probe.report), probe.requests / count);
         let (over, running) = (Rc::clone(&over), Rc::clone(&running));
         let (busy, given_up) = (Rc::clone(&busy), probe.given_up);

@@ -1,6 +1,5 @@
 //! What all workers saw together.
 
-use crate::pages::Content;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -17,6 +16,8 @@ pub struct Tally {
     requests: [Cell<u64>; Operation::ALL.len()],
     durable: Cell<u64>,
     failed: Cell<u64>,
+    /// Flushes that were told that something is lost.
+    lost: Cell<u64>,
     verified: Cell<u64>,
     wrong: Cell<u64>,
     why: RefCell<String>,
@@ -34,6 +35,7 @@ impl Tally {
             requests: Default::default(),
             durable: Cell::new(0),
             failed: Cell::new(0),
+            lost: Cell::new(0),
             verified: Cell::new(0),
             wrong: Cell::new(0),
             why: RefCell::default(),
@@ -62,12 +64,22 @@ impl Tally {
         }
     }
 
-    /// So many sectors were what they had to be, but for this one.
-    pub fn verified(&self, sectors: u64, wrong: Option<(u64, Content, u64)>) {
+    /// A flush was told that something is lost.
+    pub fn lost(&self) {
+        add(&self.lost, 1);
+    }
+
+    /// How often that was.
+    pub fn losses(&self) -> u64 {
+        self.lost.get()
+    }
+
+    /// So many sectors were what they had to be, but for something.
+    pub fn verified(&self, sectors: u64, wrong: Option<String>) {
         add(&self.verified, sectors);
-        if let Some((sector, content, word)) = wrong {
+        if let Some(why) = wrong {
             add(&self.wrong, 1);
-            *self.why.borrow_mut() = format!("sector {sector}: {content:?} begins with {word:#x}");
+            *self.why.borrow_mut() = why;
         }
     }
 
@@ -80,6 +92,7 @@ impl Tally {
         let fields = fields
             .value("durable", self.durable.get())
             .value("failed", self.failed.get())
+            .value("lost", self.lost.get())
             .value("verified", self.verified.get())
             .value("wrong", self.wrong.get())
             .text("why", &self.why.borrow());

@@ -1,7 +1,11 @@
 //! One who reads and writes sectors that nobody else does, one request after the other, and knows what is in them.
+//!
+//! What it wrote and did not flush may be gone when the disk had no power: what it does not find there any more is held against the next flush, which
+//! must not say that it is durable. All workers are one client: what one of them is told so all know.
 
 use crate::pages::{Content, Pages};
 use crate::tally::Tally;
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -24,9 +28,17 @@ pub struct Worker {
     pages: Pages,
     tally: Rc<Tally>,
     rng: Rng,
+    /// One request in so many dozens is a flush.
+    pub flushes: u32,
     geometry: Geometry,
     first: u64,
     contents: Vec<Content>,
+    /// Those that are not durable.
+    loose: Vec<bool>,
+    /// One of them that was not there any more.
+    missed: Option<u64>,
+    /// How often somebody was told that something is lost.
+    losses: u64,
     writes: u32,
 }
 
@@ -46,9 +58,13 @@ impl Worker {
             pages: Pages::new(client, bytes).await?,
             tally: Rc::clone(tally),
             rng: Rng::new(seed),
+            flushes: 1,
             geometry,
             first,
             contents: vec![Content::Unknown; sectors as usize],
+            loose: vec![false; sectors as usize],
+            missed: None,
+            losses: 0,
             writes: 0,
         })
     }
@@ -92,7 +108,7 @@ impl Worker {
     fn draw(&mut self) -> Request {
         let Geometry { read_only, discard, zero, .. } = self.geometry;
         let operation = match self.rng.below(12) {
-            0 => Operation::Flush,
+            0 if self.rng.chance(1, self.flushes) => Operation::Flush,
             1 if zero && !read_only => Operation::Zero,
             2 if discard && !read_only => Operation::Discard,
             3..=7 if !read_only => Operation::Write,
@@ -116,8 +132,13 @@ impl Worker {
         }
         let done = self.client.perform(request).await;
         self.tally.count(&request);
+        if matches!(done, Err(IoError::Failed(Status::Lost, _))) {
+            self.tally.lost();
+        }
+        self.learn();
         match done {
             Ok(()) => self.judge(&request),
+            Err(IoError::Failed(Status::Lost, _)) if request.operation == Operation::Flush => {}
             Err(IoError::Failed(status, detail)) => {
                 self.tally.failed(&request, status, detail);
                 let kept = [Status::Invalid, Status::OutOfRange, Status::ReadOnly, Status::Unsupported];
@@ -130,6 +151,19 @@ impl Worker {
         Ok(())
     }
 
+    /// Hears what others were told: of what is not durable nothing is known any more.
+    fn learn(&mut self) {
+        let losses = self.tally.losses();
+        if core::mem::replace(&mut self.losses, losses) != losses {
+            for (content, loose) in self.contents.iter_mut().zip(&mut self.loose) {
+                if core::mem::take(loose) {
+                    *content = Content::Unknown;
+                }
+            }
+            self.missed = None;
+        }
+    }
+
     fn judge(&mut self, request: &Request) {
         match request.operation {
             Operation::Read => {
@@ -140,7 +174,12 @@ impl Worker {
                     let sector = request.first + u64::from(n);
                     known += u64::from(content != Content::Unknown);
                     if !self.pages.has(at, length, sector, content) {
-                        wrong = Some((sector, content, self.pages.word(at)));
+                        if self.is_loose(sector) {
+                            self.missed = Some(sector);
+                        } else {
+                            let word = self.pages.word(at);
+                            wrong = Some(format!("sector {sector}: {content:?} begins with {word:#x}"));
+                        }
                     }
                 }
                 self.tally.verified(known, wrong);
@@ -148,8 +187,17 @@ impl Worker {
             Operation::Write => self.set(request, Content::Written(self.writes)),
             Operation::Zero => self.set(request, Content::Zero),
             Operation::Discard => self.set(request, Content::Unknown),
-            Operation::Flush => {}
+            Operation::Flush => {
+                self.loose.fill(false);
+                let missed =
+                    self.missed.take().map(|sector| format!("sector {sector} is lost, and was flushed"));
+                self.tally.verified(0, missed);
+            }
         }
+    }
+
+    fn is_loose(&self, sector: u64) -> bool {
+        self.loose.get((sector - self.first) as usize).copied().unwrap_or_default()
     }
 
     /// Each sector of a write: its room, and what it is to hold.
@@ -177,6 +225,7 @@ impl Worker {
 
     fn set(&mut self, request: &Request, content: Content) {
         let range = self.range(request);
+        self.loose.get_mut(range.clone()).unwrap_or_default().fill(!request.durable);
         self.contents.get_mut(range).unwrap_or_default().fill(content);
     }
 }

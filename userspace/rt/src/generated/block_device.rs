@@ -46,7 +46,7 @@ impl From<&BlockDeviceClient> for Outgoing {
 const INFO: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::INFO, caps: 0, bytes: 32 };
 const IDENTITY: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::IDENTITY, caps: 0, bytes: MAX_MESSAGE };
-const OPEN: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::OPEN, caps: 2, bytes: 24 };
+const OPEN: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::OPEN, caps: 2, bytes: 32 };
 const READ_ONLY: Method =
     Method { interface: schema::INTERFACE_ID, ordinal: schema::READ_ONLY, caps: 1, bytes: 16 };
 const PART: Method = Method { interface: schema::INTERFACE_ID, ordinal: schema::PART, caps: 1, bytes: 16 };
@@ -90,7 +90,8 @@ impl BlockDeviceClient {
 
     /// Begins a session: two queues of so many entries (a power of two, at most 1,024) in `memory`, which nobody has used yet: requests at its beginning, completions on
     /// the first page behind them. Each side gives the other a doorbell, whose loss says that it has ended. A request is taken only while there is room for
-    /// its completion.
+    /// its completion. It ends when the device is taken out, too: with another `arrival` than that of the session before the device had no power between
+    /// them, and of what was written and not flushed nobody knows what is there.
     pub async fn open(
         &self,
         memory: impl Into<Outgoing>,
@@ -184,11 +185,16 @@ fn identity_results(bytes: &[u8]) -> Result<IdentityReply, DecodeError> {
 pub struct OpenReply {
     pub session: BlockSessionClient,
     pub doorbell: SignallerClient,
+    pub arrival: u32,
 }
 
 fn open_reply(reply: &Reply) -> Result<OpenReply, CallError> {
-    schema::OpenResults::decode(reply.bytes())?;
-    Ok(OpenReply { session: reply.take_cap(0)?.into(), doorbell: reply.take_cap(1)?.into() })
+    let results = schema::OpenResults::decode(reply.bytes())?;
+    Ok(OpenReply {
+        session: reply.take_cap(0)?.into(),
+        doorbell: reply.take_cap(1)?.into(),
+        arrival: results.arrival,
+    })
 }
 
 fn read_only_reply(reply: &Reply) -> Result<BlockDeviceClient, CallError> {
@@ -214,7 +220,8 @@ pub trait BlockDeviceServer {
 
     /// Begins a session: two queues of so many entries (a power of two, at most 1,024) in `memory`, which nobody has used yet: requests at its beginning, completions on
     /// the first page behind them. Each side gives the other a doorbell, whose loss says that it has ended. A request is taken only while there is room for
-    /// its completion.
+    /// its completion. It ends when the device is taken out, too: with another `arrival` than that of the session before the device had no power between
+    /// them, and of what was written and not flushed nobody knows what is there.
     async fn open(
         &self,
         cx: &CallContext,
@@ -238,6 +245,7 @@ pub trait BlockDeviceServer {
 pub struct OpenAnswer {
     pub session: Outgoing,
     pub doorbell: Outgoing,
+    pub arrival: u32,
 }
 
 /// Lets `server` answer one call.
@@ -264,7 +272,7 @@ pub async fn serve_block_device(server: &impl BlockDeviceServer, request: Reques
         },
         schema::OPEN => match open(server, &request).await {
             Ok(results) => request.reply(
-                |out| schema::OpenResults.encode(out),
+                |out| schema::OpenResults { arrival: results.arrival }.encode(out),
                 &[results.session.slot(), results.doorbell.slot()],
             ),
             Err(exception) => request.fail(exception),

@@ -68,7 +68,8 @@ impl DeviceClient {
         self.cap
     }
 
-    /// What it is. `messages` is how many message interrupts it has, `line` whether it has an interrupt line.
+    /// What it is. `messages` is how many message interrupts it has, `line` whether it has an interrupt line,
+    /// `arrival` which of all functions that came since boot it is: what is taken out and put in again has another one, and had no power meanwhile.
     pub async fn info(&self) -> Result<schema::InfoResults, CallError> {
         let reply = call(&self.cap, INFO, &Empty, &[]).await?;
         Ok(plain_results(reply.bytes())?)

@@ -120,7 +120,8 @@ impl BlockDeviceServer for Part<'_> {
         let open = async |device: &BlockDeviceClient| device.open(&memory, &doorbell, entries).await;
         let reply = self.extent.ask(open).await?;
         let session = self.service.mint::<BlockSessionClient>(cx, Thing::Session(Rc::new(reply.session)))?;
-        Ok(OpenAnswer { session: session.into(), doorbell: reply.doorbell.into() })
+        let (session, doorbell) = (session.into(), reply.doorbell.into());
+        Ok(OpenAnswer { session, doorbell, arrival: reply.arrival })
     }
 
     async fn read_only(&self, cx: &CallContext) -> Result<Outgoing, Exception> {

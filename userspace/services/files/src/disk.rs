@@ -143,6 +143,7 @@ fn disk_error(error: IoError) -> DiskError {
         IoError::Failed(Status::Full, _) => DiskError::Full,
         IoError::Failed(Status::ReadOnly, _) => DiskError::ReadOnly,
         IoError::Failed(Status::OutOfRange, _) => DiskError::OutOfRange,
+        IoError::Failed(Status::Lost, _) => DiskError::Lost,
         IoError::Failed(..) | IoError::Ended(_) => DiskError::Gone,
     }
 }

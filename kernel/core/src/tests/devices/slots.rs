@@ -9,7 +9,8 @@ use capos_abi::{CapId, ExceptionCode};
 use capos_ledger::{Event, Phase};
 use capos_mem::Resource;
 use capos_pci::model::Device as Plugged;
-use capos_schema::device::{self, ConfigParams, ConfigResults, InterruptParams};
+use capos_schema::Empty;
+use capos_schema::device::{self, ConfigParams, ConfigResults, InfoResults, InterruptParams};
 use capos_schema::device_manager::{self, AttendParams, AttendResults, DeviceState, ListParams, ListResults};
 use capos_schema::device_mmio::{self, MapParams, MapResults};
 use kernel_hal::Width;
@@ -121,6 +122,13 @@ fn drive(world: &World) -> Driver {
     Driver { user, device }
 }
 
+/// Which arrival the function is.
+fn arrival(driver: &Driver) -> u32 {
+    let info: Result<InfoResults, _> =
+        driver.user.call(driver.device, device::INTERFACE_ID, device::INFO, &Empty);
+    info.expect("it is its own").arrival
+}
+
 /// A device that was plugged in, and its driver, which has started it.
 fn at_work(world: &World) -> (Manager, Arc<super::Edu>, Driver) {
     empty_slot();
@@ -156,6 +164,10 @@ fn what_is_plugged_in_has_a_place_and_can_be_claimed() {
 fn who_has_what_is_asked_to_go_has_nothing_any_more_and_then_it_has_no_power() {
     let world = World::new();
     let (manager, edu, driver) = at_work(&world);
+    let before = arrival(&driver);
+    driver.reset().expect("its own");
+    assert_eq!(arrival(&driver), before, "a reset is not that");
+    driver.call(device::START).expect("it is quiet");
     let pool = driver.pool();
     let (buffer, token) = driver.buffer(pool, 1);
     let queue = driver.queue();
@@ -204,7 +216,7 @@ fn who_has_what_is_asked_to_go_has_nothing_any_more_and_then_it_has_no_power() {
     assert_eq!(exception(driver.call(device::START)), ExceptionCode::Disconnected);
     driver.release(driver.device);
     assert_eq!(manager.find(), Some(DeviceState::Free));
-    drive(&world);
+    assert!(arrival(&drive(&world)) > before, "it had no power");
 }
 
 #[test]
