@@ -116,7 +116,7 @@ impl Worker {
         };
         let sectors = 1 + self.rng.below(self.most().min(self.sectors()));
         let at = self.rng.below(self.sectors() - sectors + 1);
-        let durable = operation.changes() && self.rng.chance(1, 4);
+        let durable = operation.changes() && self.rng.chance(1, 4 * self.flushes);
         let (at, sectors) = if operation == Operation::Flush { (0, 0) } else { (at, sectors) };
         let offset = STEP * self.rng.below(OFFSET / STEP + 1);
         Request { durable, offset, ..self.request(operation, at, sectors) }
