@@ -86,14 +86,18 @@ impl fmt::Display for StoreError {
             StoreError::Disk { block, error } => write!(out, "block {block}: {error}"),
             StoreError::Corrupt { block, fault } => write!(out, "block {block} is corrupt: {fault}"),
             StoreError::NoVolume(slots) => {
-                out.write_str("there is no volume:")?;
-                let mut pairs = Slots::ALL.iter().zip(slots);
-                pairs.try_for_each(|(block, state)| write!(out, " block {block} {state};"))
+                out.write_str("there is no volume")?;
+                let spoiled = Slots::ALL.iter().zip(slots).filter(|(_, state)| state.is_loss());
+                spoiled
+                    .zip([": ", ", ", ", "])
+                    .try_for_each(|((block, state), before)| write!(out, "{before}block {block} {state}"))
             }
             StoreError::Cut { blocks } => {
                 write!(out, "the disk is smaller than its volume of {blocks} blocks")
             }
-            StoreError::Size => out.write_str("a volume cannot have this size"),
+            StoreError::Size => out.write_str(
+                "a volume cannot have this size: it has 1 MiB at least, and never becomes smaller",
+            ),
             StoreError::Full => out.write_str("the volume is full"),
             StoreError::Argument => out.write_str("a key, a value or a buffer has a wrong length"),
             StoreError::TooMuch => out.write_str("too much is to be changed at once"),

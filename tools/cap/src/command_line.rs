@@ -120,7 +120,7 @@ pub enum FsVerb {
         /// Makes the image first, of so many bytes, like 64M; it takes no room until it is written
         #[arg(long)]
         size: Option<String>,
-        /// Even where there is a volume already
+        /// Even where there is something already
         #[arg(long)]
         force: bool,
     },

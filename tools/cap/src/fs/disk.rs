@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 use capos_gpt::{Partition, Reader, Refusal, Table};
 use capos_store::{BLOCK, Disk, DiskError};
@@ -36,7 +38,7 @@ pub fn create(path: &Path, bytes: u64) -> Result<(), Failure> {
     let file = File::create_new(path);
     if file.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
         return Err(Failure::new(format!(
-            "{} is there already; leave --size out to use it as it is",
+            "{} is there already; a disk image is used as it is without --size",
             path.display()
         )));
     }
@@ -50,10 +52,15 @@ impl ImageDisk {
         let file =
             File::options().read(true).write(access == Access::Write).open(&image.image).context(&name)?;
         if access == Access::Write {
-            lock(&file)
-                .map_err(|_| Failure::new(format!("{name} is in use: does a machine run with it?")))?;
+            lock(&file).map_err(|_| {
+                Failure::new(format!("{name} is in use, by a machine that runs or by another `cap fs`"))
+            })?;
         }
-        let length = file.metadata().context(&name)?.len();
+        let about = file.metadata().context(&name)?;
+        if about.is_dir() {
+            return Err(Failure::new(format!("{name} is a directory, not a disk image")));
+        }
+        let length = about.len();
         let table = table(&file, length);
         let Some(wanted) = &image.partition else {
             let others = table.map(|(table, _)| table.partitions).unwrap_or_default();
@@ -97,8 +104,23 @@ impl ImageDisk {
     }
 }
 
-/// Keeps out all others that lock what they write, as QEMU does, until the file is closed.
+/// How often a lock is tried, and how long after each other.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Keeps out all others that lock what they write, as QEMU does, until the file is closed. A process that another thread just starts has what
+/// is open here for a moment, closed or not: so this is tried for a while.
 fn lock(file: &File) -> nix::Result<()> {
+    for _ in 1..TRIES {
+        if try_lock(file).is_ok() {
+            return Ok(());
+        }
+        sleep(PAUSE);
+    }
+    try_lock(file)
+}
+
+fn try_lock(file: &File) -> nix::Result<()> {
     let all = libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,

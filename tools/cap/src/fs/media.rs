@@ -9,7 +9,7 @@ use capos_fs::{Stamp, TimeSource};
 use capos_media::{Directory, Entry, Error, Kind, Media, Source, SourceError};
 
 use super::disk::ImageDisk;
-use super::{block_on, names, show};
+use super::{block_on, called, names, show};
 use crate::exec::{Context, Failure};
 
 /// Bytes that are copied at a time.
@@ -32,7 +32,7 @@ enum Found {
 }
 
 fn failed(path: &str, error: &Error) -> Failure {
-    Failure::new(format!("{path}: {error}"))
+    Failure::new(format!("{}: {error}", called(path)))
 }
 
 fn find(media: &Media<ImageDisk>, path: &str) -> Result<Found, Failure> {

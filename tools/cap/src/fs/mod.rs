@@ -14,7 +14,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use capos_fs::{Entry, Error, Fs, Kind, ObjectId, Stamp, TimeSource};
 use capos_media::Media;
-use capos_store::{Limits, Mounted, Volume};
+use capos_store::{Limits, Mounted, StoreError, Volume};
 use lab::disk::parse_size;
 
 use crate::command_line::{FsVerb, Image, When};
@@ -60,8 +60,11 @@ pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
 /// Makes an empty volume, and the file that it is in if there is none.
 fn make(image: &Image, size: Option<&str>, force: bool) -> Result<(), Failure> {
     if let Some(size) = size {
-        let bytes =
-            parse_size(size).ok_or_else(|| Failure::new(format!("`{size}` is not a size like 64M or 1T")))?;
+        let bytes = parse_size(size).ok_or_else(|| {
+            Failure::new(format!(
+                "`{size}` is not a size like 64M or 1T, or one in bytes that is a multiple of 512"
+            ))
+        })?;
         disk::create(&image.image, bytes)?;
     }
     let made = fill(image, force);
@@ -74,6 +77,9 @@ fn make(image: &Image, size: Option<&str>, force: bool) -> Result<(), Failure> {
 
 fn fill(image: &Image, force: bool) -> Result<(), Failure> {
     let name = image.image.display();
+    if !image.image.exists() {
+        return Err(Failure::new(format!("{name} is not there: --size SIZE makes it")));
+    }
     let disk = ImageDisk::open(image, Access::Write)?;
     if !force && !block_on(capos_store::is_blank(&disk)).context(&name)? {
         return Err(Failure::new(format!(
@@ -101,7 +107,13 @@ fn mount(image: &Image, access: Access) -> Result<(Files, Mounted), Failure> {
     let hint = disk.hint();
     let name = image.image.display();
     let mounted = block_on(Volume::mount(disk, Limits::default()));
-    let (volume, mounted) = mounted.map_err(|error| Failure::new(format!("{name}: {error}{hint}")))?;
+    let (volume, mounted) = mounted.map_err(|error| match error {
+        StoreError::NoVolume(_) if is_foreign(image) => {
+            Failure::new(format!("{name} has FAT or ISO 9660 on it, which is only read: `ls` and `get` do"))
+        }
+        StoreError::NoVolume(_) => Failure::new(format!("{name}: {error}{hint}")),
+        error => Failure::new(format!("{name}: {error}")),
+    })?;
     Ok((block_on(Fs::mount(volume)).context(name)?, mounted))
 }
 
@@ -124,6 +136,11 @@ fn foreign(image: &Image, when: &When) -> Result<Option<Media<ImageDisk>>, Failu
     }
 }
 
+/// Whether others made what is on it.
+fn is_foreign(image: &Image) -> bool {
+    ImageDisk::open(image, Access::Read).is_ok_and(|disk| block_on(Media::open(disk)).is_ok())
+}
+
 /// What a path leads to; the root for one without names.
 fn find(source: &Source<'_>, path: &str) -> Result<Entry, Failure> {
     let mut at = Entry { kind: Kind::Namespace, object: ObjectId::ROOT };
@@ -139,7 +156,12 @@ fn names(path: &str) -> impl DoubleEndedIterator<Item = &str> {
 }
 
 fn failed(path: &str, error: Error) -> Failure {
-    Failure::new(format!("{path}: {error}"))
+    Failure::new(format!("{}: {error}", called(path)))
+}
+
+/// A path as it is shown: that of the root has no names.
+fn called(path: &str) -> &str {
+    if path.is_empty() { "/" } else { path }
 }
 
 fn now() -> Stamp {

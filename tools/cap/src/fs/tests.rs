@@ -110,7 +110,7 @@ fn wrong_input_is_answered_in_words() {
         carry_out(&FsVerb::Mkfs { image: folder.image(), size: size.map(Into::into), force: false })
     };
     assert!(make(None).unwrap_err().to_string().contains("--force"));
-    assert!(make(Some("1M")).unwrap_err().to_string().contains("leave --size out"));
+    assert!(make(Some("1M")).unwrap_err().to_string().contains("without --size"));
     assert!(make(Some("much")).unwrap_err().to_string().contains("not a size"));
     assert!(carry_out(&FsVerb::Mkfs { image: folder.image(), size: None, force: true }).unwrap());
     // Whatever has something on it, a volume or not; and what cannot be made is not left lying about.
@@ -124,13 +124,13 @@ fn wrong_input_is_answered_in_words() {
     assert!(mkfs("other", None, false).unwrap_err().to_string().contains("something on it"));
     assert!(mkfs("other", None, true).unwrap());
     assert!(mkfs("tiny", Some("8K"), false).is_err() && !folder.file("tiny").exists());
-    let no_volume = Image { image: small, partition: None };
-    assert!(
-        carry_out(&FsVerb::Check { image: no_volume })
-            .unwrap_err()
-            .to_string()
-            .contains("there is no volume")
-    );
+    assert!(mkfs("missing", None, false).unwrap_err().to_string().contains("--size SIZE makes it"));
+    let check = |name: &str| {
+        let image = Image { image: folder.file(name), partition: None };
+        carry_out(&FsVerb::Check { image }).unwrap_err().to_string()
+    };
+    assert!(check("f").ends_with("there is no volume"), "{}", check("f"));
+    assert!(check("").ends_with("is a directory, not a disk image"), "{}", check(""));
     let no_table = Image { partition: Some("1".into()), ..folder.image() };
     let failure = carry_out(&FsVerb::Check { image: no_table }).unwrap_err().to_string();
     assert!(failure.contains("no table of partitions"), "{failure}");
@@ -247,7 +247,8 @@ fn images_of_others_are_looked_at_and_not_written() {
             );
         }
         let before = fs::read(folder.file("disk")).unwrap();
-        assert!(folder.put(&folder.file("tree/docs/A long name.txt"), "new").is_err());
+        let refused = folder.put(&folder.file("tree/docs/A long name.txt"), "new");
+        assert!(refused.is_err_and(|why| why.ends_with("which is only read: `ls` and `get` do")));
         assert!(fs::read(folder.file("disk")).unwrap() == before);
     }
 }
