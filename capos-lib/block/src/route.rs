@@ -37,8 +37,9 @@ use buffer::Buffers;
 use flight::{Flight, State};
 use session::Session;
 
-/// Lives of the disk that a request is asked of.
-pub const LIVES: u8 = 100;
+/// Lives of the disk that a request is asked of: fewer than the resets in a row after which a driver gives its device up, so that who asked what a
+/// device dies of hears of it, and the others are served again.
+pub const LIVES: u8 = 4;
 
 /// Requests of one client that are taken before the next one's turn.
 const TURN: usize = 32;

@@ -16,6 +16,7 @@ const AGAIN_NS: u64 = 20_000_000;
 
 /// Resets in a row, after faults of the device. What comes later than that behind the last one begins a new row.
 const RESETS: u32 = 8;
+const _: () = assert!((capos_block::route::LIVES as u32) < RESETS, "what a disk dies of has to fail before");
 const ROW_NS: u64 = 60_000_000_000;
 
 /// A call that was refused, and where it was made: of all that can be refused, people want to know which it was.

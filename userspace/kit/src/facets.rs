@@ -45,15 +45,15 @@ impl<T: Clone> Facets<T> {
         own.count()
     }
 
-    /// A facet for `thing`, in the name of who calls.
+    /// A facet for `thing`, in the name of who calls, and its badge.
     ///
     /// # Errors
     /// `budgetExhausted` when there are too many.
-    pub fn mint<C: Client>(&self, cx: &CallContext, thing: T) -> Result<C, Exception> {
+    pub fn mint<C: Client>(&self, cx: &CallContext, thing: T) -> Result<(C, u64), Exception> {
         let badge = self.free_badge(cx.badge()).ok_or(ExceptionCode::BudgetExhausted)?;
         let facet = cx.mint(badge).map_err(|_| ExceptionCode::BudgetExhausted)?;
         self.insert(badge, thing);
-        Ok(facet)
+        Ok((facet, badge))
     }
 
     fn insert(&self, badge: u64, thing: T) {

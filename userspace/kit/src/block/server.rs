@@ -114,7 +114,7 @@ impl Server {
     }
 
     fn facet(&self, cx: &CallContext, extent: Extent) -> Result<Outgoing, Exception> {
-        let facet: BlockDeviceClient = self.facets.mint(cx, Thing::Device(extent))?;
+        let (facet, _): (BlockDeviceClient, _) = self.facets.mint(cx, Thing::Device(extent))?;
         Ok(facet.into())
     }
 }
@@ -216,7 +216,8 @@ impl BlockDeviceServer for Part<'_> {
         if bell.is_ok() {
             queues.borrow_mut().gave_doorbell(place);
         }
-        let session = facets.mint::<BlockSessionClient>(cx, Thing::Session(place));
+        let session =
+            facets.mint::<BlockSessionClient>(cx, Thing::Session(place)).map(|(session, _)| session);
         match bell.and_then(|bell| Ok((bell, session?))) {
             Ok((doorbell, session)) => {
                 let (session, doorbell) = (session.into(), doorbell.into());

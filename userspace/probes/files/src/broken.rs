@@ -85,7 +85,18 @@ async fn make(probe: &Probe, number: u64) -> Result<(), CallError> {
     for index in 0..BLOCKS {
         file.write(index * 4096, &block(probe, number, index)).await?;
     }
-    probe.root.sync().await
+    let unused = home.open_file(Creation::Existing, true, &format!("{number}")).await?;
+    let synced = probe.root.sync().await;
+    if synced.as_ref().is_err_and(is_fault) {
+        let told = unused.sync().await;
+        probe.is(
+            "a facet that nobody called before tells of the loss, too",
+            told.is_err_and(|it| is_fault(&it)),
+            true,
+        );
+        probe.is("and once", unused.sync().await.is_ok(), true);
+    }
+    synced
 }
 
 async fn look(probe: &Probe, home: &DirectoryClient) -> Result<(), CallError> {

@@ -85,7 +85,7 @@ impl Service {
 
     /// A facet in the name of who calls.
     pub fn mint<C: Client>(&self, cx: &CallContext, thing: Thing) -> Result<C, Exception> {
-        self.facets.mint(cx, thing)
+        Ok(self.facets.mint(cx, thing)?.0)
     }
 
     /// A facet for part of a disk.

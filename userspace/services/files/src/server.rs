@@ -51,7 +51,7 @@ pub struct Server {
     pub facets: Facets<Thing>,
     pub proofs: Proofs,
     clocks: Clocks,
-    /// The volume's epoch when somebody began to rely on what he does, by badge.
+    /// The volume's epoch when somebody began to rely on what he does, by badge. Who has a facet from another relies on what was done through that.
     since: RefCell<BTreeMap<u64, u64>>,
     /// The last commit that was settled, if it could be.
     pub settled: Cell<u64>,
@@ -174,9 +174,13 @@ impl<T> Call<T> {
     /// A facet for something that the caller holds from now on.
     pub fn facet<C: Client + Into<Outgoing>>(&self, thing: Thing) -> Result<Outgoing, Exception> {
         self.server.open.add(thing.at());
-        let minted: Result<C, Exception> = self.server.facets.mint(&self.cx, thing.clone());
+        let minted: Result<(C, u64), Exception> = self.server.facets.mint(&self.cx, thing.clone());
         match minted {
-            Ok(facet) => Ok(facet.into()),
+            Ok((facet, badge)) => {
+                let since = self.since();
+                self.server.since.borrow_mut().insert(badge, since);
+                Ok(facet.into())
+            }
             Err(refused) => {
                 self.server.let_go(thing);
                 Err(refused)
@@ -217,11 +221,14 @@ impl<T> Call<T> {
 
     /// Answers when all that was done before is durable; refuses when something of it is lost, and begins anew.
     pub async fn sync(&self) -> Result<(), Exception> {
-        let badge = self.cx.badge();
-        let since = self.server.since.borrow().get(&badge).copied().unwrap_or(0);
-        let synced = self.files.sync(since).await;
-        self.server.since.borrow_mut().insert(badge, self.files.epoch());
+        let synced = self.files.sync(self.since()).await;
+        self.server.since.borrow_mut().insert(self.cx.badge(), self.files.epoch());
         synced.map_err(refused)
+    }
+
+    /// The epoch since which the caller relies on what he does.
+    fn since(&self) -> u64 {
+        self.server.since.borrow().get(&self.cx.badge()).copied().unwrap_or(0)
     }
 
     /// What time it is.
