@@ -45,11 +45,19 @@ impl<T: Clone> Facets<T> {
         own.count()
     }
 
-    /// A facet for `thing`, in the name of who calls, and its badge.
+    /// A facet for `thing`, in the name of who calls.
     ///
     /// # Errors
     /// `budgetExhausted` when there are too many.
-    pub fn mint<C: Client>(&self, cx: &CallContext, thing: T) -> Result<(C, u64), Exception> {
+    pub fn mint<C: Client>(&self, cx: &CallContext, thing: T) -> Result<C, Exception> {
+        self.mint_with_badge(cx, thing).map(|(facet, _)| facet)
+    }
+
+    /// The same, and its badge: for who keeps something for each facet.
+    ///
+    /// # Errors
+    /// As of [`Facets::mint`].
+    pub fn mint_with_badge<C: Client>(&self, cx: &CallContext, thing: T) -> Result<(C, u64), Exception> {
         let badge = self.free_badge(cx.badge()).ok_or(ExceptionCode::BudgetExhausted)?;
         let facet = cx.mint(badge).map_err(|_| ExceptionCode::BudgetExhausted)?;
         self.insert(badge, thing);

@@ -108,7 +108,7 @@ fn mount(image: &Image, access: Access) -> Result<(Files, Mounted), Failure> {
     let name = image.image.display();
     let mounted = block_on(Volume::mount(disk, Limits::default()));
     let (volume, mounted) = mounted.map_err(|error| match error {
-        StoreError::NoVolume(_) if is_foreign(image) => {
+        StoreError::NoVolume(_) if matches!(foreign(image, &When { snapshot: None }), Ok(Some(_))) => {
             Failure::new(format!("{name} has FAT or ISO 9660 on it, which is only read: `ls` and `get` do"))
         }
         StoreError::NoVolume(_) => Failure::new(format!("{name}: {error}{hint}")),
@@ -134,11 +134,6 @@ fn foreign(image: &Image, when: &When) -> Result<Option<Media<ImageDisk>>, Failu
         Err(capos_media::Error::Unknown) => Ok(None),
         Err(error) => Err(Failure::new(format!("{}: {error}", image.image.display()))),
     }
-}
-
-/// Whether others made what is on it.
-fn is_foreign(image: &Image) -> bool {
-    ImageDisk::open(image, Access::Read).is_ok_and(|disk| block_on(Media::open(disk)).is_ok())
 }
 
 /// What a path leads to; the root for one without names.

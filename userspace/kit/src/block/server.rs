@@ -114,7 +114,7 @@ impl Server {
     }
 
     fn facet(&self, cx: &CallContext, extent: Extent) -> Result<Outgoing, Exception> {
-        let (facet, _): (BlockDeviceClient, _) = self.facets.mint(cx, Thing::Device(extent))?;
+        let facet: BlockDeviceClient = self.facets.mint(cx, Thing::Device(extent))?;
         Ok(facet.into())
     }
 }
@@ -216,8 +216,7 @@ impl BlockDeviceServer for Part<'_> {
         if bell.is_ok() {
             queues.borrow_mut().gave_doorbell(place);
         }
-        let session =
-            facets.mint::<BlockSessionClient>(cx, Thing::Session(place)).map(|(session, _)| session);
+        let session: Result<BlockSessionClient, _> = facets.mint(cx, Thing::Session(place));
         match bell.and_then(|bell| Ok((bell, session?))) {
             Ok((doorbell, session)) => {
                 let (session, doorbell) = (session.into(), doorbell.into());

@@ -85,7 +85,7 @@ impl Service {
 
     /// A facet in the name of who calls.
     pub fn mint<C: Client>(&self, cx: &CallContext, thing: Thing) -> Result<C, Exception> {
-        Ok(self.facets.mint(cx, thing)?.0)
+        self.facets.mint(cx, thing)
     }
 
     /// A facet for part of a disk.

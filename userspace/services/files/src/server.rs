@@ -174,8 +174,7 @@ impl<T> Call<T> {
     /// A facet for something that the caller holds from now on.
     pub fn facet<C: Client + Into<Outgoing>>(&self, thing: Thing) -> Result<Outgoing, Exception> {
         self.server.open.add(thing.at());
-        let minted: Result<(C, u64), Exception> = self.server.facets.mint(&self.cx, thing.clone());
-        match minted {
+        match self.server.facets.mint_with_badge::<C>(&self.cx, thing.clone()) {
             Ok((facet, badge)) => {
                 let since = self.since();
                 self.server.since.borrow_mut().insert(badge, since);

@@ -39,7 +39,7 @@ pub struct Open {
 
 impl<T> Call<T> {
     fn facet<C: Client + Into<Outgoing>>(&self, thing: Thing) -> Result<Outgoing, Exception> {
-        Ok(self.server.facets.mint::<C>(&self.cx, thing)?.0.into())
+        Ok(self.server.facets.mint::<C>(&self.cx, thing)?.into())
     }
 
     async fn listing(&self, directory: &Directory) -> Result<Rc<Listing>, Exception> {
