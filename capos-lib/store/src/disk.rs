@@ -55,7 +55,9 @@ pub enum DiskError {
     ReadOnly,
     /// It is not so large.
     OutOfRange,
-    /// It is gone, or failed altogether.
+    /// It failed at this, in a way that says nothing of the medium. The rest of it may do.
+    Failed,
+    /// There is none any more.
     Gone,
     /// It had no power for a while: of what was written and not made durable before, some may be lost. What is written from now on is not.
     Lost,
@@ -68,6 +70,7 @@ impl fmt::Display for DiskError {
             DiskError::Full => "the disk has no space",
             DiskError::ReadOnly => "the disk is read-only",
             DiskError::OutOfRange => "it lies beyond the disk",
+            DiskError::Failed => "the disk failed at it",
             DiskError::Gone => "the disk is gone",
             DiskError::Lost => "the disk was without power, and what was not durable may be lost",
         })

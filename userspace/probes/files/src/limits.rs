@@ -35,7 +35,8 @@ pub async fn look(probe: &Probe, mode: &str, count: u64) -> Result<(), CallError
         "deep" => deep(probe, count).await?,
         "names" => names(probe).await?,
         "spoiled" => spoiled(probe).await?,
-        "refused" => return refused(probe).await,
+        "refused" => return refused(probe, ExceptionCode::Malformed).await,
+        "failing" => return refused(probe, ExceptionCode::DeviceFault).await,
         _ => some(probe).await?,
     }
     probe.root.sync().await?;
@@ -202,15 +203,15 @@ async fn spoiled(probe: &Probe) -> Result<(), CallError> {
     Ok(())
 }
 
-/// What is on the disk is no volume.
-async fn refused(probe: &Probe) -> Result<(), CallError> {
+/// There is no volume, for that reason.
+async fn refused(probe: &Probe, why: ExceptionCode) -> Result<(), CallError> {
     for _ in 0..2 {
         let listed = probe.root.list("").await;
-        probe.refuses("names of what is no volume", listed, ExceptionCode::Malformed);
+        probe.refuses("names of what is no volume", listed, why);
         let put = probe.store.put(b"x").await;
-        probe.refuses("blobs in it", put.map(drop), ExceptionCode::Malformed);
+        probe.refuses("blobs in it", put.map(drop), why);
         let space = probe.volume.space().await;
-        probe.refuses("its space", space.map(drop), ExceptionCode::Malformed);
+        probe.refuses("its space", space.map(drop), why);
     }
     probe.report.event("files.unmounted", Fields::new());
     Ok(())

@@ -144,7 +144,11 @@ fn disk_error(error: IoError) -> DiskError {
         IoError::Failed(Status::ReadOnly, _) => DiskError::ReadOnly,
         IoError::Failed(Status::OutOfRange, _) => DiskError::OutOfRange,
         IoError::Failed(Status::Lost, _) => DiskError::Lost,
-        IoError::Failed(..) | IoError::Ended(_) => DiskError::Gone,
+        IoError::Failed(Status::Gone, _) | IoError::Ended(_) => DiskError::Gone,
+        // Of requests as ours are, a disk that works says nothing else: that one is its fault, and no reason to give up the others.
+        IoError::Failed(Status::Done | Status::Invalid | Status::Unsupported | Status::Device, _) => {
+            DiskError::Failed
+        }
     }
 }
 
