@@ -6,20 +6,22 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use capos_block::Geometry;
 use capos_block::content::Content;
 use capos_block::target::{Candidate, Part};
 use capos_gpt::{Refusal, Table};
 use core::cell::{Cell, RefCell};
 use kit::block::{Description, IoError, geometry};
-use rt::generated::disks::PartReply;
+use rt::generated::disks::{ListReply, PartReply};
 use rt::generated::{BlockDeviceClient, DisksClient, TimerClient};
 use rt::schema::block_device::InfoResults;
 use rt::{CallError, ExceptionCode, Signal, log};
 
-/// Time before a driver is tried again that was of no use, nanoseconds. One that died is there again when calls of it are answered.
+/// Time before a driver is tried again that was of no use, nanoseconds: twice as long each time that it is of no use again, up to [`EMPTY_NS`]. One that
+/// died is there again when calls of it are answered.
 const AGAIN_NS: u64 = 1_000_000;
 
-/// Time before a device is asked again that has no disk.
+/// Time before a device is asked again that has no disk, or none that can be served.
 const EMPTY_NS: u64 = 1_000_000_000;
 
 /// Times that a driver is asked for a disk in a row while it dies over it.
@@ -61,6 +63,8 @@ pub struct Driver {
     disks: RefCell<Rc<DisksClient>>,
     timer: Rc<TimerClient>,
     known: RefCell<Vec<Rc<Known>>>,
+    /// Numbers and serial numbers of what it says is a disk, and can be none: people are told once.
+    refused: RefCell<Vec<(u32, String)>>,
     is_known: Cell<bool>,
     is_settled: Cell<bool>,
     /// It may have other disks than it had.
@@ -71,8 +75,8 @@ impl Driver {
     /// The one by that name.
     pub fn new(name: &'static str, disks: DisksClient, timer: Rc<TimerClient>) -> Driver {
         let (is_known, is_settled) = (Cell::new(false), Cell::new(false));
-        let (disks, known) = (RefCell::new(Rc::new(disks)), RefCell::default());
-        Driver { name, disks, timer, known, is_known, is_settled, changed: Signal::new() }
+        let (disks, known, refused) = (RefCell::new(Rc::new(disks)), RefCell::default(), RefCell::default());
+        Driver { name, disks, timer, known, refused, is_known, is_settled, changed: Signal::new() }
     }
 
     /// What it is called.
@@ -138,8 +142,9 @@ impl Driver {
         let disks = Rc::clone(&self.disks.borrow());
         loop {
             let all = self.look(&disks).await?;
-            let is_none = all.is_empty();
-            if !is_none && !self.is_known.replace(true) {
+            let (is_none, is_odd) = (all.is_empty(), !self.refused.borrow().is_empty());
+            let is_first = (!is_none || is_odd) && !self.is_known.replace(true);
+            if is_first && !is_none {
                 log::info(format_args!("{}: {}", self.name, names(&all)));
             }
             // Those that stay are those that they were.
@@ -149,37 +154,64 @@ impl Driver {
             if !is_none {
                 return Ok(());
             }
-            // There may never be a device; or there is one, and it has no disk.
-            if found(disks.disk(0).await)?.is_none() {
+            // There may never be a device; or there is one, and it has no disk, or none that can be served.
+            if is_odd || found(disks.disk(0).await)?.is_none() {
                 self.wait(EMPTY_NS).await?;
             }
         }
     }
 
-    /// All disks that there are.
+    /// All disks that there are. What can be none is passed over: the others are served.
     async fn look(&self, disks: &DisksClient) -> Result<Vec<Rc<Known>>, IoError> {
-        let (mut all, mut cursor) = (Vec::new(), 0);
+        let (mut all, mut odd, mut cursor) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = found(disks.list(cursor).await)? {
             let device = Rc::new(disks.disk(next.number).await?);
             let info = device.info().await?;
-            let nonsense = CallError::Exception(ExceptionCode::DeviceFault.into());
-            let geometry = geometry(&info).filter(|_| next.next > cursor).ok_or(nonsense)?;
-            let (address, namespace) = (next.address, next.namespace);
-            let disk = Description { geometry, address, namespace, serial: next.serial, model: next.model };
-            let before =
-                self.known.borrow().iter().find(|it| (&it.disk, &it.info) == (&disk, &info)).cloned();
-            let known = match before {
-                Some(before) => before,
-                None => {
-                    let Contents { table, parts, content } = tables::read(device, &disk.geometry).await?;
-                    self.tell(&disk, &table);
-                    Rc::new(Known { number: next.number, info, disk, content, parts })
-                }
-            };
-            all.push(known);
+            let is_behind = next.next > cursor;
             cursor = next.next;
+            match geometry(&info).filter(|_| is_behind) {
+                Some(geometry) => all.push(self.know(device, next, info, geometry).await?),
+                None => odd.push((next.number, next.serial)),
+            }
+            if !is_behind {
+                // The list would have no end.
+                break;
+            }
         }
+        self.refuse(odd);
         Ok(all)
+    }
+
+    /// One of them, as it was before or as it is now.
+    async fn know(
+        &self,
+        device: Rc<BlockDeviceClient>,
+        next: ListReply,
+        info: InfoResults,
+        geometry: Geometry,
+    ) -> Result<Rc<Known>, IoError> {
+        let ListReply { number, address, namespace, serial, model, .. } = next;
+        let disk = Description { geometry, address, namespace, serial, model };
+        let before = self.known.borrow().iter().find(|it| (&it.disk, &it.info) == (&disk, &info)).cloned();
+        if let Some(before) = before {
+            return Ok(before);
+        }
+        let Contents { table, parts, content } = tables::read(device, &disk.geometry).await?;
+        self.tell(&disk, &table);
+        Ok(Rc::new(Known { number, info, disk, content, parts }))
+    }
+
+    /// These are no disks, by the device's fault or the driver's.
+    fn refuse(&self, odd: Vec<(u32, String)>) {
+        let before = self.refused.replace(odd);
+        for (number, serial) in self.refused.borrow().iter() {
+            if !before.iter().any(|it| (it.0, &it.1) == (*number, serial)) {
+                log::warn(format_args!(
+                    "{} disk {number} ({serial}) is no disk: none has such sectors",
+                    self.name
+                ));
+            }
+        }
     }
 
     async fn wait(&self, ns: u64) -> Result<(), CallError> {
@@ -221,17 +253,22 @@ fn found<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
 
 /// Follows whoever is in that place, for ever.
 pub async fn follow(driver: Rc<Driver>, service: Rc<Service>) {
+    let mut again = AGAIN_NS;
     loop {
         let changed = driver.changed.wait();
         match driver.learn(&service).await {
             Ok(()) => {
+                again = AGAIN_NS;
                 changed.await;
                 continue;
             }
-            Err(error) if error.is_loss() => {}
-            Err(error) => log::warn(format_args!("{}: {error}", driver.name)),
+            Err(error) if error.is_loss() => again = AGAIN_NS,
+            Err(error) => {
+                log::warn(format_args!("{}: {error}", driver.name));
+                again = (again * 2).min(EMPTY_NS);
+            }
         }
-        if driver.wait(AGAIN_NS).await.is_err() {
+        if driver.wait(again).await.is_err() {
             return;
         }
     }
