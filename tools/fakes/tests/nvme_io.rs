@@ -150,6 +150,17 @@ fn what_fails_once_is_done() {
     assert_eq!((bench.controller.counters().retried, bench.controller.counters().failed), (1, 0));
 }
 
+/// Without room is another thing than damaged, and whoever made the backend too small can help it.
+#[test]
+fn a_device_without_room_says_so() {
+    let mut bench = Bench::good();
+    bench.misbehave(Mischief::completions(&[(0, CompletionFault::Status(0x4081))]));
+    let ends =
+        |bench: &mut Bench| bench.ask(0, &request(Operation::Write, 9, 1)).map(|it| (it.status, it.detail));
+    assert_eq!(ends(&mut bench), Ok((Status::Full, 0x4081)));
+    assert_eq!(ends(&mut bench), Ok((Status::Done, 0)));
+}
+
 /// Requests beyond what queues hold wait with who has them; all queues are used before.
 #[test]
 fn a_full_device_is_busy_and_gets_room() {

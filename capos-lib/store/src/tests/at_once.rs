@@ -83,9 +83,13 @@ fn a_disk_that_fails_takes_no_commit_back() {
         assert_eq!((mounted.commit, mounted.losses().count()), (number, 0), "operation {at} failed once");
         let disk = Memory::with(300, pair.volume.disk().state.content.borrow().clone());
         disk.state.fail.set(Some((at, true)));
-        disk.state.is_gone.set(true);
-        let error = now(Volume::mount(disk, LIMITS)).err();
-        assert!(matches!(error, Some(StoreError::Disk { error: DiskError::Gone, .. })), "{at}: {error:?}");
+        for why in [DiskError::Gone, DiskError::Failed] {
+            disk.state.operations.set(0);
+            disk.state.why.set(Some(why));
+            let error = now(Volume::mount(disk.clone(), LIMITS)).err();
+            let is_told = matches!(error, Some(StoreError::Disk { error, .. }) if error == why);
+            assert!(is_told, "{at}: {error:?}");
+        }
     }
 }
 

@@ -36,8 +36,8 @@ pub struct State {
     pub operations: Cell<u64>,
     /// The operation that fails, and whether all after it do, too.
     pub fail: Cell<Option<(u64, bool)>>,
-    /// What fails, fails since the disk is gone, not its medium.
-    pub is_gone: Cell<bool>,
+    /// What fails, fails for this reason; none for the medium's.
+    pub why: Cell<Option<DiskError>>,
     /// Blocks that cannot be read or written.
     pub bad: RefCell<Vec<u64>>,
     pub discarded: Cell<u64>,
@@ -68,7 +68,7 @@ impl Memory {
         let fails = self.state.fail.get().is_some_and(|(n, more)| n == number || more && n < number);
         let touched = first..first + count as u64;
         if fails || self.state.bad.borrow().iter().any(|bad| touched.contains(bad)) {
-            return Err(if self.state.is_gone.get() { DiskError::Gone } else { DiskError::Media });
+            return Err(self.state.why.get().unwrap_or(DiskError::Media));
         }
         if first + count as u64 > self.blocks { Err(DiskError::OutOfRange) } else { Ok(()) }
     }

@@ -88,19 +88,26 @@ fn a_disk_may_be_gone_from_any_operation_on() {
     assert!(n > 50, "{n} operations");
 }
 
-/// Blocks that take nothing cost the commit that wanted them; the next one goes elsewhere.
+/// Blocks that take nothing cost the commit that wanted them, whatever the disk says of it; the next one goes elsewhere.
 #[test]
 fn blocks_that_cannot_be_written_are_passed_over() {
+    [DiskError::Media, DiskError::Full, DiskError::Failed].into_iter().for_each(pass_over);
+}
+
+fn pass_over(why: DiskError) {
     let mut pair = Pair::new(300);
+    pair.volume.disk().state.why.set(Some(why));
     pair.volume.disk().state.bad.borrow_mut().extend([20, 21]);
     let mut failed = 0;
     for n in 0..200 {
         pair.step(&Step::Put(n, 100)).unwrap();
         match pair.step(&Step::Commit) {
             Ok(()) => {}
-            Err(StoreError::Disk { error: DiskError::Media, .. }) => {
+            Err(StoreError::Disk { error, .. }) if error == why => {
                 pair.model = pair.committed.clone();
                 failed += 1;
+                // What was committed is served meanwhile.
+                assert_eq!(everything(&pair.volume), Ok(pair.committed.clone()), "{n}");
             }
             Err(error) => panic!("{n}: {error}"),
         }
