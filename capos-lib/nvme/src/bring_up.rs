@@ -82,6 +82,10 @@ enum Phase {
     Ask(Ask),
     /// The device has it since then.
     Asked(Ask, u64),
+    /// The same, and it is looked whether there still is a device.
+    Missed(Ask, u64),
+    /// There is.
+    Waited(Ask, u64),
     AttachQueue(u16),
     Ready,
     Failed(DeviceFault),
@@ -165,6 +169,11 @@ impl<M: Memory> BringUp<M> {
             }
             Phase::Ask(ask) => self.ask(ask, now),
             Phase::Asked(ask, since) => self.look(ask, since, now),
+            Phase::Missed(..) => Step::Read(STATUS),
+            Phase::Waited(ask, since) => {
+                self.phase = Phase::Asked(ask, since);
+                pause(since, now)
+            }
             Phase::AttachQueue(queue) => Step::Attach { queue, layout: self.layout },
             Phase::Ready => Step::Ready,
             Phase::Failed(fault) => Step::Failed(fault),
@@ -176,12 +185,13 @@ impl<M: Memory> BringUp<M> {
         let next = match self.phase {
             Phase::Capabilities if value as u32 == u32::MAX => Err(DeviceFault::Gone),
             Phase::Capabilities => self.judge(Capabilities(value)),
-            Phase::Idle | Phase::Enabled(_) if value == NOTHING => Err(DeviceFault::Gone),
+            Phase::Idle | Phase::Enabled(_) | Phase::Missed(..) if value == NOTHING => Err(DeviceFault::Gone),
             Phase::Idle if value & READY != 0 => Err(DeviceFault::ResetStuck),
             Phase::Idle => Ok(Phase::AttachAdmin),
-            Phase::Enabled(_) if value & FATAL != 0 => Err(DeviceFault::Fatal),
+            Phase::Enabled(_) | Phase::Missed(..) if value & FATAL != 0 => Err(DeviceFault::Fatal),
             Phase::Enabled(_) if value & READY != 0 => Ok(Phase::Ask(Ask::Controller)),
             Phase::Enabled(Some(since)) => Ok(Phase::Pause(since)),
+            Phase::Missed(ask, since) => Ok(Phase::Waited(ask, since)),
             // Nobody asked.
             phase => Ok(phase),
         };
@@ -297,7 +307,12 @@ impl<M: Memory> BringUp<M> {
         match admin.take() {
             Err(fault) => self.fail(fault),
             Ok(None) if now.saturating_sub(since) >= ADMIN_NS => self.fail(DeviceFault::Silent),
-            Ok(None) => pause(since, now),
+            // Most answer before that.
+            Ok(None) if now.saturating_sub(since) < *LOOKS_NS.start() => pause(since, now),
+            Ok(None) => {
+                self.phase = Phase::Missed(ask, since);
+                Step::Read(STATUS)
+            }
             Ok(Some(done)) => {
                 admin.release();
                 self.phase = self.answer(ask, done).unwrap_or_else(Phase::Failed);

@@ -95,6 +95,12 @@ fn what_is_wrong_with_registers_is_said() {
     assert_eq!(fault(RegisterFault::NeverReady), Some(DeviceFault::NotReady));
     assert_eq!(fault(RegisterFault::AlwaysReady), Some(DeviceFault::ResetStuck));
     assert_eq!(fault(RegisterFault::FatalWhenEnabled), Some(DeviceFault::Fatal));
+    // Who is taken away while it is asked is not waited for as one that takes its time.
+    for asked in 0..10 {
+        let register = Some(RegisterFault::GoneOnceAsked);
+        let admin = vec![(asked, CompletionFault::Never)];
+        assert_eq!(fault_of(Mischief { register, admin, ..Mischief::default() }), Some(DeviceFault::Gone));
+    }
     let capabilities = |value| fault(RegisterFault::Capabilities(value));
     assert_eq!(capabilities(0x3ff), Some(DeviceFault::NoCommands));
     assert_eq!(capabilities(0x3ff | 1 << 37 | 2 << 48), Some(DeviceFault::PageSize(2)));

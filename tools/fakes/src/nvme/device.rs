@@ -135,10 +135,15 @@ impl Device {
         self.mischief.register == Some(fault)
     }
 
+    fn is_gone(&self) -> bool {
+        let asked = self.mischief.counts.iter().any(|completions| *completions > 0);
+        self.is(RegisterFault::Gone) || asked && self.is(RegisterFault::GoneOnceAsked)
+    }
+
     /// A register as it reads.
     pub fn read(&mut self, offset: u64) -> u64 {
-        if self.is(RegisterFault::Gone) {
-            return u64::MAX;
+        if self.is_gone() {
+            return if offset == 0 { u64::MAX } else { u32::MAX.into() };
         }
         let value = match offset {
             0x00 => match self.mischief.register {

@@ -7,6 +7,8 @@ use capos_mutate::Rng;
 pub enum RegisterFault {
     /// Nothing answers: all reads are ones.
     Gone,
+    /// The same, from its first completion on.
+    GoneOnceAsked,
     /// It does not get ready.
     NeverReady,
     /// It is ready before it was enabled.
