@@ -96,7 +96,7 @@ pub enum Verb {
 pub struct Image {
     /// The disk image
     pub image: PathBuf,
-    /// The partition in it: its number or its name
+    /// The partition in it: its number or its name; where only one has something on it, it is that one
     #[arg(long)]
     pub partition: Option<String>,
 }
@@ -136,7 +136,7 @@ pub enum FsVerb {
         #[arg(default_value = "")]
         path: String,
     },
-    /// Copies a file out
+    /// Copies a file out, or a directory with all that is in it
     Get {
         /// Where
         #[command(flatten)]
@@ -146,7 +146,7 @@ pub enum FsVerb {
         when: When,
         /// Names, with / between them
         path: String,
-        /// Where to; standard output if not given
+        /// Where to: a file, or for a directory a folder that is not there yet; standard output if not given
         file: Option<PathBuf>,
     },
     /// Copies a file in, or a folder with all that is in it

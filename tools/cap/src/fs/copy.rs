@@ -4,42 +4,66 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use capos_fs::{Creation, Kind, ObjectId};
+use capos_fs::{Creation, Entry, Kind, ObjectId};
 
+use super::tree::{Inside, Tree};
 use super::{Files, Source, block_on, failed, find, names, now};
 use crate::exec::{Context, Failure};
 
 /// Bytes that are copied at a time, which is as much as is written as a whole.
 const PIECE: usize = 1 << 20;
 
-/// Writes a file or blob to a file, or to standard output.
-pub fn get(source: &Source<'_>, path: &str, to: Option<&Path>) -> Result<(), Failure> {
-    let entry = find(source, path)?;
-    if entry.kind.has_names() {
-        return Err(Failure::new(format!("{path} has names and no bytes: `ls` shows them")));
+/// How many names are asked for at a time.
+const MANY: usize = 256;
+
+impl Tree for Source<'_> {
+    type Node = Entry;
+
+    fn find(&self, path: &str) -> Result<Entry, Failure> {
+        find(self, path)
     }
-    let Some(to) = to else { return write_out(source, path, entry.object, &mut std::io::stdout()) };
-    let done = write_file(source, path, entry.object, to);
-    if done.is_err() && to.is_file() {
-        // A part of it would look like all of it.
-        let _ = std::fs::remove_file(to);
+
+    fn directory(&self, entry: &Entry) -> Option<u64> {
+        entry.kind.has_names().then_some(entry.object.0)
     }
-    done
+
+    fn inside(&self, entry: &Entry, path: &str) -> Inside<Entry> {
+        let (mut found, mut after) = (Vec::new(), String::new());
+        loop {
+            let listing = match block_on(self.list(entry.object, after.as_bytes(), MANY)) {
+                Ok(listing) => listing,
+                Err(error) => return (found, Err(failed(path, error))),
+            };
+            let is_end = listing.end || listing.entries.is_empty();
+            found.extend(listing.entries.into_iter().map(|listed| (listed.name, listed.entry)));
+            if is_end {
+                return (found, Ok(()));
+            }
+            after = found.last().map_or_else(String::new, |(name, _)| name.clone());
+        }
+    }
+
+    fn fill(&self, entry: &Entry, path: &str, file: &mut File) -> Result<(), Failure> {
+        fill_out(self, path, entry.object, file)
+    }
+
+    fn show(&self, entry: &Entry, path: &str) -> Result<(), Failure> {
+        write_out(self, path, entry.object, &mut std::io::stdout())
+    }
 }
 
-fn write_file(source: &Source<'_>, path: &str, object: ObjectId, to: &Path) -> Result<(), Failure> {
-    let mut file = File::create(to).context(to.display())?;
+fn fill_out(source: &Source<'_>, path: &str, object: ObjectId, file: &mut File) -> Result<(), Failure> {
     let size = block_on(source.stat(object)).map_err(|error| failed(path, error))?.size;
     // Holes stay holes.
-    file.set_len(size).context(to.display())?;
+    file.set_len(size).context(path)?;
     let mut data = vec![0; PIECE];
     let mut at = 0;
     while let Some(run) = block_on(source.run(object, at)).map_err(|error| failed(path, error))? {
         let length = usize::try_from(run.length).unwrap_or(PIECE).min(PIECE);
         let read = block_on(source.read(object, run.start, &mut data[..length]));
         let length = read.map_err(|error| failed(path, error))?;
-        file.seek(SeekFrom::Start(run.start)).context(to.display())?;
-        file.write_all(&data[..length]).context(to.display())?;
+        file.seek(SeekFrom::Start(run.start)).context(path)?;
+        file.write_all(&data[..length]).context(path)?;
         at = run.start + length as u64;
     }
     Ok(())

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+use capos_block::content::{self, Content, PIECE, PLACES};
 use capos_gpt::{Partition, Reader, Refusal, Table};
 use capos_store::{BLOCK, Disk, DiskError};
 use nix::fcntl::{FcntlArg, fcntl};
@@ -29,8 +30,11 @@ pub struct ImageDisk {
     file: File,
     start: u64,
     bytes: u64,
-    /// Partitions that it has, if none was asked for.
+    /// Partitions that it has, if none was asked for, and how large the sectors are that they count.
     others: Vec<Partition>,
+    sector: u32,
+    /// Which of them is taken, as only that one has something on it.
+    taken: Option<String>,
 }
 
 /// Makes a file of zeros, which takes no room.
@@ -63,8 +67,9 @@ impl ImageDisk {
         let length = about.len();
         let table = table(&file, length);
         let Some(wanted) = &image.partition else {
-            let others = table.map(|(table, _)| table.partitions).unwrap_or_default();
-            return Ok(ImageDisk { file, start: 0, bytes: length, others });
+            let (others, sector) =
+                table.map(|(table, sector)| (table.partitions, sector)).unwrap_or_default();
+            return Ok(ImageDisk { file, start: 0, bytes: length, others, sector, taken: None });
         };
         let (table, sector) = table.context(&name)?;
         let is_it =
@@ -75,9 +80,47 @@ impl ImageDisk {
                 list(&table.partitions)
             )));
         };
-        let bytes = found.sectors().saturating_mul(sector.into());
-        let start = found.first.saturating_mul(sector.into());
-        Ok(ImageDisk { file, start, bytes, others: Vec::new() })
+        let (start, bytes) = place(found, sector);
+        Ok(ImageDisk { file, start, bytes, others: Vec::new(), sector, taken: None })
+    }
+
+    /// Opens an image, and if nobody asked for a partition the one that has a volume on it; or without volumes the one that others made, to be read.
+    pub fn find(image: &Image, access: Access) -> Result<ImageDisk, Failure> {
+        let disk = ImageDisk::open(image, access)?;
+        if disk.others.is_empty() || disk.content(0, disk.bytes) != Content::Unknown {
+            return Ok(disk);
+        }
+        let only = |is: fn(Content) -> bool| {
+            let mut found = disk.others.iter().filter(|partition| {
+                let (start, bytes) = place(partition, disk.sector);
+                is(disk.content(start, bytes))
+            });
+            (found.next(), found.next())
+        };
+        let found = match only(|content| content == Content::Volume) {
+            (None, _) if access == Access::Read => only(|content| content != Content::Unknown),
+            found => found,
+        };
+        let (Some(partition), None) = found else { return Ok(disk) };
+        let (start, bytes) = place(partition, disk.sector);
+        let taken = Some(format!("partition {} ({})", partition.number, partition.name));
+        Ok(ImageDisk { start, bytes, taken, others: Vec::new(), ..disk })
+    }
+
+    /// Which partition it is, if nobody asked for that.
+    pub fn taken(&self) -> Option<&str> {
+        self.taken.as_deref()
+    }
+
+    /// What is on a part of it, by its marks.
+    fn content(&self, start: u64, bytes: u64) -> Content {
+        let pieces = PLACES.map(|place| {
+            let mut piece = vec![0; PIECE];
+            let is_inside = place + PIECE as u64 <= bytes;
+            (is_inside && self.file.read_exact_at(&mut piece, start.saturating_add(place)).is_ok())
+                .then_some(piece)
+        });
+        content::of(pieces.each_ref().map(Option::as_deref))
     }
 
     /// What somebody may have meant who finds no volume here.
@@ -129,6 +172,12 @@ fn try_lock(file: &File) -> nix::Result<()> {
         l_pid: 0,
     };
     fcntl(file, FcntlArg::F_OFD_SETLK(&all)).map(|_| ())
+}
+
+/// Where a partition begins, and how many bytes it has.
+fn place(partition: &Partition, sector: u32) -> (u64, u64) {
+    let bytes = |sectors: u64| sectors.saturating_mul(sector.into());
+    (bytes(partition.first), bytes(partition.sectors()))
 }
 
 fn list(partitions: &[Partition]) -> String {

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::rc::Rc;
 
 use capos_fs::{Stamp, TimeSource};
 use capos_media::{Directory, Entry, Error, Kind, Media, Source, SourceError};
 
 use super::disk::ImageDisk;
+use super::tree::{Inside, Tree};
 use super::{block_on, called, names, show};
 use crate::exec::{Context, Failure};
 
@@ -26,7 +26,7 @@ impl Source for ImageDisk {
 }
 
 /// What a path leads to.
-enum Found {
+pub enum Found {
     Directory(Rc<Directory>),
     File(Entry),
 }
@@ -70,19 +70,54 @@ fn line(entry: &Entry) -> String {
     show::columns(word, entry.size, modified, &entry.name)
 }
 
-/// Writes a file to a file, or to standard output.
-pub fn get(media: &Media<ImageDisk>, path: &str, to: Option<&Path>) -> Result<(), Failure> {
-    let Found::File(entry) = find(media, path)? else {
-        return Err(Failure::new(format!("{path} has names and no bytes: `ls` shows them")));
-    };
-    match to {
-        None => copy(media, path, &entry, &mut std::io::stdout())
-            .and_then(|()| std::io::stdout().flush().context("standard output")),
-        Some(to) => copy(media, path, &entry, &mut File::create(to).context(to.display())?),
+impl Tree for Media<ImageDisk> {
+    type Node = Found;
+
+    fn find(&self, path: &str) -> Result<Found, Failure> {
+        find(self, path)
+    }
+
+    fn directory(&self, found: &Found) -> Option<u64> {
+        match found {
+            Found::Directory(directory) => Some(directory.object),
+            Found::File(_) => None,
+        }
+    }
+
+    fn inside(&self, found: &Found, path: &str) -> Inside<Found> {
+        let Found::Directory(above) = found else { return (Vec::new(), Ok(())) };
+        let listing = match block_on(self.list(above)) {
+            Ok(listing) => listing,
+            Err(error) => return (Vec::new(), Err(failed(path, &error))),
+        };
+        let mut all = listing.damage().map_or(Ok(()), |damage| Err(failed(path, damage)));
+        let mut inside = Vec::new();
+        for entry in listing.after("") {
+            let found = match entry.kind {
+                Kind::File => Ok(Found::File(entry.clone())),
+                Kind::Directory => self.directory(above, entry).map(Found::Directory),
+            };
+            match found {
+                Ok(found) => inside.push((entry.name.clone(), found)),
+                Err(error) => all = all.and(Err(failed(&format!("{path}/{}", entry.name), &error))),
+            }
+        }
+        (inside, all)
+    }
+
+    fn fill(&self, found: &Found, path: &str, file: &mut File) -> Result<(), Failure> {
+        copy(self, path, found, file)
+    }
+
+    fn show(&self, found: &Found, path: &str) -> Result<(), Failure> {
+        let mut out = std::io::stdout();
+        copy(self, path, found, &mut out)?;
+        out.flush().context("standard output")
     }
 }
 
-fn copy(media: &Media<ImageDisk>, path: &str, entry: &Entry, to: &mut impl Write) -> Result<(), Failure> {
+fn copy(media: &Media<ImageDisk>, path: &str, found: &Found, to: &mut impl Write) -> Result<(), Failure> {
+    let Found::File(entry) = found else { return Ok(()) };
     let file = media.file(entry).map_err(|error| failed(path, &error))?;
     let mut data = vec![0; PIECE];
     let mut at = 0;

@@ -7,6 +7,7 @@ mod disk;
 mod media;
 mod show;
 mod snapshots;
+mod tree;
 
 use std::pin::pin;
 use std::task::{Poll, Waker};
@@ -33,8 +34,8 @@ pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
             None => show::list(&source(&mount(image, Access::Read)?.0, when)?, path)?,
         },
         FsVerb::Get { image, when, path, file } => match foreign(image, when)? {
-            Some(media) => media::get(&media, path, file.as_deref())?,
-            None => copy::get(&source(&mount(image, Access::Read)?.0, when)?, path, file.as_deref())?,
+            Some(media) => tree::get(&media, path, file.as_deref())?,
+            None => tree::get(&source(&mount(image, Access::Read)?.0, when)?, path, file.as_deref())?,
         },
         FsVerb::Put { image, file, path } => change(image, |files| copy::put(files, file, path))?,
         FsVerb::Snap { image, name: None, .. } => snapshots::list(&mount(image, Access::Read)?.0),
@@ -103,8 +104,9 @@ fn change(image: &Image, what: impl FnOnce(&Files) -> Result<(), Failure>) -> Re
 
 /// Mounts the volume of an image.
 fn mount(image: &Image, access: Access) -> Result<(Files, Mounted), Failure> {
-    let disk = ImageDisk::open(image, access)?;
+    let disk = ImageDisk::find(image, access)?;
     let hint = disk.hint();
+    let taken = disk.taken().map(String::from);
     let name = image.image.display();
     let mounted = block_on(Volume::mount(disk, Limits::default()));
     let (volume, mounted) = mounted.map_err(|error| match error {
@@ -114,7 +116,15 @@ fn mount(image: &Image, access: Access) -> Result<(Files, Mounted), Failure> {
         StoreError::NoVolume(_) => Failure::new(format!("{name}: {error}{hint}")),
         error => Failure::new(format!("{name}: {error}")),
     })?;
+    tell(image, taken.as_deref());
     Ok((block_on(Fs::mount(volume)).context(name)?, mounted))
+}
+
+/// Says which partition was taken that nobody asked for.
+fn tell(image: &Image, taken: Option<&str>) {
+    if let Some(taken) = taken {
+        eprintln!("{}: {taken}, the only one with something to look at", image.image.display());
+    }
 }
 
 /// What is to be looked at.
@@ -129,8 +139,13 @@ fn foreign(image: &Image, when: &When) -> Result<Option<Media<ImageDisk>>, Failu
     if when.snapshot.is_some() {
         return Ok(None);
     }
-    match block_on(Media::open(ImageDisk::open(image, Access::Read)?)) {
-        Ok(media) => Ok(Some(media)),
+    let disk = ImageDisk::find(image, Access::Read)?;
+    let taken = disk.taken().map(String::from);
+    match block_on(Media::open(disk)) {
+        Ok(media) => {
+            tell(image, taken.as_deref());
+            Ok(Some(media))
+        }
         Err(capos_media::Error::Unknown) => Ok(None),
         Err(error) => Err(Failure::new(format!("{}: {error}", image.image.display()))),
     }

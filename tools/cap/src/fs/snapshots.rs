@@ -1,6 +1,6 @@
 //! Snapshots: what is kept of a volume, and under which names.
 
-use capos_fs::Note;
+use capos_fs::{Error, Note};
 use capos_store::Snapshot;
 use capos_text::shown;
 
@@ -27,7 +27,15 @@ pub fn called(snapshot: &Snapshot) -> String {
 
 /// Keeps what is there now.
 pub fn keep(files: &Files, name: &str) -> Result<(), Failure> {
-    block_on(files.keep(name, now())).map(drop).map_err(|error| failed(name, error))
+    block_on(files.keep(name, now())).map(drop).map_err(|error| match error {
+        Error::Name(fault) => {
+            let name = shown(name);
+            Failure::new(format!(
+                "{name} can not be a snapshot's name, which is always of all the volume: {fault}"
+            ))
+        }
+        error => failed(name, error),
+    })
 }
 
 /// Deletes one, and ends all deletions that were interrupted.

@@ -8,6 +8,7 @@ use std::process::Command;
 use super::disk::Access;
 use super::{block_on, carry_out, check, mount, snapshots};
 use crate::command_line::{FsVerb, Image, Lie, When};
+use crate::exec::Failure;
 
 const NOW: When = When { snapshot: None };
 
@@ -50,6 +51,14 @@ impl Folder {
         let verb = FsVerb::Get { image, when, path: path.into(), file: Some(to.clone()) };
         carry_out(&verb).map_err(|failure| failure.to_string())?;
         Ok(fs::read(to).unwrap())
+    }
+
+    /// Copies a directory to `copy`, which is not there before.
+    fn get_tree(&self, path: &str) -> Result<PathBuf, String> {
+        let to = self.file("copy");
+        let _ = fs::remove_dir_all(&to);
+        let verb = FsVerb::Get { image: self.image(), when: NOW, path: path.into(), file: Some(to.clone()) };
+        carry_out(&verb).map_err(|failure| failure.to_string()).map(|_| to)
     }
 
     fn check(&self) -> bool {
@@ -98,7 +107,14 @@ fn wrong_input_is_answered_in_words() {
     let small = folder.file("f");
     assert!(folder.get("a").unwrap_err().contains("a: there is no such name"));
     folder.put(&small, "d/f").unwrap();
-    assert!(folder.get("d").unwrap_err().contains("`ls` shows them"));
+    let to_nowhere = FsVerb::Get { image: folder.image(), when: NOW, path: "d".into(), file: None };
+    assert!(carry_out(&to_nowhere).unwrap_err().to_string().contains("d is a directory: `ls` shows"));
+    for name in ["home/a", "a\0"] {
+        assert!(
+            snap(folder.image(), name, false).unwrap_err().contains("can not be a snapshot's name"),
+            "{name}"
+        );
+    }
     assert!(folder.get("d/f/g").unwrap_err().contains("another kind"));
     assert!(folder.put(&small, "d").unwrap_err().contains("another kind"));
     assert!(folder.put(&small, "..").unwrap_err().contains("no names"));
@@ -201,8 +217,8 @@ fn volume_in_a_partition(sector: u64) {
     fs::write(folder.file("f"), b"inside").unwrap();
     carry_out(&FsVerb::Put { image: part("files"), file: folder.file("f"), path: "f".into() }).unwrap();
     assert!(carry_out(&FsVerb::Check { image: part("1") }).unwrap());
-    let failure = folder.get("f").unwrap_err();
-    assert!(failure.contains("there is no volume") && failure.contains("--partition 1  files"), "{failure}");
+    assert_eq!(folder.get("f"), Ok(b"inside".into()), "it is the only one");
+    folder.put(&folder.file("f"), "g").unwrap();
     keep_and_drop(&folder, || part("files"));
     let failure = carry_out(&FsVerb::Check { image: part("2") }).unwrap_err().to_string();
     assert!(failure.contains("no partition `2`; it has these"), "{failure}");
@@ -238,7 +254,8 @@ fn images_of_others_are_looked_at_and_not_written() {
     ] {
         make(&format!("{tree}; rm -f disk; {commands}"));
         assert_eq!(folder.get("docs/A long name.txt"), Ok(b"hello".into()));
-        assert!(folder.get("docs").is_err_and(|why| why.contains("no bytes")));
+        let copy = folder.get_tree("").unwrap();
+        assert_eq!(fs::read(copy.join("docs/A long name.txt")).unwrap(), b"hello");
         assert!(folder.get("docs/B").is_err_and(|why| why.contains("no such name")));
         for path in ["", "docs", "docs/A long name.txt"] {
             assert_eq!(
@@ -351,5 +368,69 @@ fn what_lies_is_named() {
         assert!(found.iter().any(|finding| finding.contains(words)), "{lie:?}: {found:?}");
         assert!(!folder.check());
         assert_eq!(folder.get("home/two").unwrap(), b"two");
+        let copied = folder.get_tree("home");
+        let copy = folder.file("copy");
+        assert_eq!(fs::read(copy.join("two")).unwrap(), b"two", "{lie:?}: {copied:?}");
+        assert!(!folder.file("b").exists() && !copy.join("b").exists());
+        match lie {
+            Lie::Size | Lie::Outside => assert!(!copy.join("one").exists(), "a part of it is not left"),
+            Lie::Names => assert!(copied.is_err_and(|why| why.contains("home/a"))),
+            _ => {}
+        }
     }
+}
+
+/// What leads out of the folder, is a directory that is there twice, or fails in the middle: all else is copied.
+#[test]
+fn a_tree_that_lies_stays_in_its_folder() {
+    use super::tree::{Inside, Tree, get};
+    struct Liar;
+    impl Tree for Liar {
+        type Node = u64;
+        fn find(&self, _: &str) -> Result<u64, Failure> {
+            Ok(1)
+        }
+        fn directory(&self, node: &u64) -> Option<u64> {
+            (*node < 10).then_some(*node)
+        }
+        fn inside(&self, _: &u64, _: &str) -> Inside<u64> {
+            let names = ["..", ".", "", "../out", "/tmp/out", "a\0b"].map(|name| (name.to_owned(), 10));
+            let more = [("loop", 1), ("below", 2), ("again", 2), ("broken", 11), ("twin", 10), ("twin", 10)];
+            let inside = names.into_iter().chain(more.map(|(name, node)| (name.to_owned(), node)));
+            (inside.collect(), Err(Failure::new("there may be more")))
+        }
+        fn fill(&self, node: &u64, _: &str, file: &mut fs::File) -> Result<(), Failure> {
+            std::io::Write::write_all(file, b"whole").unwrap();
+            if *node == 11 { Err(Failure::new("it is broken")) } else { Ok(()) }
+        }
+        fn show(&self, _: &u64, _: &str) -> Result<(), Failure> {
+            unreachable!("there is a folder")
+        }
+    }
+    let folder = Folder::new("liar");
+    let failure = get(&Liar, "x", Some(&folder.file("copy"))).unwrap_err().to_string();
+    for words in ["may be more", "is broken", "x/..: no file can have that name", "another name", " more"] {
+        assert!(failure.contains(words), "{words}: {failure}");
+    }
+    let names = |path: &str| {
+        let mut names: Vec<_> =
+            fs::read_dir(folder.file(path)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!((names(""), names("copy")), (vec!["copy".into()], vec!["below".into(), "twin".into()]));
+    assert_eq!(names("copy/below"), ["twin"]);
+    let again = get(&Liar, "x", Some(&folder.file("copy"))).unwrap_err().to_string();
+    assert!(again.ends_with("a folder that is not there yet"), "{again}");
+}
+
+#[test]
+fn what_can_not_be_got_is_not_half_there() {
+    let folder = Folder::new("half");
+    fs::write(folder.file("large"), vec![7; 1 << 20]).unwrap();
+    let make = "mformat -C -i disk -f 2880 ::; mcopy -i disk large ::; truncate -s 600000 disk";
+    let done = Command::new("sh").args(["-euc", make]).current_dir(&folder.0).status();
+    assert!(done.is_ok_and(|done| done.success()));
+    assert!(folder.get("large").is_err());
+    assert!(!folder.file("out").exists());
 }

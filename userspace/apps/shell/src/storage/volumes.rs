@@ -98,7 +98,13 @@ pub async fn snapshots(session: &Session, words: &[String]) -> Result<String, Tr
         }
         [name] if !name.starts_with('-') => {
             let name = &decode(name)?;
-            volume.snapshot(name).await.map_err(refused(name))?;
+            volume.snapshot(name).await.map_err(|error| match error.exception() {
+                Some(ExceptionCode::InvalidArgument) => Trouble::Say(format!(
+                    "{} can not be a snapshot's name, which is always of all the volume: 1 to 246 bytes, no `/`",
+                    shown(name)
+                )),
+                _ => refused(name)(error),
+            })?;
             Ok(format!("{0} is kept: ls {1}@{0}:\n", shown(name), mount.name))
         }
         _ => Err(Trouble::Usage("snap [VOLUME:] [NAME | -d NAME]")),
