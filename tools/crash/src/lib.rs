@@ -31,7 +31,7 @@ pub use replay::{Choice, Replayed, kept, replay};
 pub use run::{Run, run};
 pub use states::{State, states};
 pub use story::{Said, Story};
-pub use workload::{Random, base, pairs, random, singles};
+pub use workload::{Random, base, pairs, random, singles, some_pairs};
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};

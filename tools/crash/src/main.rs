@@ -21,7 +21,7 @@ struct CommandLine {
     /// Choices to try at each flush where there are too many for all.
     #[arg(long, default_value_t = 20)]
     samples: usize,
-    /// Stops after so many states.
+    /// Stops after so many states, and says how many workloads that leaves out.
     #[arg(long, default_value_t = usize::MAX)]
     states: usize,
     /// Leaves out every so-manieth flush, to see that it is found.
@@ -59,11 +59,11 @@ fn main() -> ExitCode {
         summary.states < options.states
     });
     bar.finish_and_clear();
-    show(&summary, options.seed);
+    show(&summary, options.seed, plan.workloads.len());
     if summary.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn show(summary: &Summary, seed: u64) {
+fn show(summary: &Summary, seed: u64, planned: usize) {
     for (ops, differs) in summary.differ.iter().take(3) {
         println!("without a crash, in {ops:?}:\n  {differs}");
     }
@@ -77,4 +77,8 @@ fn show(summary: &Summary, seed: u64) {
         "seed {seed}: {workloads} workloads, {states} states, {bad} bad; {} differ without a crash",
         differ.len()
     );
+    let left = planned.saturating_sub(*workloads);
+    if left > 0 {
+        println!("stopped after {states} states: {left} of {planned} workloads were not tried");
+    }
 }

@@ -141,6 +141,13 @@ pub fn pairs() -> Vec<Vec<Op>> {
     pairs
 }
 
+/// So many of them by chance, each at most once.
+pub fn some_pairs(random: &mut Random, count: usize) -> Vec<Vec<Op>> {
+    let mut left = pairs();
+    let count = count.min(left.len());
+    (0..count).map(|_| left.swap_remove(random.below(left.len() as u64) as usize)).collect()
+}
+
 const PLACES: [&str; 7] = ["", "d/", "d/e/", "n/", "n/m/", "empty/", "own/"];
 const SNAPSHOTS: [&str; 3] = ["first", "second", "third"];
 const NAMES: [&str; 7] = ["a", "b", "f", "g", "x", "e", "m"];
