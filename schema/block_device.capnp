@@ -59,7 +59,8 @@ interface Disks @0xf11c0de0f00d0123 {
   # The first at or after `cursor`, as soon as it is known whether there is a device; `notFound` when there is none, also because there is no device.
 
   disk @1 (number :UInt32) -> (device :BlockDevice);
-  # One of them, all of it, as soon as there is a device, which may be never; `notFound` when there is none.
+  # One of them, all of it as it is now, as soon as there is a device, which may be never; `notFound` when there is none. What was given out
+  # before the disk became larger has what there was then.
 
   part @2 (disk :UInt32, cursor :UInt32) -> (next :UInt32, number :UInt32, first :UInt64, sectors :UInt64, content :Content, taken :Bool, name :Text);
   # What a disk is divided into: the partition with the first number at or after `cursor`; `notFound` when there is none, or no disk. Number 0 is all of

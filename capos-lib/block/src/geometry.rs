@@ -32,6 +32,11 @@ impl Geometry {
         (sectors as u64) << self.sector_shift
     }
 
+    /// Whether that device can be the one that was like `before`: it may have become larger since.
+    pub fn continues(&self, before: &Geometry) -> bool {
+        self.sectors >= before.sectors && Geometry { sectors: before.sectors, ..*self } == *before
+    }
+
     /// Whether the device may be asked this. `room` is how many bytes the request's buffer has, 0 when there is no such buffer.
     ///
     /// # Errors
@@ -105,6 +110,13 @@ mod tests {
         assert_eq!(check(Operation::Discard, 0, 1000, 0), Ok(()));
         assert_eq!(check(Operation::Zero, 0, 1001, 0), Err(Status::OutOfRange));
         assert_eq!(check(Operation::Flush, 7, 7, 7), Ok(()));
+    }
+
+    #[test]
+    fn a_device_that_became_larger_is_the_same() {
+        assert!(DISK.continues(&DISK) && Geometry { sectors: 1001, ..DISK }.continues(&DISK));
+        let others = [Geometry { sectors: 999, ..DISK }, Geometry { sectors: 1001, most: 9, ..DISK }];
+        assert!(!others.iter().any(|other| other.continues(&DISK)));
     }
 
     #[test]

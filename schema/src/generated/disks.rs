@@ -13,7 +13,7 @@ pub const INTERFACE_NAME: &str = "Disks";
 
 /// `list`: The first at or after `cursor`, as soon as it is known whether there is a device; `notFound` when there is none, also because there is no device.
 pub const LIST: u16 = 0;
-/// `disk`: One of them, all of it, as soon as there is a device, which may be never; `notFound` when there is none.
+/// `disk`: One of them, all of it as it is now, as soon as there is a device, which may be never; `notFound` when there is none.
 pub const DISK: u16 = 1;
 /// `part`: What a disk is divided into: the partition with the first number at or after `cursor`; `notFound` when there is none, or no disk.
 pub const PART: u16 = 2;

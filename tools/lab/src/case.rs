@@ -259,7 +259,8 @@ pub struct Step {
     pub action: Option<Action>,
     /// Looks into the machine from outside; what is seen there arrives as text.
     pub look: Option<Look>,
-    /// Lines for QEMU's monitor, which do something that the system could not: what they answer is not looked at.
+    /// Lines for QEMU's monitor, which do something that the system could not: what they answer is not looked at. Behind `qmp` is a command of its protocol
+    /// with `name=value` for each argument.
     pub monitor: Option<Vec<String>>,
     /// Commands for `sh` on the host while the machine runs, as those of `after`: they break disks that the lab serves.
     pub host: Option<Vec<String>>,

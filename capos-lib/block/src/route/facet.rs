@@ -34,6 +34,12 @@ impl Facet {
         Facet { read_only: true, ..self }
     }
 
+    /// Whether some sectors are in both.
+    pub const fn overlaps(&self, other: &Facet) -> bool {
+        let ends = (self.first.saturating_add(self.sectors), other.first.saturating_add(other.sectors));
+        self.disk == other.disk && self.first < ends.1 && other.first < ends.0
+    }
+
     /// Where it begins on the disk.
     pub const fn first(&self) -> u64 {
         self.first

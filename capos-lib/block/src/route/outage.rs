@@ -69,9 +69,9 @@ impl<B> Router<B> {
 }
 
 impl Geometry {
-    /// Whether who knew this device can go on with that one.
-    fn is_kept_by(&self, other: &Geometry) -> bool {
-        let same = (self.sectors, self.sector_shift) == (other.sectors, other.sector_shift);
+    /// Whether who knew this device can go on with that one, which may have become larger.
+    pub fn is_kept_by(&self, other: &Geometry) -> bool {
+        let same = self.sectors <= other.sectors && self.sector_shift == other.sector_shift;
         let can = |this: bool, that: bool| that || !this;
         same && other.most >= self.most && can(self.discard, other.discard) && can(self.zero, other.zero)
     }

@@ -1,6 +1,6 @@
 //! QEMU's machine protocol (QMP): what we ask, and what its events mean.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{pages, pci};
 use crate::case::{Action, Look};
@@ -26,8 +26,17 @@ pub fn action(action: Action) -> String {
     })
 }
 
-/// The command for a line that a person would give the monitor.
+/// The command for a line that a person would give the monitor; or, behind `qmp`, one of its own with `name=value` for each argument, where people's
+/// monitor has none.
 pub fn line(line: &str) -> String {
+    if let Some(words) = line.strip_prefix("qmp ") {
+        let mut words = words.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        let value = |text: &str| text.parse().map_or_else(|_| Value::from(text), |number: u64| number.into());
+        let arguments = words.filter_map(|word| word.split_once('='));
+        let arguments: Map<_, _> = arguments.map(|(name, text)| (name.into(), value(text))).collect();
+        return format!("{}\n", json!({ "execute": name, "arguments": arguments }));
+    }
     let arguments = json!({ "command-line": line });
     format!("{}\n", json!({ "execute": "human-monitor-command", "arguments": arguments }))
 }
@@ -140,6 +149,14 @@ mod tests {
         assert_eq!(
             line("o/w 0x60 1"),
             "{\"arguments\":{\"command-line\":\"o/w 0x60 1\"},\"execute\":\"human-monitor-command\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_line_may_be_a_command_with_arguments() {
+        assert_eq!(
+            line("qmp block_resize node-name=d0 size=4096"),
+            "{\"arguments\":{\"node-name\":\"d0\",\"size\":4096},\"execute\":\"block_resize\"}\n"
         );
     }
 

@@ -6,7 +6,7 @@ use crate::pair::{Pair, Parts, Ring};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use capos_nvme::{BringUp, Controller, DeviceFault, Step, Wish};
-use kit::block::{Server, Stop};
+use kit::block::Server;
 use kit::device::{each_or, is_settled, outlive, start};
 use rt::generated::{DeviceClaimClient, DeviceClient, InterruptClient, TimerClient};
 use rt::{CallError, ExceptionCode, log};
@@ -27,16 +27,9 @@ pub async fn drive(right: &DeviceClaimClient, timer: &TimerClient, server: &Rc<S
     each_or(right, timer, &|| server.has_no_device(), one).await
 }
 
-/// From a reset to the end of that.
+/// From a reset to a fault.
 async fn drive_once(function: &DeviceClient, timer: &TimerClient, server: &Rc<Server>) -> Error {
-    let (mut nvme, pool) = match bring_up_settled(function, timer, server).await {
-        Ok(up) => up,
-        Err(error) => return error,
-    };
-    match server.drive(&mut nvme, pool).await {
-        Stop::Fault(error) => error,
-        Stop::Call(error) => error.into(),
-    }
+    server.drive_from(function, async || bring_up_settled(function, timer, server).await).await
 }
 
 /// Brings the device up, as often as it takes to know how it reaches memory.

@@ -3,8 +3,8 @@
 use crate::name;
 use alloc::vec::Vec;
 use capos_block::{Request, Tag};
-use capos_virtio::Transport;
-use capos_virtio::blk::{self, AREA_BYTES, Blk, Shape, wish};
+use capos_virtio::blk::{self, AREA_BYTES, Blk, FIELDS, Shape, wish};
+use capos_virtio::{Step, Transport};
 use kit::block::{Description, Disk, Over, Refusal};
 use kit::dma::Buffer;
 use kit::virtio::{Error, Registers, Ring, Virtqueue, bring_up};
@@ -23,6 +23,7 @@ const LOOK_EVERY_NS: u64 = 100_000;
 /// From a reset to the next.
 pub struct Device {
     blk: Blk<Ring, Buffer>,
+    transport: Transport<FIELDS>,
     registers: Registers,
     queues: Vec<Virtqueue>,
     interrupt: InterruptClient,
@@ -55,7 +56,7 @@ impl Device {
         let (address, arrival) = (info.address, info.arrival);
         let (serial, model) = Default::default();
         let description = [Description { geometry, address, namespace: 1, serial, model }];
-        let mut device = Device { blk, registers, queues, interrupt, description, arrival };
+        let mut device = Device { blk, transport, registers, queues, interrupt, description, arrival };
         // What it is called is the first that it is asked.
         let asked = device.blk.ask_id(timer.now_blocking()?);
         debug_assert!(asked, "nothing is under way");
@@ -157,6 +158,22 @@ impl Disk for Device {
             self.interrupt.acknowledge_blocking()?;
         }
         Ok(())
+    }
+
+    /// Its capacity may have changed (virtio 1.2, 5.2.5).
+    fn is_changed(&mut self) -> Result<bool, Error> {
+        self.transport.changed();
+        loop {
+            // The time matters only to a reset.
+            match self.transport.step(0) {
+                Step::Read(register) => self.transport.value(self.registers.read(register)?),
+                Step::Failed(fault) => return Err(fault.into()),
+                _ => break,
+            }
+        }
+        let Shape { geometry, .. } = Shape::new(self.transport.features(), self.transport.config())?;
+        let [disk] = &self.description;
+        Ok(geometry != disk.geometry)
     }
 
     fn deadline(&self) -> Option<u64> {

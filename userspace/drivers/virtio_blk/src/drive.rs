@@ -1,7 +1,7 @@
 //! One device after the other, and each from one reset to the next.
 
 use crate::device::Device;
-use kit::block::{Server, Stop};
+use kit::block::Server;
 use kit::device::{each_or, is_settled, outlive};
 use kit::virtio::Error;
 use rt::generated::{DeviceClaimClient, DeviceClient, DmaPoolClient, TimerClient};
@@ -16,14 +16,7 @@ pub async fn drive(right: &DeviceClaimClient, timer: &TimerClient, server: &Serv
 
 /// From a reset to a fault.
 async fn drive_once(function: &DeviceClient, timer: &TimerClient, server: &Server) -> Error {
-    let (mut device, pool) = match bring_up_all(function, timer, server).await {
-        Ok(up) => up,
-        Err(error) => return error,
-    };
-    match server.drive(&mut device, pool).await {
-        Stop::Fault(error) => error,
-        Stop::Call(error) => Error::from(error),
-    }
+    server.drive_from(function, async || bring_up_all(function, timer, server).await).await
 }
 
 /// Brings the device up, as often as it takes to know how it reaches memory.

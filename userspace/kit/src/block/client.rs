@@ -3,7 +3,7 @@
 //! What was asked and not answered is kept here, and asked again of the next who serves the device: whoever asked knows of nothing but the time it took.
 //! That next one is found by the capability for the device, so it has to outlive its server: an export does, what a server made does not.
 
-use super::{End, Session, geometry};
+use super::{End, Session, continues, geometry};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -68,8 +68,8 @@ struct Buffer {
 pub struct Client {
     device: Rc<BlockDeviceClient>,
     entries: u32,
-    what: What,
-    geometry: Geometry,
+    what: RefCell<What>,
+    geometry: Cell<Geometry>,
     /// Which arrival of it the session is with, or was.
     arrival: Cell<u32>,
     /// None while the next one is looked for.
@@ -97,8 +97,8 @@ impl Client {
         Ok(Rc::new(Client {
             device,
             entries: depth.into(),
-            what,
-            geometry,
+            what: RefCell::new(what),
+            geometry: Cell::new(geometry),
             arrival: Cell::new(arrival),
             session: RefCell::new(Some(Rc::new(session))),
             lost: Cell::new(false),
@@ -110,9 +110,19 @@ impl Client {
         }))
     }
 
-    /// What the device is like.
+    /// What the device is like. It may become larger, see [`Client::look_again`].
     pub fn geometry(&self) -> Geometry {
-        self.geometry
+        self.geometry.get()
+    }
+
+    /// Looks whether the device became larger, and if so uses all of it from now on.
+    pub async fn look_again(&self) -> Result<(), CallError> {
+        if self.device.info().await?.sectors > self.geometry().sectors {
+            // Who serves gave us what there was when the session began.
+            self.now().iter().for_each(|session| self.lose(session));
+            self.session().await?;
+        }
+        Ok(())
     }
 
     /// Lets requests name this memory; gives its number.
@@ -319,10 +329,10 @@ impl Client {
         // It has a place with who serves, if he is there after all.
         drop(self.session.take());
         let Begun { session, arrival, what } = begin(&self.device, self.entries).await?;
-        if what != self.what {
-            // It is another device.
-            return Err(IoError::Ended(End::Gone));
-        }
+        let geometry = geometry(&what.info).filter(|_| what.continues(&self.what.borrow()));
+        // Without, it is another device.
+        self.geometry.set(geometry.ok_or(IoError::Ended(End::Gone))?);
+        self.what.replace(what);
         if self.arrival.replace(arrival) != arrival {
             self.asked.borrow_mut().power_lost();
         }
@@ -360,10 +370,16 @@ impl Client {
 }
 
 /// What a device is: another one is not taken for it.
-#[derive(PartialEq, Eq)]
 struct What {
     info: InfoResults,
     identity: IdentityReply,
+}
+
+impl What {
+    /// Whether it is the device that was this `before`.
+    fn continues(&self, before: &What) -> bool {
+        self.identity == before.identity && continues(&self.info, &before.info)
+    }
 }
 
 struct Begun {

@@ -76,6 +76,12 @@ pub trait Disk {
     /// It interrupted.
     fn interrupted(&mut self) -> Result<(), Self::Fault>;
 
+    /// Somebody asks what it is like: whether that is not what [`Disk::disks`] says any more, so that it is to be brought up anew. A device that
+    /// can not tell without being asked stays what it was until its next reset.
+    fn is_changed(&mut self) -> Result<bool, Self::Fault> {
+        Ok(false)
+    }
+
     /// When to call [`Disk::on_timeout`]; never while it has nothing to do.
     fn deadline(&self) -> Option<u64>;
 

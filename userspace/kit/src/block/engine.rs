@@ -1,7 +1,7 @@
 //! The way of a request: from a client's queue to the device, and of its completion back.
 
 use super::{Disk, Server};
-use rt::generated::DmaPoolClient;
+use rt::generated::{DeviceClient, DmaPoolClient};
 use rt::{CallError, give_way};
 
 /// Time between looks at whether the device answers, nanoseconds, while it has something to do. Times given to it are late by as much.
@@ -32,11 +32,13 @@ impl Bits {
 
 /// Why a device is driven no longer.
 #[derive(Debug)]
-pub enum Stop<F> {
+enum Stop<F> {
     /// It is to be reset, or given up.
     Fault(F),
     /// The kernel refuses something.
     Call(CallError),
+    /// It has become another one, or larger: it is to be reset, and brought up anew.
+    Changed,
 }
 
 impl<F> From<CallError> for Stop<F> {
@@ -52,8 +54,33 @@ struct Clock {
 }
 
 impl Server {
-    /// Drives a device that is up, and finds memory by its pool, until that is over. First it is asked again whatever the one before it did not answer.
-    pub async fn drive<D: Disk>(&self, disk: &mut D, pool: DmaPoolClient) -> Stop<D::Fault> {
+    /// Drives a device from one reset to the next, as `up` brings it up, with the pool by which it finds memory: until a fault.
+    pub async fn drive_from<D: Disk>(
+        &self,
+        function: &DeviceClient,
+        up: impl AsyncFn() -> Result<(D, DmaPoolClient), D::Fault>,
+    ) -> D::Fault
+    where
+        D::Fault: From<CallError>,
+    {
+        loop {
+            let (mut disk, pool) = match up().await {
+                Ok(up) => up,
+                Err(error) => return error,
+            };
+            match self.drive(&mut disk, pool).await {
+                Stop::Fault(error) => return error,
+                Stop::Call(error) => return error.into(),
+                Stop::Changed => {}
+            }
+            if let Err(error) = function.reset_blocking() {
+                return error.into();
+            }
+        }
+    }
+
+    /// Drives one that is up until that is over. First it is asked again whatever the one before it did not answer.
+    async fn drive<D: Disk>(&self, disk: &mut D, pool: DmaPoolClient) -> Stop<D::Fault> {
         let stop = match self.begin(disk, pool) {
             Ok(()) => match self.turn(disk).await {
                 Ok(never) => match never {},
@@ -100,6 +127,12 @@ impl Server {
             if bits & Bits::ALARM != 0 {
                 if let Some(error) = self.queues.borrow_mut().loss() {
                     return Err(error.into());
+                }
+                if self.asked.take() {
+                    if disk.is_changed().map_err(Stop::Fault)? {
+                        return Err(Stop::Changed);
+                    }
+                    self.there.notify();
                 }
                 clock = Clock { now: self.timer.now_blocking()?, is_set: false };
                 if disk.deadline().is_some_and(|deadline| deadline <= clock.now) {

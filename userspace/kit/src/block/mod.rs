@@ -16,10 +16,9 @@ use session::Session;
 
 pub use client::{Client, IoError};
 pub use disk::{Description, Disk, Over, Refusal};
-pub use engine::Stop;
 pub use port::Port;
 pub use server::Server;
-pub use session::{geometry, queues_size};
+pub use session::{continues, geometry, queues_size};
 
 /// What a device says of its health: see `BlockDevice.health`.
 pub use rt::schema::block_device::HealthResults as Health;

@@ -72,6 +72,11 @@ impl Queues {
         self.disks.as_deref()
     }
 
+    /// Whether there is a device now.
+    pub fn is_up(&self) -> bool {
+        self.pool.is_some()
+    }
+
     /// Requests under way at a time.
     pub fn depth(&self) -> u32 {
         self.router.depth() as u32
@@ -187,8 +192,8 @@ impl Queues {
             self.router = router(disk.disks(), disk.depth())?;
             self.arrival = disk.arrival();
         }
+        self.disks = Some(disk.disks().to_vec());
         if !is_same {
-            self.disks = Some(disk.disks().to_vec());
             self.health = vec![None; disk.disks().len()];
             self.first_life = self.life;
         }
@@ -201,7 +206,7 @@ impl Queues {
             |disk: &Description| (disk.address, disk.namespace, disk.serial.clone(), disk.model.clone());
         let named = before.iter().map(name).eq(disk.disks().iter().map(name));
         let kept = before.iter().zip(disk.disks());
-        let kept = kept.into_iter().all(|(old, new)| old.geometry == new.geometry);
+        let kept = kept.into_iter().all(|(old, new)| new.geometry.continues(&old.geometry));
         named && kept && u32::from(disk.depth()) >= self.depth()
     }
 

@@ -12,7 +12,7 @@ use crate::service::Handler;
 use alloc::rc::Rc;
 use capos_block::Geometry;
 use capos_block::route::Facet;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use rt::generated::block_device::{BlockDeviceServer, IdentityReply, OpenAnswer, serve_block_device};
 use rt::generated::block_session::{BlockSessionServer, serve_block_session};
 use rt::generated::disks::{DisksServer, ListReply, PartReply, serve_disks};
@@ -55,6 +55,8 @@ pub struct Server {
     pub(super) alarm: AlarmClient,
     /// There is a device now, or none any more.
     pub(super) there: Signal,
+    /// Somebody wants to know what the device is like now.
+    pub(super) asked: Cell<bool>,
     facets: Facets<Thing>,
 }
 
@@ -64,7 +66,7 @@ impl Server {
         let listener = Listener::new()?;
         let alarm = timer.alarm_blocking(listener.signaller(Bits::ALARM, 0)?)?;
         let (queues, facets) = (RefCell::new(Queues::new()?), Facets::new(FACETS, FACETS_EACH));
-        Ok(Server { queues, listener, timer, alarm, there: Signal::new(), facets })
+        Ok(Server { queues, listener, timer, alarm, there: Signal::new(), asked: Cell::new(false), facets })
     }
 
     /// What the device's interrupts are to be bound to.
@@ -95,14 +97,28 @@ impl Server {
         }
     }
 
+    /// Looks whether the device is still what it was, as soon as there is one.
+    async fn look_again(&self) -> Result<(), CallError> {
+        self.asked.set(true);
+        // Who drives it may be asleep.
+        self.alarm.set_blocking(0)?;
+        loop {
+            let there = self.there.wait();
+            if !self.asked.get() && self.queues.borrow().is_up() {
+                return Ok(());
+            }
+            there.await;
+        }
+    }
+
     /// What is there of a disk, if it is still that one.
     fn geometry(&self, extent: &Extent) -> Result<Geometry, Exception> {
         self.queues.borrow().geometry(extent).ok_or_else(|| ExceptionCode::Disconnected.into())
     }
 
-    /// All of a disk, as soon as there is a device.
+    /// All of a disk, as it is now, as soon as there is a device.
     async fn whole(&self, index: usize) -> Result<Extent, Exception> {
-        self.description(index, false).await?;
+        self.look_again().await.map_err(|error| error.handed_on())?;
         self.queues.borrow().whole(index).ok_or_else(|| ExceptionCode::NotFound.into())
     }
 

@@ -26,6 +26,11 @@ pub fn geometry(info: &InfoResults) -> Option<Geometry> {
     (is_size && sectors > 0 && most > 0).then_some(geometry)
 }
 
+/// Whether that device can be the one of which its server said `before`: it may have become larger since.
+pub fn continues(info: &InfoResults, before: &InfoResults) -> bool {
+    info.sectors >= before.sectors && InfoResults { sectors: before.sectors, ..*info } == *before
+}
+
 /// Both queues, requests first.
 pub(super) fn map(
     object: &MemoryObjectClient,

@@ -71,7 +71,8 @@ impl DisksClient {
         ask(&self.cap, LIST, &params, list_results)
     }
 
-    /// One of them, all of it, as soon as there is a device, which may be never; `notFound` when there is none.
+    /// One of them, all of it as it is now, as soon as there is a device, which may be never; `notFound` when there is none. What was given out
+    /// before the disk became larger has what there was then.
     pub async fn disk(&self, number: u32) -> Result<BlockDeviceClient, CallError> {
         let params = schema::DiskParams { number };
         let reply = call(&self.cap, DISK, &params, &[]).await?;
@@ -163,7 +164,8 @@ pub trait DisksServer {
     /// The first at or after `cursor`, as soon as it is known whether there is a device; `notFound` when there is none, also because there is no device.
     async fn list(&self, cx: &CallContext, cursor: u32) -> Result<ListReply, Exception>;
 
-    /// One of them, all of it, as soon as there is a device, which may be never; `notFound` when there is none.
+    /// One of them, all of it as it is now, as soon as there is a device, which may be never; `notFound` when there is none. What was given out
+    /// before the disk became larger has what there was then.
     async fn disk(&self, cx: &CallContext, number: u32) -> Result<Outgoing, Exception>;
 
     /// What a disk is divided into: the partition with the first number at or after `cursor`; `notFound` when there is none, or no disk. Number 0 is all of

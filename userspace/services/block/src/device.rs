@@ -40,10 +40,11 @@ impl Extent {
         self.driver.has(&self.known)
     }
 
-    /// Whether the other one is of the same sectors.
-    pub fn is_where(&self, other: &Extent) -> bool {
-        let same = Rc::ptr_eq(&self.driver, &other.driver) && self.known == other.known;
-        same && self.facet.read_only() == other.facet.read_only()
+    /// Whether some sectors are in both.
+    pub fn overlaps(&self, other: &Extent) -> bool {
+        let known = self.known.continues(&other.known) || other.known.continues(&self.known);
+        let same = Rc::ptr_eq(&self.driver, &other.driver) && known;
+        same && self.facet.overlaps(&other.facet)
     }
 
     /// Less of it, or of what may be done with it.
@@ -100,7 +101,12 @@ impl BlockDeviceServer for Part<'_> {
     async fn info(&self, _cx: &CallContext) -> Result<InfoResults, Exception> {
         let Extent { known, facet, .. } = &self.extent;
         let own = facet.geometry(&known.disk.geometry);
-        Ok(InfoResults { sectors: own.sectors, read_only: own.read_only, ..known.info })
+        // A disk may become larger; a part of it stays what it was.
+        let sectors = match own.sectors == known.disk.geometry.sectors {
+            true => self.extent.ask(async |device: &BlockDeviceClient| device.info().await).await?.sectors,
+            false => own.sectors,
+        };
+        Ok(InfoResults { sectors, read_only: own.read_only, ..known.info })
     }
 
     async fn identity(&self, _cx: &CallContext) -> Result<IdentityReply, Exception> {

@@ -11,7 +11,7 @@ use capos_block::content::Content;
 use capos_block::target::{Candidate, Part};
 use capos_gpt::{Refusal, Table};
 use core::cell::{Cell, RefCell};
-use kit::block::{Description, IoError, geometry};
+use kit::block::{Description, IoError, continues, geometry};
 use rt::generated::disks::{ListReply, PartReply};
 use rt::generated::{BlockDeviceClient, DisksClient, TimerClient};
 use rt::schema::block_device::InfoResults;
@@ -38,6 +38,14 @@ pub struct Known {
 }
 
 impl Known {
+    /// Whether that disk can be the one that was known `before`, and which may have become larger since.
+    pub fn continues(&self, before: &Known) -> bool {
+        let name = |known: &Known| (known.number, known.disk.address, known.disk.namespace, known.content);
+        let texts = |known: &Known| (known.disk.serial.clone(), known.disk.model.clone());
+        let named = name(self) == name(before) && texts(self) == texts(before);
+        named && self.parts == before.parts && continues(&self.info, &before.info)
+    }
+
     /// The partition with the first number at or after `cursor`; number 0 is all of a disk without a table.
     pub fn part(&self, cursor: u32) -> Option<PartReply> {
         if cursor == 0 && self.parts.is_empty() {
@@ -119,7 +127,7 @@ impl Driver {
 
     /// Whether it has that disk, or had it last.
     pub fn has(&self, disk: &Known) -> bool {
-        self.known.borrow().iter().any(|known| **known == *disk)
+        self.known.borrow().iter().any(|known| known.continues(disk))
     }
 
     /// All of a disk, from whoever is in that place now, as soon as he has a device. `notFound` when it is another disk.
@@ -129,11 +137,14 @@ impl Driver {
         let (identity, info) = (device.identity().await?, device.info().await?);
         let Description { address, namespace, serial, model, .. } = &known.disk;
         let is_it = (identity.address, identity.namespace) == (*address, *namespace)
-            && (&identity.serial, &identity.model, &info) == (serial, model, &known.info);
+            && (&identity.serial, &identity.model) == (serial, model)
+            && continues(&info, &known.info);
+        if info != known.info || !is_it {
+            self.changed.notify();
+        }
         if is_it {
             return Ok(device);
         }
-        self.changed.notify();
         Err(CallError::Exception(ExceptionCode::NotFound.into()))
     }
 

@@ -157,9 +157,9 @@ impl Service {
         }
     }
 
-    /// Whether it is what somebody has by name.
+    /// Whether somebody has it, or some of it, by name.
     fn is_taken(&self, extent: &Extent) -> bool {
-        self.exports.iter().flatten().filter_map(Export::chosen).any(|its| its.is_where(extent))
+        self.exports.iter().flatten().filter_map(Export::chosen).any(|its| its.overlaps(extent))
     }
 }
 

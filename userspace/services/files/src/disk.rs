@@ -30,6 +30,7 @@ const FEW: u64 = 2;
 /// Such a disk.
 pub struct Blocks {
     client: Rc<Client>,
+    /// As it was when we began: only its sectors may become more.
     geometry: Geometry,
     memory: Region,
     buffer: u16,
@@ -66,6 +67,11 @@ impl Blocks {
         let buffer = client.attach(object).await?;
         let free = RefCell::new(Runs::new());
         Ok(Blocks { client, geometry, memory, buffer, free, freed: Signal::new(), is_loose: Cell::new(true) })
+    }
+
+    /// Looks whether there are more blocks than there were.
+    pub async fn look_again(&self) -> Result<(), CallError> {
+        self.client.look_again().await
     }
 
     /// Blocks that one request moves at most.
@@ -154,7 +160,8 @@ fn disk_error(error: IoError) -> DiskError {
 
 impl Disk for Blocks {
     fn blocks(&self) -> u64 {
-        (self.geometry.sectors << self.geometry.sector_shift) / BYTES
+        let geometry = self.client.geometry();
+        (geometry.sectors << geometry.sector_shift) / BYTES
     }
 
     async fn read(&self, first: u64, into: &mut [u8]) -> Result<(), DiskError> {

@@ -83,6 +83,9 @@ fn facets_only_narrow() {
         assert_eq!(part.part(first, sectors), None);
     }
     assert!(part.read_only().part(0, 1).unwrap().geometry(&DISK).read_only);
+    assert!(whole.overlaps(&part) && part.read_only().overlaps(&inner) && inner.overlaps(&whole));
+    let apart = [whole.part(0, 100), whole.part(150, 1), Some(Facet::whole(1, &DISK))].map(Option::unwrap);
+    assert!(!apart.iter().any(|other| part.overlaps(other) || other.overlaps(&part)));
     assert!(!part.geometry(&DISK).read_only);
     let closed = Geometry { read_only: true, ..DISK };
     assert!(part.geometry(&closed).read_only && Facet::whole(0, &closed).geometry(&DISK).read_only);
@@ -371,7 +374,6 @@ fn another_disk_is_not_taken_for_the_first() {
     router.down(&mut queues);
     for other in [
         Geometry { sectors: 999, ..DISK },
-        Geometry { sectors: 1001, ..DISK },
         Geometry { sector_shift: 12, ..DISK },
         Geometry { most: 7, ..DISK },
         Geometry { discard: false, ..DISK },
@@ -384,6 +386,29 @@ fn another_disk_is_not_taken_for_the_first() {
     queues.ask(clients[0], request(2, Write, 0, 1));
     router.take(u64::MAX, &mut queues);
     assert_eq!(queues.answers, [(clients[0], Completion { id: 2, status: Status::ReadOnly, detail: 0 })]);
+}
+
+#[test]
+fn a_disk_may_become_larger() {
+    let (mut router, mut queues, clients) = router(8, 2, 8);
+    queues.ask(clients[0], request(1, Discard, 999, 1));
+    router.take(u64::MAX, &mut queues);
+    router.down(&mut queues);
+    let larger = Geometry { sectors: 2000, ..DISK };
+    router.up(&[larger], &mut queues).unwrap();
+    assert_eq!(router.disks(), [larger]);
+    assert_eq!(ids(&send_all(&mut router)), [1]);
+    // Whose session is older has what he was given; the next one has all of it.
+    queues.ask(clients[0], request(2, Discard, 1000, 1));
+    router.take(u64::MAX, &mut queues);
+    assert_eq!(queues.answers, [(clients[0], Completion { id: 2, status: Status::OutOfRange, detail: 0 })]);
+    router.close(clients[1]);
+    let next = router.open(&Facet::whole(0, &larger), 8, 0).unwrap();
+    queues.ask(next, request(3, Discard, 1999, 1));
+    router.take(u64::MAX, &mut queues);
+    assert_eq!(ids(&send_all(&mut router)), [3]);
+    router.down(&mut queues);
+    assert_eq!(router.up(&[DISK], &mut queues), Err(Different));
 }
 
 #[test]

@@ -99,6 +99,7 @@ impl VolumeServer for Call<Whole> {
     }
 
     async fn grow(&self, _cx: &CallContext) -> Result<u64, Exception> {
+        self.files.volume().disk().look_again().await.map_err(|error| error.handed_on())?;
         self.files.grow().await.map_err(refused)?;
         Ok(self.files.volume().space().blocks)
     }
