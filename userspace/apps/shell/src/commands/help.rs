@@ -34,7 +34,7 @@ const FILES: &[&[&str]] = &[&["files"], &["boot"], &["disks"]];
 const VOLUMES: &[&[&str]] = &[&["files"], &["disks"]];
 
 /// Every command.
-pub const COMMANDS: [Command; 36] = [
+pub const COMMANDS: [Command; 37] = [
     command("help", "[COMMAND]", "this list, or more about one command", &[]),
     command("caps", "", "the capabilities you hold", &[]),
     command(
@@ -79,6 +79,7 @@ pub const COMMANDS: [Command; 36] = [
     ),
     command("mkdir", "[-p] DIR ...", "make directories; -p: and those above them", VOLUMES),
     command("df", "", "room on volumes", VOLUMES),
+    command("collect", "", "drop the blobs of `store:` that nothing names", &[&["store"]]),
     command("grow", "[VOLUME:]", "give a volume all of its disk, which became larger", VOLUMES),
     command("snap", "[VOLUME:] [NAME | -d NAME]", "snapshots: list, keep, drop", &[&["volume"], &["disks"]]),
     command(

@@ -32,7 +32,9 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
     let (letters, words) = match name {
         "rm" => storage::options(name, "rf", words)?,
         "mkdir" => storage::options(name, "p", words)?,
-        "ls" | "cat" | "get" | "put" | "cp" | "mv" | "df" | "grow" => storage::options(name, "", words)?,
+        "ls" | "cat" | "get" | "put" | "cp" | "mv" | "df" | "grow" | "collect" => {
+            storage::options(name, "", words)?
+        }
         _ => (String::new(), words),
     };
     match (name, words) {
@@ -66,6 +68,7 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
         ("rm", words @ [_, ..]) => interruptible(session, storage::remove(session, &letters, words)).await,
         ("mkdir", words @ [_, ..]) => interruptible(session, storage::make(session, &letters, words)).await,
         ("df", []) => interruptible(session, storage::space(session)).await,
+        ("collect", []) => interruptible(session, storage::collect(session)).await,
         ("grow", []) => interruptible(session, storage::grow(session, "")).await,
         ("grow", [volume]) if volume.ends_with(':') => {
             interruptible(session, storage::grow(session, volume)).await

@@ -8,6 +8,7 @@ use crate::trouble::Trouble;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::pin::Pin;
 use rt::ExceptionCode;
 use rt::generated::DirectoryClient;
@@ -40,24 +41,32 @@ async fn make_one(session: &Session, path: &Path, creation: Creation) -> Result<
     directory.sync().await.map_err(refused_at(path))
 }
 
-/// `rm`: files and empty directories, with `r` what is below, too, and with `f` it is no error if nothing is there.
+/// `rm`: files and empty directories, with `r` what is below, too, and with `f` it is no error if nothing is there. What can not be removed does not
+/// keep the others.
 pub async fn remove(session: &Session, letters: &str, words: &[String]) -> Result<String, Trouble> {
+    let mut troubles = Vec::new();
     for word in words {
-        let path = walk::path(session, word).await?;
-        let (directory, name) = walk::parent(session, &path, true).await?;
-        if letters.contains('r') {
-            empty(&directory, &path, 0).await?;
+        if let Err(trouble) = remove_one(session, letters, word).await {
+            troubles.push(format!("{trouble}"));
         }
-        match directory.remove(name).await {
-            Err(error) if error.exception() == Some(ExceptionCode::WrongState) => {
-                return Err(Trouble::Say(format!("{path} is not empty; `rm -r` removes what is in it, too")));
-            }
-            Err(error) if letters.contains('f') && error.exception() == Some(ExceptionCode::NotFound) => {}
-            removed => removed.map_err(refused_at(&path))?,
-        }
-        directory.sync().await.map_err(refused_at(&path))?;
     }
-    Ok(String::new())
+    if troubles.is_empty() { Ok(String::new()) } else { Err(Trouble::Say(troubles.join("\n"))) }
+}
+
+async fn remove_one(session: &Session, letters: &str, word: &str) -> Result<(), Trouble> {
+    let path = walk::path(session, word).await?;
+    let (directory, name) = walk::parent(session, &path, true).await?;
+    if letters.contains('r') {
+        empty(&directory, &path, 0).await?;
+    }
+    match directory.remove(name).await {
+        Err(error) if error.exception() == Some(ExceptionCode::WrongState) => {
+            return Err(Trouble::Say(format!("{path} is not empty; `rm -r` removes what is in it, too")));
+        }
+        Err(error) if letters.contains('f') && error.exception() == Some(ExceptionCode::NotFound) => {}
+        removed => removed.map_err(refused_at(&path))?,
+    }
+    directory.sync().await.map_err(refused_at(&path))
 }
 
 /// Removes everything below a directory; what is none, or is not there, has nothing below.

@@ -21,7 +21,7 @@ pub use list::{list, names};
 pub use mount::mount;
 pub use mounts::Mounts;
 pub use options::options;
-pub use volumes::{grow, snapshots, space};
+pub use volumes::{collect, grow, snapshots, space};
 
 use crate::session::Session;
 use crate::trouble::Trouble;

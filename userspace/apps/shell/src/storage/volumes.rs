@@ -11,7 +11,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use capos_text::{Align, Table, size, timestamp};
 use rt::ExceptionCode;
-use rt::generated::VolumeClient;
+use rt::generated::{StoreClient, VolumeClient};
 use rt::schema::file::TimeSource;
 
 /// `df`.
@@ -65,6 +65,17 @@ pub async fn grow(session: &Session, word: &str) -> Result<String, Trouble> {
     })
 }
 
+/// `collect`: blobs that nobody holds and nothing names give their room back.
+pub async fn collect(session: &Session) -> Result<String, Trouble> {
+    let store = session.held.client::<StoreClient>("store")?;
+    let dropped = store.collect().await.map_err(refused("store"))?;
+    Ok(match dropped.blobs {
+        0 => String::from("no blob is there that nothing names\n"),
+        1 => format!("1 blob is dropped, {}\n", size(dropped.bytes)),
+        blobs => format!("{blobs} blobs are dropped, {}\n", size(dropped.bytes)),
+    })
+}
+
 /// What `VOLUME:` stands for, and whether a word does.
 async fn named(session: &Session, word: &str) -> Result<(Rc<Mount>, bool), Trouble> {
     let (name, is_named) = word.strip_suffix(':').map_or((GIVEN, false), |name| (name, true));
@@ -113,7 +124,7 @@ pub async fn snapshots(session: &Session, words: &[String]) -> Result<String, Tr
 
 fn of(mount: &Rc<Mount>) -> Result<&VolumeClient, Trouble> {
     let volume = mount.volume.as_deref();
-    volume.ok_or_else(|| Trouble::Say(format!("`{}` keeps no snapshots", mount.name)))
+    volume.ok_or_else(|| Trouble::Say(format!("`{}` is no volume of capOS: it can only be read", mount.name)))
 }
 
 async fn list(volume: &VolumeClient) -> Result<String, Trouble> {

@@ -44,7 +44,7 @@ async fn root(session: &Session, place: &Place) -> Result<DirectoryClient, Troub
         return mount.root.directory().await.map_err(refused(name));
     };
     let Some(volume) = &mount.volume else {
-        return Err(Trouble::Say(format!("`{name}` keeps no snapshots")));
+        return Err(Trouble::Say(format!("`{name}` is no volume of capOS, and has no snapshots")));
     };
     let opened = volume.open_snapshot(snapshot).await.map_err(refused(snapshot))?;
     opened.namespace.directory().await.map_err(refused(snapshot))

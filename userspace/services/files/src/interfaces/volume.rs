@@ -28,7 +28,8 @@ impl VolumeServer for Call<Whole> {
         let space = volume.space();
         Ok(SpaceResults {
             blocks: space.total,
-            free: space.free,
+            // What is kept for removals nobody else can write.
+            free: space.free.saturating_sub(space.reserve),
             held: space.held,
             block_size: BLOCK as u32,
             objects: self.files.objects(),
