@@ -33,6 +33,12 @@ impl State {
         self.bits == 0 && !self.closed && self.waiters.len() < WAITERS_MAX
     }
 
+    /// Takes the bits, if there are any. Nobody waits then.
+    #[inline(always)]
+    pub fn take_bits(&mut self) -> Option<u64> {
+        (self.bits != 0).then(|| core::mem::take(&mut self.bits))
+    }
+
     /// Somebody waits, behind the others.
     #[inline(always)]
     pub fn push(&mut self, waiter: Ticket) {
@@ -122,8 +128,8 @@ impl Event {
         begin: impl FnOnce() -> Result<Ticket, TransportError>,
     ) -> Result<Option<u64>, TransportError> {
         let mut state = self.state.lock();
-        if state.bits != 0 {
-            return Ok(Some(core::mem::take(&mut state.bits)));
+        if let Some(bits) = state.take_bits() {
+            return Ok(Some(bits));
         }
         // Another thread may just have given the right up, and nobody would ever end what begins to wait here now.
         if state.closed {

@@ -1,10 +1,11 @@
-//! The shortest way of a `WAIT`: to rest, and straight to whom it signals if that one rests in a `WAIT` of its own.
+//! The shortest way of a `WAIT`: to rest, and straight to whom it signals if that one rests in a `WAIT` of its own; or on at once when the bits are
+//! there already, as those of an interrupt are that came before its driver slept.
 //!
 //! As in `direct.rs` everything is looked at first, waiting for no lock, and nothing changes when the answer is `false`: then the wait
 //! goes the ordinary way, as `events.rs` and `schedule.rs` have it. Unlike a server, who is signalled works in its own time.
 
 use crate::cap::Object;
-use crate::cap::notification::Event;
+use crate::cap::notification::{self, Event};
 use crate::cap::signaller::Signaller;
 use crate::ipc::ops::{At, Buffers, OpId, Ticket};
 use crate::ring::check;
@@ -15,17 +16,30 @@ use capos_ring::{Kind, Queued};
 use kernel_hal::order;
 use kernel_hal::sync::Ref;
 
-/// `WAIT` of the current thread, which then sleeps until its bits are there: the only operation that it has pending. True when it sleeps.
+/// `WAIT` of the current thread, which then sleeps until its bits are there: the only operation that it has pending. True when it sleeps, or has
+/// them.
 #[inline(always)]
 pub(crate) fn wait(cpu: &Cpu, thread: &Ref<Thread>, submission: &Queued<'_>, kind: Kind) -> bool {
-    wait_with::<false, false>(cpu, thread, submission, kind) || wait_beside(cpu, thread, submission, kind)
+    wait_with::<false, false>(cpu, thread, submission, kind)
+        || wait_with_others(cpu, thread, submission, kind)
+}
+
+/// Where the other side has other operations pending.
+#[inline(never)]
+fn wait_with_others(cpu: &Cpu, thread: &Ref<Thread>, submission: &Queued<'_>, kind: Kind) -> bool {
+    wait_beside(cpu, thread, submission, kind)
 }
 
 /// The same where either side may have other operations pending, whose completions wake it, too; and of locks that are watched.
-#[inline(never)]
+#[inline(always)]
 pub(crate) fn wait_beside(cpu: &Cpu, thread: &Ref<Thread>, submission: &Queued<'_>, kind: Kind) -> bool {
-    wait_with::<false, true>(cpu, thread, submission, kind)
-        || order::is_checked() && wait_with::<true, true>(cpu, thread, submission, kind)
+    wait_with::<false, true>(cpu, thread, submission, kind) || wait_watched(cpu, thread, submission, kind)
+}
+
+#[cold]
+#[inline(never)]
+fn wait_watched(cpu: &Cpu, thread: &Ref<Thread>, submission: &Queued<'_>, kind: Kind) -> bool {
+    order::is_checked() && wait_with::<true, true>(cpu, thread, submission, kind)
 }
 
 #[inline(always)]
@@ -55,16 +69,17 @@ fn wait_with<const WATCHED: bool, const BESIDE: bool>(
     }
 }
 
-/// Rests.
+/// Rests, unless there are bits.
 #[inline(always)]
 fn rest<const WATCHED: bool, const BESIDE: bool>(
     thread: &Ref<Thread>,
     event: &Ref<Event>,
     buffers: Buffers,
 ) -> bool {
-    let Some(mut waiters) = event.try_lock::<WATCHED>().filter(|state| state.takes_waiters()) else {
-        return false;
-    };
+    let Some(mut waiters) = event.try_lock::<WATCHED>() else { return false };
+    if !waiters.takes_waiters() {
+        return go_on::<WATCHED>(thread, &mut waiters, &buffers);
+    }
     let Some(mut own) = thread.state.try_lock::<WATCHED>() else { return false };
     let Some(id) = place::<BESIDE>(&own, thread) else { return false };
     // From here on nothing can fail.
@@ -74,6 +89,24 @@ fn rest<const WATCHED: bool, const BESIDE: bool>(
     if let Some(thread) = schedule::take_current() {
         waiters.push(Ticket { thread, id });
     }
+    true
+}
+
+/// Takes the bits that are there, if there are any.
+#[inline(always)]
+fn go_on<const WATCHED: bool>(
+    thread: &Ref<Thread>,
+    state: &mut notification::State,
+    buffers: &Buffers,
+) -> bool {
+    let Some(own) = thread.state.try_lock::<WATCHED>() else { return false };
+    if thread.needs_attention() {
+        return false;
+    }
+    let Some(bits) = state.take_bits() else { return false };
+    thread.append(&own, &thread::happened(buffers.user_data, bits));
+    thread.publish_taken();
+    thread.tell_waiting(&own);
     true
 }
 

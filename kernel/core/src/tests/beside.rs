@@ -102,6 +102,33 @@ fn a_wait_beside_receives_rests_and_takes_turns_directly() {
 }
 
 #[test]
+fn bits_that_are_there_end_a_wait_directly_and_are_not_there_twice() {
+    for (count, alone) in [(0, true), (3, true), (3, false)] {
+        let world = World::new();
+        let turns = Turns::new(&world);
+        let (user, own) = (&turns.right.user, turns.right.signaller(0b100, 0));
+        keep_company(user, count, alone);
+        let signal = || user.one(call_sqe(own, signaller::INTERFACE_ID, signaller::SIGNAL, 0));
+        let seen = WAYS.map(|way| {
+            signal();
+            user.submit(turns.right.wait(CapId::NULL));
+            user.enter(1, way);
+            assert!(!user.is_blocked());
+            (user.pop(), user.returned())
+        });
+        assert_eq!(seen[0], seen[1], "the ordinary way and the shortest one");
+        assert_eq!((seen[0].0.badge, seen[0].1), (0b100, 1));
+        signal();
+        user.submit(turns.right.wait(CapId::NULL));
+        user.run();
+        assert!(goes_directly(user) && !user.is_blocked());
+        assert_eq!((user.pop().badge, user.returned()), (0b100, 1));
+        user.submit(turns.right.wait(CapId::NULL));
+        assert!(goes_directly(user) && user.is_blocked(), "what is left is to sleep");
+    }
+}
+
+#[test]
 fn what_was_completed_and_not_seen_is_not_slept_over() {
     for way in WAYS {
         let world = World::new();
