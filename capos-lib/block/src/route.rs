@@ -167,15 +167,15 @@ impl<B> Router<B> {
         if most == 0 {
             return false;
         }
-        let mut batch = core::mem::take(&mut self.batch);
-        let most = most.min(batch.len());
-        let count = clients.fetch(id, batch.get_mut(..most).unwrap_or_default());
-        for entry in batch.iter().take(count.min(most)) {
-            if let Err(completion) = self.admit(id, entry) {
+        let most = most.min(self.batch.len());
+        let count = clients.fetch(id, self.batch.get_mut(..most).unwrap_or_default());
+        for number in 0..count.min(most) {
+            // A copy: what follows changes the rest of the router.
+            let Some(entry) = self.batch.get(number).copied() else { break };
+            if let Err(completion) = self.admit(id, &entry) {
                 clients.answer(id, completion);
             }
         }
-        self.batch = batch;
         count > 0
     }
 
@@ -257,7 +257,7 @@ impl<B> Router<B> {
     ///
     /// # Errors
     /// The disk was not asked that.
-    #[inline]
+    #[inline(always)]
     pub fn complete(&mut self, tag: Tag, status: Status, detail: u32) -> Result<Option<Completed>, Stray> {
         let sent = |flight: &&Flight| flight.state == State::Sent;
         let flight = self.pending.get(tag).filter(sent).ok_or(Stray(tag))?;

@@ -42,6 +42,27 @@ pub struct Counters {
     pub aborted: u64,
 }
 
+/// Who may have something to tell the device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum News {
+    Nobody,
+    /// The queue for requests of that index, and no other one: what is so most times.
+    Queue(usize),
+    Any,
+}
+
+impl News {
+    /// That one, too.
+    #[inline]
+    fn of(self, queue: usize) -> News {
+        match self {
+            News::Nobody => News::Queue(queue),
+            News::Queue(other) if other == queue => self,
+            _ => News::Any,
+        }
+    }
+}
+
 /// A controller whose queues work.
 #[derive(Debug)]
 pub struct Controller<M> {
@@ -54,8 +75,7 @@ pub struct Controller<M> {
     at: usize,
     /// Requests that it has.
     in_flight: usize,
-    /// Some queue may have something to tell.
-    has_news: bool,
+    news: News,
     /// When it was last looked for what is late.
     looked: u64,
     /// What is wrong with it, for good.
@@ -73,7 +93,7 @@ impl<M: Memory> Controller<M> {
             queues,
             at: 0,
             in_flight: 0,
-            has_news: true,
+            news: News::Any,
             looked: 0,
             fault: None,
             counters: Counters::default(),
@@ -139,18 +159,14 @@ impl<M: Memory> Controller<M> {
         let asked = Asked { namespace, request, place };
         // Each namespace begins with a queue of its own, as far as there are any, so that one does not keep the others from it.
         let home = usize::from(disk).min(self.queues.len().saturating_sub(1));
-        if !self.queues.get_mut(home).is_some_and(|queue| queue.put(disk, tag, &asked, now)) {
+        self.news = if self.queues.get_mut(home).is_some_and(|queue| queue.put(disk, tag, &asked, now)) {
+            self.news.of(home)
+        } else {
             Self::submit_elsewhere(&mut self.queues, disk, tag, &asked, now)?;
-        }
-        self.is_under_way();
-        Ok(())
-    }
-
-    /// One request more.
-    #[inline]
-    fn is_under_way(&mut self) {
+            News::Any
+        };
         self.in_flight += 1;
-        self.has_news = true;
+        Ok(())
     }
 
     /// To whatever queue has room.
@@ -177,7 +193,8 @@ impl<M: Memory> Controller<M> {
         if !queues.any(|queue| queue.put_other(disk, tag, (namespace, request), now)) {
             return Err(Refusal::Busy);
         }
-        self.is_under_way();
+        self.in_flight += 1;
+        self.news = News::Any;
         Ok(())
     }
 
@@ -185,19 +202,32 @@ impl<M: Memory> Controller<M> {
     ///
     /// # Errors
     /// What `tell` says: what it was not asked for then is told the next time.
-    #[inline]
+    #[inline(always)]
     pub fn tell<E>(&mut self, mut tell: impl FnMut(u16, Bells) -> Result<(), E>) -> Result<(), E> {
-        if !self.has_news {
-            return Ok(());
+        match self.news {
+            News::Nobody => return Ok(()),
+            News::Queue(at) => {
+                if let Some(queue) = self.queues.get_mut(at)
+                    && let Some(bells) = queue.bells()
+                {
+                    tell(queue.number(), bells)?;
+                }
+            }
+            News::Any => self.tell_all(tell)?,
         }
+        self.news = News::Nobody;
+        Ok(())
+    }
+
+    /// The same of all queues.
+    #[inline(never)]
+    fn tell_all<E>(&mut self, mut tell: impl FnMut(u16, Bells) -> Result<(), E>) -> Result<(), E> {
         for queue in &mut self.queues {
             if let Some(bells) = queue.bells() {
                 tell(queue.number(), bells)?;
             }
         }
-        self.admin.bells().map_or(Ok(()), |bells| tell(0, bells))?;
-        self.has_news = false;
-        Ok(())
+        self.admin.bells().map_or(Ok(()), |bells| tell(0, bells))
     }
 
     /// Takes a request that is over. To be asked until there is none.
@@ -218,7 +248,9 @@ impl<M: Memory> Controller<M> {
                 Ok(Some(done)) if done.is_all() => {
                     queue.release();
                     self.in_flight -= 1;
-                    self.has_news |= queue.is_far();
+                    if queue.is_far() {
+                        self.news = self.news.of(self.at);
+                    }
                     let (disk, tag) = (done.load.disk(), done.load.tag());
                     return Ok(Some(Finished { disk, tag, status: Status::Done, detail: 0 }));
                 }
@@ -244,7 +276,7 @@ impl<M: Memory> Controller<M> {
     #[cold]
     fn sequel(&mut self, done: &Done<Flight>, now: u64) -> Option<Finished> {
         let (disk, tag) = (done.load.disk(), done.load.tag());
-        self.has_news = true;
+        self.news = News::Any;
         match self.queues.get_mut(self.at)?.sequel(done, now) {
             Sequel::Over(status) => {
                 self.in_flight -= 1;
@@ -262,7 +294,7 @@ impl<M: Memory> Controller<M> {
     /// # Errors
     /// See [`Controller::take`].
     pub fn event(&mut self, now: u64) -> Result<Option<Event>, DeviceFault> {
-        self.has_news = true;
+        self.news = News::Any;
         let taken = self.fault.map_or_else(|| self.admin.take(now), Err);
         taken.map_err(|fault| self.fail(fault))
     }
@@ -277,7 +309,7 @@ impl<M: Memory> Controller<M> {
 
     /// Asks how it is: [`Event::Health`] comes some time later. False when it can not be asked now.
     pub fn ask_health(&mut self, now: u64) -> bool {
-        self.has_news = true;
+        self.news = News::Any;
         self.admin.ask_health(now)
     }
 
@@ -305,7 +337,7 @@ impl<M: Memory> Controller<M> {
 
     fn look(&mut self, status: u64, now: u64) -> Result<(), DeviceFault> {
         self.looked = now;
-        self.has_news = true;
+        self.news = News::Any;
         match status {
             NOTHING => return Err(DeviceFault::Gone),
             status if status & FATAL != 0 => return Err(DeviceFault::Fatal),

@@ -47,6 +47,16 @@ impl<const WORDS: usize, M: Slots<WORDS>> Producer<WORDS, M> {
         Ok(self.memory.entries() - self.in_queue())
     }
 
+    /// The same for who has a use for no more than `wanted`: looks only when there was not room for so many the last time.
+    ///
+    /// # Errors
+    /// [`Fault::Head`].
+    #[inline]
+    pub fn room_for(&mut self, wanted: usize) -> Result<u32, Fault> {
+        let free = self.memory.entries() - self.in_queue();
+        if (free as usize) < wanted { self.room() } else { Ok(free) }
+    }
+
     /// Appends an entry; `None` when there is no room.
     ///
     /// # Errors
@@ -69,10 +79,7 @@ impl<const WORDS: usize, M: Slots<WORDS>> Producer<WORDS, M> {
     /// [`Fault::Head`].
     #[inline]
     pub fn push_all(&mut self, entries: &[[u64; WORDS]]) -> Result<(usize, Wake), Fault> {
-        let mut free = self.memory.entries() - self.in_queue();
-        if (free as usize) < entries.len() {
-            free = self.room()?;
-        }
+        let free = self.room_for(entries.len())?;
         let count = entries.len().min(free as usize);
         for (n, entry) in (0u32..).zip(entries.iter().take(count)) {
             self.memory.write(self.tail.wrapping_add(n), entry);

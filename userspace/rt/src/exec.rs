@@ -129,6 +129,7 @@ impl Tasks {
     }
 
     /// Whether somebody can go on who is not just having his turn.
+    #[inline]
     pub(crate) fn anything_ready(&self) -> bool {
         self.main_ready.get() || !self.ready.borrow().is_empty()
     }

@@ -20,7 +20,8 @@ use core::task::Poll;
 pub struct Listener {
     own: NotificationClient,
     owed: Cell<CapId>,
-    wait: RefCell<Option<Plain>>,
+    /// The wait that was begun, and whether a signal went along.
+    wait: RefCell<Option<(Plain, bool)>>,
 }
 
 impl Listener {
@@ -47,33 +48,36 @@ impl Listener {
 
     /// Waits until any bit is set, and takes all that are. One future at a time.
     pub async fn wait(&self) -> Result<u64, CallError> {
-        let signals = self.begin();
-        bits(&self.completion().await, signals)
+        self.begin();
+        let (cqe, signals) = self.completion().await;
+        bits(&cqe, signals)
     }
 
     /// The same for the last thing that a task looks at before it has nothing to do: if nobody else of this thread has anything to do either it
-    /// sleeps here and now, which spares the way back to the executor and here again. What the same task polls behind this waits, too.
+    /// sleeps here and now, which spares the way back to the executor and here again. What the same task polls behind this waits, too. `None` if there
+    /// is something else to do first: then it is to [wait](Self::wait).
     #[inline]
-    pub async fn rest(&self) -> Result<u64, CallError> {
+    pub fn rest(&self) -> Option<Result<u64, CallError>> {
         let thread = thread::current();
         if self.wait.borrow().is_some() || thread.tasks.anything_ready() {
-            return self.wait().await;
+            return None;
         }
         let (sqe, signals) = self.next();
         match Plain::sleep(thread, &sqe) {
-            Ok(cqe) => bits(&cqe, signals),
+            Ok(cqe) => Some(bits(&cqe, signals)),
             Err(wait) => {
-                *self.wait.borrow_mut() = Some(wait);
-                bits(&self.completion().await, signals)
+                *self.wait.borrow_mut() = Some((wait, signals));
+                None
             }
         }
     }
 
     /// What comes of the wait that was begun.
-    async fn completion(&self) -> Cqe {
+    async fn completion(&self) -> (Cqe, bool) {
         poll_fn(|cx| {
             let mut wait = self.wait.borrow_mut();
-            let polled = wait.as_mut().map_or(Poll::Pending, |wait| wait.poll(cx));
+            let Some((begun, signals)) = &mut *wait else { return Poll::Pending };
+            let polled = begun.poll(cx).map(|cqe| (cqe, *signals));
             if polled.is_ready() {
                 *wait = None;
             }
@@ -82,19 +86,18 @@ impl Listener {
         .await
     }
 
-    /// Submits a wait, unless there is one. Whether a signal goes along.
-    fn begin(&self) -> bool {
+    /// Submits a wait, unless there is one.
+    fn begin(&self) {
         let mut wait = self.wait.borrow_mut();
         if wait.is_some() {
             let owed = self.owed.replace(CapId::NULL);
             if owed != CapId::NULL {
                 signal(owed);
             }
-            return false;
+            return;
         }
         let (sqe, signals) = self.next();
-        *wait = Some(Plain::submit(thread::current(), &sqe));
-        signals
+        *wait = Some((Plain::submit(thread::current(), &sqe), signals));
     }
 
     /// A wait, and whether a signal goes along.

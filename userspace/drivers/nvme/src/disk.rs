@@ -27,6 +27,8 @@ pub struct Nvme {
     arrival: u32,
     depth: u16,
     server: Rc<Server>,
+    /// It may have told something of itself since that was looked for.
+    may_tell: bool,
     /// Given up, nobody would be interrupted.
     _interrupts: Vec<InterruptClient>,
     now: u64,
@@ -52,8 +54,8 @@ impl Nvme {
             model: identity.model.to_string(),
         };
         let disks = controller.namespaces().iter().map(describe).collect();
-        let (now, asked, _interrupts) = (0, None, interrupts);
-        Nvme { controller, pairs, window, disks, arrival, depth, server, _interrupts, now, asked }
+        let (now, asked, may_tell, _interrupts) = (0, None, true, interrupts);
+        Nvme { controller, pairs, window, disks, arrival, depth, server, may_tell, _interrupts, now, asked }
     }
 
     /// Asks how it is, if that was some time ago. The answer is an event.
@@ -63,6 +65,20 @@ impl Nvme {
         {
             self.asked = Some(self.now);
         }
+    }
+
+    /// Whether all was heard that the device told of itself, and an interrupt tells of what comes next.
+    fn has_told_all(&mut self) -> Result<bool, Error> {
+        if self.asked.is_none() {
+            self.ask_health();
+            self.publish()?;
+        }
+        if self.controller.may_sleep() {
+            return Ok(true);
+        }
+        self.listen()?;
+        self.publish()?;
+        Ok(self.controller.may_sleep())
     }
 
     /// Hears what the device tells of itself.
@@ -142,21 +158,19 @@ impl Disk for Nvme {
         Ok(finished.map(|it| Over { tag: it.tag, status: it.status, detail: it.detail }))
     }
 
+    #[inline]
     fn may_sleep(&mut self) -> Result<bool, Error> {
-        if self.asked.is_none() {
-            self.ask_health();
-            self.publish()?;
+        // It interrupts for that, too: there is nothing new where it did not.
+        if self.may_tell {
+            let has_told_all = self.asked.is_some() && self.controller.may_sleep() || self.has_told_all()?;
+            self.may_tell = !has_told_all;
         }
-        if self.controller.may_sleep() {
-            return Ok(true);
-        }
-        self.listen()?;
-        self.publish()?;
-        Ok(self.controller.may_sleep())
+        Ok(!self.may_tell)
     }
 
     fn interrupted(&mut self) -> Result<(), Error> {
         // A message has nothing to be let go of.
+        self.may_tell = true;
         Ok(())
     }
 

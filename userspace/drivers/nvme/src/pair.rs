@@ -90,6 +90,7 @@ impl Pair {
     }
 
     /// Tells the device.
+    #[inline]
     pub fn tell(&self, bells: Bells) -> Result<(), Error> {
         match &self.0 {
             Teller::Bells { page, at, stride } => {
@@ -99,12 +100,19 @@ impl Pair {
                 bells.consumed.map(|index| page.store32(at + stride, index.into()));
             }
             Teller::Kernel { queue, words, layout } => {
-                bells.consumed.map(|index| words.store16(layout.consumed().into(), index));
-                fence(Ordering::Release);
-                bells.tail.map(|tail| words.store16(layout.tail().into(), tail));
-                while queue.publish_blocking()?.more {}
+                publish(queue, words, layout, bells)?;
             }
         }
         Ok(())
     }
+}
+
+/// Tells the device by the kernel. On its own, so that who needs no kernel does not pay for the call.
+#[inline(never)]
+fn publish(queue: &DeviceQueueClient, words: &Region, layout: &Layout, bells: Bells) -> Result<(), Error> {
+    bells.consumed.map(|index| words.store16(layout.consumed().into(), index));
+    fence(Ordering::Release);
+    bells.tail.map(|tail| words.store16(layout.tail().into(), tail));
+    while queue.publish_blocking()?.more {}
+    Ok(())
 }

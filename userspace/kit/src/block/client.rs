@@ -175,7 +175,7 @@ impl Client {
                 Some(tag) => break tag,
                 None => {
                     self.look()?;
-                    self.wait(false).await?;
+                    self.wait().await?;
                 }
             }
         };
@@ -185,7 +185,7 @@ impl Client {
             let outcome = self.asked.borrow().outcome(ticket.tag);
             match outcome {
                 Some(done) => break done,
-                None => self.wait(false).await?,
+                None => self.wait().await?,
             }
         };
         match done.status {
@@ -205,7 +205,7 @@ impl Client {
         Ok(Some(tag))
     }
 
-    #[inline]
+    #[inline(always)]
     fn send(&self, request: &Request) -> Result<(), IoError> {
         let buffers = self.buffers.borrow();
         let buffer = buffers.get(usize::from(request.buffer)).and_then(Option::as_ref);
@@ -254,12 +254,28 @@ impl Client {
     /// sleeps here.
     #[inline]
     pub async fn rest(&self) -> Result<(), IoError> {
-        self.wait(true).await
+        match self.rest_here() {
+            Some(rested) => rested,
+            None => self.wait().await,
+        }
+    }
+
+    /// The same if there is nothing but to sleep: nobody runs meanwhile who could come to know of it.
+    #[inline]
+    fn rest_here(&self) -> Option<Result<(), IoError>> {
+        if self.lost.get() || self.watched.get() || self.over.borrow().is_some() {
+            return None;
+        }
+        match self.session.borrow().as_ref()?.rest()? {
+            // What it answered before it went is taken first.
+            Ok(is_there) => self.lost.set(!is_there),
+            Err(end) => return Some(Err(end.into())),
+        }
+        Some(Ok(()))
     }
 
     /// Waits until something may be over. One task hears the doorbell, the others hear of that.
-    #[inline]
-    async fn wait(&self, rests: bool) -> Result<(), IoError> {
+    async fn wait(&self) -> Result<(), IoError> {
         let Some(watch) = self.watch()? else {
             self.others().await;
             return Ok(());
@@ -268,7 +284,7 @@ impl Client {
             // Boxed, as it is rare: every request's future would have room for it.
             return Box::pin(self.resume()).await;
         };
-        if !session.wait(rests).await? {
+        if !session.wait().await? {
             // What it answered before it went is taken first.
             self.lose(session);
         }
@@ -300,7 +316,7 @@ impl Client {
             if let Some(session) = self.now() {
                 return Ok(session);
             }
-            self.wait(false).await.map_err(|_| CallError::Exception(ExceptionCode::Disconnected.into()))?;
+            self.wait().await.map_err(|_| CallError::Exception(ExceptionCode::Disconnected.into()))?;
         }
     }
 
@@ -343,9 +359,15 @@ impl Client {
         *self.session.borrow_mut() = Some(Rc::new(session));
         self.lost.set(false);
         for request in self.asked.borrow_mut().again() {
-            self.send(request)?;
+            self.send_again(request)?;
         }
         Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_again(&self, request: &Request) -> Result<(), IoError> {
+        self.send(request)
     }
 
     /// Tells him of all memory; false when he is gone.

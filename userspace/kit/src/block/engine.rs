@@ -119,7 +119,10 @@ impl Server {
             if !clock.is_set && disk.deadline().is_some() {
                 clock = self.tick()?;
             }
-            let bits = self.listener.rest().await?;
+            let bits = match self.listener.rest() {
+                Some(bits) => bits?,
+                None => self.listener.wait().await?,
+            };
             self.queues.borrow_mut().rung(bits & Bits::ALL_SESSIONS, bits >> Bits::LOST & Bits::ALL_SESSIONS);
             if bits & Bits::INTERRUPT != 0 {
                 disk.interrupted().map_err(Stop::Fault)?;

@@ -39,8 +39,9 @@ impl Port {
     /// Takes the next requests, at most as many as fit into `out`, and says how many.
     #[inline]
     pub fn take(&mut self, out: &mut [[u64; WORDS]]) -> Result<usize, End> {
-        // Room for completions never shrinks but by our own.
-        let free = self.room()?.min(out.len());
+        // Room for completions never shrinks but by our own. It is looked at each time: whose index is impossible is to go at once.
+        let room = self.completions.room()?.saturating_sub(self.taken);
+        let free = out.len().min(room as usize);
         let out = out.get_mut(..free).unwrap_or_default();
         if out.is_empty() {
             return Ok(0);
@@ -49,12 +50,6 @@ impl Port {
         self.wake |= wake == Wake::Yes;
         self.taken += count as u32;
         Ok(count)
-    }
-
-    /// How many requests may be taken.
-    #[inline]
-    fn room(&mut self) -> Result<usize, End> {
-        Ok(self.completions.room()?.saturating_sub(self.taken) as usize)
     }
 
     /// Answers one that was taken. Whether nothing more could be taken before: no doorbell tells that it can now.
@@ -75,6 +70,12 @@ impl Port {
         self.taken >= self.completions.memory().entries()
     }
 
+    /// Whether the client is to look, which it hears with the next [`send`](Self::send).
+    #[inline]
+    pub fn owes(&self) -> bool {
+        self.wake
+    }
+
     /// Sees to it that the client looks at what was answered, with the next wait.
     #[inline]
     pub fn send(&mut self, listener: &Listener) {
@@ -91,7 +92,7 @@ impl Port {
             // The next step is ours.
             return Ok(true);
         }
-        if self.room()? == 0 {
+        if self.completions.room_for(self.taken as usize + 1)? <= self.taken {
             return Ok(self.completions.may_sleep(self.taken + 1)?);
         }
         Ok(self.requests.may_sleep()?)

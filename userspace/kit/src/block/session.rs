@@ -102,15 +102,21 @@ impl Session {
         Ok(Some(Completion::decode(&entry)))
     }
 
-    /// Sees to it that the server looks at what was asked, and waits until it has answered something; false when it is gone. One future at a time,
-    /// which `rests` if it is the last thing that its task waits for: see [`Listener::rest`].
+    /// Sees to it that the server looks at what was asked, and waits until it has answered something; false when it is gone. One future at a time.
+    pub async fn wait(&self) -> Result<bool, End> {
+        Ok(!self.send()? || self.listener.wait().await? & LOST == 0)
+    }
+
+    /// The same at once, if it is the last thing that its task waits for: see [`Listener::rest`].
     #[inline]
-    pub async fn wait(&self, rests: bool) -> Result<bool, End> {
-        if !self.send()? {
-            return Ok(true);
+    pub fn rest(&self) -> Option<Result<bool, End>> {
+        match self.send() {
+            Ok(true) => {}
+            Ok(false) => return Some(Ok(true)),
+            Err(end) => return Some(Err(end)),
         }
-        let bits = if rests { self.listener.rest().await? } else { self.listener.wait().await? };
-        Ok(bits & LOST == 0)
+        let bits = self.listener.rest()?;
+        Some(bits.map(|bits| bits & LOST == 0).map_err(End::from))
     }
 
     /// Sees to it that the server looks at what was asked, for who does not wait here himself.

@@ -112,15 +112,15 @@ impl Reader {
                 }
                 asked += 1;
             }
-            let before = done;
-            while let Some((_, completion)) = self.client.take().map_err(said)? {
+            // Whether something is over already it looks before it sleeps.
+            self.client.rest().await.map_err(said)?;
+            while done < asked
+                && let Some((_, completion)) = self.client.take().map_err(said)?
+            {
                 if completion.status != Status::Done {
                     return Err(format!("{} ({:#x})", completion.status, completion.detail));
                 }
                 done += 1;
-            }
-            if done == before {
-                self.client.rest().await.map_err(said)?;
             }
         }
         Ok(())

@@ -27,9 +27,8 @@ impl Queues {
     /// Gives the device what there is to do. Whether there was anything.
     #[inline]
     pub fn submit<D: Disk>(&mut self, disk: &mut D, now: u64) -> bool {
-        let first = self.hand_over(disk, now);
-        let taken = self.router.take(self.ports.awake(), &mut self.ports);
-        first | taken | (taken && self.hand_over(disk, now))
+        // What waits already is first in the queue all the same.
+        self.router.take(self.ports.awake(), &mut self.ports) | self.hand_over(disk, now)
     }
 
     #[inline]
@@ -42,7 +41,7 @@ impl Queues {
                 Err(Refusal::Busy) => break,
                 Err(Refusal::Over(status)) => {
                     self.router.sent();
-                    self.finish(ask.tag, status, 0);
+                    self.refuse(ask.tag, status);
                 }
             }
             any = true;
@@ -50,8 +49,15 @@ impl Queues {
         any
     }
 
+    /// One is over that the device was not asked.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, tag: Tag, status: capos_block::Status) {
+        self.finish(tag, status, 0);
+    }
+
     /// One is over: its client is answered, if it is still there.
-    #[inline]
+    #[inline(always)]
     fn finish(&mut self, tag: Tag, status: capos_block::Status, detail: u32) {
         // A disk names a tag once for each time that it was asked by it; what it was not asked is nobody's.
         if let Ok(Some(completed)) = self.router.complete(tag, status, detail) {
@@ -71,6 +77,7 @@ impl Queues {
     }
 
     /// Doorbells rang, and some were lost.
+    #[inline]
     pub fn rung(&mut self, rung: u64, lost: u64) {
         self.ports.wake(rung);
         if lost != 0 {

@@ -21,7 +21,7 @@ pub struct Ports {
     there: u64,
     /// May have asked for something since they were looked at: some of those that are there.
     awake: u64,
-    /// Have answers to hear of.
+    /// Have something to hear of: answers, or room for requests.
     answered: u64,
     /// Broke the rules of queues.
     broken: u64,
@@ -133,7 +133,7 @@ impl Ports {
         };
         loop {
             let count = slot.port.take(out)?;
-            if count > 0 {
+            if slot.port.owes() {
                 self.answered |= bit(id);
             }
             if count < out.len() && slot.port.may_sleep()? {
