@@ -5,7 +5,7 @@ struct Superblock {
   # The state of a volume after one commit. It lies in a slot of one block, behind a magic number and a checksum of the whole slot.
 
   version @0 :UInt32;
-  # Of the format: 1. Another one is refused.
+  # Of the format: 2. Another one is refused.
   incompatible @1 :UInt64;
   # Features that a reader must know, one bit each. One that it does not know is refused. Bit 0: it has `beside`.
   uuidLow @2 :UInt64;
@@ -26,15 +26,19 @@ struct Superblock {
   beside @11 :List(UInt64);
   # Blocks that were written side by side with this superblock, rather than before it: for each its number and its checksum. The commit is
   # complete if they are what they say. Only the newest one may not be, and only while the commit before it is still there.
+  settled @12 :UInt64;
+  # The commit up to which all nodes are at both of their places: those of later commits are still to be written there.
 }
 
 struct Tree {
-  # The root of a tree. Address 0 is an empty one.
+  # The root of a tree. Address 0 is an empty one. As every node it has two places.
 
   address @0 :UInt64;
   birth @1 :UInt64;
   checksum @2 :UInt64;
   level @3 :UInt8;
+  twin @4 :UInt64;
+  # Its second place, for when the first is spoiled: it is there when `birth` is not above `settled`.
 }
 
 struct Maps {

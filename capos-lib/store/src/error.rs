@@ -69,6 +69,15 @@ pub enum Fault {
 }
 
 impl StoreError {
+    /// Whether it is this block's medium that does not give it back as it was written.
+    pub(crate) fn is_of_medium(&self) -> bool {
+        matches!(
+            self,
+            StoreError::Disk { error: DiskError::Media, .. }
+                | StoreError::Corrupt { fault: Fault::Checksum, .. }
+        )
+    }
+
     /// What happened at a block.
     pub(crate) fn disk(block: u64) -> impl FnOnce(DiskError) -> StoreError {
         move |error| StoreError::Disk { block, error }

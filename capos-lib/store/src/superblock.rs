@@ -19,7 +19,7 @@ use core::fmt;
 
 const MAGIC: [u8; 8] = *b"capOSvol";
 /// Of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Incompatible features that are known.
 const FEATURES: u64 = BESIDE;
 /// Blocks were written side by side with the superblock.
@@ -29,7 +29,7 @@ pub const BESIDE_MAX: usize = 16;
 /// No volume gets as old.
 const COMMIT_MAX: u64 = 1 << 62;
 /// Words of a record without its lists, which it has room for beside the words of the longest ones.
-const FIXED_WORDS: usize = 28;
+const FIXED_WORDS: usize = 31;
 
 /// Where superblocks are. Even commits go to the first slot. Odd ones go to the last one there is: it lies 16 MiB further, or at the end
 /// of a volume of 1 MiB, so that what spoils the beginning of a disk leaves one of the two last commits alone.
@@ -143,6 +143,8 @@ pub struct Superblock {
     pub maps: Entry,
     /// What changed since they were written.
     pub log: Log,
+    /// The commit up to which all nodes are at both of their places.
+    pub settled: u64,
     /// Blocks that were written side by side with it.
     pub beside: Vec<Beside>,
 }
@@ -164,6 +166,7 @@ impl Superblock {
         root.set_blocks(self.layout.blocks());
         root.set_commit(self.commit);
         root.set_held(self.held);
+        root.set_settled(self.settled);
         set_tree(root.reborrow().init_records(), &self.records);
         set_tree(root.reborrow().init_snapshots(), &self.snapshots);
         let mut maps = root.reborrow().init_maps();
@@ -262,10 +265,12 @@ fn fields(root: message::superblock::Reader<'_>) -> capnp::Result<Option<Superbl
         held: root.get_held(),
         maps: entry,
         log,
+        settled: root.get_settled(),
         beside,
     };
     let sound = superblock.records.is_sound(blocks)
         && superblock.snapshots.is_sound(blocks)
+        && superblock.settled <= superblock.commit
         && superblock.used <= layout.total()
         && superblock.held <= superblock.used
         && entry.used <= layout.total()
@@ -283,8 +288,8 @@ fn beside(mut words: impl ExactSizeIterator<Item = u64>, layout: &Layout) -> Opt
 
 /// A root in a record.
 pub fn tree(from: message::tree::Reader<'_>) -> Root {
-    let pointer =
-        Pointer { address: from.get_address(), birth: from.get_birth(), checksum: from.get_checksum() };
+    let (address, birth) = (from.get_address(), from.get_birth());
+    let pointer = Pointer { address, birth, checksum: from.get_checksum(), twin: from.get_twin() };
     Root { pointer, level: from.get_level() }
 }
 
@@ -293,6 +298,7 @@ pub fn set_tree(mut to: message::tree::Builder<'_>, root: &Root) {
     to.set_address(root.pointer.address);
     to.set_birth(root.pointer.birth);
     to.set_checksum(root.pointer.checksum);
+    to.set_twin(root.pointer.twin);
     to.set_level(root.level);
 }
 

@@ -13,3 +13,4 @@ mod sizes;
 mod snapshots;
 mod superblock;
 mod turns;
+mod twins;

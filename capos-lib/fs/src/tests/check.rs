@@ -142,7 +142,7 @@ fn records_and_keys() {
         map.set(b"what", Some(b"is this"));
         map.set(
             &key::stretch(below, 0),
-            Some(Stretch([Pointer { address: 1, birth: 1, checksum: 1 }; 16]).encode().bytes()),
+            Some(Stretch([Pointer { address: 1, birth: 1, checksum: 1, twin: 0 }; 16]).encode().bytes()),
         );
         map.set(&key::stretch(id, 0), Some(b"short"));
         let name = [&below.0.to_be_bytes(), [1, b'.'].as_slice()].concat();

@@ -143,7 +143,7 @@ impl Volume for Map {
         self.may_fail()?;
         for (pointer, from) in pointers.iter_mut().zip(data.chunks(BLOCK)) {
             self.next.set(self.next.get() + 1);
-            *pointer = Pointer { address: self.next.get(), birth: 1, checksum: 2 };
+            *pointer = Pointer { address: self.next.get(), birth: 1, checksum: 2, twin: 0 };
             self.now.borrow_mut().blocks.insert(pointer.address, from.to_vec());
         }
         Ok(())

@@ -74,7 +74,7 @@ fn keys_are_in_the_order_of_numbers_and_names() {
 fn stretches_end_with_a_block() {
     let mut stretch = Stretch::EMPTY;
     assert_eq!((stretch.encode().bytes().len(), Stretch::decode(&[])), (0, Err(Error::Corrupt)));
-    stretch.0[2] = Pointer { address: 7, birth: 8, checksum: 9 };
+    stretch.0[2] = Pointer { address: 7, birth: 8, checksum: 9, twin: 0 };
     assert_eq!(
         (stretch.encode().bytes().len(), Stretch::decode(stretch.encode().bytes())),
         (72, Ok(stretch))

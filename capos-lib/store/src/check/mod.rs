@@ -27,6 +27,8 @@ pub trait Findings {
 pub enum Finding {
     /// A node or a block of data cannot be read. What is below it was not looked at.
     Unreadable(StoreError),
+    /// A node cannot be read at one of its two places; it was at the other.
+    Copy(StoreError),
     /// A node has keys that its ancestors do not let it have.
     Bounds {
         /// The node.
@@ -103,6 +105,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Finding::Unreadable(error) => write!(out, "{error}"),
+            Finding::Copy(error) => write!(out, "{error}; the node is there once more, and nothing is lost"),
             Finding::Bounds { block } => write!(out, "node {block} has keys that belong elsewhere"),
             Finding::Outside { block } => {
                 write!(out, "a pointer leads to block {block}, which nobody can have")

@@ -8,6 +8,7 @@ use crate::node::Page;
 use crate::pointer::Pointer;
 use crate::tree::{Root, Tree};
 use crate::volume::{Volume, dead, death};
+use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -116,11 +117,38 @@ impl<D: Disk, F: Findings> Walk<'_, D, F> {
         }
         let mut stack = vec![Visit { pointer: root.pointer, level: root.level, low: vec![], high: None }];
         while let Some(visit) = stack.pop() {
-            match self.volume.visit(&visit.pointer, visit.level).await {
+            match self.read(&visit).await {
                 Ok(page) => self.node(&page, &visit, &mut stack).await,
                 Err(error) => self.findings.found(Finding::Unreadable(error)),
             }
         }
+    }
+
+    /// Reads a node at both of its places.
+    async fn read(&mut self, visit: &Visit) -> Result<Rc<Page>, StoreError> {
+        let Visit { pointer, level, .. } = visit;
+        let first = self.volume.visit(pointer, *level).await;
+        // Where it leads was looked at with the first place.
+        if !self.volume.is_twice(pointer) || !self.volume.can_have(pointer.twin) {
+            return first;
+        }
+        let second = self.volume.visit(&pointer.by_twin(), *level).await;
+        match (first, second) {
+            (Ok(page), Err(error)) => {
+                self.spoiled(pointer.twin, pointer, error);
+                Ok(page)
+            }
+            (Err(error), Ok(page)) => {
+                self.spoiled(pointer.address, pointer, error);
+                Ok(page)
+            }
+            (first, _) => first,
+        }
+    }
+
+    fn spoiled(&mut self, place: u64, pointer: &Pointer, error: StoreError) {
+        self.volume.found_spoiled(place, pointer);
+        self.findings.found(Finding::Copy(error));
     }
 
     /// Looks at where a pointer leads. True if that was not looked at before.
@@ -143,7 +171,19 @@ impl<D: Disk, F: Findings> Walk<'_, D, F> {
         if !new {
             self.findings.found(Finding::Twice { block });
         }
+        if new && pointer.twin != 0 {
+            self.twin(pointer.twin);
+        }
         new
+    }
+
+    /// The same of a node's second place. What is wrong there does not hide what is below the node.
+    fn twin(&mut self, block: u64) {
+        if !self.volume.can_have(block) {
+            self.findings.found(Finding::Outside { block });
+        } else if !self.blocks.insert(block) {
+            self.findings.found(Finding::Twice { block });
+        }
     }
 
     async fn node(&mut self, page: &Page, visit: &Visit, stack: &mut Vec<Visit>) {

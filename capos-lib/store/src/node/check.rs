@@ -66,8 +66,8 @@ fn entry<'p>(page: &'p Page, index: usize, heap: usize, expected: &Expected<'_>)
         return Err(Fault::Layout);
     }
     if expected.level > 0 {
-        let pointer = Pointer::from_bytes(page.value(index)).ok_or(Fault::Layout)?;
-        if pointer.is_none() || pointer.address >= expected.blocks {
+        let pointer = Pointer::from_node(page.value(index)).ok_or(Fault::Layout)?;
+        if !pointer.is_node(expected.blocks) {
             return Err(Fault::Address);
         }
     }

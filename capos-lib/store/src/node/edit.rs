@@ -81,7 +81,7 @@ impl Page {
 
     /// Lets an entry of an inner node lead elsewhere.
     pub fn set_pointer(&mut self, index: usize, pointer: Pointer) {
-        self.overwrite(index, &pointer.to_bytes());
+        self.overwrite(index, &pointer.to_node());
     }
 
     /// Takes a child out of an inner node, whose first key stays empty.

@@ -93,7 +93,7 @@ impl Page {
 
     /// Where an entry of an inner node leads.
     pub fn pointer(&self, index: usize) -> Pointer {
-        Pointer::from_bytes(self.value(index)).unwrap_or(Pointer::NONE)
+        Pointer::from_node(self.value(index)).unwrap_or(Pointer::NONE)
     }
 
     /// The first eight bytes of an entry's key as a number that is ordered as they are; zeros follow a shorter one.

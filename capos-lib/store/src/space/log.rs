@@ -4,7 +4,7 @@ use super::layout::GROUP;
 use alloc::vec::Vec;
 
 /// Most entries that a superblock has room for.
-pub const LOG_MAX: usize = 448;
+pub const LOG_MAX: usize = 440;
 /// Bits of the first block's number.
 const START_BITS: u32 = 40;
 /// Bits of the count: more than a group has blocks, and an extent lies within a group.

@@ -105,13 +105,17 @@ fn what_is_refused() {
     assert_eq!(check(&Page::zeroed(), 0, b"", None), Err(Fault::NotANode));
     assert_eq!(check(&Page::node(0), 0, b"", None), Err(Fault::Count));
     let mut inner = Page::node(1);
-    let to = |address| crate::Pointer { address, birth: 1, checksum: 2 }.to_bytes();
+    let to = |address| crate::Pointer { address, birth: 1, checksum: 2, twin: address + 1 }.to_node();
     inner.push(b"", &to(20));
-    inner.push(b"m", &to(999));
+    inner.push(b"m", &to(998));
     assert_eq!(check(&inner, 1, b"a", Some(b"n")), Ok(()));
     assert_eq!(check(&inner, 1, b"m", None), Err(Fault::Order));
-    inner.overwrite(1, &to(1000));
+    inner.overwrite(1, &to(999));
     assert_eq!(check(&inner, 1, b"", None), Err(Fault::Address));
+    for twin in [0, 20, 1000] {
+        inner.overwrite(1, &crate::Pointer { address: 20, birth: 1, checksum: 2, twin }.to_node());
+        assert_eq!(check(&inner, 1, b"", None), Err(Fault::Address), "{twin}");
+    }
     inner.overwrite(1, &to(0));
     assert_eq!(check(&inner, 1, b"", None), Err(Fault::Address));
     let mut swapped = Page::node(0);

@@ -102,7 +102,7 @@ fn what_is_not_known_is_refused() {
     let Some(StoreError::NoVolume(slots)) = now(Volume::mount(disk.clone(), LIMITS)).err() else { panic!() };
     assert_eq!(slots[place], SlotState::Version(9));
     reseal(&disk, newest, |bytes| {
-        bytes[FIELDS] = 1;
+        bytes[FIELDS] = 2;
         bytes[FIELDS + 8] = 6;
     });
     let Some(StoreError::NoVolume(slots)) = now(Volume::mount(disk.clone(), LIMITS)).err() else { panic!() };
@@ -137,7 +137,7 @@ fn a_full_log_fits() {
     for n in 0..LOG_MAX as u64 {
         log.push(crate::space::Extent { span: Span { start: 100 + 2 * n, count: 1 }, free: n % 2 == 0 });
     }
-    let pointer = crate::Pointer { address: 1000, birth: 7, checksum: u64::MAX };
+    let pointer = crate::Pointer { address: 1000, birth: 7, checksum: u64::MAX, twin: 1001 };
     let superblock = Superblock {
         uuid: u128::MAX,
         layout: Layout::new(blocks).unwrap(),
@@ -146,6 +146,7 @@ fn a_full_log_fits() {
         snapshots: Root { pointer, level: 1 },
         used: 1000,
         held: 999,
+        settled: (1 << 61) - 1,
         maps: Entry { checksum: 5, used: 999, copy: 2 },
         log,
         beside: (0..BESIDE_MAX as u64).map(|n| (500 + n, u64::MAX - n)).collect(),

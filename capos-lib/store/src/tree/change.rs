@@ -82,17 +82,17 @@ impl Dirty {
         let mut new = self.add(Rc::new(right));
         while let Some((parent, index)) = steps.pop() {
             let Some(page) = self.get_mut(&parent) else { return };
-            if page.insert(index + 1, &separator, &new.to_bytes()) {
+            if page.insert(index + 1, &separator, &new.to_node()) {
                 return;
             }
-            let split = page.split(index + 1, &separator, &new.to_bytes());
+            let split = page.split(index + 1, &separator, &new.to_node());
             separator = split.separator;
             new = self.add(Rc::new(split.right));
         }
         let level = root.level.saturating_add(1);
         let mut top = Page::node(level);
-        top.push(&[], &root.pointer.to_bytes());
-        top.push(&separator, &new.to_bytes());
+        top.push(&[], &root.pointer.to_node());
+        top.push(&separator, &new.to_node());
         *root = Root { pointer: self.add(Rc::new(top)), level };
     }
 

@@ -10,15 +10,16 @@ use alloc::vec::Vec;
 pub type Written = (Pointer, Rc<Page>);
 
 impl Dirty {
-    /// Takes all nodes of a tree out. `address` gives each the block where it goes, or none if there are no more.
+    /// Takes all nodes of a tree out. `places` gives each the block where it goes, and that of its
+    /// twin, or none if there are no more.
     pub fn freeze(
         &mut self,
         root: &mut Root,
         birth: u64,
-        address: &mut impl Iterator<Item = u64>,
+        places: &mut impl Iterator<Item = (u64, u64)>,
         out: &mut Vec<Written>,
     ) -> Option<()> {
-        root.pointer = self.freeze_node(root.pointer, birth, address, out)?;
+        root.pointer = self.freeze_node(root.pointer, birth, places, out)?;
         Some(())
     }
 
@@ -27,20 +28,21 @@ impl Dirty {
         &mut self,
         at: Pointer,
         birth: u64,
-        address: &mut impl Iterator<Item = u64>,
+        places: &mut impl Iterator<Item = (u64, u64)>,
         out: &mut Vec<Written>,
     ) -> Option<Pointer> {
         let Some(mut page) = self.take(&at) else { return Some(at) };
         if page.level() > 0 {
             for index in 0..page.count() {
                 if page.leads_to_memory(index) {
-                    let pointer = self.freeze_node(page.pointer(index), birth, address, out)?;
+                    let pointer = self.freeze_node(page.pointer(index), birth, places, out)?;
                     Rc::make_mut(&mut page).set_pointer(index, pointer);
                 }
             }
         }
         let checksum = crate::pointer::checksum(&page.0);
-        let pointer = Pointer { address: address.next()?, birth, checksum };
+        let (address, twin) = places.next()?;
+        let pointer = Pointer { address, birth, checksum, twin };
         out.push((pointer, page));
         Some(pointer)
     }

@@ -28,7 +28,7 @@ impl Root {
 
     /// Whether it can be one, of a volume with so many blocks.
     pub fn is_sound(&self, blocks: u64) -> bool {
-        self.level <= LEVEL_MAX && self.pointer.address < blocks
+        self.level <= LEVEL_MAX && (self.pointer == Pointer::NONE || self.pointer.is_node(blocks))
     }
 }
 

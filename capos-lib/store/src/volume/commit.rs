@@ -92,21 +92,23 @@ impl<D: Disk> Volume<D> {
     /// Gives the changed nodes of a tree their addresses.
     async fn freeze(&self, tree: Tree) -> Result<(), StoreError> {
         let count = self.state.borrow().dirty_of(tree).count() as u64;
-        self.look_for(count).await?;
-        let spans = self.take(count)?;
+        self.look_for(2 * count).await?;
+        // Those that are written now lie together, and their twins behind them.
+        let (spans, twins) = (self.take(count)?, self.take(count)?);
         let mut state = self.state.borrow_mut();
         let state = &mut *state;
         let (birth, mut written) = (state.number(), core::mem::take(&mut state.writing));
-        let mut addresses = spans.iter().flat_map(|span| span.start..span.end());
+        let all = |spans: Vec<Span>| spans.into_iter().flat_map(|span| span.start..span.end());
+        let mut places = all(spans).zip(all(twins));
         let (root, dirty) = state.tree_mut(tree);
-        let done = dirty.freeze(root, birth, &mut addresses, &mut written);
+        let done = dirty.freeze(root, birth, &mut places, &mut written);
         state.changes += 1;
         for (pointer, page) in &written {
             state.nodes.insert(*pointer, page.clone());
         }
         state.writing = written;
         match done {
-            Some(()) if addresses.next().is_none() => Ok(()),
+            Some(()) if places.next().is_none() => Ok(()),
             // A changed node that nothing leads to: cannot be, and must not go unnoticed.
             _ => Err(StoreError::Corrupt { block: 0, fault: Fault::Count }),
         }
@@ -171,6 +173,7 @@ impl<D: Disk> Volume<D> {
             maps: state.space.root,
             log: state.space.log.clone(),
             uuid: state.durable.uuid,
+            settled: state.durable.settled,
             beside,
         }
     }
@@ -235,7 +238,7 @@ impl<D: Disk> Volume<D> {
 }
 
 /// One write for all blocks that lie together.
-fn runs(blocks: &[Written]) -> Vec<Write<'_>> {
+pub(super) fn runs(blocks: &[Written]) -> Vec<Write<'_>> {
     let runs = blocks.chunk_by(|(pointer, _), (next, _)| pointer.address + 1 == next.address);
     runs.map(together).collect()
 }

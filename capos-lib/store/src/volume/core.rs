@@ -77,6 +77,10 @@ pub struct Core {
     /// Blocks that only snapshots need, as records say; beside them there are the dead ones of the open transaction.
     pub held: u64,
     pub space: Space,
+    /// Places of nodes that the disk spoiled, and the nodes, to be written there again.
+    pub spoiled: Vec<(u64, Pointer)>,
+    /// How many such places were found.
+    pub spoils: u64,
     /// Blocks of data that are written with the commit, by their addresses, and must not be read from the disk before.
     pub fresh: BTreeMap<u64, Written>,
     /// Nodes that a commit is writing, and that must not be read from the disk before.
@@ -89,11 +93,13 @@ pub struct Core {
 }
 
 /// Blocks that are kept from ordinary changes: enough for some removals, and not much of a small volume.
-const FEWEST_KEPT: u64 = 24;
-const MOST_KEPT: u64 = 2048;
+const FEWEST_KEPT: u64 = 40;
+const MOST_KEPT: u64 = 4096;
 const KEPT_SHARE: u64 = 64;
 /// Dead blocks of one record.
 pub const DEAD_OF_RECORD: usize = 64;
+/// Spoiled places that are remembered: whatever is more is found again when it is read.
+const SPOILED_MOST: usize = 64;
 /// Words of bookkeeping in a block of memory, for what is neither node nor data.
 const NOTES_OF_BLOCK: usize = 128;
 
@@ -116,6 +122,8 @@ impl Core {
             dead: Vec::new(),
             held: durable.held,
             space,
+            spoiled: Vec::new(),
+            spoils: 0,
             fresh: BTreeMap::new(),
             writing: Vec::new(),
             nodes: Cache::new(limits.nodes),
@@ -224,7 +232,8 @@ impl Core {
     pub fn room(&self, need: Need) -> u64 {
         let records = self.dead.len().div_ceil(DEAD_OF_RECORD) as u64;
         let burial = if records == 0 { 0 } else { records + 2 * (u64::from(self.tree.level) + 2) };
-        let commit = self.dirty_nodes() as u64 + burial;
+        // Each node goes to two places.
+        let commit = 2 * (self.dirty_nodes() as u64 + burial);
         self.space.free().saturating_sub(commit + self.reserve(need))
     }
 
@@ -239,8 +248,24 @@ impl Core {
         })
     }
 
-    /// A tree does not need a block any more.
+    /// A place of a node is not what it should be, and the other one is: it is to be written again.
+    pub fn spoil(&mut self, place: u64, pointer: &Pointer) {
+        self.spoils += 1;
+        if self.spoiled.len() < SPOILED_MOST && !self.spoiled.iter().any(|(other, _)| *other == place) {
+            self.spoiled.push((place, *pointer));
+        }
+    }
+
+    /// A tree does not need a block any more, or a node, which has two.
     pub fn release(&mut self, tree: Tree, pointer: &Pointer) {
+        self.spoiled.retain(|(_, spoiled)| spoiled != pointer);
+        self.release_one(tree, pointer);
+        if pointer.twin != 0 {
+            self.release_one(tree, &pointer.by_twin());
+        }
+    }
+
+    fn release_one(&mut self, tree: Tree, pointer: &Pointer) {
         if self.space.layout.is_fixed(pointer.address) {
             return;
         }

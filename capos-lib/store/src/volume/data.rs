@@ -60,7 +60,7 @@ impl<D: Disk> Volume<D> {
         let birth = self.state.borrow().number();
         let addresses = spans.iter().flat_map(|span| span.start..span.end());
         for ((pointer, address), block) in pointers.iter_mut().zip(addresses).zip(data.chunks(BLOCK)) {
-            *pointer = Pointer { address, birth, checksum: checksum(block) };
+            *pointer = Pointer { address, birth, checksum: checksum(block), twin: 0 };
         }
         if pointers.len() <= KEPT_RUN && !self.is_due() {
             pointers

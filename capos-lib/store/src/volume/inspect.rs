@@ -52,6 +52,11 @@ impl<D: Disk> Volume<D> {
         Ok(page)
     }
 
+    /// A place of a node was found spoiled: it is written again when a commit is settled.
+    pub(crate) fn found_spoiled(&self, place: u64, pointer: &Pointer) {
+        self.state.borrow_mut().spoil(place, pointer);
+    }
+
     /// The bits of a group that are set: blocks that are taken, without those with a fixed use.
     pub(crate) async fn map_now(&self, group: u64) -> Result<Box<[u64; WORDS]>, StoreError> {
         let mut map = self.read_map(group).await?;

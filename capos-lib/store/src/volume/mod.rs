@@ -11,6 +11,7 @@ mod mount;
 mod read;
 mod snapshot;
 mod sure;
+mod twins;
 mod view;
 mod write;
 
@@ -94,6 +95,12 @@ impl<D: Disk> Volume<D> {
             held: state.held_now(),
             reserve: state.reserve(Need::Ordinary),
         }
+    }
+
+    /// How many places of nodes were found spoiled since the mount. What was there was read at the other place, and is written again when a commit is
+    /// settled.
+    pub fn spoils(&self) -> u64 {
+        self.state.borrow().spoils
     }
 
     /// How many blocks [`Volume::write_data`] could still take. Changes of records need some of them, too.

@@ -67,6 +67,7 @@ pub async fn format<D: Disk>(disk: &D, uuid: u128, blocks: Option<u64>) -> Resul
         held: 0,
         maps: Entry::default(),
         log: Log::default(),
+        settled: 0,
         beside: Vec::new(),
     };
     for slot in Slots::of(layout.blocks()).rev() {
@@ -85,8 +86,10 @@ impl<D: Disk> Volume<D> {
         if slots.iter().any(SlotState::is_foreign) {
             return Err(slots.into());
         }
-        // Of two that are the same commit first the one that needs nothing beside it.
-        let order = |superblock: &Superblock| (Reverse(superblock.commit), superblock.beside.len());
+        // Of two that are the same commit first the one that needs nothing beside it, and that knows of more nodes that are twice.
+        let order = |superblock: &Superblock| {
+            (Reverse(superblock.commit), superblock.beside.len(), Reverse(superblock.settled))
+        };
         found.sort_unstable_by_key(|(_, superblock)| order(superblock));
         let newest = found.first().map_or(0, |(_, superblock)| superblock.commit);
         found.retain(|(_, superblock)| superblock.commit + 1 >= newest);

@@ -151,10 +151,26 @@ impl<D: Disk> Volume<D> {
             };
         }
         let blocks = self.state.borrow().space.layout.blocks();
-        let page = self.read_block(pointer).await?;
+        let page = self.read_node(pointer).await?;
         validate(&page, &Expected { level, low, high, blocks }).map_err(StoreError::corrupt(block))?;
         self.state.borrow_mut().nodes.insert(*pointer, page.clone());
         Ok(page)
+    }
+
+    /// Reads a node, from its other place if the disk spoiled the first.
+    pub(super) async fn read_node(&self, pointer: &Pointer) -> Result<Rc<Page>, StoreError> {
+        let error = match self.read_block(pointer).await {
+            Err(error) if error.is_of_medium() && self.is_twice(pointer) => error,
+            read => return read,
+        };
+        let page = self.read_block(&pointer.by_twin()).await.map_err(|_| error)?;
+        self.state.borrow_mut().spoil(pointer.address, pointer);
+        Ok(page)
+    }
+
+    /// Whether a node is at its second place, too.
+    pub(crate) fn is_twice(&self, pointer: &Pointer) -> bool {
+        pointer.twin != 0 && pointer.birth <= self.state.borrow().durable.settled
     }
 
     /// Reads a block and looks whether it is the right one.

@@ -154,6 +154,8 @@ impl<D: Disk> Volume<D> {
             let mut state = self.state.borrow_mut();
             let layout = state.space.layout;
             state.held = state.held.saturating_sub(step.free.len() as u64);
+            // What is given back here may be a node's place.
+            state.spoiled.clear();
             let sound = |block: &u64| *block < layout.blocks() && !layout.is_fixed(*block);
             step.free.into_iter().filter(sound).for_each(|block| state.space.give_back_later(block));
         }
@@ -170,7 +172,7 @@ impl<D: Disk> Volume<D> {
             (state.tree, state.room(Need::Upkeep))
         };
         // On a full volume there may be space for the copies of a few leaves only.
-        let most = usize::try_from(room / 4).unwrap_or(STEP).clamp(1, STEP);
+        let most = usize::try_from(room / 8).unwrap_or(STEP).clamp(1, STEP);
         let (mut key, mut value) = ([0; KEY_MAX], [0; VALUE_MAX]);
         let mut step = Step { records: Vec::new(), free: Vec::new(), next: None };
         let mut from = from.to_vec();

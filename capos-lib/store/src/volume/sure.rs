@@ -13,12 +13,16 @@ impl<D: Disk> Volume<D> {
         self.settle_last().await
     }
 
-    /// Has the last commit durable, and nothing beside its superblock any more that would have to be there.
+    /// Has the last commit durable, nothing beside its superblock any more that would have to be there, and all its nodes at both of their places.
     pub(super) async fn settle_last(&self) -> Result<(), StoreError> {
         self.make_durable().await?;
-        let slot = self.slots().first().copied().filter(|_| !self.state.borrow().durable.beside.is_empty());
+        if self.is_settled() {
+            return Ok(());
+        }
+        let settled = self.write_twins().await;
+        let last = Superblock { beside: Vec::new(), settled, ..self.state.borrow().durable.clone() };
+        let slot = self.slots().first().copied().filter(|_| last != self.state.borrow().durable);
         let Some(first) = slot else { return Ok(()) };
-        let last = Superblock { beside: Vec::new(), ..self.state.borrow().durable.clone() };
         let page = last.encode();
         let write = Write { first, pieces: Vec::from([page.0.as_slice()]) };
         // It is durable without, and a read-only disk stays as it is.
@@ -28,6 +32,12 @@ impl<D: Disk> Volume<D> {
             (state.durable, state.slot) = (last, first);
         }
         Ok(())
+    }
+
+    fn is_settled(&self) -> bool {
+        let state = self.state.borrow();
+        let Superblock { beside, settled, commit, .. } = &state.durable;
+        beside.is_empty() && settled == commit && state.spoiled.is_empty()
     }
 
     /// Has the last commit durable, and everything else that was written. A read-only disk has what it will ever have.

@@ -46,7 +46,7 @@ impl<D: Disk> Volume<D> {
         let mut state = self.state.borrow_mut();
         let root = state.root(tree);
         // Each may split every node on its way, and the root; which ones can is only looked at when it matters.
-        let most = |count: usize| count as u64 * (u64::from(root.level) + 1) + 1;
+        let most = |count: usize| 2 * (count as u64 * (u64::from(root.level) + 1) + 1);
         let room = state.room(need);
         if room < most(changes.len()) {
             let grows = changes.iter().filter(|change| state.grows(tree, &root, change)).count();
@@ -161,7 +161,8 @@ impl Core {
         if self.dirty_of(tree).get(pointer).is_some() {
             return Ok(*pointer);
         }
-        if self.room(need) == 0 {
+        // A node goes to two places.
+        if self.room(need) < 2 {
             return Err(StoreError::Full);
         }
         // Who changes it does not want it as it was any more, and if nobody reads it now, it need not be copied.

@@ -60,7 +60,9 @@ pub fn exercise(image: &Image) -> Option<(usize, usize)> {
     let mut count = Count::default();
     let checked = now(volume.check(&mut count, true));
     let wrong = count.findings + usize::from(checked.is_err());
+    let _ = now(volume.settle());
     change(&volume, &count.pointers);
+    let _ = now(volume.settle());
     let _ = now(volume.snapshot(b"third"));
     let _ = now(volume.grow(None));
     for snapshot in volume.snapshots() {

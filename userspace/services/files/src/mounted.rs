@@ -1,7 +1,7 @@
 //! The volume, from the moment that its disk is there.
 
 use crate::disk::Blocks;
-use crate::server::{Server, refused};
+use crate::server::{Server, refused, state};
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -12,8 +12,9 @@ use kit::device::Waiting;
 use rt::generated::BlockDeviceClient;
 use rt::{CallError, log};
 
-/// How long nothing may be committed before the last commit is settled.
+/// How long nothing may be committed before the last commit is settled, and after how many such times it is where that never is.
 const QUIET_NS: u64 = 100_000_000;
+const RESTLESS: u32 = 50;
 
 /// Of a disk.
 pub type Files = Fs<Volume<Blocks>>;
@@ -68,20 +69,37 @@ pub async fn keep(server: Rc<Server>, device: Rc<BlockDeviceClient>, format: boo
     }
 }
 
-/// Has each commit that no other follows soon count whatever the disk spoils of it later (decision 0031). Once for each: of a disk that does not take
-/// that, what was synced is there all the same. Only ends when there is no time any more.
+/// Has each commit that no other follows soon count whatever the disk spoils of it later, and its nodes at two places (decision 0031). Once for each: of a disk
+/// that does not take that, what was synced is there all the same. Only ends when there is no time any more.
 async fn settle_when_quiet(server: &Server, files: &Files) -> CallError {
+    let mut restless = 0;
     loop {
         let unsettled = server.unsettled.wait();
-        let commit = files.volume().commit_number();
-        if server.settled.get() == commit {
+        let before = state(files);
+        if server.settled.get() == before {
             unsettled.await;
-        } else if let Err(error) = server.pause(QUIET_NS).await {
-            return error;
-        } else if files.volume().commit_number() == commit {
-            let _ = files.settle_commit().await;
-            server.settled.set(commit);
+            continue;
         }
+        if let Err(error) = server.pause(QUIET_NS).await {
+            return error;
+        }
+        restless += 1;
+        if before == state(files) || restless >= RESTLESS {
+            settle(server, files).await;
+            restless = 0;
+        }
+    }
+}
+
+async fn settle(server: &Server, files: &Files) {
+    let _ = files.settle_commit().await;
+    let (_, known) = server.settled.get();
+    let (commit, spoils) = state(files);
+    server.settled.set((commit, spoils));
+    if spoils != known {
+        log::warn(format_args!(
+            "the disk has spoiled {spoils} places since the mount; what was there is there once more"
+        ));
     }
 }
 

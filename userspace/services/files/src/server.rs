@@ -53,9 +53,9 @@ pub struct Server {
     clocks: Clocks,
     /// The volume's epoch when somebody began to rely on what he does, by badge. Who has a facet from another relies on what was done through that.
     since: RefCell<BTreeMap<u64, u64>>,
-    /// The last commit that was settled, if it could be.
-    pub settled: Cell<u64>,
-    /// There is one behind that.
+    /// The last commit that was settled, if it could be, and how much the disk was known to have spoiled then.
+    pub settled: Cell<(u64, u64)>,
+    /// There is one behind that, or more.
     pub unsettled: Signal,
     /// Who has snapshots open.
     pub open: Open,
@@ -236,6 +236,11 @@ impl<T> Call<T> {
     }
 }
 
+/// The last commit, and how much the disk is known to have spoiled.
+pub fn state(files: &Files) -> (u64, u64) {
+    (files.volume().commit_number(), files.volume().spoils())
+}
+
 /// Refuses through facets that may only look.
 pub fn writable(is_writable: bool) -> Result<(), Exception> {
     if is_writable { Ok(()) } else { Err(ExceptionCode::Denied.into()) }
@@ -277,7 +282,7 @@ impl Handler for Server {
             }
             Thing::Writer(on) => serve_blob_writer(&self.call_on(files, cx, on), request).await,
         }
-        if volume.volume().commit_number() != server.settled.get() {
+        if state(&volume) != server.settled.get() {
             server.unsettled.notify();
         }
     }
