@@ -50,6 +50,7 @@ need xorriso xorriso
 need capnp capnproto
 [ "$tests" = no ] || need c++ g++
 [ "$tests" = no ] || need /usr/sbin/sgdisk gdisk
+[ "$tests" = no ] || need /usr/sbin/sfdisk fdisk
 [ "$tests" = no ] || need /usr/sbin/mkfs.fat dosfstools
 [ "$tests$gdb" = nono ] || need gdb gdb
 if [ "$cue" = yes ] && ! command -v cue >/dev/null 2>&1; then
