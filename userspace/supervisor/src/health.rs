@@ -1,13 +1,15 @@
 //! What is said to services. Each call ends at the latest with the instance, which the machine has killed when it does not answer in time;
 //! what the machine does not watch has a deadline here.
 
-use crate::state::State;
+use crate::state::{Known, State};
 use alloc::rc::Rc;
 use capos_manifest::Source;
 use rt::{CallError, Cap, Either, TransportError, log, select};
 
 /// How long a service may take to accept a capability.
 const GIVE_NS: u64 = 2_000_000_000;
+/// How long whoever lists services waits for one of them.
+const LOOK_NS: u64 = 100_000_000;
 
 /// Whether an instance is ready. Only an exception is an answer; when the call does not get through, its deadline decides.
 pub async fn ask_ready(state: Rc<State>, service: usize, epoch: u32) {
@@ -41,6 +43,18 @@ pub async fn ping(state: Rc<State>, service: usize, epoch: u32) {
         }
         Err(_) => {}
     }
+}
+
+/// Whether an instance waits for a device. One that did when it answered last is asked anew, as what it waited for may have come; if it
+/// takes long, that answer stands.
+pub async fn still_waits(state: &State, known: &Known) -> bool {
+    if let (true, Some(control)) = (known.waits.get(), &known.control) {
+        let deadline = state.timer.sleep_until(state.now().saturating_add(LOOK_NS));
+        if let Either::First(Ok(waits)) = select(control.ping(), deadline).await {
+            known.waits.set(waits);
+        }
+    }
+    known.waits.get()
 }
 
 /// Asks an instance to make room for the next. What it answers does not matter: it has to end in time.

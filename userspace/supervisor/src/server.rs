@@ -127,7 +127,10 @@ impl ServicesServer for Server {
         let view = self.view(number)?;
         let known = self.state.known((number, view.epoch));
         let up = matches!(view.state, Where::Starting | Where::Running);
-        let waits = known.as_ref().is_some_and(|known| known.waits.get());
+        let waits = match &known {
+            Some(known) => health::still_waits(&self.state, known).await,
+            None => false,
+        };
         Ok(ListReply {
             next,
             state: state_of(&view),
