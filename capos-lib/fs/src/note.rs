@@ -29,6 +29,7 @@ impl Note {
     pub fn new(name: &str, now: Stamp) -> Result<Note, Error> {
         match name.len() {
             0 => Err(Error::Name(NameFault::Empty)),
+            _ if matches!(name, "." | "..") => Err(Error::Name(NameFault::Dots)),
             // Whoever writes one means some of the volume, and gets all of it.
             _ if name.contains(['/', '\0']) => Err(Error::Name(NameFault::Byte)),
             1..=NAME_MAX => Ok(Note { at: now, name: String::from(name) }),

@@ -1,5 +1,6 @@
 //! The disks that the block service knows, and what is on them.
 
+use super::mounts::GIVEN;
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::format;
@@ -89,8 +90,11 @@ pub const fn content(content: Content) -> &'static str {
     }
 }
 
-/// Whether there is a volume that the shell was given, or is about to be; else why there is none.
+/// Whether something is `files:`: a volume that the shell was given, or is about to be, or mounted under that name; else why there is none.
 pub async fn volume(session: &Session) -> Result<(), Trouble> {
+    if session.mounts.find(GIVEN).is_some_and(|mount| mount.server.is_some()) {
+        return Ok(());
+    }
     // Without disks to look at it is found out by asking.
     let Ok(disks) = client(session) else { return Ok(()) };
     let all = all(&disks).await?;

@@ -1,7 +1,7 @@
 //! `mount`: what disks there are, and a process for one of them that holds this disk and nothing of the others.
 
 use super::disks::{self, Part};
-use super::mounts::{GIVEN, Handle, Mount, Server};
+use super::mounts::{Handle, Mount, Server};
 use super::path::{is_plain, shown};
 use crate::launch::{self, Startup};
 use crate::session::Session;
@@ -88,16 +88,28 @@ fn as_what(session: &Session, part: &Part) -> Option<String> {
 }
 
 async fn add(session: &Session, disk: &str, name: &str) -> Result<String, Trouble> {
-    if !is_plain(name) || name.contains(['/', '@']) || matches!(name, "boot" | "store") {
-        return Err(Trouble::Say(format!("{} can be no name of a place", shown(name))));
-    }
-    if name == GIVEN && session.mounts.find(name).is_some() {
+    if matches!(name, "boot" | "store") {
+        let what = if name == "boot" { "the boot files" } else { "the volume's blobs" };
         return Err(Trouble::Say(format!(
-            "`{name}` is the machine's own place: take another name, as in `mount {disk} other`"
+            "`{name}:` is {what} already: take another name, as in `mount {disk} other`"
         )));
     }
-    if session.mounts.find(name).is_some() {
-        return Err(Trouble::Say(format!("`{name}` is something else already; `mount -u {name}` ends it")));
+    if !is_plain(name) || name.contains(['/', '@', ':']) {
+        return Err(Trouble::Say(format!("{} can be no name of a place", shown(name))));
+    }
+    match session.mounts.find(name) {
+        Some(mount) if mount.server.is_some() => {
+            return Err(Trouble::Say(format!(
+                "`{name}` is something else already; `mount -u {name}` ends it"
+            )));
+        }
+        // Where nothing is behind it the name is free.
+        Some(_) if disks::volume(session).await.is_ok() => {
+            return Err(Trouble::Say(format!(
+                "`{name}` is the machine's own place: take another name, as in `mount {disk} other`"
+            )));
+        }
+        _ => {}
     }
     let disks = disks::client(session)?;
     let all = disks::all(&disks).await?;

@@ -67,12 +67,16 @@ impl Mounts {
 
     /// One by its name.
     pub fn find(&self, name: &str) -> Option<Rc<Mount>> {
-        self.list.borrow().iter().find(|mount| mount.name == name).cloned()
+        self.all().into_iter().find(|mount| mount.name == name)
     }
 
-    /// All, in the order in which they came.
+    /// All, in the order in which they came. What was given is left out while something else has its name.
     pub fn all(&self) -> Vec<Rc<Mount>> {
-        self.list.borrow().clone()
+        let all = self.list.borrow();
+        let counts = |mount: &&Rc<Mount>| {
+            mount.server.is_some() || !all.iter().any(|it| it.server.is_some() && it.name == mount.name)
+        };
+        all.iter().filter(counts).cloned().collect()
     }
 
     /// One more.
@@ -80,9 +84,9 @@ impl Mounts {
         self.list.borrow_mut().push(Rc::new(mount));
     }
 
-    /// One less.
+    /// One less, of those that were added.
     pub fn remove(&self, name: &str) {
-        self.list.borrow_mut().retain(|mount| mount.name != name);
+        self.list.borrow_mut().retain(|mount| mount.name != name || mount.server.is_none());
     }
 
     /// Below what names are that say no place.

@@ -1,6 +1,7 @@
 //! How much room there is, and what was kept.
 
 use super::mounts::{GIVEN, Mount};
+use super::options::options;
 use super::path::{decode, shown};
 use super::{disks, refused};
 use crate::session::Session;
@@ -95,9 +96,10 @@ pub async fn snapshots(session: &Session, words: &[String]) -> Result<String, Tr
     let decode = |name: &str| {
         decode(name).ok_or_else(|| Trouble::Say(format!("`{name}`: `\\u{{...}}` is a character's number")))
     };
-    match words {
-        [] => list(volume).await,
-        [flag, name] if flag == "-d" => {
+    let (letters, names) = options("snap", "d", words)?;
+    match (letters.as_str(), names) {
+        ("", []) => list(volume).await,
+        ("d", [name]) => {
             let name = &decode(name)?;
             let removed = volume.remove_snapshot(name).await;
             removed.map_err(|error| match error.exception() {
@@ -107,11 +109,11 @@ pub async fn snapshots(session: &Session, words: &[String]) -> Result<String, Tr
             volume.sync().await.map_err(refused(name))?;
             Ok(String::new())
         }
-        [name] if !name.starts_with('-') => {
+        ("", [name]) => {
             let name = &decode(name)?;
             volume.snapshot(name).await.map_err(|error| match error.exception() {
                 Some(ExceptionCode::InvalidArgument) => Trouble::Say(format!(
-                    "{} can not be a snapshot's name, which is always of all the volume: 1 to 246 bytes, no `/`",
+                    "{} can not be a snapshot's name, which is always of all the volume: 1 to 246 bytes, no `/`, not `.` or `..`",
                     shown(name)
                 )),
                 _ => refused(name)(error),
