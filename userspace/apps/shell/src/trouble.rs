@@ -14,6 +14,8 @@ pub enum Trouble {
     Usage(&'static str),
     /// A call about this failed.
     Call(String, CallError),
+    /// Whoever typed the command ended it.
+    Interrupted,
     /// The terminal itself is gone: there is nobody to talk to.
     Terminal(CallError),
 }
@@ -40,6 +42,7 @@ impl fmt::Display for Trouble {
             }
             Trouble::Usage(usage) => write!(f, "usage: {usage}"),
             Trouble::Call(what, error) => write!(f, "{what}: {error}"),
+            Trouble::Interrupted => f.write_str("^C"),
             Trouble::Terminal(error) => write!(f, "terminal: {error}"),
         }
     }

@@ -69,7 +69,12 @@ pub const COMMANDS: [Command; 37] = [
     command("cat", "FILE", "show a file", FILES),
     command("get", "FILE", "all of a text file, up to 4 MiB, for a pipe", FILES),
     command("put", "FILE", "make a file of what comes out of a pipe", VOLUMES),
-    command("cp", "FILE TO", "copy a file, also from `boot:` and from and to `store:`", VOLUMES),
+    command(
+        "cp",
+        "[-r] NAME TO",
+        "copy a file, also from `boot:` and from and to `store:`; -r: a directory, or all of a place",
+        VOLUMES,
+    ),
     command("mv", "NAME TO", "rename or move within a volume", VOLUMES),
     command(
         "rm",
@@ -97,6 +102,69 @@ pub const COMMANDS: [Command; 37] = [
     command("halt", "", "turn the machine off", &[&["power"]]),
     command("exit", "", "leave the shell", &[]),
     command("version", "", "what this is", &[&["system"]]),
+];
+
+/// More about commands of which the line in the list is not enough.
+const MORE: [(&str, &str); 7] = [
+    (
+        "cp",
+        "    \
+    cp boot:welcome notes         into a directory it keeps its name
+    cp -r notes copy              all that is below, too
+    cp -r usb: stick              all of a place
+    cp -r files@monday:notes old  what a snapshot kept
+    cp notes/today store:         as a blob, whose hash is shown
+    What had the name is replaced when all of the new one is there. A directory that is there already keeps what else is in it.
+    What can not be read is named, and the rest is copied. Ctrl-C ends it, and what was copied stays.
+",
+    ),
+    (
+        "mv",
+        "    \
+    mv today yesterday            onto a file it takes its place, in one step
+    mv today old                  into a directory it keeps its name
+    From one volume to another it is `cp -r`, and `rm -r` then.
+",
+    ),
+    (
+        "rm",
+        "    \
+    rm notes/today junk           those that can not be removed are named, and the others go
+    rm -r notes                   a directory and all that is below
+    rm -- -x                      what begins with `-`
+",
+    ),
+    (
+        "put",
+        "    \
+    echo buy milk | put notes/today
+    run hello | put out
+    The file has its name when all of it is there; what had it before is replaced then.
+",
+    ),
+    (
+        "snap",
+        "    \
+    snap monday                   keeps all of `files:` as it is now
+    snap usb: monday              the same of another volume
+    snap -d monday                gives it back
+    ls files@monday:              looks at it; `cp -r files@monday:notes old` brings something back
+",
+    ),
+    (
+        "mount",
+        "    \
+    mount disk1 usb               disk1 is usb: then; a partition is disk1.2
+    mount -u usb                  ends that, when all is safe
+    FAT and ISO 9660 can be read, volumes of capOS changed, too.
+",
+    ),
+    (
+        "collect",
+        "    \
+    A blob stays while somebody looks at it or a namespace names it. `cp FILE store:` gives it no name, so that one goes.
+",
+    ),
 ];
 
 /// More about files.
@@ -167,17 +235,18 @@ pub fn all(session: &Session) -> String {
 pub fn about(name: &str) -> Result<String, Trouble> {
     let command = COMMANDS.iter().find(|command| command.name == name);
     let command = command.ok_or_else(|| Trouble::Say(format!("no command `{name}`; `help` lists them")))?;
+    let own = MORE.iter().find(|(name, _)| *name == command.name).map_or("", |(_, more)| more);
     let more = match command.needs {
         _ if command.name == "run" => RUN,
         FILES | VOLUMES => PLACES,
         _ => "",
     };
-    Ok(format!("{}\n    {}\n{more}", command.usage(), command.tells))
+    Ok(format!("{}\n    {}\n{own}{more}", command.usage(), command.tells))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{COMMANDS, about};
+    use super::{COMMANDS, MORE, about};
     use alloc::vec::Vec;
 
     fn offered(held: &[&str]) -> Vec<&'static str> {
@@ -204,6 +273,14 @@ mod tests {
         let kill = COMMANDS.iter().find(|command| command.name == "kill");
         let missing = kill.and_then(|command| command.missing(|_| false));
         assert_eq!(missing.as_deref(), Some("services, or spawner and boot"));
+    }
+
+    #[test]
+    fn what_more_is_said_is_about_a_command() {
+        for (name, more) in MORE {
+            let text = about(name).unwrap_or_else(|_| panic!("no help about {name}"));
+            assert!(text.contains(more), "{name}");
+        }
     }
 
     #[test]

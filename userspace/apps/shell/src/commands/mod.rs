@@ -32,9 +32,8 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
     let (letters, words) = match name {
         "rm" => storage::options(name, "rf", words)?,
         "mkdir" => storage::options(name, "p", words)?,
-        "ls" | "cat" | "get" | "put" | "cp" | "mv" | "df" | "grow" | "collect" => {
-            storage::options(name, "", words)?
-        }
+        "cp" => storage::options(name, "r", words)?,
+        "ls" | "cat" | "get" | "put" | "mv" | "df" | "grow" | "collect" => storage::options(name, "", words)?,
         _ => (String::new(), words),
     };
     match (name, words) {
@@ -63,7 +62,7 @@ pub async fn run(session: &Session, name: &str, words: &[String]) -> Result<Stri
         ("cat", [file]) => interruptible(session, storage::text(session, file, false)).await,
         ("get", [file]) => interruptible(session, storage::text(session, file, true)).await,
         ("put", [_]) => Err(Trouble::say("what? Something has to come out of a pipe: echo WORDS | put FILE")),
-        ("cp", [from, to]) => storage::copy(session, from, to).await,
+        ("cp", [from, to]) => storage::copy(session, &letters, from, to).await,
         ("mv", [from, to]) => interruptible(session, storage::rename(session, from, to)).await,
         ("rm", words @ [_, ..]) => interruptible(session, storage::remove(session, &letters, words)).await,
         ("mkdir", words @ [_, ..]) => interruptible(session, storage::make(session, &letters, words)).await,

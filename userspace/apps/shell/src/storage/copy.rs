@@ -1,4 +1,4 @@
-//! Files copied, as a whole or not at all.
+//! A file copied, as a whole or not at all.
 
 use super::path::{Path, Place, shown};
 use super::walk::{self, Source};
@@ -24,14 +24,13 @@ const READ: u32 = 3072;
 /// Names that a copy may have before it is whole.
 const TRIES: u32 = 100;
 
-/// `cp`: a file to another name, or into a directory; to `store:` as a blob.
-pub async fn copy(session: &Session, from: &str, to: &str) -> Result<String, Trouble> {
-    let (from, to) = (walk::path(session, from).await?, walk::path(session, to).await?);
-    let source = interruptible(session, walk::source(session, &from)).await?;
+/// A file to another name, or into a directory; to `store:` as a blob.
+pub async fn copy(session: &Session, from: &Path, to: &Path) -> Result<String, Trouble> {
+    let source = interruptible(session, walk::source(session, from)).await?;
     if to.place == Place::Store {
         return interruptible(session, store(session, &source)).await;
     }
-    let (directory, to) = interruptible(session, target(session, &from, &to)).await?;
+    let (directory, to) = interruptible(session, target(session, from, to)).await?;
     let total = as_a_whole(session, &directory, &to, async |file| fill(file, &source).await).await?;
     Ok(format!("{} in {}\n", size(total), shown(to.last().unwrap_or_default())))
 }
@@ -55,6 +54,18 @@ pub async fn as_a_whole<T>(
     path: &Path,
     fill: impl AsyncFnOnce(&FileClient) -> Result<T, CallError>,
 ) -> Result<T, Trouble> {
+    let filled = whole(session, directory, path, fill).await?;
+    directory.sync().await.map_err(refused_at(path))?;
+    Ok(filled)
+}
+
+/// The same, but not safe yet.
+pub async fn whole<T>(
+    session: &Session,
+    directory: &DirectoryClient,
+    path: &Path,
+    fill: impl AsyncFnOnce(&FileClient) -> Result<T, CallError>,
+) -> Result<T, Trouble> {
     let name = path.last().unwrap_or_default();
     let (file, part) = fresh(directory).await.map_err(|error| match error.exception() {
         Some(ExceptionCode::Exists) => Trouble::Say(format!(
@@ -70,17 +81,12 @@ pub async fn as_a_whole<T>(
         })?;
         Ok(filled)
     });
-    match filled.await {
-        Ok(filled) => {
-            directory.sync().await.map_err(refused_at(path))?;
-            Ok(filled)
-        }
-        Err(trouble) => {
-            // What is left of it is of no use; if it stays, it shows what it is.
-            let _ = directory.remove(&part).await;
-            Err(trouble)
-        }
+    let filled = filled.await;
+    if filled.is_err() {
+        // What is left of it is of no use; if it stays, it shows what it is.
+        let _ = directory.remove(&part).await;
     }
+    filled
 }
 
 /// A file of a name that nobody has.
@@ -111,7 +117,7 @@ impl Buffer {
 }
 
 /// Copies all bytes. Holes of a file stay holes.
-async fn fill(to: &FileClient, source: &Source) -> Result<u64, CallError> {
+pub async fn fill(to: &FileClient, source: &Source) -> Result<u64, CallError> {
     let buffer = Buffer::new().await?;
     to.attach(&buffer.object).await?;
     match source {

@@ -26,20 +26,24 @@ pub struct Entry {
 
 /// All entries; whether there are more than anybody would want to see.
 pub async fn all(directory: &DirectoryClient) -> Result<(Vec<Entry>, bool), CallError> {
-    let (mut entries, mut after) = (Vec::new(), String::new());
-    loop {
-        let page = directory.list(&after).await?;
-        let before = entries.len();
-        entries.extend(parse(&page.records, page.count));
-        match entries.last() {
-            // It goes on behind the last name, or not at all.
-            Some(last) if entries.len() > before && last.name > after => after.clone_from(&last.name),
-            _ => return Ok((entries, false)),
-        }
-        if page.end || entries.len() >= MOST {
-            return Ok((entries, !page.end));
-        }
+    let (mut entries, mut is_end) = (Vec::new(), false);
+    while !is_end && entries.len() < MOST {
+        let after = entries.last().map_or("", |last: &Entry| &last.name);
+        let (more, end) = page(directory, after).await?;
+        entries.extend(more);
+        is_end = end;
     }
+    Ok((entries, !is_end))
+}
+
+/// Some entries whose names are behind `after`; whether they are the last ones.
+pub async fn page(directory: &DirectoryClient, after: &str) -> Result<(Vec<Entry>, bool), CallError> {
+    let page = directory.list(after).await?;
+    let mut entries = parse(&page.records, page.count);
+    // It goes on behind the last name, or not at all.
+    entries.retain(|entry| *entry.name > *after);
+    let end = page.end || entries.is_empty();
+    Ok((entries, end))
 }
 
 fn parse(records: &[u8], count: u16) -> Vec<Entry> {

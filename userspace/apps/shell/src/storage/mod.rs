@@ -3,6 +3,8 @@
 mod bytes;
 mod change;
 mod copy;
+mod copy_tree;
+mod descent;
 mod disks;
 mod list;
 mod listing;
@@ -10,17 +12,19 @@ mod mount;
 mod mounts;
 mod options;
 mod path;
+mod remove;
 mod volumes;
 mod walk;
 
 pub use bytes::{Input, put, text};
-pub use change::{make, remove, rename};
-pub use copy::copy;
+pub use change::{make, rename};
+pub use copy_tree::copy;
 pub use disks::disk_names;
 pub use list::{list, names};
 pub use mount::mount;
 pub use mounts::Mounts;
 pub use options::options;
+pub use remove::remove;
 pub use volumes::{collect, grow, snapshots, space};
 
 use crate::session::Session;
@@ -37,7 +41,7 @@ pub async fn interruptible<T>(
 ) -> Result<T, Trouble> {
     match select(work, session.keyboard.interrupted()).await {
         Either::First(done) => done,
-        Either::Second(Ok(())) => Err(Trouble::say("^C")),
+        Either::Second(Ok(())) => Err(Trouble::Interrupted),
         Either::Second(Err(error)) => Err(Trouble::Terminal(error)),
     }
 }

@@ -106,6 +106,11 @@ pub async fn source(session: &Session, path: &Path) -> Result<Source, Trouble> {
     match (&path.place, path.names.as_slice()) {
         (Place::Boot, names @ [_, ..]) => boot(session, &names.join("/")).await,
         (Place::Store, [hash]) => blob(session, hash).await,
+        (Place::Volume { .. }, [_, ..]) if path.is_directory => {
+            // It is no file, or not there.
+            directory(session, path, false).await?;
+            Err(Trouble::Say(format!("{path} is no file; `ls` shows what is in it")))
+        }
         (Place::Volume { .. }, [_, ..]) => {
             let (directory, name) = parent(session, path, false).await?;
             let opened = directory.open_file(Creation::Existing, false, name).await;
