@@ -1,17 +1,17 @@
 //! Everything that is on a volume, looked at.
 
+use super::slots::{self, Remark};
 use super::{Files, block_on, snapshots};
 use crate::exec::{Context, Failure};
 use capos_store::Mounted;
 
 /// Names every inconsistency; false when there is one.
 pub fn check(files: &Files, mounted: &Mounted) -> Result<bool, Failure> {
-    for (slot, state) in mounted.losses() {
-        println!("superblock {slot} {state}: commit {} counts", mounted.commit);
-    }
+    let slots = slots::remarks(files, mounted);
+    slots.iter().for_each(|remark| println!("{}", remark.text));
     let wrong = block_on(files.check()).context("check")?;
     wrong.iter().for_each(|wrong| println!("{wrong}"));
-    let mut count = wrong.len();
+    let mut count = wrong.len() + slots.iter().filter(|remark| remark.is_wrong).count();
     for snapshot in files.volume().snapshots() {
         println!("snapshot {}", snapshots::called(&snapshot));
         // What is being deleted cannot be opened any more; its blocks were looked at above.
@@ -19,15 +19,15 @@ pub fn check(files: &Files, mounted: &Mounted) -> Result<bool, Failure> {
             count += records(files, snapshot.id);
         }
     }
-    println!("{}", summary(files, mounted, count));
+    println!("{}", summary(files, &slots, count));
     Ok(count == 0)
 }
 
-/// A crash in the middle of a commit leaves a superblock that is no good, and so may a disk that spoils one: nobody can tell, so it is said, and
-/// not counted.
-pub fn summary(files: &Files, mounted: &Mounted, count: usize) -> String {
+/// The verdict in one line.
+fn summary(files: &Files, slots: &[Remark], count: usize) -> String {
     let (space, objects) = (files.volume().space(), files.objects());
-    let lost = if mounted.losses().next().is_some() { ", and the last commit may be lost" } else { "" };
+    let is_lost = slots.iter().any(|remark| remark.is_loss);
+    let lost = if is_lost { ", and the last commit may be lost" } else { "" };
     format!("{objects} objects, {} of {} blocks free: {count} found wrong{lost}", space.free, space.blocks)
 }
 

@@ -6,6 +6,7 @@ mod craft;
 mod disk;
 mod media;
 mod show;
+mod slots;
 mod snapshots;
 mod tree;
 
@@ -31,14 +32,14 @@ pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
         FsVerb::Mkfs { image, size, force } => make(image, size.as_deref(), *force)?,
         FsVerb::Ls { image, when, path } => match foreign(image, when)? {
             Some(media) => media::list(&media, path)?,
-            None => show::list(&source(&mount(image, Access::Read)?.0, when)?, path)?,
+            None => show::list(&source(&open(image, Access::Read)?.0, when)?, path)?,
         },
         FsVerb::Get { image, when, path, file } => match foreign(image, when)? {
             Some(media) => tree::get(&media, path, file.as_deref())?,
-            None => tree::get(&source(&mount(image, Access::Read)?.0, when)?, path, file.as_deref())?,
+            None => tree::get(&source(&open(image, Access::Read)?.0, when)?, path, file.as_deref())?,
         },
         FsVerb::Put { image, file, path } => change(image, |files| copy::put(files, file, path))?,
-        FsVerb::Snap { image, name: None, .. } => snapshots::list(&mount(image, Access::Read)?.0),
+        FsVerb::Snap { image, name: None, .. } => snapshots::list(&open(image, Access::Read)?.0),
         FsVerb::Snap { image, name: Some(name), delete: false } => {
             change(image, |files| snapshots::keep(files, name))?;
         }
@@ -51,7 +52,7 @@ pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
         }
         FsVerb::Craft { image, lie } => change(image, |files| craft::craft(files, *lie))?,
         FsVerb::Dump { image } => {
-            let (files, mounted) = mount(image, Access::Read)?;
+            let (files, mounted) = open(image, Access::Read)?;
             show::dump(&files, &mounted)?;
         }
     }
@@ -97,9 +98,16 @@ fn fill(image: &Image, force: bool) -> Result<(), Failure> {
 
 /// Changes a volume, and has its last commit count whatever is spoiled in it later: that is the second time that it is asked for.
 fn change(image: &Image, what: impl FnOnce(&Files) -> Result<(), Failure>) -> Result<(), Failure> {
-    let (files, _) = mount(image, Access::Write)?;
+    let (files, _) = open(image, Access::Write)?;
     what(&files)?;
     block_on(files.sync(files.epoch())).context(image.image.display())
+}
+
+/// Mounts the volume of an image, and warns if that may not be what was written last.
+fn open(image: &Image, access: Access) -> Result<(Files, Mounted), Failure> {
+    let (files, mounted) = mount(image, access)?;
+    slots::warn(&image.image.display().to_string(), &files, &mounted);
+    Ok((files, mounted))
 }
 
 /// Mounts the volume of an image.

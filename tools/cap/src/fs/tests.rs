@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::disk::Access;
-use super::{block_on, carry_out, check, mount, snapshots};
+use super::{block_on, carry_out, mount, slots, snapshots};
 use crate::command_line::{FsVerb, Image, Lie, When};
 use crate::exec::Failure;
 
@@ -185,19 +185,46 @@ fn what_is_spoiled_is_found_and_the_rest_is_read() {
     assert_eq!(folder.get("two").unwrap(), b"these will not");
 }
 
+/// What is said of the superblocks: whether it is wrong, and in which words.
+fn said_of_slots(folder: &Folder) -> Vec<(bool, String)> {
+    let (files, mounted) = mount(&folder.image(), Access::Read).unwrap_or_else(|_| panic!());
+    slots::remarks(&files, &mounted).into_iter().map(|remark| (remark.is_wrong, remark.text)).collect()
+}
+
 #[test]
-fn a_superblock_that_is_spoiled_is_told_of_beside_the_verdict() {
+fn a_superblock_that_is_spoiled_is_wrong() {
     let folder = Folder::new("superblock");
+    for (name, bytes) in [("its record", (100, 7)), ("all of it", (0, 4096))] {
+        let _ = fs::remove_file(folder.file("disk"));
+        folder.make("1M");
+        assert!(said_of_slots(&folder).is_empty() && folder.check());
+        let (at, length) = bytes;
+        for slot in [0, 255] {
+            let whole = fs::read(folder.file("disk")).unwrap();
+            let file = fs::File::options().write(true).open(folder.file("disk")).unwrap();
+            file.write_all_at(&vec![0xa5; length], slot * 4096 + at).unwrap();
+            let found = said_of_slots(&folder);
+            assert!(matches!(&found[..], [(true, _)]), "{name} in slot {slot}: {found:?}");
+            assert!(!folder.check(), "{name} in slot {slot}");
+            file.write_all_at(&whole, 0).unwrap();
+        }
+    }
+}
+
+/// Of a record that is longer than a sector nobody can tell whether power went while it was written.
+#[test]
+fn what_a_power_cut_leaves_is_told_of_beside_the_verdict() {
+    let folder = Folder::new("power-cut");
     folder.make("1M");
-    let summary = || {
-        let (files, mounted) = mount(&folder.image(), Access::Read).unwrap_or_else(|_| panic!());
-        check::summary(&files, &mounted, 0)
-    };
-    assert!(summary().ends_with("blocks free: 0 found wrong"));
-    let file = fs::File::options().write(true).open(folder.file("disk")).unwrap();
-    file.write_all_at(b"spoiled", 100).unwrap();
-    assert!(summary().ends_with("0 found wrong, and the last commit may be lost"));
+    let file = fs::File::options().read(true).write(true).open(folder.file("disk")).unwrap();
+    file.write_all_at(&1000u64.to_le_bytes(), 255 * 4096 + 16).unwrap();
+    let found = said_of_slots(&folder);
+    assert!(matches!(&found[..], [(false, text)] if text.contains("as after a power cut")), "{found:?}");
     assert!(folder.check());
+    // Whatever is changed next takes its place.
+    fs::write(folder.file("f"), b"a file").unwrap();
+    folder.put(&folder.file("f"), "f").unwrap();
+    assert!(folder.check() && said_of_slots(&folder).is_empty());
 }
 
 #[test]
