@@ -1,5 +1,7 @@
 //! Everything that is on a volume, looked at.
 
+use std::collections::BTreeSet;
+
 use super::slots::{self, Remark};
 use super::{Files, block_on, snapshots};
 use crate::exec::{Context, Failure};
@@ -10,6 +12,10 @@ pub fn check(files: &Files, mounted: &Mounted) -> Result<bool, Failure> {
     let slots = slots::remarks(files, mounted);
     slots.iter().for_each(|remark| println!("{}", remark.text));
     let wrong = block_on(files.check()).context("check")?;
+    // What snapshots share is found with each.
+    let mut said = BTreeSet::new();
+    let wrong: Vec<String> =
+        wrong.iter().map(ToString::to_string).filter(|it| said.insert(it.clone())).collect();
     wrong.iter().for_each(|wrong| println!("{wrong}"));
     let mut count = wrong.len() + slots.iter().filter(|remark| remark.is_wrong).count();
     for snapshot in files.volume().snapshots() {

@@ -5,9 +5,10 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use capos_fs::{Creation, Entry, Kind, ObjectId};
+use capos_store::BLOCK;
 
-use super::tree::{Inside, Tree};
-use super::{Files, Source, block_on, failed, find, names, now};
+use super::tree::{Inside, Tree, left};
+use super::{Files, Source, block_on, called, failed, find, names, now};
 use crate::exec::{Context, Failure};
 
 /// Bytes that are copied at a time, which is as much as is written as a whole.
@@ -82,29 +83,46 @@ fn write_out(source: &Source<'_>, path: &str, object: ObjectId, to: &mut impl Wr
     }
 }
 
-/// Copies a file, or a folder with all that is in it. Directories on the way are made. What is there under the name of a file is
-/// replaced in one step.
+/// Copies a file, or a folder with all that is in it but links, and what is neither file nor folder: these are named in the end. Directories on
+/// the way are made. What is there under the name of a file is replaced in one step.
 pub fn put(files: &Files, from: &Path, path: &str) -> Result<(), Failure> {
     let mut open = vec![(from.to_owned(), path.to_owned())];
+    let mut failures = Vec::new();
     while let Some((from, path)) = open.pop() {
         if from.is_dir() {
             directory(files, names(&path), &path)?;
-            open.extend(inside(&from, &path)?);
-        } else {
-            put_file(files, &from, &path)?;
+            match inside(&from, &path, &mut failures) {
+                Ok(found) => open.extend(found),
+                Err(failure) => failures.push(failure),
+            }
+            continue;
+        }
+        match File::open(&from).context(from.display()) {
+            Ok(source) => put_file(files, (source, &from), &path)?,
+            Err(failure) => failures.push(failure),
         }
     }
-    block_on(files.sync(files.epoch())).map_err(|error| failed(path, error))
+    block_on(files.sync(files.epoch())).map_err(|error| failed(path, error))?;
+    if failures.is_empty() { Ok(()) } else { Err(left(&failures, called(path))) }
 }
 
-fn inside(from: &Path, path: &str) -> Result<Vec<(PathBuf, String)>, Failure> {
+/// What is in a folder, and where it gets. A link may lead anywhere, also to a folder that it is in.
+fn inside(from: &Path, path: &str, failures: &mut Vec<Failure>) -> Result<Vec<(PathBuf, String)>, Failure> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(from).context(from.display())? {
         let entry = entry.context(from.display())?;
-        let name = entry.file_name();
-        let name =
-            name.to_str().ok_or_else(|| Failure::new(format!("{}: no UTF-8", entry.path().display())))?;
-        found.push((entry.path(), format!("{path}/{name}")));
+        let (at, name) = (entry.path(), entry.file_name());
+        let kind = entry.file_type().context(at.display())?;
+        let why = match name.to_str() {
+            _ if kind.is_symlink() => "it is a link, which a volume does not have",
+            _ if !kind.is_dir() && !kind.is_file() => "it is neither file nor folder",
+            None => "no UTF-8",
+            Some(name) => {
+                found.push((at, format!("{path}/{name}")));
+                continue;
+            }
+        };
+        failures.push(Failure::new(format!("{}: {why}", at.display())));
     }
     Ok(found)
 }
@@ -133,13 +151,13 @@ fn directory<'a>(
 /// The name that a file has until it is there.
 const PART: &[u8] = b".part of a file that is being put here";
 
-fn put_file(files: &Files, from: &Path, path: &str) -> Result<(), Failure> {
+fn put_file(files: &Files, (mut source, from): (File, &Path), path: &str) -> Result<(), Failure> {
     let mut names = names(path);
     let name = names.next_back().ok_or_else(|| Failure::new("the root is no file: say under which name"))?;
     let above = directory(files, names, path)?;
     let part = files.open(above, PART, Kind::File, Creation::Missing, now());
     let part = block_on(part).map_err(|error| failed(path, error))?.object;
-    let done = fill(files, part, from, path).and_then(|()| {
+    let done = fill(files, part, (&mut source, from), path).and_then(|()| {
         let old = capos_fs::Path { directory: above, name: PART };
         let new = capos_fs::Path { directory: above, name: name.as_bytes() };
         block_on(files.rename(old, new, true, now())).map_err(|error| failed(path, error))
@@ -153,15 +171,29 @@ fn put_file(files: &Files, from: &Path, path: &str) -> Result<(), Failure> {
     done
 }
 
-fn fill(files: &Files, part: ObjectId, from: &Path, path: &str) -> Result<(), Failure> {
-    let mut source = File::open(from).context(from.display())?;
-    block_on(files.truncate(part, 0, now())).map_err(|error| failed(path, error))?;
-    let mut data = vec![0; PIECE];
+fn fill(
+    files: &Files,
+    part: ObjectId,
+    (source, from): (&mut File, &Path),
+    path: &str,
+) -> Result<(), Failure> {
+    let about = |error| failed(path, error);
+    block_on(files.truncate(part, 0, now())).map_err(about)?;
+    let (mut data, mut at) = (Vec::with_capacity(PIECE), 0);
     loop {
-        let length = source.read(&mut data).context(from.display())?;
+        data.clear();
+        let length = source.take(PIECE as u64).read_to_end(&mut data).context(from.display())?;
         if length == 0 {
-            return Ok(());
+            return block_on(files.truncate(part, at, now())).map_err(about);
         }
-        block_on(files.append(part, &data[..length], now())).map_err(|error| failed(path, error))?;
+        // What is zeros is a hole: whoever reads it can not tell, and it takes no room.
+        let is_hole = |block: &&[u8]| block.iter().all(|byte| *byte == 0);
+        for run in data.chunks(BLOCK).collect::<Vec<_>>().chunk_by(|a, b| is_hole(a) == is_hole(b)) {
+            let bytes: usize = run.iter().map(|block| block.len()).sum();
+            if !run.first().is_some_and(is_hole) {
+                block_on(files.write(part, at, &run.concat(), now())).map_err(about)?;
+            }
+            at += bytes as u64;
+        }
     }
 }

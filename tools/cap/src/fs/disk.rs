@@ -46,7 +46,12 @@ pub fn create(path: &Path, bytes: u64) -> Result<(), Failure> {
             path.display()
         )));
     }
-    file.and_then(|file| file.set_len(bytes)).context(path.display())
+    let made = file.context(path.display())?.set_len(bytes);
+    if made.is_err() {
+        // It holds nothing, and would be in the way of the next try.
+        let _ = std::fs::remove_file(path);
+    }
+    made.context(path.display())
 }
 
 impl ImageDisk {

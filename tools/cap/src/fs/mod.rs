@@ -53,7 +53,7 @@ pub fn carry_out(verb: &FsVerb) -> Result<bool, Failure> {
         FsVerb::Craft { image, lie } => change(image, |files| craft::craft(files, *lie))?,
         FsVerb::Dump { image } => {
             let (files, mounted) = open(image, Access::Read)?;
-            show::dump(&files, &mounted)?;
+            return show::dump(&files, &mounted);
         }
     }
     Ok(true)

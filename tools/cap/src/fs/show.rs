@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use capos_fs::{Kind, Listed, Object, Stamp, TimeSource};
+use capos_fs::{Kind, Listed, Object, ObjectId, Stamp, TimeSource};
 use capos_store::Mounted;
 use capos_text::shown;
 
@@ -33,7 +33,7 @@ pub fn list(source: &Source<'_>, path: &str) -> Result<(), Failure> {
 
 fn each(
     source: &Source<'_>,
-    directory: capos_fs::ObjectId,
+    directory: ObjectId,
     path: &str,
     mut show: impl FnMut(&Listed, &Object),
 ) -> Result<(), Failure> {
@@ -92,23 +92,46 @@ fn date(seconds: u64) -> String {
 }
 
 /// Shows the volume, and everything that is on it with all that is known of it.
-pub fn dump(files: &Files, mounted: &Mounted) -> Result<(), Failure> {
+/// False if something could not be read: it is named, and the rest is shown.
+pub fn dump(files: &Files, mounted: &Mounted) -> Result<bool, Failure> {
     print(&volume(files, mounted));
-    let mut open = vec![("/".to_owned(), capos_fs::ObjectId::ROOT)];
+    let (mut open, mut is_all) = (vec![("/".to_owned(), ObjectId::ROOT)], true);
     while let Some((path, id)) = open.pop() {
-        let object = block_on(files.stat(id)).context(&path)?;
-        print(&everything(&path, id.0, &object));
-        if !object.kind.has_names() {
-            continue;
-        }
         let mut below = Vec::new();
-        each(&Source::Now(files), id, &path, |listed, _| {
-            let end = if listed.entry.kind.has_names() { "/" } else { "" };
-            below.push((format!("{path}{}{end}", shown(&listed.name)), listed.entry.object));
-        })?;
+        if let Err(failure) = dump_one(files, &path, id, &mut below) {
+            eprintln!("{failure}");
+            is_all = false;
+        }
         open.extend(below.into_iter().rev());
     }
-    Ok(())
+    Ok(is_all)
+}
+
+/// Shows one object, and adds what has names in it.
+fn dump_one(
+    files: &Files,
+    path: &str,
+    id: ObjectId,
+    below: &mut Vec<(String, ObjectId)>,
+) -> Result<(), Failure> {
+    let object = block_on(files.stat(id)).context(path)?;
+    print(&everything(path, id.0, &object));
+    if !object.kind.has_names() {
+        return Ok(());
+    }
+    let mut after = String::new();
+    loop {
+        let listing =
+            block_on(files.list(id, after.as_bytes(), MANY)).map_err(|error| failed(path, error))?;
+        for listed in listing.entries {
+            let end = if listed.entry.kind.has_names() { "/" } else { "" };
+            below.push((format!("{path}{}{end}", shown(&listed.name)), listed.entry.object));
+            after = listed.name;
+        }
+        if listing.end {
+            return Ok(());
+        }
+    }
 }
 
 fn volume(files: &Files, mounted: &Mounted) -> String {

@@ -36,7 +36,9 @@ pub fn remarks(files: &Files, mounted: &Mounted) -> Vec<Remark> {
             SlotState::Absent | SlotState::Sound(_) => return None,
             // It gets one with a commit after the volume became large enough to have it.
             SlotState::Blank if slot == LAST => (", as where a volume has just grown", false),
-            state if is_one && cut(slot, state) => (", as after a power cut in the middle of a commit", false),
+            state if is_one && cut(slot, state) => {
+                (", as after a power cut in the middle of a commit", false)
+            }
             _ => ("", true),
         };
         let text = format!("superblock {slot} {state}{why}: commit {} counts", mounted.commit);

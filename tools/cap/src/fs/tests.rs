@@ -185,6 +185,72 @@ fn what_is_spoiled_is_found_and_the_rest_is_read() {
     assert_eq!(folder.get("two").unwrap(), b"these will not");
 }
 
+/// A folder on the host may have what a volume does not: that is named, and all else is there. What is zeros takes no room.
+#[test]
+fn links_are_named_and_holes_stay_holes() {
+    use std::os::unix::fs::symlink;
+    let folder = Folder::new("odd");
+    folder.make("4M");
+    let home = folder.file("home");
+    fs::create_dir_all(home.join("sub")).unwrap();
+    symlink("nowhere", home.join("dangling")).unwrap();
+    symlink(&home, home.join("sub/ring")).unwrap();
+    fs::write(home.join("sub/plain"), b"plain").unwrap();
+    // Together they are longer than the volume.
+    for name in ["sparse", "other"] {
+        let sparse = fs::File::create(home.join(name)).unwrap();
+        sparse.set_len(3 << 20).unwrap();
+        sparse.write_all_at(b"middle", (2 << 20) + 5).unwrap();
+    }
+    let why = folder.put(&home, "home").unwrap_err();
+    for words in ["home is not all of it", "dangling: it is a link", "ring: it is a link"] {
+        assert!(why.contains(words), "{why}");
+    }
+    assert_eq!(folder.get("home/sub/plain").unwrap(), b"plain");
+    let data = folder.get("home/sparse").unwrap();
+    assert_eq!((data.len(), &data[(2 << 20) + 5..(2 << 20) + 11]), (3 << 20, b"middle".as_slice()));
+    assert!(folder.check());
+    folder.put(&home.join("sub"), "top").unwrap_err();
+    // What is said to be put is what a link at the top leads to.
+    symlink("sub/plain", home.join("first")).unwrap();
+    folder.put(&home.join("first"), "first").unwrap();
+    assert_eq!(folder.get("first").unwrap(), b"plain");
+}
+
+/// One directory that cannot be read hides no other.
+#[test]
+fn a_dump_goes_on() {
+    let folder = Folder::new("dump");
+    folder.make("4M");
+    // So many names that they are in leaves of their own.
+    for name in ["a", "b", "c"] {
+        fs::create_dir_all(folder.file("home").join(name)).unwrap();
+        for n in 0..60 {
+            fs::write(folder.file("home").join(name).join(format!("{n}-{}", name.repeat(200))), b"").unwrap();
+        }
+    }
+    folder.put(&folder.file("home"), "home").unwrap();
+    let dump = || carry_out(&FsVerb::Dump { image: folder.image() });
+    assert!(dump().unwrap());
+    let image = fs::read(folder.file("disk")).unwrap();
+    let file = fs::File::options().write(true).open(folder.file("disk")).unwrap();
+    let mark = "30-".to_owned() + &"b".repeat(200);
+    let places = image.windows(mark.len()).enumerate().filter(|(_, bytes)| *bytes == mark.as_bytes());
+    for (at, _) in places {
+        file.write_all_at(b"X", at as u64).unwrap();
+    }
+    assert!(!dump().unwrap(), "it could not be read, and all else was shown");
+    assert!(!folder.check());
+}
+
+/// What the host can not make leaves nothing behind.
+#[test]
+fn an_image_that_cannot_be_is_not_left_behind() {
+    let folder = Folder::new("giant");
+    let made = super::disk::create(&folder.file("disk"), u64::MAX / 2 * 2);
+    assert!(made.is_err() && !folder.file("disk").exists());
+}
+
 /// What is said of the superblocks: whether it is wrong, and in which words.
 fn said_of_slots(folder: &Folder) -> Vec<(bool, String)> {
     let (files, mounted) = mount(&folder.image(), Access::Read).unwrap_or_else(|_| panic!());

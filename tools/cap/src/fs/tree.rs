@@ -91,7 +91,7 @@ fn get_all<T: Tree>(tree: &T, node: T::Node, path: &str, to: &Path) -> Result<()
             }
         }
     }
-    if failures.is_empty() { Ok(()) } else { Err(left(&failures, to)) }
+    if failures.is_empty() { Ok(()) } else { Err(left(&failures, &to.display().to_string())) }
 }
 
 /// Copies what has bytes, and makes a folder of a directory.
@@ -118,11 +118,12 @@ fn get_one<T: Tree>(
     Ok(Some(to))
 }
 
-fn left(failures: &[Failure], to: &Path) -> Failure {
+/// What of it is not where it was to get, and why.
+pub fn left(failures: &[Failure], to: &str) -> Failure {
     let told: String = failures.iter().take(TOLD).map(|failure| format!("\n  {failure}")).collect();
     let more = match failures.len().saturating_sub(TOLD) {
         0 => String::new(),
         more => format!("\n  and {more} more"),
     };
-    Failure::new(format!("{} is not all of it; this could not be copied:{told}{more}", to.display()))
+    Failure::new(format!("{to} is not all of it; this could not be copied:{told}{more}"))
 }
