@@ -78,6 +78,14 @@ impl StoreError {
         )
     }
 
+    /// Which block it is about; block 0, where no map is, if it is about none.
+    pub(crate) fn block(&self) -> u64 {
+        match self {
+            StoreError::Disk { block, .. } | StoreError::Corrupt { block, .. } => *block,
+            _ => 0,
+        }
+    }
+
     /// What happened at a block.
     pub(crate) fn disk(block: u64) -> impl FnOnce(DiskError) -> StoreError {
         move |error| StoreError::Disk { block, error }

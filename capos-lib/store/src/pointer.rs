@@ -74,7 +74,7 @@ impl Pointer {
 
     /// The same by way of its twin.
     pub fn by_twin(self) -> Pointer {
-        Pointer { address: self.twin, ..self }
+        Pointer { address: self.twin, twin: self.address, ..self }
     }
 
     /// Whether it can lead to a node of a volume with so many blocks: to two places.

@@ -7,6 +7,7 @@ mod disk;
 mod faults;
 mod fresh;
 mod full;
+mod maps;
 mod model;
 mod node;
 mod sizes;

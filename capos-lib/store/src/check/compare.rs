@@ -19,7 +19,7 @@ pub async fn compare<D: Disk, F: Findings>(
         findings.found(Finding::Twice { block });
     }
     let (groups, said) = volume.groups();
-    let (mut group, mut counted) = (0, 0);
+    let (mut group, mut counted, mut is_all) = (0, 0, true);
     while group < groups {
         if group % FANOUT == 0 && is_untouched(volume, found, group).await {
             group += FANOUT;
@@ -31,11 +31,15 @@ pub async fn compare<D: Disk, F: Findings>(
                 let sets = [&found.live, &found.kept, &found.other].map(|blocks| blocks.piece(group));
                 differences(group * GROUP, &taken, &sets, findings);
             }
-            Err(error) => findings.found(Finding::Map { group, error }),
+            Err(error) => {
+                findings.found(Finding::Map { group, error });
+                is_all = false;
+            }
         }
         group += 1;
     }
-    if counted != said {
+    // What a lost map counted is not known.
+    if is_all && counted != said {
         findings.found(Finding::Used { said, counted });
     }
     Ok(())

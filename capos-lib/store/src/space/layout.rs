@@ -68,6 +68,12 @@ impl Layout {
         group * GROUP + 2 * u64::from(level) + u64::from(copy)
     }
 
+    /// The map, by level and index, of which a block is a copy.
+    pub fn map_at(&self, block: u64) -> (u32, u64) {
+        let level = ((block % GROUP).saturating_sub(1) / 2).min(u64::from(TOP)) as u32;
+        (level, block / GROUP / FANOUT.pow(level))
+    }
+
     /// Whether a block has a fixed use, and is never given to anybody.
     pub fn is_fixed(&self, block: u64) -> bool {
         block % GROUP < HEAD || Slots::ALL.contains(&block)

@@ -5,6 +5,7 @@ use super::layout::{GROUP, Layout};
 use super::log::{Extent, Log, Span};
 use super::map::Map;
 use super::summary::{Entry, Summary};
+use crate::error::StoreError;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -25,8 +26,8 @@ pub struct Space {
     pub maps: BTreeMap<u64, Map>,
     /// Nodes that are here, by level and index.
     pub nodes: BTreeMap<(u32, u64), Summary>,
-    /// Groups whose bitmap cannot be read. Nobody is given their blocks.
-    pub lost: BTreeSet<u64>,
+    /// Groups whose bitmap the medium does not give back, and what was wrong. Nobody is given their blocks.
+    pub lost: BTreeMap<u64, StoreError>,
     /// Blocks that the last commit needs and the next one does not: free when it is durable.
     pending: Vec<Span>,
     /// Where the next blocks are looked for.
@@ -36,7 +37,7 @@ pub struct Space {
 impl Space {
     /// As a superblock says.
     pub fn new(layout: Layout, root: Entry, used: u64, log: Log) -> Space {
-        let (maps, nodes, lost) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let (maps, nodes, lost) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Space { layout, root, log, used, maps, nodes, lost, pending: Vec::new(), cursor: 0 }
     }
 
@@ -124,6 +125,12 @@ impl Space {
     pub fn keep(&mut self, group: u64, mut map: Map) {
         self.play(group, &mut map);
         self.maps.insert(group, map);
+        self.lost.remove(&group);
+    }
+
+    /// Whether a group's bitmap is here, or known to be lost.
+    pub fn is_known(&self, group: u64) -> bool {
+        self.maps.contains_key(&group) || self.lost.contains_key(&group)
     }
 
     /// Plays the log over a bitmap.

@@ -9,6 +9,9 @@ pub const FANOUT: u64 = 256;
 /// Bytes of an entry: checksum, blocks taken (32 bits), copy, three zero bytes.
 const ENTRY: usize = 16;
 
+/// A checksum that no map has, but for one chance in 2^64.
+const NEVER: u64 = 0;
+
 /// What a map's parent says of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Entry {
@@ -24,6 +27,11 @@ impl Entry {
     /// For a block that is to be written to the other copy.
     pub fn next(&self, page: &Page, used: u64) -> Entry {
         Entry { checksum: checksum(&page.0), used, copy: if self.copy == 1 { 2 } else { 1 } }
+    }
+
+    /// For a map that is lost: what it holds does not have this checksum, now or later.
+    pub fn lost(&self) -> Entry {
+        Entry { checksum: NEVER, copy: self.copy.max(1), ..*self }
     }
 
     /// Whether it can be one.

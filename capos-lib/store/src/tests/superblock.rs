@@ -48,15 +48,21 @@ fn the_newest_sound_one_counts() {
     assert_eq!(now(Volume::mount(disk, LIMITS)).err(), Some(StoreError::NoVolume(slots)));
 }
 
+/// A commit with so much data that there is nothing beside its superblock.
+fn commit_much(pair: &Pair) {
+    for _ in 0..3 {
+        let mut pointers = [crate::Pointer::NONE; 8];
+        now(pair.volume.write_data(&[1; 8 * BLOCK], &mut pointers)).unwrap();
+    }
+    now(pair.volume.put(b"data", b"")).unwrap();
+    now(pair.volume.commit()).unwrap();
+}
+
 /// Where the newest one's root cannot be read, the one before it counts.
 #[test]
 fn a_root_that_is_not_to_be_read() {
     let (pair, [_, newest]) = some_commits();
-    // With much data, so that there is nothing beside the superblock.
-    let mut pointers = [crate::Pointer::NONE; 9];
-    now(pair.volume.write_data(&[1; 9 * BLOCK], &mut pointers)).unwrap();
-    now(pair.volume.put(b"data", b"")).unwrap();
-    now(pair.volume.commit()).unwrap();
+    commit_much(&pair);
     let disk = pair.volume.disk().clone();
     let commit = pair.volume.commit_number();
     let (records, ..) = pair.volume.roots();
@@ -75,11 +81,9 @@ fn a_root_that_is_not_to_be_read() {
 #[test]
 fn an_old_commit_is_no_volume() {
     let mut pair = Pair::new(5000);
-    let mut pointers = [crate::Pointer::NONE; 9];
     for n in 0..6 {
-        now(pair.volume.write_data(&[1; 9 * BLOCK], &mut pointers)).unwrap();
         pair.step(&Step::Put(n, n)).unwrap();
-        pair.step(&Step::Commit).unwrap();
+        commit_much(&pair);
     }
     let disk = pair.volume.disk().clone();
     let (_, mounted) = now(Volume::mount(disk.clone(), LIMITS)).unwrap();

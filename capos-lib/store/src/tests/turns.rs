@@ -1,7 +1,7 @@
 //! Who reads while something is changed, and who gives up waiting.
 
 use super::disk::{Memory, now};
-use super::model::{LIMITS, everything, get, mount};
+use super::model::{LIMITS, check, everything, get, mount};
 use crate::{Disk, DiskError, Pointer, StoreError, Volume, format};
 use alloc::rc::Rc;
 use core::cell::Cell;
@@ -135,6 +135,51 @@ fn a_reader_that_was_overtaken() {
         }
         assert_eq!(now(get), [5; 100]);
     }
+}
+
+/// What it finds there counts as spoiled, since it does not know better; nothing is written to places that are others' by now.
+#[test]
+fn what_an_overtaken_reader_finds_is_not_mended() {
+    let mut mistaken = 0;
+    for commits in (20..110).step_by(3) {
+        for patience in 1..3 {
+            mistaken += u32::from(overtake(commits, patience));
+        }
+    }
+    assert!(mistaken > 0, "{mistaken}");
+}
+
+/// A reader begins, waits, and goes on after some commits. Whether it took a place for spoiled.
+fn overtake(commits: u32, patience: u32) -> bool {
+    let (volume, slow) = slow_volume();
+    slow.set(false);
+    now(volume.settle()).unwrap();
+    let disk = Slow { memory: volume.into_disk().memory, slow: slow.clone() };
+    let volume = now(Volume::mount(disk, LIMITS)).unwrap().0;
+    slow.set(true);
+    let mut context = Context::from_waker(Waker::noop());
+    {
+        let mut reader = pin!(value_of(&volume, 500));
+        if (0..patience).any(|_| reader.as_mut().poll(&mut context).is_ready()) {
+            return false;
+        }
+        slow.set(false);
+        for n in 0..commits {
+            let keys = (0..8).map(|k| (n * 97 + k * 131) % 1000).chain((n == 0).then_some(500));
+            keys.for_each(|key| now(volume.put(&key.to_be_bytes(), &[3; 100])).unwrap());
+            now(volume.commit()).unwrap();
+            if n % 7 == 0 {
+                now(volume.settle()).unwrap();
+            }
+        }
+        while reader.as_mut().poll(&mut context).is_pending() {}
+    }
+    let mistaken = volume.spoils() > 0;
+    now(volume.settle()).unwrap();
+    let volume = mount(volume.into_disk().memory);
+    assert_eq!(check(&volume), [], "{commits} commits, patience {patience}");
+    assert_eq!(everything(&volume).unwrap().len(), 1000);
+    mistaken
 }
 
 /// Who gives up in a commit has either changed nothing, or has to mount again.

@@ -3,7 +3,7 @@
 use super::disk::{Memory, now};
 use super::model::{LIMITS, Pair, Step, check, everything, everything_in, mount};
 use crate::space::Layout;
-use crate::{Fault, Finding, StoreError, Volume};
+use crate::{DiskError, Fault, Finding, StoreError, Volume};
 use alloc::vec::Vec;
 
 const BLOCKS: u64 = 800;
@@ -137,6 +137,64 @@ fn both_places_lost_are_an_error() {
     assert_eq!(everything(&volume), Err(error));
     assert!(super::model::get(&volume, &pair.model.keys().next().unwrap()[..]).is_ok());
     now(volume.settle()).unwrap();
+}
+
+/// Whatever fails while a commit is settled, for a while: nothing is said to be there twice that is not, and settling again has it there twice.
+#[test]
+fn a_settle_that_fails_is_done_again() {
+    let mut pair = settled();
+    for n in 0..40 {
+        pair.step(&Step::Put(n * 3, 1000)).unwrap();
+    }
+    pair.step(&Step::Commit).unwrap();
+    for why in [DiskError::Media, DiskError::Failed] {
+        for more in [false, true] {
+            let mut n = 0;
+            while settles_again(&pair, n, more, why) {
+                n += 1;
+            }
+            assert!(n > 30 || more, "{n} operations");
+        }
+    }
+}
+
+/// False if there was no such operation.
+fn settles_again(pair: &Pair, n: u64, more: bool, why: DiskError) -> bool {
+    let disk = copy(pair);
+    let volume = mount(disk.clone());
+    disk.state.operations.set(0);
+    disk.state.why.set(Some(why));
+    disk.state.fail.set(Some((n, more)));
+    let _ = now(volume.settle());
+    let happened = disk.state.operations.get() > n;
+    disk.state.fail.set(None);
+    now(volume.settle()).unwrap();
+    let again = mount(disk);
+    assert_eq!(check(&again), [], "{why:?}, operation {n}, more: {more}");
+    assert!(again.is_twice(&again.roots().0.pointer));
+    is_as_it_was(pair, &again);
+    happened
+}
+
+/// The same with any one block that takes or gives nothing for a while.
+#[test]
+fn a_place_that_fails_for_a_while_is_written_later() {
+    let mut pair = settled();
+    for n in 0..40 {
+        pair.step(&Step::Put(n * 3, 1000)).unwrap();
+    }
+    pair.step(&Step::Commit).unwrap();
+    // Those too where nothing was ever written: they may be second places.
+    for block in (0..BLOCKS).filter(|block| !Layout::new(BLOCKS).unwrap().is_fixed(*block)) {
+        let disk = copy(&pair);
+        let volume = mount(disk.clone());
+        disk.state.bad.borrow_mut().push(block);
+        now(volume.settle()).unwrap();
+        disk.state.bad.borrow_mut().clear();
+        now(volume.settle()).unwrap();
+        assert_eq!(check(&mount(disk.clone())), [], "block {block}");
+        is_as_it_was(&pair, &mount(disk));
+    }
 }
 
 /// Until a commit is settled there is one place, and the second is not believed.

@@ -50,7 +50,10 @@ impl<D: Disk> Volume<D> {
             true => self.write_at_once(&blocks).await?,
             false => self.write_in_turn(&blocks).await?,
         }
-        for span in discarded {
+        for (n, span) in discarded.enumerate() {
+            if n == 0 {
+                self.settle_once().await?;
+            }
             // The disk may do it or not.
             let _ = self.disk.discard(span.start, span.count).await;
         }

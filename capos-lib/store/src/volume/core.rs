@@ -66,6 +66,8 @@ pub struct Core {
     pub is_loose: bool,
     /// The last commit is durable, and none that failed or was passed over can come back.
     pub is_sure: bool,
+    /// The last commit that was to be settled.
+    pub tried: u64,
     /// Slots that may have a superblock which is not to count.
     pub stale: Vec<u64>,
     /// The open transaction.
@@ -77,7 +79,7 @@ pub struct Core {
     /// Blocks that only snapshots need, as records say; beside them there are the dead ones of the open transaction.
     pub held: u64,
     pub space: Space,
-    /// Places of nodes that the disk spoiled, and the nodes, to be written there again.
+    /// Places of nodes that the disk spoiled, and the nodes, to be written there again if they are still in a tree.
     pub spoiled: Vec<(u64, Pointer)>,
     /// How many such places were found.
     pub spoils: u64,
@@ -114,6 +116,7 @@ impl Core {
             durable_snapshots: Vec::new(),
             is_loose: true,
             is_sure: false,
+            tried: 0,
             stale,
             records: durable.records,
             tree: durable.snapshots,
@@ -251,6 +254,11 @@ impl Core {
     /// A place of a node is not what it should be, and the other one is: it is to be written again.
     pub fn spoil(&mut self, place: u64, pointer: &Pointer) {
         self.spoils += 1;
+        self.write_again(place, pointer);
+    }
+
+    /// A node is to be written to one of its places when a commit is settled.
+    pub fn write_again(&mut self, place: u64, pointer: &Pointer) {
         if self.spoiled.len() < SPOILED_MOST && !self.spoiled.iter().any(|(other, _)| *other == place) {
             self.spoiled.push((place, *pointer));
         }
@@ -258,7 +266,6 @@ impl Core {
 
     /// A tree does not need a block any more, or a node, which has two.
     pub fn release(&mut self, tree: Tree, pointer: &Pointer) {
-        self.spoiled.retain(|(_, spoiled)| spoiled != pointer);
         self.release_one(tree, pointer);
         if pointer.twin != 0 {
             self.release_one(tree, &pointer.by_twin());

@@ -69,7 +69,9 @@ impl<D: Disk> Volume<D> {
                 .for_each(|(pointer, block)| self.begin_block(pointer, block));
             return Ok(());
         }
+        // What the last commit gave back is written over from now on, so a mount must not pass over it for the one before.
         self.make_sure().await?;
+        self.settle_once().await?;
         self.state.borrow_mut().is_loose = true;
         let mut rest = data;
         for span in spans {

@@ -1,11 +1,12 @@
 //! Reading and writing the maps of free space.
 
 use super::Volume;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskError};
 use crate::error::{Fault, StoreError};
 use crate::node::Page;
 use crate::pointer::checksum;
 use crate::space::{Entry, FANOUT, Map, Summary, TOP};
+use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 
 /// Bits of an index that tell the entries of one node apart.
@@ -15,14 +16,23 @@ impl<D: Disk> Volume<D> {
     /// Reads bitmaps until those that are here have so many free blocks.
     pub(super) async fn look_for(&self, count: u64) -> Result<(), StoreError> {
         while !self.state.borrow().space.has(count) {
-            let group = self.find_group().await.ok_or(StoreError::Full)?;
-            self.bring_map(group).await;
+            match self.find_group().await? {
+                Some(group) => self.bring_map(group).await?,
+                None => return Err(self.nothing_more(count)),
+            }
         }
         Ok(())
     }
 
+    /// Why nothing more is found: it is all taken, or nobody knows where it is.
+    fn nothing_more(&self, count: u64) -> StoreError {
+        let space = &self.state.borrow().space;
+        let lost = space.lost.values().next().filter(|_| space.free() >= count);
+        lost.copied().unwrap_or(StoreError::Full)
+    }
+
     /// A group that is not here and has free blocks: from the one on where the last were found.
-    async fn find_group(&self) -> Option<u64> {
+    async fn find_group(&self) -> Result<Option<u64>, StoreError> {
         let (groups, here) = {
             let space = &self.state.borrow().space;
             (space.layout.groups(), space.group())
@@ -30,25 +40,25 @@ impl<D: Disk> Volume<D> {
         for range in [here..groups, 0..here.min(groups)] {
             let mut group = range.start;
             while group < range.end {
-                match self.is_worth(group).await {
-                    Ok(()) => return Some(group),
-                    Err(next) => group = next,
+                match self.behind_useless(group).await? {
+                    None => return Ok(Some(group)),
+                    Some(next) => group = next,
                 }
             }
         }
         // The log may have given back blocks of groups whose maps say that they are full.
         let state = self.state.borrow();
         let mut freed = state.space.log.iter().filter(|extent| extent.free);
-        let is_new = |group: &u64| !state.space.maps.contains_key(group) && !state.space.lost.contains(group);
-        freed.by_ref().map(|extent| extent.span.start / crate::space::GROUP).find(is_new)
+        let is_new = |group: &u64| !state.space.is_known(*group);
+        Ok(freed.by_ref().map(|extent| extent.span.start / crate::space::GROUP).find(is_new))
     }
 
-    /// Whether the maps say that a group has free blocks; if not, where to look next.
-    async fn is_worth(&self, group: u64) -> Result<(), u64> {
+    /// Where to look next if nothing is to be had from a group, as the maps say or because they do not say it any more.
+    async fn behind_useless(&self, group: u64) -> Result<Option<u64>, StoreError> {
         let layout = {
             let space = &self.state.borrow().space;
-            if space.maps.contains_key(&group) || space.lost.contains(&group) {
-                return Err(group + 1);
+            if space.is_known(group) {
+                return Ok(Some(group + 1));
             }
             space.layout
         };
@@ -57,23 +67,36 @@ impl<D: Disk> Volume<D> {
             let below = layout.below(level, index);
             match self.entry(level, index).await {
                 Ok(entry) if entry.used < layout.capacity(below.clone()) => {}
-                Ok(_) => return Err(below.end),
+                Ok(_) => return Ok(Some(below.end)),
                 // What is above it cannot be read, so nothing is known of any of its neighbours.
-                Err(_) => return Err(layout.below(level + 1, index >> FANOUT_BITS).end),
+                Err(error) => {
+                    self.leave_alone(group, error)?;
+                    return Ok(Some(layout.below(level + 1, index >> FANOUT_BITS).end));
+                }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Reads the bitmap of a group. One that cannot be read is left alone from now on.
-    async fn bring_map(&self, group: u64) {
-        let map = self.read_map(group).await;
-        let space = &mut self.state.borrow_mut().space;
-        match map {
-            Ok(map) => space.keep(group, map),
-            Err(_) => {
-                space.lost.insert(group);
+    /// Reads the bitmap of a group.
+    async fn bring_map(&self, group: u64) -> Result<(), StoreError> {
+        match self.read_map(group).await {
+            Ok(map) => {
+                self.state.borrow_mut().space.keep(group, map);
+                Ok(())
             }
+            Err(error) => self.leave_alone(group, error),
+        }
+    }
+
+    /// Nobody is given blocks of a group whose map the medium does not give back. A disk that fails otherwise says nothing of its maps.
+    fn leave_alone(&self, group: u64, error: StoreError) -> Result<(), StoreError> {
+        match error {
+            StoreError::Disk { error: DiskError::Media, .. } | StoreError::Corrupt { .. } => {
+                self.state.borrow_mut().space.lost.insert(group, error);
+                Ok(())
+            }
+            error => Err(error),
         }
     }
 
@@ -126,55 +149,95 @@ impl<D: Disk> Volume<D> {
             return Ok(page);
         }
         let block = self.state.borrow().space.layout.place(level, index, entry.copy);
-        let buffer = &mut Rc::make_mut(&mut page).0;
-        self.disk.read(block, buffer).await.map_err(StoreError::disk(block))?;
+        if !super::mount::read(&self.disk, block, &mut page).await? {
+            return Err(StoreError::Disk { block, error: DiskError::Media });
+        }
         match checksum(&page.0) == entry.checksum {
             true => Ok(page),
             false => Err(StoreError::Corrupt { block, fault: Fault::Checksum }),
         }
     }
 
-    /// Writes all maps that the log is about, each to the copy that does not count, and forgets the log.
+    /// Writes all maps that the log is about, each to the copy that does not count, and what is above them, and forgets the log.
     pub(super) async fn write_maps(&self) -> Result<(), StoreError> {
-        let mut changed = self.state.borrow().space.touched();
+        let groups = self.state.borrow().space.touched();
+        let mut changed: BTreeSet<(u32, u64)> = groups.into_iter().map(|group| (0, group)).collect();
         self.state.borrow_mut().is_loose = true;
-        for group in core::mem::take(&mut changed) {
-            if !self.state.borrow().space.maps.contains_key(&group) {
-                self.bring_map(group).await;
-            }
-            let written = {
-                let space = &self.state.borrow().space;
-                space.maps.get(&group).map(|map| map.to_page(&space.layout, group))
+        while let Some((level, index)) = changed.pop_first() {
+            let written = match level {
+                0 => self.bitmap(index).await?,
+                _ => self
+                    .state
+                    .borrow()
+                    .space
+                    .nodes
+                    .get(&(level, index))
+                    .map(|node| (Rc::clone(&node.0), node.used())),
             };
-            // A bitmap that was lost stays as it is: nobody is given its blocks.
-            let Some((page, used)) = written else { continue };
-            self.write_copy(0, group, &page, used).await?;
-            changed.insert(group >> FANOUT_BITS);
-            self.state.borrow_mut().space.forget_map(group);
-        }
-        for level in 1..=TOP {
-            for index in core::mem::take(&mut changed) {
-                let node = self.state.borrow().space.nodes.get(&(level, index)).cloned();
-                let Some(node) = node else { continue };
-                self.write_copy(level, index, &node.0, node.used()).await?;
-                changed.insert(index >> FANOUT_BITS);
+            let told = match written {
+                Some((page, used)) => self.write_copy(level, index, &page, used).await?,
+                None if level == 0 => self.lose(index).await?,
+                None => return Err(self.missing(level, index)),
+            };
+            changed.extend(told);
+            if level == 0 {
+                self.state.borrow_mut().space.forget_map(index);
             }
         }
         self.state.borrow_mut().space.log.clear();
         Ok(())
     }
 
+    /// A node that was here when it was changed: cannot be, and must not go unnoticed.
+    fn missing(&self, level: u32, index: u64) -> StoreError {
+        let block = self.state.borrow().space.layout.place(level, index, 1);
+        StoreError::Corrupt { block, fault: Fault::Count }
+    }
+
+    /// A group's bitmap as it is to be written, and the blocks taken in it; none if it is lost.
+    async fn bitmap(&self, group: u64) -> Result<Option<(Rc<Page>, u64)>, StoreError> {
+        if !self.state.borrow().space.maps.contains_key(&group) {
+            self.bring_map(group).await?;
+        }
+        let space = &self.state.borrow().space;
+        Ok(space.maps.get(&group).map(|map| map.to_page(&space.layout, group)))
+    }
+
+    /// Has a map that keeps a group's from being read not believed any more, even if the medium should give it back one day: it does not
+    /// know of what the log says.
+    async fn lose(&self, group: u64) -> Result<Option<(u32, u64)>, StoreError> {
+        let (layout, block) = {
+            let space = &self.state.borrow().space;
+            (space.layout, space.lost.get(&group).map_or(0, StoreError::block))
+        };
+        let (level, index) = layout.map_at(block);
+        let lost = self.entry(level, index).await?.lost();
+        Ok(self.tell(level, index, lost))
+    }
+
     /// Writes a map, and tells its parent.
-    async fn write_copy(&self, level: u32, index: u64, page: &Page, used: u64) -> Result<(), StoreError> {
+    async fn write_copy(
+        &self,
+        level: u32,
+        index: u64,
+        page: &Page,
+        used: u64,
+    ) -> Result<Option<(u32, u64)>, StoreError> {
         let next = self.entry(level, index).await?.next(page, used);
         let block = self.state.borrow().space.layout.place(level, index, next.copy);
         self.disk.write(block, &[&page.0]).await.map_err(StoreError::disk(block))?;
+        Ok(self.tell(level, index, next))
+    }
+
+    /// Says of a map what it is now, and which one is changed thereby.
+    fn tell(&self, level: u32, index: u64, entry: Entry) -> Option<(u32, u64)> {
         let space = &mut self.state.borrow_mut().space;
         if level == TOP {
-            space.root = next;
-        } else if let Some(parent) = space.nodes.get_mut(&(level + 1, index >> FANOUT_BITS)) {
-            parent.set(index, next);
+            space.root = entry;
+            return None;
         }
-        Ok(())
+        let above = (level + 1, index >> FANOUT_BITS);
+        space.nodes.get_mut(&above)?.set(index, entry);
+        Some(above)
     }
 }

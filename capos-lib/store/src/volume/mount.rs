@@ -15,8 +15,8 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
 
-/// How often a block is read on which it depends which commit counts, before it is given up.
-const TRIES: usize = 3;
+/// How often a block is read on which it depends which commit counts, or what is free, and one that is to be at two places, before it is given up.
+pub(super) const TRIES: usize = 3;
 
 /// What a mount found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -194,8 +194,8 @@ async fn look<D: Disk>(disk: &D) -> Result<Found, StoreError> {
 
 type Found = ([SlotState; Slots::COUNT], Vec<(u64, Superblock)>);
 
-/// Reads a block on which it depends which commit counts: false if the medium does not give it back, however often it is asked.
-async fn read<D: Disk>(disk: &D, block: u64, page: &mut Rc<Page>) -> Result<bool, StoreError> {
+/// Reads a block on which it depends which commit counts, or what is free: false if the medium does not give it back, however often it is asked.
+pub(super) async fn read<D: Disk>(disk: &D, block: u64, page: &mut Rc<Page>) -> Result<bool, StoreError> {
     let mut done = Ok(());
     for _ in 0..TRIES {
         done = disk.read(block, &mut Rc::make_mut(page).0).await;

@@ -154,8 +154,6 @@ impl<D: Disk> Volume<D> {
             let mut state = self.state.borrow_mut();
             let layout = state.space.layout;
             state.held = state.held.saturating_sub(step.free.len() as u64);
-            // What is given back here may be a node's place.
-            state.spoiled.clear();
             let sound = |block: &u64| *block < layout.blocks() && !layout.is_fixed(*block);
             step.free.into_iter().filter(sound).for_each(|block| state.space.give_back_later(block));
         }

@@ -13,12 +13,26 @@ impl<D: Disk> Volume<D> {
         self.settle_last().await
     }
 
+    /// The same, if nobody tried it since that commit.
+    pub(super) async fn settle_once(&self) -> Result<(), StoreError> {
+        let (tried, last) = {
+            let state = self.state.borrow();
+            (state.tried, state.durable.commit)
+        };
+        match tried == last || self.is_settled() {
+            true => Ok(()),
+            false => self.settle_last().await,
+        }
+    }
+
     /// Has the last commit durable, nothing beside its superblock any more that would have to be there, and all its nodes at both of their places.
     pub(super) async fn settle_last(&self) -> Result<(), StoreError> {
         self.make_durable().await?;
         if self.is_settled() {
             return Ok(());
         }
+        let commit = self.state.borrow().durable.commit;
+        self.state.borrow_mut().tried = commit;
         let settled = self.write_twins().await;
         let last = Superblock { beside: Vec::new(), settled, ..self.state.borrow().durable.clone() };
         let slot = self.slots().first().copied().filter(|_| last != self.state.borrow().durable);

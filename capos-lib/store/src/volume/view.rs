@@ -6,7 +6,8 @@ use crate::error::StoreError;
 use crate::pointer::Pointer;
 use crate::tree::Root;
 
-/// What a snapshot kept. Answers until the snapshot is deleted.
+/// What a snapshot kept. Answers until the snapshot is deleted: who reads while it is may find what others have there by now, and is told that there
+/// is no such snapshot.
 pub struct View<'v, D> {
     volume: &'v Volume<D>,
     id: u64,
@@ -26,8 +27,8 @@ impl<D: Disk> Volume<D> {
 impl<D: Disk> View<'_, D> {
     /// As [`Volume::get`].
     pub async fn get(&self, key: &[u8], into: &mut [u8]) -> Result<Option<usize>, StoreError> {
-        self.volume.view(self.id)?;
-        self.volume.get_from(&self.root, key, into).await
+        let found = self.volume.get_from(&self.root, key, into).await;
+        self.volume.view(self.id).and(found)
     }
 
     /// As [`Volume::next`].
@@ -37,13 +38,13 @@ impl<D: Disk> View<'_, D> {
         key: &mut [u8],
         value: &mut [u8],
     ) -> Result<Option<(usize, usize)>, StoreError> {
-        self.volume.view(self.id)?;
-        self.volume.next_from(&self.root, from, key, value).await
+        let found = self.volume.next_from(&self.root, from, key, value).await;
+        self.volume.view(self.id).and(found)
     }
 
     /// As [`Volume::read_data`].
     pub async fn read_data(&self, pointers: &[Pointer], into: &mut [u8]) -> Result<(), StoreError> {
-        self.volume.view(self.id)?;
-        self.volume.read_data(pointers, into).await
+        let read = self.volume.read_data(pointers, into).await;
+        self.volume.view(self.id).and(read)
     }
 }
