@@ -44,13 +44,14 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Room for so many at a time, of a device with a cache or without.
+    /// Room for so many at a time, of a device with a cache or without. What somebody else wrote before may be in the cache, too, and this client may depend on
+    /// it: a program that was started again on what the one before it wrote. So there is something that no flush covers from the beginning.
     ///
     /// # Errors
     /// There is no memory.
     pub fn new(capacity: u16, cache: bool) -> Result<Asked, TryReserveError> {
         let places = Pending::new(capacity)?;
-        Ok(Asked { places, stamp: 0, cache, written: 0, settled: 0, lost: 0 })
+        Ok(Asked { places, stamp: 0, cache, written: u64::from(cache), settled: 0, lost: 0 })
     }
 
     /// Takes a request up, whatever its id; gives the one that it has from now on. `None` when there is no room.

@@ -19,6 +19,17 @@ struct Known {
     is_safe: bool,
 }
 
+/// What somebody else wrote before this client began.
+const BEFORE: Known = Known {
+    tag: Tag::MAX,
+    id: 0,
+    operation: Operation::Write,
+    asked: 0,
+    done: Some(0),
+    is_lost: false,
+    is_safe: false,
+};
+
 #[derive(Clone, Debug)]
 enum Step {
     Ask(Operation, bool),
@@ -51,8 +62,8 @@ proptest! {
     #[test]
     fn no_flush_says_done_of_what_is_lost_until_that_was_told(steps in proptest::collection::vec(step(), 0..120)) {
         let mut asked = Asked::new(64, true).unwrap();
-        let mut all: Vec<Known> = Vec::new();
-        for (now, step) in steps.into_iter().enumerate() {
+        let mut all: Vec<Known> = Vec::from([BEFORE]);
+        for (now, step) in (1..).zip(steps) {
             match step {
                 Step::Ask(operation, durable) => {
                     let Some((tag, id)) = asked.ask(&request(operation, durable)) else { continue };
@@ -132,6 +143,14 @@ fn what_is_durable_or_was_flushed_or_is_no_longer_wanted_is_not_missed() {
     perform(&mut asked, Operation::Write, true);
     perform(&mut asked, Operation::Discard, false);
     asked.power_lost();
+    assert_eq!(perform(&mut asked, Operation::Flush, false), Status::Done);
+}
+
+#[test]
+fn who_begins_anew_depends_on_what_was_written_before() {
+    let mut asked = Asked::new(4, true).unwrap();
+    asked.power_lost();
+    assert_eq!(perform(&mut asked, Operation::Flush, false), Status::Lost);
     assert_eq!(perform(&mut asked, Operation::Flush, false), Status::Done);
 }
 
