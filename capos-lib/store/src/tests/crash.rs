@@ -4,8 +4,10 @@
 //! 512 bytes; so each such state is mounted, compared and checked: all subsets where they are few, else some of them.
 
 use super::disk::{Content, Event, Memory, now};
+use super::maps::{again, base};
 use super::model::{Model, Pair, Step, check, everything, everything_in, mount, steps};
 use super::turns::slow_volume;
+use crate::space::GROUP;
 use crate::{BLOCK, Need, Pointer, Slots, StoreError};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -44,11 +46,16 @@ struct Run {
 
 /// Does steps on a volume, and remembers what the disk saw.
 fn record(blocks: u64, steps: &[Step]) -> Run {
-    let mut pair = Pair::new(blocks);
+    record_on(Pair::new(blocks), steps)
+}
+
+fn record_on(mut pair: Pair, steps: &[Step]) -> Run {
+    let blocks = pair.volume.disk().blocks;
     let state = pair.volume.disk().state.clone();
     state.record.set(true);
     let before = state.content.borrow().clone();
-    let mut made = Vec::from([Made { begun: 0, done: 0, held: (Model::new(), BTreeMap::new()) }]);
+    let held = (pair.committed.clone(), pair.snapshots.clone());
+    let mut made = Vec::from([Made { begun: 0, done: 0, held }]);
     for step in steps {
         let begun = state.events.borrow().len();
         match pair.step(step) {
@@ -231,7 +238,6 @@ fn a_restart_in_the_middle_of_a_commit() {
     panic!("it never ended");
 }
 
-/// So many commits that the maps are written, in which nothing else differs.
 /// Power goes while somebody writes something large, all of which got to the disk, and one block of the last commit is spoiled: that commit was
 /// settled before, so it counts, whole.
 #[test]
@@ -280,6 +286,7 @@ fn written(event: &Event) -> Option<u64> {
     }
 }
 
+/// So many commits that the maps are written, in which nothing else differs.
 #[test]
 fn maps_are_written_while_it_crashes() {
     let mut steps: Vec<Step> = (0..60).map(|n| Step::Put(n, 700)).collect();
@@ -293,4 +300,18 @@ fn maps_are_written_while_it_crashes() {
     let first = run.events.iter().position(|event| matches!(event, Event::Write(1 | 2, _))).unwrap();
     let states = run.crash_from(first.saturating_sub(20), &mut Dice(9));
     assert!(states > 200, "{states}");
+}
+
+/// The same with two groups and three slots, and what is changed in both.
+#[test]
+fn maps_of_two_groups_are_written_while_it_crashes() {
+    let steps: Vec<Step> =
+        (0..150).flat_map(|n| [Step::Put(n * 7 % 60, 701 + n), Step::Data(n, 5), Step::Commit]).collect();
+    let mut run = record_on(again(&base()), &steps);
+    let second =
+        |event: &Event| matches!(event, Event::Write(block, _) if (GROUP + 1..GROUP + 3).contains(block));
+    let first = run.events.iter().position(second).unwrap();
+    run.events.truncate(first + 30);
+    let states = run.crash_from(first.saturating_sub(20), &mut Dice(9));
+    assert!(states > 100, "{states}");
 }

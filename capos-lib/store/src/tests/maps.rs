@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 const BLOCKS: u64 = 2 * GROUP;
 
 /// A volume whose second group has what is used, and whose maps are on the disk; the log is about both. The first group is free again.
-fn base() -> Pair {
+pub fn base() -> Pair {
     let mut pair = Pair::new(BLOCKS);
     let large = fill_first_group(&pair);
     for n in 0..300 {
@@ -50,7 +50,7 @@ fn commit(pair: &mut Pair, step: Step) {
 }
 
 /// The same on another disk, just mounted.
-fn again(base: &Pair) -> Pair {
+pub fn again(base: &Pair) -> Pair {
     let content = base.volume.disk().state.content.borrow().clone();
     let volume = mount(Memory::with(BLOCKS, content));
     Pair { volume, model: base.model.clone(), committed: base.committed.clone(), snapshots: BTreeMap::new() }
