@@ -12,6 +12,8 @@
 //!   power, there is another router, and clients know ([`Asked`](crate::Asked)).
 //! - Who changes sectors that another request changes already waits for it ([`order`]). So nothing that was overwritten ever comes back because it was asked again.
 //! - A request may have begun when its client went away: its sectors have then what they had, or what was written, each for itself.
+//! - Who comes after a client that left something under way is served when that is over: it may be the same program with the same memory, into which the disk
+//!   still reads.
 //! - What [`LIVES`] lives of the disk did not answer fails as [`Status::Device`](crate::Status::Device): it may be what they die of.
 
 mod buffer;
@@ -191,7 +193,7 @@ impl<B> Router<B> {
             true => State::Held,
             false => State::Waiting,
         };
-        let tag = self.pending.insert(Flight { request, disk, session: Some(id), state, lives: 0 });
+        let tag = self.pending.insert(Flight { request, disk, session: Some(id), state, lives: 0, bars: 0 });
         // There is room: who asks has seen to it.
         let tag = tag.map_err(|_| wrong(request.id, Status::Device))?;
         self.count(&request, state, tag, id);
@@ -287,6 +289,9 @@ impl<B> Router<B> {
         if flight.request.operation.changes() {
             self.changing -= 1;
             self.let_go();
+        }
+        if flight.bars != 0 {
+            self.unbar(flight.bars);
         }
         flight.session
     }

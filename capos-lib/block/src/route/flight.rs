@@ -23,4 +23,6 @@ pub struct Flight {
     pub state: State,
     /// Lives of the disk that were asked.
     pub lives: u8,
+    /// Sessions that wait until it is over, as bits.
+    pub bars: u64,
 }

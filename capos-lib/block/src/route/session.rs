@@ -28,13 +28,15 @@ pub struct Session {
     under_way: u16,
     /// How many wait for others to have changed the same. Until then nothing more is taken.
     held: u16,
+    /// How many requests of clients that are gone were under way when it came, and still are. Until they are over nothing is taken.
+    barred: u16,
 }
 
 impl Session {
     /// How many more it may ask.
     #[inline]
     pub fn room(&self) -> usize {
-        if self.held == 0 { self.budget.saturating_sub(self.under_way).into() } else { 0 }
+        if self.held == 0 && self.barred == 0 { self.budget.saturating_sub(self.under_way).into() } else { 0 }
     }
 
     #[inline]
@@ -93,7 +95,12 @@ impl<B> Router<B> {
         let mut places = self.sessions.iter_mut().zip(0..);
         let free = places.find(|(session, number)| session.is_none() && taken & 1 << number == 0);
         let (place, number) = free.ok_or(NoRoom)?;
-        *place = Some(Session { facet: *facet, geometry, budget, under_way: 0, held: 0 });
+        let mut barred = 0;
+        for orphan in self.pending.values_mut().filter(|flight| flight.session.is_none()) {
+            orphan.bars |= 1 << number;
+            barred += 1;
+        }
+        *place = Some(Session { facet: *facet, geometry, budget, under_way: 0, held: 0, barred });
         Ok(SessionId(number))
     }
 
@@ -102,7 +109,18 @@ impl<B> Router<B> {
         if self.sessions.get_mut(id.index()).and_then(Option::take).is_none() {
             return;
         }
+        self.pending.values_mut().for_each(|flight| flight.bars &= !(1 << id.0));
         self.abandon(id);
         self.buffers.close(id);
+    }
+
+    /// Something is over that these sessions waited for.
+    pub(super) fn unbar(&mut self, mut bars: u64) {
+        while bars != 0 {
+            if let Some(session) = self.session_mut(SessionId(bars.trailing_zeros() as u16)) {
+                session.barred = session.barred.saturating_sub(1);
+            }
+            bars &= bars - 1;
+        }
     }
 }

@@ -292,6 +292,36 @@ fn a_client_that_goes_leaves_nothing_but_what_the_disk_is_at() {
     assert_eq!(queues.answers, []);
 }
 
+/// What the disk still reads for who is gone may go to memory that who comes next uses, too.
+#[test]
+fn who_comes_after_one_that_left_something_under_way_waits_for_it() {
+    let (mut router, mut queues, clients) = router(8, 3, 8);
+    for id in [1, 2] {
+        queues.ask(clients[0], request(id, Read, 0, 1));
+    }
+    router.take(u64::MAX, &mut queues);
+    let asks = send_all(&mut router);
+    router.close(clients[0]);
+    let next = router.open(&Facet::whole(0, &DISK), 8, 0).unwrap();
+    let flush = |id| Request { sectors: 0, ..request(id, Operation::Flush, 0, 0) };
+    queues.ask(next, flush(3));
+    queues.ask(clients[1], flush(4));
+    router.take(u64::MAX, &mut queues);
+    assert_eq!(ids(&send_all(&mut router)), [4], "who was there before does not wait");
+    router.complete(asks[0].tag, Status::Done, 0).unwrap();
+    assert!(!router.take(u64::MAX, &mut queues));
+    // One that goes while it waits, and another one in its place.
+    router.close(clients[2]);
+    assert_eq!(router.open(&Facet::whole(0, &DISK), 8, 0), Ok(clients[2]));
+    router.close(clients[2]);
+    router.complete(asks[1].tag, Status::Done, 0).unwrap();
+    assert!(router.take(u64::MAX, &mut queues));
+    assert_eq!(ids(&send_all(&mut router)), [3]);
+    router.down(&mut queues);
+    router.up(&[DISK], &mut queues).unwrap();
+    assert_eq!(ids(&send_all(&mut router)), [4, 3], "neither waits for anything");
+}
+
 #[test]
 fn buffers_are_their_clients() {
     let (mut router, mut queues, clients) = router(8, 2, 8);
