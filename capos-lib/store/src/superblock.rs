@@ -66,6 +66,8 @@ pub enum SlotState {
     Sound(u64),
     /// Something else, or nothing.
     Blank,
+    /// The same where the volume had a superblock.
+    Wiped,
     /// The disk did not read it.
     Unreadable(DiskError),
     /// A superblock that is torn or spoiled.
@@ -105,6 +107,7 @@ impl fmt::Display for SlotState {
             SlotState::Absent => out.write_str("is not there"),
             SlotState::Sound(commit) => write!(out, "has commit {commit}"),
             SlotState::Blank => out.write_str("has no superblock"),
+            SlotState::Wiped => out.write_str("has no superblock any more"),
             SlotState::Unreadable(error) => write!(out, "is not to be read: {error}"),
             SlotState::Checksum => out.write_str("is spoiled"),
             SlotState::Malformed => out.write_str("has a superblock that makes no sense"),

@@ -6,7 +6,7 @@ use crate::pointer::checksum;
 use crate::space::{Entry, LOG_MAX, Layout, Log, Span};
 use crate::superblock::{BESIDE_MAX, Superblock};
 use crate::tree::Root;
-use crate::{BLOCK, SlotState, Slots, StoreError, Volume};
+use crate::{BLOCK, DiskError, SlotState, Slots, StoreError, Volume, format, is_blank};
 
 /// A pair with some commits, and its disk's slots in the order of their age, the newest first.
 fn some_commits() -> (Pair, [u64; 2]) {
@@ -175,4 +175,84 @@ fn the_last_commit_is_left_alone() {
             assert_eq!(taken, if commit % 2 == 0 { 0 } else { other });
         }
     }
+}
+
+/// A superblock that is not there any more is told from one that never was, as where a volume has just grown.
+#[test]
+fn a_slot_that_was_wiped_is_a_loss() {
+    for slot in Slots::ALL {
+        let mut pair = Pair::new(5000);
+        for n in 0..3 {
+            pair.step(&Step::Put(n, n)).unwrap();
+            pair.step(&Step::Commit).unwrap();
+        }
+        let disk = pair.volume.disk().clone();
+        disk.state.content.borrow_mut().remove(&slot);
+        let (_, mounted) = now(Volume::mount(disk, LIMITS)).unwrap();
+        assert_eq!(mounted.losses().collect::<alloc::vec::Vec<_>>(), [(slot, &SlotState::Wiped)]);
+    }
+}
+
+#[test]
+fn a_volume_that_has_just_grown_has_lost_nothing() {
+    let disk = Memory::new(5000);
+    now(format(&disk, 1, Some(1000))).unwrap();
+    let volume = mount(disk.clone());
+    for n in 0..5 {
+        // It may be any of them, and be settled or not.
+        if n == 1 {
+            now(volume.grow(None)).unwrap();
+        }
+        now(volume.put(b"key", &[n])).unwrap();
+        for what in ["committed", "settled"] {
+            now(volume.commit()).unwrap();
+            let (_, mounted) = now(Volume::mount(disk.clone(), LIMITS)).unwrap();
+            assert_eq!(mounted.losses().count(), 0, "{n}, {what}: {:?}", mounted.slots);
+        }
+    }
+}
+
+/// One byte anywhere that somebody's format begins or ends with.
+#[test]
+fn a_disk_with_anything_on_it_is_not_blank() {
+    let disk = Memory::new(5000);
+    assert_eq!(now(is_blank(&disk)), Ok(true));
+    for block in [0, 8, 16, 255, 4095, 4999] {
+        let disk = Memory::new(5000);
+        disk.spoil(block, 4095);
+        assert_eq!(now(is_blank(&disk)), Ok(false), "block {block}");
+    }
+    let disk = Memory::new(5000);
+    disk.spoil(100, 0);
+    assert_eq!(now(is_blank(&disk)), Ok(true), "nobody looks at all of a disk");
+    disk.state.bad.borrow_mut().push(4095);
+    assert_eq!(now(is_blank(&disk)), Err(DiskError::Media));
+}
+
+/// Power goes at any moment while a volume is made: what is there then is still blank, or an empty volume.
+#[test]
+fn a_format_that_was_cut_off_is_seen() {
+    let disk = Memory::new(5000);
+    disk.state.record.set(true);
+    now(format(&disk, 1, None)).unwrap();
+    let events = disk.state.events.take();
+    for end in 0..=events.len() {
+        let disk = Memory::new(5000);
+        for event in &events[..end] {
+            if let super::disk::Event::Write(block, bytes) = event {
+                disk.state.content.borrow_mut().insert(*block, bytes.clone());
+            }
+        }
+        let is_empty = || mount(disk.clone()).is_empty();
+        assert!(now(is_blank(&disk)).unwrap() || is_empty(), "after {end} events");
+    }
+    let volume = mount(disk);
+    now(volume.put(b"key", b"value")).unwrap();
+    assert!(volume.is_empty(), "not committed");
+    now(volume.commit()).unwrap();
+    assert!(!volume.is_empty());
+    now(volume.snapshot(b"kept")).unwrap();
+    now(volume.remove(b"key")).unwrap();
+    now(volume.commit()).unwrap();
+    assert!(!volume.is_empty(), "a snapshot has something");
 }

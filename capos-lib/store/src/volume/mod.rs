@@ -2,6 +2,7 @@
 //!
 //! All state is in one cell that is never borrowed while the disk is waited for, so that reading goes on while something else waits.
 
+mod blank;
 mod commit;
 mod core;
 mod data;
@@ -16,7 +17,8 @@ mod view;
 mod write;
 
 pub use self::core::{Limits, Need};
-pub use mount::{Mounted, format, is_blank};
+pub use blank::is_blank;
+pub use mount::{Mounted, format};
 pub use snapshot::{NOTE_MAX, SNAPSHOTS_MAX, Snapshot};
 pub(crate) use snapshot::{dead, death};
 pub use view::View;
@@ -72,6 +74,12 @@ impl<D: Disk> Volume<D> {
     /// The number of the last commit.
     pub fn commit_number(&self) -> u64 {
         self.state.borrow().durable.commit
+    }
+
+    /// Whether the last commit has no records, and there are no snapshots: what a format leaves, whatever came of what was to follow.
+    pub fn is_empty(&self) -> bool {
+        let state = self.state.borrow();
+        state.durable.records.pointer.is_none() && state.durable_snapshots.is_empty()
     }
 
     /// The volume's name.

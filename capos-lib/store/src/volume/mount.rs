@@ -2,7 +2,7 @@
 
 use super::core::{Core, Limits};
 use super::{Volume, snapshot};
-use crate::disk::{BLOCK, Disk, DiskError};
+use crate::disk::{Disk, DiskError};
 use crate::error::{Fault, StoreError};
 use crate::node::Page;
 use crate::pointer::checksum;
@@ -10,7 +10,6 @@ use crate::space::{Entry, Layout, Log};
 use crate::superblock::{SlotState, Slots, Superblock};
 use crate::tree::{Root, Tree};
 use alloc::rc::Rc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
@@ -34,17 +33,6 @@ impl Mounted {
     pub fn losses(&self) -> impl Iterator<Item = (u64, &SlotState)> {
         Slots::ALL.into_iter().zip(&self.slots).filter(|(_, state)| state.is_loss())
     }
-}
-
-/// Blocks from the beginning in which every format has something: ISO 9660 is the last to begin, at 32 KiB.
-const BEGIN: u64 = 16;
-
-/// Whether nothing is where every format has something: then it is nobody's volume or medium that is made anew.
-pub async fn is_blank<D: Disk>(disk: &D) -> Result<bool, DiskError> {
-    let blocks = disk.blocks().min(BEGIN);
-    let mut begin = vec![0; blocks as usize * BLOCK];
-    disk.read(0, &mut begin).await?;
-    Ok(begin.iter().all(|byte| *byte == 0))
 }
 
 /// Makes an empty volume of all of a disk, or of so many blocks of it. What the disk held is lost.
@@ -92,6 +80,7 @@ impl<D: Disk> Volume<D> {
         };
         found.sort_unstable_by_key(|(_, superblock)| order(superblock));
         let newest = found.first().map_or(0, |(_, superblock)| superblock.commit);
+        find_wiped(&mut slots, &found);
         found.retain(|(_, superblock)| superblock.commit + 1 >= newest);
         let mut disk = disk;
         let mut why = StoreError::from(slots);
@@ -155,6 +144,18 @@ impl<D: Disk> Volume<D> {
         state.durable_snapshots.clone_from(&snapshots);
         state.snapshots = snapshots;
         Ok(())
+    }
+}
+
+/// Tells slots from which a superblock was taken away from those that never had one: a volume has one in each of its slots, but in one that it does not have
+/// for longer than the last commit since it grew.
+fn find_wiped(slots: &mut [SlotState; Slots::COUNT], found: &[(u64, Superblock)]) {
+    let sizes = found.iter().map(|(_, superblock)| superblock.layout.blocks());
+    let smallest = sizes.min().unwrap_or(0);
+    for (slot, state) in Slots::ALL.into_iter().zip(slots) {
+        if *state == SlotState::Blank && slot < smallest {
+            *state = SlotState::Wiped;
+        }
     }
 }
 

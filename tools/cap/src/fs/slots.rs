@@ -35,7 +35,7 @@ pub fn remarks(files: &Files, mounted: &Mounted) -> Vec<Remark> {
         let (why, is_wrong) = match state {
             SlotState::Absent | SlotState::Sound(_) => return None,
             // It gets one with a commit after the volume became large enough to have it.
-            SlotState::Blank if slot == LAST => (", as where a volume has just grown", false),
+            SlotState::Blank => (", as where a volume has just grown", false),
             state if is_one && cut(slot, state) => {
                 (", as after a power cut in the middle of a commit", false)
             }
@@ -46,9 +46,6 @@ pub fn remarks(files: &Files, mounted: &Mounted) -> Vec<Remark> {
     };
     slots.filter_map(remark).collect()
 }
-
-/// The slot that small volumes do not have.
-const LAST: u64 = capos_store::Slots::ALL[capos_store::Slots::COUNT - 1];
 
 /// Whether the record of a superblock is longer than what is written as a whole.
 fn may_be_torn(files: &Files, slot: u64) -> bool {

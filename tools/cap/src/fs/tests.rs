@@ -251,6 +251,34 @@ fn an_image_that_cannot_be_is_not_left_behind() {
     assert!(made.is_err() && !folder.file("disk").exists());
 }
 
+/// A volume, or a table of partitions, whose beginning was wiped is still somebody's.
+#[test]
+fn what_lost_its_beginning_is_not_taken_for_blank() {
+    let folder = Folder::new("beginning");
+    let wipe = |length: usize| {
+        let file = fs::File::options().write(true).open(folder.file("disk")).unwrap();
+        file.write_all_at(&vec![0; length], 0).unwrap();
+    };
+    let make = || carry_out(&FsVerb::Mkfs { image: folder.image(), size: None, force: false });
+    let refused = || make().is_err_and(|why| why.to_string().contains("has something on it already"));
+    for size in ["1M", "64M"] {
+        folder.make(size);
+        fs::write(folder.file("f"), b"a file").unwrap();
+        folder.put(&folder.file("f"), "f").unwrap();
+        wipe(9 * 4096);
+        assert!(refused(), "{size}");
+        assert_eq!(folder.get("f").unwrap(), b"a file", "{size}");
+        let found = said_of_slots(&folder);
+        assert!(matches!(&found[..], [(true, text)] if text.contains("any more")), "{found:?}");
+        fs::remove_file(folder.file("disk")).unwrap();
+    }
+    fs::write(folder.file("disk"), gpt_of_one(vec![0; 1 << 22], 512)).unwrap();
+    wipe(1 << 21);
+    assert!(refused(), "the second table of partitions");
+    wipe(1 << 22);
+    assert!(make().is_ok(), "nothing is left");
+}
+
 /// What is said of the superblocks: whether it is wrong, and in which words.
 fn said_of_slots(folder: &Folder) -> Vec<(bool, String)> {
     let (files, mounted) = mount(&folder.image(), Access::Read).unwrap_or_else(|_| panic!());

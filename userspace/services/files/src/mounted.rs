@@ -111,14 +111,13 @@ async fn tidy(files: &Files) -> Result<(), Error> {
 async fn mount(server: &Server, device: &Rc<BlockDeviceClient>, format: bool) -> Result<Files, Missing> {
     let gone = |error| Missing::Disk(format!("disk: {error}"));
     let blocks = Blocks::open(device).await.map_err(gone)?;
-    let format = format
-        && capos_store::is_blank(&blocks).await.map_err(|error| StoreError::Disk { block: 0, error })?;
-    if format {
+    if format && capos_store::is_blank(&blocks).await.map_err(|error| StoreError::Disk { block: 0, error })? {
         let no_bytes = |_| Missing::Disk(String::from("no random bytes"));
         capos_store::format(&blocks, server.proofs.uuid().map_err(no_bytes)?, None).await?;
     }
     let (volume, mounted) = Volume::mount(blocks, Limits::default()).await?;
-    if format {
+    // Power may have gone before this the last time.
+    if format && volume.is_empty() {
         Files::format(&volume, server.now()).await?;
     }
     log::info(format_args!("volume {:x} at commit {}", volume.uuid(), mounted.commit));
