@@ -13,7 +13,7 @@ use crate::house::House;
 use crate::{bench, export, git, images, lint as house_lint, smoke};
 
 /// Seconds for each fuzz target.
-const FUZZ_SECONDS: &str = "10";
+const FUZZ_SECONDS: &str = "6";
 
 pub fn lint(house: &House) -> Result<Outcome, Failure> {
     let report = house_lint::of_house(house)?;
