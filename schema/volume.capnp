@@ -21,7 +21,7 @@ interface Volume {
   # What a domain uses, and the most that it may. Domain 0, to which everything belongs at first, has no limit unless it is given one.
 
   setQuota @4 (domain :UInt32, blocksMost :UInt64, objectsMost :UInt64) -> ();
-  # The most that a domain may use from now on; zeros are no limit. What it has beyond that stays.
+  # The most that a domain may use from now on, and as many names as objects; zeros are no limit. What it has beyond that stays.
 
   assign @5 (directory :Directory, domain :UInt32) -> ();
   # Whatever will be made in a directory counts for that domain. `wrongState` when the directory is not empty.

@@ -5,7 +5,7 @@
 struct VolumeRecord {
   # One, at the volume's own key.
   version @0 :UInt32;
-  # Of these records: 1.
+  # Of these records: 2. In 1 a domain did not count names: whoever mounts it counts them, and makes it 2 with what is committed next.
   next @1 :UInt64;
   # The number of the next object.
   objects @2 :UInt64;
@@ -58,11 +58,13 @@ struct BlobRecord {
 }
 
 struct DomainRecord {
-  # What a domain uses, and the most that it may; 0 is no limit.
+  # What a domain uses, and the most that it may; 0 is no limit. It may have as many names as objects.
   blocks @0 :UInt64;
   objects @1 :UInt64;
   blocksMost @2 :UInt64;
   objectsMost @3 :UInt64;
+  names @4 :UInt64;
+  # In its directories and namespaces.
 }
 
 struct OrphanRecord {

@@ -22,6 +22,8 @@ pub(crate) struct Change {
     pub(crate) fresh: Vec<Pointer>,
     /// What it does to counters.
     pub(crate) charge: Charge,
+    /// And to that of names, whose domain is the directory's: what they lead to may count for another.
+    pub(crate) names: Names,
     /// It makes room, and may use what is kept for that.
     pub(crate) removal: bool,
 }
@@ -32,6 +34,13 @@ pub(crate) struct Charge {
     pub(crate) domain: u32,
     pub(crate) blocks: i64,
     pub(crate) objects: i64,
+}
+
+/// What a change does to the number of names in the directories and namespaces of a domain.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Names {
+    pub(crate) domain: u32,
+    pub(crate) more: i64,
 }
 
 impl Change {

@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use core::cell::RefCell;
 
-use crate::change::{Change, Charge};
+use crate::change::{Change, Charge, Names};
 use crate::error::Error;
 use crate::key::{self, ObjectId, Part};
 use crate::lock::{Guard, Lock};
@@ -11,7 +11,7 @@ use crate::recent::Recent;
 use crate::record::{Domain, Kind, Object, Orphan, VolumeRecord};
 use crate::time::Stamp;
 use crate::volume::Volume;
-use crate::{look, record};
+use crate::{look, record, upgrade};
 use capos_store::{Need, Pointer};
 
 /// Files and names on a volume. Its futures are for one thread; any number of them may be under way.
@@ -49,7 +49,7 @@ impl<V: Volume> Fs<V> {
     pub async fn format(volume: &V, now: Stamp) -> Result<(), Error> {
         let root = Object::new(Kind::Namespace, 0, now);
         let next = ObjectId::ROOT.0.saturating_add(1);
-        let numbers = VolumeRecord { next, objects: 1, collection: 0 };
+        let numbers = VolumeRecord { next, objects: 1, collection: 0, counts_names: true };
         let mut change = Change::default();
         change.put(&key::object(ObjectId::ROOT), &root.encode());
         change.put(&key::domain(0), &Domain { objects: 1, ..Domain::default() }.encode());
@@ -172,6 +172,7 @@ impl<V: Volume> Fs<V> {
     pub(crate) async fn apply(&self, change: Change) -> Result<(), Error> {
         // It is counted in memory from now on.
         self.domain(change.charge.domain).await?;
+        self.domain(change.names.domain).await?;
         let records = change.records();
         let alone = self.tree.change().await;
         let done = self.view.volume.apply(&records, change.need()).await;
@@ -183,6 +184,7 @@ impl<V: Volume> Fs<V> {
         let mut state = self.state.borrow_mut();
         state.changed = true;
         state.count(change.charge);
+        state.count_names(change.names);
         Ok(())
     }
 
@@ -201,11 +203,7 @@ impl<V: Volume> Fs<V> {
         if let Some((domain, _)) = self.state.borrow().domains.get(&number) {
             return Ok(*domain);
         }
-        let mut value = [0; record::MAX_RECORD];
-        let domain = match self.view.volume.get(&key::domain(number), &mut value).await? {
-            Some(length) => Domain::decode(value.get(..length).unwrap_or_default())?,
-            None => Domain::default(),
-        };
+        let domain = upgrade::domain(&self.view.volume, number).await?;
         // Somebody may have used it meanwhile.
         Ok(self.state.borrow_mut().domains.entry(number).or_insert((domain, false)).0)
     }
@@ -226,12 +224,15 @@ impl<V: Volume> Fs<V> {
     /// Looks whether a domain has room for what is to be charged to it.
     pub(crate) async fn room(&self, charge: Charge) -> Result<(), Error> {
         let domain = self.domain(charge.domain).await?;
-        let fits = |used: u64, more: i64, most: u64| {
-            more <= 0 || most == 0 || used.saturating_add_signed(more) <= most
-        };
         let blocks = fits(domain.blocks, charge.blocks, domain.blocks_most);
         let objects = fits(domain.objects, charge.objects, domain.objects_most);
         if blocks && objects { Ok(()) } else { Err(Error::Quota) }
+    }
+
+    /// The same for names. A domain may have as many as it may have objects: without [`Fs::bind`] it never has more.
+    pub(crate) async fn room_for_names(&self, names: Names) -> Result<(), Error> {
+        let domain = self.domain(names.domain).await?;
+        if fits(domain.names, names.more, domain.objects_most) { Ok(()) } else { Err(Error::Quota) }
     }
 
     /// How many objects there are.
@@ -272,10 +273,12 @@ impl State {
         let length = volume.get(&key::object(ObjectId::VOLUME), &mut value).await?;
         let bytes = length.and_then(|length| value.get(..length)).unwrap_or_default();
         let numbers = VolumeRecord::decode(bytes)?;
+        // Written with the next commit. Until then everybody who mounts it counts.
+        let domains = if numbers.counts_names { BTreeMap::new() } else { upgrade::domains(volume).await? };
         Ok(State {
-            volume: numbers,
+            volume: VolumeRecord { counts_names: true, ..numbers },
             written: numbers,
-            domains: BTreeMap::new(),
+            domains,
             holds: BTreeMap::new(),
             orphans: orphans(volume).await?,
             changed: false,
@@ -296,6 +299,19 @@ impl State {
         domain.objects = domain.objects.saturating_add_signed(charge.objects);
         *changed = true;
     }
+
+    fn count_names(&mut self, names: Names) {
+        if names.more != 0 {
+            let (domain, changed) = self.domains.entry(names.domain).or_default();
+            domain.names = domain.names.saturating_add_signed(names.more);
+            *changed = true;
+        }
+    }
+}
+
+/// Whether so many more are within a limit.
+fn fits(used: u64, more: i64, most: u64) -> bool {
+    more <= 0 || most == 0 || used.saturating_add_signed(more) <= most
 }
 
 /// What was to be removed when the volume was last committed.

@@ -31,6 +31,7 @@ mod snapshot;
 mod source;
 mod time;
 mod truncate;
+mod upgrade;
 mod volume;
 mod write;
 

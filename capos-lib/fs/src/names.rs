@@ -44,6 +44,8 @@ impl Place<'_> {
 
     /// Writes the directory's record, with so many entries more.
     pub(crate) fn touch(&self, change: &mut Change, entries: i64, now: Stamp) {
+        change.names.domain = self.directory.domain;
+        change.names.more = change.names.more.saturating_add(entries);
         let size = self.directory.size.saturating_add_signed(entries);
         change.put(&key::object(self.id), &Object { size, modified: now, ..self.directory }.encode());
     }
@@ -153,6 +155,7 @@ impl<V: Volume> Fs<V> {
         change.put(&key::object(entry.object), &object.encode());
         change.put(place.key().bytes(), &entry.encode());
         place.touch(&mut change, 1, now);
+        self.room_for_names(change.names).await?;
         self.apply(change).await?;
         Ok(entry)
     }
@@ -186,7 +189,7 @@ impl<V: Volume> Fs<V> {
     /// Gives a file or a blob one more name, in a namespace. With `replace` that may be the name of another of the kind.
     ///
     /// # Errors
-    /// `Kind` when it is neither; `Exists`.
+    /// `Kind` when it is neither; `Exists`; `Quota` when the namespace's domain may have no more names.
     pub async fn bind(
         &self,
         namespace: ObjectId,
@@ -226,6 +229,7 @@ impl<V: Volume> Fs<V> {
             }
         }
         place.touch(&mut change, i64::from(old.is_none()), now);
+        self.room_for_names(change.names).await?;
         self.apply(change).await?;
         if is_orphan {
             self.state.borrow_mut().orphans.remove(&id);

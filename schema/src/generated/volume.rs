@@ -19,7 +19,7 @@ pub const STORE: u16 = 1;
 pub const SPACE: u16 = 2;
 /// `quota`: What a domain uses, and the most that it may.
 pub const QUOTA: u16 = 3;
-/// `setQuota`: The most that a domain may use from now on; zeros are no limit.
+/// `setQuota`: The most that a domain may use from now on, and as many names as objects; zeros are no limit.
 pub const SET_QUOTA: u16 = 4;
 /// `assign`: Whatever will be made in a directory counts for that domain.
 pub const ASSIGN: u16 = 5;

@@ -36,9 +36,9 @@ const SOME: usize = 7;
 /// Whose quotas are looked at.
 pub(crate) const DOMAINS: std::ops::Range<u32> = 1..4;
 
-/// What stands for a domain's quota, which has no name.
-pub(crate) fn quota(domain: u32, blocks: u64, objects: u64) -> (String, Node) {
-    let data = [blocks.to_le_bytes(), objects.to_le_bytes()].concat();
+/// What stands for a domain's quota, which has no name: the most that it may have, and how many names it has.
+pub(crate) fn quota(domain: u32, blocks: u64, objects: u64, names: u64) -> (String, Node) {
+    let data = [blocks.to_le_bytes(), objects.to_le_bytes(), names.to_le_bytes()].concat();
     (format!("#{domain}"), Node { kind: Kind::Namespace, links: 0, domain, data })
 }
 
@@ -54,7 +54,7 @@ pub async fn dump<D: Disk>(fs: &Fs<Volume<D>>) -> Result<Dump, Error> {
     for number in DOMAINS {
         let domain = fs.domain(number).await?;
         if (domain.blocks_most, domain.objects_most) != (0, 0) {
-            dump.extend([quota(number, domain.blocks_most, domain.objects_most)]);
+            dump.extend([quota(number, domain.blocks_most, domain.objects_most, domain.names)]);
         }
     }
     for snapshot in fs.volume().snapshots().iter().filter(|snapshot| !snapshot.deleting) {

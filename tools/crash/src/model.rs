@@ -48,7 +48,9 @@ impl Model {
     pub fn dump(&self) -> Dump {
         let mut dump = self.names_now();
         let limited = self.quotas.iter().filter(|(_, most)| **most != (0, 0));
-        dump.extend(limited.map(|(domain, (blocks, objects))| quota(*domain, *blocks, *objects)));
+        let names = |domain| self.objects.values().filter(move |object| object.domain == domain);
+        let names = |domain| names(domain).map(|object| object.names.len() as u64).sum();
+        dump.extend(limited.map(|(domain, most)| quota(*domain, most.0, most.1, names(*domain))));
         for (name, then) in &self.snapshots {
             let prefix = in_snapshot(name);
             dump.extend(then.iter().map(|(path, node)| (format!("{prefix}{path}"), node.clone())));

@@ -72,6 +72,9 @@ pub fn base() -> (Image, Model) {
         Op::Quota(1, 20, 5),
         Op::Make(Kind::File, text("own/x")),
         Op::Write(text("own/x"), 0, 9000, 6),
+        Op::Make(Kind::Namespace, text("room")),
+        Op::Assign(text("room"), 1),
+        Op::Bind(text("own/x"), text("room/x"), false),
         Op::Sync,
     ]);
     for (number, op) in ops.iter().enumerate() {
@@ -121,6 +124,7 @@ fn all() -> Vec<Op> {
         Op::Assign(text("empty"), 2),
         Op::Quota(2, 40, 9),
         Op::Make(Kind::File, text("own/y")),
+        Op::Bind(text("g"), text("room/y"), false),
     ]
 }
 
@@ -148,7 +152,7 @@ pub fn some_pairs(random: &mut Random, count: usize) -> Vec<Vec<Op>> {
     (0..count).map(|_| left.swap_remove(random.below(left.len() as u64) as usize)).collect()
 }
 
-const PLACES: [&str; 7] = ["", "d/", "d/e/", "n/", "n/m/", "empty/", "own/"];
+const PLACES: [&str; 8] = ["", "d/", "d/e/", "n/", "n/m/", "empty/", "own/", "room/"];
 const SNAPSHOTS: [&str; 3] = ["first", "second", "third"];
 const NAMES: [&str; 7] = ["a", "b", "f", "g", "x", "e", "m"];
 

@@ -213,6 +213,9 @@ impl<'f, F: FnMut(Finding)> Books<'f, F> {
             let found = &mut counted.found;
             found.blocks = found.blocks.saturating_add(object.blocks);
             found.objects = found.objects.saturating_add(1);
+            // Whether it has so many is judged with what it says.
+            let names = if object.kind.has_names() { own.entries } else { 0 };
+            found.names = found.names.saturating_add(names);
         }
         if let Some(seen) = self.objects.at(own.id) {
             seen.said = Some(Said { kind: object.kind, links: object.links, parent: object.parent });

@@ -96,6 +96,15 @@ pub enum Fault {
         /// What it says.
         said: u64,
     },
+    /// A domain counts another number of names in its directories and namespaces than there are.
+    DomainNames {
+        /// Which.
+        domain: u32,
+        /// Those that were found.
+        found: u64,
+        /// What it says.
+        said: u64,
+    },
     /// The volume counts another number of objects than there are.
     Objects {
         /// Those that were found.
@@ -139,6 +148,9 @@ impl fmt::Display for Finding {
             }
             Fault::DomainObjects { domain, found, said } => {
                 write!(f, "domain {domain} has {found} objects and says {said}")
+            }
+            Fault::DomainNames { domain, found, said } => {
+                write!(f, "domain {domain} has {found} names and says {said}")
             }
             Fault::Objects { found, said } => write!(f, "there are {found} objects and it says {said}"),
         }

@@ -79,6 +79,7 @@ impl<F: FnMut(Finding)> Books<'_, F> {
     }
 
     fn judge_domains(&mut self) {
+        let counts_names = self.volume.is_some_and(|volume| volume.counts_names);
         let next = self.domains.next();
         let domains = core::mem::replace(&mut self.domains, next);
         for (domain, counted) in domains.things() {
@@ -90,6 +91,10 @@ impl<F: FnMut(Finding)> Books<'_, F> {
             if found.objects != said.objects {
                 let (found, said) = (found.objects, said.objects);
                 self.find(ObjectId::VOLUME, Fault::DomainObjects { domain, found, said });
+            }
+            if counts_names && found.names != said.names {
+                let (found, said) = (found.names, said.names);
+                self.find(ObjectId::VOLUME, Fault::DomainNames { domain, found, said });
             }
         }
     }

@@ -13,7 +13,9 @@ use crate::key::ObjectId;
 use flat::{data, join, root, split};
 
 /// Of these records.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+/// Of those in which domains did not count names.
+const UNCOUNTED: u64 = 1;
 /// Most bytes of a record.
 pub const MAX_RECORD: usize = STRETCH_BYTES;
 
@@ -26,12 +28,15 @@ pub struct VolumeRecord {
     pub objects: u64,
     /// How often blobs were collected.
     pub collection: u64,
+    /// Domains count names, as they do since version 2.
+    pub counts_names: bool,
 }
 
 impl VolumeRecord {
     /// As bytes.
     pub fn encode(&self) -> [u8; 40] {
-        join([root(4, 0), VERSION.into(), self.next, self.objects, self.collection])
+        let version = if self.counts_names { VERSION.into() } else { UNCOUNTED };
+        join([root(4, 0), version, self.next, self.objects, self.collection])
     }
 
     /// From bytes.
@@ -40,10 +45,11 @@ impl VolumeRecord {
     /// `Version` for those of another format.
     pub fn decode(bytes: &[u8]) -> Result<VolumeRecord, Error> {
         let [_, version, next, objects, collection] = data(bytes).map_err(|_| Error::Version)?;
-        if version != u64::from(VERSION) {
+        let counts_names = version == u64::from(VERSION);
+        if !counts_names && version != UNCOUNTED {
             return Err(Error::Version);
         }
-        Ok(VolumeRecord { next, objects, collection })
+        Ok(VolumeRecord { next, objects, collection, counts_names })
     }
 }
 
@@ -117,23 +123,32 @@ pub struct Domain {
     pub objects: u64,
     /// The most of these; 0 is no limit.
     pub blocks_most: u64,
-    /// The most of those; 0 is no limit.
+    /// The most of those, and of names; 0 is no limit.
     pub objects_most: u64,
+    /// Names in its directories and namespaces.
+    pub names: u64,
 }
 
 impl Domain {
     /// As bytes.
-    pub fn encode(&self) -> [u8; 40] {
-        join([root(4, 0), self.blocks, self.objects, self.blocks_most, self.objects_most])
+    pub fn encode(&self) -> [u8; 48] {
+        join([root(5, 0), self.blocks, self.objects, self.blocks_most, self.objects_most, self.names])
     }
 
-    /// From bytes.
+    /// From bytes. Version 1 had no word for names.
     ///
     /// # Errors
     /// `Corrupt`.
     pub fn decode(bytes: &[u8]) -> Result<Domain, Error> {
-        let [_, blocks, objects, blocks_most, objects_most] = data(bytes)?;
-        Ok(Domain { blocks, objects, blocks_most, objects_most })
+        let (names, [_, blocks, objects, blocks_most, objects_most]) = match data(bytes) {
+            Ok(words) => (0, words),
+            Err(_) => {
+                let [pointer, rest @ .., names] = data::<6>(bytes)?;
+                let [blocks, objects, blocks_most, objects_most] = rest;
+                (names, [pointer, blocks, objects, blocks_most, objects_most])
+            }
+        };
+        Ok(Domain { blocks, objects, blocks_most, objects_most, names })
     }
 }
 

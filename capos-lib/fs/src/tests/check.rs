@@ -62,9 +62,12 @@ fn counts() {
             object.size = 1;
         });
         change(map, below, |object| object.size = 5);
-        let numbers = VolumeRecord { next: id.0, objects: 9, collection: 0 };
+        let numbers = VolumeRecord { next: id.0, objects: 9, collection: 0, counts_names: true };
         map.set(&key::object(ObjectId::VOLUME), Some(&numbers.encode()));
-        map.set(&key::domain(3), Some(&Domain { blocks: 1, objects: 1, ..Domain::default() }.encode()));
+        map.set(
+            &key::domain(3),
+            Some(&Domain { blocks: 1, objects: 1, names: 4, ..Domain::default() }.encode()),
+        );
     });
     assert_eq!(
         found,
@@ -78,6 +81,7 @@ fn counts() {
             (0, Fault::DomainBlocks { domain: 0, found: 3, said: 2 }),
             (0, Fault::DomainBlocks { domain: 3, found: 0, said: 1 }),
             (0, Fault::DomainObjects { domain: 3, found: 0, said: 1 }),
+            (0, Fault::DomainNames { domain: 3, found: 0, said: 4 }),
         ]
     );
 }

@@ -132,7 +132,7 @@ proptest! {
         root.set_next(first);
         root.set_objects(second);
         root.set_collection(third);
-        let volume = VolumeRecord { next: first, objects: second, collection: third };
+        let volume = VolumeRecord { next: first, objects: second, collection: third, counts_names: true };
         prop_assert_eq!(segment(&message), volume.encode());
         prop_assert_eq!(VolumeRecord::decode(&volume.encode()), Ok(volume));
 
@@ -156,7 +156,9 @@ proptest! {
         root.set_objects(second);
         root.set_blocks_most(third);
         root.set_objects_most(fourth);
-        let domain = Domain { blocks: first, objects: second, blocks_most: third, objects_most: fourth };
+        root.set_names(first ^ second);
+        let (blocks, objects, names) = (first, second, first ^ second);
+        let domain = Domain { blocks, objects, blocks_most: third, objects_most: fourth, names };
         prop_assert_eq!(segment(&message), domain.encode());
         prop_assert_eq!(Domain::decode(&domain.encode()), Ok(domain));
     }

@@ -122,7 +122,7 @@ impl VolumeClient {
         ask(&self.cap, QUOTA, &params, plain_results)
     }
 
-    /// The most that a domain may use from now on; zeros are no limit. What it has beyond that stays.
+    /// The most that a domain may use from now on, and as many names as objects; zeros are no limit. What it has beyond that stays.
     pub async fn set_quota(&self, domain: u32, blocks_most: u64, objects_most: u64) -> Result<(), CallError> {
         let params = schema::SetQuotaParams { domain, blocks_most, objects_most };
         let reply = call(&self.cap, SET_QUOTA, &params, &[]).await?;
@@ -321,7 +321,7 @@ pub trait VolumeServer {
     /// What a domain uses, and the most that it may. Domain 0, to which everything belongs at first, has no limit unless it is given one.
     async fn quota(&self, cx: &CallContext, domain: u32) -> Result<schema::QuotaResults, Exception>;
 
-    /// The most that a domain may use from now on; zeros are no limit. What it has beyond that stays.
+    /// The most that a domain may use from now on, and as many names as objects; zeros are no limit. What it has beyond that stays.
     async fn set_quota(
         &self,
         cx: &CallContext,
