@@ -109,6 +109,7 @@ impl<V: Volume> Fs<V> {
     /// # Errors
     /// What the volume says; it may be called again.
     pub async fn tidy(&self) -> Result<(), Error> {
+        drop(self.turn().await?);
         let mut last = ObjectId::VOLUME;
         loop {
             let behind = (core::ops::Bound::Excluded(last), core::ops::Bound::Unbounded);

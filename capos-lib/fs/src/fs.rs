@@ -89,7 +89,7 @@ impl<V: Volume> Fs<V> {
     /// # Errors
     /// `Lost` when that is not what the volume has any more; what the volume says.
     pub async fn sync(&self, since: u64) -> Result<(), Error> {
-        let _turn = self.turn.change().await;
+        let _turn = self.turn().await?;
         if self.epoch() == since {
             let changed = self.state.borrow().changed;
             match changed {
@@ -112,10 +112,16 @@ impl<V: Volume> Fs<V> {
 
     /// Waits for the turn to change something.
     pub(crate) async fn begin(&self) -> Result<Guard<'_>, Error> {
-        let turn = self.turn.change().await;
+        let turn = self.turn().await?;
         if self.view.volume.is_due() {
             self.commit().await?;
         }
+        Ok(turn)
+    }
+
+    /// Waits for the turn to do something with what is in memory, which is what the volume has: nobody else may read it again meanwhile.
+    pub(crate) async fn turn(&self) -> Result<Guard<'_>, Error> {
+        let turn = self.turn.change().await;
         if self.state.borrow().epoch != self.epoch() {
             self.read_again().await?;
         }
@@ -171,8 +177,8 @@ impl<V: Volume> Fs<V> {
     /// Makes a change as a whole, or nothing of it; then counts. Blocks are given back while nobody follows a pointer.
     pub(crate) async fn apply(&self, change: Change) -> Result<(), Error> {
         // It is counted in memory from now on.
-        self.domain(change.charge.domain).await?;
-        self.domain(change.names.domain).await?;
+        self.used(change.charge.domain).await?;
+        self.used(change.names.domain).await?;
         let records = change.records();
         let alone = self.tree.change().await;
         let done = self.view.volume.apply(&records, change.need()).await;
@@ -200,12 +206,18 @@ impl<V: Volume> Fs<V> {
     /// # Errors
     /// What the volume says.
     pub async fn domain(&self, number: u32) -> Result<Domain, Error> {
+        let _turn = self.turn().await?;
+        self.used(number).await
+    }
+
+    /// The same for who has the turn.
+    async fn used(&self, number: u32) -> Result<Domain, Error> {
         if let Some((domain, _)) = self.state.borrow().domains.get(&number) {
             return Ok(*domain);
         }
         let domain = upgrade::domain(&self.view.volume, number).await?;
-        // Somebody may have used it meanwhile.
-        Ok(self.state.borrow_mut().domains.entry(number).or_insert((domain, false)).0)
+        self.state.borrow_mut().domains.insert(number, (domain, false));
+        Ok(domain)
     }
 
     /// Sets the most that a domain may use; 0 is no limit.
@@ -214,7 +226,7 @@ impl<V: Volume> Fs<V> {
     /// What the volume says.
     pub async fn set_quota(&self, number: u32, blocks_most: u64, objects_most: u64) -> Result<(), Error> {
         let _turn = self.begin().await?;
-        let domain = self.domain(number).await?;
+        let domain = self.used(number).await?;
         let mut state = self.state.borrow_mut();
         state.domains.insert(number, (Domain { blocks_most, objects_most, ..domain }, true));
         state.changed = true;
@@ -223,7 +235,7 @@ impl<V: Volume> Fs<V> {
 
     /// Looks whether a domain has room for what is to be charged to it.
     pub(crate) async fn room(&self, charge: Charge) -> Result<(), Error> {
-        let domain = self.domain(charge.domain).await?;
+        let domain = self.used(charge.domain).await?;
         let blocks = fits(domain.blocks, charge.blocks, domain.blocks_most);
         let objects = fits(domain.objects, charge.objects, domain.objects_most);
         if blocks && objects { Ok(()) } else { Err(Error::Quota) }
@@ -231,13 +243,19 @@ impl<V: Volume> Fs<V> {
 
     /// The same for names. A domain may have as many as it may have objects: without [`Fs::bind`] it never has more.
     pub(crate) async fn room_for_names(&self, names: Names) -> Result<(), Error> {
-        let domain = self.domain(names.domain).await?;
+        let domain = self.used(names.domain).await?;
         if fits(domain.names, names.more, domain.objects_most) { Ok(()) } else { Err(Error::Quota) }
     }
 
     /// How many objects there are.
-    pub fn objects(&self) -> u64 {
-        self.state.borrow().volume.objects
+    ///
+    /// # Errors
+    /// What the volume says.
+    pub async fn objects(&self) -> Result<u64, Error> {
+        if self.state.borrow().epoch != self.epoch() {
+            drop(self.turn().await?);
+        }
+        Ok(self.state.borrow().volume.objects)
     }
 
     /// Holds an object that is held already once more, until [`Fs::release`].

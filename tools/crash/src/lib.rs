@@ -52,4 +52,6 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[cfg(test)]
+mod failing;
+#[cfg(test)]
 mod tests;

@@ -25,7 +25,7 @@ fn equal_blobs_are_stored_once() {
     sound(&fs);
     assert_eq!(run(fs.finish_blob(writer)), Ok((blob, ABC)));
     assert_eq!((run(fs.get_blob(&ABC)), run(fs.get_blob(&[0; 32]))), (Ok(blob), Err(Error::NotFound)));
-    assert_eq!((read(&fs, blob), fs.objects()), (b"abc".to_vec(), 2));
+    assert_eq!((read(&fs, blob), run(fs.objects()).unwrap()), (b"abc".to_vec(), 2));
     let (none, _) = run(fs.put_blob(b"", NOW)).unwrap();
     assert_eq!(read(&fs, none), b"");
     sound(&fs);
@@ -41,15 +41,15 @@ fn large_blobs_are_written_in_pieces_and_whole_or_not_there() {
     run(fs.write_blob(&mut writer, &data[..2 << 20], NOW)).unwrap();
     run(fs.sync(fs.epoch())).unwrap();
     let fs = crash(fs);
-    assert_eq!((fs.objects(), run(fs.get_blob(&hash))), (2, Ok(blob)));
+    assert_eq!((run(fs.objects()).unwrap(), run(fs.get_blob(&hash))), (2, Ok(blob)));
     sound(&fs);
     let mut writer = run(fs.begin_blob(NOW)).unwrap();
     run(fs.write_blob(&mut writer, b"never", NOW)).unwrap();
     run(fs.drop_blob(writer));
-    assert_eq!(fs.objects(), 2);
+    assert_eq!(run(fs.objects()).unwrap(), 2);
     fs.volume().fails_in.set(4);
     assert_eq!(run(fs.put_blob(&data[1..], NOW)), Err(Error::Volume(StoreError::Full)));
-    assert_eq!(fs.objects(), 2);
+    assert_eq!(run(fs.objects()).unwrap(), 2);
     sound(&fs);
 }
 
@@ -69,7 +69,7 @@ fn blobs_go_that_nobody_holds_or_names() {
     run(fs.release(held.0));
     run(fs.remove(space, b"b", NOW)).unwrap();
     assert_eq!(run(fs.collect()), Ok(Collected { blobs: 2, bytes: 9 }));
-    assert_eq!((fs.objects(), run(fs.collect())), (2, Ok(Collected::default())));
+    assert_eq!((run(fs.objects()).unwrap(), run(fs.collect())), (2, Ok(Collected::default())));
     sound(&fs);
 }
 

@@ -25,16 +25,17 @@ pub fn check(files: &Files, mounted: &Mounted) -> Result<bool, Failure> {
             count += records(files, snapshot.id);
         }
     }
-    println!("{}", summary(files, &slots, count));
+    println!("{}", summary(files, &slots, count).context("check")?);
     Ok(count == 0)
 }
 
 /// The verdict in one line.
-fn summary(files: &Files, slots: &[Remark], count: usize) -> String {
-    let (space, objects) = (files.volume().space(), files.objects());
+fn summary(files: &Files, slots: &[Remark], count: usize) -> Result<String, capos_fs::Error> {
+    let (space, objects) = (files.volume().space(), block_on(files.objects())?);
     let is_lost = slots.iter().any(|remark| remark.is_loss);
     let lost = if is_lost { ", and the last commit may be lost" } else { "" };
-    format!("{objects} objects, {} of {} blocks free: {count} found wrong{lost}", space.free, space.blocks)
+    let (free, blocks) = (space.free, space.blocks);
+    Ok(format!("{objects} objects, {free} of {blocks} blocks free: {count} found wrong{lost}"))
 }
 
 /// What is wrong with what the blocks of a snapshot say: how much.

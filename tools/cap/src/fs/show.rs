@@ -147,7 +147,9 @@ fn volume(files: &Files, mounted: &Mounted) -> String {
     }
     let _ =
         writeln!(text, "  {} blocks, {} free, {} kept for removals", space.blocks, space.free, space.reserve);
-    let _ = writeln!(text, "  {} objects", files.objects());
+    if let Ok(objects) = block_on(files.objects()) {
+        let _ = writeln!(text, "  {objects} objects");
+    }
     text
 }
 

@@ -32,7 +32,7 @@ impl VolumeServer for Call<Whole> {
             free: space.free.saturating_sub(space.reserve),
             held: space.held,
             block_size: BLOCK as u32,
-            objects: self.files.objects(),
+            objects: self.files.objects().await.map_err(refused)?,
             commits: volume.commit_number(),
         })
     }
