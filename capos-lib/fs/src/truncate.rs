@@ -43,6 +43,9 @@ impl<V: Volume> Fs<V> {
     pub async fn clear(&self, file: ObjectId, offset: u64, length: u64, now: Stamp) -> Result<(), Error> {
         let mut from = offset;
         let end = offset.saturating_add(length);
+        if from == end {
+            return self.must_be_file(file).await;
+        }
         while from < end {
             let _turn = self.begin().await?;
             let object = self.file(file).await?;
@@ -52,6 +55,14 @@ impl<V: Volume> Fs<V> {
             from = next;
         }
         Ok(())
+    }
+
+    /// Where nothing is to be done, it is said all the same of what it could not be done to.
+    pub(crate) async fn must_be_file(&self, id: ObjectId) -> Result<(), Error> {
+        match self.stat(id).await?.kind {
+            Kind::File => Ok(()),
+            _ => Err(Error::Kind),
+        }
     }
 
     /// A file in which nothing is left to be removed.

@@ -55,6 +55,9 @@ impl<V: Volume> Fs<V> {
     /// # Errors
     /// `Kind` when it is no file, `Range`, `Quota`, and what the volume says. Of what is more than 1 MiB the begin may have been written.
     pub async fn write(&self, file: ObjectId, offset: u64, data: &[u8], now: Stamp) -> Result<(), Error> {
+        if data.is_empty() {
+            return self.must_be_file(file).await;
+        }
         let mut offset = offset;
         for part in data.chunks(MOST_AT_ONCE) {
             let _turn = self.begin().await?;

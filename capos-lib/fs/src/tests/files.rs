@@ -301,3 +301,15 @@ fn commits_happen_when_they_are_due_and_asked_for() {
     assert_eq!(commits(), 5);
     assert_eq!(read(&crash(fs), id), b"y");
 }
+
+#[test]
+fn nothing_is_done_to_files_only() {
+    let fs = fresh();
+    let (below, (blob, _)) = (directory(&fs, ROOT, "d"), run(fs.put_blob(b"x", NOW)).unwrap());
+    for id in [below, blob] {
+        assert_eq!(run(fs.clear(id, 5, 0, NOW)), Err(Error::Kind));
+        assert_eq!(run(fs.write(id, 5, b"", NOW)), Err(Error::Kind));
+    }
+    let id = file(&fs, ROOT, "f", b"x");
+    assert_eq!((run(fs.clear(id, 5, 0, NOW)), run(fs.write(id, 5, b"", NOW))), (Ok(()), Ok(())));
+}
