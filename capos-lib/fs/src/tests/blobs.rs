@@ -2,8 +2,12 @@
 
 use alloc::vec;
 
+use core::pin::pin;
+use core::task::{Context, Waker};
+
+use super::map::Map;
 use super::{NOW, ROOT, crash, fresh, make, read, run, sound};
-use crate::{Collected, Error, Kind, Path};
+use crate::{Collected, Error, Fs, Kind, ObjectId, Path};
 use capos_store::StoreError;
 
 /// FIPS 180-4's own example.
@@ -51,6 +55,75 @@ fn large_blobs_are_written_in_pieces_and_whole_or_not_there() {
     assert_eq!(run(fs.put_blob(&data[1..], NOW)), Err(Error::Volume(StoreError::Full)));
     assert_eq!(run(fs.objects()).unwrap(), 2);
     sound(&fs);
+}
+
+/// Moves a blob's name from a namespace that a collection looks at late to one that it looks at early, beginning after so many of its steps; then both go
+/// on, so many steps for one of the collection's. None when it was over before.
+fn move_while_collecting(steps: u32, speed: u32, verb: Verb) -> Option<()> {
+    let fs = fresh();
+    let early = make(&fs, ROOT, "early", Kind::Namespace);
+    // What it goes over between the two.
+    for name in ["x", "y", "z"] {
+        make(&fs, ROOT, name, Kind::File);
+    }
+    let late = make(&fs, ROOT, "late", Kind::Namespace);
+    let (blob, hash) = run(fs.put_blob(b"wanted", NOW)).unwrap();
+    run(fs.bind(late, b"b", blob, false, NOW)).unwrap();
+    run(fs.release(blob));
+    fs.volume().slow.set(true);
+    let mut context = Context::from_waker(Waker::noop());
+    {
+        let mut collect = pin!(fs.collect());
+        if (0..steps).any(|_| collect.as_mut().poll(&mut context).is_ready()) {
+            return None;
+        }
+        let mut change = pin!(change(&fs, verb, blob, (early, late)));
+        let (mut collected, mut changed) = (false, false);
+        while !(collected && changed) {
+            for _ in 0..speed {
+                changed = changed || change.as_mut().poll(&mut context).is_ready();
+            }
+            collected = collected || collect.as_mut().poll(&mut context).is_ready();
+        }
+    }
+    assert_eq!(run(fs.lookup(early, b"b")).unwrap().object, blob, "{verb:?} after {steps} steps");
+    assert_eq!(run(fs.get_blob(&hash)), Ok(blob), "{verb:?} after {steps} steps");
+    run(fs.release(blob));
+    assert_eq!(read(&fs, blob), b"wanted");
+    sound(&fs);
+    Some(())
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Verb {
+    Rename,
+    Bind,
+    Put,
+}
+
+async fn change(fs: &Fs<Map>, verb: Verb, blob: ObjectId, (early, late): (ObjectId, ObjectId)) {
+    let (from, to) = (Path { directory: late, name: b"b" }, Path { directory: early, name: b"b" });
+    match verb {
+        Verb::Rename => return fs.rename(from, to, false, NOW).await.unwrap(),
+        Verb::Bind => fs.bind(early, b"b", blob, false, NOW).await.unwrap(),
+        Verb::Put => {
+            let (again, _) = fs.put_blob(b"wanted", NOW).await.unwrap();
+            assert_eq!(again, blob);
+            fs.bind(early, b"b", again, false, NOW).await.unwrap();
+            fs.release(again).await;
+        }
+    }
+    fs.remove(late, b"b", NOW).await.unwrap();
+}
+
+#[test]
+fn a_blob_whose_name_moves_meanwhile_is_not_collected() {
+    for verb in [Verb::Rename, Verb::Bind, Verb::Put] {
+        for speed in [1, 4, 100] {
+            let tried = (0..).map_while(|steps| move_while_collecting(steps, speed, verb)).count();
+            assert!(tried > 10, "{verb:?}: {tried}");
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::task::Poll;
 
 use crate::key::{self, Part};
 use crate::record::Stretch;
@@ -29,6 +30,8 @@ pub struct Map {
     pub commits: Cell<u32>,
     pub due: Cell<bool>,
     pub epoch: Cell<u64>,
+    /// Whoever reads records waits once each time.
+    pub slow: Cell<bool>,
     hostile: Cell<bool>,
     /// Blocks that cannot be read.
     pub lost: RefCell<BTreeSet<u64>>,
@@ -37,6 +40,15 @@ pub struct Map {
 impl Map {
     pub fn new(size: u64) -> Map {
         Map { size, ..Map::default() }
+    }
+
+    async fn wait(&self) {
+        let mut waited = !self.slow.get();
+        core::future::poll_fn(|_| match core::mem::replace(&mut waited, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
     }
 
     pub fn crash(self) -> Map {
@@ -102,6 +114,7 @@ impl View for Map {
         key: &mut [u8],
         value: &mut [u8],
     ) -> Result<Option<(usize, usize)>, StoreError> {
+        self.wait().await;
         let now = self.now.borrow();
         let Some((found, with)) = now.records.range(from.to_vec()..).next() else { return Ok(None) };
         key.get_mut(..found.len()).ok_or(StoreError::Argument)?.copy_from_slice(found);
