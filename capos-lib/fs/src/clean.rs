@@ -66,7 +66,8 @@ pub(crate) fn remove_stretches(id: ObjectId, object: &Object, stretches: &[(u64,
 }
 
 impl<V: Volume> Fs<V> {
-    /// What becomes of the object of an entry that is to go.
+    /// What becomes of the object of an entry that is to go. Whoever is to act on it is alone with the tree from before this: else somebody
+    /// who follows the name meanwhile would hold what is gone.
     pub(crate) async fn doom(&self, entry: Entry) -> Result<Doom, Error> {
         let id = entry.object;
         let object = look::object(&self.view, id).await.map_err(look::missing)?;

@@ -109,6 +109,8 @@ impl<V: Volume> Fs<V> {
         let key = key::blob(hash);
         let id = crate::record::decode_blob(found.value())?;
         let is_last = !increment(hash);
+        // Nobody follows the hash between the look at who holds the blob and the end of that.
+        let alone = self.tree.change().await;
         let is_needed = look::hash(&self.view, id).await?.mark >= number || self.is_held(id);
         if is_needed {
             return Ok((!is_last).then_some((id, None)));
@@ -118,7 +120,7 @@ impl<V: Volume> Fs<V> {
         change.removal = true;
         change.remove(&key);
         change.put(&key::orphan(id), &Orphan::Whole.encode());
-        self.apply(change).await?;
+        self.apply_alone(alone, change).await?;
         self.state.borrow_mut().orphans.insert(id, Orphan::Whole);
         Ok(Some((id, Some(object))))
     }

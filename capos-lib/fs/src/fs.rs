@@ -174,13 +174,18 @@ impl<V: Volume> Fs<V> {
         Ok(())
     }
 
-    /// Makes a change as a whole, or nothing of it; then counts. Blocks are given back while nobody follows a pointer.
+    /// Makes a change as a whole, or nothing of it; then counts.
     pub(crate) async fn apply(&self, change: Change) -> Result<(), Error> {
+        let alone = self.tree.change().await;
+        self.apply_alone(alone, change).await
+    }
+
+    /// The same for who is alone with the tree already. Blocks are given back while nobody follows a pointer.
+    pub(crate) async fn apply_alone(&self, alone: Guard<'_>, change: Change) -> Result<(), Error> {
         // It is counted in memory from now on.
         self.used(change.charge.domain).await?;
         self.used(change.names.domain).await?;
         let records = change.records();
-        let alone = self.tree.change().await;
         let done = self.view.volume.apply(&records, change.need()).await;
         self.view.changed(&records, done.is_ok());
         let unused = if done.is_ok() { &change.freed } else { &change.fresh };

@@ -174,12 +174,13 @@ impl<V: Volume> Fs<V> {
         let turn = self.begin().await?;
         let place = self.place(directory, name).await?;
         let entry = place.there()?;
+        let alone = self.tree.change().await;
         let doom = self.doom(entry).await?;
         let mut change = doom.change();
         change.removal = true;
         change.remove(place.key().bytes());
         place.touch(&mut change, -1, now);
-        self.apply(change).await?;
+        self.apply_alone(alone, change).await?;
         self.doomed(&doom);
         drop(turn);
         self.clean(entry.object).await;
@@ -216,6 +217,7 @@ impl<V: Volume> Fs<V> {
         if is_orphan && (object.kind == Kind::Blob || !self.is_held(id)) {
             return Err(Error::NotFound);
         }
+        let alone = self.tree.change().await;
         let doom = self.doom_old(old).await?;
         let mut change = doom.as_ref().map(Doom::change).unwrap_or_default();
         change.put(place.key().bytes(), &Entry { kind: object.kind, object: id }.encode());
@@ -230,7 +232,7 @@ impl<V: Volume> Fs<V> {
         }
         place.touch(&mut change, i64::from(old.is_none()), now);
         self.room_for_names(change.names).await?;
-        self.apply(change).await?;
+        self.apply_alone(alone, change).await?;
         if is_orphan {
             self.state.borrow_mut().orphans.remove(&id);
         }

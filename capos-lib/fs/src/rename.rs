@@ -35,8 +35,9 @@ impl<V: Volume> Fs<V> {
         }
         let target = self.place(to.directory, new_name).await?;
         self.may_move(&source, &target, entry, replace).await?;
+        let alone = self.tree.change().await;
         let doom = self.doom_old(target.entry).await?;
-        self.apply(self.moved(&source, &target, entry, doom.as_ref(), now).await?).await?;
+        self.apply_alone(alone, self.moved(&source, &target, entry, doom.as_ref(), now).await?).await?;
         doom.iter().for_each(|doom| self.doomed(doom));
         drop(turn);
         if let Some(old) = target.entry {

@@ -30,7 +30,7 @@ pub struct Map {
     pub commits: Cell<u32>,
     pub due: Cell<bool>,
     pub epoch: Cell<u64>,
-    /// Whoever reads records waits once each time.
+    /// Whoever reads or changes records waits once each time.
     pub slow: Cell<bool>,
     hostile: Cell<bool>,
     /// Blocks that cannot be read.
@@ -101,6 +101,7 @@ impl Map {
 
 impl View for Map {
     async fn get(&self, key: &[u8], value: &mut [u8]) -> Result<Option<usize>, StoreError> {
+        self.wait().await;
         let now = self.now.borrow();
         let Some(found) = now.records.get(key) else { return Ok(None) };
         let place = value.get_mut(..found.len()).ok_or(StoreError::Argument)?;
@@ -144,6 +145,7 @@ impl View for Map {
 
 impl Volume for Map {
     async fn apply(&self, changes: &[Change<'_>], _: Need) -> Result<(), StoreError> {
+        self.wait().await;
         self.may_fail()?;
         let keys: BTreeSet<_> = changes.iter().map(|change| change.key).collect();
         assert!(keys.len() == changes.len() || self.hostile.get(), "a key is changed twice");

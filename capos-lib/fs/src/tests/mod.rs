@@ -5,6 +5,7 @@ extern crate std;
 mod blobs;
 mod check;
 mod files;
+mod held;
 mod hostile;
 mod locks;
 mod map;
