@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::disk::{self, Disk};
 use crate::expect::Expectation;
+use crate::wire::{Wire, WireStep};
 
 /// One run of a case: one machine, one system, one verdict.
 #[derive(Clone, Debug, Deserialize)]
@@ -90,6 +91,8 @@ pub struct Machine {
     pub disk: bool,
     /// Disks by name, for devices with `drive=NAME`. What is written stays there over resets.
     pub disks: BTreeMap<String, Disk>,
+    /// Wires by name, for devices with `netdev=NAME`.
+    pub wires: BTreeMap<String, Wire>,
     /// Memory lies in a file, and it is noted where processors store: the steps `canary` can tell what devices wrote.
     pub canary: bool,
     /// It mostly waits for time to pass, and others may run beside it, whatever processors it has.
@@ -113,6 +116,7 @@ impl Default for Machine {
             entropy: false,
             disk: false,
             disks: BTreeMap::new(),
+            wires: BTreeMap::new(),
             canary: false,
             sleeps: false,
         }
@@ -262,7 +266,8 @@ pub struct Step {
     /// Lines for QEMU's monitor, which do something that the system could not: what they answer is not looked at. Behind `qmp` is a command of its protocol
     /// with `name=value` for each argument.
     pub monitor: Option<Vec<String>>,
-    /// Commands for `sh` on the host while the machine runs, as those of `after`: they break disks that the lab serves.
+    /// Commands for `sh` on the host while the machine runs, as those of `after`: they break disks that the lab serves, and talk to the machine. If it has
+    /// a wire with a tap they run in the namespace where that is.
     pub host: Option<Vec<String>>,
     /// Has gdb attach to the machine and carry out these commands; what it says arrives as text, and when it is done it lets go.
     pub gdb: Option<Vec<String>>,
@@ -279,6 +284,8 @@ pub struct Step {
     pub steps: Vec<Step>,
     /// How often.
     pub times: Option<usize>,
+    /// Does something with a wire.
+    pub wire: Option<WireStep>,
     /// Pulls the plug, and starts the machine again.
     pub plug: Option<Plug>,
     /// How long a waiting step may take.
@@ -465,7 +472,7 @@ pub fn parse_mebibytes(text: &str) -> Option<u32> {
     digits.parse::<u32>().ok()?.checked_mul(factor).filter(|&mebibytes| mebibytes > 0)
 }
 
-fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(input)?;
     parse_duration(&text)
         .ok_or_else(|| de::Error::custom(format!("`{text}` is not a time like 250ms, 20s or 2m")))

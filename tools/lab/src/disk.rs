@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use nbd::Server;
 use regex::Regex;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::case::{Case, Machine};
 use crate::machine::args::Wiring;
+use crate::wire::yard;
 
 /// One disk.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -110,16 +110,16 @@ pub fn provide(machine: &Machine, wiring: &Wiring) -> Result<(), String> {
         let made = File::create(&file).and_then(|file| file.set_len(disk.size));
         made.map_err(|error| format!("disk {name}: {error}"))?;
         for command in &disk.make {
-            shell(&command.replace("{disk}", &file.display().to_string()), &wiring.logs)
+            shell(&command.replace("{disk}", &file.display().to_string()), &wiring.logs, &[])
                 .map_err(|error| format!("disk {name}: {error}"))?;
         }
     }
     Ok(())
 }
 
-/// Has a command do something with the disks of a machine that is off.
-pub fn run(machine: &Machine, command: &str, logs: &Path) -> Result<(), String> {
-    shell(&with_disks(machine, command, logs), logs)
+/// Has a command do something with the disks of a machine, or with the machine itself; `enter` stands before `sh`.
+pub fn run(machine: &Machine, command: &str, logs: &Path, enter: &[String]) -> Result<(), String> {
+    shell(&with_disks(machine, command, logs), logs, enter)
         .map(|_| ())
         .map_err(|error| format!("`{command}`: {error}"))
 }
@@ -127,7 +127,7 @@ pub fn run(machine: &Machine, command: &str, logs: &Path) -> Result<(), String> 
 /// Looks at the disks of a machine that is off.
 pub fn look(case: &Case, logs: &Path) -> Vec<String> {
     let looks = case.after.iter().map(|look| {
-        let said = shell(&with_disks(&case.machine, &look.run, logs), logs)?;
+        let said = shell(&with_disks(&case.machine, &look.run, logs), logs, &[])?;
         let wanted = look.matches.as_deref().unwrap_or("");
         let regex = Regex::new(wanted).map_err(|error| error.to_string())?;
         if regex.is_match(&said) {
@@ -191,8 +191,8 @@ fn with_disks(machine: &Machine, command: &str, logs: &Path) -> String {
 }
 
 /// What a command says, if it succeeds.
-fn shell(command: &str, folder: &Path) -> Result<String, String> {
-    let mut sh = Command::new("sh");
+fn shell(command: &str, folder: &Path, enter: &[String]) -> Result<String, String> {
+    let mut sh = yard::command(enter, "sh");
     sh.args(["-euc", command]).current_dir(folder);
     // Who runs the lab has commands for disks of our own. Its file may have been built anew since.
     sh.env("CAP", format!("/proc/{}/exe", std::process::id()));
@@ -238,7 +238,8 @@ mod tests {
         use crate::machine::args::Role;
         let (sockets, logs) = (logs.to_owned(), logs.to_owned());
         let role = Role::Attached;
-        Wiring { role, sockets, logs, gdb: None, exit_on_reset: false, hold: false, plugin: None }
+        let enter = Vec::new();
+        Wiring { role, sockets, logs, gdb: None, exit_on_reset: false, hold: false, plugin: None, enter }
     }
 
     #[test]

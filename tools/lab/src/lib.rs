@@ -29,3 +29,4 @@ pub mod runner;
 pub mod session;
 pub mod stop;
 pub mod table;
+pub mod wire;

@@ -9,6 +9,7 @@ use regex::Regex;
 use crate::case::{Accel, Boot, Canary, Case, Ends, Kind, Step};
 use crate::disk;
 use crate::matrix::{SubCase, expand};
+use crate::wire;
 
 /// All sub-cases below `root` (`<area>/<area>-<name>.toml`), in the order of their names. Every error is reported, with its file.
 pub fn load(root: &Path) -> Result<Vec<SubCase>, Vec<String>> {
@@ -93,6 +94,7 @@ fn check(case: &Case) -> Result<(), String> {
     }
     check_canary(case)?;
     disk::check(case)?;
+    wire::check(case)?;
     check_system(case)?;
     case.session.iter().enumerate().try_for_each(|(at, step)| {
         check_step(step).map_err(|error| format!("step {} of the session: {error}", at + 1))
@@ -166,13 +168,14 @@ fn check_step(step: &Step) -> Result<(), String> {
         step.canary.is_some(),
         step.hand.is_some(),
         step.device.is_some(),
+        step.wire.is_some(),
         step.plug.is_some(),
         step.host.is_some(),
         !step.steps.is_empty(),
     ];
     if verbs.iter().filter(|set| **set).count() != 1 {
         return Err(
-            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, host, gdb, canary, hand, device, plug, steps".into()
+            "needs exactly one of expect, match, json, event, type, send, absent, quiet, do, look, monitor, host, gdb, canary, hand, device, wire, plug, steps".into()
         );
     }
     if step.times.is_some() == step.steps.is_empty() {
@@ -184,7 +187,13 @@ fn check_step(step: &Step) -> Result<(), String> {
             return Err("`steps` in `steps`: once is enough".into());
         }
     }
-    let waits = [step.expect.is_some(), step.matches.is_some(), step.json.is_some(), step.event.is_some()];
+    let waits = [
+        step.expect.is_some(),
+        step.matches.is_some(),
+        step.json.is_some(),
+        step.event.is_some(),
+        step.wire.is_some(),
+    ];
     if step.within.is_some() && !waits.contains(&true) {
         return Err("`within` belongs to a step that waits".into());
     }

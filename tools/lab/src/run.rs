@@ -21,11 +21,14 @@ use crate::machine::monitor::{self, Notice};
 use crate::machine::{accel, firmware};
 use crate::matrix::SubCase;
 use crate::session::{Next, Session};
+use crate::wire::yard::{self, Yard};
+use crate::wire::{self, Peers};
 use crate::{disk, hand, ledger, stop};
 use power::On;
 
 mod memory;
 mod power;
+mod wires;
 
 /// How long the loop sleeps at most, so that Ctrl-C is noticed.
 const TICK: Duration = Duration::from_millis(100);
@@ -82,6 +85,9 @@ pub fn run(
 ) -> Result<(), Unready> {
     let case = &sub.case;
     let kvm = accel::choose(case.machine.accel, case.machine.icount).map_err(Unready::Skip)?;
+    if yard::is_needed(&case.machine) {
+        yard::is_possible().map_err(Unready::Skip)?;
+    }
     let firmware = case.machine.boot.uefi().then(firmware::ovmf).transpose().map_err(Unready::Skip)?;
     let media = kitchen.media(case, &sub.name, seed, folder)?;
     let watcher = case.machine.canary.then(|| kitchen.watcher()).transpose()?;
@@ -163,10 +169,11 @@ impl Bench<'_> {
         }
         if reasons.is_empty() {
             disk::remove(&self.case.machine, folder);
+            wire::remove(&self.case.machine, folder);
             return record(folder);
         }
         if self.options.hold {
-            hand::hold(watch.guest.as_mut(), wiring.gdb, &reasons);
+            hand::hold(watch.guest.as_mut(), &wiring, &reasons);
         }
         // What they noted is wanted now.
         reasons.extend(watch.disks_are_done().err());
@@ -212,9 +219,13 @@ struct Watch<'a> {
     case: &'a Case,
     guest: Option<Guest>,
     /// Where it is wired to, which goes when this does.
-    wires: (Wiring, Sockets),
+    lines: (Wiring, Sockets),
     /// Disks that the lab serves.
     disks: Vec<Server>,
+    /// Its ends of wires.
+    peers: Peers,
+    /// Where interfaces are.
+    yard: Option<Yard>,
     /// What decides when the plug is pulled, and what is lost.
     chance: Rng,
     /// How gdb attaches, if the session has it do so.
@@ -258,8 +269,10 @@ impl<'a> Watch<'a> {
             bench,
             case,
             guest: Some(on.guest),
-            wires: (on.wiring, on.sockets),
+            lines: (on.wiring, on.sockets),
             disks: on.disks,
+            peers: on.peers,
+            yard: on.yard,
             chance: Rng::new(bench.seed),
             setup: None,
             debugger: None,
@@ -325,10 +338,8 @@ impl<'a> Watch<'a> {
                 Next::Monitor(lines) => {
                     lines.iter().for_each(|line| drop(guest.command(&monitor::line(line))));
                 }
-                Next::Host(commands) => {
-                    let folder = self.wires.0.logs.clone();
-                    commands.iter().try_for_each(|it| disk::run(&self.bench.case.machine, it, &folder))?;
-                }
+                Next::Host(commands) => commands.iter().try_for_each(|it| self.on_the_host(it))?,
+                Next::Wire(step, within) => self.use_wire(&step, within)?,
                 Next::Canary(which, sees) => self.look(which, sees.as_deref())?,
                 Next::Hand(hand) => self.break_rule(hand)?,
                 Next::Device(misdeed) => self.misbehave(misdeed)?,
@@ -449,6 +460,7 @@ impl<'a> Watch<'a> {
             // The first reason is the cause; what follows from it is noise, broken rules excepted.
             Early::Failed(reason) => {
                 reasons.extend(judge::broken_rules(self.case, &self.seen));
+                reasons.extend(self.peers.verdict().err());
                 reasons.push(reason);
                 return reasons;
             }
@@ -464,6 +476,7 @@ impl<'a> Watch<'a> {
             }
         }
         reasons.extend(judge::failures(self.case, &self.seen));
+        reasons.extend(self.peers.verdict().err());
         reasons
     }
 }

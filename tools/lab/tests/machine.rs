@@ -119,3 +119,67 @@ fn a_machine_that_qemu_refuses_fails_with_its_words() {
     assert_eq!(status, Status::Failed);
     assert!(reason.contains("no-such-processor"), "{reason}");
 }
+
+/// A network card whose own program asks for an address before the boot sector is read.
+fn with_card(session: &str, wire: &str) -> String {
+    format!(
+        "ends = 'session'\nsession = [{session}]\nafter = [{{ run = 'od -A n -t x4 -N 4 n0.pcap', match = 'a1b2c3d4' }}]\n\
+         [machine]\ndevices = ['virtio-net-pci,netdev=n0,bootindex=0']\n[machine.wires.n0]\n{wire}"
+    )
+}
+
+/// DHCP: to port 67, and what kind of message it is.
+const DISCOVER: &str = "{ wire = { await = { 12 = '0800', 23 = '11', 36 = '0043', 282 = '350101' } } }";
+const REQUEST: &str = "{ wire = { await = { 36 = '0043', 282 = '350103' } } }";
+
+#[test]
+fn a_wire_ends_in_the_lab() {
+    let session = format!(
+        "{DISCOVER}, {{ json = {{ wire = 'n0', from_guest = {{ at_least = 1 }}, to_guest = 0 }} }}, \
+         {{ wire = {{ send = 'ff*6 02*6 88b6 00*46' }} }}, {{ wire = {{ flood = 5 }} }}, \
+         {{ json = {{ to_guest = 6, wrong = 0 }} }}"
+    );
+    assert_eq!(verdict("x-wire", &with_card(&session, "to = 'lab'")), (Status::Passed, String::new()));
+    // It has no driver that would answer.
+    let silent = format!("{DISCOVER}, {{ wire = {{ echo = 3 }}, within = '15s' }}");
+    let (status, reason) = verdict("x-echo", &with_card(&silent, "to = 'lab'"));
+    assert_eq!(status, Status::Failed);
+    assert!(reason.contains("3 frames were not answered"), "{reason}");
+}
+
+#[test]
+fn who_is_at_the_end_answers_through_the_lab() {
+    let session = format!("{DISCOVER}, {REQUEST}, {{ json = {{ doubled = {{ at_least = 1 }} }} }}");
+    let wire = "to = 'user'\ntrouble = { doubled = 1000, late = '5ms' }";
+    assert_eq!(verdict("x-through", &with_card(&session, wire)), (Status::Passed, String::new()));
+    let nobody = format!("{DISCOVER}, {}", REQUEST.replace("} } }", "} }, within = '3s' }"));
+    let (status, _) = verdict("x-lost", &with_card(&nobody, "to = 'user'\ntrouble = { lost = 1000 }"));
+    assert_eq!(status, Status::Failed, "who is lost is not answered");
+}
+
+#[test]
+fn a_port_of_the_guest_is_one_of_the_host() {
+    let session = "{ host = ['grep -q \":$(printf %04X {port.n0.80}) 00000000:0000 0A\" /proc/net/tcp'] }";
+    let text =
+        with_card(session, "to = 'user'\nforward = ['80', 'udp:53']").replace("session = [", "session = [\n");
+    assert_eq!(verdict("x-ports", &text), (Status::Passed, String::new()));
+}
+
+#[test]
+fn a_wire_ends_at_an_interface() {
+    let session = "{ host = ['ip -4 address show dev n0 | grep -q 10.9.8.7', \
+         'n=0; until ip -s -o link show dev n0 | grep -q \"RX:.* [1-9][0-9]* .*TX:\"; do n=$((n+1)); test $n -lt 100; sleep 0.1; done', \
+         'test ! -e /proc/sys/net/ipv4/conf/eth0', 'grep -q beside n0.beside'] }";
+    let wire =
+        "to = 'tap'\nmake = ['ip address add 10.9.8.7/24 dev n0']\nbeside = ['echo beside; sleep 1000']";
+    let direct = with_card(session, wire);
+    let direct: String =
+        direct.lines().filter(|line| !line.starts_with("after")).map(|line| format!("{line}\n")).collect();
+    let through = with_card(&format!("{DISCOVER}, {session}"), &format!("{wire}\ntrouble = {{}}"));
+    for (name, text) in [("x-tap", direct), ("x-trouble", through)] {
+        match verdict(name, &text) {
+            (Status::Skipped, reason) => eprintln!("skipped: {reason}"),
+            found => assert_eq!(found, (Status::Passed, String::new())),
+        }
+    }
+}

@@ -41,6 +41,7 @@ pub fn to_shell(
         exit_on_reset: true,
         hold: false,
         plugin: plugin.map(|plugin| plugin.argument(&counts)),
+        enter: Vec::new(),
     };
     let record = folder.join("replay");
     let counting = format!("shift=0,rr=record,rrfile={}", record.display());

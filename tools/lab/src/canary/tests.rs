@@ -50,6 +50,7 @@ impl Bench {
             exit_on_reset: true,
             hold: false,
             plugin: None,
+            enter: Vec::new(),
         };
         provide(&Machine { memory: 1, canary: true, ..Machine::default() }, &wiring).unwrap();
         let file = File::options().read(true).write(true).create_new(true).open(folder.join("ram")).unwrap();

@@ -8,6 +8,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
+use crate::machine::args::Wiring;
 use crate::machine::guest::{Guest, Signal};
 
 pub use verbs::{Hand, Patience};
@@ -18,15 +19,17 @@ pub fn free_port() -> io::Result<u16> {
 }
 
 /// Shows why a case failed and hands its machine to the person at the terminal, until they leave it.
-pub fn hold(guest: Option<&mut Guest>, gdb: Option<u16>, reasons: &[String]) {
+pub fn hold(guest: Option<&mut Guest>, wiring: &Wiring, reasons: &[String]) {
     eprintln!("\n{}\n", reasons.join("\n"));
     let Some(guest) = guest else {
         eprintln!("the machine has left; nothing to hold");
         return;
     };
-    if let Some(port) = gdb {
+    if let Some(port) = wiring.gdb {
+        // The stub's port is where the machine is.
+        let enter: String = wiring.enter.iter().map(|word| format!("{word} ")).collect();
         eprintln!(
-            "held: `cargo cap gdb --port {port}` in another terminal attaches a debugger   (QEMU is process {})",
+            "held: `{enter}cargo cap gdb --port {port}` in another terminal attaches a debugger   (QEMU is process {})",
             guest.id()
         );
     }

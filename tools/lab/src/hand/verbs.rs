@@ -22,6 +22,7 @@ use crate::machine::{accel, firmware, monitor, qemu};
 use crate::matrix::SubCase;
 use crate::run::{Kitchen, Unready};
 use crate::session::Plain;
+use crate::wire::yard;
 
 /// How long `assert` and `up` wait.
 pub type Patience = Duration;
@@ -57,6 +58,7 @@ impl Hand {
             exit_on_reset: false,
             hold: false,
             plugin: None,
+            enter: Vec::new(),
         };
         let pid = self.spawn(sub, kitchen, &wiring)?;
         let gdb = wiring.gdb.unwrap_or_default();
@@ -72,6 +74,9 @@ impl Hand {
 
     fn spawn(&self, sub: &SubCase, kitchen: &dyn Kitchen, wiring: &Wiring) -> Result<u32, String> {
         let machine = &sub.case.machine;
+        if yard::is_needed(machine) {
+            return Err("a machine by hand has no namespace for its taps".into());
+        }
         let kvm = accel::choose(machine.accel, machine.icount)?;
         let firmware = machine.boot.uefi().then(firmware::ovmf).transpose()?;
         let media =

@@ -6,6 +6,7 @@ use super::entropy;
 use crate::canary;
 use crate::case::{Iommu, Kind, Machine};
 use crate::disk;
+use crate::wire;
 
 /// What the machine boots from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub struct Wiring {
     pub hold: bool,
     /// A plugin and its arguments.
     pub plugin: Option<String>,
+    /// Words before QEMU's name that have it run in a namespace.
+    pub enter: Vec<String>,
 }
 
 impl Wiring {
@@ -147,6 +150,9 @@ pub fn args(
     }
     for (name, disk) in &machine.disks {
         line.pair("-blockdev", disk::blockdev(disk, name, wiring));
+    }
+    for (option, value) in wire::args(machine, wiring) {
+        line.pair(option, value);
     }
     for device in &machine.devices {
         line.pair("-device", device);
@@ -251,6 +257,7 @@ mod tests {
             exit_on_reset: true,
             hold: false,
             plugin: None,
+            enter: Vec::new(),
         }
     }
 

@@ -14,6 +14,7 @@ use nbd::Marker;
 
 use super::args::Wiring;
 use super::monitor;
+use crate::wire::yard;
 
 /// How long QEMU may take to connect its lines, or to leave after it was asked to.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -76,7 +77,7 @@ impl Guest {
         let listener = UnixListener::bind(wiring.monitor()).map_err(failed)?;
         let log = wiring.logs.join("qemu.log");
         let output = File::create(&log).map_err(failed)?;
-        let mut child = tied(&super::qemu())
+        let mut child = tied_in(&wiring.enter, &super::qemu())
             .args(args)
             .stdin(Stdio::null())
             .stdout(output.try_clone().map_err(failed)?)
@@ -172,18 +173,23 @@ impl Drop for Guest {
 }
 
 /// Kills and reaps our own child; harmless when it has left already.
-pub(super) fn end(child: &mut Child) {
+pub(crate) fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
 
 /// A program, tied to this process by `setpriv` where it exists: if the lab is killed, so is the machine.
-pub(super) fn tied(program: &str) -> Command {
+pub(crate) fn tied(program: &str) -> Command {
+    tied_in(&[], program)
+}
+
+/// The same behind these words: who enters a namespace of other users is untied by that.
+fn tied_in(enter: &[String], program: &str) -> Command {
     let setpriv = Path::new("/usr/bin/setpriv");
     if !setpriv.exists() {
-        return Command::new(program);
+        return yard::command(enter, program);
     }
-    let mut command = Command::new(setpriv);
+    let mut command = yard::command(enter, "/usr/bin/setpriv");
     command.args(["--pdeathsig", "KILL", "--", program]);
     command
 }

@@ -11,6 +11,8 @@ use crate::case::{Machine, Plug};
 use crate::machine::args::{Role, Wiring, args};
 use crate::machine::entropy;
 use crate::machine::guest::{Guest, Sockets};
+use crate::wire::Peers;
+use crate::wire::yard::Yard;
 use crate::{canary, disk, hand};
 
 /// A machine that was turned on.
@@ -21,6 +23,10 @@ pub(super) struct On {
     pub sockets: Sockets,
     /// Disks that the lab serves.
     pub disks: Vec<Server>,
+    /// Its ends of wires.
+    pub peers: Peers,
+    /// Where interfaces are.
+    pub yard: Option<Yard>,
 }
 
 impl Bench<'_> {
@@ -32,15 +38,18 @@ impl Bench<'_> {
     ) -> Result<On, String> {
         let machine = &self.case.machine;
         let sockets = Sockets::new().map_err(|error| format!("sockets: {error}"))?;
-        let wiring = self.wiring(folder, &sockets)?;
+        let mut wiring = self.wiring(folder, &sockets)?;
+        let yard = Yard::make(machine, &wiring)?;
+        wiring.enter = yard.as_ref().map(Yard::enter).unwrap_or_default();
         entropy::provide(machine, &wiring)?;
         canary::provide(machine, &wiring)?;
         provide(machine, &wiring)?;
         let args = args(machine, self.kvm, &self.media, self.firmware.as_deref(), &wiring);
         fs::write(folder.join("qemu.args"), args.join("\n") + "\n").map_err(|error| error.to_string())?;
         let disks = disk::serve(machine, &wiring)?;
+        let peers = Peers::start(machine, &wiring, self.seed)?;
         let guest = Guest::start(&args, &wiring, disks.iter().map(Server::marker).collect())?;
-        Ok(On { guest, wiring, sockets, disks })
+        Ok(On { guest, wiring, sockets, disks, peers, yard })
     }
 
     fn wiring(&self, folder: &Path, sockets: &Sockets) -> Result<Wiring, String> {
@@ -54,6 +63,7 @@ impl Bench<'_> {
             exit_on_reset: !self.case.reboots,
             hold: self.options.hold,
             plugin: self.options.plugin.clone(),
+            enter: Vec::new(),
         };
         if let Some(plugin) = &self.watcher {
             let out = canary::stored_file(&wiring);
@@ -84,10 +94,13 @@ impl Watch<'_> {
         for disk in std::mem::take(&mut self.disks) {
             disk.end(Some(&mut |end| chance.below(end))).map_err(|error| error.to_string())?;
         }
-        let folder = self.wires.0.logs.clone();
-        plug.run.iter().try_for_each(|command| disk::run(&self.case.machine, command, &folder))?;
-        let On { guest, wiring, sockets, disks } = self.bench.power_on(&folder, |_, _| Ok(()))?;
-        (self.guest, self.wires, self.disks) = (Some(guest), (wiring, sockets), disks);
+        self.peers.verdict()?;
+        let folder = self.lines.0.logs.clone();
+        plug.run.iter().try_for_each(|command| disk::run(&self.case.machine, command, &folder, &[]))?;
+        let On { guest, wiring, sockets, disks, peers, yard } =
+            self.bench.power_on(&folder, |_, _| Ok(()))?;
+        (self.guest, self.lines, self.disks) = (Some(guest), (wiring, sockets), disks);
+        (self.peers, self.yard) = (peers, yard);
         self.session.starts_again();
         Ok(())
     }

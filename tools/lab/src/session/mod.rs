@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::case::{Action, Canary, Hand, Look, Misdeed, Plug, Step};
 use crate::expect::fields_match;
+use crate::wire::WireStep;
 pub use plain::Plain;
 
 /// How long a waiting step may take if it does not say.
@@ -41,6 +42,8 @@ pub enum Next {
     Device(Misdeed),
     /// Have gdb carry these commands out, feed what it says, ask again.
     Debug(Vec<String>),
+    /// Do that with a wire within that time, feed its figures, ask again.
+    Wire(WireStep, Duration),
     /// Pull the plug, start the machine again, say so with [`Session::starts_again`], ask again.
     Plug(Plug),
     /// Ask again when more bytes have arrived, or at this time (since the start of the run) at the latest.
@@ -154,6 +157,9 @@ impl Session {
         }
         if let Some(misdeed) = step.device {
             return self.advance(Next::Device(misdeed));
+        }
+        if let Some(wire) = step.wire {
+            return self.advance(Next::Wire(wire, step.within.unwrap_or(PATIENCE)));
         }
         if let Some(plug) = step.plug {
             return self.advance(Next::Plug(plug));
