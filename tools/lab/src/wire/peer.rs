@@ -263,8 +263,9 @@ mod tests {
             qemu.far.send_to(&frame, &qemu.ends.lab).unwrap();
             assert!(Qemu::receive(&qemu.guest) == frame, "{length}");
         }
-        let said = peer.with(|book| book.tell("n0"));
-        assert!(said.contains(r#""from_guest":4,"to_guest":4"#), "{said}");
+        // A frame counts a moment after it has arrived.
+        let told = || peer.with(|book| book.tell("n0"));
+        assert!(is_soon(|| told().contains(r#""from_guest":4,"to_guest":4"#)), "{}", told());
     }
 
     #[test]

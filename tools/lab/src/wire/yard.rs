@@ -149,9 +149,13 @@ mod tests {
             eprintln!("skipped: {why}");
             return;
         }
-        let wire =
-            "to = 'tap'\nmake = ['ip address add 10.9.8.7/24 dev n0']\nbeside = [\"sleep 1007; echo 'x'\"]";
-        let wire: Wire = toml::from_str(wire).unwrap();
+        // Others may test the same on this host.
+        let marks = [1, 2].map(|number| format!("{number}00{}", std::process::id()));
+        let [beside, left] = marks.each_ref();
+        let wire = format!(
+            "to = 'tap'\nmake = ['ip address add 10.9.8.7/24 dev n0']\nbeside = [\"sleep {beside}; echo 'x'\"]"
+        );
+        let wire: Wire = toml::from_str(&wire).unwrap();
         let folder = std::env::temp_dir().join(format!("capos-lab-yard-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let script = format!("cd {}\n{}", quoted(&folder.display().to_string()), lines("n0", &wire));
@@ -159,22 +163,24 @@ mod tests {
         assert!(said(&yard, "ip -4 address show dev n0").contains("10.9.8.7/24"));
         assert!(!std::path::Path::new("/sys/class/net/n0").exists(), "outside there is none");
         // Who was left running there by somebody who went.
-        let left = said(&yard, "sleep 1008 > /dev/null 2>&1 & read pid rest < /proc/self/stat; echo $pid");
-        assert_eq!(left.lines().count(), 1);
+        said(&yard, &format!("sleep {left} > /dev/null 2>&1 &"));
         let of_ours = || {
             let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
             let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-            let ours = lines
-                .filter(|line| line.starts_with(b"sleep\x001007\0") || line.starts_with(b"sleep\x001008\0"));
-            ours.count()
+            let is_ours =
+                |line: &[u8]| marks.iter().any(|mark| line == format!("sleep\0{mark}\0").as_bytes());
+            lines.filter(|line| is_ours(line)).count()
         };
-        assert_eq!(of_ours(), 2);
+        let wait_for = |count: usize| {
+            let start = Instant::now();
+            while of_ours() != count {
+                assert!(start.elapsed() < Duration::from_secs(10), "there are {} of them", of_ours());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        wait_for(2);
         drop(yard);
-        let start = Instant::now();
-        while of_ours() > 0 {
-            assert!(start.elapsed() < Duration::from_secs(10), "they are still there");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_for(0);
         std::fs::remove_dir_all(folder).unwrap();
     }
 
