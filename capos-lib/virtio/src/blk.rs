@@ -297,7 +297,7 @@ impl<M: Memory, A: Memory> Blk<M, A> {
     /// [`DeviceFault::Silent`] when the device has something for too long; what its status says; else see [`Blk::take`].
     pub fn on_timeout(&mut self, status: u8, now: u64) -> Result<(), DeviceFault> {
         self.looked = now;
-        let looked = self.fault.map_or_else(|| in_order(status), Err);
+        let looked = self.fault.map_or_else(|| device::in_order(status), Err);
         looked.map_err(|fault| self.fail(fault))?;
         // It may have lost an interrupt only.
         if !self.may_sleep()? {
@@ -312,17 +312,6 @@ impl<M: Memory, A: Memory> Blk<M, A> {
         self.fault = Some(fault);
         self.lanes.clear();
         fault
-    }
-}
-
-/// What the status of a device at work must not say (virtio 1.2, 2.1).
-fn in_order(status: u8) -> Result<(), DeviceFault> {
-    match status {
-        device::NOTHING_THERE => Err(DeviceFault::Gone),
-        status if status & device::NEEDS_RESET != 0 => Err(DeviceFault::NeedsReset),
-        // Somebody else has reset it.
-        status if status & device::DRIVER_OK == 0 => Err(DeviceFault::Status(status)),
-        _ => Ok(()),
     }
 }
 

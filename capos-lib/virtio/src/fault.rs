@@ -57,6 +57,21 @@ pub enum DeviceFault {
     SectorSize(u32),
     /// It takes only so many bytes at once, less than a sector.
     SegmentSize(u32),
+    /// A network adapter can not have this address.
+    Address([u8; 6]),
+    /// Its network can not have frames of this size.
+    Mtu(u16),
+    /// It can not have so many pairs of queues.
+    Pairs(u16),
+    /// It says that a frame is in so many buffers.
+    Buffers(u16),
+    /// The header of a frame asks for what was not agreed upon: its flags, and how it is segmented.
+    Header {
+        /// The flags.
+        flags: u8,
+        /// The kind of segments.
+        kind: u8,
+    },
     /// It has had buffers for too long and does not use them.
     Silent,
 }
@@ -88,6 +103,13 @@ impl fmt::Display for DeviceFault {
             DeviceFault::Capacity(sectors) => write!(f, "a disk can not have {sectors} sectors"),
             DeviceFault::SectorSize(bytes) => write!(f, "a sector can not have {bytes} bytes"),
             DeviceFault::SegmentSize(bytes) => write!(f, "the device takes only {bytes} bytes at once"),
+            DeviceFault::Address(address) => write!(f, "an adapter can not have the address {address:x?}"),
+            DeviceFault::Mtu(bytes) => write!(f, "a network can not have frames of {bytes} bytes"),
+            DeviceFault::Pairs(count) => write!(f, "the device can not have {count} pairs of queues"),
+            DeviceFault::Buffers(count) => write!(f, "a frame can not be in {count} buffers"),
+            DeviceFault::Header { flags, kind } => {
+                write!(f, "a frame has flags {flags:#x} and segments {kind:#x}, which were not agreed upon")
+            }
             DeviceFault::Silent => f.write_str("the device does not use what it has"),
         }
     }

@@ -12,6 +12,7 @@ mod config;
 mod fault;
 mod interface;
 pub mod layout;
+pub mod net;
 pub mod register;
 pub mod rng;
 pub mod split;
@@ -20,7 +21,7 @@ pub mod transport;
 pub use fault::DeviceFault;
 pub use interface::Interface;
 pub use layout::Layout;
-pub use transport::{Step, Transport, Wish};
+pub use transport::{Choice, Step, Transport, Wish};
 
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,8 @@ pub struct Field {
 
 /// Bits of the device status (2.1).
 pub mod status {
+    use crate::DeviceFault;
+
     /// The driver knows that there is a device.
     pub const ACKNOWLEDGE: u8 = 1;
     /// It knows how to drive it.
@@ -66,10 +68,23 @@ pub mod status {
     pub const FAILED: u8 = 128;
     /// What a bus reads as when nothing answers.
     pub const NOTHING_THERE: u8 = 0xff;
+
+    /// What the status of a device at work must not say.
+    pub(crate) fn in_order(status: u8) -> Result<(), DeviceFault> {
+        match status {
+            NOTHING_THERE => Err(DeviceFault::Gone),
+            status if status & NEEDS_RESET != 0 => Err(DeviceFault::NeedsReset),
+            // Somebody else has reset it.
+            status if status & DRIVER_OK == 0 => Err(DeviceFault::Status(status)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Feature bits that are not of one device class (6).
 pub mod features {
+    /// A legacy device takes requests in whatever pieces.
+    pub const ANY_LAYOUT: u64 = 1 << 27;
     /// Both sides say which entry they want to be told of.
     pub const EVENT_IDX: u64 = 1 << 29;
     /// The device is no legacy one.

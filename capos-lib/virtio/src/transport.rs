@@ -18,7 +18,7 @@ const LOOK_EVERY_NS: u64 = 1_000_000;
 pub struct Wish<const F: usize> {
     /// Features of use to it, where offered. VERSION_1 and ACCESS_PLATFORM need no mention.
     pub features: u64,
-    /// Queues from number 0 on, each with the most descriptors that are of use (a power of two).
+    /// Queues from number 0 on, or as a [`Choice`] says, each with the most descriptors that are of use (a power of two).
     pub queues: &'static [u16],
     /// So many of them there have to be. When one of the others is not there, it and those behind it are not set up.
     pub needed: u16,
@@ -27,6 +27,16 @@ pub struct Wish<const F: usize> {
     pub vectors: u16,
     /// What it wants to know of the device configuration.
     pub config: [Field; F],
+}
+
+/// What a driver wants only of some devices.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<const F: usize> {
+    /// Features on the left are of no use without any of those on the right. Asked in this order, of what the rows before have left.
+    pub needs: &'static [(u64, u64)],
+    /// The device's number of the queue that is wanted at this position, by the features agreed upon and the configuration; none, if there
+    /// are no more.
+    pub queue: fn(position: u16, features: u64, config: &[u32; F]) -> Option<u16>,
 }
 
 /// What the driver is to do next.
@@ -56,6 +66,7 @@ pub enum Step {
     Failed(DeviceFault),
 }
 
+/// Queues are named by their positions in the wish.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
     Reset,
@@ -97,6 +108,7 @@ enum Phase {
 pub struct Transport<const F: usize> {
     interface: Interface,
     wish: Wish<F>,
+    choice: Choice<F>,
     phase: Phase,
     /// What we wrote last.
     status: u8,
@@ -108,7 +120,13 @@ impl<const F: usize> Transport<F> {
     /// A device in an unknown state; the first steps reset it.
     pub const fn new(interface: Interface, wish: Wish<F>) -> Self {
         let config = Config::new(interface, wish.vectors > 0, wish.config);
-        Transport { interface, wish, phase: Phase::Reset, status: 0, offered: 0, config }
+        let choice = Choice { needs: &[], queue: |position, _, _| Some(position) };
+        Transport { interface, wish, choice, phase: Phase::Reset, status: 0, offered: 0, config }
+    }
+
+    /// The same, where what is wanted depends on what the device is like.
+    pub const fn choosing(self, choice: Choice<F>) -> Self {
+        Transport { choice, ..self }
     }
 
     /// Begins anew. Queues and buffers of before are the driver's only when the next steps have reset the device.
@@ -117,12 +135,14 @@ impl<const F: usize> Transport<F> {
     }
 
     /// The features agreed upon, when [`Step::Ready`] was reached.
-    pub const fn features(&self) -> u64 {
+    pub fn features(&self) -> u64 {
         let always = match self.interface {
             Interface::Modern => features::VERSION_1 | features::ACCESS_PLATFORM,
             Interface::Legacy => 0,
         };
-        self.offered & (self.wish.features | always)
+        let agreed = self.offered & (self.wish.features | always);
+        let judge = |left: u64, (of, any): &(u64, u64)| if left & any == 0 { left & !of } else { left };
+        self.choice.needs.iter().fold(agreed, judge)
     }
 
     /// The configuration, field by field as wished.
@@ -180,7 +200,8 @@ impl<const F: usize> Transport<F> {
             }
             Phase::ConfigVectorCheck => Step::Read(self.interface.config_vector()),
             Phase::SelectQueue(queue) => {
-                self.write(self.interface.queue_select(), queue.into(), Phase::QueueSize(queue))
+                let number = self.number(queue).into();
+                self.write(self.interface.queue_select(), number, Phase::QueueSize(queue))
             }
             Phase::QueueSize(_) => Step::Read(self.interface.queue_size()),
             Phase::QueueVector(queue, layout) => {
@@ -191,7 +212,7 @@ impl<const F: usize> Transport<F> {
             Phase::NotifyOffset(..) => Step::Read(modern::QUEUE_NOTIFY_OFFSET),
             Phase::Attach(queue, layout, notify_offset) => {
                 self.phase = self.queue(queue.saturating_add(1));
-                Step::Attach { queue, layout, notify_offset }
+                Step::Attach { queue: self.number(queue), layout, notify_offset }
             }
             _ => Step::Ready,
         }

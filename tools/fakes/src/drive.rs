@@ -14,6 +14,8 @@ pub const STEPS: u32 = 2500;
 /// A queue that works.
 #[derive(Clone, Debug)]
 pub struct Attached {
+    /// The device's number of it.
+    pub number: u16,
     /// Its form.
     pub layout: Layout,
     /// Where the device finds it.
@@ -45,7 +47,7 @@ pub fn settle<C: Class, const F: usize>(
             Step::Attach { queue, layout, notify_offset } => {
                 let base = ram.allocate(layout.bytes()).expect("tests have enough memory");
                 attach(device, queue, layout, base);
-                queues.push(Attached { layout, base, memory: ram.ring(base), notify_offset });
+                queues.push(Attached { number: queue, layout, base, memory: ram.ring(base), notify_offset });
             }
             Step::Pause { until } => {
                 assert!(until > *now, "a pause that is none");

@@ -15,6 +15,8 @@ pub(crate) struct Rings<M> {
     available: u32,
     used: u32,
     event_index: bool,
+    /// The device is not to interrupt.
+    quiet: bool,
     /// Our own count of chains added; the shared word is for the device.
     added: u16,
     /// How many of these the device may see.
@@ -43,6 +45,7 @@ impl<M: Memory> Rings<M> {
             available,
             used,
             event_index,
+            quiet: false,
             added,
             shown,
             told,
@@ -96,9 +99,28 @@ impl<M: Memory> Rings<M> {
         new != old && self.memory.read16(self.layout.used()) & NO_NOTIFY == 0
     }
 
+    /// Whether the device is to interrupt for what it gives back (2.7.7). It knows when more is shown to it; that it interrupts nevertheless is its right.
+    #[inline]
+    pub(crate) fn set_quiet(&mut self, quiet: bool) {
+        if self.quiet != quiet {
+            self.change_quiet(quiet);
+        }
+    }
+
+    #[cold]
+    fn change_quiet(&mut self, quiet: bool) {
+        self.quiet = quiet;
+        match self.event_index {
+            // An entry that the device is past of is as good as none. Else it is asked for before sleeping.
+            true if quiet => self.memory.write16(self.layout.used_event(), self.taken.wrapping_sub(1)),
+            true => {}
+            false => self.memory.write16(self.layout.available(), quiet.into()),
+        }
+    }
+
     /// See [`super::Queue::may_sleep`].
     pub(crate) fn may_sleep(&mut self) -> Result<bool, DeviceFault> {
-        if self.event_index {
+        if self.event_index && !self.quiet {
             self.memory.write16(self.layout.used_event(), self.taken);
         }
         self.memory.fence(Ordering::SeqCst);

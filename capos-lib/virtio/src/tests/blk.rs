@@ -17,29 +17,29 @@ const AREA: u64 = 0x10_0000;
 
 /// Of what the driver did: the part, and the offset there; or a fence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Access {
+pub(super) enum Access {
     Write(&'static str, u32),
     Fence(Ordering),
 }
 
 #[derive(Clone, Debug)]
-struct Part {
+pub(super) struct Part {
     name: &'static str,
     bytes: Rc<RefCell<Vec<u8>>>,
     accesses: Rc<RefCell<Vec<Access>>>,
 }
 
 impl Part {
-    fn new(name: &'static str, length: u32, accesses: &Rc<RefCell<Vec<Access>>>) -> Part {
+    pub(super) fn new(name: &'static str, length: u32, accesses: &Rc<RefCell<Vec<Access>>>) -> Part {
         let bytes = Rc::new(RefCell::new(vec![0; length as usize]));
         Part { name, bytes, accesses: Rc::clone(accesses) }
     }
 
-    fn get<const W: usize>(&self, offset: u32) -> [u8; W] {
+    pub(super) fn get<const W: usize>(&self, offset: u32) -> [u8; W] {
         self.bytes.borrow()[offset as usize..][..W].try_into().unwrap()
     }
 
-    fn put(&self, offset: u32, bytes: &[u8]) {
+    pub(super) fn put(&self, offset: u32, bytes: &[u8]) {
         self.accesses.borrow_mut().push(Access::Write(self.name, offset));
         self.bytes.borrow_mut()[offset as usize..][..bytes.len()].copy_from_slice(bytes);
     }

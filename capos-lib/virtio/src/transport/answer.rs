@@ -81,14 +81,24 @@ impl<const F: usize> Transport<F> {
 
     /// Goes on with this queue, or with what comes behind the last.
     pub(super) fn queue(&self, queue: u16) -> Phase {
-        if usize::from(queue) < self.wish.queues.len() { Phase::SelectQueue(queue) } else { Phase::DriverOk }
+        let is_wanted = usize::from(queue) < self.wish.queues.len() && self.chosen(queue).is_some();
+        if is_wanted { Phase::SelectQueue(queue) } else { Phase::DriverOk }
+    }
+
+    fn chosen(&self, queue: u16) -> Option<u16> {
+        (self.choice.queue)(queue, self.features(), self.config.values())
+    }
+
+    /// The device's number of a queue.
+    pub(super) fn number(&self, queue: u16) -> u16 {
+        self.chosen(queue).unwrap_or(queue)
     }
 
     fn queue_size(&self, queue: u16, size: u16) -> Result<Phase, DeviceFault> {
         let most = self.wish.queues.get(usize::from(queue)).copied().unwrap_or(size);
         let there = Layout::new(size);
         let layout = match self.interface {
-            _ if size == 0 => return Err(DeviceFault::NoQueue(queue)),
+            _ if size == 0 => return Err(DeviceFault::NoQueue(self.number(queue))),
             Interface::Modern => there.and_then(|it| Layout::new(it.size().min(most))),
             // It can not be changed (2.7.2).
             Interface::Legacy => there,

@@ -13,8 +13,14 @@ pub trait Class {
     fn queues(&self) -> &[u16];
     /// Its configuration; a reader may change it.
     fn config(&mut self) -> Vec<u8>;
-    /// Does what a chain asks for, and says how many bytes it wrote.
-    fn serve(&mut self, chain: &Chain, bus: &Bus) -> u32;
+    /// The driver has it at work, with these features; what it had before is gone.
+    fn begin(&mut self, _features: u64) {}
+    /// Does what a chain of a queue asks for, and says how many bytes it wrote; nothing, when it keeps the chain.
+    fn serve(&mut self, queue: usize, chain: &Chain, bus: &Bus) -> Option<u32>;
+    /// Chains of a queue that it kept and is through with now, and how many bytes it wrote.
+    fn through(&mut self, _queue: usize, _bus: &Bus) -> Vec<(Chain, u32)> {
+        Vec::new()
+    }
 }
 
 /// The entropy device (5.4).
@@ -47,9 +53,9 @@ impl Class for Entropy {
     fn config(&mut self) -> Vec<u8> {
         Vec::new()
     }
-    fn serve(&mut self, chain: &Chain, bus: &Bus) -> u32 {
+    fn serve(&mut self, _: usize, chain: &Chain, bus: &Bus) -> Option<u32> {
         let length = chain.writable().min(self.most);
-        chain.write(bus, &self.bytes(length))
+        Some(chain.write(bus, &self.bytes(length)))
     }
 }
 
@@ -85,8 +91,8 @@ impl Class for Echo {
         }
         self.config.to_vec()
     }
-    fn serve(&mut self, chain: &Chain, bus: &Bus) -> u32 {
+    fn serve(&mut self, _: usize, chain: &Chain, bus: &Bus) -> Option<u32> {
         let bytes = chain.read(bus).unwrap_or_default();
-        chain.write(bus, &bytes)
+        Some(chain.write(bus, &bytes))
     }
 }

@@ -3,7 +3,7 @@
 use capos_virtio::Interface;
 
 use super::fault::{Mischief, RegisterFault, RingFault};
-use super::{Class, Ring, Violation};
+use super::{Chain, Class, Ring, Violation};
 use crate::Bus;
 
 /// Features of the model itself: EVENT_IDX if the class has it, VERSION_1, ACCESS_PLATFORM.
@@ -166,7 +166,7 @@ impl<C: Class> Device<C> {
             if self.status & 64 == 0
                 && let Some(mut ring) = queue.ring.take()
             {
-                self.turn_of(&mut queue, &mut ring);
+                self.turn_of(index, &mut queue, &mut ring);
                 queue.ring = Some(ring);
             }
             if let Some(place) = self.queues.get_mut(index) {
@@ -175,7 +175,7 @@ impl<C: Class> Device<C> {
         }
     }
 
-    fn turn_of(&mut self, queue: &mut Queue, ring: &mut Ring) {
+    fn turn_of(&mut self, index: usize, queue: &mut Queue, ring: &mut Ring) {
         let mut due = Vec::new();
         queue.held.retain_mut(|held| {
             let wait = held.turns > 0;
@@ -194,8 +194,9 @@ impl<C: Class> Device<C> {
             loop {
                 match ring.pop(&self.bus) {
                     Ok(Some(chain)) => {
-                        let length = self.class.serve(&chain, &self.bus);
-                        wanted |= self.complete(queue, ring, u32::from(chain.head), length, chain.writable());
+                        if let Some(length) = self.class.serve(index, &chain, &self.bus) {
+                            wanted |= self.complete(queue, ring, &chain, length);
+                        }
                     }
                     Ok(None) => break,
                     Err(violation) => {
@@ -206,14 +207,17 @@ impl<C: Class> Device<C> {
             }
             ring.ask(&self.bus);
         }
+        for (chain, length) in self.class.through(index, &self.bus) {
+            wanted |= self.complete(queue, ring, &chain, length);
+        }
         if wanted {
             self.interrupt(queue.vector, 1);
         }
     }
 
     /// Gives a chain back, rightly or wrongly. True when the driver is to be interrupted.
-    fn complete(&mut self, queue: &mut Queue, ring: &mut Ring, id: u32, length: u32, room: u32) -> bool {
-        let bus = self.bus.clone();
+    fn complete(&mut self, queue: &mut Queue, ring: &mut Ring, chain: &Chain, length: u32) -> bool {
+        let (bus, id, room) = (self.bus.clone(), u32::from(chain.head), chain.writable());
         match self.mischief.of_completion() {
             None => ring.push(&bus, id, length),
             Some(RingFault::Id(other)) => ring.push(&bus, other, length),

@@ -244,13 +244,13 @@ impl Class for Disk {
     fn config(&mut self) -> Vec<u8> {
         self.config.to_vec()
     }
-    fn serve(&mut self, chain: &Chain, bus: &Bus) -> u32 {
+    fn serve(&mut self, _: usize, chain: &Chain, bus: &Bus) -> Option<u32> {
         let fault = self.fault();
         let framed = self.is_framed(chain);
         let Some(bytes) = chain.read(bus).filter(|bytes| framed && bytes.len() >= 16) else {
             self.wrong.extend(framed.then_some(Wrong::Unreachable));
             self.served.push(u32::MAX);
-            return chain.write(bus, &[]);
+            return Some(chain.write(bus, &[]));
         };
         let (header, data) = bytes.split_at(16);
         let word = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().expect("eight"));
@@ -272,8 +272,8 @@ impl Class for Disk {
         answer.extend(status);
         let written = chain.write(bus, &answer);
         match fault {
-            Some(DiskFault::Length(length)) => length,
-            _ => written,
+            Some(DiskFault::Length(length)) => Some(length),
+            _ => Some(written),
         }
     }
 }

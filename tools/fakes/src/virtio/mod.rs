@@ -7,6 +7,7 @@ mod class;
 mod device;
 pub mod disk;
 mod fault;
+pub mod net;
 mod registers;
 mod ring;
 
@@ -14,6 +15,7 @@ pub use class::{Class, Echo, Entropy};
 pub use device::Device;
 pub use disk::Disk;
 pub use fault::{Mischief, Random, RegisterFault, RingFault};
+pub use net::Nic;
 pub use ring::{Chain, Piece, Ring};
 
 use capos_virtio::register::Register;

@@ -137,6 +137,9 @@ impl<C: Class> Device<C> {
         {
             self.status &= !8;
         }
+        if added == 4 {
+            self.class.begin(self.accepted);
+        }
         if added == 4 && self.mischief.is(RegisterFault::NeedsReset) {
             self.ask_for_reset();
         }
