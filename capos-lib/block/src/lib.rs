@@ -14,15 +14,14 @@ mod asked;
 mod completion;
 pub mod content;
 mod geometry;
-mod pending;
 mod request;
 pub mod route;
 pub mod target;
 
 pub use asked::Asked;
+pub use capos_pending::{Pending, Tag};
 pub use completion::{Completion, Status};
 pub use geometry::Geometry;
-pub use pending::{Pending, Tag};
 pub use request::{Operation, Request};
 
 /// Words of an entry, of requests and of completions: a cache line each.

@@ -36,6 +36,8 @@ pub mod log_sink;
 pub mod memory_object;
 pub mod names;
 pub mod namespace;
+pub mod nic;
+pub mod nic_session;
 pub mod notification;
 pub mod power;
 pub mod process_debug;
@@ -93,6 +95,8 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (memory_object::INTERFACE_NAME, memory_object::INTERFACE_ID),
     (names::INTERFACE_NAME, names::INTERFACE_ID),
     (namespace::INTERFACE_NAME, namespace::INTERFACE_ID),
+    (nic::INTERFACE_NAME, nic::INTERFACE_ID),
+    (nic_session::INTERFACE_NAME, nic_session::INTERFACE_ID),
     (notification::INTERFACE_NAME, notification::INTERFACE_ID),
     (power::INTERFACE_NAME, power::INTERFACE_ID),
     (process_debug::INTERFACE_NAME, process_debug::INTERFACE_ID),

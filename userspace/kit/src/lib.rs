@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+pub mod asker;
 pub mod block;
 pub mod control;
 pub mod device;
@@ -13,6 +14,8 @@ pub mod facets;
 pub mod irq;
 pub mod listing;
 pub mod memory;
+pub mod nic;
+pub mod port;
 pub mod ports;
 pub mod queue;
 pub mod service;

@@ -212,7 +212,7 @@ impl Client {
         let buffer = buffer.map_or(NOBODYS, |buffer| buffer.number);
         // There are as many places as entries: there is room, if the server is not one that lies.
         let session = self.session.borrow();
-        let pushed = session.as_ref().map(|session| session.push(&Request { buffer, ..*request }));
+        let pushed = session.as_ref().map(|session| session.push(&Request { buffer, ..*request }.encode()));
         match pushed.transpose()? {
             Some(true) => Ok(()),
             _ => Err(IoError::Ended(End::Gone)),
@@ -235,7 +235,9 @@ impl Client {
     /// What the session has answered.
     #[inline]
     fn next(&self) -> Result<Option<Completion>, End> {
-        self.session.borrow().as_ref().map_or(Ok(None), |session| session.take())
+        let session = self.session.borrow();
+        let Some(session) = session.as_ref() else { return Ok(None) };
+        Ok(session.take()?.map(|entry| Completion::decode(&entry)))
     }
 
     /// Takes what is over, for those who wait for it.

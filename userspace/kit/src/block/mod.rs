@@ -1,13 +1,12 @@
 //! Block devices: how they are used, and how they are served (schema/block_device.capnp, capos-lib/block).
 //!
 //! [`Client`] is for who uses one: it has a session with whoever serves the device, and with the next one. [`Server`] is all of a driver but the device,
-//! which is a [`Disk`]; each of its clients has a [`Port`].
+//! which is a [`Disk`]; each of its clients has a [`Port`](crate::port::Port).
 
 mod client;
 mod disk;
 mod engine;
 mod memory;
-mod port;
 mod queues;
 mod server;
 mod session;
@@ -16,7 +15,6 @@ use session::Session;
 
 pub use client::{Client, IoError};
 pub use disk::{Description, Disk, Over, Refusal};
-pub use port::Port;
 pub use server::Server;
 pub use session::{continues, geometry, queues_size};
 

@@ -5,7 +5,8 @@ mod ports;
 
 use super::memory::{Found, Memory};
 use super::server::Extent;
-use super::{Description, Disk, Health, Port};
+use super::{Description, Disk, Health};
+use crate::port::Port;
 use alloc::vec;
 use alloc::vec::Vec;
 use capos_block::Geometry;
@@ -118,7 +119,7 @@ impl Queues {
         extent: &Extent,
     ) -> Result<Place, CallError> {
         self.geometry(extent).ok_or(exception(ExceptionCode::Disconnected))?;
-        let port = Port::accept(memory, entries, peer)?;
+        let port = Port::accept(memory, entries, &capos_block::DEPTHS, peer)?;
         let budget = u16::try_from(entries).unwrap_or(u16::MAX);
         let opened = self.router.open(&extent.facet, budget, self.ports.out());
         let id = opened.map_err(|_| exception(ExceptionCode::BudgetExhausted))?;

@@ -1,8 +1,9 @@
 //! The queues of all clients.
 
 use super::Place;
+use crate::block::End;
 use crate::block::engine::Bits;
-use crate::block::{End, Port};
+use crate::port::Port;
 use capos_block::route::{Clients, SessionId};
 use capos_block::{Completion, WORDS};
 use rt::listener::Listener;
@@ -160,7 +161,7 @@ impl Clients for Ports {
     #[inline]
     fn answer(&mut self, id: SessionId, completion: Completion) {
         let Some(Some(slot)) = self.slots.get_mut(id.index()) else { return };
-        match slot.port.complete(&completion) {
+        match slot.port.complete(&completion.encode()) {
             Ok(true) => self.awake |= bit(id),
             // If it asks for more meanwhile it rings.
             Ok(false) => {}

@@ -1,15 +1,34 @@
-//! A server's end of a session.
+//! The two queues of a session with a device: what is asked, and what became of it.
 
-use super::End;
-use super::session::map;
-use capos_block::{Completion, WORDS};
-use rt::CallError;
+use crate::queue::End;
+use core::ops::RangeInclusive;
 use rt::generated::{MemoryObjectClient, SignallerClient};
 use rt::listener::Listener;
 use rt::queue::{Consumer, Producer, Slots, Wake};
-use rt::shared::Mapped;
+use rt::shared::{Mapped, size};
+use rt::{CallError, ExceptionCode};
 
-/// The queues of one client. A request is taken only while there is room for its completion, so that there always is.
+/// Words of an entry, of requests and of completions: a cache line each.
+pub const WORDS: usize = 8;
+const _: () = assert!(WORDS == capos_block::WORDS && WORDS == capos_nic::WORDS, "all sessions are alike");
+
+/// Bytes of the memory of both queues of a session that has so many entries.
+pub fn queues_size(entries: u32, depths: &RangeInclusive<u32>) -> Result<u64, CallError> {
+    let one = size::<WORDS>(entries).filter(|_| depths.contains(&entries));
+    one.map(|one| 2 * one).ok_or(CallError::Exception(ExceptionCode::InvalidArgument.into()))
+}
+
+/// Both queues, requests first.
+pub fn map(
+    object: &MemoryObjectClient,
+    entries: u32,
+    depths: &RangeInclusive<u32>,
+) -> Result<(Mapped<WORDS>, Mapped<WORDS>), CallError> {
+    let behind = queues_size(entries, depths)? / 2;
+    Ok((Mapped::map(object, entries)?, Mapped::map_at(object, behind, entries)?))
+}
+
+/// A server's end: the queues of one client. A request is taken only while there is room for its completion, so that there always is.
 pub struct Port {
     requests: Consumer<WORDS, Mapped<WORDS>>,
     completions: Producer<WORDS, Mapped<WORDS>>,
@@ -24,9 +43,10 @@ impl Port {
     pub fn accept(
         object: &MemoryObjectClient,
         entries: u32,
+        depths: &RangeInclusive<u32>,
         peer: SignallerClient,
     ) -> Result<Port, CallError> {
-        let (requests, completions) = map(object, entries)?;
+        let (requests, completions) = map(object, entries, depths)?;
         Ok(Port {
             requests: Consumer::new(requests),
             completions: Producer::new(completions),
@@ -54,11 +74,11 @@ impl Port {
 
     /// Answers one that was taken. Whether nothing more could be taken before: no doorbell tells that it can now.
     #[inline]
-    pub fn complete(&mut self, completion: &Completion) -> Result<bool, End> {
+    pub fn complete(&mut self, completion: &[u64; WORDS]) -> Result<bool, End> {
         let was_full = self.is_full();
         self.taken = self.taken.saturating_sub(1);
         // There is room: see `take`.
-        if self.completions.push(&completion.encode())? == Some(Wake::Yes) {
+        if self.completions.push(completion)? == Some(Wake::Yes) {
             self.wake = true;
         }
         Ok(was_full)

@@ -1,4 +1,10 @@
-//! What is in flight: found by tags of our own, since what the other side calls it is the other side's word.
+//! What is in flight at a device: found by tags of our own, since what the other side calls it is the other side's word.
+#![no_std]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 use alloc::boxed::Box;
 use alloc::collections::TryReserveError;
