@@ -89,8 +89,8 @@ pub struct Registers {
     ports: Option<IoPortClient>,
     /// Base address register and offset of each window that there is.
     places: Vec<(Window, u8, u32)>,
-    /// The device has no messages, and signals by its line.
-    by_line: bool,
+    /// Messages that the device has; without any it signals by its line.
+    messages: u16,
 }
 
 impl Registers {
@@ -100,7 +100,7 @@ impl Registers {
         let bars = [(); BARS].map(|()| device.window_blocking(numbers.next().unwrap_or(0)).ok());
         let config = ConfigSpace(device);
         let info = device.info_blocking()?;
-        let (address, by_line) = (Address::new(info.address), info.messages == 0);
+        let (address, messages) = (Address::new(info.address), info.messages);
         let (address, header) = address
             .and_then(|address| Some((address, Header::read(&config, address)?)))
             .ok_or(Error::Device(DeviceFault::Gone))?;
@@ -126,19 +126,19 @@ impl Registers {
             true => Some(device.ports_blocking(LEGACY_BAR)?),
             false => None,
         };
-        Ok(Registers { bars, ports, places, by_line })
+        Ok(Registers { bars, ports, places, messages })
     }
 
-    /// Messages of those that a driver with one queue has a use for.
-    pub fn vectors(&self) -> u16 {
-        u16::from(!self.by_line)
+    /// Messages that there are for a driver that has a use for so many.
+    pub fn vectors(&self, most: u16) -> u16 {
+        self.messages.min(most)
     }
 
     /// Has the device let go of its line, if it signals by that, so that it is heard only for what comes from now on (virtio 1.2, 4.1.4.5).
     pub fn let_go(&self) -> Result<(), Error> {
-        match self.by_line {
-            true => self.read(self.interface().isr()).map(drop),
-            false => Ok(()),
+        match self.messages {
+            0 => self.read(self.interface().isr()).map(drop),
+            _ => Ok(()),
         }
     }
 

@@ -47,7 +47,7 @@ impl Parts {
         let registers = Registers::find(function)?;
         let pool = function.pool_blocking(ADDRESS_BITS, BUFFER_BITS)?;
         let buffer = Buffer::allocate(&pool, 1)?;
-        let mut transport = Transport::new(registers.interface(), wish(registers.vectors()));
+        let mut transport = Transport::new(registers.interface(), wish(registers.vectors(1)));
         let queues = bring_up(function, &registers, &mut transport, timer).await?;
         let queue = queues.into_iter().next().ok_or(DeviceFault::NoQueue(0))?;
         let mut pieces = (buffer.token()..).step_by(LENGTH as usize);

@@ -43,7 +43,7 @@ impl Device {
         let registers = Registers::find(function)?;
         let pool = function.pool_blocking(ADDRESS_BITS, BUFFER_BITS)?;
         let area = Buffer::allocate(&pool, AREA_BYTES / PAGE)?;
-        let mut transport = Transport::new(registers.interface(), wish(registers.vectors()));
+        let mut transport = Transport::new(registers.interface(), wish(registers.vectors(1)));
         let queues = bring_up(function, &registers, &mut transport, timer).await?;
         let shape = Shape::new(transport.features(), transport.config())?;
         let mut rings = Vec::new();
@@ -153,7 +153,7 @@ impl Disk for Device {
     }
 
     fn interrupted(&mut self) -> Result<(), Error> {
-        if self.registers.vectors() == 0 {
+        if self.registers.vectors(1) == 0 {
             self.registers.let_go()?;
             self.interrupt.acknowledge_blocking()?;
         }

@@ -36,7 +36,7 @@ enum Stop<F> {
     Fault(F),
     /// The kernel refuses something.
     Call(CallError),
-    /// The session is over, and the device has its memory.
+    /// The session is over, and the device has its memory; or it is not what it was.
     Over,
 }
 
@@ -122,6 +122,9 @@ impl Server {
                 nic.interrupted(bits & Bits::CHANGED != 0).map_err(Stop::Fault)?;
                 if self.state.borrow_mut().look_at_link(nic.link()) {
                     self.there.notify();
+                }
+                if self.state.borrow().device() != Some(nic.description()) {
+                    return Err(Stop::Over);
                 }
             }
             if bits & Bits::ALARM != 0 {

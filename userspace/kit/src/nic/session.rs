@@ -4,7 +4,7 @@ use super::{Busy, Description, Fronts, Link, Nic, Over};
 use crate::port::{Port, WORDS};
 use crate::queue::End;
 use alloc::vec::Vec;
-use capos_nic::{Books, BufferError, Completion, DEPTHS, Operation, Tag};
+use capos_nic::{Books, BufferError, Completion, DEPTHS, Operation, Stray, Tag};
 use rt::generated::{DmaBufferClient, DmaPoolClient, MemoryObjectClient, SignallerClient};
 use rt::listener::Listener;
 use rt::region::Region;
@@ -263,9 +263,14 @@ impl State {
     /// Takes what the device is through with. Whether there was anything.
     #[inline]
     pub fn complete<N: Nic>(&mut self, nic: &mut N, now: u64) -> Result<bool, N::Fault> {
-        let Some(session) = &mut self.session else { return Ok(false) };
         let mut any = false;
-        while let Some(over) = nic.take(&session.books_fronts(), now)? {
+        // Whose memory the device has is gone: it is to be reset, whatever it tells.
+        if self.is_over {
+            return Ok(false);
+        }
+        while let Some(over) = nic.take(&Armed(self.session.as_ref()), now)? {
+            // Without a session the device has nothing.
+            let session = self.session.as_mut().ok_or(Stray)?;
             let completion = match over {
                 Over::Sent(tag) => session.books.sent(tag)?,
                 Over::Filled(tag, filled) => {
@@ -381,19 +386,15 @@ impl Session {
             }
         }
     }
-
-    fn books_fronts(&self) -> Armed<'_> {
-        Armed(&self.books)
-    }
 }
 
 /// The memory of what is armed.
-struct Armed<'b>(&'b Books<Memory>);
+struct Armed<'s>(Option<&'s Session>);
 
 impl Fronts for Armed<'_> {
     #[inline]
     fn front(&self, tag: Tag) -> Option<[u64; 2]> {
-        let (memory, offset) = self.0.armed(tag)?;
+        let (memory, offset) = self.0?.books.armed(tag)?;
         Some([memory.region.load(offset)?, memory.region.load(offset.checked_add(8)?)?])
     }
 }

@@ -6,7 +6,6 @@ extern crate alloc;
 
 mod facets;
 mod hostile;
-mod killer;
 mod orders;
 mod pages;
 mod tally;
@@ -17,10 +16,9 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use capos_block::{Operation, Request};
 use core::cell::Cell;
-use killer::Killer;
 use kit::block::{Client, IoError};
 use pages::Pages;
-use probe::{Fields, Report, number, options};
+use probe::{Fields, Killer, Report, number, options};
 use rt::generated::{BlockDeviceClient, DisksClient};
 use rt::{CallError, Env, EnvError, Signal, block_on, spawn};
 use tally::Tally;
@@ -92,7 +90,7 @@ fn setup(env: &mut Env) -> Result<Probe, EnvError> {
         show: options::text(env, "show").unwrap_or(""),
         copy: options::text(env, "copy").unwrap_or(""),
         orders: options::text(env, "do").unwrap_or(""),
-        killer: killer(env)?,
+        killer: Killer::of(env, None)?,
         given_up: number(env, "given-up", 0) > 0,
     })
 }
@@ -102,13 +100,6 @@ fn source(env: &mut Env) -> Result<Source, EnvError> {
         Ok(device) => Ok(Source::Device(Rc::new(device))),
         Err(_) => Ok(Source::Disks(env.client("disks")?, number(env, "disk", 0) as u32)),
     }
-}
-
-fn killer(env: &mut Env) -> Result<Option<Killer>, EnvError> {
-    let Some(victims) = options::text(env, "victims") else { return Ok(None) };
-    let (kills, life_us) = (number(env, "kills", 0), number(env, "life-us", 10_000) as u32);
-    let (services, timer) = (env.client("services")?, env.client("timer")?);
-    Ok(Some(Killer::new(services, timer, victims, kills, life_us, number(env, "seed", 1))))
 }
 
 async fn all(probe: &Probe, killer: Option<Killer>) -> Result<(), IoError> {

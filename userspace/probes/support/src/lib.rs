@@ -10,6 +10,7 @@ pub mod bare;
 pub mod child;
 pub mod echo;
 pub mod keeper;
+pub mod killer;
 pub mod options;
 pub mod report;
 
@@ -17,5 +18,6 @@ pub use audit::Audit;
 pub use capos_mutate as mutate;
 pub use child::{Limits, Nursery, factory};
 pub use keeper::{Driver, Keeper, Unborn};
+pub use killer::Killer;
 pub use options::number;
 pub use report::{Fields, Report};

@@ -1,8 +1,10 @@
-//! Who kills whoever serves the disk, at random times, while others read and write.
+//! Who kills services at random times, while others use them.
 
-use probe::mutate::Rng;
+use crate::{number, options};
+use alloc::rc::Rc;
+use capos_mutate::Rng;
 use rt::generated::{ServicesClient, TimerClient};
-use rt::{CallError, ExceptionCode};
+use rt::{CallError, Env, EnvError, ExceptionCode};
 
 /// Shortest time that passes between two looks at whether the victim lives again, nanoseconds.
 const BREATH_NS: u64 = 100_000;
@@ -10,7 +12,7 @@ const BREATH_NS: u64 = 100_000;
 /// Kills services.
 pub struct Killer {
     services: ServicesClient,
-    timer: TimerClient,
+    timer: Rc<TimerClient>,
     victims: &'static str,
     kills: u64,
     /// Longest time from one kill to the next, microseconds.
@@ -19,16 +21,16 @@ pub struct Killer {
 }
 
 impl Killer {
-    /// Of these, with commas between, so often, and so far apart at most.
-    pub fn new(
-        services: ServicesClient,
-        timer: TimerClient,
-        victims: &'static str,
-        kills: u64,
-        life_us: u32,
-        seed: u64,
-    ) -> Killer {
-        Killer { services, timer, victims, kills, life_us, rng: Rng::new(seed) }
+    /// As the arguments say: `--victims`, with commas between, `--kills` and `--life-us`; none without victims. By that timer, or one of his own.
+    pub fn of(env: &mut Env, timer: Option<Rc<TimerClient>>) -> Result<Option<Killer>, EnvError> {
+        let Some(victims) = options::text(env, "victims") else { return Ok(None) };
+        let (kills, life_us) = (number(env, "kills", 0), number(env, "life-us", 10_000) as u32);
+        let services = env.client("services")?;
+        let timer = match timer {
+            Some(timer) => timer,
+            None => Rc::new(env.client("timer")?),
+        };
+        Ok(Some(Killer { services, timer, victims, kills, life_us, rng: Rng::new(number(env, "seed", 1)) }))
     }
 
     /// Kills them all; says how often that was.
