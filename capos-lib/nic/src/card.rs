@@ -78,7 +78,10 @@ impl Card {
         }
         let headers = u32::from(segments.headers);
         let is_one = headers.saturating_add(segments.size.into()) <= u32::from(self.mtu) + ETHERNET + TAG;
-        let is_sound = segments.size > 0 && headers > ETHERNET && headers < request.length && is_one;
+        // What is summed is the last of the headers, and what is behind them.
+        let is_summed = request.checksum.is_some_and(|sum| headers > sum.start.into());
+        let is_sound =
+            segments.size > 0 && headers > ETHERNET && headers < request.length && is_one && is_summed;
         if is_sound { Ok(()) } else { Err(Status::Invalid) }
     }
 }

@@ -80,6 +80,7 @@ proptest! {
             sound &= if is_v6 { offloads.segments_v6 } else { offloads.segments_v4 };
             sound &= size > 0 && headers > 14 && u32::from(headers) < length;
             sound &= u32::from(headers) + u32::from(size) <= 1518;
+            sound &= request.checksum.is_some_and(|sum| sum.start < headers);
         }
         prop_assert_eq!(taken, sound);
     }
@@ -94,6 +95,12 @@ fn segments_of_a_large_frame_are_taken() {
     let none = Offloads { segments_v4: false, ..ALL };
     assert_eq!(Card { offloads: none, ..CARD }.check(&whole), Err(Status::Unsupported));
     assert_eq!(CARD.check(&Request { segments: None, ..whole }), Err(Status::Invalid));
+    // Devices cut behind the header that has the sum.
+    let taken = [53, 54].map(|start| {
+        let checksum = Some(Checksum { start, offset: 0 });
+        CARD.check(&Request { checksum, ..whole })
+    });
+    assert_eq!(taken, [Ok(()), Err(Status::Invalid)]);
 }
 
 #[test]
