@@ -143,6 +143,31 @@ fn features_are_those_that_the_translator_knows() {
 }
 
 #[test]
+fn what_a_network_adapter_is_wanted_for_is_allowed() {
+    use capos_virtio::net::{CHOICE, Options, features, wish};
+    let all = wish(1, Options { direct: true, large: true, pairs: true }).features;
+    let (low, high) = (all & 0xffff_ffff, all >> 32 | 3);
+    let mut class = modern();
+    for (half, value) in [(0, low), (1, high)] {
+        class.guard(4, 0x08, half).unwrap();
+        assert_eq!(class.guard(4, 0x0c, value), Ok(Verdict::Write(value)));
+    }
+    assert_eq!(Class::Legacy(Legacy::new(true)).guard(0, 0x04, low), Ok(Verdict::Write(low)));
+    // The control queue is the last of all that the device has.
+    class.guard(4, 0x14, 11).unwrap();
+    let config = [2, 0, 0, 0, 0, 1, 1, 9, 1500];
+    let control = (CHOICE.queue)(8, features::MQ | features::CTRL_VQ, &config).unwrap();
+    let mut registers = Fake::with(&[(4, 0x12, 19), (4, 0x18, 64), (4, 0x1e, 18)]);
+    let bell = class.attach(&mut registers, control, RING);
+    assert_eq!(bell.map(|bell| (bell.register.offset, bell.value)), Ok((3 * PAGE + 72, 18)));
+    // A legacy queue is as large as there are any.
+    let size = 32768;
+    let mut registers = Fake::with(&[(0, 0x0c, size.into())]);
+    let mut class = Class::Legacy(Legacy::new(true));
+    assert!(class.attach(&mut registers, 0, Ring { size, ..RING }).is_ok());
+}
+
+#[test]
 fn features_are_chosen_once() {
     let mut class = modern();
     assert_eq!(class.guard(4, 0x14, 3), Ok(Verdict::Write(3)));
