@@ -257,9 +257,10 @@ impl<M: Memory, A: Memory> Net<M, A> {
     /// address, its largest packet.
     ///
     /// # Errors
-    /// What can not be.
-    pub fn reconfigure(&mut self, features: u64, config: &[u32; FIELDS]) -> Result<bool, DeviceFault> {
-        let shape = self.shape.again(features, config).map_err(|fault| self.fail(fault))?;
+    /// What can not be; else see [`Net::take`].
+    pub fn reconfigure(&mut self, config: &[u32; FIELDS]) -> Result<bool, DeviceFault> {
+        let shape = self.fault.map_or_else(|| self.shape.again(config), Err);
+        let shape = shape.map_err(|fault| self.fail(fault))?;
         Ok(core::mem::replace(&mut self.shape, shape) != shape)
     }
 

@@ -384,6 +384,13 @@ fn the_address_can_be_set_where_that_is_offered() {
         assert_eq!(bench.net().shape().mac, Some([2, 0, 0, 0, 0, 8]));
         bench.is_clean();
     }
+    // One that does not tell its address has the one that it was given.
+    let mut bench = Bench::good(Interface::Modern, without(features::MAC), USUAL);
+    assert_eq!(bench.net().shape().mac, None);
+    bench.net().set_address([2, 0, 0, 0, 0, 7], 1).unwrap();
+    bench.settle();
+    assert_eq!(bench.changed(), Ok(false));
+    assert_eq!(bench.net().shape().mac, Some([2, 0, 0, 0, 0, 7]));
     for less in [features::CTRL_MAC_ADDR, features::CTRL_VQ] {
         let mut bench = Bench::good(Interface::Modern, without(less), USUAL);
         assert_eq!(bench.net().set_address([2; 6], 1), Err(Refusal::Unsupported));
@@ -421,6 +428,42 @@ fn pairs_are_used_when_the_device_has_agreed_and_the_control_queue_is_behind_all
             }
             bench.is_clean();
         }
+    }
+}
+
+#[test]
+fn a_frame_in_several_buffers_is_not_mixed_with_one_of_another_pair() {
+    let mut bench = Bench::good(Interface::Modern, Nic::with_pairs(2), PAIRS);
+    bench.settle();
+    bench.arm(64);
+    bench.publish();
+    let frames = [frame(1, 9000), frame(2, 9000)];
+    let wire = frames.iter().cloned().zip(0..);
+    bench.device.class.wire = wire.map(|(bytes, pair)| Frame { bytes, pair, ..Frame::default() }).collect();
+    bench.device.turn();
+    // Whoever asks for one part after the other, and does something else in between.
+    while bench.take_one().unwrap() {
+        bench.arm(64);
+        bench.publish();
+        let is_through = bench.received.len() == 2;
+        assert_eq!(bench.net().may_sleep(), Ok(is_through), "there is more to take");
+    }
+    bench.received.sort_by_key(|got| got.bytes[0]);
+    let got: Vec<_> = bench.received.iter().map(|got| got.bytes.clone()).collect();
+    assert_eq!(got, frames);
+    bench.is_clean();
+}
+
+#[test]
+fn parts_that_were_not_taken_are_no_reason_to_sleep() {
+    let mut bench = Bench::good(Interface::Modern, Nic::new(), LARGE);
+    bench.arm(2);
+    bench.publish();
+    bench.device.class.receive(&frame(0, 3000));
+    bench.device.turn();
+    for may_sleep in [false, true] {
+        assert_eq!(bench.take_one(), Ok(true));
+        assert_eq!(bench.net().may_sleep(), Ok(may_sleep));
     }
 }
 
@@ -510,6 +553,8 @@ fn goes_wrong(interface: Interface, expected: DeviceFault, spoil: impl FnOnce(&m
     assert_eq!(bench.send(&[0; 60]), Err(Refusal::Busy));
     assert_eq!(bench.net().receive(999, 0x10_0000, 2048), Err(Refusal::Busy));
     assert_eq!(bench.net().set_filter(Filter::NOTHING, now), Err(Refusal::Unsupported));
+    let config = bench.config();
+    assert_eq!(bench.net().reconfigure(&config), Err(expected));
     bench.device.class.faults.clear();
     bench.recover();
     bench.received.clear();

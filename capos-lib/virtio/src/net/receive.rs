@@ -18,6 +18,9 @@ const PLACE: u32 = 16;
 /// Bytes of a queue's headers, where they are not in front.
 pub(super) const HEADERS_BYTES: u32 = PLACE * (DESCRIPTORS as u32 / 2);
 
+/// Bytes of a buffer that the device is given at most: more than any frame has, and chains stay below 4 GiB (2.7.5.2).
+const MOST_ROOM: u32 = 1 << 17;
+
 /// A buffer that the device has.
 #[derive(Clone, Copy, Debug)]
 struct Flight {
@@ -97,10 +100,11 @@ impl<M: Memory> Receiver<M> {
     #[inline]
     pub(super) fn add(&mut self, tag: Tag, token: u64, length: u32, shape: &Shape) -> bool {
         let Some(chain) = self.free.pop() else { return false };
+        let length = length.min(MOST_ROOM);
         let (index, extra) =
             if shape.is_in_front() { (chain, 0) } else { (self.chains() + chain, shape.header()) };
         if let Some(flight) = self.flights.get_mut(usize::from(chain)) {
-            *flight = Flight { tag, room: length.saturating_add(extra) };
+            *flight = Flight { tag, room: length + extra };
         }
         self.describe(index, token, length, flags::WRITE, 0);
         self.rings.add(chain);

@@ -189,8 +189,8 @@ impl Shape {
     }
 
     /// The same adapter, as its configuration is now: its queues are set up for good, and an address that it does not tell is what it was told.
-    pub(super) fn again(&self, features: u64, config: &[u32; FIELDS]) -> Result<Shape, DeviceFault> {
-        let shape = Shape::new(features, config)?;
+    pub(super) fn again(&self, config: &[u32; FIELDS]) -> Result<Shape, DeviceFault> {
+        let shape = Shape::new(self.features, config)?;
         Ok(Shape { pairs: self.pairs, mac: shape.mac.or(self.mac), ..shape })
     }
 

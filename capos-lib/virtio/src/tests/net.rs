@@ -140,6 +140,16 @@ fn a_legacy_device_has_headers_of_its_own_in_front_of_buffers() {
 }
 
 #[test]
+fn of_a_huge_buffer_the_device_gets_as_much_as_is_of_use() {
+    for (features, index) in [(VERSION_1, 0), (0, 4)] {
+        let mut bench = bench(features);
+        bench.net.receive(7, 0x7000, u32::MAX).unwrap();
+        let data = bench.layout.descriptor(index);
+        assert_eq!(descriptor(&bench.receives, data), (0x7000, 1 << 17, flags::WRITE, 0));
+    }
+}
+
+#[test]
 fn the_device_can_not_be_through_with_what_it_was_not_shown() {
     for position in 0..2 {
         let mut bench = bench(VERSION_1);

@@ -266,8 +266,13 @@ impl Bench {
                 step => panic!("{step:?}"),
             }
         }
-        let (features, config) = (self.transport.features(), *self.transport.config());
-        self.net().reconfigure(features, &config)
+        let config = self.config();
+        self.net().reconfigure(&config)
+    }
+
+    /// What the device said of itself.
+    pub fn config(&self) -> [u32; FIELDS] {
+        *self.transport.config()
     }
 
     /// Until nothing is to be sent and nothing to be told.

@@ -110,7 +110,7 @@ impl Device {
                 _ => break,
             }
         }
-        if self.net.reconfigure(self.transport.features(), self.transport.config())? {
+        if self.net.reconfigure(self.transport.config())? {
             let shape = self.net.shape();
             (self.description.card, self.description.mac) =
                 (card(shape, self.transport.features()), mac(shape));
