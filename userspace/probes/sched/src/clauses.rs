@@ -26,6 +26,10 @@ pub fn all(setup: &Setup) -> Result<(), CallError> {
     Ok(())
 }
 
+/// How often it is looked whether a share has come back, and the time between, nanoseconds.
+const LOOKS: u32 = 100;
+const LOOK_NS: u64 = 1_000_000;
+
 /// What can be promised.
 fn promises(setup: &Setup, cpus: u32) -> Result<(), CallError> {
     let all = u16::try_from(100 * cpus).unwrap_or(u16::MAX);
@@ -37,7 +41,16 @@ fn promises(setup: &Setup, cpus: u32) -> Result<(), CallError> {
     setup.report.fails("S5 more than is left", more, ExceptionCode::BudgetExhausted);
     setup.report.works("S5 what is left", counters.start(setup, 5, 10));
     counters.stop_one()?;
-    setup.report.works("S5 what came back", counters.start(setup, 5, 10));
+    // Whoever is killed on another processor has its share until that one is through with it.
+    let mut again = counters.start(setup, 5, 10);
+    for _ in 0..LOOKS {
+        if again.is_ok() {
+            break;
+        }
+        setup.audit.pause(LOOK_NS);
+        again = counters.start(setup, 5, 10);
+    }
+    setup.report.works("S5 what came back", again);
     counters.stop()
 }
 
