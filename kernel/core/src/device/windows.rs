@@ -9,11 +9,12 @@ use alloc::vec::Vec;
 use capos_abi::ExceptionCode;
 use capos_dma::class::{Class, Register, Registers as ClassRegisters, Verdict};
 use capos_dma::window::{AccessError, Action, Backend, Mapping as Allowed, Table};
-use capos_ledger::{Event, Item};
-use capos_pci::{Bar, Function as Pci, Space};
+use capos_ledger::{Event, Item, Phase};
+use capos_pci::{Bar, Function as Pci, Space, change_command, command};
 use core::ops::Range;
 use kernel_hal::device::Registers;
 use kernel_hal::lease::Lease;
+use kernel_hal::pci;
 use kernel_hal::sync::Ref;
 use kernel_hal::{MemError, PagesError, Protection, WINDOW_MAX, Width, mem::Frames};
 
@@ -236,8 +237,19 @@ impl Function {
         width: Width,
         value: u64,
     ) -> Result<(), Refused> {
-        let written = self.of(generation)?.write(bar, offset, width, value);
+        let mut state = self.of(generation)?;
+        let written = state.write(bar, offset, width, value);
+        self.keep_from_memory(&state);
+        drop(state);
         self.note_if_denied(written, generation, bar, offset)
+    }
+
+    /// Devices may let themselves reach memory when they are told something, as QEMU's of the legacy interface of virtio do when their driver says that it is
+    /// there: not before they are started.
+    fn keep_from_memory(&self, state: &State) {
+        if state.record.phase() != Phase::Running {
+            change_command(&pci::Access, self.pci.address, command::BUS_MASTER, 0);
+        }
     }
 
     fn note_if_denied<T>(

@@ -190,6 +190,10 @@ impl Model for Behind {
 
     fn write(&mut self, offset: u64, _width: Width, value: u64) {
         self.0.registers.lock().expect("no panics").push((offset, value));
+        // As QEMU's does, for drivers that forget it.
+        if (offset, value) == (0x12, 3) {
+            pci::with(AT, |device| device.put(4, &[device.get(4) as u8 | 4]));
+        }
     }
 }
 

@@ -248,7 +248,10 @@ fn a_device_that_is_not_through_its_reset_is_told_nothing() {
     assert_eq!(exception(tell(&driver, ports, 0x12, 3)), ExceptionCode::WrongState);
     *legacy.is_slow.lock().expect("no panics") = false;
     tell(&driver, ports, 0x12, 3).expect("it is quiet");
+    assert!(!super::is_master(), "it let itself reach memory");
     queue().expect("a queue");
+    driver.call(device::START).expect("it is quiet");
+    assert!(super::is_master());
 }
 
 #[test]
