@@ -24,6 +24,7 @@ pub use capos_manifest as manifest;
 pub use capos_media as media;
 pub use capos_mem as mem;
 pub use capos_mutate as mutate;
+pub use capos_net as net;
 pub use capos_nic as nic;
 pub use capos_nvme as nvme;
 pub use capos_pci as pci;
