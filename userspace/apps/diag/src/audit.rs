@@ -10,7 +10,13 @@ use alloc::vec::Vec;
 use capos_text::{Report, Value};
 use rt::CallError;
 use rt::generated::SystemInfoClient;
+use rt::generated::system_info::AuditProcessReply;
 use rt::schema::interface_name;
+
+/// How often a process or a function is looked at whose books disagree: other processors work on, and what one looks at may be in the
+/// middle of something (a program that is started, a driver that dies). So often because a virtual processor may stand still for
+/// milliseconds just there. What is wrong stays wrong.
+const LOOKS: usize = 2000;
 
 /// Totals, processes, and capabilities by interface.
 pub(crate) async fn all(system: &SystemInfoClient) -> Result<Vec<Report>, Trouble> {
@@ -19,7 +25,7 @@ pub(crate) async fn all(system: &SystemInfoClient) -> Result<Vec<Report>, Troubl
     let mut interfaces = BTreeMap::new();
     let (mut disorder, mut pending, mut cursor) = (0u64, 0, 0);
     while !processes.is_full() {
-        let Some(books) = item(system.audit_process(cursor).await)? else { break };
+        let Some(books) = settled(system, cursor).await? else { break };
         disorder += u64::from(!books.wrong.is_empty());
         pending += books.pending;
         count(system, books.id, &mut interfaces).await?;
@@ -51,8 +57,18 @@ pub(crate) async fn all(system: &SystemInfoClient) -> Result<Vec<Report>, Troubl
     Ok(alloc::vec![totals, processes, devices.report, report])
 }
 
-/// How often a function is looked at whose books disagree: its driver may be in the middle of something.
-const LOOKS: usize = 5;
+
+/// The books of the process with this number or the next one.
+async fn settled(system: &SystemInfoClient, from: u64) -> Result<Option<AuditProcessReply>, CallError> {
+    let mut books = item(system.audit_process(from).await)?;
+    for _ in 1..LOOKS {
+        if books.as_ref().is_none_or(|books| books.wrong.is_empty()) {
+            break;
+        }
+        books = item(system.audit_process(from).await)?;
+    }
+    Ok(books)
+}
 
 /// The ledger of functions.
 struct Devices {
