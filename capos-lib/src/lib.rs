@@ -39,4 +39,5 @@ pub use capos_terminal as terminal;
 pub use capos_text as text;
 pub use capos_uart as uart;
 pub use capos_virtio as virtio;
+pub use capos_web as web;
 pub use capos_words as words;

@@ -77,7 +77,7 @@ fn word(packet: &[u8; PACKET], at: usize) -> u64 {
 fn unix(time: u64) -> Option<u64> {
     let (seconds, fraction) = (time >> 32, time & 0xffff_ffff);
     let seconds = if seconds < EPOCH { seconds + (1 << 32) } else { seconds };
-    let ns = fraction * 1_000_000_000 >> 32;
+    let ns = (fraction * 1_000_000_000) >> 32;
     (time != 0).then(|| (seconds - EPOCH) * 1_000_000_000 + ns)
 }
 

@@ -16,7 +16,7 @@ pub use name::{is_plain, shown};
 pub use report::{Report, Value};
 pub use symbol::symbol;
 pub use table::{Align, Table};
-pub use units::{duration, pages, size, timestamp};
+pub use units::{duration, http_date, pages, size, timestamp};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! What people and programs get to read.
 
 extern crate std;
-use super::{Align, Object, Report, Table, Value, duration, pages, size, timestamp};
+use super::{Align, Object, Report, Table, Value, duration, http_date, pages, size, timestamp};
 use std::string::String;
 
 #[test]
@@ -133,4 +133,12 @@ fn what_there_is_not_is_null_for_programs() {
     report.row([Value::Nothing, Value::text("x")]);
     assert_eq!(report.table(), "GSI  NAME\n     x\n");
     assert_eq!(report.json(), "{\"kind\":\"line\",\"gsi\":null,\"name\":\"x\"}\n");
+}
+
+#[test]
+fn dates_as_http_has_them() {
+    assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_eq!(http_date(0), "Thu, 01 Jan 1970 00:00:00 GMT");
+    assert_eq!(http_date(1_709_164_799), "Wed, 28 Feb 2024 23:59:59 GMT");
+    assert_eq!(http_date(1_709_164_800), "Thu, 29 Feb 2024 00:00:00 GMT");
 }

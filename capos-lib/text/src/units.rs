@@ -61,6 +61,19 @@ pub fn timestamp(unix_ns: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", of_day / 3_600, of_day / 60 % 60, of_day % 60)
 }
 
+/// A time of day as HTTP has it: `Sat, 21 Nov 2026 02:31:07 GMT`.
+pub fn http_date(unix_s: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (days, of_day) = (unix_s / 86_400, unix_s % 86_400);
+    let (year, month, day) = date(days);
+    let named = |names: &[&'static str], n: u64| names.get(n as usize).copied().unwrap_or_default();
+    let (name, month) = (named(&DAYS, days % 7), named(&MONTHS, month - 1));
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!("{name}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
 /// Year, month and day of a number of days since 1970-01-01. Counts in eras of 400 years that begin on a 1 March, so that the
 /// leap day is the last of its year.
 fn date(days: u64) -> (u64, u64, u64) {

@@ -57,7 +57,6 @@ pub(crate) async fn all(system: &SystemInfoClient) -> Result<Vec<Report>, Troubl
     Ok(alloc::vec![totals, processes, devices.report, report])
 }
 
-
 /// The books of the process with this number or the next one.
 async fn settled(system: &SystemInfoClient, from: u64) -> Result<Option<AuditProcessReply>, CallError> {
     let mut books = item(system.audit_process(from).await)?;
