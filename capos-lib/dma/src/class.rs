@@ -1,6 +1,7 @@
 //! Classes of devices, as data: what a driver may do to which register, how the kernel gives the device a queue, and how the device becomes
 //! quiet. To the rest of the kernel all devices are alike.
 
+use crate::e1000e::{self, Adapter};
 use crate::edu;
 use crate::nvme::Controller;
 use crate::window::{Access, Backend, Range, Table, TableError, Widths};
@@ -124,6 +125,8 @@ pub enum Class {
     Legacy(Legacy),
     /// NVM Express.
     Nvme(Controller),
+    /// Intel's 82574L.
+    E1000e(Adapter),
     /// QEMU's device for teaching.
     Edu,
     /// Unknown. It may have DMA only with [`Backend::Direct`].
@@ -148,6 +151,7 @@ impl Class {
             Class::Modern(it) => it.table(bar, length),
             Class::Legacy(it) => it.table(bar, length),
             Class::Nvme(it) => it.table(bar, length),
+            Class::E1000e(it) => it.table(bar, length),
             Class::Edu => edu::table(bar, length),
             Class::Plain => named(length, &[(0, length, Widths::ANY, Access::ReadWrite)]),
         }
@@ -159,6 +163,7 @@ impl Class {
             Class::Modern(it) => it.guard(bar, offset, value),
             Class::Legacy(it) => it.guard(offset, value),
             Class::Nvme(it) => it.guard(offset, value),
+            Class::E1000e(it) => it.guard(offset, value),
             Class::Edu | Class::Plain => Err(GuardError::NotGuarded),
         }
     }
@@ -169,6 +174,7 @@ impl Class {
             Class::Modern(it) => it.quiesce(),
             Class::Legacy(_) => &virtio_legacy::QUIESCE,
             Class::Nvme(it) => it.quiesce(),
+            Class::E1000e(_) => e1000e::quiesce(),
             Class::Edu => &edu::QUIESCE,
             Class::Plain => &[],
         }
@@ -180,6 +186,7 @@ impl Class {
             Class::Modern(it) => it.control = virtio::Control::default(),
             Class::Legacy(it) => it.control = virtio::Control::default(),
             Class::Nvme(it) => it.was_reset(),
+            Class::E1000e(it) => it.was_reset(),
             Class::Edu | Class::Plain => {}
         }
     }
@@ -190,7 +197,7 @@ impl Class {
         match self {
             Class::Modern(it) => it.offers_access_platform(registers),
             Class::Legacy(_) => false,
-            Class::Nvme(_) | Class::Edu | Class::Plain => true,
+            Class::Nvme(_) | Class::E1000e(_) | Class::Edu | Class::Plain => true,
         }
     }
 
@@ -199,7 +206,7 @@ impl Class {
         match self {
             Class::Modern(it) => it.control.features & virtio::ACCESS_PLATFORM != 0,
             Class::Legacy(_) => false,
-            Class::Nvme(_) | Class::Edu | Class::Plain => true,
+            Class::Nvme(_) | Class::E1000e(_) | Class::Edu | Class::Plain => true,
         }
     }
 
@@ -217,6 +224,7 @@ impl Class {
             Class::Modern(it) => it.attach(registers, queue, ring),
             Class::Legacy(it) => it.attach(registers, queue, ring),
             Class::Nvme(it) => it.attach(registers, queue, ring),
+            Class::E1000e(it) => it.attach(registers, queue, ring),
             Class::Edu | Class::Plain => Err(AttachError::NoQueues),
         }
     }

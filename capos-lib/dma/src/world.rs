@@ -10,6 +10,7 @@ use core::cell::{Cell, RefCell};
 use core::ops::Range;
 use core::sync::atomic::Ordering;
 
+pub mod e1000e;
 pub mod nvme;
 pub mod virtq;
 pub mod window;

@@ -64,7 +64,7 @@ pub const DEVMGR_CLAIMS: &str = "claims";
 pub(crate) const DEVICE_CLAIM: &str = "DeviceClaim";
 
 /// What the kernel knows about classes of devices, by name (a test in tools/cap compares with the kernel's).
-pub const POLICIES: &[&str] = &["virtio", "edu", "nvme", "plain"];
+pub const POLICIES: &[&str] = &["virtio", "edu", "nvme", "e1000e", "plain"];
 
 /// The policy of devices that reach no memory.
 pub(crate) const PLAIN: &str = "plain";

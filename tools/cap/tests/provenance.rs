@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use capos_dma::class::{Class, Legacy, Modern, Region};
+use capos_dma::e1000e::Adapter;
 use capos_dma::nvme::Controller;
 use capos_dma::window::{Access, Range, Widths};
 use capos_manifest::RESERVED_PORTS;
@@ -10,6 +11,7 @@ use capos_manifest::RESERVED_PORTS;
 const VIRTIO: &str = include_str!("../../../docs/src/provenance/virtio-rng.md");
 const EDU: &str = include_str!("../../../docs/src/provenance/edu.md");
 const NVME: &str = include_str!("../../../docs/src/provenance/nvme.md");
+const E1000E: &str = include_str!("../../../docs/src/provenance/e1000e.md");
 const SERIAL: &str = include_str!("../../../docs/src/provenance/serial.md");
 const PCI: &str = include_str!("../../../docs/src/provenance/pci.md");
 const IO_APIC: &str = include_str!("../../../docs/src/provenance/io-apic.md");
@@ -81,6 +83,7 @@ fn drivers_may_do_to_registers_what_the_pages_say() {
     // The NVM command set, doorbells of four bytes.
     let nvme = Class::Nvme(Controller::new(1 << 37).unwrap());
     compare(NVME, "BAR 0", &nvme, 0, 0x4000);
+    compare(E1000E, "BAR 0", &Class::E1000e(Adapter::default()), 0, 0x2_0000);
 }
 
 /// Numbers that `code` gives names: `NAME ... = 0x..` with this in between.

@@ -43,6 +43,10 @@ fn nvme() -> Class {
     Class::Nvme(Controller::new(7 | 2 << 24 | 1 << 37).unwrap())
 }
 
+fn e1000e() -> Class {
+    Class::E1000e(Adapter::default())
+}
+
 const RING: Ring = Ring { size: 8, base: 0x1_2345_6000, completions: 0x1_2345_8000, translated: false };
 
 fn write(class: &Class, bar: u8, offset: u64, width: u8, value: u64) -> Result<Action, AccessError> {
@@ -52,14 +56,15 @@ fn write(class: &Class, bar: u8, offset: u64, width: u8, value: u64) -> Result<A
 #[test]
 fn where_queues_lie_is_the_kernels() {
     // Class, window, registers with addresses and what makes them count.
-    let all: [(Class, u8, &[u64]); 4] = [
+    let all: [(Class, u8, &[u64]); 5] = [
+        (e1000e(), 0, &[0x2800, 0x2804, 0x2808, 0x2810, 0x3800, 0x3804, 0x3808, 0x3810]),
         (modern(), 4, &[0x18, 0x1c, 0x20, 0x28, 0x30, 0x3a]),
         (Class::Legacy(Legacy::new(true)), 0, &[0x08, 0x0c]),
         (nvme(), 0, &[0x20, 0x24, 0x28, 0x30, 0x38, 0x50]),
         (Class::Edu, 0, &[0x80, 0x88, 0x90, 0x98]),
     ];
     for (class, bar, registers) in all {
-        let table = class.table(bar, 4 * PAGE).unwrap();
+        let table = class.table(bar, 32 * PAGE).unwrap();
         for (offset, width) in registers.iter().flat_map(|at| [1, 2, 4, 8].map(|width| (*at, width))) {
             assert!(table.check_write(Backend::Bounce, offset, width, 1).is_err(), "{offset:#x}");
             // A driver that names addresses names those of queue 0, too, by a token of memory that is its own.
@@ -73,14 +78,15 @@ fn where_queues_lie_is_the_kernels() {
 
 #[test]
 fn addresses_are_not_for_the_drivers_eyes() {
-    let all: [(Class, u8, &[u64]); 4] = [
+    let all: [(Class, u8, &[u64]); 5] = [
+        (e1000e(), 0, &[0x2800, 0x2804, 0x2900, 0x3800, 0x3804, 0x3900]),
         (modern(), 4, &[0x20, 0x24, 0x28, 0x2c, 0x30, 0x34]),
         (Class::Legacy(Legacy::new(false)), 0, &[0x08]),
         (nvme(), 0, &[0x28, 0x2c, 0x30, 0x34]),
         (Class::Edu, 0, &[0x80, 0x84, 0x88, 0x8c]),
     ];
     for (class, bar, registers) in all {
-        let table = class.table(bar, 4 * PAGE).unwrap();
+        let table = class.table(bar, 32 * PAGE).unwrap();
         for (offset, width) in registers.iter().flat_map(|at| [1, 2, 4, 8].map(|width| (*at, width))) {
             assert!(table.check_read(offset, width).is_err(), "{offset:#x}");
         }
@@ -92,7 +98,7 @@ fn doorbells_are_the_kernels_unless_an_iommu_was_verified() {
     for (class, bar, offset, width) in
         [(modern(), 4, 3 * PAGE, 2), (Class::Legacy(Legacy::new(true)), 0, 0x10, 2), (nvme(), 0, PAGE, 4)]
     {
-        let table = class.table(bar, 4 * PAGE).unwrap();
+        let table = class.table(bar, 32 * PAGE).unwrap();
         assert_eq!(table.check_write(Backend::Bounce, offset, width, 0), Err(AccessError::KernelsDoorbell));
         assert_eq!(table.check_write(Backend::Direct, offset, width, 0), Ok(Action::Write(0)));
         assert_eq!(table.mapping(Backend::Bounce, offset, &[]), Mapping::No);
@@ -103,7 +109,7 @@ fn doorbells_are_the_kernels_unless_an_iommu_was_verified() {
 
 #[test]
 fn windows_that_are_not_the_classes_are_closed() {
-    for class in [modern(), Class::Legacy(Legacy::new(true)), nvme(), Class::Edu] {
+    for class in [modern(), Class::Legacy(Legacy::new(true)), nvme(), e1000e(), Class::Edu] {
         assert!(class.table(5, PAGE).unwrap().ranges().is_empty());
     }
     assert_eq!(

@@ -4,6 +4,7 @@ use super::Refused;
 use super::windows::{self, Reach, Window};
 use capos_abi::ExceptionCode;
 use capos_dma::class::{Class, Legacy, Modern, Region, virtio as policy};
+use capos_dma::e1000e::Adapter;
 use capos_dma::nvme::{Controller, ControllerError};
 use capos_pci::virtio::{self, Block, Virtio};
 use capos_pci::{Function, Space};
@@ -15,6 +16,9 @@ const NVME: u32 = 0x01_0802;
 
 /// The device for teaching.
 const EDU: (u16, u16) = (0x1234, 0x11e8);
+
+/// The 82574L (datasheet, 5.3.1).
+const E1000E: (u16, u16) = (0x8086, 0x10d3);
 
 /// The class that `policy` names, if the function can be of it.
 pub(super) fn of(function: &Function, policy: &str) -> Result<Class, Refused> {
@@ -28,9 +32,10 @@ pub(super) fn of(function: &Function, policy: &str) -> Result<Class, Refused> {
     match policy {
         "virtio" => virtio_of(function),
         "edu" if (header.vendor, header.device) == EDU => Ok(Class::Edu),
+        "e1000e" if (header.vendor, header.device) == E1000E => Ok(Class::E1000e(Adapter::default())),
         "nvme" if header.class == NVME => nvme(function),
         "plain" => Ok(Class::Plain),
-        "edu" | "nvme" => Err(ExceptionCode::Unsupported),
+        "edu" | "nvme" | "e1000e" => Err(ExceptionCode::Unsupported),
         _ => Err(ExceptionCode::NotFound),
     }
 }

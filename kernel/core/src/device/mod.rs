@@ -12,6 +12,7 @@ pub(crate) mod config;
 pub(crate) mod demand;
 pub(crate) mod function;
 pub(crate) mod history;
+mod in_place;
 pub(crate) mod memory;
 mod placed;
 pub(crate) mod proof;

@@ -3,6 +3,7 @@
 use super::buffers::{Dma, Named};
 use super::commands::Commands;
 use super::function::{Function, State};
+use super::in_place::InPlace;
 use super::memory::Memory;
 use super::placed::{Placed, Way};
 use super::ring::{Ring, has_events};
@@ -27,6 +28,8 @@ pub(crate) enum Queue {
     Ring(Ring),
     /// The same of commands.
     Commands(Commands),
+    /// The same of descriptors that the device writes back.
+    InPlace(InPlace),
     /// Registers, and one descriptor that its driver writes.
     Engine(Engine, Memory),
 }
@@ -36,6 +39,7 @@ pub(crate) enum Queue {
 enum Kind {
     Ring { events: bool },
     Commands,
+    InPlace,
     Engine,
 }
 
@@ -46,6 +50,7 @@ impl Kind {
             Class::Modern(_) | Class::Legacy(_) => Ok(Kind::Ring { events: has_events(class) }),
             Class::Edu => Ok(Kind::Engine),
             Class::Nvme(_) => Ok(Kind::Commands),
+            Class::E1000e(_) => Ok(Kind::InPlace),
             Class::Plain => Err(ExceptionCode::Unsupported),
         }
     }
@@ -88,6 +93,7 @@ impl Queue {
         match kind {
             Kind::Ring { events } => Ring::new(entries, events, way, account).map(Queue::Ring),
             Kind::Commands => Commands::new(index, entries, way, account).map(Queue::Commands),
+            Kind::InPlace => InPlace::new(index, entries, way, account).map(Queue::InPlace),
             Kind::Engine if entries == 1 => {
                 Ok(Queue::Engine(Engine::default(), Memory::new(1, u64::BITS, account)?))
             }
@@ -106,6 +112,7 @@ impl Queue {
         match self {
             Queue::Ring(ring) => ring.attach(class, windows, index, memory),
             Queue::Commands(commands) => commands.attach(class, windows, index, memory),
+            Queue::InPlace(ring) => ring.attach(class, windows, index, memory),
             Queue::Engine(..) if index == 0 => Ok(()),
             Queue::Engine(..) => Err(ExceptionCode::NotFound),
         }
@@ -116,6 +123,7 @@ impl Queue {
         match self {
             Queue::Ring(ring) => ring.pages(),
             Queue::Commands(commands) => commands.pages(),
+            Queue::InPlace(ring) => ring.pages(),
             Queue::Engine(_, shadow) => shadow.pages(),
         }
     }
@@ -135,6 +143,7 @@ impl Queue {
         match self {
             Queue::Ring(ring) => Some(ring.placed()),
             Queue::Commands(commands) => Some(commands.placed()),
+            Queue::InPlace(ring) => Some(ring.placed()),
             Queue::Engine(..) => None,
         }
     }
@@ -148,6 +157,7 @@ impl Queue {
         match self {
             Queue::Ring(ring) => ring.shape(),
             Queue::Commands(commands) => commands.shape(),
+            Queue::InPlace(ring) => ring.shape(),
             Queue::Engine(_, shadow) => Shape {
                 entries: 1,
                 submission: shadow.pages() * PAGE_SIZE,
@@ -162,6 +172,7 @@ impl Queue {
         match self {
             Queue::Ring(ring) => ring.submission(),
             Queue::Commands(commands) => commands.submission(),
+            Queue::InPlace(ring) => ring.submission(),
             Queue::Engine(_, shadow) => (shadow.frames().clone(), shadow.pages()),
         }
     }
@@ -216,6 +227,7 @@ impl State {
         Ok(match queue.ok_or(ExceptionCode::NotFound)? {
             Queue::Ring(ring) => ring.publish(windows, pool),
             Queue::Commands(commands) => commands.publish(class.as_mut(), windows, pool, &Named(memory)),
+            Queue::InPlace(ring) => ring.publish(windows, pool),
             Queue::Engine(engine, shadow) => transfer(engine, shadow, windows, pool),
         })
     }
@@ -223,7 +235,7 @@ impl State {
     /// Tells the device of `queue`, its queue number `index` from now on, and takes it. What is not taken is the caller's to drop.
     fn attach(&mut self, index: u16, queue: &mut Option<Queue>) -> Result<(), Refused> {
         // One that is not through its reset is told of nothing.
-        if matches!(queue, Some(Queue::Ring(_) | Queue::Commands(_))) && !self.go_on()? {
+        if matches!(queue, Some(Queue::Ring(_) | Queue::Commands(_) | Queue::InPlace(_))) && !self.go_on()? {
             return Err(ExceptionCode::WrongState);
         }
         let State { class, windows, dma, record, .. } = self;
@@ -286,6 +298,7 @@ impl Function {
         match self.of(generation)?.queue(index)? {
             Queue::Ring(ring) => Ok(ring.completion()),
             Queue::Commands(commands) => Ok(commands.completion()),
+            Queue::InPlace(ring) => Ok(ring.completion()),
             Queue::Engine(..) => Err(ExceptionCode::NotFound),
         }
     }

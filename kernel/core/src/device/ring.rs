@@ -40,7 +40,7 @@ pub(super) fn has_events(class: &Class) -> bool {
     let features = match class {
         Class::Modern(it) => it.control.features,
         Class::Legacy(it) => it.control.features,
-        Class::Nvme(_) | Class::Edu | Class::Plain => 0,
+        Class::Nvme(_) | Class::E1000e(_) | Class::Edu | Class::Plain => 0,
     };
     features & class::virtio::EVENT_INDEX != 0
 }

@@ -4,6 +4,7 @@ mod attach;
 mod audit;
 mod claims;
 mod dma;
+mod e1000e;
 mod interrupts;
 pub(super) mod iommu;
 mod lines;
