@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+mod exposition;
 mod json;
 mod name;
 mod report;
@@ -11,6 +12,7 @@ mod symbol;
 mod table;
 mod units;
 
+pub use exposition::{Does, Exposition, Sample};
 pub use json::Object;
 pub use name::{is_plain, shown};
 pub use report::{Report, Value};

@@ -38,7 +38,7 @@ impl Value {
     }
 
     /// As people read it.
-    fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         match self {
             Value::Text(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
             Value::Number(number) => format!("{number}"),
@@ -106,6 +106,27 @@ impl Report {
     /// Whether no more rows are taken: a caller who pays for each can stop.
     pub fn is_full(&self) -> bool {
         self.rows.len() >= Self::MAX_ROWS
+    }
+
+    /// What it is about.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// What stands in a row under that name.
+    pub fn get(&self, row: usize, column: &str) -> Option<&Value> {
+        let at = self.columns.iter().position(|(name, _)| *name == column)?;
+        self.rows.get(row)?.get(at)
     }
 
     /// A table with headings.

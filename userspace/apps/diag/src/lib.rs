@@ -11,20 +11,29 @@ mod acpi;
 mod audit;
 mod devices;
 mod hardware;
+pub mod holdings;
 mod iommu;
 mod logs;
+pub mod look;
 mod machine;
+mod metrics;
 mod pci;
 mod pci_class;
+mod processes;
+pub mod services;
 mod shapes;
+pub mod storage;
 mod trouble;
 
+pub use metrics::metrics;
+pub use processes::state;
 pub use trouble::Trouble;
 
 use alloc::string::String;
 use capos_text::{Report, Value};
 use rt::generated::{
-    HardwareAuditLogClient, LogReaderClient, PowerClient, SystemInfoClient, WallClockClient,
+    DisksClient, HardwareAuditLogClient, InspectorClient, LogReaderClient, PowerClient, ServicesClient,
+    SystemInfoClient, VolumeClient, WallClockClient,
 };
 
 /// What the commands ask. Each may be missing.
@@ -38,6 +47,14 @@ pub struct Sources<'a> {
     pub log_reader: Option<&'a LogReaderClient>,
     /// What happened to devices.
     pub hardware_log: Option<&'a HardwareAuditLogClient>,
+    /// All processes and what they hold.
+    pub inspector: Option<&'a InspectorClient>,
+    /// What became of services.
+    pub services: Option<&'a ServicesClient>,
+    /// Disks and what is on them.
+    pub disks: Option<&'a DisksClient>,
+    /// The machine's volume.
+    pub volume: Option<&'a VolumeClient>,
     /// Reboot and halt.
     pub power: Option<&'a PowerClient>,
 }
@@ -46,10 +63,14 @@ impl<'a> Sources<'a> {
     fn system(&self) -> Result<&'a SystemInfoClient, Trouble> {
         self.system.ok_or(Trouble::Missing("system"))
     }
+
+    fn inspector(&self) -> Result<&'a InspectorClient, Trouble> {
+        self.inspector.ok_or(Trouble::Missing("inspector"))
+    }
 }
 
 /// Every command and what it tells.
-pub const COMMANDS: [(&str, &str); 16] = [
+pub const COMMANDS: [(&str, &str); 21] = [
     ("help", "what can be asked"),
     ("status", "the whole at a glance"),
     ("cpu", "processors and their counters"),
@@ -63,6 +84,11 @@ pub const COMMANDS: [(&str, &str); 16] = [
     ("devices", "PCI functions and lines by what they are"),
     ("hardware", "what happened to devices last: hardware [COUNT]"),
     ("logs", "last log records: logs [COUNT]"),
+    ("processes", "processes, and what they use of what they were given"),
+    ("services", "services, and what became of them"),
+    ("holdings", "who holds what, and from whom"),
+    ("storage", "disks, what is on them, and how much room there is"),
+    ("metrics", "the numbers of all of these for Prometheus"),
     ("reboot", "reset the machine"),
     ("halt", "turn the machine off"),
     ("exit", "leave the diagnostics, as Ctrl-D does"),
@@ -82,7 +108,11 @@ pub async fn answer(sources: Sources<'_>, words: &[&str]) -> String {
     let argument = plain.next();
     let result = match plain.next() {
         Some(surplus) => Err(Trouble::Surplus(String::from(surplus))),
-        None => report(sources, command, argument).await,
+        None if command == "metrics" && argument.is_none() => return metrics(sources).await,
+        None => match gather(sources, command, argument).await {
+            Err(Trouble::Unknown(..)) => act(sources, command).await,
+            answer => answer,
+        },
     };
     match result {
         Ok(reports) if json => reports.iter().map(Report::json).collect(),
@@ -95,7 +125,11 @@ pub async fn answer(sources: Sources<'_>, words: &[&str]) -> String {
     }
 }
 
-async fn report(
+/// The reports of one command that changes nothing.
+///
+/// # Errors
+/// Why there are none; [`Trouble::Unknown`] also of commands that do something.
+pub async fn gather(
     sources: Sources<'_>,
     command: &str,
     argument: Option<&str>,
@@ -123,11 +157,23 @@ async fn report(
                 logs::last(sources.log_reader.ok_or(Trouble::Missing("log_reader"))?, argument).await?
             ]
         }
-        "reboot" => return Err(machine::reboot(sources.power.ok_or(Trouble::Missing("power"))?).await),
-        "halt" => return Err(machine::halt(sources.power.ok_or(Trouble::Missing("power"))?).await),
-        leave if EXIT.contains(&leave) => return Err(Trouble::NotInside),
+        "processes" => processes::all(sources.inspector()?).await?,
+        "holdings" => holdings::all(sources.inspector()?).await?,
+        "services" => services::report(sources.services.ok_or(Trouble::Missing("services"))?).await?,
+        "storage" => storage::all(sources.disks.ok_or(Trouble::Missing("disks"))?, sources.volume).await?,
         other => return Err(Trouble::unknown(other)),
     })
+}
+
+/// What is left: commands that do something.
+async fn act(sources: Sources<'_>, command: &str) -> Result<alloc::vec::Vec<Report>, Trouble> {
+    let power = || sources.power.ok_or(Trouble::Missing("power"));
+    match command {
+        "reboot" => Err(machine::reboot(power()?).await),
+        "halt" => Err(machine::halt(power()?).await),
+        leave if EXIT.contains(&leave) => Err(Trouble::NotInside),
+        other => Err(Trouble::unknown(other)),
+    }
 }
 
 fn help() -> Report {

@@ -6,7 +6,8 @@ extern crate alloc;
 use alloc::vec::Vec;
 use diag::{EXIT, Sources, answer};
 use rt::generated::{
-    ConsoleClient, HardwareAuditLogClient, LogReaderClient, PowerClient, SystemInfoClient, WallClockClient,
+    ConsoleClient, DisksClient, HardwareAuditLogClient, InspectorClient, LogReaderClient, PowerClient,
+    ServicesClient, SystemInfoClient, VolumeClient, WallClockClient,
 };
 use rt::{CallError, Env, ExceptionCode, block_on, log};
 
@@ -33,11 +34,19 @@ fn run(mut env: Env) -> i64 {
     let log_reader = env.client::<LogReaderClient>("log_reader").ok();
     let hardware_log = env.client::<HardwareAuditLogClient>("hardware_log").ok();
     let power = env.client::<PowerClient>("power").ok();
+    let inspector = env.client::<InspectorClient>("inspector").ok();
+    let services = env.client::<ServicesClient>("services").ok();
+    let disks = env.client::<DisksClient>("disks").ok();
+    let volume = env.client::<VolumeClient>("volume").ok();
     let sources = Sources {
         system: system.as_ref(),
         wall_clock: wall_clock.as_ref(),
         log_reader: log_reader.as_ref(),
         hardware_log: hardware_log.as_ref(),
+        inspector: inspector.as_ref(),
+        services: services.as_ref(),
+        disks: disks.as_ref(),
+        volume: volume.as_ref(),
         power: power.as_ref(),
     };
     let words: Vec<&str> = env.args().collect();

@@ -187,14 +187,98 @@ pub(crate) const HARDWARE: Shape = shape(
 );
 pub(crate) const HARDWARE_LOG: Shape =
     shape("hardware_log", &[("events", Left), ("lost", Left), ("shown", Left)]);
+pub(crate) const PROCESS: Shape = shape(
+    "process",
+    &[
+        ("id", Right),
+        ("name", Left),
+        ("state", Left),
+        ("threads", Right),
+        ("cpu", Right),
+        ("share", Right),
+        ("priority", Right),
+        ("memory", Right),
+        ("lent", Right),
+        ("limit", Right),
+    ],
+);
+pub(crate) const BUDGET: Shape = shape(
+    "budget",
+    &[
+        ("id", Right),
+        ("name", Left),
+        ("slots", Right),
+        ("slots_limit", Right),
+        ("threads", Right),
+        ("threads_limit", Right),
+        ("calls", Right),
+        ("calls_limit", Right),
+        ("entries", Right),
+        ("entries_limit", Right),
+        ("log", Right),
+        ("log_limit", Right),
+        ("dma", Right),
+        ("dma_limit", Right),
+        ("vectors", Right),
+        ("vectors_limit", Right),
+    ],
+);
+pub(crate) const HOLDING: Shape = shape(
+    "holding",
+    &[
+        ("process", Right),
+        ("name", Left),
+        ("count", Right),
+        ("interface", Left),
+        ("what", Left),
+        ("target", Right),
+        ("giver", Right),
+        ("whole", Left),
+    ],
+);
+pub(crate) const SERVICE: Shape = shape(
+    "service",
+    &[
+        ("name", Left),
+        ("state", Left),
+        ("process", Right),
+        ("epoch", Right),
+        ("restarts", Right),
+        ("health", Left),
+        ("uptime", Right),
+        ("last_end", Left),
+    ],
+);
+pub(crate) const DISK: Shape =
+    shape("disk", &[("disk", Right), ("address", Left), ("size", Right), ("model", Left), ("serial", Left)]);
+pub(crate) const PARTITION: Shape = shape(
+    "partition",
+    &[("disk", Right), ("part", Right), ("content", Left), ("size", Right), ("taken", Left), ("name", Left)],
+);
+pub(crate) const VOLUME: Shape = shape(
+    "volume",
+    &[("size", Right), ("free", Right), ("held", Right), ("objects", Right), ("commits", Right)],
+);
 pub(crate) const LOG: Shape =
     shape("log", &[("time", Right), ("process", Right), ("level", Left), ("text", Left)]);
+
+#[cfg(test)]
+pub(crate) fn all() -> impl Iterator<Item = Shape> {
+    tests::ALL.into_iter()
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALL: [Shape; 22] = [
+    impl Shape {
+        /// How many columns it has.
+        pub(crate) fn width(&self) -> usize {
+            self.columns.len()
+        }
+    }
+
+    pub(super) const ALL: [Shape; 30] = [
         HELP,
         STATUS,
         CPU,
@@ -204,6 +288,7 @@ mod tests {
         MEMORY_RANGE,
         AUDIT,
         AUDIT_PROCESS,
+        AUDIT_DEVICE,
         AUDIT_INTERFACE,
         ACPI,
         ACPI_FACT,
@@ -216,6 +301,13 @@ mod tests {
         DEVICE,
         HARDWARE,
         HARDWARE_LOG,
+        PROCESS,
+        BUDGET,
+        HOLDING,
+        SERVICE,
+        DISK,
+        PARTITION,
+        VOLUME,
         LOG,
     ];
 

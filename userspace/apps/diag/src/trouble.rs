@@ -19,6 +19,8 @@ pub enum Trouble {
     NotInside,
     /// Reboot or halt answered instead of doing it.
     StillHere,
+    /// The kernel's answer can not be read.
+    Malformed,
     /// The call failed.
     Call(CallError),
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Trouble {
             Trouble::NoNumber(word) => write!(f, "`{word}` is no number"),
             Trouble::NotInside => f.write_str("answers one question here; there is no prompt to leave"),
             Trouble::StillHere => f.write_str("the machine is still here"),
+            Trouble::Malformed => f.write_str("the kernel's answer is malformed"),
             Trouble::Call(error) => error.fmt(f),
         }
     }

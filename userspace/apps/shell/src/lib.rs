@@ -15,7 +15,6 @@ mod jobs;
 mod keyboard;
 mod launch;
 mod lend;
-mod look;
 mod names;
 mod screen;
 mod session;

@@ -48,6 +48,15 @@ impl fmt::Display for Trouble {
     }
 }
 
+impl From<diag::Trouble> for Trouble {
+    fn from(trouble: diag::Trouble) -> Self {
+        match trouble {
+            diag::Trouble::Call(error) => Trouble::Call(String::from("inspector"), error),
+            other => Trouble::Say(alloc::format!("{other}")),
+        }
+    }
+}
+
 impl From<capos_words::LineError> for Trouble {
     fn from(error: capos_words::LineError) -> Self {
         Trouble::Say(alloc::format!("{error}"))

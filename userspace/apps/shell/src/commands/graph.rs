@@ -1,22 +1,19 @@
 //! Who holds what, and from whom.
 
-use crate::look;
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use capos_inspect::{Capability, Graph, Kind, Origin, Process, Tie};
-use capos_text::{Align, Table, pages};
+use capos_text::{Align, Table};
 use capos_words::closest;
+use diag::holdings::{from, interface, name, title, what};
+use diag::look;
 use rt::generated::InspectorClient;
-use rt::schema::interface_name;
 
 /// Rows of one table at most.
 const MOST: usize = 500;
-
-/// In the number of an interrupt: it is no line but a message of a function, whose number and the message's follow.
-const MESSAGE: u64 = 1 << 31;
 
 /// Every process and what it holds.
 pub async fn all(session: &Session) -> Result<String, Trouble> {
@@ -59,7 +56,7 @@ fn is_a_word(name: &str) -> bool {
 }
 
 async fn read(session: &Session) -> Result<(Graph, bool), Trouble> {
-    look::graph(&*session.held.client::<InspectorClient>("inspector")?).await
+    Ok(look::graph(&*session.held.client::<InspectorClient>("inspector")?).await?)
 }
 
 fn caution(whole: bool) -> &'static str {
@@ -124,70 +121,6 @@ fn about(graph: &Graph, process: &Process) -> String {
         out.push_str(&format!("Others have from it:\n{}", others.render()));
     }
     out
-}
-
-fn interface(cap: &Capability) -> String {
-    interface_name(cap.interface).map_or_else(|| format!("{:#x}", cap.interface), String::from)
-}
-
-fn title(process: &Process) -> String {
-    format!("{} ({})", look::name(process), process.id)
-}
-
-/// A process by its id.
-fn name(graph: &Graph, id: u64) -> String {
-    graph.process(id).map_or_else(|| format!("({id}, ended)"), title)
-}
-
-/// What it stands for.
-fn what(graph: &Graph, cap: &Capability) -> String {
-    let Capability { object, detail, .. } = *cap;
-    match cap.kind {
-        Kind::Kernel => String::from("of the kernel"),
-        Kind::Own => String::from("its own"),
-        Kind::Endpoint => format!("receives at endpoint {object}"),
-        Kind::Facet => {
-            let server = graph.servers(object).next().map(|right| right.at.process);
-            match server {
-                Some(server) if server == cap.at.process => format!("served by itself, endpoint {object}"),
-                Some(server) => format!("served by {}, endpoint {object}", name(graph, server)),
-                None => format!("served by nobody, endpoint {object}"),
-            }
-        }
-        Kind::Memory => {
-            let limit = if detail & 1 == 0 { ", read only" } else { "" };
-            format!("memory {object}, {}{limit}", pages(detail >> 1))
-        }
-        Kind::Process => format!("process {}", name(graph, object)),
-        Kind::Watch => format!("how {} fares", name(graph, object)),
-        Kind::Debug => format!("debugs {}", name(graph, object)),
-        Kind::Notification => format!("waits at notification {object}"),
-        Kind::Signaller => format!("sets {detail:#x} of notification {object}"),
-        Kind::Alarm => format!("alarm {object}"),
-        Kind::Ports => {
-            let (first, count) = (detail & 0xffff, detail >> 16);
-            format!("ports {first:#x} to {:#x}", (first + count).saturating_sub(1))
-        }
-        Kind::Line if object & MESSAGE == 0 => format!("line {object}"),
-        Kind::Line => format!("message {} of {}", object & 0x7ff, function(object >> 11)),
-        Kind::Device => format!("device {}", function(object)),
-        Kind::Other(kind) => format!("of kind {kind}"),
-    }
-}
-
-/// The address of a PCI function.
-fn function(number: u64) -> String {
-    format!("{:02x}:{:02x}.{}", number >> 8 & 0xff, number >> 3 & 0x1f, number & 7)
-}
-
-/// Whose capability it was made from.
-fn from(graph: &Graph, cap: &Capability) -> String {
-    match cap.origin {
-        Origin::Root => String::from("-"),
-        Origin::From(above) if above.process == cap.at.process => String::from("itself"),
-        Origin::From(above) => name(graph, above.process),
-        Origin::Gone | Origin::Other(_) => String::from("somebody gone"),
-    }
 }
 
 /// The same with the slot there.

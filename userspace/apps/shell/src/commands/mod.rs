@@ -21,7 +21,8 @@ use diag::Sources;
 pub use graph::names;
 pub use help::COMMANDS;
 use rt::generated::{
-    HardwareAuditLogClient, LogReaderClient, PowerClient, SystemInfoClient, WallClockClient,
+    DisksClient, HardwareAuditLogClient, InspectorClient, LogReaderClient, PowerClient, ServicesClient,
+    SystemInfoClient, VolumeClient, WallClockClient,
 };
 
 /// Runs one command.
@@ -111,11 +112,19 @@ async fn diagnose(session: &Session, words: &[String]) -> String {
     let log_reader = session.client::<LogReaderClient>("log_reader");
     let hardware_log = session.client::<HardwareAuditLogClient>("hardware_log");
     let power = session.client::<PowerClient>("power");
+    let inspector = session.client::<InspectorClient>("inspector");
+    let services = session.client::<ServicesClient>("services");
+    let disks = session.client::<DisksClient>("disks");
+    let volume = session.client::<VolumeClient>("volume");
     let sources = Sources {
         system: system.as_deref(),
         wall_clock: wall_clock.as_deref(),
         log_reader: log_reader.as_deref(),
         hardware_log: hardware_log.as_deref(),
+        inspector: inspector.as_deref(),
+        services: services.as_deref(),
+        disks: disks.as_deref(),
+        volume: volume.as_deref(),
         power: power.as_deref(),
     };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

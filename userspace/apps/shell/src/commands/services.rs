@@ -7,30 +7,18 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use capos_text::{Align, Table, duration};
 use capos_words::closest;
+use diag::services;
 use rt::ExceptionCode;
 use rt::generated::ServicesClient;
 use rt::generated::services::ListReply;
-use rt::schema::services::{ServiceHealth, ServiceState};
 
 /// What is known of every service.
 pub async fn all(session: &Session) -> Result<Vec<ListReply>, Trouble> {
     let services = session.held.client::<ServicesClient>("services")?;
-    let mut all = Vec::new();
-    let mut cursor = 0;
-    loop {
-        match services.list(cursor).await {
-            Ok(service) => {
-                let next = service.next;
-                all.push(service);
-                if next <= cursor {
-                    return Ok(all);
-                }
-                cursor = next;
-            }
-            Err(error) if error.exception() == Some(ExceptionCode::NotFound) => return Ok(all),
-            Err(error) => return Err(Trouble::Call(String::from("services"), error)),
-        }
-    }
+    services::all(&services).await.map_err(|trouble| match trouble {
+        diag::Trouble::Call(error) => Trouble::Call(String::from("services"), error),
+        other => Trouble::from(other),
+    })
 }
 
 /// All services.
@@ -46,37 +34,20 @@ pub async fn list(session: &Session) -> Result<String, Trouble> {
         ("LAST END", Align::Left),
     ]);
     for service in all(session).await? {
-        let is_up = matches!(service.state, ServiceState::Running | ServiceState::Starting);
-        let health = match service.health {
-            ServiceHealth::Unasked => "-",
-            ServiceHealth::Well => "well",
-            ServiceHealth::Late => "late",
-            ServiceHealth::Waits => "waits for a device",
-        };
+        let is_up = services::is_up(&service);
         let up_to = |text: String| if is_up { text } else { String::new() };
         table.row([
             service.name,
-            String::from(state_name(service.state)),
+            String::from(services::state(service.state)),
             up_to(format!("{}", service.process)),
             up_to(format!("{}", service.epoch)),
             format!("{}", service.restarts),
-            up_to(String::from(health)),
+            up_to(String::from(services::health(service.health))),
             up_to(duration(service.uptime_ns)),
             service.last_end,
         ]);
     }
     Ok(table.render())
-}
-
-fn state_name(state: ServiceState) -> &'static str {
-    match state {
-        ServiceState::Waiting => "waiting",
-        ServiceState::Running => "running",
-        ServiceState::Starting => "starting",
-        ServiceState::Killed => "killed",
-        ServiceState::Ended => "ended",
-        ServiceState::Failed => "failed",
-    }
 }
 
 /// Ends a service.

@@ -1,14 +1,14 @@
 //! Who uses the processors, and how much of everything else.
 
-use crate::look;
 use crate::screen::print;
 use crate::session::Session;
 use crate::trouble::Trouble;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use capos_inspect::{Activity, Life, Process, Processor, Thread, Use};
+use capos_inspect::{Process, Processor, Thread, Use};
 use capos_text::{Align, Table, duration, pages};
+use diag::look;
 use rt::generated::{InspectorClient, TimerClient};
 use rt::schema::inspector::Listing;
 use rt::{Either, select};
@@ -116,7 +116,7 @@ fn table(before: &Sample, after: &Sample, span: u64) -> String {
         table.row([
             format!("{}", process.id),
             look::name(process),
-            String::from(state(process, after)),
+            String::from(diag::state(process, after.threads_of(process.id))),
             format!("{}", after.threads_of(process.id).count()),
             percent(used, span),
             pages(own(memory)),
@@ -136,20 +136,6 @@ fn table(before: &Sample, after: &Sample, span: u64) -> String {
 /// What a process uses itself, without what its children were lent.
 fn own(resource: Use) -> u64 {
     resource.used.saturating_sub(resource.lent)
-}
-
-/// What a process is doing: what the busiest of its threads does.
-fn state(process: &Process, now: &Sample) -> &'static str {
-    let does = |what| now.threads_of(process.id).any(|thread| thread.activity == what);
-    match process.life {
-        Life::Made => "created",
-        Life::Ends => "ending",
-        _ if does(Activity::Runs) => "running",
-        _ if does(Activity::Ready) => "ready",
-        _ if does(Activity::OutOfTime) => "no time",
-        _ if does(Activity::Stopped) => "stopped",
-        _ => "waiting",
-    }
 }
 
 /// With one decimal.

@@ -80,16 +80,6 @@ pub async fn disk_names(session: &Session) -> Vec<String> {
     all.into_iter().map(|part| part.name).collect()
 }
 
-/// What is on it, in words.
-pub const fn content(content: Content) -> &'static str {
-    match content {
-        Content::Unknown => "-",
-        Content::Volume => "capOS volume",
-        Content::Fat => "FAT",
-        Content::Iso9660 => "ISO 9660",
-    }
-}
-
 /// Whether something is `files:`: a volume that the shell was given, or is about to be, or mounted under that name; else why there is none.
 pub async fn volume(session: &Session) -> Result<(), Trouble> {
     if session.mounts.find(GIVEN).is_some_and(|mount| mount.server.is_some()) {

@@ -69,7 +69,7 @@ async fn list(session: &Session) -> Result<String, Trouble> {
         table.row([
             part.name.clone(),
             size(bytes),
-            String::from(disks::content(part.part.content)),
+            String::from(diag::storage::content(part.part.content)),
             as_what(session, part).map(|name| format!("{name}:")).unwrap_or_default(),
             if part.part.name.is_empty() { String::new() } else { shown(&part.part.name) },
             if device.trim().is_empty() { String::new() } else { shown(device.trim()) },

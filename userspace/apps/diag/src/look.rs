@@ -1,6 +1,6 @@
 //! What the inspector tells, read to its end.
 
-use crate::trouble::Trouble;
+use crate::Trouble;
 use alloc::string::String;
 use alloc::vec::Vec;
 use capos_inspect::{Capability, Graph, Place, Process, Reading, Record};
@@ -24,6 +24,7 @@ pub fn name(process: &Process) -> String {
 
 /// Everything that one listing tells.
 pub struct Listed<R> {
+    /// In the order of their places.
     pub records: Vec<R>,
     /// When the last answer was given, nanoseconds since boot.
     pub time_ns: u64,
@@ -32,6 +33,9 @@ pub struct Listed<R> {
 }
 
 /// One listing.
+///
+/// # Errors
+/// [`Trouble::Call`], [`Trouble::Malformed`]
 pub async fn all<R: Record>(inspector: &InspectorClient, listing: Listing) -> Result<Listed<R>, Trouble> {
     let (mut reading, mut time_ns) = (Reading::new(), 0);
     while let Some(Place { process, index, epoch }) = reading.next() {
@@ -41,18 +45,21 @@ pub async fn all<R: Record>(inspector: &InspectorClient, listing: Listing) -> Re
                 reading.changed();
                 continue;
             }
-            Err(error) => return Err(Trouble::about("inspector")(error)),
+            Err(error) => return Err(Trouble::Call(error)),
         };
         time_ns = answer.time_ns;
         let next = Place { process: answer.process, index: answer.index, epoch: answer.epoch };
         let heard = reading.heard((!answer.end).then_some(next), answer.length.into(), &answer.records);
-        heard.map_err(|_| Trouble::say("the kernel's answer is malformed"))?;
+        heard.map_err(|_| Trouble::Malformed)?;
     }
     let (records, whole) = reading.finish();
     Ok(Listed { records, time_ns, whole })
 }
 
 /// All processes and what they hold; whether nothing changed in the middle of a table.
+///
+/// # Errors
+/// As [`all`].
 pub async fn graph(inspector: &InspectorClient) -> Result<(Graph, bool), Trouble> {
     let processes = all::<Process>(inspector, Listing::Processes).await?;
     let held = all::<Capability>(inspector, Listing::Capabilities).await?;
