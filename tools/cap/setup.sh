@@ -52,6 +52,7 @@ need capnp capnproto
 [ "$tests" = no ] || need /usr/sbin/sgdisk gdisk
 [ "$tests" = no ] || need /usr/sbin/sfdisk fdisk
 [ "$tests" = no ] || need /usr/sbin/mkfs.fat dosfstools
+[ "$tests" = no ] || need chromium chromium
 [ "$tests$gdb" = nono ] || need gdb gdb
 if [ "$cue" = yes ] && ! command -v cue >/dev/null 2>&1; then
     need node nodejs

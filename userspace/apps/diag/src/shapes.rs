@@ -250,10 +250,10 @@ pub(crate) const SERVICE: Shape = shape(
     ],
 );
 pub(crate) const DISK: Shape =
-    shape("disk", &[("disk", Right), ("address", Left), ("size", Right), ("model", Left), ("serial", Left)]);
+    shape("disk", &[("disk", Left), ("address", Left), ("size", Right), ("model", Left), ("serial", Left)]);
 pub(crate) const PARTITION: Shape = shape(
     "partition",
-    &[("disk", Right), ("part", Right), ("content", Left), ("size", Right), ("taken", Left), ("name", Left)],
+    &[("part", Left), ("content", Left), ("size", Right), ("taken", Left), ("name", Left)],
 );
 pub(crate) const VOLUME: Shape = shape(
     "volume",

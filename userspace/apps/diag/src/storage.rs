@@ -3,6 +3,8 @@
 use crate::machine::{LIMIT, item};
 use crate::pci::named;
 use crate::{Trouble, shapes};
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use capos_text::{Report, Value};
 use rt::generated::{DisksClient, VolumeClient};
@@ -14,16 +16,18 @@ pub(crate) async fn all(disks: &DisksClient, volume: Option<&VolumeClient>) -> R
         (shapes::DISK.report(), shapes::PARTITION.report(), shapes::VOLUME.report());
     let mut is_there = false;
     let mut cursor = 0;
-    for _ in 0..LIMIT {
+    for index in 0..LIMIT {
         let Some(disk) = item(disks.list(cursor).await)? else { break };
+        // As whoever mounts it calls it.
+        let name = format!("disk{index}");
         drives.row([
-            Value::number(disk.number),
+            Value::Text(name.clone()),
             Value::Text(named(disk.address)),
             Value::number(bytes(disk.sectors, disk.sector_size)),
             Value::Text(disk.model),
             Value::Text(disk.serial),
         ]);
-        is_there |= partitions(disks, disk.number, disk.sector_size, &mut parts).await?;
+        is_there |= partitions(disks, (disk.number, &name), disk.sector_size, &mut parts).await?;
         match disk.next {
             next if next > cursor => cursor = next,
             _ => break,
@@ -41,7 +45,7 @@ pub(crate) async fn all(disks: &DisksClient, volume: Option<&VolumeClient>) -> R
 /// What a disk is divided into, and whether the machine's volume is there.
 async fn partitions(
     disks: &DisksClient,
-    disk: u32,
+    (disk, name): (u32, &str),
     sector_size: u32,
     report: &mut Report,
 ) -> Result<bool, Trouble> {
@@ -50,8 +54,10 @@ async fn partitions(
         let Some(part) = item(disks.part(disk, cursor).await)? else { break };
         is_there |= part.taken && part.content == Content::Volume;
         report.row([
-            Value::number(disk),
-            Value::number(part.number),
+            Value::Text(match part.number {
+                0 => String::from(name),
+                number => format!("{name}.{number}"),
+            }),
             Value::text(content(part.content)),
             Value::number(bytes(part.sectors, sector_size)),
             Value::Flag(part.taken),
