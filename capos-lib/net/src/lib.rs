@@ -1,5 +1,5 @@
-//! What a network stack decides beside the protocols: who may reach what ([`scope`]), which names are known ([`names`]), and what time it is
-//! ([`sntp`]).
+//! The network stack without its IO: sockets ([`stack`]), who may reach what ([`scope`]), which names are known ([`names`]), and what time it is
+//! ([`sntp`]). The protocols are smoltcp's.
 //!
 //! Packets are hostile: each word of one is read once, and what can not be is a typed error.
 #![no_std]
@@ -9,6 +9,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod frame;
 pub mod names;
+pub mod routers;
 pub mod scope;
 pub mod sntp;
+pub mod stack;

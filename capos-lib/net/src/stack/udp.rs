@@ -1,0 +1,105 @@
+//! Datagrams.
+
+use super::Stack;
+use super::flows::{Flow, FlowId, Kind};
+use super::listeners::Rooms;
+use alloc::vec;
+use core::net::SocketAddr;
+use core::task::Waker;
+use smoltcp::socket::udp::{self, PacketBuffer, PacketMetadata, Socket, UdpMetadata};
+use smoltcp::wire::IpEndpoint;
+
+/// One datagram in so many bytes of room, at least: small ones have as much room as large ones have.
+const BYTES_PER_PACKET: usize = 512;
+
+/// One that came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Datagram {
+    /// Its sender.
+    pub from: SocketAddr,
+    /// All of its bytes; those that did not fit are lost.
+    pub length: usize,
+}
+
+/// Why one is not sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SendError {
+    /// It is larger than the room for all.
+    TooLong,
+    /// There is nobody with such an address, or no way there.
+    Unreachable,
+    /// There is no such socket.
+    Gone,
+}
+
+fn buffer(bytes: usize) -> PacketBuffer<'static> {
+    let packets = (bytes / BYTES_PER_PACKET).max(4);
+    PacketBuffer::new(vec![PacketMetadata::EMPTY; packets], vec![0; bytes])
+}
+
+impl Stack {
+    /// A socket for what comes to that port. `None` when it is somebody's.
+    pub fn bind(&mut self, port: u16, rooms: Rooms) -> Option<FlowId> {
+        if self.flows.port(port).is_some() || matches!(port, 67 | 68) {
+            return None;
+        }
+        let mut socket = Socket::new(buffer(rooms.receive), buffer(rooms.send));
+        socket.bind(port).ok()?;
+        Some(self.flows.add(Flow::new(socket, Kind::Udp { port })))
+    }
+
+    /// Sends a datagram: true, or false when there is no room, and whoever waits is woken when there is.
+    pub fn send_datagram(
+        &mut self,
+        id: FlowId,
+        to: SocketAddr,
+        bytes: &[u8],
+        waker: &Waker,
+    ) -> Result<bool, SendError> {
+        let has_way = to.port() != 0 && self.has_way(to);
+        let socket = self.flows.get(id).and_then(Flow::udp).ok_or(SendError::Gone)?;
+        if bytes.len() > socket.payload_send_capacity() {
+            return Err(SendError::TooLong);
+        }
+        if !has_way {
+            return Err(SendError::Unreachable);
+        }
+        let to = UdpMetadata::from(IpEndpoint::new(to.ip().into(), to.port()));
+        match socket.send_slice(bytes, to) {
+            Ok(()) => {
+                self.flows.touch(id);
+                Ok(true)
+            }
+            Err(udp::SendError::BufferFull) => {
+                socket.register_send_waker(waker);
+                Ok(false)
+            }
+            Err(udp::SendError::Unaddressable) => Err(SendError::Unreachable),
+        }
+    }
+
+    /// Whether there is an address of that version to send from.
+    fn has_way(&self, to: SocketAddr) -> bool {
+        !to.ip().is_unspecified() && self.addresses().any(|(own, _)| own.is_ipv4() == to.is_ipv4())
+    }
+
+    /// The next datagram that came; `None` when there is none yet: whoever waits is woken.
+    pub fn receive_datagram(&mut self, id: FlowId, into: &mut [u8], waker: &Waker) -> Option<Datagram> {
+        let socket = self.flows.get(id).and_then(Flow::udp)?;
+        let Ok((bytes, about)) = socket.recv() else {
+            socket.register_recv_waker(waker);
+            return None;
+        };
+        let count = bytes.len().min(into.len());
+        if let (Some(to), Some(from)) = (into.get_mut(..count), bytes.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        let from = SocketAddr::new(about.endpoint.addr.into(), about.endpoint.port);
+        Some(Datagram { from, length: bytes.len() })
+    }
+
+    /// Ends a socket for datagrams or pings. What was not sent yet is not.
+    pub fn unbind(&mut self, id: FlowId) {
+        self.flows.remove(id);
+    }
+}
