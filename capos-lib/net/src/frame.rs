@@ -2,8 +2,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use smoltcp::wire::{
-    EthernetFrame, EthernetProtocol, Icmpv4Message, Icmpv4Packet, Icmpv6Message, Icmpv6Packet, IpProtocol,
-    Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket,
+    EthernetFrame, EthernetProtocol, Icmpv4Message, Icmpv4Packet, Icmpv6Message, Icmpv6Packet, IpAddress,
+    IpProtocol, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket, checksum,
 };
 
 /// The two ends of a connection. Ordered by ports first, which differ most.
@@ -85,6 +85,60 @@ pub fn look(frame: &[u8]) -> Seen {
         }
         EthernetProtocol::Unknown(_) => OTHER,
     }
+}
+
+/// Where the checksum of a frame's segment or datagram is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sum {
+    /// Where what is summed begins.
+    pub start: u16,
+    /// Where the sum is, counted from there.
+    pub offset: u16,
+}
+
+/// A frame's segment or datagram, if it is whole: where it begins, of which protocol, and from whom to whom.
+fn transport(frame: &[u8]) -> Option<(usize, IpProtocol, IpAddress, IpAddress, &[u8])> {
+    let ethernet = EthernetFrame::new_checked(frame).ok()?;
+    let begin = EthernetFrame::<&[u8]>::header_len();
+    match ethernet.ethertype() {
+        EthernetProtocol::Ipv4 => {
+            let ip = Ipv4Packet::new_checked(ethernet.payload()).ok()?;
+            let is_whole = !ip.more_frags() && ip.frag_offset() == 0;
+            let at = begin + usize::from(ip.header_len());
+            is_whole.then(|| (at, ip.next_header(), ip.src_addr().into(), ip.dst_addr().into(), ip.payload()))
+        }
+        EthernetProtocol::Ipv6 => {
+            let ip = Ipv6Packet::new_checked(ethernet.payload()).ok()?;
+            let at = begin + ip.header_len();
+            Some((at, ip.next_header(), ip.src_addr().into(), ip.dst_addr().into(), ip.payload()))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the checksum of a segment or datagram is right. True for all else: that is looked at where it is taken apart.
+pub fn is_sound(frame: &[u8]) -> bool {
+    let Some((_, protocol, from, to, payload)) = transport(frame) else { return true };
+    match protocol {
+        IpProtocol::Tcp => TcpPacket::new_checked(payload).is_ok_and(|tcp| tcp.verify_checksum(&from, &to)),
+        IpProtocol::Udp => UdpPacket::new_checked(payload).is_ok_and(|udp| udp.verify_checksum(&from, &to)),
+        _ => true,
+    }
+}
+
+/// Prepares a frame whose checksum the device fills in: puts there what it begins with (the sum of what is above the segment or datagram, RFC 9293 section
+/// 3.1). Nothing when it has none to be filled in.
+pub fn leave_sum(frame: &mut [u8]) -> Option<Sum> {
+    let (start, protocol, from, to, payload) = transport(frame)?;
+    let offset = match protocol {
+        IpProtocol::Tcp => 16,
+        IpProtocol::Udp => 6,
+        _ => return None,
+    };
+    let above = checksum::pseudo_header(&from, &to, protocol, u32::try_from(payload.len()).ok()?);
+    let place = frame.get_mut(start + offset..)?.first_chunk_mut::<2>()?;
+    *place = above.to_be_bytes();
+    Some(Sum { start: start as u16, offset: offset as u16 })
 }
 
 fn look_v4(packet: &[u8]) -> Option<Seen> {

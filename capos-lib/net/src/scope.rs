@@ -159,6 +159,11 @@ impl Scope {
         self.0.iter().any(|rule| rule.has(end))
     }
 
+    /// Whether that port of any address at all is in it.
+    pub fn has_port(&self, port: u16) -> bool {
+        self.0.iter().any(|rule| rule.ports.contains(&port))
+    }
+
     /// Whether each of its rules is within one of the other's: who has that may give this to somebody.
     pub fn is_within(&self, other: &Scope) -> bool {
         self.0.iter().all(|rule| other.0.iter().any(|wider| rule.is_within(wider)))

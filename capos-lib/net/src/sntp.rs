@@ -100,7 +100,7 @@ mod tests {
     }
 
     const fn ntp(unix: u64, ms: u64) -> u64 {
-        (unix + EPOCH & 0xffff_ffff) << 32 | (ms << 32) / 1000
+        (((unix + EPOCH) & 0xffff_ffff) << 32) | ((ms << 32) / 1000)
     }
 
     #[test]

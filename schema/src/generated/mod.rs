@@ -19,6 +19,7 @@ pub mod directory;
 pub mod disks;
 pub mod dma_buffer;
 pub mod dma_pool;
+pub mod dns_resolver;
 pub mod edu;
 pub mod endpoint;
 pub mod endpoint_factory;
@@ -36,6 +37,8 @@ pub mod log_sink;
 pub mod memory_object;
 pub mod names;
 pub mod namespace;
+pub mod network;
+pub mod network_manager;
 pub mod nic;
 pub mod nic_session;
 pub mod notification;
@@ -50,9 +53,15 @@ pub mod shared_queue;
 pub mod signaller;
 pub mod store;
 pub mod system_info;
+pub mod tcp_connect_authority;
+pub mod tcp_listen_authority;
+pub mod tcp_listener;
+pub mod tcp_socket;
 pub mod test_port;
 pub mod thread_control;
 pub mod timer;
+pub mod udp_authority;
+pub mod udp_socket;
 pub mod virtual_memory;
 pub mod volume;
 pub mod wall_clock;
@@ -78,6 +87,7 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (disks::INTERFACE_NAME, disks::INTERFACE_ID),
     (dma_buffer::INTERFACE_NAME, dma_buffer::INTERFACE_ID),
     (dma_pool::INTERFACE_NAME, dma_pool::INTERFACE_ID),
+    (dns_resolver::INTERFACE_NAME, dns_resolver::INTERFACE_ID),
     (edu::INTERFACE_NAME, edu::INTERFACE_ID),
     (endpoint::INTERFACE_NAME, endpoint::INTERFACE_ID),
     (endpoint_factory::INTERFACE_NAME, endpoint_factory::INTERFACE_ID),
@@ -95,6 +105,7 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (memory_object::INTERFACE_NAME, memory_object::INTERFACE_ID),
     (names::INTERFACE_NAME, names::INTERFACE_ID),
     (namespace::INTERFACE_NAME, namespace::INTERFACE_ID),
+    (network_manager::INTERFACE_NAME, network_manager::INTERFACE_ID),
     (nic::INTERFACE_NAME, nic::INTERFACE_ID),
     (nic_session::INTERFACE_NAME, nic_session::INTERFACE_ID),
     (notification::INTERFACE_NAME, notification::INTERFACE_ID),
@@ -109,9 +120,15 @@ pub const INTERFACES: &[(&str, u64)] = &[
     (signaller::INTERFACE_NAME, signaller::INTERFACE_ID),
     (store::INTERFACE_NAME, store::INTERFACE_ID),
     (system_info::INTERFACE_NAME, system_info::INTERFACE_ID),
+    (tcp_connect_authority::INTERFACE_NAME, tcp_connect_authority::INTERFACE_ID),
+    (tcp_listen_authority::INTERFACE_NAME, tcp_listen_authority::INTERFACE_ID),
+    (tcp_listener::INTERFACE_NAME, tcp_listener::INTERFACE_ID),
+    (tcp_socket::INTERFACE_NAME, tcp_socket::INTERFACE_ID),
     (test_port::INTERFACE_NAME, test_port::INTERFACE_ID),
     (thread_control::INTERFACE_NAME, thread_control::INTERFACE_ID),
     (timer::INTERFACE_NAME, timer::INTERFACE_ID),
+    (udp_authority::INTERFACE_NAME, udp_authority::INTERFACE_ID),
+    (udp_socket::INTERFACE_NAME, udp_socket::INTERFACE_ID),
     (virtual_memory::INTERFACE_NAME, virtual_memory::INTERFACE_ID),
     (volume::INTERFACE_NAME, volume::INTERFACE_ID),
     (wall_clock::INTERFACE_NAME, wall_clock::INTERFACE_ID),

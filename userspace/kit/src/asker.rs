@@ -14,6 +14,7 @@ use rt::threads::memory;
 /// What our doorbell tells.
 const RING: u64 = 1;
 const LOST: u64 = 2;
+const OTHER: u64 = 4;
 
 /// The queues of a session, as long as its server lives. What is asked goes out in batches: [`Asker::push`] any number, then wait.
 pub struct Asker {
@@ -68,6 +69,11 @@ impl Asker {
             queues.wake = Wake::Yes;
         }
         Ok(Some(entry))
+    }
+
+    /// By which something else ends a wait, too: an alarm.
+    pub fn signaller(&self) -> Result<SignallerClient, CallError> {
+        self.listener.signaller(OTHER, OTHER)
     }
 
     /// Sees to it that the server looks at what was asked, and waits until it has answered something; false when it is gone. One future at a time.

@@ -4,7 +4,7 @@ use super::port::Port;
 use super::{Link, Stack, instant, nanoseconds};
 use crate::routers::{Routers, link_local};
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr};
 use smoltcp::iface::{Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::socket::dhcpv4;
 use smoltcp::wire::{IpCidr, Ipv4Cidr, Ipv6Cidr};
@@ -103,6 +103,12 @@ impl Stack {
         v4.into_iter().chain(v6)
     }
 
+    /// Who knows names, as DHCP and routers say.
+    pub fn name_servers(&self) -> Vec<IpAddr> {
+        let v4 = self.house.lease.iter().flat_map(|lease| lease.servers.iter().copied().map(IpAddr::V4));
+        v4.chain(self.house.routers.servers().map(IpAddr::V6)).collect()
+    }
+
     /// What the routers of IPv6 say.
     pub fn said_by_routers(&self) -> &Routers {
         &self.house.routers
@@ -123,7 +129,8 @@ impl Stack {
         let now = instant(self.now);
         self.iface.poll_maintenance(now);
         loop {
-            let mut port = Port { frame: None, link: &mut *link, capabilities: &self.capabilities };
+            let mut port =
+                Port { frame: None, link: &mut *link, capabilities: &self.capabilities, newest: None };
             let sent = self.iface.poll_egress(now, &mut port, &mut self.house.set);
             if sent == PollResult::None || !link.has_room() {
                 break;

@@ -1,6 +1,8 @@
 //! The sockets. Each lives in a set of its own, so that what one frame or one timer costs does not depend on how many others there are.
 
 use super::listeners::ListenerId;
+use super::newest::Newest;
+use super::wakers::Wakers;
 use crate::frame::Tuple;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -60,6 +62,14 @@ pub(super) struct Flow {
     pub set: SocketSet<'static>,
     handle: SocketHandle,
     pub kind: Kind,
+    /// Who waits until there is something to read, or never will be.
+    pub readers: Wakers,
+    /// Who waits until there is room, or never will be.
+    pub writers: Wakers,
+    /// How far it has got, if it is a connection.
+    pub newest: Newest,
+    /// Bytes of its buffers.
+    bytes: usize,
     is_dirty: bool,
     is_lonely: bool,
     /// When its timer goes off, which may be too early: then it is looked at.
@@ -67,10 +77,41 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub fn new<S: AnySocket<'static>>(socket: S, kind: Kind) -> Flow {
+    pub fn new<S: AnySocket<'static>>(socket: S, kind: Kind, bytes: usize) -> Flow {
         let mut set = SocketSet::new(Vec::new());
         let handle = set.add(socket);
-        Flow { set, handle, kind, is_dirty: false, is_lonely: false, wakes_at: u64::MAX }
+        let (readers, writers, newest) = Default::default();
+        let (is_dirty, is_lonely, wakes_at) = (false, false, u64::MAX);
+        Flow { set, handle, kind, readers, writers, newest, bytes, is_dirty, is_lonely, wakes_at }
+    }
+
+    /// A frame has come for it: wakes whom that concerns.
+    pub fn was_fed(&mut self) {
+        let is_readable = match &self.kind {
+            Kind::Tcp(_) => {
+                let tcp: &tcp::Socket<'_> = self.set.get(self.handle);
+                tcp.can_recv() || !tcp.may_recv()
+            }
+            Kind::Udp { .. } | Kind::Echo { .. } => true,
+        };
+        if is_readable {
+            self.readers.wake();
+        }
+        self.writers.wake();
+    }
+
+    /// It had its turn to send: wakes whom that concerns.
+    pub fn has_sent(&mut self) {
+        match &self.kind {
+            Kind::Tcp(_) => {
+                let tcp: &tcp::Socket<'_> = self.set.get(self.handle);
+                if tcp.state() == tcp::State::Closed {
+                    self.readers.wake();
+                    self.writers.wake();
+                }
+            }
+            Kind::Udp { .. } | Kind::Echo { .. } => self.writers.wake(),
+        }
     }
 
     pub fn connection(&mut self) -> Option<&mut Connection> {
@@ -103,6 +144,8 @@ struct Slot {
 #[derive(Default)]
 pub(super) struct Flows {
     slots: Vec<Slot>,
+    /// Bytes of all their buffers.
+    bytes: usize,
     free: Vec<u32>,
     connections: BTreeMap<Tuple, FlowId>,
     ports: BTreeMap<u16, FlowId>,
@@ -119,7 +162,13 @@ impl Flows {
         self.slots.len() - self.free.len()
     }
 
+    /// Bytes of the buffers of all of them.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub fn add(&mut self, flow: Flow) -> FlowId {
+        self.bytes += flow.bytes;
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
             (self.slots.len() - 1) as u32
@@ -162,9 +211,12 @@ impl Flows {
     pub fn remove(&mut self, id: FlowId) -> Option<Flow> {
         self.part(id);
         let slot = self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)?;
-        let flow = slot.flow.take()?;
+        let mut flow = slot.flow.take()?;
+        flow.readers.wake();
+        flow.writers.wake();
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.index);
+        self.bytes -= flow.bytes;
         self.timers.remove(&(flow.wakes_at, id));
         match flow.kind {
             Kind::Udp { port } => _ = self.ports.remove(&port),

@@ -1,8 +1,8 @@
 //! Ports at which connections are awaited.
 
 use super::flows::FlowId;
+use super::wakers::Wakers;
 use alloc::collections::{BTreeMap, VecDeque};
-use alloc::vec::Vec;
 use core::task::Waker;
 
 /// A port at which somebody listens, as long as it does.
@@ -18,6 +18,13 @@ pub struct Rooms {
     pub send: usize,
 }
 
+impl Rooms {
+    /// Bytes of both.
+    pub fn bytes(self) -> usize {
+        self.receive.saturating_add(self.send)
+    }
+}
+
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Listener {
@@ -27,7 +34,7 @@ pub(super) struct Listener {
     backlog: usize,
     half_open: VecDeque<FlowId>,
     waiting: VecDeque<FlowId>,
-    wakers: Vec<Waker>,
+    wakers: Wakers,
 }
 
 /// All of them.
@@ -66,8 +73,8 @@ impl Listeners {
         if let Some(listener) = &gone {
             self.by_port.remove(&listener.port);
         }
-        gone.into_iter().flat_map(|listener| {
-            listener.wakers.into_iter().for_each(Waker::wake);
+        gone.into_iter().flat_map(|mut listener| {
+            listener.wakers.wake();
             listener.half_open.into_iter().chain(listener.waiting)
         })
     }
@@ -99,8 +106,7 @@ impl Listener {
             return false;
         }
         self.waiting.push_back(id);
-        // All of them: one may be of somebody who does not wait any more.
-        self.wakers.drain(..).for_each(Waker::wake);
+        self.wakers.wake();
         true
     }
 
@@ -110,8 +116,6 @@ impl Listener {
 
     /// Is woken when there is one to accept, or never will be.
     pub fn wait(&mut self, waker: &Waker) {
-        if !self.wakers.iter().any(|other| other.will_wake(waker)) {
-            self.wakers.push(waker.clone());
-        }
+        self.wakers.wait(waker);
     }
 }

@@ -8,9 +8,11 @@ mod echo;
 mod flows;
 mod fragments;
 mod listeners;
+mod newest;
 mod port;
 mod tcp;
 mod udp;
+mod wakers;
 
 pub use addresses::{Lease, Settings};
 pub use flows::{Fate, FlowId};
@@ -19,7 +21,7 @@ pub use port::Link;
 pub use tcp::{ConnectError, Ends, Read, Written};
 pub use udp::{Datagram, SendError};
 
-use crate::frame::{Seen, Whose, look};
+use crate::frame::{Seen, Whose, is_sound, look};
 use addresses::House;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -41,7 +43,7 @@ const BURST: usize = 16;
 pub struct Offloads {
     /// It fills in the checksums of TCP and UDP.
     pub sends: bool,
-    /// It looks whether those that come are right. What it does not know of, the link does not let in.
+    /// It says of frames that come that they are right, when it knows.
     pub receives: bool,
     /// It makes frames of TCP's that have so many bytes, of either version.
     pub segments: [Option<NonZeroUsize>; 2],
@@ -57,14 +59,16 @@ pub struct Stack {
     fragments: Fragments,
     /// Connections without a client that may not be over yet, the oldest first.
     orphans: VecDeque<FlowId>,
+    /// Bytes that the buffers of all sockets may have.
+    memory: usize,
     random: u64,
     now: u64,
 }
 
 impl Stack {
     /// Nothing is known but the device: its address, and how many bytes a frame may have behind the Ethernet header (576 to 9,216). `seed` is
-    /// known to nobody.
-    pub fn new(mac: [u8; 6], mtu: usize, offloads: Offloads, seed: u64, now: u64) -> Stack {
+    /// known to nobody. The buffers of all sockets have `memory` bytes at most.
+    pub fn new(mac: [u8; 6], mtu: usize, offloads: Offloads, memory: usize, seed: u64, now: u64) -> Stack {
         let capabilities = capabilities(mtu.clamp(576, 9216), offloads);
         let mut mac = mac;
         // What is no station's address smoltcp refuses to have.
@@ -73,11 +77,13 @@ impl Stack {
         }
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(mac)));
         config.random_seed = seed;
-        let mut nowhere = Port { frame: None, link: &mut port::Nowhere, capabilities: &capabilities };
+        let mut nowhere =
+            Port { frame: None, link: &mut port::Nowhere, capabilities: &capabilities, newest: None };
         let mut iface = Box::new(Interface::new(config, &mut nowhere, instant(now)));
         let house = House::new(&mut iface, mac, now);
         let (flows, listeners, fragments, orphans) = Default::default();
         Stack {
+            memory,
             iface,
             capabilities,
             house,
@@ -90,9 +96,13 @@ impl Stack {
         }
     }
 
-    /// Takes a frame in. What it sets off is sent with the next [`Stack::turn`], but for answers that need no socket.
-    pub fn take_in<L: Link>(&mut self, frame: &[u8], link: &mut L, now: u64) {
+    /// Takes a frame in; `is_checked` when the device says that its checksum is right. What it sets off is sent with the next [`Stack::turn`], but for answers that need no socket.
+    pub fn take_in<L: Link>(&mut self, frame: &[u8], is_checked: bool, link: &mut L, now: u64) {
         self.now = now;
+        // smoltcp looks at all of them, or at none.
+        if !is_checked && !self.capabilities.checksum.tcp.rx() && !is_sound(frame) {
+            return;
+        }
         let seen: Seen = look(frame);
         let flow = match self.fragments.whose(seen) {
             Whose::Tcp { ends, opens } => match self.flows.connection(&ends) {
@@ -114,7 +124,8 @@ impl Stack {
         match flow {
             Some(id) => self.feed(id, frame, link),
             None => {
-                let mut port = Port { frame: Some(frame), link, capabilities: &self.capabilities };
+                let mut port =
+                    Port { frame: Some(frame), link, capabilities: &self.capabilities, newest: None };
                 self.iface.poll_ingress_single(instant(now), &mut port, &mut self.house.set);
                 self.house.is_dirty = true;
                 self.house.routers.take_in(frame, now);
@@ -127,8 +138,10 @@ impl Stack {
 
     fn feed<L: Link>(&mut self, id: FlowId, frame: &[u8], link: &mut L) {
         let Some(flow) = self.flows.get(id) else { return };
-        let mut port = Port { frame: Some(frame), link, capabilities: &self.capabilities };
+        let newest = Some(&mut flow.newest);
+        let mut port = Port { frame: Some(frame), link, capabilities: &self.capabilities, newest };
         self.iface.poll_ingress_single(instant(self.now), &mut port, &mut flow.set);
+        flow.was_fed();
         self.flows.touch(id);
         self.look_after(id, Fate::Reset);
     }
@@ -158,7 +171,8 @@ impl Stack {
         let mut has_more = true;
         for _ in 0..BURST {
             let Some(flow) = self.flows.get(id) else { return false };
-            let mut port = Port { frame: None, link: &mut *link, capabilities: &self.capabilities };
+            let newest = Some(&mut flow.newest);
+            let mut port = Port { frame: None, link: &mut *link, capabilities: &self.capabilities, newest };
             let sent =
                 self.iface.poll_egress(now, &mut port, &mut flow.set) == PollResult::SocketStateChanged;
             let next = self.iface.poll_at(now, &flow.set);
@@ -180,6 +194,9 @@ impl Stack {
                 break;
             }
         }
+        if let Some(flow) = self.flows.get(id) {
+            flow.has_sent();
+        }
         self.look_after(id, Fate::TimedOut);
         has_more
     }
@@ -192,6 +209,11 @@ impl Stack {
     /// When the next turn is due though nothing happens, nanoseconds as of `now`.
     pub fn deadline(&self) -> Option<u64> {
         [self.flows.first_timer(), self.house.deadline].into_iter().flatten().min()
+    }
+
+    /// Whether there is memory for such buffers.
+    fn has_memory(&self, rooms: Rooms) -> bool {
+        self.flows.bytes().saturating_add(rooms.bytes()) <= self.memory
     }
 
     /// How many sockets there are.

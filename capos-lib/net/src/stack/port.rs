@@ -1,5 +1,6 @@
 //! The device that smoltcp sees: one frame to take in, and a link to send on.
 
+use super::newest::Newest;
 use core::num::NonZeroU16;
 use smoltcp::phy::{Device, DeviceCapabilities, PacketMeta, RxToken, TxToken};
 use smoltcp::time::Instant;
@@ -20,6 +21,15 @@ pub(super) struct Port<'a, L> {
     pub frame: Option<&'a [u8]>,
     pub link: &'a mut L,
     pub capabilities: &'a DeviceCapabilities,
+    /// Of the connection that this is for.
+    pub newest: Option<&'a mut Newest>,
+}
+
+impl<L> Port<'_, L> {
+    fn out(&mut self) -> Out<'_, L> {
+        let has_sum = self.capabilities.checksum.tcp.tx();
+        Out { link: self.link, meta: PacketMeta::default(), newest: self.newest.as_deref_mut(), has_sum }
+    }
 }
 
 impl<L: Link> Device for Port<'_, L> {
@@ -34,11 +44,11 @@ impl<L: Link> Device for Port<'_, L> {
 
     fn receive(&mut self, _now: Instant) -> Option<(In<'_>, Out<'_, L>)> {
         let frame = self.frame.take()?;
-        Some((In(frame), Out { link: self.link, meta: PacketMeta::default() }))
+        Some((In(frame), self.out()))
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Out<'_, L>> {
-        self.link.has_room().then_some(Out { link: self.link, meta: PacketMeta::default() })
+        self.link.has_room().then(|| self.out())
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -57,11 +67,19 @@ impl RxToken for In<'_> {
 pub(super) struct Out<'a, L> {
     link: &'a mut L,
     meta: PacketMeta,
+    newest: Option<&'a mut Newest>,
+    has_sum: bool,
 }
 
 impl<L: Link> TxToken for Out<'_, L> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        self.link.send(length, self.meta.segmentation_offload_size, f)
+        self.link.send(length, self.meta.segmentation_offload_size, |frame| {
+            let result = f(frame);
+            if let Some(newest) = self.newest {
+                newest.pass(frame, self.has_sum);
+            }
+            result
+        })
     }
 
     fn set_meta(&mut self, meta: PacketMeta) {

@@ -21,7 +21,7 @@ const DRAWS: usize = 64;
 const OPENING: Duration = Duration::from_secs(30);
 
 /// How long a peer may be silent then, and how long before he is asked whether he is there.
-const SILENCE: Duration = Duration::from_secs(150);
+const SILENCE: Duration = Duration::from_secs(300);
 const IDLE: Duration = Duration::from_secs(60);
 
 /// How many connections without a client are still being ended at a time.
@@ -34,6 +34,8 @@ pub enum ConnectError {
     Unreachable,
     /// All ports are in use.
     NoPort,
+    /// There is no memory for its buffers.
+    NoRoom,
 }
 
 /// The two ends.
@@ -85,6 +87,9 @@ fn socket(rooms: Rooms) -> Socket<'static> {
 impl Stack {
     /// Begins to open a connection; [`Stack::is_open`] tells when it is.
     pub fn connect(&mut self, to: SocketAddr, rooms: Rooms) -> Result<FlowId, ConnectError> {
+        if !self.has_memory(rooms) {
+            return Err(ConnectError::NoRoom);
+        }
         let port = self.free_port(to)?;
         let mut socket = socket(rooms);
         let remote = IpEndpoint::new(to.ip().into(), to.port());
@@ -97,7 +102,7 @@ impl Stack {
         let ends = Tuple { remote_port: to.port(), local_port: port, remote: to.ip(), local: local_ip };
         let connection =
             Connection { ends: Some(ends), owner: Owner::Client, fate: None, state: State::SynSent };
-        let id = self.flows.add(Flow::new(socket, Kind::Tcp(connection)));
+        let id = self.flows.add(Flow::new(socket, Kind::Tcp(connection), rooms.bytes()));
         self.flows.touch(id);
         Ok(id)
     }
@@ -121,7 +126,7 @@ impl Stack {
         let socket = flow.tcp()?;
         let opens = matches!(socket.state(), State::SynSent | State::SynReceived);
         if opens {
-            socket.register_send_waker(waker);
+            flow.writers.wait(waker);
         }
         Some(Ok(!opens))
     }
@@ -160,12 +165,16 @@ impl Stack {
     pub(super) fn awaited(&mut self, ends: Tuple) -> Option<FlowId> {
         let id = self.listeners.at(ends.local_port)?;
         let listener = self.listeners.get(id).filter(|listener| listener.has_room())?;
-        let mut socket = socket(listener.rooms);
+        let rooms = listener.rooms;
+        if !self.has_memory(rooms) {
+            return None;
+        }
+        let mut socket = socket(rooms);
         let at = IpListenEndpoint { addr: None, port: ends.local_port };
         socket.listen(at).ok()?;
         let connection =
             Connection { ends: Some(ends), owner: Owner::HalfOpen(id), fate: None, state: State::Listen };
-        let flow = self.flows.add(Flow::new(socket, Kind::Tcp(connection)));
+        let flow = self.flows.add(Flow::new(socket, Kind::Tcp(connection), rooms.bytes()));
         if let Some(pushed_out) = self.listeners.get(id)?.opens(flow) {
             self.flows.remove(pushed_out);
         }
@@ -269,7 +278,7 @@ impl Stack {
         });
         match read {
             Ok((0, _)) => {
-                socket.register_recv_waker(waker);
+                flow.readers.wait(waker);
                 Read::Nothing
             }
             Ok((_, count)) => {
@@ -279,7 +288,7 @@ impl Stack {
             Err(RecvError::Finished) => Read::End,
             Err(RecvError::InvalidState) => match (fate, socket.state()) {
                 (None, State::SynSent | State::SynReceived) => {
-                    socket.register_recv_waker(waker);
+                    flow.readers.wait(waker);
                     Read::Nothing
                 }
                 (None, _) => Read::End,
@@ -295,7 +304,7 @@ impl Stack {
         let Some(socket) = flow.tcp() else { return Written::Failed(Fate::Reset) };
         match socket.send_slice(bytes) {
             Ok(0) if !bytes.is_empty() => {
-                socket.register_send_waker(waker);
+                flow.writers.wait(waker);
                 Written::Nothing
             }
             Ok(count) => {
@@ -304,7 +313,7 @@ impl Stack {
             }
             Err(_) => match (fate, socket.state()) {
                 (None, State::SynSent | State::SynReceived) => {
-                    socket.register_send_waker(waker);
+                    flow.writers.wait(waker);
                     Written::Nothing
                 }
                 (None, _) => Written::Closed,
@@ -319,9 +328,9 @@ impl Stack {
         if let Some(fate) = flow.connection().and_then(|it| it.fate) {
             return Err(fate);
         }
-        let socket = flow.tcp().ok_or(Fate::Reset)?;
-        socket.register_send_waker(waker);
-        Ok(socket.send_queue())
+        let left = flow.tcp().ok_or(Fate::Reset)?.send_queue();
+        flow.writers.wait(waker);
+        Ok(left)
     }
 
     /// Nothing more is written; what was is sent, and then that it was all.

@@ -40,12 +40,12 @@ fn buffer(bytes: usize) -> PacketBuffer<'static> {
 impl Stack {
     /// A socket for what comes to that port. `None` when it is somebody's.
     pub fn bind(&mut self, port: u16, rooms: Rooms) -> Option<FlowId> {
-        if self.flows.port(port).is_some() || matches!(port, 67 | 68) {
+        if self.flows.port(port).is_some() || matches!(port, 67 | 68) || !self.has_memory(rooms) {
             return None;
         }
         let mut socket = Socket::new(buffer(rooms.receive), buffer(rooms.send));
         socket.bind(port).ok()?;
-        Some(self.flows.add(Flow::new(socket, Kind::Udp { port })))
+        Some(self.flows.add(Flow::new(socket, Kind::Udp { port }, rooms.bytes())))
     }
 
     /// Sends a datagram: true, or false when there is no room, and whoever waits is woken when there is.
@@ -57,7 +57,8 @@ impl Stack {
         waker: &Waker,
     ) -> Result<bool, SendError> {
         let has_way = to.port() != 0 && self.has_way(to);
-        let socket = self.flows.get(id).and_then(Flow::udp).ok_or(SendError::Gone)?;
+        let flow = self.flows.get(id).ok_or(SendError::Gone)?;
+        let socket = flow.udp().ok_or(SendError::Gone)?;
         if bytes.len() > socket.payload_send_capacity() {
             return Err(SendError::TooLong);
         }
@@ -71,7 +72,7 @@ impl Stack {
                 Ok(true)
             }
             Err(udp::SendError::BufferFull) => {
-                socket.register_send_waker(waker);
+                flow.writers.wait(waker);
                 Ok(false)
             }
             Err(udp::SendError::Unaddressable) => Err(SendError::Unreachable),
@@ -85,11 +86,12 @@ impl Stack {
 
     /// The next datagram that came; `None` when there is none yet: whoever waits is woken.
     pub fn receive_datagram(&mut self, id: FlowId, into: &mut [u8], waker: &Waker) -> Option<Datagram> {
-        let socket = self.flows.get(id).and_then(Flow::udp)?;
-        let Ok((bytes, about)) = socket.recv() else {
-            socket.register_recv_waker(waker);
+        let flow = self.flows.get(id)?;
+        if !flow.udp()?.can_recv() {
+            flow.readers.wait(waker);
             return None;
-        };
+        }
+        let (bytes, about) = flow.udp()?.recv().ok()?;
         let count = bytes.len().min(into.len());
         if let (Some(to), Some(from)) = (into.get_mut(..count), bytes.get(..count)) {
             to.copy_from_slice(from);

@@ -1,0 +1,127 @@
+//! Servers of the old kind: echo (RFC 862, `--echo=PORT`, by TCP and UDP), discard (RFC 863, `--discard=PORT`) and one that writes as many bytes of a pattern
+//! as it is asked for by a line (`--source=PORT`). A connection to `--quit=PORT` ends it.
+#![cfg_attr(capos, no_std, no_main)]
+
+extern crate alloc;
+
+mod bytes;
+mod servers;
+
+use alloc::rc::Rc;
+use core::cell::Cell;
+use probe::{Fields, Killer, Report, number};
+use rt::generated::{NetworkManagerClient, TcpListenAuthorityClient, TimerClient, UdpAuthorityClient};
+use rt::{CallError, Env, EnvError, Signal, block_on, spawn};
+use servers::{Counts, Kind, datagrams, listen};
+
+rt::main!(run);
+
+/// Everything that servers use.
+pub struct Probe {
+    report: Report,
+    manager: NetworkManagerClient,
+    tcp: TcpListenAuthorityClient,
+    udp: UdpAuthorityClient,
+    counts: Counts,
+    over: Signal,
+    is_over: Cell<bool>,
+}
+
+fn run(mut env: Env) -> i64 {
+    match setup(&mut env) {
+        Ok((probe, ports, killer)) => {
+            let probe = Rc::new(probe);
+            let done = block_on(all(&probe, ports, killer));
+            if let Err(error) = &done {
+                probe.report.check("the network", false, error);
+            }
+            probe.report.finish(u8::from(done.is_err()))
+        }
+        Err(_) => 2,
+    }
+}
+
+type Ports = [(Kind, u16); 4];
+
+fn setup(env: &mut Env) -> Result<(Probe, Ports, Option<Killer>), EnvError> {
+    let port = |name| number(env, name, 0) as u16;
+    let ports = [
+        (Kind::Echo, port("echo")),
+        (Kind::Discard, port("discard")),
+        (Kind::Source, port("source")),
+        (Kind::Quit, port("quit")),
+    ];
+    let timer = Rc::new(env.client::<TimerClient>("timer")?);
+    let killer = Killer::of(env, Some(timer))?;
+    let probe = Probe {
+        report: Report::new(env)?,
+        manager: env.client("network")?,
+        tcp: env.client("listen")?,
+        udp: env.client("udp")?,
+        counts: Counts::default(),
+        over: Signal::new(),
+        is_over: Cell::new(false),
+    };
+    Ok((probe, ports, killer))
+}
+
+async fn all(probe: &Rc<Probe>, ports: Ports, killer: Option<Killer>) -> Result<(), CallError> {
+    spawn(watch(Rc::clone(probe)));
+    probe.addressed().await?;
+    for (kind, port) in ports.into_iter().filter(|(_, port)| *port != 0) {
+        listen(probe, kind, port).await?;
+        if kind == Kind::Echo {
+            spawn(datagrams(Rc::clone(probe), port));
+        }
+    }
+    probe.report.event("net.listens", Fields::new());
+    if let Some(mut killer) = killer {
+        let probe = Rc::clone(probe);
+        spawn(async move {
+            let kills = killer.all().await;
+            if let Some(kills) = probe.report.works("to kill", kills) {
+                probe.report.event("net.killed", Fields::new().value("kills", kills));
+            }
+        });
+    }
+    while !probe.is_over.get() {
+        probe.over.wait().await;
+    }
+    let statistics = probe.manager.statistics().await?;
+    let fields = Fields::new().value("received", statistics.received).value("sent", statistics.sent);
+    let fields = fields.value("dropped", statistics.dropped).value("sessions", statistics.sessions);
+    probe.report.event("net.statistics", fields.value("sockets", statistics.sockets));
+    probe.report.event("net.done", probe.counts.tell(Fields::new()));
+    Ok(())
+}
+
+/// Tells of addresses.
+async fn watch(probe: Rc<Probe>) {
+    let mut seen = 0;
+    while let Ok(status) = probe.manager.status(seen).await {
+        seen = status.changes;
+        let mut index = 0;
+        while let Ok(address) = probe.manager.address(index).await {
+            let fields = Fields::new().text("address", &bytes::shown(address.high, address.low));
+            probe
+                .report
+                .event("net.address", fields.value("prefix", address.prefix).value("dhcp", status.dhcp));
+            index += 1;
+        }
+    }
+}
+
+impl Probe {
+    /// Waits until there is an address of version 4.
+    async fn addressed(&self) -> Result<(), CallError> {
+        let mut seen = 0;
+        loop {
+            seen = self.manager.status(seen).await?.changes;
+            if let Ok(first) = self.manager.address(0).await
+                && bytes::is_v4(first.high, first.low)
+            {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The pump: frames from the adapter to the stack, and from the stack to the adapter, through the deaths of its driver.
+
+use crate::line::Line;
+use crate::net::{Adapter, Net};
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use capos_net::stack::Offloads;
+use core::convert::Infallible;
+use kit::queue::End;
+use rt::generated::{AlarmClient, NicClient};
+use rt::{CallError, Either, give_way, log, select, spawn};
+
+/// Frames that are taken in before what they set off is sent.
+const BATCH: usize = 64;
+
+/// Batches in a row before others of this process have their turn.
+const BATCHES: u32 = 4;
+
+/// How long until the driver is looked for again when it can not be used, nanoseconds.
+const PAUSE_NS: u64 = 100_000_000;
+
+/// Why there is no session any more.
+enum Stop {
+    /// The driver is gone, or its session.
+    Over,
+    Call(CallError),
+    /// There is another adapter in the place of ours.
+    Another,
+}
+
+impl From<CallError> for Stop {
+    fn from(error: CallError) -> Self {
+        Stop::Call(error)
+    }
+}
+
+impl From<End> for Stop {
+    fn from(_: End) -> Self {
+        Stop::Over
+    }
+}
+
+/// Keeps the stack connected, until that can not be done: says why.
+pub async fn keep(net: Rc<Net>, nic: Rc<NicClient>) -> String {
+    spawn(watch_link(Rc::clone(&net), Rc::clone(&nic)));
+    loop {
+        let Err(stop) = session(&net, &nic).await;
+        match stop {
+            Stop::Another => return "it is another one".to_string(),
+            Stop::Over => {}
+            Stop::Call(error) if error.is_disconnect() => {}
+            Stop::Call(error) => {
+                log::warn(format_args!("adapter: {error}"));
+                if let Err(error) = pause(&net).await {
+                    return error.to_string();
+                }
+            }
+        }
+    }
+}
+
+async fn pause(net: &Net) -> Result<(), CallError> {
+    let now = net.timer.now().await?;
+    net.timer.sleep_until(now.saturating_add(PAUSE_NS)).await
+}
+
+/// One session, from its beginning to its end.
+async fn session(net: &Net, nic: &NicClient) -> Result<Infallible, Stop> {
+    let info = nic.info().await?;
+    let [_, _, mac @ ..] = info.mac.to_be_bytes();
+    let mut counts = net.counts.get();
+    counts.sessions += 1;
+    let mut line = Line::open(nic, &info, counts).await?;
+    let now = net.timer.now_blocking()?;
+    let offloads = Offloads { sends: info.checksum, receives: info.checked, segments: [None; 2] };
+    if !net.has(Adapter { mac, mtu: info.mtu, offloads }, now)? {
+        return Err(Stop::Another);
+    }
+    let alarm = net.timer.alarm(&line.session().signaller()?).await?;
+    turn(net, &mut line, &alarm).await
+}
+
+async fn turn(net: &Net, line: &mut Line, alarm: &AlarmClient) -> Result<Infallible, Stop> {
+    let (mut frame, mut batches, mut set) = (Vec::new(), 0, u64::MAX);
+    loop {
+        let seen = net.dirty.epoch();
+        let now = net.timer.now_blocking()?;
+        let has_more = take_in(net, line, &mut frame, now)?;
+        let (more, deadline) = net
+            .with(|stack| {
+                stack.turn(line, now);
+                (stack.has_more(), stack.deadline())
+            })
+            .unwrap_or_default();
+        net.counts.set(line.counts);
+        net.look();
+        if has_more || (more && capos_net::stack::Link::has_room(line)) {
+            batches += 1;
+            if batches % BATCHES == 0 {
+                line.session().ring();
+                give_way().await;
+            }
+            continue;
+        }
+        if set <= now {
+            set = u64::MAX;
+        }
+        // It may go off too early: then nothing is due, and it is set anew.
+        if let Some(deadline) = deadline.filter(|deadline| *deadline < set) {
+            alarm.set_blocking(deadline)?;
+            set = deadline;
+        }
+        if net.dirty.epoch() != seen {
+            continue;
+        }
+        let is_there = match line.session().rest() {
+            Some(rested) => rested?,
+            None => match select(net.dirty.since(seen), line.session().wait()).await {
+                Either::First(()) => true,
+                Either::Second(waited) => waited?,
+            },
+        };
+        if !is_there {
+            return Err(Stop::Over);
+        }
+    }
+}
+
+/// Takes in what came; whether there may be more.
+fn take_in(net: &Net, line: &mut Line, frame: &mut Vec<u8>, now: u64) -> Result<bool, End> {
+    for _ in 0..BATCH {
+        let Some(is_checked) = line.next(frame)? else { return Ok(false) };
+        net.with(|stack| stack.take_in(frame, is_checked, line, now));
+    }
+    Ok(true)
+}
+
+/// Tells the stack when the link is back.
+async fn watch_link(net: Rc<Net>, nic: Rc<NicClient>) {
+    let mut seen = 0;
+    loop {
+        match nic.link(seen).await {
+            Ok(link) => {
+                seen = link.changes;
+                if net.is_up.replace(link.up) != link.up {
+                    net.changed();
+                    if link.up {
+                        net.with(capos_net::stack::Stack::link_is_back);
+                        net.dirty.notify();
+                    }
+                }
+            }
+            Err(_) => {
+                seen = 0;
+                if pause(&net).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
