@@ -5,7 +5,7 @@ use crate::net::{Adapter, Net};
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use capos_net::stack::Offloads;
+use capos_net::stack::{Link, Offloads, Stack};
 use core::convert::Infallible;
 use kit::queue::End;
 use rt::generated::{AlarmClient, NicClient};
@@ -19,6 +19,9 @@ const BATCHES: u32 = 4;
 
 /// How long until the driver is looked for again when it can not be used, nanoseconds.
 const PAUSE_NS: u64 = 100_000_000;
+
+/// How long a link may be gone before it is taken for another one, nanoseconds: addresses that are asked for anew end connections.
+const ABSENCE_NS: u64 = 10_000_000_000;
 
 /// Why there is no session any more.
 enum Stop {
@@ -95,7 +98,7 @@ async fn turn(net: &Net, line: &mut Line, alarm: &AlarmClient) -> Result<Infalli
             .unwrap_or_default();
         net.counts.set(line.counts);
         net.look();
-        if has_more || (more && capos_net::stack::Link::has_room(line)) {
+        if has_more || (more && line.has_room()) {
             batches += 1;
             if batches % BATCHES == 0 {
                 line.session().ring();
@@ -138,17 +141,19 @@ fn take_in(net: &Net, line: &mut Line, frame: &mut Vec<u8>, now: u64) -> Result<
 
 /// Tells the stack when the link is back.
 async fn watch_link(net: Rc<Net>, nic: Rc<NicClient>) {
-    let mut seen = 0;
+    let (mut seen, mut gone) = (0, None);
     loop {
         match nic.link(seen).await {
             Ok(link) => {
                 seen = link.changes;
                 if net.is_up.replace(link.up) != link.up {
                     net.changed();
-                    if link.up {
-                        net.with(capos_net::stack::Stack::link_is_back);
-                        net.dirty.notify();
+                    let Ok(now) = net.timer.now_blocking() else { return };
+                    let since = if link.up { gone.take() } else { gone.replace(now) };
+                    if since.is_some_and(|since: u64| now.saturating_sub(since) >= ABSENCE_NS) {
+                        net.with(Stack::link_is_back);
                     }
+                    net.dirty.notify();
                 }
             }
             Err(_) => {
