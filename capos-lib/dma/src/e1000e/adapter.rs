@@ -129,13 +129,12 @@ impl Adapter {
     pub(crate) fn table(self, bar: u8, length: u64) -> Result<Table, TableError> {
         let address = Access::Forbidden;
         let four = Widths::FOUR;
-        let ranges: [Named; 25] = [
+        let ranges: [Named; 24] = [
             (CONTROL.offset, 4, four, Access::Guarded),
             (STATUS.offset, 4, four, Access::ReadOnly),
             (0x00c0, 8, four, Access::ReadWrite), // ICR, ITR
             (0x00d0, 4, four, Access::ReadWrite), // IMS
             (MASK_CLEAR.offset, 4, four, Access::ReadWrite),
-            (0x00e4, 24, four, Access::ReadWrite), // IVAR, EITR
             (RECEIVE_CONTROL.offset, 4, four, Access::Guarded),
             (SEND_CONTROL.offset, 4, four, Access::Guarded),
             (0x0410, 4, four, Access::ReadWrite), // TIPG

@@ -41,7 +41,7 @@ impl Device {
 
     pub(super) fn info(&self, call: &mut Call<'_>) -> Outcome {
         let function = self.claim.function();
-        let (header, pci) = (&function.pci.header, &function.pci);
+        let header = &function.pci.header;
         let (way, generation) = {
             let state = function.lock();
             (state.backend(), state.record.generation())
@@ -54,7 +54,7 @@ impl Device {
             revision: header.revision,
             subsystem_vendor: header.subsystem.0,
             subsystem: header.subsystem.1,
-            messages: pci.msix.map_or(u16::from(pci.msi.is_some()), |msix| msix.vectors),
+            messages: function.messages(),
             line: header.pin != 0,
             backend: backend(way),
             generation,

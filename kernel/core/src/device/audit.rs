@@ -115,7 +115,7 @@ fn has_stray_line(function: &Function, state: &State) -> bool {
 fn has_stray_message(function: &Function, state: &State) -> bool {
     let (msi, owned) = (function.pci.msi, state.lines.iter().any(|line| !line.is_shared()));
     if msi.is_some_and(|msi| msi.sends(&pci::Access, function.pci.address))
-        && (function.pci.msix.is_some() || !owned)
+        && (state.messages.is_some() || !owned)
     {
         return true;
     }

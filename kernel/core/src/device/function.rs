@@ -139,7 +139,8 @@ impl Function {
             record.bypass();
         }
         demand::may_be_claimed(&class, record)?;
-        Ok(Looked { windows, messages: vectors::table(&self.pci)?, class })
+        let messages = if class.has_message_table() { vectors::table(&self.pci)? } else { None };
+        Ok(Looked { windows, messages, class })
     }
 
     /// It may reach memory from now on, if it is through its reset.

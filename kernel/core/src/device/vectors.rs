@@ -39,8 +39,8 @@ pub(super) fn table(function: &Pci) -> Result<Option<Registers>, ExceptionCode> 
 /// Has the function signal by messages, all of which are masked one by one until somebody asks for them.
 pub(super) fn prepare(function: &Function, state: &State) {
     let Some(msix) = &function.pci.msix else { return };
-    let Some(table) = state.messages else { return };
     let (config, at) = (pci::Access, function.pci.address);
+    let Some(table) = state.messages else { return msix.enable(&config, at, false, true) };
     msix.enable(&config, at, true, true);
     for entry in (0..msix.vectors).filter_map(|index| msix.entry(index)) {
         // The last word of an entry.
@@ -50,6 +50,13 @@ pub(super) fn prepare(function: &Function, state: &State) {
 }
 
 impl Function {
+    /// Messages that it signals by; 0 when it does so by its line.
+    pub fn messages(&self) -> u16 {
+        let has_table = self.lock().messages.is_some();
+        let table = self.pci.msix.filter(|_| has_table);
+        table.map_or(u16::from(self.pci.msi.is_some()), |msix| msix.vectors)
+    }
+
     /// Message `index`, or the line of a function without messages, at the expense of `account`.
     pub fn interrupt(
         &self,
@@ -76,9 +83,8 @@ impl Function {
     /// Where a message is told what to say. `None` for a function that has its line only.
     fn place(&self, generation: u32, index: u16) -> Result<Option<MessagePlace>, ExceptionCode> {
         let state = self.of(generation)?;
-        if let Some(msix) = self.pci.msix {
+        if let (Some(msix), Some(table)) = (self.pci.msix, state.messages) {
             msix.entry(index).ok_or(ExceptionCode::NotFound)?;
-            let table = state.messages.ok_or(ExceptionCode::DeviceFault)?;
             return Ok(Some(MessagePlace::Table(table)));
         }
         if index > 0 {

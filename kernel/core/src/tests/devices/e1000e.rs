@@ -1,7 +1,8 @@
 //! The 82574L, as far as the kernel sees of it: rings that the device writes back in place.
 
 use super::dma::submit;
-use super::{AT, BASE, Driver, World, claim, entry, exception};
+use super::interrupts::ask;
+use super::{AT, BASE, Driver, MESSAGES, World, claim, entry, exception};
 use crate::device::{audit, history, registry};
 use crate::task::end;
 use crate::task::process::Status;
@@ -10,7 +11,7 @@ use capos_dma::e1000e::{Layout, bits};
 use capos_ledger::Event;
 use capos_pci::model::Device as Plugged;
 use capos_schema::Empty;
-use capos_schema::device::{self, QueueParams};
+use capos_schema::device::{self, InfoResults as Info, QueueParams};
 use capos_schema::device_manager::{DeviceState, DmaBackend};
 use capos_schema::device_queue::{self, InfoResults};
 use capos_schema::dma_pool::{self, UsageResults};
@@ -289,6 +290,32 @@ fn behind_an_iommu_a_context_is_the_proof_and_then_the_rings_are_the_drivers() {
     driver.write(window, RDT, 4, 1).expect("its own doorbell");
     assert_eq!(exception(driver.publish(receive)), ExceptionCode::Unsupported);
     assert_eq!(wrong(), "");
+}
+
+#[test]
+fn it_signals_by_its_one_message_and_its_table_stays_off() {
+    let world = World::new();
+    plug();
+    registry::forget_all();
+    // Both kinds; firmware has left the table on.
+    let table = [4, 0x80, 1, 0, 0, 0, 1, 8, 0, 0];
+    let both = Plugged::new(0x8086, 0x10d3, 0x02_0000).bar(0, BASE, 0x2_0000, 0).bar(1, MESSAGES, 4096, 0);
+    pci::plug(AT, both.capability(5, &[0; 8]).capability(0x11, &table));
+    put(BASE, Box::new(Front::default()));
+    super::table();
+    let user = world.start("driver");
+    let device = claim(&user, "e1000e").expect("free");
+    let driver = Driver { user, device };
+    let function = registry::find(AT).expect("memory");
+    let msix = function.pci.msix.expect("it has one");
+    assert!(!msix.is_enabled(&kernel_hal::pci::Access, function.pci.address));
+    let info: Info =
+        driver.user.call(driver.device, device::INTERFACE_ID, device::INFO, &Empty).expect("claimed");
+    assert_eq!(info.messages, 1);
+    let interrupt = ask(&driver, 0).expect("its message");
+    assert_eq!(exception(ask(&driver, 1)), ExceptionCode::NotFound);
+    assert!(!msix.is_enabled(&kernel_hal::pci::Access, function.pci.address) && wrong().is_empty());
+    driver.release(interrupt);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use capos_schema::interrupt;
 use kernel_hal::fake::{self, pci};
 use kernel_hal::message;
 
-fn ask(driver: &Driver, index: u16) -> Result<CapId, capos_abi::Cqe> {
+pub(super) fn ask(driver: &Driver, index: u16) -> Result<CapId, capos_abi::Cqe> {
     let params = InterruptParams { index };
     driver.user.call_for_cap(driver.device, device::INTERFACE_ID, device::INTERRUPT, &params)
 }
