@@ -6,6 +6,7 @@
 
 pub mod bus;
 pub mod drive;
+pub mod e1000e;
 pub mod edu;
 pub mod kernel;
 pub mod media;
