@@ -24,6 +24,8 @@ pub struct Card {
     pub mtu: u16,
     /// Least room of a buffer that is armed.
     pub least: u32,
+    /// The last byte of a frame at which a checksum that it fills in may begin, or lie.
+    pub furthest: u16,
     /// What it does of its own.
     pub offloads: Offloads,
 }
@@ -65,6 +67,9 @@ impl Card {
         match request.checksum {
             Some(_) if !self.offloads.checksum => Err(Status::Unsupported),
             Some(checksum) if !lies_within(checksum, request.length) => Err(Status::Invalid),
+            Some(Checksum { start, offset }) if start.saturating_add(offset) > self.furthest => {
+                Err(Status::Unsupported)
+            }
             _ => self.check_segments(request),
         }
     }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 const ALL: Offloads =
     Offloads { checksum: true, segments_v4: true, segments_v6: true, checked: true, merged: true };
-const CARD: Card = Card { mtu: 1500, least: 1536, offloads: ALL };
+const CARD: Card = Card { mtu: 1500, least: 1536, furthest: u16::MAX, offloads: ALL };
 
 fn send(id: u32, offset: u32, length: u32) -> Request {
     Request { id, operation: Operation::Send, buffer: 0, offset, length, checksum: None, segments: None }
@@ -84,6 +84,19 @@ proptest! {
         }
         prop_assert_eq!(taken, sound);
     }
+}
+
+#[test]
+fn a_sum_that_the_device_can_not_be_told_of_is_its_clients() {
+    let card = Card { furthest: 255, ..CARD };
+    for (start, offset, wanted) in [(239, 16, Ok(())), (240, 16, Err(Status::Unsupported)), (0, 255, Ok(()))]
+    {
+        let request = Request { checksum: Some(Checksum { start, offset }), ..send(0, 0, 1514) };
+        assert_eq!(card.check(&request), wanted);
+        assert_eq!(CARD.check(&request), Ok(()));
+    }
+    let beyond = Request { checksum: Some(Checksum { start: 255, offset: 0 }), ..send(0, 0, 256) };
+    assert_eq!(card.check(&beyond), Err(Status::Invalid), "first of all it is in the frame");
 }
 
 #[test]

@@ -35,9 +35,8 @@ pub struct Device {
     is_direct: bool,
 }
 
-impl Device {
-    /// Brings it up.
-    pub async fn set_up(
+impl kit::nic::Device for Device {
+    async fn set_up(
         function: &DeviceClient,
         timer: &TimerClient,
         server: &Server,
@@ -75,11 +74,12 @@ impl Device {
         Ok((device, pool))
     }
 
-    /// Has the kernel look at what the device has done, and whatever else there is for it to do.
-    pub fn look(&self) -> Result<(), Error> {
+    fn look(&self) -> Result<(), Error> {
         Ok(self.queues.iter().try_for_each(Virtqueue::publish)?)
     }
+}
 
+impl Device {
     /// Tells the device of what it was given.
     #[inline]
     fn tell(&mut self) -> Result<(), Error> {
@@ -145,7 +145,7 @@ fn card(shape: &Shape, features: u64) -> Card {
         checked: features & net::features::GUEST_CSUM != 0,
         merged: shape.is_large(),
     };
-    Card { mtu: shape.mtu, least: shape.least_room(), offloads }
+    Card { mtu: shape.mtu, least: shape.least_room(), furthest: u16::MAX, offloads }
 }
 
 /// Its address; one without has none that anybody else has.

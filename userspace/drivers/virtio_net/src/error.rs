@@ -3,6 +3,7 @@
 use capos_nic::Stray;
 use capos_virtio::DeviceFault;
 use core::fmt;
+use kit::nic::Fault;
 use rt::CallError;
 
 /// What of it is the device's fault is that of virtio's devices, but for one.
@@ -14,9 +15,8 @@ pub enum Error {
     Stray,
 }
 
-impl Error {
-    /// Whether a reset may help.
-    pub fn may_pass(&self) -> bool {
+impl Fault for Error {
+    fn may_pass(&self) -> bool {
         match self {
             Error::Virtio(error) => error.may_pass(),
             Error::Stray => true,

@@ -8,31 +8,14 @@
 extern crate alloc;
 
 mod device;
-mod drive;
 mod error;
 
-use alloc::boxed::Box;
-use alloc::format;
-use alloc::rc::Rc;
-use alloc::string::String;
-use core::error::Error;
-use kit::nic::Server;
-use kit::service;
+use device::Device;
+use kit::{nic, service};
 use rt::Env;
-use rt::generated::{DeviceClaimClient, TimerClient};
 
 rt::main!(run);
 
 fn run(env: Env) -> i64 {
-    service::run(env, start)
-}
-
-/// What is served, and what is done beside that.
-fn start(env: &mut Env) -> Result<(Rc<Server>, impl Future<Output = String> + use<>), Box<dyn Error>> {
-    let right = env.client::<DeviceClaimClient>("device")?;
-    let timer = Rc::new(env.client::<TimerClient>("timer")?);
-    let server = Rc::new(Server::new(Rc::clone(&timer))?);
-    let driven = Rc::clone(&server);
-    let work = async move { format!("device: {}", drive::drive(&right, &timer, &driven).await) };
-    Ok((server, work))
+    service::run(env, nic::start::<Device>)
 }

@@ -1,6 +1,10 @@
 //! What a device's core is to the server around it.
 
+use super::Server;
 use capos_nic::{Card, Filled, Request, Stray, Tag};
+use core::fmt;
+use rt::CallError;
+use rt::generated::{DeviceClient, DmaPoolClient, TimerClient};
 
 /// The device has no room now: it is to be asked again when something is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,10 +49,29 @@ pub trait Fronts {
     fn front(&self, tag: Tag) -> Option<[u64; 2]>;
 }
 
+/// Why a device is driven no longer.
+pub trait Fault: From<Stray> + From<CallError> + fmt::Display {
+    /// Whether a reset may help.
+    fn may_pass(&self) -> bool;
+}
+
+/// How a driver comes to a device that is up.
+pub trait Device: Nic + Sized {
+    /// Brings up one that was reset; gives also by what it finds memory. It does something at once, by which it is seen how it reaches memory.
+    fn set_up(
+        function: &DeviceClient,
+        timer: &TimerClient,
+        server: &Server,
+    ) -> impl Future<Output = Result<(Self, DmaPoolClient), Self::Fault>>;
+
+    /// Has the kernel look at what the device has done, and whatever else there is for it to do.
+    fn look(&self) -> Result<(), Self::Fault>;
+}
+
 /// A device that is up, from one reset to the next. Its methods never wait. `now` is the time, nanoseconds since boot, up to a second late.
 pub trait Nic {
     /// Why it is to be reset, or given up.
-    type Fault: From<Stray>;
+    type Fault: Fault;
 
     /// What it is.
     fn description(&self) -> &Description;

@@ -54,14 +54,11 @@ struct Clock {
 
 impl Server {
     /// Drives a device from one reset to the next, as `up` brings it up, with the pool by which it finds memory: until a fault.
-    pub async fn drive_from<N: Nic>(
+    pub(super) async fn drive_from<N: Nic>(
         &self,
         function: &DeviceClient,
         up: impl AsyncFn() -> Result<(N, DmaPoolClient), N::Fault>,
-    ) -> N::Fault
-    where
-        N::Fault: From<CallError>,
-    {
+    ) -> N::Fault {
         loop {
             let (mut nic, pool) = match up().await {
                 Ok(up) => up,

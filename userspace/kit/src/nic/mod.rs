@@ -4,10 +4,12 @@
 
 mod client;
 mod device;
+mod drive;
 mod engine;
 mod server;
 mod session;
 
 pub use client::Session;
-pub use device::{Busy, Description, Fronts, Link, Nic, Over};
+pub use device::{Busy, Description, Device, Fault, Fronts, Link, Nic, Over};
+pub use drive::start;
 pub use server::Server;
