@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-const RECORDED: [(&str, &str); 12] = [
+const RECORDED: [(&str, &str); 13] = [
     ("status", include_str!("../data/status.jsonl")),
     ("cpu", include_str!("../data/cpu.jsonl")),
     ("processes", include_str!("../data/processes.jsonl")),
@@ -18,6 +18,7 @@ const RECORDED: [(&str, &str); 12] = [
     ("audit", include_str!("../data/audit.jsonl")),
     ("hardware", include_str!("../data/hardware.jsonl")),
     ("storage", include_str!("../data/storage.jsonl")),
+    ("network", include_str!("../data/network.jsonl")),
     ("logs", include_str!("../data/logs.jsonl")),
 ];
 
@@ -67,8 +68,10 @@ impl Machine {
         }
         let recorded = RECORDED.iter().find(|(other, _)| *other == name);
         let (_, text) = recorded.ok_or_else(|| format!("nobody has recorded `{name}`"))?;
-        let bare =
-            matches!(name, "storage" | "devices" | "iommu" | "irq" | "hardware" | "holdings" | "services");
+        let bare = matches!(
+            name,
+            "storage" | "devices" | "iommu" | "irq" | "hardware" | "holdings" | "services" | "network"
+        );
         if self.mood == Mood::Bare && bare {
             return Ok(String::new());
         }

@@ -17,6 +17,7 @@ mod logs;
 pub mod look;
 mod machine;
 mod metrics;
+mod network;
 mod pci;
 mod pci_class;
 mod processes;
@@ -32,8 +33,8 @@ pub use trouble::Trouble;
 use alloc::string::String;
 use capos_text::{Report, Value};
 use rt::generated::{
-    DisksClient, HardwareAuditLogClient, InspectorClient, LogReaderClient, PowerClient, ServicesClient,
-    SystemInfoClient, VolumeClient, WallClockClient,
+    DisksClient, HardwareAuditLogClient, InspectorClient, LogReaderClient, NetworkManagerClient, PowerClient,
+    ServicesClient, SystemInfoClient, VolumeClient, WallClockClient,
 };
 
 /// What the commands ask. Each may be missing.
@@ -55,6 +56,8 @@ pub struct Sources<'a> {
     pub disks: Option<&'a DisksClient>,
     /// The machine's volume.
     pub volume: Option<&'a VolumeClient>,
+    /// What the network is like.
+    pub network: Option<&'a NetworkManagerClient>,
     /// Reboot and halt.
     pub power: Option<&'a PowerClient>,
 }
@@ -70,7 +73,7 @@ impl<'a> Sources<'a> {
 }
 
 /// Every command and what it tells.
-pub const COMMANDS: [(&str, &str); 21] = [
+pub const COMMANDS: [(&str, &str); 22] = [
     ("help", "what can be asked"),
     ("status", "the whole at a glance"),
     ("cpu", "processors and their counters"),
@@ -88,6 +91,7 @@ pub const COMMANDS: [(&str, &str); 21] = [
     ("services", "services, and what became of them"),
     ("holdings", "who holds what, and from whom"),
     ("storage", "disks, what is on them, and how much room there is"),
+    ("network", "the network as its stack sees it"),
     ("metrics", "the numbers of all of these for Prometheus"),
     ("reboot", "reset the machine"),
     ("halt", "turn the machine off"),
@@ -160,6 +164,7 @@ pub async fn gather(
         "processes" => processes::all(sources.inspector()?).await?,
         "holdings" => holdings::all(sources.inspector()?).await?,
         "services" => services::report(sources.services.ok_or(Trouble::Missing("services"))?).await?,
+        "network" => network::all(sources.network.ok_or(Trouble::Missing("network"))?).await?,
         "storage" => storage::all(sources.disks.ok_or(Trouble::Missing("disks"))?, sources.volume).await?,
         other => return Err(Trouble::unknown(other)),
     })

@@ -6,8 +6,8 @@ extern crate alloc;
 use alloc::vec::Vec;
 use diag::{EXIT, Sources, answer};
 use rt::generated::{
-    ConsoleClient, DisksClient, HardwareAuditLogClient, InspectorClient, LogReaderClient, PowerClient,
-    ServicesClient, SystemInfoClient, VolumeClient, WallClockClient,
+    ConsoleClient, DisksClient, HardwareAuditLogClient, InspectorClient, LogReaderClient,
+    NetworkManagerClient, PowerClient, ServicesClient, SystemInfoClient, VolumeClient, WallClockClient,
 };
 use rt::{CallError, Env, ExceptionCode, block_on, log};
 
@@ -38,6 +38,7 @@ fn run(mut env: Env) -> i64 {
     let services = env.client::<ServicesClient>("services").ok();
     let disks = env.client::<DisksClient>("disks").ok();
     let volume = env.client::<VolumeClient>("volume").ok();
+    let network = env.client::<NetworkManagerClient>("network").ok();
     let sources = Sources {
         system: system.as_ref(),
         wall_clock: wall_clock.as_ref(),
@@ -47,6 +48,7 @@ fn run(mut env: Env) -> i64 {
         services: services.as_ref(),
         disks: disks.as_ref(),
         volume: volume.as_ref(),
+        network: network.as_ref(),
         power: power.as_ref(),
     };
     let words: Vec<&str> = env.args().collect();

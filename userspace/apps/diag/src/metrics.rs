@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use capos_text::{Does, Exposition, Report, Sample, Value};
 
 /// The commands whose reports have such numbers, with what is to be asked for.
-const ASKED: [(&str, Option<&str>); 9] = [
+const ASKED: [(&str, Option<&str>); 10] = [
     ("status", None),
     ("cpu", None),
     ("processes", None),
@@ -17,6 +17,7 @@ const ASKED: [(&str, Option<&str>); 9] = [
     ("iommu", None),
     ("irq", None),
     ("storage", None),
+    ("network", None),
     ("hardware", Some("0")),
 ];
 
@@ -56,7 +57,7 @@ const SERVICE: &[&str] = &["name"];
 const UNIT: &[&str] = &["unit", "type"];
 
 /// All of them. Names end as Prometheus wants it: `_total` counts, `_seconds` and `_bytes` are in those.
-const FAMILIES: [Family; 46] = [
+const FAMILIES: [Family; 53] = [
     family("capos_build_info", Varies, "Which capOS this is.", ("status", One), &["version"]),
     family("capos_uptime_seconds", Varies, "Time since boot.", ("status", Column("uptime")), &[]),
     family("capos_cpus", Varies, "Processors.", ("status", Column("cpus")), &[]),
@@ -259,6 +260,31 @@ const FAMILIES: [Family; 46] = [
         ("hardware_log", Column("lost")),
         &[],
     ),
+    family("capos_network_up", Varies, "Whether there is a link.", ("network", Column("up")), &[]),
+    family("capos_network_received_total", Counts, "Frames received.", ("network", Column("received")), &[]),
+    family(
+        "capos_network_received_bytes_total",
+        Counts,
+        "Bytes of these.",
+        ("network", Column("received_bytes")),
+        &[],
+    ),
+    family("capos_network_sent_total", Counts, "Frames sent.", ("network", Column("sent")), &[]),
+    family(
+        "capos_network_sent_bytes_total",
+        Counts,
+        "Bytes of these.",
+        ("network", Column("sent_bytes")),
+        &[],
+    ),
+    family(
+        "capos_network_dropped_total",
+        Counts,
+        "Frames without room.",
+        ("network", Column("dropped")),
+        &[],
+    ),
+    family("capos_network_sockets", Varies, "Sockets that there are.", ("network", Column("sockets")), &[]),
 ];
 
 /// All numbers that can be had. What can not is left out, and said to be missing.

@@ -259,6 +259,23 @@ pub(crate) const VOLUME: Shape = shape(
     "volume",
     &[("size", Right), ("free", Right), ("held", Right), ("objects", Right), ("commits", Right)],
 );
+pub(crate) const NETWORK: Shape = shape(
+    "network",
+    &[
+        ("up", Left),
+        ("mac", Left),
+        ("mtu", Left),
+        ("dhcp", Left),
+        ("received", Left),
+        ("received_bytes", Left),
+        ("sent", Left),
+        ("sent_bytes", Left),
+        ("dropped", Left),
+        ("sessions", Left),
+        ("sockets", Left),
+    ],
+);
+pub(crate) const NETWORK_ADDRESS: Shape = shape("network_address", &[("role", Left), ("address", Left)]);
 pub(crate) const LOG: Shape =
     shape("log", &[("time", Right), ("process", Right), ("level", Left), ("text", Left)]);
 
@@ -278,7 +295,7 @@ mod tests {
         }
     }
 
-    pub(super) const ALL: [Shape; 30] = [
+    pub(super) const ALL: [Shape; 32] = [
         HELP,
         STATUS,
         CPU,
@@ -308,6 +325,8 @@ mod tests {
         DISK,
         PARTITION,
         VOLUME,
+        NETWORK,
+        NETWORK_ADDRESS,
         LOG,
     ];
 

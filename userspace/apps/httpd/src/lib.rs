@@ -1,5 +1,5 @@
-//! The machine's page: files that a browser gets (`static`), what stands behind the paths they ask for, and who may do something. Pure: whoever
-//! serves it ([`asked`]) gathers reports himself and has the sockets.
+//! The machine's page: files that a browser gets (`static`), what stands behind the paths they ask for, who may do something, and how many may come.
+//! Pure: whoever serves it gathers reports himself and has the sockets.
 //!
 //! | path | |
 //! |---|---|
@@ -13,6 +13,10 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used))]
 
 extern crate alloc;
+
+mod crowd;
+
+pub use crowd::{Crowd, Peer};
 
 use alloc::format;
 use alloc::string::String;
@@ -34,7 +38,7 @@ const FILES: [Asset; 9] = [
 ];
 
 /// The reports that may be asked for: commands of the diagnostics that change nothing.
-pub const REPORTS: [&str; 16] = [
+pub const REPORTS: [&str; 17] = [
     "status",
     "cpu",
     "mem",
@@ -47,6 +51,7 @@ pub const REPORTS: [&str; 16] = [
     "audit",
     "hardware",
     "storage",
+    "network",
     "logs",
     "timers",
     "pci",

@@ -13,7 +13,7 @@ const KINDS = {
   audit: ["audit", "audit_process", "audit_device", "audit_interface"],
   hardware: ["hardware", "hardware_log"],
   storage: ["disk", "partition", "volume"],
-  network: null,
+  network: ["network", "network_address"],
   logs: ["log"],
 };
 
@@ -22,7 +22,6 @@ const PAST = 90;
 
 export const store = {
   rows: {}, // kind -> rows
-  extra: {}, // report whose kinds nobody here knows -> rows
   errors: {}, // report -> why there is none
   asked: {}, // report -> it was answered
   left: {}, // report -> rows that were left out
@@ -55,18 +54,16 @@ export async function load(reports) {
   const all = await ask(`/api/${there.join(",")}?count=200`);
   const before = { status: one("status"), cpu: rows("cpu"), process: rows("process") };
   for (const report of there) {
-    for (const kind of KINDS[report] ?? []) store.rows[kind] = [];
+    for (const kind of KINDS[report]) store.rows[kind] = [];
     delete store.errors[report];
     delete store.left[report];
     store.asked[report] = true;
-    if (!KINDS[report]) store.extra[report] = [];
   }
   let last;
   for (const { kind, ...row } of all) {
     if (kind === "report") last = row.name;
     else if (kind === "error") store.errors[row.report] = row.text;
     else if (kind === "left_out") store.left[last] = row.rows;
-    else if (last && !KINDS[last]) store.extra[last].push({ kind, ...row });
     else (store.rows[kind] ??= []).push(row);
   }
   store.at = Date.now();

@@ -70,17 +70,3 @@ export function serviceChip({ state, health }) {
   if (state === "failed") return chip("bad", "given up");
   return chip(state === "starting" ? "fair" : "", state);
 }
-
-// What nobody here knows the shape of: as many columns as there are names.
-export function plain(name, all) {
-  const kinds = [...new Set(all.map((row) => row.kind))];
-  return kinds.map((kind) => {
-    const list = all.filter((row) => row.kind === kind);
-    const keys = Object.keys(list[0]).filter((key) => key !== "kind");
-    const columns = keys.map((key) => ({
-      key, name: key.replaceAll("_", " "), value: (row) => row[key] ?? "", num: typeof list[0][key] === "number",
-    }));
-    const title = kind.replaceAll("_", " ");
-    return card(title[0].toUpperCase() + title.slice(1), null, table(`${name}-${kind}`, title, columns, list));
-  });
-}

@@ -3,7 +3,7 @@
 import { bytes, h, number, pages, percent, plural, span } from "/dom.js";
 import { graph, meter, spark } from "/draw.js";
 import { one, rows, store } from "/data.js";
-import { card, chip, cut, memory, missing, plain, serviceChip, sized, table, ui, usage } from "/tables.js";
+import { card, chip, cut, memory, missing, serviceChip, sized, table, ui, usage } from "/tables.js";
 
 const title = (text, note) => h("h1", null, text, note && h("small", null, note));
 const busy = (process) => (store.used.get(process.id) ?? 0) * 100;
@@ -266,6 +266,25 @@ export const devices = {
   },
 };
 
+function stack() {
+  const gone = missing("network");
+  const state = one("network");
+  if (gone || !state) return card("Stack", null, gone ?? h("p", { class: "empty" }, "It has told nothing."));
+  const fact = (name, ...value) => [h("dt", null, name), h("dd", null, ...value)];
+  const traffic = (frames, count) => `${plural(frames, "frame")}, ${bytes(count)}`;
+  return [
+    sized("half", card("Stack", null, h("dl", null,
+      fact("Link", state.up ? chip("good", "up") : chip("fair", "down")), fact("Adapter", h("span", { class: "mono" }, state.mac || "none")),
+      fact("Largest packet", `${number(state.mtu)} B`), fact("Configured", state.dhcp ? "by DHCP" : "by the manifest, or itself"),
+      fact("Received", traffic(state.received, state.received_bytes)), fact("Sent", traffic(state.sent, state.sent_bytes)),
+      fact("Dropped", plural(state.dropped, "frame")), fact("Sockets", number(state.sockets)), fact("Sessions with drivers", number(state.sessions))))),
+    sized("half", card("Addresses", null, table("addresses", "Addresses", [
+      { key: "role", name: "What", value: (a) => a.role },
+      { key: "address", name: "Address", value: (a) => a.address, cell: (a) => h("span", { class: "mono" }, a.address) },
+    ], rows("network_address"), { none: "It has no address." }))),
+  ];
+}
+
 export const network = {
   reports: ["network", "devices"],
   every: 3000,
@@ -274,8 +293,7 @@ export const network = {
     const known = store.reports.includes("network");
     return [
       title("Network"),
-      !known && card("Stack", null, h("p", { class: "empty" }, "No network service tells of itself on this system.")),
-      known && (missing("network") ? card("Stack", null, missing("network")) : plain("network", store.extra.network ?? [])),
+      known ? stack() : card("Stack", null, h("p", { class: "empty" }, "No network service tells of itself on this system.")),
       card("Adapters", null, missing("devices") ?? table("adapters", "Network adapters", [
         { key: "address", name: "Address", value: (d) => d.address, cell: (d) => h("span", { class: "mono" }, d.address) },
         { key: "what", name: "What", value: (d) => d.what, cell: (d) => h("span", { class: "name" }, d.what) },

@@ -21,8 +21,8 @@ use diag::Sources;
 pub use graph::names;
 pub use help::COMMANDS;
 use rt::generated::{
-    DisksClient, HardwareAuditLogClient, InspectorClient, LogReaderClient, PowerClient, ServicesClient,
-    SystemInfoClient, VolumeClient, WallClockClient,
+    DisksClient, HardwareAuditLogClient, InspectorClient, LogReaderClient, NetworkManagerClient, PowerClient,
+    ServicesClient, SystemInfoClient, VolumeClient, WallClockClient,
 };
 
 /// Runs one command.
@@ -116,6 +116,7 @@ async fn diagnose(session: &Session, words: &[String]) -> String {
     let services = session.client::<ServicesClient>("services");
     let disks = session.client::<DisksClient>("disks");
     let volume = session.client::<VolumeClient>("volume");
+    let network = session.client::<NetworkManagerClient>("network");
     let sources = Sources {
         system: system.as_deref(),
         wall_clock: wall_clock.as_deref(),
@@ -125,6 +126,7 @@ async fn diagnose(session: &Session, words: &[String]) -> String {
         services: services.as_deref(),
         disks: disks.as_deref(),
         volume: volume.as_deref(),
+        network: network.as_deref(),
         power: power.as_deref(),
     };
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
