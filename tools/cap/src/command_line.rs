@@ -1,5 +1,6 @@
 //! What can be typed after `cap`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -83,12 +84,54 @@ pub enum Verb {
     /// Volumes in disk images
     #[command(subcommand)]
     Fs(FsVerb),
+    /// The other end of a network, for cases and figures
+    #[command(subcommand, hide = true)]
+    Peer(PeerVerb),
     /// What a machine left on its disk when the plug was pulled, or could have
     #[command(subcommand)]
     Crash(CrashVerb),
     /// A machine by hand
     #[command(flatten)]
     Hand(HandVerb),
+}
+
+/// By what.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// One connection.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+/// The other end of a network.
+#[derive(Subcommand)]
+pub enum PeerVerb {
+    /// Asks an echo, one question after the other
+    Ask {
+        /// How
+        protocol: Protocol,
+        /// Whom
+        address: SocketAddr,
+        /// Bytes of each
+        size: usize,
+        /// How often
+        count: u64,
+    },
+    /// Sends bytes of the pattern
+    Pour {
+        /// Where
+        address: SocketAddr,
+        /// How many
+        bytes: u64,
+    },
+    /// Asks for bytes of the pattern
+    Drain {
+        /// Whom
+        address: SocketAddr,
+        /// How many
+        bytes: u64,
+    },
 }
 
 /// A disk image, or a part of it.

@@ -16,6 +16,7 @@ mod images;
 mod kitchen;
 mod lint;
 mod package;
+mod peer;
 mod plugin;
 mod progress;
 mod run;
@@ -66,6 +67,7 @@ fn carry_out(verb: Verb) -> Result<bool, Failure> {
         Verb::Gdb { port } => debugger::attach(&house, port),
         Verb::Export { check } => export::run(&house, check),
         Verb::Fs(verb) => fs::carry_out(&verb),
+        Verb::Peer(verb) => peer::carry_out(&verb).map(|()| true),
         Verb::Crash(verb) => crash::carry_out(&verb),
         Verb::Hand(verb) => hand::carry_out(&house, verb),
     }

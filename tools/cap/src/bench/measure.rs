@@ -12,7 +12,7 @@ use lab::run::{self, Options, Unready};
 
 use super::count::{Beside, Plugin, Series};
 use super::split::{Functions, Measure, Part};
-use super::{blocks, boot, drivers, together};
+use super::{blocks, boot, drivers, network, together};
 use crate::build::toolchain_file;
 use crate::exec::{Context, Failure, ask};
 use crate::house::House;
@@ -66,6 +66,7 @@ pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
     let mut cases = vec![probe.clone(), boot.clone()];
     cases.extend(drivers::cases()?);
     cases.extend(blocks::cases()?);
+    cases.extend(network::cases()?);
     let pantry = Pantry::stock(house, &cases)?;
     let folder = house.target().join("bench");
     let mut figures = Vec::new();
@@ -88,6 +89,7 @@ pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
     }
     figures.extend(drivers::all(house, &pantry, plugin.as_ref(), filter, &folder)?);
     figures.extend(blocks::all(house, &pantry, plugin.as_ref(), filter, &folder)?);
+    figures.extend(network::all(house, &pantry, plugin.as_ref(), filter, &folder)?);
     figures.extend(together::all(&pantry, plugin.as_ref(), filter, &folder)?);
     Ok(figures)
 }
@@ -95,7 +97,7 @@ pub fn all(house: &House, filter: &str) -> Result<Vec<Measured>, Failure> {
 /// Whether some part of the filter may mean what probe-bench measures.
 fn wants_probe(filter: &str) -> bool {
     let is_other = |part: &str| {
-        ["smp.", "driver.", "lines.", "nvme.", "virtio_blk.", "file.", "store."]
+        ["smp.", "driver.", "lines.", "nvme.", "virtio_blk.", "file.", "store.", "net."]
             .iter()
             .any(|group| part.starts_with(group))
     };

@@ -10,6 +10,7 @@ mod count;
 mod drivers;
 mod known;
 mod measure;
+mod network;
 mod page;
 mod split;
 mod together;

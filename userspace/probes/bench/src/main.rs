@@ -4,7 +4,8 @@
 //! idles. `--only=PREFIX` measures some, `--samples=N` says how many medians are taken of. `--work=N,N --pairs=N,N --units=N` measure instead
 //! what so many members do at once. Devices are measured where it has `devices`, and instead of all that how long a driver is missed where it
 //! has `services`: of `entropy`, or with `--restart=DRIVER` of a disk; with `--disk=NAME`, how much reading from the first of its `disks` takes, whose figures begin with that name and end
-//! with `--suffix`; where it has a volume's `root` and `store`, what files and blobs take.
+//! with `--suffix`; where it has a volume's `root` and `store`, what files and blobs take; with `--network=1`, what servers take that a
+//! host asks.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
@@ -17,6 +18,7 @@ mod faults;
 mod files;
 mod measure;
 mod memory;
+mod network;
 mod primitives;
 mod queues;
 mod restart;
@@ -27,6 +29,7 @@ use blocks::Blocks;
 use core::cell::Cell;
 use files::Files;
 use measure::Bench;
+use network::Network;
 use probe::{Audit, Nursery, Report, number, options};
 use restart::Restart;
 use rt::{CallError, Env, EnvError};
@@ -66,6 +69,9 @@ fn measure(bench: &Bench, env: &mut Env) -> Result<(), CallError> {
     }
     if let Some(files) = Files::wanted(env).ok().flatten() {
         return files.measure(bench);
+    }
+    if let Some(network) = Network::wanted(env) {
+        return network.measure(bench);
     }
     if let Some(blocks) = Blocks::wanted(env) {
         return blocks.measure(bench);
