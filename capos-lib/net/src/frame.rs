@@ -41,6 +41,8 @@ pub enum Whose {
         ends: Tuple,
         /// Its first segment.
         opens: bool,
+        /// Bytes in it, if that is known.
+        payload: usize,
     },
     /// A datagram.
     Udp {
@@ -213,7 +215,11 @@ fn whole(protocol: IpProtocol, payload: &[u8], remote: IpAddr, local: IpAddr) ->
         IpProtocol::Tcp => {
             let tcp = TcpPacket::new_checked(payload).ok()?;
             let ends = Tuple { remote_port: tcp.src_port(), local_port: tcp.dst_port(), remote, local };
-            Some(Whose::Tcp { ends, opens: tcp.syn() && !tcp.ack() && !tcp.rst() && !tcp.fin() })
+            Some(Whose::Tcp {
+                ends,
+                opens: tcp.syn() && !tcp.ack() && !tcp.rst() && !tcp.fin(),
+                payload: tcp.payload().len(),
+            })
         }
         IpProtocol::Udp => {
             let udp = UdpPacket::new_checked(payload).ok()?;
@@ -231,7 +237,7 @@ fn first_part(protocol: IpProtocol, payload: &[u8], remote: IpAddr, local: IpAdd
     match protocol {
         IpProtocol::Tcp => {
             let ends = Tuple { remote_port, local_port, remote, local };
-            Some(Whose::Tcp { ends, opens: false })
+            Some(Whose::Tcp { ends, opens: false, payload: usize::MAX })
         }
         IpProtocol::Udp => Some(Whose::Udp { port: local_port }),
         _ => None,

@@ -7,6 +7,7 @@ extern crate alloc;
 
 pub mod asker;
 pub mod block;
+pub mod clock;
 pub mod control;
 pub mod device;
 pub mod dma;

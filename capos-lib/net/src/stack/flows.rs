@@ -10,6 +10,9 @@ use core::net::IpAddr;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::{AnySocket, icmp, tcp, udp};
 
+/// Bytes of a segment that is no part of many.
+const LITTLE: usize = 512;
+
 /// A socket, as long as there is one: numbers of sockets that are gone mean nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct FlowId {
@@ -62,6 +65,10 @@ pub(super) struct Flow {
     pub set: SocketSet<'static>,
     handle: SocketHandle,
     pub kind: Kind,
+    /// Somebody is told by [`Flows::next_ready`] when there is something to read, or never will be.
+    pub is_watched: bool,
+    /// Bytes that were read since it was last its turn.
+    pub consumed: usize,
     /// Who waits until there is something to read, or never will be.
     pub readers: Wakers,
     /// Who waits until there is room, or never will be.
@@ -80,38 +87,70 @@ impl Flow {
     pub fn new<S: AnySocket<'static>>(socket: S, kind: Kind, bytes: usize) -> Flow {
         let mut set = SocketSet::new(Vec::new());
         let handle = set.add(socket);
-        let (readers, writers, newest) = Default::default();
+        let (readers, writers, newest, is_watched, consumed) = Default::default();
         let (is_dirty, is_lonely, wakes_at) = (false, false, u64::MAX);
-        Flow { set, handle, kind, readers, writers, newest, bytes, is_dirty, is_lonely, wakes_at }
+        Flow {
+            set,
+            handle,
+            kind,
+            is_watched,
+            consumed,
+            readers,
+            writers,
+            newest,
+            bytes,
+            is_dirty,
+            is_lonely,
+            wakes_at,
+        }
     }
 
-    /// A frame has come for it: wakes whom that concerns.
-    pub fn was_fed(&mut self) {
-        let is_readable = match &self.kind {
+    /// Whether there is something to read, or never will be.
+    #[inline]
+    fn is_readable(&mut self) -> bool {
+        match &self.kind {
             Kind::Tcp(_) => {
                 let tcp: &tcp::Socket<'_> = self.set.get(self.handle);
                 tcp.can_recv() || !tcp.may_recv()
             }
             Kind::Udp { .. } | Kind::Echo { .. } => true,
-        };
+        }
+    }
+
+    /// A frame has come for it: wakes whom that concerns. Whether whoever watches it is to be told.
+    #[inline]
+    pub fn was_fed(&mut self) -> bool {
+        let is_readable = self.is_readable();
         if is_readable {
             self.readers.wake();
         }
         self.writers.wake();
+        is_readable && core::mem::take(&mut self.is_watched)
     }
 
-    /// It had its turn to send: wakes whom that concerns.
-    pub fn has_sent(&mut self) {
+    /// Whether nothing is to be sent for what it was just fed but, in a while, an acknowledgement: what came is in order, little, and goes on.
+    #[inline]
+    pub fn is_quiet(&self, payload: usize) -> bool {
+        let Kind::Tcp(_) = self.kind else { return true };
+        let tcp: &tcp::Socket<'_> = self.set.get(self.handle);
+        payload <= LITTLE && tcp.state() == tcp::State::Established && tcp.send_queue() == 0
+    }
+
+    /// It had its turn to send: wakes whom that concerns. Whether whoever watches it is to be told.
+    pub fn has_sent(&mut self) -> bool {
+        self.consumed = 0;
         match &self.kind {
             Kind::Tcp(_) => {
                 let tcp: &tcp::Socket<'_> = self.set.get(self.handle);
                 if tcp.state() == tcp::State::Closed {
                     self.readers.wake();
                     self.writers.wake();
+                    return core::mem::take(&mut self.is_watched);
                 }
             }
             Kind::Udp { .. } | Kind::Echo { .. } => self.writers.wake(),
         }
+        false
     }
 
     pub fn connection(&mut self) -> Option<&mut Connection> {
@@ -151,6 +190,8 @@ pub(super) struct Flows {
     ports: BTreeMap<u16, FlowId>,
     idents: BTreeMap<u16, FlowId>,
     dirty: VecDeque<FlowId>,
+    /// Those that are watched, and have something to read.
+    ready: VecDeque<FlowId>,
     timers: BTreeSet<(u64, FlowId)>,
     /// Those that may wait for a neighbour to be found.
     lonely: Vec<FlowId>,
@@ -212,6 +253,9 @@ impl Flows {
         self.part(id);
         let slot = self.slots.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)?;
         let mut flow = slot.flow.take()?;
+        if flow.is_watched {
+            self.ready.push_back(id);
+        }
         flow.readers.wake();
         flow.writers.wake();
         slot.generation = slot.generation.wrapping_add(1);
@@ -268,6 +312,18 @@ impl Flows {
             }
         }
         None
+    }
+
+    /// Whoever watches it is to be told.
+    #[inline]
+    pub fn is_ready(&mut self, id: FlowId) {
+        self.ready.push_back(id);
+    }
+
+    /// The next one that was watched and has something to read, or never will.
+    #[inline]
+    pub fn next_ready(&mut self) -> Option<FlowId> {
+        self.ready.pop_front()
     }
 
     pub fn has_touched(&self) -> bool {

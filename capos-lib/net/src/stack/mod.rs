@@ -26,7 +26,7 @@ use addresses::House;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::num::NonZeroUsize;
-use flows::Flows;
+use flows::{Flow, Flows};
 use fragments::Fragments;
 use listeners::Listeners;
 use port::Port;
@@ -37,6 +37,9 @@ use smoltcp::wire::{EthernetAddress, HardwareAddress};
 
 /// Frames of one connection that go out before the others have their turn.
 const BURST: usize = 16;
+
+/// How long smoltcp waits with an acknowledgement for something that can carry it.
+const ACK_DELAY_NS: u64 = 10_000_000;
 
 /// What the device takes off us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -104,9 +107,13 @@ impl Stack {
             return;
         }
         let seen: Seen = look(frame);
+        let mut bytes = 0;
         let flow = match self.fragments.whose(seen) {
-            Whose::Tcp { ends, opens } => match self.flows.connection(&ends) {
-                Some(id) if !(opens && self.is_over(id)) => Some(id),
+            Whose::Tcp { ends, opens, payload } => match self.flows.connection(&ends) {
+                Some(id) if !(opens && self.is_over(id)) => {
+                    bytes = payload;
+                    Some(id)
+                }
                 over => {
                     over.map(|id| self.flows.remove(id));
                     let opens = opens || seen.part.is_some();
@@ -122,7 +129,7 @@ impl Stack {
             Whose::Neighbor | Whose::Other => None,
         };
         match flow {
-            Some(id) => self.feed(id, frame, link),
+            Some(id) => self.feed(id, frame, bytes, link),
             None => {
                 let mut port =
                     Port { frame: Some(frame), link, capabilities: &self.capabilities, newest: None };
@@ -136,13 +143,24 @@ impl Stack {
         }
     }
 
-    fn feed<L: Link>(&mut self, id: FlowId, frame: &[u8], link: &mut L) {
+    fn feed<L: Link>(&mut self, id: FlowId, frame: &[u8], payload: usize, link: &mut L) {
         let Some(flow) = self.flows.get(id) else { return };
         let newest = Some(&mut flow.newest);
         let mut port = Port { frame: Some(frame), link, capabilities: &self.capabilities, newest };
         self.iface.poll_ingress_single(instant(self.now), &mut port, &mut flow.set);
-        flow.was_fed();
-        self.flows.touch(id);
+        let tells = flow.was_fed();
+        // Its answer will mostly carry the acknowledgement; if there is none it goes by itself when the delay is over.
+        let is_quiet = flow.is_quiet(payload);
+        if tells {
+            self.flows.is_ready(id);
+        }
+        if is_quiet {
+            if payload > 0 {
+                self.flows.wake_at(id, self.now + ACK_DELAY_NS);
+            }
+        } else {
+            self.flows.touch(id);
+        }
         self.look_after(id, Fate::Reset);
     }
 
@@ -194,11 +212,16 @@ impl Stack {
                 break;
             }
         }
-        if let Some(flow) = self.flows.get(id) {
-            flow.has_sent();
+        if self.flows.get(id).is_some_and(Flow::has_sent) {
+            self.flows.is_ready(id);
         }
         self.look_after(id, Fate::TimedOut);
         has_more
+    }
+
+    /// The next of the sockets that are watched which has something to read, or never will.
+    pub fn next_ready(&mut self) -> Option<FlowId> {
+        self.flows.next_ready()
     }
 
     /// Whether there is something to send as soon as there is room.

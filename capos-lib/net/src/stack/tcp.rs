@@ -269,31 +269,46 @@ impl Stack {
 
     /// The same where the bytes lie: `take` says how many of them it took. They may be fewer than there are.
     pub fn read_with(&mut self, id: FlowId, waker: &Waker, take: impl FnOnce(&[u8]) -> usize) -> Read {
+        let read = self.read_now(id, take);
+        if read == Read::Nothing
+            && let Some(flow) = self.flows.get(id)
+        {
+            flow.readers.wait(waker);
+        }
+        read
+    }
+
+    /// The same for who does not wait.
+    pub fn read_now(&mut self, id: FlowId, take: impl FnOnce(&[u8]) -> usize) -> Read {
         let Some(flow) = self.flows.get(id) else { return Read::Failed(Fate::Reset) };
         let fate = flow.connection().and_then(|it| it.fate);
         let Some(socket) = flow.tcp() else { return Read::Failed(Fate::Reset) };
+        let (capacity, state) = (socket.recv_capacity(), socket.state());
         let read = socket.recv(|bytes| {
-            let count = take(bytes).min(bytes.len());
+            let count = if bytes.is_empty() { 0 } else { take(bytes).min(bytes.len()) };
             (count, (bytes.len(), count))
         });
-        match read {
-            Ok((0, _)) => {
-                flow.readers.wait(waker);
-                Read::Nothing
-            }
-            Ok((_, count)) => {
-                self.flows.touch(id);
+        match (read, fate, state) {
+            (Ok((0, _)), ..) => Read::Nothing,
+            (Ok((_, count)), ..) => {
+                flow.consumed += count;
+                // The peer is told of a window that has become much larger, and not before.
+                if flow.consumed >= capacity / 4 {
+                    self.flows.touch(id);
+                }
                 Read::Bytes(count)
             }
-            Err(RecvError::Finished) => Read::End,
-            Err(RecvError::InvalidState) => match (fate, socket.state()) {
-                (None, State::SynSent | State::SynReceived) => {
-                    flow.readers.wait(waker);
-                    Read::Nothing
-                }
-                (None, _) => Read::End,
-                (Some(fate), _) => Read::Failed(fate),
-            },
+            (Err(RecvError::Finished), ..) => Read::End,
+            (Err(_), None, State::SynSent | State::SynReceived) => Read::Nothing,
+            (Err(_), None, _) => Read::End,
+            (Err(_), Some(fate), _) => Read::Failed(fate),
+        }
+    }
+
+    /// From now on [`Stack::next_ready`] tells, once, when there is something to read, or never will be.
+    pub fn watch(&mut self, id: FlowId) {
+        if let Some(flow) = self.flows.get(id) {
+            flow.is_watched = true;
         }
     }
 
@@ -320,6 +335,17 @@ impl Stack {
                 (Some(fate), _) => Written::Failed(fate),
             },
         }
+    }
+
+    /// Takes all that is to be sent, or nothing. False when there is no room for all, or the connection takes nothing.
+    pub fn write_whole(&mut self, id: FlowId, bytes: &[u8]) -> bool {
+        let Some(socket) = self.flows.get(id).and_then(Flow::tcp) else { return false };
+        let fits = socket.may_send() && bytes.len() <= socket.send_capacity() - socket.send_queue();
+        let is_taken = fits && socket.send_slice(bytes).is_ok_and(|count| count == bytes.len());
+        if is_taken {
+            self.flows.touch(id);
+        }
+        is_taken
     }
 
     /// How many bytes were written that the peer has not acknowledged; whoever waits is woken when they are fewer.

@@ -561,6 +561,6 @@ fn two_that_lose_something_at_the_same_time_go_on() {
 #[test]
 fn what_a_frame_is_for_is_seen() {
     assert_eq!(look(&[]).whose, Whose::Other);
-    let Whose::Tcp { ends, opens } = look(&opening(3)).whose else { panic!() };
+    let Whose::Tcp { ends, opens, payload: 0 } = look(&opening(3)).whose else { panic!() };
     assert_eq!((ends.local_port, ends.remote_port, opens, ends.local), (80, 1003, true, IP[B].into()));
 }

@@ -86,18 +86,27 @@ impl Stack {
 
     /// The next datagram that came; `None` when there is none yet: whoever waits is woken.
     pub fn receive_datagram(&mut self, id: FlowId, into: &mut [u8], waker: &Waker) -> Option<Datagram> {
-        let flow = self.flows.get(id)?;
-        if !flow.udp()?.can_recv() {
+        let came = self.receive_with(id, |came, bytes| {
+            let count = bytes.len().min(into.len());
+            if let (Some(to), Some(from)) = (into.get_mut(..count), bytes.get(..count)) {
+                to.copy_from_slice(from);
+            }
+            came
+        });
+        if came.is_none()
+            && let Some(flow) = self.flows.get(id)
+        {
             flow.readers.wait(waker);
-            return None;
         }
+        came
+    }
+
+    /// The same where its bytes lie, for who does not wait.
+    pub fn receive_with<T>(&mut self, id: FlowId, take: impl FnOnce(Datagram, &[u8]) -> T) -> Option<T> {
+        let flow = self.flows.get(id)?;
         let (bytes, about) = flow.udp()?.recv().ok()?;
-        let count = bytes.len().min(into.len());
-        if let (Some(to), Some(from)) = (into.get_mut(..count), bytes.get(..count)) {
-            to.copy_from_slice(from);
-        }
         let from = SocketAddr::new(about.endpoint.addr.into(), about.endpoint.port);
-        Some(Datagram { from, length: bytes.len() })
+        Some(take(Datagram { from, length: bytes.len() }, bytes))
     }
 
     /// Ends a socket for datagrams or pings. What was not sent yet is not.

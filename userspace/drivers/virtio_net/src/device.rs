@@ -215,6 +215,10 @@ impl Nic for Device {
         Ok(self.net.may_sleep()?)
     }
 
+    fn set_few(&mut self, few: u16) {
+        self.net.set_few(few);
+    }
+
     fn interrupted(&mut self, changed: bool) -> Result<(), Error> {
         if self.registers.vectors(MESSAGES) > 0 {
             return if changed { self.look_again() } else { Ok(()) };

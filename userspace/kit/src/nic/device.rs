@@ -94,6 +94,11 @@ pub trait Nic {
     /// To be asked when there is nothing to take, before waiting: whether an interrupt will tell of the next one.
     fn may_sleep(&mut self) -> Result<bool, Self::Fault>;
 
+    /// It need not interrupt for frames that it has sent while it has only so many: they are taken with what else there is, or when [`Nic::deadline`] says.
+    fn set_few(&mut self, few: u16) {
+        let _ = few;
+    }
+
     /// It interrupted, perhaps because its configuration `changed`.
     fn interrupted(&mut self, changed: bool) -> Result<(), Self::Fault>;
 

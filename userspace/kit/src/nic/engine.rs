@@ -92,7 +92,13 @@ impl Server {
 
     async fn turn<N: Nic>(&self, nic: &mut N) -> Result<core::convert::Infallible, Stop<N::Fault>> {
         let mut clock = Clock { now: self.timer.now_blocking()?, is_set: false };
+        let mut few = 0;
         loop {
+            let wanted = self.state.borrow().few();
+            if wanted != few {
+                few = wanted;
+                nic.set_few(few);
+            }
             let mut steps = 0;
             while self.step(nic, clock.now).map_err(Stop::Fault)? {
                 steps += 1;

@@ -42,6 +42,8 @@ struct Session {
     place: Place,
     port: Port,
     books: Books<Memory>,
+    /// Entries of its queues.
+    depth: u16,
     /// It may have asked for something since it was looked at.
     is_awake: bool,
     /// The client broke the rules of queues.
@@ -108,6 +110,11 @@ impl State {
         self.counters
     }
 
+    /// How many frames may be sent without the client's hearing of it: few enough that it does not wait for their places.
+    pub fn few(&self) -> u16 {
+        self.session.as_ref().map_or(0, |session| session.depth / 16)
+    }
+
     /// Begins the session.
     pub fn open(
         &mut self,
@@ -130,7 +137,7 @@ impl State {
         let books = books.map_err(|_| exception(ExceptionCode::OutOfMemory))?;
         self.serial += 1;
         let place = Place { index, serial: self.serial };
-        self.session = Some(Session { place, port, books, is_awake: true, is_broken: false });
+        self.session = Some(Session { place, port, books, depth, is_awake: true, is_broken: false });
         (self.listens, self.chooses) = (None, None);
         Ok(place)
     }

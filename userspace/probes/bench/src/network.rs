@@ -74,15 +74,17 @@ impl Network {
             let _ = region.stop();
         }
         bench.tell_counted("net.tcp_rr.1B", bench.cost(0, ANSWERS));
+        let mut is_whole = true;
         for _ in 0..=SAMPLES {
             let region = measure::Region::start();
             for _ in 0..ANSWERS {
                 let came = datagrams.receive().await?;
-                bench.report.equal("a datagram", came.data.len(), DATAGRAM);
+                is_whole &= came.data.len() == DATAGRAM;
                 datagrams.send(came.high, came.low, came.port, &came.data).await?;
             }
             let _ = region.stop();
         }
+        bench.report.check("datagrams", is_whole, "not all have their length");
         bench.tell_counted("net.udp_echo.64B", bench.cost(0, ANSWERS));
         self.bulk(bench, &sink, &source).await
     }

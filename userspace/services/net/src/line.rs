@@ -1,6 +1,7 @@
 //! A session with the adapter: buffers that are armed, and frames under way.
 
 use crate::net::Counts;
+use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 use capos_net::frame::{Sum, leave_sum};
@@ -28,7 +29,7 @@ const ADDRESS_BITS: u8 = 32;
 
 /// The session.
 pub struct Line {
-    session: Session,
+    session: Rc<Session>,
     buffer: u16,
     memory: Region,
     room: u32,
@@ -52,7 +53,7 @@ impl Line {
         let size = u64::from(ENTRIES * room);
         let object = memory().create_dma_object(size, ADDRESS_BITS).await?;
         let memory = Region::map(&object, 0, size, Protection::ReadWrite)?;
-        let session = Session::open(nic, ENTRIES).await?;
+        let session = Rc::new(Session::open(nic, ENTRIES).await?);
         // What many are told is for us, too: that is how IPv6 finds its neighbours.
         let _ = session.control().listen(false, true).await;
         let buffer = session.control().attach(&object).await?;
@@ -78,8 +79,8 @@ impl Line {
     }
 
     /// To wait for what is over.
-    pub fn session(&self) -> &Session {
-        &self.session
+    pub fn session(&self) -> Rc<Session> {
+        Rc::clone(&self.session)
     }
 
     fn request(&self, operation: Operation, place: u32, length: u32, checksum: Option<Checksum>) -> Request {

@@ -18,6 +18,7 @@ mod net;
 mod pump;
 mod resolver;
 mod server;
+mod waiting;
 
 use alloc::boxed::Box;
 use alloc::format;

@@ -1,10 +1,13 @@
 //! The stack, and who works with it: the pump, which moves frames, and calls.
 
-use capos_net::stack::{Offloads, Settings, Stack};
+use crate::line::Line;
+use crate::waiting::Waiting;
+use capos_net::stack::{Link, Offloads, Settings, Stack};
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
-use rt::generated::{EntropySourceClient, TimerClient};
+use kit::clock::Clock;
+use rt::generated::{AlarmClient, EntropySourceClient, TimerClient};
 use rt::{CallError, Exception, ExceptionCode, Signal};
 
 /// Bytes that the buffers of all sockets may have. They are charged to this process: its budget has to have room for them.
@@ -50,7 +53,13 @@ pub struct Net {
     changes: Cell<u32>,
     /// The stack's count of changes, and the routers', as of the last look.
     seen: Cell<(u32, u32)>,
-    pub timer: TimerClient,
+    pub clock: Clock,
+    /// The session with the adapter, while there is one, and what ends its waits in time.
+    pub line: RefCell<Option<Line>>,
+    alarm: RefCell<Option<AlarmClient>>,
+    /// When that goes off.
+    set: Cell<u64>,
+    pub waiting: Waiting,
     entropy: EntropySourceClient,
 }
 
@@ -67,7 +76,11 @@ impl Net {
             news: Signal::new(),
             changes: Cell::new(1),
             seen: Cell::new((0, 0)),
-            timer,
+            clock: Clock::new(timer),
+            line: RefCell::new(None),
+            alarm: RefCell::new(None),
+            set: Cell::new(u64::MAX),
+            waiting: Waiting::default(),
             entropy,
         }
     }
@@ -135,6 +148,49 @@ impl Net {
             }
         })
         .await
+    }
+
+    /// There is a session, with such an alarm.
+    pub fn begin(&self, line: Line, alarm: AlarmClient) {
+        self.line.replace(Some(line));
+        self.alarm.replace(Some(alarm));
+        self.set.set(u64::MAX);
+    }
+
+    /// Sends what there is to send, and answers who waits for what came. Whether there is more, and room for it.
+    pub fn turn(&self) -> Result<bool, CallError> {
+        let mut line = self.line.borrow_mut();
+        let (Some(line), now) = (line.as_mut(), self.clock.now()?) else { return Ok(false) };
+        let turned = self.with(|stack| {
+            stack.turn(line, now);
+            (stack.has_more(), stack.deadline())
+        });
+        let (has_more, deadline) = turned.unwrap_or_default();
+        self.counts.set(line.counts);
+        self.waiting.answer(self);
+        if self.set.get() <= now {
+            self.set.set(u64::MAX);
+        }
+        // It may go off too early: then nothing is due, and it is set anew.
+        if let Some(deadline) = deadline.filter(|deadline| *deadline < self.set.get())
+            && let Some(alarm) = &*self.alarm.borrow()
+        {
+            alarm.set_blocking(deadline)?;
+            self.set.set(deadline);
+        }
+        Ok(has_more && line.has_room())
+    }
+
+    /// The same for who called: the driver hears of it now.
+    #[inline]
+    pub fn send(&self) {
+        let has_more = self.turn();
+        if let Some(line) = &*self.line.borrow() {
+            line.session().ring();
+        }
+        if has_more != Ok(false) {
+            self.dirty.notify();
+        }
     }
 
     /// Something that `status` tells of is another.

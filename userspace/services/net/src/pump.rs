@@ -5,10 +5,11 @@ use crate::net::{Adapter, Net};
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use capos_net::stack::{Link, Offloads, Stack};
+use capos_net::stack::{Offloads, Stack};
 use core::convert::Infallible;
+use kit::nic::Session;
 use kit::queue::End;
-use rt::generated::{AlarmClient, NicClient};
+use rt::generated::NicClient;
 use rt::{CallError, Either, give_way, log, select, spawn};
 
 /// Frames that are taken in before what they set off is sent.
@@ -64,8 +65,8 @@ pub async fn keep(net: Rc<Net>, nic: Rc<NicClient>) -> String {
 }
 
 async fn pause(net: &Net) -> Result<(), CallError> {
-    let now = net.timer.now().await?;
-    net.timer.sleep_until(now.saturating_add(PAUSE_NS)).await
+    let now = net.clock.now()?;
+    net.clock.timer().sleep_until(now.saturating_add(PAUSE_NS)).await
 }
 
 /// One session, from its beginning to its end.
@@ -74,52 +75,41 @@ async fn session(net: &Net, nic: &NicClient) -> Result<Infallible, Stop> {
     let [_, _, mac @ ..] = info.mac.to_be_bytes();
     let mut counts = net.counts.get();
     counts.sessions += 1;
-    let mut line = Line::open(nic, &info, counts).await?;
-    let now = net.timer.now_blocking()?;
+    let line = Line::open(nic, &info, counts).await?;
+    let now = net.clock.now()?;
     let offloads = Offloads { sends: info.checksum, receives: info.checked, segments: [None; 2] };
     if !net.has(Adapter { mac, mtu: info.mtu, offloads }, now)? {
         return Err(Stop::Another);
     }
-    let alarm = net.timer.alarm(&line.session().signaller()?).await?;
-    turn(net, &mut line, &alarm).await
+    let alarm = net.clock.timer().alarm(&line.session().signaller()?).await?;
+    let session = line.session();
+    net.begin(line, alarm);
+    let stop = turn(net, &session).await;
+    net.line.replace(None);
+    stop
 }
 
-async fn turn(net: &Net, line: &mut Line, alarm: &AlarmClient) -> Result<Infallible, Stop> {
-    let (mut frame, mut batches, mut set) = (Vec::new(), 0, u64::MAX);
+async fn turn(net: &Net, session: &Session) -> Result<Infallible, Stop> {
+    let (mut frame, mut batches) = (Vec::new(), 0);
     loop {
         let seen = net.dirty.epoch();
-        let now = net.timer.now_blocking()?;
-        let has_more = take_in(net, line, &mut frame, now)?;
-        let (more, deadline) = net
-            .with(|stack| {
-                stack.turn(line, now);
-                (stack.has_more(), stack.deadline())
-            })
-            .unwrap_or_default();
-        net.counts.set(line.counts);
+        let has_more = take_in(net, &mut frame)?;
+        let has_left = net.turn()?;
         net.look();
-        if has_more || (more && line.has_room()) {
+        if has_more || has_left {
             batches += 1;
             if batches % BATCHES == 0 {
-                line.session().ring();
+                session.ring();
                 give_way().await;
             }
             continue;
         }
-        if set <= now {
-            set = u64::MAX;
-        }
-        // It may go off too early: then nothing is due, and it is set anew.
-        if let Some(deadline) = deadline.filter(|deadline| *deadline < set) {
-            alarm.set_blocking(deadline)?;
-            set = deadline;
-        }
         if net.dirty.epoch() != seen {
             continue;
         }
-        let is_there = match line.session().rest() {
+        let is_there = match session.rest() {
             Some(rested) => rested?,
-            None => match select(net.dirty.since(seen), line.session().wait()).await {
+            None => match select(net.dirty.since(seen), session.wait()).await {
                 Either::First(()) => true,
                 Either::Second(waited) => waited?,
             },
@@ -131,7 +121,9 @@ async fn turn(net: &Net, line: &mut Line, alarm: &AlarmClient) -> Result<Infalli
 }
 
 /// Takes in what came; whether there may be more.
-fn take_in(net: &Net, line: &mut Line, frame: &mut Vec<u8>, now: u64) -> Result<bool, End> {
+fn take_in(net: &Net, frame: &mut Vec<u8>) -> Result<bool, Stop> {
+    let mut line = net.line.borrow_mut();
+    let (Some(line), now) = (line.as_mut(), net.clock.now()?) else { return Err(Stop::Over) };
     for _ in 0..BATCH {
         let Some(is_checked) = line.next(frame)? else { return Ok(false) };
         net.with(|stack| stack.take_in(frame, is_checked, line, now));
@@ -148,7 +140,7 @@ async fn watch_link(net: Rc<Net>, nic: Rc<NicClient>) {
                 seen = link.changes;
                 if net.is_up.replace(link.up) != link.up {
                     net.changed();
-                    let Ok(now) = net.timer.now_blocking() else { return };
+                    let Ok(now) = net.clock.now() else { return };
                     let since = if link.up { gone.take() } else { gone.replace(now) };
                     if since.is_some_and(|since: u64| now.saturating_sub(since) >= ABSENCE_NS) {
                         net.with(Stack::link_is_back);

@@ -100,7 +100,7 @@ impl Resolver {
     }
 
     fn now(&self) -> Result<u64, Exception> {
-        self.net.timer.now_blocking().map_err(|_| ExceptionCode::Failed.into())
+        self.net.clock.now().map_err(|_| ExceptionCode::Failed.into())
     }
 
     /// Asks for addresses of both kinds, and remembers them.
@@ -166,7 +166,7 @@ impl Resolver {
                 }
             }
         });
-        let end = self.net.timer.sleep_until(self.now()?.saturating_add(PATIENCE_NS));
+        let end = self.net.clock.timer().sleep_until(self.now()?.saturating_add(PATIENCE_NS));
         match select(heard, end).await {
             Either::First(heard) => heard.map(Some),
             Either::Second(_) => Ok(None),

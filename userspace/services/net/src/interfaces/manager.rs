@@ -101,13 +101,13 @@ impl NetworkManagerServer for Server {
         }
         let (to, net) = (address(high, low), &self.net);
         let pinging = self.pinging().await?;
-        let now = || net.timer.now_blocking().map_err(|_| Exception::from(ExceptionCode::Failed));
+        let now = || net.clock.now().map_err(|_| Exception::from(ExceptionCode::Failed));
         let begun = now()?;
         let data: Vec<u8> = (0..length).map(|at| at as u8).collect();
         if !net.work(|stack| stack.ping(pinging.1, to, 1, &data))? {
             return Err(ExceptionCode::NotFound.into());
         }
-        let end = net.timer.sleep_until(begun.saturating_add(timeout_ns.min(PATIENCE_NS)));
+        let end = net.clock.timer().sleep_until(begun.saturating_add(timeout_ns.min(PATIENCE_NS)));
         let pong = net.until(|stack, waker| {
             let pong = stack.pong(pinging.1, waker);
             pong.filter(|(from, _, came)| *came == length as usize && is_of(to, *from))
