@@ -288,8 +288,10 @@ impl<M: Memory, A: Memory> Net<M, A> {
     #[inline]
     #[must_use = "the device does not look by itself"]
     pub fn bells(&mut self, news: u32) -> u32 {
-        let mut wanted = 0;
-        for n in (0..u32::BITS).filter(|n| news >> n & 1 != 0) {
+        let (mut wanted, mut left) = (0, news);
+        while left != 0 {
+            let n = left.trailing_zeros();
+            left &= left - 1;
             let rings = self.rings(n as usize);
             wanted |= u32::from(rings.is_some_and(crate::split::Rings::kick)) << n;
         }

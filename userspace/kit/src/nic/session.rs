@@ -44,6 +44,8 @@ struct Session {
     books: Books<Memory>,
     /// Entries of its queues.
     depth: u16,
+    /// Those that were taken last.
+    entries: [[u64; WORDS]; TURN],
     /// It may have asked for something since it was looked at.
     is_awake: bool,
     /// The client broke the rules of queues.
@@ -137,7 +139,15 @@ impl State {
         let books = books.map_err(|_| exception(ExceptionCode::OutOfMemory))?;
         self.serial += 1;
         let place = Place { index, serial: self.serial };
-        self.session = Some(Session { place, port, books, depth, is_awake: true, is_broken: false });
+        self.session = Some(Session {
+            place,
+            port,
+            books,
+            depth,
+            entries: [[0; WORDS]; TURN],
+            is_awake: true,
+            is_broken: false,
+        });
         (self.listens, self.chooses) = (None, None);
         Ok(place)
     }
@@ -374,11 +384,10 @@ impl Session {
     }
 
     fn fetch_some(&mut self) -> Result<bool, End> {
-        let mut entries = [[0; WORDS]; TURN];
         loop {
-            let count = self.port.take(&mut entries)?;
+            let count = self.port.take(&mut self.entries)?;
             let mut refused = Vec::new();
-            for entry in entries.iter().take(count) {
+            for entry in self.entries.iter().take(count) {
                 if let Err(completion) = self.books.take(entry) {
                     refused.push(completion);
                 }
