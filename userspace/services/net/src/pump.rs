@@ -9,6 +9,7 @@ use capos_net::stack::{Offloads, Stack};
 use core::convert::Infallible;
 use kit::nic::Session;
 use kit::queue::End;
+use rt::ExceptionCode::Disconnected;
 use rt::generated::NicClient;
 use rt::{CallError, Either, give_way, log, select, spawn};
 
@@ -53,7 +54,8 @@ pub async fn keep(net: Rc<Net>, nic: Rc<NicClient>) -> String {
         match stop {
             Stop::Another => return "it is another one".to_string(),
             Stop::Over => {}
-            Stop::Call(error) if error.is_disconnect() => {}
+            // The session was over before it had begun.
+            Stop::Call(error) if error.is_disconnect() || error.exception() == Some(Disconnected) => {}
             Stop::Call(error) => {
                 log::warn(format_args!("adapter: {error}"));
                 if let Err(error) = pause(&net).await {
