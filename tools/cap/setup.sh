@@ -53,6 +53,12 @@ need capnp capnproto
 [ "$tests" = no ] || need /usr/sbin/sfdisk fdisk
 [ "$tests" = no ] || need /usr/sbin/mkfs.fat dosfstools
 [ "$tests" = no ] || need chromium chromium
+[ "$tests" = no ] || need /usr/sbin/dnsmasq dnsmasq-base
+[ "$tests" = no ] || need tcpdump tcpdump
+[ "$tests" = no ] || need ip iproute2
+[ "$tests" = no ] || need ping iputils-ping
+[ "$tests" = no ] || need nc netcat-openbsd
+[ "$tests" = no ] || need curl curl
 [ "$tests$gdb" = nono ] || need gdb gdb
 if [ "$cue" = yes ] && ! command -v cue >/dev/null 2>&1; then
     need node nodejs
