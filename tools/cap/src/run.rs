@@ -1,5 +1,6 @@
 //! `cap run`: the shipped system in QEMU, its serial port in this terminal.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -25,7 +26,7 @@ pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
     let mut command = Command::new(qemu());
     // KVM only where a probe guest really ran: the device node can exist and not work.
     command.args(hardware(options, memory, kvm::works().is_ok()));
-    if options.system == "default" && !options.no_disk {
+    if matches!(options.system.as_str(), "default" | PAGE) && !options.no_disk {
         command.args(disk(house, &options.disk)?);
     }
     if let Some(image) = &options.disk2 {
@@ -35,9 +36,30 @@ pub fn run(house: &House, options: &RunOptions) -> Result<bool, Failure> {
         command.arg("-bios").arg(firmware::ovmf().map_err(Failure::new)?);
     }
     medium(house, options, &programs, &systems, &mut command)?;
+    if options.system == PAGE {
+        let port = free_port()?;
+        command.args(adapter(port));
+        eprintln!("the machine's page: http://localhost:{port}/");
+    }
     eprintln!("{}", hint(way_out));
     let status = command.status().context(qemu())?;
     Ok(status.success())
+}
+
+/// The system that serves a page.
+const PAGE: &str = "web";
+
+/// A port of this host that nobody has: the usual one, if it is to be had.
+fn free_port() -> Result<u16, Failure> {
+    let listen = |port| TcpListener::bind(("127.0.0.1", port));
+    let listener = listen(8080).or_else(|_| listen(0)).context("127.0.0.1")?;
+    Ok(listener.local_addr().context("127.0.0.1")?.port())
+}
+
+/// A network adapter, at which that port of this host is the guest's port of the page.
+fn adapter(port: u16) -> [String; 4] {
+    let netdev = format!("user,id=net,hostfwd=tcp:127.0.0.1:{port}-:80");
+    ["-netdev", &netdev, "-device", "virtio-net-pci,netdev=net"].map(String::from)
 }
 
 /// The machine, without what it boots from.
