@@ -126,12 +126,12 @@ impl Lane {
     }
 }
 
-/// The frame with changes.
+/// The frame with changes. Never none at all: a datagram without bytes is the end of the connection to QEMU, which reads no more then.
 pub fn changed(rng: &mut Rng, frame: &[u8]) -> Vec<u8> {
     let mut buffer = frame.to_vec();
     buffer.resize(frame.len() + 300, 0);
     let length = frame::mutate(rng, &mut buffer, frame.len());
-    buffer.truncate(length);
+    buffer.truncate(length.max(1));
     buffer
 }
 

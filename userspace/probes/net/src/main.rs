@@ -1,5 +1,6 @@
 //! Servers of the old kind: echo (RFC 862, `--echo=PORT`, by TCP and UDP), discard (RFC 863, `--discard=PORT`) and one that writes as many bytes of a pattern
-//! as it is asked for by a line (`--source=PORT`). A connection to `--quit=PORT` ends it.
+//! as it is asked for by a line (`--source=PORT`). A connection or a datagram to `--quit=PORT` ends it. A stack that dies is
+//! followed by the next one.
 #![cfg_attr(capos, no_std, no_main)]
 
 extern crate alloc;
@@ -16,12 +17,16 @@ use servers::{Counts, Kind, datagrams, listen};
 
 rt::main!(run);
 
+/// How long until it is looked whether there is a stack again, nanoseconds.
+const PAUSE_NS: u64 = 50_000_000;
+
 /// Everything that servers use.
 pub struct Probe {
     report: Report,
     manager: NetworkManagerClient,
     tcp: TcpListenAuthorityClient,
     udp: UdpAuthorityClient,
+    timer: Rc<TimerClient>,
     counts: Counts,
     over: Signal,
     is_over: Cell<bool>,
@@ -52,12 +57,13 @@ fn setup(env: &mut Env) -> Result<(Probe, Ports, Option<Killer>), EnvError> {
         (Kind::Quit, port("quit")),
     ];
     let timer = Rc::new(env.client::<TimerClient>("timer")?);
-    let killer = Killer::of(env, Some(timer))?;
+    let killer = Killer::of(env, Some(Rc::clone(&timer)))?;
     let probe = Probe {
         report: Report::new(env)?,
         manager: env.client("network")?,
         tcp: env.client("listen")?,
         udp: env.client("udp")?,
+        timer,
         counts: Counts::default(),
         over: Signal::new(),
         is_over: Cell::new(false),
@@ -70,8 +76,8 @@ async fn all(probe: &Rc<Probe>, ports: Ports, killer: Option<Killer>) -> Result<
     probe.addressed().await?;
     for (kind, port) in ports.into_iter().filter(|(_, port)| *port != 0) {
         listen(probe, kind, port).await?;
-        if kind == Kind::Echo {
-            spawn(datagrams(Rc::clone(probe), port));
+        if matches!(kind, Kind::Echo | Kind::Quit) {
+            spawn(datagrams(Rc::clone(probe), kind, port));
         }
     }
     probe.report.event("net.listens", Fields::new());
@@ -98,7 +104,15 @@ async fn all(probe: &Rc<Probe>, ports: Ports, killer: Option<Killer>) -> Result<
 /// Tells of addresses.
 async fn watch(probe: Rc<Probe>) {
     let mut seen = 0;
-    while let Ok(status) = probe.manager.status(seen).await {
+    loop {
+        let Ok(status) = probe.manager.status(seen).await else {
+            // The next stack counts anew.
+            seen = 0;
+            if probe.timer.sleep_until(probe.now().saturating_add(PAUSE_NS)).await.is_err() {
+                return;
+            }
+            continue;
+        };
         seen = status.changes;
         let mut index = 0;
         while let Ok(address) = probe.manager.address(index).await {
@@ -112,6 +126,16 @@ async fn watch(probe: Rc<Probe>) {
 }
 
 impl Probe {
+    fn quit(&self) {
+        self.is_over.set(true);
+        self.over.notify();
+    }
+
+    /// Nanoseconds since boot.
+    fn now(&self) -> u64 {
+        self.timer.now_blocking().unwrap_or(0)
+    }
+
     /// Waits until there is an address of version 4.
     async fn addressed(&self) -> Result<(), CallError> {
         let mut seen = 0;

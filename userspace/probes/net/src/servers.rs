@@ -30,6 +30,11 @@ pub struct Counts {
     received: Cell<u64>,
     sent: Cell<u64>,
     datagrams: Cell<u64>,
+    /// How often a stack was lost, and how long it was missed at most, nanoseconds.
+    lost: Cell<u64>,
+    longest: Cell<u64>,
+    /// Errors that say something else than that.
+    strange: Cell<u64>,
 }
 
 fn add(count: &Cell<u64>, more: u64) {
@@ -37,11 +42,21 @@ fn add(count: &Cell<u64>, more: u64) {
 }
 
 impl Counts {
+    fn saw(&self, error: &CallError) {
+        add(if error.is_disconnect() { &self.lost } else { &self.strange }, 1);
+    }
+
+    fn missed(&self, ns: u64) {
+        self.longest.set(self.longest.get().max(ns));
+    }
+
     /// As fields.
     pub fn tell(&self, fields: Fields) -> Fields {
         let fields = fields.value("opened", self.opened.get()).value("ended", self.ended.get());
         let fields = fields.value("broken", self.broken.get()).value("bytes_in", self.received.get());
-        fields.value("bytes_out", self.sent.get()).value("datagrams", self.datagrams.get())
+        let fields = fields.value("bytes_out", self.sent.get()).value("datagrams", self.datagrams.get());
+        let fields = fields.value("lost", self.lost.get()).value("strange", self.strange.get());
+        fields.value("longest_ms", self.longest.get() / 1_000_000)
     }
 }
 
@@ -52,26 +67,58 @@ const BACKLOG: u32 = 128;
 const MUCH: u32 = 256 * 1024;
 const LITTLE: u32 = 4096;
 
+/// How often it is tried to listen with the next stack, and how long until the next time, nanoseconds.
+const ATTEMPTS: u32 = 500;
+const PAUSE_NS: u64 = 10_000_000;
+
 /// Bytes that one call moves.
 const CHUNK: u32 = 4000;
 
-/// Listens, and serves whoever comes.
+/// Listens, and serves whoever comes, also when the stack has died and there is the next one.
 pub async fn listen(probe: &Rc<Probe>, kind: Kind, port: u16) -> Result<(), CallError> {
-    let room = if kind == Kind::Echo { LITTLE } else { MUCH };
-    let listener = probe.tcp.listen(port, BACKLOG, room, room).await?.listener;
-    spawn(accept(Rc::clone(probe), kind, listener));
+    let listener = begin(probe, kind, port).await?;
+    spawn(accept(Rc::clone(probe), kind, port, listener));
     Ok(())
 }
 
-async fn accept(probe: Rc<Probe>, kind: Kind, listener: TcpListenerClient) {
-    while let Ok(accepted) = listener.accept().await {
-        add(&probe.counts.opened, 1);
-        let probe = Rc::clone(&probe);
-        spawn(async move {
-            let served = serve(&probe, kind, accepted.socket).await;
-            add(if served.is_ok() { &probe.counts.ended } else { &probe.counts.broken }, 1);
-        });
+async fn begin(probe: &Probe, kind: Kind, port: u16) -> Result<TcpListenerClient, CallError> {
+    let room = if kind == Kind::Echo { LITTLE } else { MUCH };
+    Ok(probe.tcp.listen(port, BACKLOG, room, room).await?.listener)
+}
+
+async fn accept(probe: Rc<Probe>, kind: Kind, port: u16, mut listener: TcpListenerClient) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => {
+                add(&probe.counts.opened, 1);
+                let probe = Rc::clone(&probe);
+                spawn(async move {
+                    let served = serve(&probe, kind, accepted.socket).await;
+                    add(if served.is_ok() { &probe.counts.ended } else { &probe.counts.broken }, 1);
+                });
+            }
+            Err(error) => {
+                let lost = probe.now();
+                probe.counts.saw(&error);
+                let Some(next) = again(&probe, kind, port).await else { return };
+                probe.counts.missed(probe.now().saturating_sub(lost));
+                listener = next;
+            }
+        }
     }
+}
+
+/// Listens with the next stack: as soon as there is one, it has its adapter, and nobody of the one before.
+async fn again(probe: &Probe, kind: Kind, port: u16) -> Option<TcpListenerClient> {
+    for _ in 0..ATTEMPTS {
+        if let Ok(listener) = begin(probe, kind, port).await {
+            return Some(listener);
+        }
+        let soon = probe.now().saturating_add(PAUSE_NS);
+        probe.timer.sleep_until(soon).await.ok()?;
+    }
+    probe.report.check("to listen again", false, "it never worked");
+    None
 }
 
 /// The next bytes; none at the end.
@@ -102,8 +149,7 @@ async fn serve(probe: &Probe, kind: Kind, socket: TcpSocketClient) -> Result<(),
         }
         Kind::Source => source(probe, &socket).await,
         Kind::Quit => {
-            probe.is_over.set(true);
-            probe.over.notify();
+            probe.quit();
             Ok(())
         }
     }
@@ -131,12 +177,16 @@ async fn source(probe: &Probe, socket: &TcpSocketClient) -> Result<(), CallError
     socket.shutdown().await
 }
 
-/// Sends datagrams back.
-pub async fn datagrams(probe: Rc<Probe>, port: u16) {
+/// Sends datagrams back, or is over with the first.
+pub async fn datagrams(probe: Rc<Probe>, kind: Kind, port: u16) {
     let Ok(bound) = probe.udp.bind(port, MUCH, MUCH).await else { return };
     while let Ok(came) = bound.socket.receive().await {
         add(&probe.counts.datagrams, 1);
-        // One that can not go back is lost, as datagrams may be.
-        let _ = bound.socket.send(came.high, came.low, came.port, &came.data).await;
+        if kind == Kind::Quit {
+            probe.quit();
+        } else {
+            // One that can not go back is lost, as datagrams may be.
+            let _ = bound.socket.send(came.high, came.low, came.port, &came.data).await;
+        }
     }
 }

@@ -17,9 +17,13 @@ use rt::schema::nic::InfoResults;
 use rt::schema::virtual_memory::Protection;
 use rt::threads::memory;
 
-/// Entries of the queues: half of them for frames that come.
-const ENTRIES: u32 = 512;
+/// Places of frames: half of them for those that come.
+const PLACES: u32 = 512;
 const RECEIVES: u32 = 256;
+
+/// Entries of the queues: twice as many, so that there is one for each place also when the driver has not looked yet at what was asked before. A buffer
+/// that could not be armed for want of one would never be again.
+const ENTRIES: u32 = 2 * PLACES;
 
 /// Least room for one frame.
 const ROOM: u32 = 2048;
@@ -50,7 +54,7 @@ impl Line {
     /// Begins it, and arms its buffers.
     pub async fn open(nic: &NicClient, info: &InfoResults, counts: Counts) -> Result<Line, CallError> {
         let room = ROOM.max(info.least).max(u32::from(info.mtu) + capos_nic::ETHERNET).next_multiple_of(ROOM);
-        let size = u64::from(ENTRIES * room);
+        let size = u64::from(PLACES * room);
         let object = memory().create_dma_object(size, ADDRESS_BITS).await?;
         let memory = Region::map(&object, 0, size, Protection::ReadWrite)?;
         let session = Rc::new(Session::open(nic, ENTRIES).await?);
@@ -58,7 +62,7 @@ impl Line {
         let _ = session.control().listen(false, true).await;
         let buffer = session.control().attach(&object).await?;
         let made = vec![0; room as usize];
-        let free = (RECEIVES..ENTRIES).collect();
+        let free = (RECEIVES..PLACES).collect();
         let line = Line {
             session,
             buffer,
