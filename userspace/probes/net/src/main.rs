@@ -20,6 +20,9 @@ rt::main!(run);
 /// How long until it is looked whether there is a stack again, nanoseconds.
 const PAUSE_NS: u64 = 50_000_000;
 
+/// How long a stack may be missed, nanoseconds.
+const SECOND_NS: u64 = 1_000_000_000;
+
 /// Everything that servers use.
 pub struct Probe {
     report: Report,
@@ -85,6 +88,8 @@ async fn all(probe: &Rc<Probe>, ports: Ports, killer: Option<Killer>) -> Result<
         let probe = Rc::clone(probe);
         spawn(async move {
             let kills = killer.all().await;
+            // By then everything goes on with whoever came after the last one.
+            let _ = probe.timer.sleep_until(probe.now().saturating_add(SECOND_NS)).await;
             if let Some(kills) = probe.report.works("to kill", kills) {
                 probe.report.event("net.killed", Fields::new().value("kills", kills));
             }
