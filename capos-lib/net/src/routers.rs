@@ -82,7 +82,7 @@ impl Routers {
             list.retain(|held| held.until > now);
         }
         if before != self.prefixes.len() + self.routers.len() + self.servers.len() {
-            self.changes += 1;
+            self.changed(true);
         }
     }
 
@@ -125,6 +125,11 @@ impl Routers {
         self.has_more
     }
 
+    /// Anybody may have it change as often as he likes.
+    fn changed(&mut self, is_new: bool) {
+        self.changes = self.changes.wrapping_add(u32::from(is_new));
+    }
+
     /// Takes in a frame that may be an advertisement; whether it is one that is believed.
     pub fn take_in(&mut self, frame: &[u8], now: u64) -> bool {
         self.advertised(frame, now).is_some()
@@ -151,7 +156,8 @@ impl Routers {
         (self.is_managed, self.has_more) = (flags & 0x80 != 0, flags & 0x40 != 0);
         self.asked = SOLICITATIONS;
         let lifetime = u64::from(u16::from_be_bytes([*high, *low])) * S;
-        self.changes += u32::from(hold(&mut self.routers, from, now, lifetime));
+        let is_new = hold(&mut self.routers, from, now, lifetime);
+        self.changed(is_new);
         self.take_options(options, now);
         Some(())
     }
@@ -172,7 +178,8 @@ impl Routers {
                         let server = Ipv6Addr::from(server);
                         let is_one =
                             !server.is_multicast() && !server.is_unspecified() && !server.is_loopback();
-                        self.changes += u32::from(is_one && hold(&mut self.servers, server, now, lifetime));
+                        let is_new = is_one && hold(&mut self.servers, server, now, lifetime);
+                        self.changed(is_new);
                     }
                 }
                 _ => {}
@@ -203,7 +210,10 @@ impl Routers {
                     held.until = now + TWO_HOURS;
                 }
             }
-            None => self.changes += u32::from(hold(&mut self.prefixes, prefix, now, lifetime)),
+            None => {
+                let is_new = hold(&mut self.prefixes, prefix, now, lifetime);
+                self.changed(is_new);
+            }
         }
     }
 }

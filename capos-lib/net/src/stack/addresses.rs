@@ -139,9 +139,10 @@ impl Stack {
         self.ask_dhcp();
         self.ask_routers(link);
         let next = self.iface.poll_at(now, &self.house.set).map(nanoseconds);
-        // What could not be sent for want of room is tried again soon.
         let next = [next, self.house.routers.deadline()].into_iter().flatten().min();
-        self.house.deadline = next.map(|at| at.max(self.now + 1_000_000));
+        // What could not be sent is sent when there is room, and no timer makes any.
+        self.house.is_dirty |= !link.has_room() && next.is_some_and(|at| at <= self.now);
+        self.house.deadline = next.filter(|_| !self.house.is_dirty).map(|at| at.max(self.now + 1_000_000));
     }
 
     fn ask_routers<L: Link>(&mut self, link: &mut L) {

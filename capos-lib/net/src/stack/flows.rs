@@ -203,6 +203,12 @@ impl Flows {
         self.slots.len() - self.free.len()
     }
 
+    /// Entries of all lists.
+    pub fn entries(&self) -> usize {
+        let found = self.connections.len() + self.ports.len() + self.idents.len();
+        found + self.slots.len() + self.dirty.len() + self.ready.len() + self.timers.len() + self.lonely.len()
+    }
+
     /// Bytes of the buffers of all of them.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -298,8 +304,17 @@ impl Flows {
     pub fn touch(&mut self, id: FlowId) {
         if let Some(flow) = self.get(id).filter(|flow| !flow.is_dirty) {
             flow.is_dirty = true;
+            if self.dirty.len() > self.most_listed() {
+                let slots = &self.slots;
+                self.dirty.retain(|id| is_there(slots, *id));
+            }
             self.dirty.push_back(id);
         }
+    }
+
+    /// From here on a list is looked through for sockets that are gone: then at least half of it are, so that it costs nothing for each.
+    fn most_listed(&self) -> usize {
+        2 * self.len() + 16
     }
 
     /// The next one that was touched.
@@ -361,6 +376,10 @@ impl Flows {
     pub fn is_lonely(&mut self, id: FlowId) {
         if let Some(flow) = self.get(id).filter(|flow| !flow.is_lonely) {
             flow.is_lonely = true;
+            if self.lonely.len() > self.most_listed() {
+                let slots = &self.slots;
+                self.lonely.retain(|id| is_there(slots, *id));
+            }
             self.lonely.push(id);
         }
     }
@@ -380,4 +399,8 @@ impl Flows {
         let ids = self.slots.iter().enumerate().filter(|(_, slot)| slot.flow.is_some());
         ids.map(|(index, slot)| FlowId { index: index as u32, generation: slot.generation })
     }
+}
+
+fn is_there(slots: &[Slot], id: FlowId) -> bool {
+    slots.get(id.index as usize).is_some_and(|slot| slot.generation == id.generation && slot.flow.is_some())
 }

@@ -12,6 +12,11 @@ const MOST: usize = 16;
 pub(super) struct Fragments(VecDeque<(FragmentKey, Whose)>);
 
 impl Fragments {
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whose a frame is, a part of something larger or not.
     pub fn whose(&mut self, seen: Seen) -> Whose {
         let Some(key) = seen.part else { return seen.whose };

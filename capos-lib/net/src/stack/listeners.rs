@@ -59,6 +59,11 @@ impl Listeners {
         Some(id)
     }
 
+    /// Entries of their queues.
+    pub fn entries(&self) -> usize {
+        self.by_id.values().map(|listener| listener.half_open.len() + listener.waiting.len()).sum()
+    }
+
     pub fn at(&self, port: u16) -> Option<ListenerId> {
         self.by_port.get(&port).copied()
     }

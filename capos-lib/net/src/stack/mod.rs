@@ -244,6 +244,11 @@ impl Stack {
         self.flows.len()
     }
 
+    /// Entries of all lists that frames make longer: some for each socket, and a number that does not grow.
+    pub fn entries(&self) -> usize {
+        self.flows.entries() + self.listeners.entries() + self.fragments.len() + self.orphans.len()
+    }
+
     fn random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.random)

@@ -358,8 +358,13 @@ fn a_flood_of_openings_takes_bounded_room_and_others_get_in() {
         world.arrive(B, &opening(n));
         if n % 100 == 0 {
             world.turn();
-            assert!(world.stacks[B].sockets() <= 17);
+            assert!(world.stacks[B].sockets() <= 17 && world.stacks[B].entries() < 300);
         }
+    }
+    // Neither does what nobody can be sent now.
+    for n in 0..5000 {
+        world.stacks[B].take_in(&opening(n), false, &mut Out { frames: Vec::new(), room: 0 }, world.now);
+        assert!(world.stacks[B].entries() < 300, "{n}");
     }
     world.wire.clear();
     let client = world.connect(A, at(B, 80));
