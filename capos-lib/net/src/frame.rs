@@ -7,7 +7,7 @@ use smoltcp::wire::{
 };
 
 /// The two ends of a connection. Ordered by ports first, which differ most.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Tuple {
     /// The peer's.
     pub remote_port: u16,

@@ -130,7 +130,7 @@ impl World {
         let (is_v6, uses_dhcp): (bool, bool) = input.arbitrary()?;
         let seed = input.arbitrary::<u8>()?.into();
         let stack =
-            |station: Station, seed| Stack::new(station.mac, 1500, Offloads::default(), MEMORY, seed, 0);
+            |station: Station, seed| Stack::new(station.mac, 1500, Offloads::default(), MEMORY, [seed, 1], 0);
         let (mut stack, mut friend) = (stack(STACK, seed), stack(FRIEND, seed + 1));
         let settings = |station: Station| Settings {
             address: station.v4.into(),
@@ -323,11 +323,11 @@ impl World {
             self.stack.turn(&mut out, self.now);
             let mut back = Out { frames: Vec::new(), room: 64 };
             self.friend.turn(&mut back, self.now);
-            self.friend_hears(&out.frames, &mut back);
-            for frame in &back.frames {
+            self.friend_hears(&mut out.frames, &mut back);
+            for frame in &mut back.frames {
                 let mut out = Out { frames: Vec::new(), room: 64 };
                 self.stack.take_in(frame, false, &mut out, self.now);
-                self.friend_hears(&out.frames, &mut Out { frames: Vec::new(), room: 0 });
+                self.friend_hears(&mut out.frames, &mut Out { frames: Vec::new(), room: 0 });
             }
             if out.frames.is_empty() && back.frames.is_empty() {
                 return;
@@ -335,7 +335,7 @@ impl World {
         }
     }
 
-    fn friend_hears(&mut self, frames: &[Vec<u8>], back: &mut Out) {
+    fn friend_hears(&mut self, frames: &mut [Vec<u8>], back: &mut Out) {
         for frame in frames {
             self.overhear(frame);
             let to = frame.first_chunk::<6>().expect("a whole header");
@@ -393,7 +393,7 @@ impl World {
 
     fn arrive(&mut self, frame: &[u8]) {
         let mut out = Out { frames: Vec::new(), room: self.room };
-        self.stack.take_in(frame, false, &mut out, self.now);
+        self.stack.take_in(&mut frame.to_vec(), false, &mut out, self.now);
         for frame in &out.frames {
             self.overhear(frame);
         }

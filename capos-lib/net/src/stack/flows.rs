@@ -87,7 +87,8 @@ impl Flow {
     pub fn new<S: AnySocket<'static>>(socket: S, kind: Kind, bytes: usize) -> Flow {
         let mut set = SocketSet::new(Vec::new());
         let handle = set.add(socket);
-        let (readers, writers, newest, is_watched, consumed) = Default::default();
+        let (readers, writers, is_watched, consumed) = Default::default();
+        let newest = Newest::default();
         let (is_dirty, is_lonely, wakes_at) = (false, false, u64::MAX);
         Flow {
             set,

@@ -29,6 +29,7 @@ use core::num::NonZeroUsize;
 use flows::{Flow, Flows};
 use fragments::Fragments;
 use listeners::Listeners;
+use newest::Secret;
 use port::Port;
 use smoltcp::iface::{Config, Interface, PollResult};
 use smoltcp::phy::{Checksum, DeviceCapabilities, Medium};
@@ -65,13 +66,22 @@ pub struct Stack {
     /// Bytes that the buffers of all sockets may have.
     memory: usize,
     random: u64,
+    /// What the numbers of connections begin with depends on it.
+    secret: Secret,
     now: u64,
 }
 
 impl Stack {
     /// Nothing is known but the device: its address, and how many bytes a frame may have behind the Ethernet header (576 to 9,216). `seed` is
     /// known to nobody. The buffers of all sockets have `memory` bytes at most.
-    pub fn new(mac: [u8; 6], mtu: usize, offloads: Offloads, memory: usize, seed: u64, now: u64) -> Stack {
+    pub fn new(
+        mac: [u8; 6],
+        mtu: usize,
+        offloads: Offloads,
+        memory: usize,
+        seed: [u64; 2],
+        now: u64,
+    ) -> Stack {
         let capabilities = capabilities(mtu.clamp(576, 9216), offloads);
         let mut mac = mac;
         // What is no station's address smoltcp refuses to have.
@@ -79,7 +89,8 @@ impl Stack {
             mac = [2, 0, 0, 0, 0, 1];
         }
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(mac)));
-        config.random_seed = seed;
+        let [seed, other] = seed;
+        config.random_seed = mix(seed ^ other);
         let mut nowhere =
             Port { frame: None, link: &mut port::Nowhere, capabilities: &capabilities, newest: None };
         let mut iface = Box::new(Interface::new(config, &mut nowhere, instant(now)));
@@ -95,12 +106,13 @@ impl Stack {
             fragments,
             orphans,
             random: mix(seed ^ now),
+            secret: Secret(seed, other),
             now,
         }
     }
 
     /// Takes a frame in; `is_checked` when the device says that its checksum is right. What it sets off is sent with the next [`Stack::turn`], but for answers that need no socket.
-    pub fn take_in<L: Link>(&mut self, frame: &[u8], is_checked: bool, link: &mut L, now: u64) {
+    pub fn take_in<L: Link>(&mut self, frame: &mut [u8], is_checked: bool, link: &mut L, now: u64) {
         self.now = now;
         // smoltcp looks at all of them, or at none.
         if !is_checked && !self.capabilities.checksum.tcp.rx() && !is_sound(frame) {
@@ -143,8 +155,9 @@ impl Stack {
         }
     }
 
-    fn feed<L: Link>(&mut self, id: FlowId, frame: &[u8], payload: usize, link: &mut L) {
+    fn feed<L: Link>(&mut self, id: FlowId, frame: &mut [u8], payload: usize, link: &mut L) {
         let Some(flow) = self.flows.get(id) else { return };
+        flow.newest.take_in(frame);
         let newest = Some(&mut flow.newest);
         let mut port = Port { frame: Some(frame), link, capabilities: &self.capabilities, newest };
         self.iface.poll_ingress_single(instant(self.now), &mut port, &mut flow.set);

@@ -3,6 +3,7 @@
 use super::Stack;
 use super::flows::{Connection, Fate, Flow, FlowId, Kind, Owner};
 use super::listeners::{ListenerId, Rooms};
+use super::newest::Newest;
 use crate::frame::Tuple;
 use alloc::vec;
 use core::net::{IpAddr, SocketAddr};
@@ -102,7 +103,9 @@ impl Stack {
         let ends = Tuple { remote_port: to.port(), local_port: port, remote: to.ip(), local: local_ip };
         let connection =
             Connection { ends: Some(ends), owner: Owner::Client, fate: None, state: State::SynSent };
-        let id = self.flows.add(Flow::new(socket, Kind::Tcp(connection), rooms.bytes()));
+        let mut flow = Flow::new(socket, Kind::Tcp(connection), rooms.bytes());
+        flow.newest = Newest::new(self.secret.first(&ends, self.now));
+        let id = self.flows.add(flow);
         self.flows.touch(id);
         Ok(id)
     }
@@ -174,7 +177,9 @@ impl Stack {
         socket.listen(at).ok()?;
         let connection =
             Connection { ends: Some(ends), owner: Owner::HalfOpen(id), fate: None, state: State::Listen };
-        let flow = self.flows.add(Flow::new(socket, Kind::Tcp(connection), rooms.bytes()));
+        let mut flow = Flow::new(socket, Kind::Tcp(connection), rooms.bytes());
+        flow.newest = Newest::new(self.secret.first(&ends, self.now));
+        let flow = self.flows.add(flow);
         if let Some(pushed_out) = self.listeners.get(id)?.opens(flow) {
             self.flows.remove(pushed_out);
         }

@@ -69,7 +69,7 @@ struct World {
 impl World {
     fn new(trouble: Trouble, seed: u64) -> World {
         let stack = |n: usize| {
-            let mut stack = Stack::new(MAC[n], 1500, Offloads::default(), 64 << 20, seed + n as u64, 0);
+            let mut stack = Stack::new(MAC[n], 1500, Offloads::default(), 64 << 20, [seed + n as u64, 1], 0);
             stack.use_address(&Settings { address: IP[n], prefix: 24, router: None });
             stack
         };
@@ -137,13 +137,13 @@ impl World {
         };
         self.now = next.max(self.now);
         while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
-            let (n, frame) = entry.remove();
-            self.arrive(n, &frame);
+            let (n, mut frame) = entry.remove();
+            self.arrive(n, &mut frame);
         }
         true
     }
 
-    fn arrive(&mut self, n: usize, frame: &[u8]) {
+    fn arrive(&mut self, n: usize, frame: &mut [u8]) {
         let mut out = self.out();
         self.stacks[n].take_in(frame, self.sums, &mut out, self.now);
         self.give_out(n, out.frames);
@@ -355,7 +355,7 @@ fn a_flood_of_openings_takes_bounded_room_and_others_get_in() {
     let mut world = World::new(Trouble::default(), 7);
     let listener = world.listen(B, 80, 16);
     for n in 0..5000u32 {
-        world.arrive(B, &opening(n));
+        world.arrive(B, &mut opening(n));
         if n % 100 == 0 {
             world.turn();
             assert!(world.stacks[B].sockets() <= 17 && world.stacks[B].entries() < 300);
@@ -363,7 +363,7 @@ fn a_flood_of_openings_takes_bounded_room_and_others_get_in() {
     }
     // Neither does what nobody can be sent now.
     for n in 0..5000 {
-        world.stacks[B].take_in(&opening(n), false, &mut Out { frames: Vec::new(), room: 0 }, world.now);
+        world.stacks[B].take_in(&mut opening(n), false, &mut Out { frames: Vec::new(), room: 0 }, world.now);
         assert!(world.stacks[B].entries() < 300, "{n}");
     }
     world.wire.clear();
@@ -501,10 +501,10 @@ proptest! {
     }
 
     #[test]
-    fn any_frame_is_looked_at(frame: Vec<u8>) {
+    fn any_frame_is_looked_at(mut frame: Vec<u8>) {
         let mut world = World::new(Trouble::default(), 1);
         let _ = look(&frame);
-        world.arrive(B, &frame);
+        world.arrive(B, &mut frame);
         world.turn();
     }
 
@@ -516,7 +516,7 @@ proptest! {
         for (at, byte) in changes {
             frame[at] = byte;
         }
-        world.arrive(B, &frame);
+        world.arrive(B, &mut frame);
         world.run(S);
     }
 }
@@ -526,7 +526,7 @@ fn a_device_may_do_the_sums() {
     let mut world = World::new(Trouble::default(), 14);
     let offloads = Offloads { sends: true, receives: true, ..Offloads::default() };
     for (n, stack) in world.stacks.iter_mut().enumerate() {
-        *stack = Stack::new(MAC[n], 1500, offloads, 64 << 20, n as u64, 0);
+        *stack = Stack::new(MAC[n], 1500, offloads, 64 << 20, [n as u64, 1], 0);
         stack.use_address(&Settings { address: IP[n], prefix: 24, router: None });
     }
     world.sums = true;
@@ -535,10 +535,10 @@ fn a_device_may_do_the_sums() {
     // What nobody looked at is looked at here.
     let listener = world.listen(B, 90, 8);
     let mut frame = opening(1);
-    world.stacks[B].take_in(&frame, false, &mut Out { frames: Vec::new(), room: 0 }, world.now);
+    world.stacks[B].take_in(&mut frame, false, &mut Out { frames: Vec::new(), room: 0 }, world.now);
     assert_eq!(world.stacks[B].sockets(), 2);
     frame[40] ^= 1;
-    world.stacks[B].take_in(&frame, false, &mut Out { frames: Vec::new(), room: 0 }, world.now);
+    world.stacks[B].take_in(&mut frame, false, &mut Out { frames: Vec::new(), room: 0 }, world.now);
     assert_eq!(world.stacks[B].sockets(), 2);
     let _ = listener;
 }
@@ -561,6 +561,46 @@ fn two_that_lose_something_at_the_same_time_go_on() {
     let mut world = World::new(Trouble { lost: 47, twice: 0, late: 16 }, 2639137027243510744);
     let (client, server) = world.pair();
     exchange(&mut world, client, server, 40_000);
+}
+
+#[test]
+fn connections_begin_with_numbers_that_tell_nothing_of_each_other() {
+    let first = |seed: u64, port: u16, now: u64| {
+        let mut stack = Stack::new(MAC[B], 1500, Offloads::default(), 1 << 20, [seed, 9], 0);
+        stack.use_address(&Settings { address: IP[B], prefix: 24, router: None });
+        stack.listen(80, ROOMS, 8).unwrap();
+        // The stack knows where the peer is.
+        let mut frame = opening(0);
+        (frame[34], frame[35]) = ((port >> 8) as u8, port as u8);
+        let mut out = Out { frames: Vec::new(), room: 8 };
+        stack.turn(&mut out, now);
+        stack.take_in(&mut neighbor(), false, &mut out, now);
+        mend(&mut frame);
+        stack.take_in(&mut frame, false, &mut out, now);
+        stack.turn(&mut out, now);
+        let answer = out.frames.iter().find(|frame| frame[23] == 6 && frame[12] == 8).unwrap();
+        assert!(is_sound(answer) && answer[47] == 0x12);
+        u32::from_be_bytes(answer[38..42].try_into().unwrap())
+    };
+    // Of the same ends the next one begins where the time has got to; those of others, or of another secret, anywhere.
+    let one = first(1, 1000, S);
+    assert_eq!(first(1, 1000, S + 4 * MS).wrapping_sub(one), 1000);
+    assert!(first(1, 1001, S).wrapping_sub(one) > 1 << 16 && first(2, 1000, S).wrapping_sub(one) > 1 << 16);
+}
+
+/// Says where the sender of [`opening`] is.
+fn neighbor() -> Vec<u8> {
+    let arp = [&[0, 1, 8, 0, 6, 4, 0, 1][..], &MAC[A], &[10, 0, 0, 100], &[0; 6], &IP[B].octets()].concat();
+    [&MAC[B][..], &MAC[A], &[8, 6], &arp].concat()
+}
+
+/// Puts the checksum of a segment right.
+fn mend(frame: &mut [u8]) {
+    frame[50..52].fill(0);
+    let sum = leave_sum(frame).unwrap();
+    let sum = (usize::from(sum.start), usize::from(sum.start + sum.offset));
+    let right = !checksum::data(&frame[sum.0..]);
+    frame[sum.1..sum.1 + 2].copy_from_slice(&right.to_be_bytes());
 }
 
 #[test]

@@ -90,8 +90,8 @@ impl Net {
         match self.adapter.get() {
             Some(before) => Ok(before == adapter),
             None => {
-                let mut stack =
-                    Stack::new(adapter.mac, adapter.mtu.into(), adapter.offloads, BUFFERS, self.draw()?, now);
+                let (mtu, secret) = (adapter.mtu.into(), [self.draw()?, self.draw()?]);
+                let mut stack = Stack::new(adapter.mac, mtu, adapter.offloads, BUFFERS, secret, now);
                 match &self.settings {
                     Some(settings) => stack.use_address(settings),
                     None => stack.use_dhcp(),
