@@ -33,6 +33,10 @@ pub struct Settings {
     pub router: Option<Ipv4Addr>,
 }
 
+/// Questions for an address in so many nanoseconds: whoever gives ones that are over at once is not asked as fast as he answers.
+const QUESTIONS: u32 = 8;
+const INTERVAL: u64 = 10_000_000_000;
+
 pub(super) struct House {
     pub set: SocketSet<'static>,
     dhcp: Option<SocketHandle>,
@@ -42,6 +46,8 @@ pub(super) struct House {
     routed: u32,
     /// Counts changes of addresses.
     changes: u32,
+    /// How often an address was asked for, since when.
+    asked: (u32, u64),
     pub is_dirty: bool,
     pub deadline: Option<u64>,
 }
@@ -54,7 +60,17 @@ impl House {
         });
         let set = SocketSet::new(Vec::new());
         let routers = Routers::new(mac, now);
-        House { set, dhcp: None, lease: None, routers, routed: 0, changes: 1, is_dirty: true, deadline: None }
+        let (dhcp, lease, deadline) = Default::default();
+        House { set, dhcp, lease, routers, routed: 0, changes: 1, asked: (0, 0), is_dirty: true, deadline }
+    }
+
+    /// Until when no address may be asked for.
+    fn is_patient(&mut self, now: u64) -> Option<u64> {
+        let until = self.asked.1.saturating_add(INTERVAL);
+        if until <= now {
+            self.asked = (0, now);
+        }
+        (self.asked.0 >= QUESTIONS).then_some(until)
     }
 }
 
@@ -128,21 +144,24 @@ impl Stack {
         self.house.is_dirty = false;
         let now = instant(self.now);
         self.iface.poll_maintenance(now);
-        loop {
+        while self.house.is_patient(self.now).is_none() {
             let mut port =
                 Port { frame: None, link: &mut *link, capabilities: &self.capabilities, newest: None };
             let sent = self.iface.poll_egress(now, &mut port, &mut self.house.set);
             if sent == PollResult::None || !link.has_room() {
                 break;
             }
+            self.house.asked.0 += 1;
         }
         self.ask_dhcp();
         self.ask_routers(link);
-        let next = self.iface.poll_at(now, &self.house.set).map(nanoseconds);
+        let patient = self.house.is_patient(self.now).unwrap_or(0);
+        let next = self.iface.poll_at(now, &self.house.set).map(|at| nanoseconds(at).max(patient));
         let next = [next, self.house.routers.deadline()].into_iter().flatten().min();
         // What could not be sent is sent when there is room, and no timer makes any.
-        self.house.is_dirty |= !link.has_room() && next.is_some_and(|at| at <= self.now);
-        self.house.deadline = next.filter(|_| !self.house.is_dirty).map(|at| at.max(self.now + 1_000_000));
+        let waits = !link.has_room() && next.is_some_and(|at| at <= self.now);
+        self.house.is_dirty |= waits;
+        self.house.deadline = next.filter(|_| !waits).map(|at| at.max(self.now + 1_000_000));
     }
 
     fn ask_routers<L: Link>(&mut self, link: &mut L) {

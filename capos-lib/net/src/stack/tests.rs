@@ -1,5 +1,9 @@
 //! Two stacks at a wire with a clock of its own. What the wire does to frames is drawn by a seed.
 
+mod dhcp;
+mod hostile;
+mod lone;
+
 use super::{ConnectError, Fate, FlowId, Link, ListenerId, Offloads, Read, Rooms, Settings, Stack, Written};
 use crate::frame::{Sum, Whose, is_sound, leave_sum, look};
 use alloc::collections::BTreeMap;
