@@ -204,6 +204,53 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_hostile_servers_say_leads_nowhere() {
+        let one: &[(&[u8], u16, u32, &[u8])] = &[(ASKED, 1, 60, &[10, 0, 0, 1])];
+        type Change = fn(&mut Vec<u8>);
+        // What becomes of a good answer that is changed so: where its first record begins is 22.
+        let table: &[(&str, Change, Option<Answer>)] = &[
+            ("no more than the head", |packet| packet.truncate(12), None),
+            ("half of the head", |packet| packet.truncate(6), None),
+            ("no question", |packet| packet[5] = 0, None),
+            ("two questions", |packet| packet[5] = 2, None),
+            ("more questions than bytes", |packet| packet[4] = 255, None),
+            ("a name that points at itself", |packet| packet[12..14].copy_from_slice(&[0xc0, 12]), None),
+            ("a label of a kind that there is not", |packet| packet[12] = 0x80, None),
+            ("a label that goes on behind the end", |packet| packet[12] = 63, None),
+            (
+                "more answers than there are",
+                |packet| packet[6..8].fill(255),
+                Some(Answer::Addresses([ONE].into(), 60)),
+            ),
+            ("an address of three bytes", |packet| packet[33] = 3, Some(Answer::Addresses([].into(), 0))),
+            ("data without an end", |packet| packet[32] = 255, Some(Answer::Addresses([].into(), 0))),
+            (
+                "a record whose name points at what follows",
+                |packet| packet[23] = 24,
+                Some(Answer::Addresses([].into(), 0)),
+            ),
+            ("and at nothing", |packet| packet[22..24].fill(255), Some(Answer::Addresses([].into(), 0))),
+            (
+                "more behind the end",
+                |packet| packet.resize(65_535, 7),
+                Some(Answer::Addresses([ONE].into(), 60)),
+            ),
+        ];
+        for (what, change, wanted) in table {
+            let mut packet = reply(7, "host", 0, one);
+            change(&mut packet);
+            assert_eq!(answer(&packet, 7, "host", Family::V4), *wanted, "{what}");
+        }
+        // As many records as one has room for: some of them are kept.
+        let many: Vec<(&[u8], u16, u32, &[u8])> = core::iter::repeat_n(one[0], 255).collect();
+        let Some(Answer::Addresses(all, 60)) = answer(&reply(7, "host", 0, &many), 7, "host", Family::V4)
+        else {
+            panic!()
+        };
+        assert_eq!(all.len(), super::MOST);
+    }
+
     proptest! {
         #[test]
         fn any_packet_is_read_or_not(mut packet: Vec<u8>, changes in proptest::collection::vec((0usize..60, any::<u8>()), 0..6)) {
