@@ -118,6 +118,15 @@ pub enum PeerVerb {
         /// How often
         count: u64,
     },
+    /// Opens many connections to an echo, keeps them, and asks on each, round after round
+    Crowd {
+        /// Whom
+        address: SocketAddr,
+        /// How many
+        connections: usize,
+        /// Rounds
+        rounds: u64,
+    },
     /// Sends bytes of the pattern
     Pour {
         /// Where

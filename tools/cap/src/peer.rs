@@ -1,4 +1,4 @@
-//! `peer ask|pour|drain`: the other end of a network, for cases and figures. What goes over it is the pattern of probe-net's source.
+//! `peer ask|crowd|pour|drain`: the other end of a network, for cases and figures. What goes over it is the pattern of probe-net's source.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -18,6 +18,7 @@ pub fn carry_out(verb: &PeerVerb) -> Result<(), Failure> {
     match verb {
         PeerVerb::Ask { protocol: Protocol::Tcp, address, size, count } => ask_tcp(*address, *size, *count),
         PeerVerb::Ask { protocol: Protocol::Udp, address, size, count } => ask_udp(*address, *size, *count),
+        PeerVerb::Crowd { address, connections, rounds } => crowd(*address, *connections, *rounds),
         PeerVerb::Pour { address, bytes } => pour(*address, *bytes),
         PeerVerb::Drain { address, bytes } => drain(*address, *bytes),
     }
@@ -66,6 +67,29 @@ fn ask_udp(address: SocketAddr, size: usize, count: u64) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Bytes of a question of one of many.
+const SHORT: usize = 48;
+
+/// Asks on all connections, and only then awaits the answers: each has its own question.
+fn crowd(address: SocketAddr, connections: usize, rounds: u64) -> Result<(), Failure> {
+    let mut streams = Vec::new();
+    for n in 0..connections {
+        streams.push(connect(address).map_err(|error| Failure::new(format!("connection {n}: {error}")))?);
+    }
+    let mut came = [0; SHORT];
+    for round in 0..rounds {
+        let number = |n: usize| round * connections as u64 + n as u64;
+        for (n, stream) in streams.iter_mut().enumerate() {
+            stream.write_all(&pattern(number(n), SHORT)).context(format!("round {round}, to ask on {n}"))?;
+        }
+        for (n, stream) in streams.iter_mut().enumerate() {
+            stream.read_exact(&mut came).context(format!("round {round}, an answer on {n}"))?;
+            same(&pattern(number(n), SHORT), &came, number(n))?;
+        }
+    }
+    Ok(())
+}
+
 /// Sends so many bytes, says that this is all, and waits until the other side says the same.
 fn pour(address: SocketAddr, bytes: u64) -> Result<(), Failure> {
     let mut stream = connect(address)?;
@@ -100,7 +124,7 @@ fn drain(address: SocketAddr, bytes: u64) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ask_tcp, drain, pattern, pour};
+    use super::{ask_tcp, crowd, drain, pattern, pour};
     use std::io::{Read, Write};
     use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::thread;
@@ -126,6 +150,25 @@ mod tests {
         };
         assert!(ask_tcp(echo(0), 4, 10).is_ok());
         assert!(ask_tcp(echo(1), 4, 10).is_err());
+    }
+
+    #[test]
+    fn an_answer_to_somebody_else_is_seen() {
+        let swapping = |swap: bool| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            thread::spawn(move || {
+                let (mut a, mut b) = (listener.accept().unwrap().0, listener.accept().unwrap().0);
+                let (mut first, mut second) = ([0; super::SHORT], [0; super::SHORT]);
+                while a.read_exact(&mut first).and_then(|()| b.read_exact(&mut second)).is_ok() {
+                    let (to_a, to_b) = if swap { (second, first) } else { (first, second) };
+                    a.write_all(&to_a).and_then(|()| b.write_all(&to_b)).unwrap();
+                }
+            });
+            address
+        };
+        assert!(crowd(swapping(false), 2, 5).is_ok());
+        assert!(crowd(swapping(true), 2, 5).is_err());
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub struct JoinHandle {
 /// What a new thread finds behind its argument.
 struct Birth {
     work: Box<dyn FnOnce() + Send>,
+    shape: RingShape,
     thread: *mut core::mem::MaybeUninit<Thread>,
 }
 
@@ -40,10 +41,22 @@ pub fn memory() -> ManuallyDrop<VirtualMemoryClient> {
     ManuallyDrop::new(VirtualMemoryClient::from(Cap::from_id(CapId::SELF_MEMORY)))
 }
 
+/// The ring block of a thread that waits for a thousand things at a time; another one waits for 64, and has room for the messages of fewer.
+pub const WIDE: RingShape = RingShape { sq_entries: 1024, cq_entries: 2048, arena_pages: 128 };
+
 /// Starts a thread of `priority` that does `work` and ends.
 pub fn spawn(priority: u8, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle, CallError> {
+    spawn_with(RingShape::DEFAULT, priority, work)
+}
+
+/// The same with a ring block of that shape, which is paid for by the process as all its memory is.
+pub fn spawn_with(
+    shape: RingShape,
+    priority: u8,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle, CallError> {
     let place: *mut core::mem::MaybeUninit<Thread> = Box::into_raw(Box::<Thread>::new_uninit());
-    let birth = Box::into_raw(Box::new(Birth { work: Box::new(work), thread: place }));
+    let birth = Box::into_raw(Box::new(Birth { work: Box::new(work), shape, thread: place }));
     let entry = born as extern "C" fn(NonNull<u8>, *mut Birth) -> ! as usize as u64;
     let started = start(|control, stack| {
         control.create_blocking(CreateParams {
@@ -52,7 +65,9 @@ pub fn spawn(priority: u8, work: impl FnOnce() + Send + 'static) -> Result<JoinH
             argument: birth as u64,
             fs_base: place as u64,
             priority,
-            ..CreateParams::default()
+            sq_entries: shape.sq_entries,
+            cq_entries: shape.cq_entries,
+            arena_pages: shape.arena_pages,
         })
     });
     match started {
@@ -116,11 +131,11 @@ pub fn yield_now() {
 /// The first Rust of a new thread; the FS base already points at `birth.thread`.
 extern "C" fn born(block: NonNull<u8>, birth: *mut Birth) -> ! {
     // SAFETY: `spawn` made it for this thread alone.
-    let Birth { work, thread } = *unsafe { Box::from_raw(birth) };
+    let Birth { work, shape, thread } = *unsafe { Box::from_raw(birth) };
     // SAFETY: as above; the place stays where it is until the thread has ended.
     let place = unsafe { &mut *thread };
-    // SAFETY: the kernel made this block for this thread, in the default shape that `spawn` asked for.
-    place.write(unsafe { Thread::new(block, RingShape::DEFAULT, 0) }).settle();
+    // SAFETY: the kernel made this block for this thread, in the shape that `spawn_with` asked for.
+    place.write(unsafe { Thread::new(block, shape, 0) }).settle();
     work();
     let _ = control().exit_blocking();
     sys::exit(0)

@@ -129,12 +129,16 @@ impl Flow {
         is_readable && core::mem::take(&mut self.is_watched)
     }
 
-    /// Whether nothing is to be sent for what it was just fed but, in a while, an acknowledgement: what came is in order, little, and goes on.
+    /// Whether nothing is to be sent for what it was just fed but, in a while, an acknowledgement: what came is in order, little, and goes on. An answer to our first segment is not: until
+    /// it is acknowledged the peer does not know that he may speak.
     #[inline]
     pub fn is_quiet(&self, payload: usize) -> bool {
-        let Kind::Tcp(_) = self.kind else { return true };
+        let Kind::Tcp(connection) = &self.kind else { return true };
         let tcp: &tcp::Socket<'_> = self.set.get(self.handle);
-        payload <= LITTLE && tcp.state() == tcp::State::Established && tcp.send_queue() == 0
+        connection.state == tcp::State::Established
+            && payload <= LITTLE
+            && tcp.state() == tcp::State::Established
+            && tcp.send_queue() == 0
     }
 
     /// It had its turn to send: wakes whom that concerns. Whether whoever watches it is to be told.

@@ -30,7 +30,8 @@ impl Rooms {
 pub(super) struct Listener {
     pub port: u16,
     pub rooms: Rooms,
-    /// How many may be half open, and how many may wait to be accepted.
+    /// How many may be half open, and how many may wait to be accepted before nobody more is let in: so twice as many wait at most, as those who were
+    /// half open by then come in.
     backlog: usize,
     half_open: VecDeque<FlowId>,
     waiting: VecDeque<FlowId>,
@@ -104,15 +105,11 @@ impl Listener {
         self.waiting.retain(|other| *other != id);
     }
 
-    /// One that was being opened is open: false when there are too many already.
-    pub fn is_open(&mut self, id: FlowId) -> bool {
+    /// One that was being opened is open.
+    pub fn is_open(&mut self, id: FlowId) {
         self.half_open.retain(|other| *other != id);
-        if !self.has_room() {
-            return false;
-        }
         self.waiting.push_back(id);
         self.wakers.wake();
-        true
     }
 
     pub fn accept(&mut self) -> Option<FlowId> {

@@ -35,6 +35,7 @@ use smoltcp::iface::{Config, Interface, PollResult};
 use smoltcp::phy::{Checksum, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress};
+use tcp::Knock;
 
 /// Frames of one connection that go out before the others have their turn.
 const BURST: usize = 16;
@@ -129,7 +130,11 @@ impl Stack {
                 over => {
                     over.map(|id| self.flows.remove(id));
                     let opens = opens || seen.part.is_some();
-                    opens.then(|| self.awaited(ends)).flatten()
+                    match if opens { self.awaited(ends) } else { Knock::Nobody } {
+                        Knock::Opens(id) => Some(id),
+                        Knock::Nobody => None,
+                        Knock::Full => return,
+                    }
                 }
             },
             Whose::Udp { port } => self.flows.port(port),

@@ -39,6 +39,16 @@ pub enum ConnectError {
     NoRoom,
 }
 
+/// What there is for who begins a connection.
+pub(super) enum Knock {
+    /// Nobody listens there: he is told.
+    Nobody,
+    /// There is no room for him now. He is not told: he will try again, and by then there may be.
+    Full,
+    /// This socket.
+    Opens(FlowId),
+}
+
 /// The two ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ends {
@@ -165,13 +175,15 @@ impl Stack {
     }
 
     /// A socket for who knocks at a port where somebody listens.
-    pub(super) fn awaited(&mut self, ends: Tuple) -> Option<FlowId> {
-        let id = self.listeners.at(ends.local_port)?;
-        let listener = self.listeners.get(id).filter(|listener| listener.has_room())?;
-        let rooms = listener.rooms;
-        if !self.has_memory(rooms) {
-            return None;
-        }
+    pub(super) fn awaited(&mut self, ends: Tuple) -> Knock {
+        let Some(id) = self.listeners.at(ends.local_port) else { return Knock::Nobody };
+        let room = self.listeners.get(id).filter(|listener| listener.has_room());
+        let rooms = room.map(|listener| listener.rooms);
+        let rooms = rooms.filter(|rooms| self.has_memory(*rooms));
+        rooms.and_then(|rooms| self.half_open(id, ends, rooms)).map_or(Knock::Full, Knock::Opens)
+    }
+
+    fn half_open(&mut self, id: ListenerId, ends: Tuple, rooms: Rooms) -> Option<FlowId> {
         let mut socket = socket(rooms);
         let at = IpListenEndpoint { addr: None, port: ends.local_port };
         socket.listen(at).ok()?;
@@ -214,9 +226,9 @@ impl Stack {
             (Owner::HalfOpen(_), State::SynReceived) => {}
             (Owner::HalfOpen(listener), _) => {
                 connection.owner = Owner::Waits(listener);
-                let is_taken = self.listeners.get(listener).is_some_and(|listener| listener.is_open(id));
-                if !is_taken {
-                    self.break_off(id);
+                match self.listeners.get(listener) {
+                    Some(listener) => listener.is_open(id),
+                    None => self.break_off(id),
                 }
             }
             (Owner::Nobody, State::Closed) if is_over => _ = self.flows.remove(id),

@@ -291,6 +291,40 @@ fn nobody_there_is_told_apart() {
 }
 
 #[test]
+fn a_server_may_speak_first_and_at_once() {
+    let mut world = World::new(Trouble::default(), 9);
+    world.pair();
+    let listener = world.listen(B, 81, 4);
+    let client = world.connect(A, at(B, 81));
+    world.run(5 * MS);
+    let server = world.stacks[B].accept(listener, Waker::noop()).unwrap();
+    assert_eq!(world.write(B, server, b"hello"), Written::Bytes(5));
+    world.run(5 * MS);
+    assert_eq!(world.read(A, client, 10).1, b"hello");
+}
+
+#[test]
+fn who_finds_no_room_waits_and_is_not_sent_away() {
+    let mut world = World::new(Trouble::default(), 8);
+    world.pair();
+    let listener = world.listen(B, 81, 4);
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.extend((0..4).map(|_| world.connect(A, at(B, 81))));
+        world.run(10 * MS);
+    }
+    let open = |world: &mut World| {
+        let is_open = |id: &&FlowId| world.stacks[A].is_open(**id, Waker::noop()) == Some(Ok(true));
+        clients.iter().filter(is_open).count()
+    };
+    assert_eq!(open(&mut world), 4, "the others are not told anything");
+    world.until(20 * S, |world| {
+        world.stacks[B].accept(listener, Waker::noop());
+        open(world) == clients.len()
+    });
+}
+
+#[test]
 fn a_peer_that_leaves_unread_bytes_behind_breaks_off() {
     let mut world = World::new(Trouble::default(), 4);
     let (client, server) = world.pair();

@@ -1,11 +1,13 @@
 //! The servers.
 
 use crate::{Probe, bytes};
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use probe::Fields;
 use rt::generated::{TcpListenerClient, TcpSocketClient};
+use rt::threads::memory;
 use rt::{CallError, spawn};
 
 /// What is done with a connection.
@@ -42,8 +44,11 @@ fn add(count: &Cell<u64>, more: u64) {
 }
 
 impl Counts {
-    fn saw(&self, error: &CallError) {
-        add(if error.is_disconnect() { &self.lost } else { &self.strange }, 1);
+    /// Whether that is no stack that is lost.
+    fn is_strange(&self, error: &CallError) -> bool {
+        let is_lost = error.is_disconnect();
+        add(if is_lost { &self.lost } else { &self.strange }, 1);
+        !is_lost
     }
 
     fn missed(&self, ns: u64) {
@@ -95,11 +100,16 @@ async fn accept(probe: Rc<Probe>, kind: Kind, port: u16, mut listener: TcpListen
                 spawn(async move {
                     let served = serve(&probe, kind, accepted.socket).await;
                     add(if served.is_ok() { &probe.counts.ended } else { &probe.counts.broken }, 1);
+                    if let Err(error) = served {
+                        probe.report.event("net.broken", Fields::new().text("error", &format!("{error:?}")));
+                    }
                 });
             }
             Err(error) => {
                 let lost = probe.now();
-                probe.counts.saw(&error);
+                if probe.counts.is_strange(&error) {
+                    probe.report.event("net.strange", Fields::new().text("error", &format!("{error:?}")));
+                }
                 let Some(next) = again(&probe, kind, port).await else { return };
                 probe.counts.missed(probe.now().saturating_sub(lost));
                 listener = next;
@@ -123,26 +133,37 @@ async fn again(probe: &Probe, kind: Kind, port: u16) -> Option<TcpListenerClient
 
 /// The next bytes; none at the end.
 async fn next(probe: &Probe, socket: &TcpSocketClient) -> Result<Vec<u8>, CallError> {
-    match socket.read(CHUNK).await {
-        Ok(bytes) => {
-            add(&probe.counts.received, bytes.len() as u64);
-            Ok(bytes)
+    let bytes = until_end(socket.read(CHUNK).await)?;
+    add(&probe.counts.received, bytes.len() as u64);
+    Ok(bytes)
+}
+
+/// What was read; nothing at the end.
+fn until_end<T: Default>(read: Result<T, CallError>) -> Result<T, CallError> {
+    match read {
+        Err(error) if error.exception() == Some(rt::ExceptionCode::EndOfStream) => Ok(T::default()),
+        read => read,
+    }
+}
+
+/// Sends back what comes, through memory of its own: reads of a thousand connections wait at a time, and each message would need room for the largest answer. Nobody here looks at the bytes.
+async fn echo(probe: &Probe, socket: &TcpSocketClient) -> Result<(), CallError> {
+    let room = memory().create_object(LITTLE.into()).await?;
+    socket.attach(room).await?;
+    loop {
+        let count = until_end(socket.read_into(0, LITTLE).await)?;
+        if count == 0 {
+            return socket.shutdown().await;
         }
-        Err(error) if error.exception() == Some(rt::ExceptionCode::EndOfStream) => Ok(Vec::new()),
-        Err(error) => Err(error),
+        add(&probe.counts.received, count.into());
+        socket.write_from(0, count).await?;
+        add(&probe.counts.sent, count.into());
     }
 }
 
 async fn serve(probe: &Probe, kind: Kind, socket: TcpSocketClient) -> Result<(), CallError> {
     match kind {
-        Kind::Echo => loop {
-            let bytes = next(probe, &socket).await?;
-            if bytes.is_empty() {
-                return socket.shutdown().await;
-            }
-            socket.write(&bytes).await?;
-            add(&probe.counts.sent, bytes.len() as u64);
-        },
+        Kind::Echo => echo(probe, &socket).await,
         Kind::Discard => {
             while !next(probe, &socket).await?.is_empty() {}
             Ok(())
