@@ -161,12 +161,18 @@ fn figure(event: &Event, counted: Option<(&Series, &Functions)>) -> Option<Measu
         // Without one it is the host that counts.
         value: number("value")
             .map(|value| value as f64)
-            .or_else(|| Some(beside()?.instructions().round()))?,
+            .or_else(|| Some(counted_value(beside()?.instructions())))?,
         unit: event.text("unit")?.to_owned(),
         beside: beside(),
         parts: parts().unwrap_or_default(),
         note: None,
     })
+}
+
+/// What only the host counted. Of what is told for each byte the digits behind the point are what changes.
+fn counted_value(instructions: f64) -> f64 {
+    let digits = if instructions < 100.0 { 100.0 } else { 1.0 };
+    (instructions * digits).round() / digits
 }
 
 fn number(event: &Event, name: &str) -> Option<u64> {
@@ -242,6 +248,11 @@ mod tests {
 
     fn measured(value: f64, beside: Option<Beside>) -> Measured {
         Measured { beside, ..Measured::plain("call.kernel_null", value, "instructions") }
+    }
+
+    #[test]
+    fn what_is_little_has_digits() {
+        assert_eq!([3.7284, 99.999, 26_132.4].map(counted_value), [3.73, 100.0, 26_132.0]);
     }
 
     #[test]

@@ -84,9 +84,9 @@ fn split(figure: &Figure) -> Option<String> {
     let named: f64 = parts.iter().map(|part| part.instructions).sum();
     let shown: Vec<String> = parts
         .iter()
-        .map(|part| format!("{} `{}`", signed(part.instructions), short(&part.function)))
+        .map(|part| format!("{} `{}`", signed(part.instructions, figure.value), short(&part.function)))
         .collect();
-    Some(format!("{}; {} elsewhere.", shown.join(", "), signed(figure.value - named)))
+    Some(format!("{}; {} elsewhere.", shown.join(", "), signed(figure.value - named, figure.value)))
 }
 
 const SPLITS: &str = "
@@ -98,8 +98,11 @@ same regions, so an interrupt in the middle of one may be off by some instructio
 
 ";
 
-/// A whole number of instructions, which may be less than none.
-fn signed(count: f64) -> String {
+/// A whole number of instructions, which may be less than none; with two digits when they are part of little.
+fn signed(count: f64, of: f64) -> String {
+    if of.abs() < 100.0 {
+        return format!("{count:.2}");
+    }
     let size = grouped(count.abs().round() as u64);
     if count.round() < 0.0 { format!("-{size}") } else { size }
 }
@@ -266,7 +269,8 @@ mod tests {
         ] {
             assert_eq!(short(name), shown);
         }
-        assert_eq!([signed(-282.4), signed(1234.0), signed(-0.2)], ["-282", "1,234", "0"]);
+        assert_eq!([-282.4, 1234.0, -0.2].map(|count| signed(count, 5000.0)), ["-282", "1,234", "0"]);
+        assert_eq!(signed(0.674, 3.7), "0.67");
     }
 
     #[test]
